@@ -42,6 +42,7 @@ def repeat(work: Callable[[], object], every_s: float) -> Loop:
 
 def loops() -> dict[str, Loop]:
     """Name and loop of everything the worker does unasked."""
+    from accounts.sessions import service
     from approvals import clock
     from approvals.erasure import replay
     from approvals.jobs import ASKING, LETTERS, STEPS, sweep
@@ -71,7 +72,6 @@ def loops() -> dict[str, Loop]:
     from connections.sync import auth0_status, reconcile
     from connections.tenant_log import reader
     from enforcement.gateways import watch
-    from portal.identity import sessions
 
     asking = Lanes("asking", threads=4)
     steps = Lanes("steps", threads=8)
@@ -99,7 +99,7 @@ def loops() -> dict[str, Loop]:
         "tenant-log": repeat(reader.run_due, 5.0),
         "reviews": repeat(large_reviews.run_due, 1.0),
         "tidy": repeat(_tidy, 60.0),
-        "sessions": repeat(lambda: sessions.tidy(clock.now()), 300.0),
+        "sessions": repeat(lambda: service.tidy(clock.now()), 300.0),
     }
 
 

@@ -44,8 +44,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "portal.ops.staticfiles.AskedFor",
     "django_htmx",
-    "portal.identity",
-    "portal.web",
+    "accounts",
+    "ui",
     "portal.ops",
     "audit",
     "approvals",
@@ -53,27 +53,27 @@ INSTALLED_APPS = [
     "enforcement",
 ]
 MIDDLEWARE = [
-    "portal.ops.request_id.RequestIdMiddleware",
+    "ui.request_id.RequestIdMiddleware",
     # What guards an answer is outermost, so that no refusal further in goes without it.
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.ops.caching.PrivateByDefault",
-    "portal.web.refusals.RefusalsAreShown",
+    "portal.pages.refusals.RefusalsAreShown",
     "portal.ops.bodies.BodyLimits",
     "portal.ops.nul_bytes.TextsWithoutNul",
-    "portal.api.methods.MethodsInWords",
+    "api.methods.MethodsInWords",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Compressed pages that repeat what was asked could give secrets away letter by letter
     # (BREACH): this adds random length to each, and Django masks the CSRF token anew each time.
     "django.middleware.gzip.GZipMiddleware",
     "portal.ops.storage.SessionsThatOutliveTheDisk",
     "django.middleware.common.CommonMiddleware",
-    "portal.identity.refusals.RefusalsAreRecorded",
+    "accounts.access_refusals.RefusalsAreRecorded",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "portal.identity.assurance.PagesNeedSignIn",
-    "portal.identity.assurance.SessionAssuranceMiddleware",
+    "accounts.middleware.PagesNeedSignIn",
+    "accounts.middleware.SessionAssuranceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -90,7 +90,7 @@ TEMPLATES = [
                 "django.template.context_processors.csp",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.web.context.shell",
+                "portal.pages.context.shell",
             ],
         },
     }
@@ -102,11 +102,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": cache(env.CACHE_URL, var_dir=VAR_DIR)}
 
 AUTH_USER_MODEL = "identity.User"
-AUTHENTICATION_BACKENDS = ["portal.identity.backend.OperatorBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.oidc_backend.OperatorBackend"]
 LOGIN_URL = "oidc_authentication_init"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
-SESSION_ENGINE = "portal.identity.session_store"
+SESSION_ENGINE = "accounts.sessions.store"
 # `__Host-` (RFC 6265bis section 4.1.3.2): browsers take it from this very host over https only, so
 # that no neighbour under the same domain can plant one.
 _host_only = "__Host-" if _https else ""
@@ -117,7 +117,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = f"{_host_only}ata_csrf"
 CSRF_COOKIE_HTTPONLY = True  # pages carry the token themselves
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "portal.pages.errors.csrf_failure"
 
 # mozilla-django-oidc, subclassed in portal/identity; endpoints come from discovery at run time.
 OIDC_RP_CLIENT_ID = env.AUTH0_CLIENT_ID

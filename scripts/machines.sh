@@ -157,5 +157,5 @@ said=$( (as_plain_user make install-dev && as_plain_user sh scripts/chromium.sh)
 echo "$said"
 case $said in "No Chromium: "*) ;; *) echo "without Chromium this line must say what to run"; exit 1 ;; esac
 (as_plain_user .venv/bin/python -m pytest -q -n 2 tests/ata tests/stack \
-  tests/ledger tests/connections tests/identity tests/web tests/http_client tests/serving tests/packs \
+  tests/ledger tests/connections tests/accounts tests/ui tests/http_client tests/serving tests/packs \
   tests/tenant/test_phone_in_a_browser.py)

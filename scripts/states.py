@@ -17,7 +17,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs/states.md"
-APPS: Final = ("approvals", "audit", "connections", "enforcement", "portal")
+APPS: Final = ("accounts", "approvals", "audit", "connections", "enforcement", "portal")
 QUERIES: Final = frozenset({"filter", "exclude", "get", "Q", "aggregate", "Count"})
 """Calls that read: what is handed to them sets nothing."""
 HEAD: Final = """# States

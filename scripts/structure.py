@@ -19,7 +19,7 @@ import grimp
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = (
-    "portal", "accounts", "ui", "audit", "approvals", "connections", "enforcement",
+    "portal", "accounts", "api", "ui", "audit", "approvals", "connections", "enforcement",
     "auth0_client", "http_client", "ata", "serving", "torture", "scripts",
     "local", "tenant", "demo",
 )  # fmt: skip
@@ -32,7 +32,9 @@ NAMES_OF_MANY = {
     "registry", "report", "schemas", "serializers", "service", "settings", "signals", "tasks",
     "types", "urls", "views",
 }  # fmt: skip
-STATEMENTS_OF = ("audit", "approvals", "connections", "enforcement", "portal", "accounts", "ui")
+STATEMENTS_OF = (
+    "audit", "approvals", "connections", "enforcement", "portal", "accounts", "api", "ui",
+)  # fmt: skip
 TIERS = {
     "views": "views", "api": "views", "urls": "views", "tasks": "views", "admin": "views",
     "management": "views", "templatetags": "views", "models": "models", "ledger": "ledger",

@@ -37,7 +37,7 @@ fi
 
 .venv/bin/python -m scripts.on_postgres \
   .venv/bin/python -m pytest -m "not longer" -p tests.support.one_engine -n "$(((workers + 1) / 2))" \
-  tests/audit tests/approvals tests/connections tests/enforcement tests/identity \
+  tests/audit tests/approvals tests/connections tests/enforcement tests/accounts \
   tests/attacks/tamper tests/attacks/step_up/test_workers_race.py tests/faults/test_storage.py \
   tests/faults/test_the_database_is_busy.py \
   tests/callers tests/corpus tests/compatibility \

@@ -118,7 +118,7 @@ def _queries(browser: Client, url: str) -> int:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from portal.web import context
+    from portal.pages import context
 
     context._FOR_S = 600  # a busy machine must not read the frame again within the page
     browser.get(url)

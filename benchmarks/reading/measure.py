@@ -122,10 +122,10 @@ def signed_in_auditor() -> Client:
     """A browser of an auditor, without a browser engine."""
     from django.test import Client
 
+    from accounts.models import SignedInSession, User
+    from accounts.sessions.service import SESSION_ID
+    from accounts.sessions.store import stored_key
     from approvals import clock
-    from portal.identity.models import SignedInSession, User
-    from portal.identity.session_store import stored_key
-    from portal.identity.sessions import SESSION_ID
 
     user, _ = User.objects.update_or_create(
         iss="https://acme.example/",
@@ -133,7 +133,7 @@ def signed_in_auditor() -> Client:
         defaults={"name": "Ada Auditor", "email": "ada@acme.example", "roles": ["auditor"]},
     )
     client = Client(headers={"Host": "localhost"})
-    client.force_login(user, backend="portal.identity.backend.OperatorBackend")
+    client.force_login(user, backend="accounts.oidc_backend.OperatorBackend")
     now = clock.now()
     signed_in = SignedInSession.objects.create(
         user=user,

@@ -8,7 +8,7 @@ from typing import Final
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from portal.api.problems import Problem, answer
+from api.problems import Problem, answer
 
 
 class BodyLimits:

@@ -7,7 +7,7 @@ from typing import Any
 from approvals.models import Approval
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from tests.identity.trail import events
+from tests.accounts.trail import events
 
 HALL = Target("lamp", "hall")
 

@@ -10,12 +10,12 @@ from approvals.pipeline.service import perform
 from approvals.registry import EffectResult, EffectSpec
 from audit.recording.actors import Actor, Target
 from audit.sequencing import sequencer
+from tests.accounts.trail import events
 from tests.approvals.asking import HALL, ask, code_of
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA
-from tests.identity.trail import events
 
 type Work = Callable[..., None]
 

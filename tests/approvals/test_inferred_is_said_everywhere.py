@@ -15,10 +15,10 @@ from approvals.models import Approval
 from approvals.serializers import as_json
 from audit.exports.formats import COLUMNS, FORMATS
 from audit.recording.actors import Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 
 type Work = Callable[..., None]

@@ -12,12 +12,12 @@ from approvals import requests
 from approvals.errors import Refused
 from approvals.models import Approval
 from audit.recording.actors import SYSTEM, Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known
 from tests.approvals.policies import in_force, rule
 from tests.approvals.working import SOON_S, Work, run_out
-from tests.identity.trail import events
 from tests.support.sign_in import SUBS
 
 

@@ -19,11 +19,11 @@ from approvals.step_up.binding_codes import new_code
 from approvals.step_up.ciba import SECRET
 from audit.evidence import human_levels
 from audit.recording.actors import SYSTEM, Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones
 from tests.approvals.policies import in_force, rule
-from tests.identity.trail import events
 from tests.support.sign_in import SUBS
 
 type Work = Callable[..., None]

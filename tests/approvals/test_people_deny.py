@@ -12,19 +12,19 @@ from django.urls import reverse
 from approvals import clock, requests
 from approvals.errors import Refused
 from approvals.models import Ask
+from approvals.views.request_history import history
 from audit.evidence import human_levels
 from audit.ledger.query import EventQuery
 from audit.recording.actors import SYSTEM, Actor
 from audit.search import queries
 from audit.sequencing import sequencer
-from portal.approvals_pages.history import history
+from tests.accounts.trail import events
 from tests.approvals.asking import actions, ask, code_of, fresh
 from tests.approvals.conftest import forget_issuer
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, known
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA
-from tests.identity.trail import events
 
 type Work = Callable[..., None]
 

@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from approvals import clock, people
 from approvals.models import Person
 from approvals.policy import policy_change
+from approvals.views import policy_draft
 from audit.recording.actors import Actor
 from connections.access_reviews import reviewers
-from portal.approvals_pages import policy_draft
 
 pytestmark = pytest.mark.django_db
 NOBODY = Actor(iss="", sub="", via="task")

@@ -11,9 +11,9 @@ from approvals.errors import Refused
 from approvals.models import Approval, Ask
 from approvals.pipeline.service import perform
 from audit.recording.actors import SYSTEM, Actor, Target
+from tests.accounts.trail import events
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known
-from tests.identity.trail import events
 
 HALL = Target("lamp", "hall")
 

@@ -14,12 +14,12 @@ from approvals.pipeline.intent import digest
 from approvals.policy.document import read
 from audit.sequencing import sequencer
 from audit.verification import verify
+from tests.accounts.trail import events
 from tests.approvals import policies
 from tests.approvals.asking import code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones
 from tests.approvals.test_policy_is_changed import Work, amir, anya, change
-from tests.identity.trail import events
 
 __all__ = ["amir", "anya"]
 

@@ -14,11 +14,11 @@ from approvals.pipeline.service import perform
 from approvals.policy.document import read
 from approvals.policy.policy_change import TARGET, VERB
 from audit.recording.actors import Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting
 from tests.approvals.policies import document, in_force, rule
-from tests.identity.trail import events
 
 type Work = Callable[..., None]
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.models import SignedInSession
 from approvals import policy
 from approvals.models import Approval, PolicyVersion
 from audit.models import Event
-from portal.identity.models import SignedInSession
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
 from tests.approvals.policies import in_force, rule

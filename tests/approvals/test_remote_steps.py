@@ -16,8 +16,8 @@ from approvals.pipeline.service import perform
 from approvals.registry import EffectResult, EffectRun, EffectSpec
 from audit.erasure import subjects
 from audit.recording.actors import Actor, Target
+from tests.accounts.trail import events
 from tests.approvals.lamps import Lamps
-from tests.identity.trail import events
 from tests.support.sweeping import due_work, sweep
 
 type Work = Callable[..., None]

@@ -15,9 +15,9 @@ from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor
 from connections.sync import directory
+from tests.accounts.trail import events
 from tests.approvals.asking import HALL
 from tests.approvals.lamps import Lamps
-from tests.identity.trail import events
 
 ISS, SUB = "https://acme.example/", "auth0|anya"
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)

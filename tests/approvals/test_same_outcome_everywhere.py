@@ -26,12 +26,12 @@ from audit.recording.actors import Actor
 from enforcement.findings import automatic_requests
 from enforcement.models import Asset, Scan
 from enforcement.models.finding import AskNeed
+from tests.accounts.trail import events
 from tests.approvals.asking import fresh
 from tests.approvals.elsewhere import PLACES, Place, place
 from tests.approvals.people_of import acting
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.audit.browsing import browser_of
-from tests.identity.trail import events
 from tests.support.live import LiveServer
 
 type Work = Callable[..., None]

@@ -14,12 +14,12 @@ from approvals.models import Approval, Ask
 from approvals.pipeline.service import perform
 from approvals.step_up import answers
 from audit.recording.actors import SYSTEM, Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import HALL, actions, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known
 from tests.approvals.policies import in_force, keyed, rule
 from tests.approvals.working import SOON_S, Work, run_out
-from tests.identity.trail import events
 from tests.passkeys import devices
 from tests.support.sign_in import SUBS
 

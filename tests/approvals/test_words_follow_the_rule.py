@@ -12,7 +12,7 @@ from approvals.models import Approval, Ask, PolicyVersion
 from approvals.policy import sentences
 from approvals.policy.document import DEFAULT, Rule, read
 from approvals.step_up import authorization_details
-from portal.approvals_pages.words import policy_sentence
+from approvals.views.request_labels import policy_sentence
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known

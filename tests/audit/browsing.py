@@ -6,11 +6,11 @@ import secrets
 
 from django.test import Client
 
+from accounts.models import SignedInSession, User
+from accounts.sessions.service import SESSION_ID
+from accounts.sessions.store import stored_key
 from approvals import clock
 from audit.recording.actors import Actor
-from portal.identity.models import SignedInSession, User
-from portal.identity.session_store import stored_key
-from portal.identity.sessions import SESSION_ID
 
 
 def browser_of(person: Actor, *, csrf: bool = False) -> Client:
@@ -21,7 +21,7 @@ def browser_of(person: Actor, *, csrf: bool = False) -> Client:
         defaults={"name": person.name, "email": person.email, "roles": sorted(person.roles)},
     )
     client = Client(enforce_csrf_checks=csrf)
-    client.force_login(user, backend="portal.identity.backend.OperatorBackend")
+    client.force_login(user, backend="accounts.oidc_backend.OperatorBackend")
     now = clock.now()
     signed_in = SignedInSession.objects.create(
         user=user,

@@ -44,7 +44,7 @@ from audit.sequencing import (
 from audit.verification import (
     requests,
 )
-from portal.audit_pages.path_picture import picture
+from audit.views.event.proof_picture import picture
 from tests.attacks.ledger.world import undone
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory

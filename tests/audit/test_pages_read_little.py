@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from audit.models import EventRow
 from audit.search import estimates, statements
 from audit.sequencing import sequencer
-from portal.audit_pages import exhibit
+from audit.views.event import exhibit
 from tests.audit.browsing import browser_of
 from tests.audit.factories import ADA, DraftFactory
 from tests.support.pages import keep_the_shell

@@ -14,7 +14,7 @@ from audit.recording.record import record
 from audit.sequencing import sequencer
 from audit.verification import requests
 from audit.verification.continuous import Progress
-from portal.web import ledger_facts
+from portal.pages import ledger_status
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA
 
@@ -31,7 +31,7 @@ def signed(times: int) -> None:
 def header() -> tuple[int, object, str]:
     """What the header says: verified up to, when, and the state."""
     cache.clear()
-    facts = ledger_facts.facts()
+    facts = ledger_status.facts()
     return facts["verified_to"], facts["verified_at"], facts["state"]
 
 

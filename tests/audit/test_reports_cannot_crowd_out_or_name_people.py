@@ -18,7 +18,7 @@ from audit.recording import read_events
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from portal.audit_pages import exhibit
+from audit.views.event import exhibit
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, OLU, DraftFactory
 from tests.support.recording import record_many

@@ -24,7 +24,7 @@ from audit.saved_views.changes import NotSaved, Wanted
 from audit.search import estimates, filters, statements
 from audit.search.queries import total
 from audit.sequencing import sequencer
-from portal.audit_pages.shipped_views import shipped
+from audit.views.built_in_views import shipped
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.pages import keep_the_shell

@@ -9,7 +9,7 @@ import pytest
 
 from audit.models import EventRow, SavedView
 from audit.saved_views import changes
-from portal.audit_pages.shipped_views import shipped
+from audit.views.built_in_views import shipped
 from tests.audit.calling import Caller, caller
 from tests.support.tenant import LocalTenant
 

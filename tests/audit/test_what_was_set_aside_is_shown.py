@@ -16,9 +16,9 @@ from audit import clock, importing
 from audit.importing import quarantine as reasons
 from audit.importing import quarantined_rows, summary
 from audit.models import EventRow, QuarantinedRow
+from audit.views import quarantine
 from connections.models import Feed
 from connections.tenant_log import items, recorder
-from portal.audit_pages import quarantine
 from tests.audit import imports
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.calling import Caller, caller

@@ -24,8 +24,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from approvals import registry
 from audit.recording import event_types, record
 from audit.recording.actors import Actor, Target
-from portal.api.app import api
 from portal.loops import loops
+from portal.v1.root import api
 from tests.house.code import ROOT
 
 _LABEL = re.compile(r"\Aata\.[a-z][\w.-]*\n?\Z")

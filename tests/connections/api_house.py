@@ -37,7 +37,7 @@ NOT_THERE: Final = "5b0e2d9e-6f0a-4c43-9f6c-0a1b2c3d4e5f"
 NOTHING = """
 from approvals.models import Approval, Effect
 from audit.models import QuarantinedRow
-from portal.identity.models import SeenRefusal
+from accounts.models import SeenRefusal
 for kind in (Approval, Effect, Allowance, ReviewItem, Review, ConnectedAccount, ReconcileRun,
              QuarantinedRow, SeenRefusal):
     kind.objects.all().delete()

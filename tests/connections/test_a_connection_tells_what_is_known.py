@@ -15,8 +15,8 @@ from connections.manifests import in_force
 from connections.models import AppAccess, ConnectedAccount, SeenUse
 from connections.status import account_facts, impact
 from connections.sync import differences
+from tests.accounts.trail import events
 from tests.connections.visitor import know, subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 
 FACT = differences.Fact("cac_x", "github", ("repo", "gist"), None, None)

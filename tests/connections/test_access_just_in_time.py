@@ -20,10 +20,10 @@ from connections.manifests import in_force
 from connections.models import ConnectedAccount, JustInTime, State
 from connections.status import state_filters
 from connections.status.account_status import Code
+from tests.accounts.trail import events
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Gateway, know, subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 from tests.support.sweeping import sweep
 from tests.support.tenant import LocalTenant

@@ -12,13 +12,13 @@ import pytest
 import respx
 from django.conf import settings
 
+from accounts.models import CommandLineSignIn
 from approvals import clock, issuer
 from approvals.models import Approval, Effect, Outcome
 from audit.models import EventRow
 from connections.application_grants import grant_sync
 from connections.models import AccessState, AppAccess, Schedule
 from connections.sync import schedule
-from portal.identity.models import CommandLineSignIn
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Visitor, device_token, know, subject

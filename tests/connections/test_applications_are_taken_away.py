@@ -17,10 +17,10 @@ from audit.sequencing import sequencer
 from connections.application_grants import export_file, grant_sync
 from connections.application_grants.grant_sync import Told
 from connections.models import AccessKind, AccessState, AppAccess
+from tests.accounts.trail import events
 from tests.audit.test_exports_are_held_to_their_manifest import sheets
 from tests.connections.test_the_inventory_is_taken_away import PAGE, rows_of, taken
 from tests.connections.visitor import Gateway, know, subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 
 CONSENT = Told(AccessKind.GRANT, "cgr_1", "calendar", ("https://calendar.example",), ("read", "+w"))

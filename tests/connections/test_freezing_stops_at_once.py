@@ -18,9 +18,9 @@ from connections.lifecycle import freezes
 from connections.manifests import in_force
 from connections.models import ConnectedAccount, ConnectionSetting, Freeze, FrozenKind
 from connections.status.account_status import EVERYTHING
+from tests.accounts.trail import events
 from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Gateway, know, subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
 

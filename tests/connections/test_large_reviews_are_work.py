@@ -27,6 +27,7 @@ from connections.access_reviews import (
 )
 from connections.access_reviews import work_integrity as sealed
 from connections.models import ConnectedAccount, Review, ReviewItem, ReviewLines, ReviewWork
+from tests.accounts.trail import events
 from tests.connections.campaign import (
     LIST,
     TOMORROW,
@@ -38,7 +39,6 @@ from tests.connections.campaign import (
     person,
 )
 from tests.connections.visitor import subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 
 __all__ = ["_people"]

@@ -9,10 +9,10 @@ import pytest
 from django.conf import settings as django_settings
 from django.test import Client
 
+from accounts.models import SignedInSession
 from approvals import clock
 from audit.models import EventRow
 from connections.models import ConnectedAccount, Need, State
-from portal.identity.models import SignedInSession
 from tests.connections.visitor import Gateway, Visitor, know, subject
 
 type Gateways = Callable[[str], Gateway]

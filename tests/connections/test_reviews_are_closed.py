@@ -15,7 +15,8 @@ from audit.recording import event_types
 from audit.recording.actors import Target
 from connections.access_reviews import result
 from connections.models import ConnectedAccount, ReviewLines
-from portal.connections_pages import reviews
+from connections.views import access_reviews
+from tests.accounts.trail import events
 from tests.connections.campaign import (
     LIST,
     _people,
@@ -31,7 +32,6 @@ from tests.connections.campaign import (
     refusal,
 )
 from tests.connections.visitor import subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 
 __all__ = ["_people", "mia"]  # fixtures
@@ -120,7 +120,7 @@ def test_the_record_of_a_reading_names_the_bytes_that_were_handed_out(
 def test_a_long_result_is_held_to_its_digest_on_demand(
     mia: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reviews, "CHECKED", 0)
+    monkeypatch.setattr(access_reviews, "CHECKED", 0)
     review = opened()
     close(review)
     ReviewLines.objects.update(text="{}")

@@ -14,6 +14,7 @@ from connections.access_reviews import remediation, reviewers
 from connections.manifests.in_force import Declaration
 from connections.models import ConnectedAccount, ReviewItem, State
 from connections.notifications import notices
+from tests.accounts.trail import events
 from tests.connections.campaign import (
     ADMINS,
     LIST,
@@ -32,7 +33,6 @@ from tests.connections.campaign import (
 )
 from tests.connections.conftest import Travel
 from tests.connections.visitor import subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 
 __all__ = ["_people", "mia"]  # fixtures

@@ -14,6 +14,7 @@ from audit.sequencing import sequencer
 from audit.verification import verify
 from connections.manifests.in_force import Declaration
 from connections.models import Review, ReviewItem
+from tests.accounts.trail import events
 from tests.audit.factories import OLU
 from tests.connections.campaign import (
     ADMINS,
@@ -26,7 +27,6 @@ from tests.connections.campaign import (
     only,
     opened,
 )
-from tests.identity.trail import events
 
 __all__ = ["_people", "mia"]
 

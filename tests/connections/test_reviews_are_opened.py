@@ -20,7 +20,8 @@ from audit.recording.actors import Target
 from connections.access_reviews import account_snapshot
 from connections.manifests.in_force import Declaration
 from connections.models import ConnectedAccount, Review, ReviewItem, State, Use
-from portal.connections_pages import reviews
+from connections.views import access_reviews
+from tests.accounts.trail import events
 from tests.connections.campaign import (
     LIST,
     NOT_THERE,
@@ -37,7 +38,6 @@ from tests.connections.campaign import (
     refusal,
 )
 from tests.connections.visitor import subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 
 __all__ = ["_people", "mia"]  # fixtures
@@ -243,7 +243,7 @@ def test_the_page_of_a_large_review_costs_few_queries(
 def test_a_long_list_is_held_to_its_digest_on_demand(
     mia: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reviews, "CHECKED", 0)
+    monkeypatch.setattr(access_reviews, "CHECKED", 0)
     address = f"{LIST}{opened().id}/"
     ReviewItem.objects.update(excess=[])
     client = signed_in("auditor", "auditor")

@@ -38,7 +38,8 @@ from connections.models import (
     ReviewLines,
 )
 from connections.status import state_filters
-from portal.connections_pages import reviews
+from connections.views import access_reviews
+from tests.accounts.trail import events
 from tests.connections.campaign import (
     LIST,
     _people,
@@ -50,7 +51,6 @@ from tests.connections.campaign import (
 )
 from tests.connections.town import Known, known_at, settle
 from tests.connections.visitor import subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 
 __all__ = ["_people"]
@@ -237,7 +237,7 @@ def test_a_review_costs_queries_by_the_batch(
 def test_pages_of_a_review_are_found_by_the_number_of_an_account(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reviews, "PAGE", 4)
+    monkeypatch.setattr(access_reviews, "PAGE", 4)
     many(10)
     review = opened()
     review.items.filter(number__in=[2, 3, 9]).update(choice=Choice.KEEP)
@@ -270,7 +270,7 @@ def test_pages_of_a_review_are_found_by_the_number_of_an_account(
 def test_the_list_of_reviews_goes_on_behind_its_last(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reviews, "CAMPAIGNS", 2)
+    monkeypatch.setattr(access_reviews, "CAMPAIGNS", 2)
     connected("member1")
     connected("member2", "slack")
     told = [opened(title=f"r{n}") for n in range(5)]

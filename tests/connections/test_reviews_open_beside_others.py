@@ -40,10 +40,10 @@ from connections.models import (
     ReviewLines,
     ReviewWork,
 )
+from tests.accounts.trail import events
 from tests.audit.own_database import own_database
 from tests.connections.campaign import TOMORROW, admin, opened, person
 from tests.connections.visitor import know, subject
-from tests.identity.trail import events
 from tests.support.migrated import on_server
 from tests.support.tenant import CHECKOUT
 

@@ -18,10 +18,10 @@ from connections.lifecycle import bulk
 from connections.models import ConnectedAccount, Notice, State
 from connections.revocation import deletion
 from connections.sync import differences
+from tests.accounts.trail import events
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Gateway, know, subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 from tests.support.sweeping import sweep
 from tests.support.tenant import LocalTenant

@@ -19,9 +19,9 @@ from audit.sequencing import sequencer
 from connections.auth_ibom import document, export, facts
 from connections.manifests import in_force
 from connections.models import AppAccess, ConnectedAccount, Schedule, State, Use
+from tests.accounts.trail import events
 from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Visitor, know, subject
-from tests.identity.trail import events
 from tests.support.signed import is_signed
 
 type Json = dict[str, Any]

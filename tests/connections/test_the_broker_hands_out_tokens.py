@@ -9,10 +9,10 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from accounts.models import SignedInSession
 from audit.models import Event, EventRow
 from connections.manifests import component_decisions, in_force
 from connections.models import ConnectedAccount, State, Use
-from portal.identity.models import SignedInSession
 from tests.connections.tables import everything_stored
 from tests.connections.visitor import Gateway, subject
 from tests.support.pages import signed_in

@@ -48,8 +48,8 @@ from connections.models import (
 from connections.status.account_status import Code
 from connections.sync import differences
 from connections.tenant_log import items, recorder
+from tests.accounts.trail import events
 from tests.connections.visitor import Gateway, know, subject
-from tests.identity.trail import events
 from tests.support.erasing import erase_person
 from tests.support.pages import signed_in
 

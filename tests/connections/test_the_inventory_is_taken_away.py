@@ -22,10 +22,10 @@ from connections.inventory import conditions
 from connections.manifests import in_force
 from connections.models import ConnectedAccount, SeenUse, State
 from connections.sync import differences
+from tests.accounts.trail import events
 from tests.audit.test_exports_are_held_to_their_manifest import sheets
 from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Gateway, know, subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 
 PAGE = "/connections/inventory/export/"

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from connections.models import ConnectedAccount, ReviewItem, State
+from tests.accounts.trail import events
 from tests.connections.campaign import (
     _people,
     decide,
@@ -20,7 +21,6 @@ from tests.connections.campaign import (
     person,
 )
 from tests.connections.visitor import Gateway, subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 
 __all__ = ["_people", "mia"]  # fixtures

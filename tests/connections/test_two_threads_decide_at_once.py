@@ -16,10 +16,10 @@ from audit.recording.actors import Actor
 from connections.access_reviews import remediation
 from connections.access_reviews.remediation import Decided
 from connections.models import ConnectedAccount, ReviewItem, State
+from tests.accounts.trail import events
 from tests.audit.own_database import own_database
 from tests.connections.campaign import connected, only, opened, person
 from tests.connections.visitor import know, subject
-from tests.identity.trail import events
 
 ROUNDS = 12
 

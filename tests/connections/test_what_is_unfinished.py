@@ -21,8 +21,8 @@ from audit.recording.actors import Actor, Target
 from connections.models import ConnectedAccount, Review, ReviewItem, State
 from connections.revocation import deletion, remediations
 from connections.sync import differences
+from tests.accounts.trail import events
 from tests.connections.visitor import know, subject
-from tests.identity.trail import events
 from tests.support.pages import signed_in
 from tests.support.sweeping import sweep
 

@@ -26,11 +26,11 @@ from connections.models import ConnectedAccount, Notice, State
 from connections.status import member_overview, state_filters
 from connections.status.account_status import Code
 from connections.sync import differences
+from tests.accounts.trail import events
 from tests.connections.campaign import connected
 from tests.connections.conftest import Travel
 from tests.connections.decided import approve, decide, deny, fresh, person, refusal
 from tests.connections.visitor import know, subject
-from tests.identity.trail import events
 
 
 @pytest.fixture

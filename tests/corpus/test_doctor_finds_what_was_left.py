@@ -21,7 +21,7 @@ gateway_token_file = "{token}"
 
 SIGNED_IN = """
 from datetime import datetime, UTC
-from portal.identity.models import SignedInSession, User
+from accounts.models import SignedInSession, User
 long_ago = datetime(2026, 11, 1, tzinfo=UTC)
 user = User.objects.create(iss="https://issuer.example/", sub="someone")
 SignedInSession.objects.create(user=user, session_key="k", public_id="p", auth_time=long_ago,

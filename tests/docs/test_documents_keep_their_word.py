@@ -14,8 +14,8 @@ from approvals import registry
 from audit.ledger import merkle, proof
 from audit.ledger.format import entry
 from audit.ledger.query import KEYS
-from portal.api.app import api
 from portal.env import SECRETS, Env
+from portal.v1.root import api
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(

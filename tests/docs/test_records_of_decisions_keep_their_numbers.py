@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from accounts.break_glass import accounts, attempts, sessions
 from approvals.notifications import service
 from approvals.passkeys import pending_registration
 from audit.erasure import process_caches
@@ -20,7 +21,6 @@ from audit.witnesses import pushing
 from connections.access_reviews import large_reviews, work_lease
 from connections.auth_ibom import log_positions
 from connections.notifications import letters
-from portal.identity.breakglass import accounts, attempts, sessions
 from scripts import seed_demo
 from serving import limits
 from tests.docs.test_documents_keep_their_word import ROOT

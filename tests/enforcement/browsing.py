@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from django.test import Client
 
+from accounts.models import SignedInSession, User
+from accounts.sessions.service import SESSION_ID
+from accounts.sessions.store import stored_key
 from approvals import people
-from portal.identity.models import SignedInSession, User
-from portal.identity.session_store import stored_key
-from portal.identity.sessions import SESSION_ID
 from tests.support.sign_in import SUBS
 
 ISSUER = "https://issuer.test/"
@@ -25,7 +25,7 @@ def browser(who: str, *roles: str, name: str = "", csrf: bool = False) -> Client
     )
     people.note_person(iss=ISSUER, sub=user.sub, name=user.name, email=user.email, roles=roles)
     client = Client(enforce_csrf_checks=csrf)
-    client.force_login(user, backend="portal.identity.backend.OperatorBackend")
+    client.force_login(user, backend="accounts.oidc_backend.OperatorBackend")
     session = client.session
     session[SESSION_ID] = f"s-{who}"
     session.save()

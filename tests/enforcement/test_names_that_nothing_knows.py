@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from api.problems import refusal
+from approvals.api import decisions
 from approvals.errors import Refused
 from approvals.models import Approval
 from audit.models import EventRow
 from audit.recording.actors import Actor
 from enforcement import known_names
 from enforcement.models import Asset
-from portal.api import decisions
-from portal.api.problems import refusal
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town, known
 

@@ -8,15 +8,15 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from accounts.models import SignedInSession
 from approvals import clock
 from approvals.models import Approval, Effect
 from audit.models import Event
 from enforcement.gateways import instances, watch
 from enforcement.models import Asset, Finding, FindingStatus
-from portal.identity.models import SignedInSession
+from tests.accounts.trail import events
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
-from tests.identity.trail import events
 
 pytestmark = pytest.mark.django_db
 PAGE = "/enforcement/skill/pdf-exfil/"

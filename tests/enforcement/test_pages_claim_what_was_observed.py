@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from approvals.views.policy_sentences import ALWAYS
 from enforcement.gateways import effective_state
 from enforcement.models import Finding, Watch
-from portal.approvals_pages.policy_words import ALWAYS
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge
 

@@ -39,13 +39,13 @@ from connections.models import (
     ReviewItem,
 )
 from enforcement.models import Asset
+from tests.accounts.trail import events
 from tests.approvals.asking import code_of, fresh
 from tests.approvals.people_of import Phones, acting
 from tests.audit.browsing import browser_of, text_of
 from tests.erasing import postgresql
 from tests.erasing.conftest import Alone
 from tests.erasing.paper import says_all
-from tests.identity.trail import events
 from tests.support.sweeping import sweep
 
 MIA = Actor(

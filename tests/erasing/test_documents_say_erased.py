@@ -18,12 +18,12 @@ from audit.sequencing import sequencer
 from audit.verification import verify
 from connections.access_reviews import account_snapshot, result
 from connections.models import ConnectedAccount, Review, ReviewItem
+from tests.accounts.trail import events
 from tests.approvals.people_of import Phones, acting
 from tests.approvals.policies import changed_by, rule
 from tests.audit.browsing import browser_of, text_of
 from tests.erasing.conftest import Alone
 from tests.erasing.test_a_person_is_erased import MIA, a_life, erase
-from tests.identity.trail import events
 
 
 def review_of(title: str) -> Review:

@@ -16,11 +16,11 @@ from django.conf import settings
 from django.db import connection
 
 from audit.sequencing import sequencer
+from tests.accounts.trail import events
 from tests.approvals.people_of import Phones, acting
 from tests.audit.browsing import browser_of
 from tests.erasing.conftest import Alone
 from tests.erasing.test_a_person_is_erased import MIA, a_life, erase, in_every_room
-from tests.identity.trail import events
 from tests.support import memory
 from tests.support.ports import free_ports
 from tests.support.stack import CHECKOUT, eventually

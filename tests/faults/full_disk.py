@@ -25,6 +25,7 @@ from django.core.cache import cache  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 
+from accounts.models import SignedInSession  # noqa: E402
 from approvals import clock  # noqa: E402
 from approvals.models import Approval  # noqa: E402
 from audit.models import Event  # noqa: E402
@@ -32,7 +33,6 @@ from audit.recording.actors import Actor, Target  # noqa: E402
 from audit.recording.record import record  # noqa: E402
 from audit.sequencing import sequencer  # noqa: E402
 from enforcement.models import Asset  # noqa: E402
-from portal.identity.models import SignedInSession  # noqa: E402
 from tests.support.pages import signed_in  # noqa: E402
 
 PAGES = (

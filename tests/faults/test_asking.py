@@ -11,13 +11,13 @@ import pytest
 from approvals import clock
 from approvals.models import Approval, Ask, AskState
 from audit.recording.actors import Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import ask, assert_failed, code_of, fresh
 from tests.approvals.conftest import forget_issuer
 from tests.approvals.lamps import Lamps, furnish
 from tests.approvals.people_of import Phones, known
 from tests.faults.fast import quick
 from tests.faults.proxy import WORK_DONE, Fault, Wire
-from tests.identity.trail import events
 
 type Work = Callable[..., None]
 STARTED = "POST /bc-authorize"

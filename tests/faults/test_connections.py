@@ -19,6 +19,7 @@ from connections.models import ConnectedAccount, Schedule, State
 from connections.revocation import deletion, pending_deletions
 from connections.sync import reconcile, schedule
 from enforcement.models import Asset
+from tests.accounts.trail import events
 from tests.connections.visitor import (
     Visitor,
     at_vault,
@@ -32,7 +33,6 @@ from tests.enforcement.gateways import settle
 from tests.faults.conftest import WiredTenant
 from tests.faults.fast import EVERY, quick
 from tests.faults.proxy import SLOW, WORK_DONE, Fault, Wire
-from tests.identity.trail import events
 from tests.tenant.vault_actors import Member
 
 type Work = Callable[..., None]

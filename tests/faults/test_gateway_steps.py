@@ -16,11 +16,11 @@ from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from enforcement.decisions import step_order
 from enforcement.models import Finding
+from tests.accounts.trail import events
 from tests.enforcement.gateways import Edge, settle
 from tests.faults import proxy
 from tests.faults.fast import quick
 from tests.faults.proxy import WORK_DONE, Fault, Wire
-from tests.identity.trail import events
 
 type Work = Callable[..., None]
 SKILL = Target("skill", "pdf-exfil", "edge-1")

@@ -23,11 +23,11 @@ from connections.models import ConnectedAccount, Schedule, State
 from connections.sync import auth0_status, reconcile
 from enforcement.gateways import watch
 from enforcement.models import Finding, Scan, Watch
-from portal.web.times import absolute
 from tests.faults.fast import EVERY
 from tests.faults.proxy import Fault, Wire
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
+from ui.times import absolute
 
 ROLES = {"auditor": "auditor", "operator": "operator", "admin": "admin", "member1": ""}
 #: Not pages for reading: forms' targets, the way of a browser through Auth0, machine formats.

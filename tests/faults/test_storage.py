@@ -23,7 +23,7 @@ from audit.db.storage_errors import is_failure
 from audit.models import Event
 from enforcement.models import Asset
 from portal.ops import storage
-from portal.web.errors import server_error
+from portal.pages.errors import server_error
 from tests.support.migrated import migrated
 from tests.support.pages import signed_in
 from tests.support.ports import free_port

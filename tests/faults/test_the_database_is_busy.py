@@ -21,15 +21,15 @@ from django.db.utils import ConnectionHandler, OperationalError
 from django.test import RequestFactory
 from pytest_django.plugin import DjangoDbBlocker
 
+from accounts.models import SignedInSession
+from accounts.sessions import service
 from approvals import clock
 from audit.db import write_queue
 from audit.db.storage_errors import is_busy, is_failure
 from audit.db.time_budget import IN_ALL_S
 from audit.db.write_queue import in_turn
 from portal.databases import bound_waits, database
-from portal.identity import sessions
-from portal.identity.models import SignedInSession
-from portal.web.errors import server_error
+from portal.pages.errors import server_error
 from tests.support.own_portal import database_in, portal_in
 from tests.support.pages import signed_in
 from tests.support.ports import free_port
@@ -175,7 +175,7 @@ def test_a_page_is_shown_though_its_visit_could_not_be_noted(
         raise locked
 
     with transaction.atomic(), connection.execute_wrapper(busy):
-        sessions._touch(session, clock.now())
+        service._touch(session, clock.now())
         transaction.set_rollback(False)
 
 

@@ -234,7 +234,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "review.open and review.close of many accounts, as admins asked for them",
     ),
     "tidy": ("approvals.jobs.tidy", "keeps", "forgets what is past its time"),
-    "sessions": ("portal.identity.sessions.tidy", "keeps", "forgets sessions that ran out"),
+    "sessions": ("accounts.sessions.service.tidy", "keeps", "forgets sessions that ran out"),
 }
 """Name of a loop, where it starts, what it may do."""
 
@@ -368,20 +368,20 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"audit.quarantined"}),
         "a scan that cannot be read or stored",
     ),
-    "portal.api.who": (frozenset({"operator.signed_in"}), "the command line signed in"),
-    "portal.identity.backchannel": (frozenset({"session.revoked"}), "the issuer ended it"),
-    "portal.identity.breakglass.accounts": (frozenset({"breakglass.changed"}), "who may use it"),
-    "portal.identity.breakglass.sessions": (frozenset({"breakglass.used"}), "somebody came in"),
-    "portal.identity.strangers": (
+    "accounts.api": (frozenset({"operator.signed_in"}), "the command line signed in"),
+    "accounts.views.backchannel_logout": (frozenset({"session.revoked"}), "the issuer ended it"),
+    "accounts.break_glass.accounts": (frozenset({"breakglass.changed"}), "who may use it"),
+    "accounts.break_glass.sessions": (frozenset({"breakglass.used"}), "somebody came in"),
+    "accounts.anonymous_events": (
         frozenset({"access.refused", "*"}),
         "what strangers cause: failed sign-ins, tries at break-glass, refusals",
     ),
-    "portal.identity.refusals": (frozenset({"access.refused"}), "what a door refused, folded"),
-    "portal.identity.sessions": (
+    "accounts.access_refusals": (frozenset({"access.refused"}), "what a door refused, folded"),
+    "accounts.sessions.service": (
         frozenset({"operator.signed_in", "session.revoked"}),
         "sessions begin and are ended by their person",
     ),
-    "portal.identity.views": (frozenset({"operator.signed_out"}), "the person signed out"),
+    "accounts.views.sign_in": (frozenset({"operator.signed_out"}), "the person signed out"),
     "portal.ops.leftovers.accounts": (
         frozenset({"connection.reconciled"}),
         "a suspension that its owner had lifted, restored by the doctor",
@@ -606,26 +606,26 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "enforcement.findings.unreadable_rows": ("instance", "scans that cannot be read or stored"),
     "enforcement.gateways.watch": ("Effect Watch instance", "how a gateway is; wakes its steps"),
-    "portal.api.manifests": ("instance", "a route that is called delete, no row"),
-    "portal.api.audit_views": ("instance", "a method of the API, no row"),
-    "portal.api.who": ("CommandLineSignIn", "the newest sign-in of a command line"),
-    "portal.connections_pages.connect": ("instance", "the connect flow in the session"),
-    "portal.identity.backchannel": ("SeenLogoutToken", "logout tokens that were used"),
-    "portal.identity.backend": ("User", "the account of a person who signed in"),
-    "portal.identity.breakglass.accounts": ("BreakGlassAccount BreakGlassTries", "who may use it"),
-    "portal.identity.breakglass.sessions": ("SignedInSession User instance", "a session"),
-    "portal.identity.breakglass.attempts": (
+    "connections.api.manifests": ("instance", "a route that is called delete, no row"),
+    "audit.api.saved_views": ("instance", "a method of the API, no row"),
+    "accounts.api": ("CommandLineSignIn", "the newest sign-in of a command line"),
+    "connections.views.connect": ("instance", "the connect flow in the session"),
+    "accounts.views.backchannel_logout": ("SeenLogoutToken", "logout tokens that were used"),
+    "accounts.oidc_backend": ("User", "the account of a person who signed in"),
+    "accounts.break_glass.accounts": ("BreakGlassAccount BreakGlassTries", "who may use it"),
+    "accounts.break_glass.sessions": ("SignedInSession User instance", "a session"),
+    "accounts.break_glass.attempts": (
         "BreakGlassAccount BreakGlassTries instance",
         "attempts",
     ),
-    "portal.identity.erasing": (
+    "accounts.erasure": (
         "CommandLineSignIn Session User",
         "drops an erased person's account",
     ),
-    "portal.identity.refusals": ("SeenRefusal instance", "which refusals are on the trail already"),
-    "portal.identity.session_store": ("instance", "sessions of browsers, by a digest of the key"),
-    "portal.identity.strangers": ("SeenRefusal instance", "slots of a minute, for all strangers"),
-    "portal.identity.sessions": (
+    "accounts.access_refusals": ("SeenRefusal instance", "which refusals are on the trail already"),
+    "accounts.sessions.store": ("instance", "sessions of browsers, by a digest of the key"),
+    "accounts.anonymous_events": ("SeenRefusal instance", "slots of a minute, for all strangers"),
+    "accounts.sessions.service": (
         "SeenLogoutToken SeenRefusal Session SignedInSession instance",
         "sessions begin, are used and end",
     ),

@@ -32,8 +32,8 @@ TRAIL: Final = (
     "connections/notifications/letters.py",
     "connections/event_sentences.py",
     "enforcement/event_sentences.py",
-    "portal/identity/breakglass/break_glass_sentences.py",
-    "portal/identity/refusal_words.py",
+    "accounts/break_glass/break_glass_sentences.py",
+    "accounts/refusal_sentences.py",
 )
 """What says how events and letters read. They are kept and read when things have moved on."""
 CAN_BECOME_FALSE: Final = re.compile(

@@ -42,14 +42,14 @@ BOUNDED: Final[dict[str, str]] = {
     "connections/inventory/filters.py:_judged:good": "at most MOST values of a key",
     "connections/inventory/page_query.py:_agents:wanted": "at most MOST values of a key",
     "connections/manifests/in_force.py:_consistent:names": "a manifest has at most 50 connections",
-    "portal/approvals_pages/inbox.py:inbox:for_me": "at most _MOST_PENDING requests",
-    "portal/approvals_pages/inbox.py:inbox:by_me": "at most _MOST_PENDING requests",
-    "portal/approvals_pages/progress.py:steps:held": "effects of one request",
-    "portal/approvals_pages/progress.py:steps:ended": "effects of one request",
-    "portal/audit_pages/ledger.py:_adoptions:waiting": "adoptions, each made by hand",
-    "portal/connections_pages/mine.py:_ending:ending": "accounts of one person",
-    "portal/connections_pages/narrowing.py:_facet:names": "names that are shown, at most SHOWN",
-    "portal/enforcement_pages/queue.py:read:wrong": "one of each of four filters",
+    "approvals/views/inbox.py:inbox:for_me": "at most _MOST_PENDING requests",
+    "approvals/views/inbox.py:inbox:by_me": "at most _MOST_PENDING requests",
+    "approvals/views/progress.py:steps:held": "effects of one request",
+    "approvals/views/progress.py:steps:ended": "effects of one request",
+    "audit/views/log/log_status.py:_adoptions:waiting": "adoptions, each made by hand",
+    "connections/views/my_connections.py:_ending:ending": "accounts of one person",
+    "connections/views/inventory/filter_links.py:_facet:names": "names shown, at most SHOWN",
+    "enforcement/views/finding_queue.py:read:wrong": "one of each of four filters",
 }
 
 

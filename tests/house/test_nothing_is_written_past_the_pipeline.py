@@ -16,8 +16,8 @@ from django.core.management import get_commands
 from django.urls import get_resolver
 
 from approvals import registry
-from portal.api.app import api
 from portal.loops import loops
+from portal.v1.root import api
 from tests.attacks.sign_in.doors import doors
 from tests.house import code
 from tests.house.doors_of_the_house import (
@@ -185,9 +185,9 @@ def test_a_recorder_that_names_its_events_at_run_time_cannot_name_a_decision() -
         "audit.ingest.reported_events",
         "audit.importing.changed",
         "connections.broker.token_broker",
-        "portal.identity.strangers",
+        "accounts.anonymous_events",
     }
-    strange = {_action(call) for _, call in code.calls("portal.identity.strangers.record_stranger")}
+    strange = {_action(call) for _, call in code.calls("accounts.anonymous_events.record_stranger")}
     assert strange == {"access.refused", "breakglass.used", "operator.sign_in_failed"}
     from audit.importing import changed
     from audit.ingest import reported_events
@@ -236,14 +236,14 @@ def test_a_page_that_catches_a_refusal_tells_the_trail() -> None:
                 told = ast.unparse(node)
                 if "tell(" not in told and "note_refused(" not in told:
                     silent.append(str(place))
-    assert silent == ["portal.identity.views.Callback.get"], "sign-ins tell by themselves"
+    assert silent == ["accounts.views.sign_in.Callback.get"], "sign-ins tell by themselves"
 
 
 def test_these_rules_would_notice() -> None:
     """The reader of code finds what is there: else every rule above would hold for nothing."""
-    assert does("portal.api.decisions.decide") == "decides"
-    assert does("portal.identity.failing.failed") == "records"
-    assert does("portal.audit_pages.log.checkpoint") == ""
+    assert does("approvals.api.decisions.decide") == "decides"
+    assert does("accounts.sign_in_errors.failed") == "records"
+    assert does("audit.views.log.public_log.checkpoint") == ""
     assert "approvals.pipeline.service" in code.users(COMMIT)
     assert methods_of(dict(pages())["enforcement/fleet/"]) == SAFE
     assert methods_of(dict(pages())["account/sessions/end-others/"]) == {"POST"}

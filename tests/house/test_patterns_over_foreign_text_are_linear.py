@@ -16,8 +16,8 @@ from typing import Final
 
 import pytest
 
+from accounts.views import browser_names
 from audit.importing import masking
-from portal.account import browsers
 from tests.support import pumping
 
 ROOT: Final = Path(__file__).parents[2]
@@ -38,8 +38,8 @@ _CALLS: Final = frozenset({*_READING, "compile", "split"})
 # Places whose pattern is not written where it is used: what they use, or why it is no matter.
 ELSEWHERE: Final[dict[tuple[str, str], Callable[[], list[re.Pattern[str]]]]] = {
     ("audit/importing/masking.py", "pattern"): lambda: [s.pattern for s in masking._SHAPES],
-    ("portal/account/browsers.py", "pattern"): lambda: [
-        re.compile(pattern) for _, pattern in browsers._BROWSERS
+    ("accounts/views/browser_names.py", "pattern"): lambda: [
+        re.compile(pattern) for _, pattern in browser_names._BROWSERS
     ],
 }
 # Made of values of our own, each escaped, with no repetition or with one between fixed texts.

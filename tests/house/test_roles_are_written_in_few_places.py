@@ -19,14 +19,14 @@ ASSIGNED: Final = {
 NOTED: Final = {
     "note_person": {"connections.sync.directory._Walk._note": "what the directory assigns"},
     "note_sign_in": {
-        "portal.identity.backend.OperatorBackend._account": "the ID token of a sign-in on a page",
-        "portal.api.who._remember": "the ID token of a command line's sign-in",
+        "accounts.oidc_backend.OperatorBackend._account": "the ID token of a sign-in on a page",
+        "accounts.api._remember": "the ID token of a command line's sign-in",
     },
 }
 STORED: Final = {
-    "portal.identity.backend.OperatorBackend._account": "the account of a session",
+    "accounts.oidc_backend.OperatorBackend._account": "the account of a session",
     "portal.ops.leftovers.people._lower": "the doctor, after asking: none until Auth0 names one",
-    "portal.identity.breakglass.sessions.begin": "fixed roles of a break-glass session",
+    "accounts.break_glass.sessions.begin": "fixed roles of a break-glass session",
 }
 _STORES: Final = {"update", "create", "get_or_create", "update_or_create", "bulk_create"}
 

@@ -57,14 +57,14 @@ HOLD_NOBODY: Final = {
     "audit.witnesses.exchange._http": _SETTINGS,
     "enforcement.gateways.client._http": _SETTINGS,
     "http_client.client._public_authorities": "certificates that everybody trusts",
-    "portal.api.docs._schema": "our own document",
-    "portal.api.docs.document": "our own document",
-    "portal.api.docs.operations": "our own document",
+    "portal.v1.docs._schema": "our own document",
+    "portal.v1.docs.document": "our own document",
+    "portal.v1.docs.operations": "our own document",
     "portal.env._names": _SETTINGS,
-    "portal.web.context.version": "our version",
-    "portal.web.icons.symbols": "our own drawings",
-    "portal.web.nav.exists": "addresses of our own pages",
-    "portal.web.templatetags.ata.scope": "scopes in words",
+    "portal.pages.context.version": "our version",
+    "ui.icons.symbols": "our own drawings",
+    "portal.pages.navigation.exists": "addresses of our own pages",
+    "ui.templatetags.ata.scope": "scopes in words",
 }
 
 

@@ -41,10 +41,10 @@ def test_whoever_has_a_file_of_their_own_says_so_and_asks_nothing_else() -> None
 def test_whoever_is_left_out_asks_nothing_of_their_own() -> None:
     """Every query of all that were measured is asked by one that is kept."""
     queries: dict[str, tuple[float, set[tuple[str, ...]]]] = {
-        "tests/web/test_a.py::test_cheap": (0.1, {("x.py:1", "aa"), ("x.py:2", "bb")}),
-        "tests/web/test_a.py::test_dear": (9.0, {("x.py:1", "aa"), ("x.py:2", "bb")}),
-        "tests/web/test_a.py::test_alone": (9.0, {("x.py:1", "aa"), ("x.py:2", "cc")}),
+        "tests/ui/test_a.py::test_cheap": (0.1, {("x.py:1", "aa"), ("x.py:2", "bb")}),
+        "tests/ui/test_a.py::test_dear": (9.0, {("x.py:1", "aa"), ("x.py:2", "bb")}),
+        "tests/ui/test_a.py::test_alone": (9.0, {("x.py:1", "aa"), ("x.py:2", "cc")}),
         "tests/attacks/tamper/test_b.py::test_always": (1.0, set()),
     }
     kept = asked.chosen(queries)
-    assert kept == queries.keys() - {"tests/web/test_a.py::test_dear"}
+    assert kept == queries.keys() - {"tests/ui/test_a.py::test_dear"}

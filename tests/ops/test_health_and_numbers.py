@@ -13,8 +13,8 @@ from django.test import Client
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from portal.api.app import api
 from portal.ops import health
+from portal.v1.root import api
 from tests.support.tenant import LocalTenant
 
 pytestmark = pytest.mark.django_db

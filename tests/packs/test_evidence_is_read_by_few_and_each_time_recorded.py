@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from accounts.models import SignedInSession
 from audit import clock
 from audit.evidence import disclosure, storage
 from audit.evidence.storage import NotReleasable
@@ -18,7 +19,6 @@ from audit.models import EventRow, EvidenceItem
 from audit.recording.actors import Actor
 from audit.search import queries
 from audit.sequencing import sequencer
-from portal.identity.models import SignedInSession
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, ISSUER, MIA, OLU
 from tests.packs.act import BEN, Act, keep, token

@@ -14,9 +14,9 @@ from approvals.passkeys.trusted_keys import document, trusted
 from approvals.pipeline.service import perform
 from audit.ledger import passkey_assertions
 from audit.recording.actors import Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import fresh
 from tests.approvals.people_of import acting
-from tests.identity.trail import events
 from tests.passkeys.devices import (
     approver_key,
     confirmation,

@@ -18,10 +18,10 @@ from audit.evidence import human_levels, storage
 from audit.ledger import passkey_assertions
 from audit.recording import event_types
 from audit.recording.actors import Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
-from tests.identity.trail import events
 from tests.passkeys.devices import (
     answer,
     answered_by,

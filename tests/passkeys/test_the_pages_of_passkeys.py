@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.models import SignedInSession
 from approvals.models import Approval, Passkey
 from approvals.passkeys import assertions, relying_party
 from audit.clock import now
 from audit.recording.actors import Actor
-from portal.identity.models import SignedInSession
+from tests.accounts.trail import events
 from tests.approvals.asking import fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
-from tests.identity.trail import events
 from tests.passkeys.devices import (
     answer,
     answered_by,

@@ -34,7 +34,7 @@ ON_BOTH = re.compile(
     r"|tests/audit/test_(a_restore|estimates|import|old_checkpoints|pages_hold|pages_read"
     r"|record|rounds|search|sequencer|triggers|verify|writes_become)"
     # Several connections or processes, many rows, and rows that are refused as second ones.
-    r"|tests/approvals/test_(policy_is_changed|who_approves)|tests/identity/test_sessions_end"
+    r"|tests/approvals/test_(policy_is_changed|who_approves)|tests/accounts/test_sessions_end"
     r"|tests/connections/test_(comparing_many|escalations_are_asked|several_at_once"
     r"|the_broker_over_http|the_inventory_at_any_index|the_inventory_counts"
     r"|the_directory_is_walked)"

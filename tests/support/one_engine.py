@@ -30,7 +30,7 @@ OWN_FILE = frozenset(
 
 
 def listed() -> frozenset[str]:
-    """Names as in `tests/web/test_home.py::test_it_opens`."""
+    """Names as in `tests/ui/test_home.py::test_it_opens`."""
     return frozenset(LIST.read_text().split())
 
 

@@ -1,4 +1,4 @@
-"""A signed-in browser for page tests, without the sign-in itself (tests/identity covers that)."""
+"""A signed-in browser for page tests, without the sign-in itself (tests/accounts covers that)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 
+from accounts.models import SignedInSession, User
+from accounts.sessions.service import SESSION_ID
+from accounts.sessions.store import stored_key
 from approvals import people
-from portal.identity.models import SignedInSession, User
-from portal.identity.session_store import stored_key
-from portal.identity.sessions import SESSION_ID
-from portal.web import context, ledger_facts, outages
+from portal.pages import context, ledger_status
 from tests.support.sign_in import SUBS
+from ui import outages
 
 NAMES = {
     "auditor": "Ada Auditor",
@@ -38,7 +39,7 @@ def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = 
     )
     people.note_person(iss=user.iss, sub=user.sub, name=user.name, email=user.email, roles=roles)
     client = Client(enforce_csrf_checks=csrf)
-    client.force_login(user, backend="portal.identity.backend.OperatorBackend")
+    client.force_login(user, backend="accounts.oidc_backend.OperatorBackend")
     session = client.session
     session[SESSION_ID] = secrets.token_hex(8)
     session.save()
@@ -60,5 +61,5 @@ def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = 
 def keep_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what surrounds every page longer than its two seconds, which a busy machine exceeds."""
     cache.clear()  # what an earlier test left there ends in two seconds
-    for module in (context, ledger_facts, outages):
+    for module in (context, ledger_status, outages):
         monkeypatch.setattr(module, "_FOR_S", 300)

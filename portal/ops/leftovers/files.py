@@ -11,10 +11,10 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
+from accounts.models import SignedInSession
+from accounts.sessions import service
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
-from portal.identity import sessions
-from portal.identity.models import SignedInSession
 from portal.ops.leftovers.leftover import Leftover
 from portal.ops.leftovers.upgrade import upgraded_at
 
@@ -69,7 +69,7 @@ def _end_exposed() -> str:
     exposed = list(SignedInSession.objects.filter(created__lt=upgraded))
     with transaction.atomic():
         for one in exposed:
-            sessions.end(one)
+            service.end(one)
             record(
                 SYSTEM,
                 "session.revoked",

@@ -9,8 +9,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from portal.api import bodies
-from portal.api.problems import Problem
+from api import bodies
+from api.problems import Problem
 from portal.ops.bodies import ORDINARY, limit_of
 
 

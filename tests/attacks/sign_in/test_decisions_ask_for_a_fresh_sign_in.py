@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.models import SignedInSession
 from approvals import clock, people, policy, registry
 from approvals.erasure import decisions as erasing
 from approvals.errors import Refused
@@ -21,14 +22,13 @@ from approvals.pipeline.service import perform
 from approvals.policy.policy_change import TARGET
 from audit.evidence import storage
 from audit.recording.actors import Actor, Target
-from portal.identity.models import SignedInSession
+from tests.accounts.trail import events
 from tests.attacks.sign_in.provider import ROLES, SUB, Provider
 from tests.attacks.sign_in.test_evidence_asks_for_a_fresh_token import FRESH, STALE
 from tests.attacks.sign_in.test_hostile_bearer_tokens_open_no_api import good
 from tests.attacks.sign_in.visiting import HOST
 from tests.audit.browsing import browser_of
 from tests.house.doors_of_the_house import ROUTES
-from tests.identity.trail import events
 
 SUBJECT = "a" * 64
 TARGETS: dict[str, tuple[Target, dict[str, Any]]] = {

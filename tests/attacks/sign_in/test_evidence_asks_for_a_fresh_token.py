@@ -11,10 +11,10 @@ from django.test import Client
 
 from audit.evidence import storage
 from audit.recording.actors import Subject
+from tests.accounts.trail import events
 from tests.attacks.sign_in.provider import ROLES, SUB, Provider
 from tests.attacks.sign_in.test_hostile_bearer_tokens_open_no_api import good
 from tests.attacks.sign_in.visiting import HOST
-from tests.identity.trail import events
 
 NAMESPACE = ROLES.rpartition("/")[0]
 type Members = Callable[[int], dict[str, Any]]

@@ -9,9 +9,10 @@ import pytest
 import time_machine
 from django.test import Client
 
+from accounts.models import CommandLineSignIn
 from approvals.models import Person
 from audit.models import EventRow
-from portal.identity.models import CommandLineSignIn
+from tests.accounts.trail import events
 from tests.attacks.sign_in.bending import with_times as common
 from tests.attacks.sign_in.forging import (
     ABSENT,
@@ -25,7 +26,6 @@ from tests.attacks.sign_in.forging import (
 )
 from tests.attacks.sign_in.provider import CLIENT, EVENT, ROLES, SUB, Page, Provider, says
 from tests.attacks.sign_in.visiting import HOST, Answer, Browser
-from tests.identity.trail import events
 
 API = "https://ata.local/api"
 CLI = "ata-cli"

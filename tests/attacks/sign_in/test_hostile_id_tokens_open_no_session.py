@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from portal.identity.models import User
+from accounts.models import User
 from tests.attacks.sign_in.bending import with_times as common
 from tests.attacks.sign_in.forging import (
     ABSENT,

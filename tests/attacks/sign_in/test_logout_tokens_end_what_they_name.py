@@ -9,9 +9,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
+from accounts.models import SeenLogoutToken, SignedInSession
+from accounts.sessions.store import stored_key
 from audit.models import Event
-from portal.identity.models import SeenLogoutToken, SignedInSession
-from portal.identity.session_store import stored_key
 from tests.attacks.sign_in.bending import with_times as common
 from tests.attacks.sign_in.forging import ABSENT, FORGERIES, Attack, Forge, claims, header
 from tests.attacks.sign_in.provider import CLIENT, EVENT, SUB, Page, Provider

@@ -14,17 +14,18 @@ import time_machine
 from django.db import connection
 from django.test import Client
 
+from accounts import access_refusals, anonymous_events
+from accounts.models import SeenRefusal, SignedInSession
+from accounts.sessions import service
 from approvals import clock
 from audit.evidence import human_levels
 from audit.models import Event
 from audit.recording import event_types
 from audit.recording.actors import Actor
-from portal.identity import refusals, sessions, strangers
-from portal.identity.models import SeenRefusal, SignedInSession
+from tests.accounts.trail import events
 from tests.approvals.people_of import acting
 from tests.attacks.sign_in.provider import Provider
 from tests.audit.browsing import browser_of
-from tests.identity.trail import events
 
 FLEET = "/enforcement/fleet/"
 AT = "GET /enforcement/fleet/"
@@ -61,14 +62,14 @@ def test_a_page_of_another_role_is_told_once_in_ten_minutes(mia: Actor) -> None:
         assert event_types.sentence(said) == (
             f"Mia Member was refused at {AT}: that is not for their role, or not theirs to do"
         )
-        traveller.move_to(start + refusals.QUIET - timedelta(seconds=1))
+        traveller.move_to(start + access_refusals.QUIET - timedelta(seconds=1))
         browser.get(FLEET)
         assert len(told()) == 1
-        traveller.move_to(start + refusals.QUIET)
+        traveller.move_to(start + access_refusals.QUIET)
         browser.get(FLEET)
         browser_of(acting("admin", "auditor")).get("/enforcement/queue/")
         assert [e["actor"]["sub"] for e in told()] == [mia.sub] * 2
-        sessions.tidy(clock.now() + refusals.QUIET + timedelta(seconds=1))
+        service.tidy(clock.now() + access_refusals.QUIET + timedelta(seconds=1))
         assert not SeenRefusal.objects.exists()
 
 
@@ -148,7 +149,7 @@ def test_a_crowd_of_strangers_fills_twenty_lines_a_minute() -> None:
                 )
 
         crowd(60)
-        most, within = strangers.MOST, strangers.WITHIN
+        most, within = anonymous_events.MOST, anonymous_events.WITHIN
         assert [e["data"]["code"] for e in told()] == ["token_refused"] * (most - 1) + ["many"]
         assert "more often than was recorded one by one" in event_types.sentence(told()[-1])
         traveller.move_to(start + within)
@@ -159,26 +160,28 @@ def test_a_crowd_of_strangers_fills_twenty_lines_a_minute() -> None:
 
 
 def test_one_person_fills_thirty_lines_and_one_more_and_hides_nobody_else(mia: Actor) -> None:
-    most, within = refusals.ONE_PERSON
+    most, within = access_refusals.ONE_PERSON
     for number in range(most + 5):
-        refusals.note(
-            refusals.Refusal(mia, None, "not_permitted", "", f"POST /page-{number}/", 403)
+        access_refusals.note(
+            access_refusals.Refusal(mia, None, "not_permitted", "", f"POST /page-{number}/", 403)
         )
     assert len(told()) == most + 1 and told()[-1]["data"]["code"] == "many"
     browser_of(acting("auditor", "auditor")).post("/connections/reviews/new/")
     assert told()[-1]["data"]["code"] == "not_permitted"
     Client().get("/v1/whoami", headers={"Authorization": "Bearer x"})
     assert told()[-1]["data"]["code"] == "token_refused"
-    assert within == refusals.QUIET
+    assert within == access_refusals.QUIET
 
 
 def test_of_several_workers_that_refuse_the_same_one_tells(mia: Actor) -> None:
     """Whoever looked before the other wrote finds the row taken."""
     now = clock.now()
-    assert refusals._first("what", "who", now, refusals.QUIET)
-    assert not refusals._first("what", "who", now, refusals.QUIET)
-    assert refusals._first("what", "who", now + refusals.QUIET, refusals.QUIET)
-    assert not refusals._first("what", "who", now + refusals.QUIET, refusals.QUIET)
+    assert access_refusals._first("what", "who", now, access_refusals.QUIET)
+    assert not access_refusals._first("what", "who", now, access_refusals.QUIET)
+    assert access_refusals._first("what", "who", now + access_refusals.QUIET, access_refusals.QUIET)
+    assert not access_refusals._first(
+        "what", "who", now + access_refusals.QUIET, access_refusals.QUIET
+    )
 
 
 def test_where_nothing_can_be_stored_it_is_refused_all_the_same(

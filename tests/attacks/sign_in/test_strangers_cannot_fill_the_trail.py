@@ -12,10 +12,10 @@ import time_machine
 from django.core.cache import cache
 from django.test import Client
 
+from accounts import access_refusals, anonymous_events
 from approvals import clock
 from audit.models import Event
 from audit.recording.actors import Actor
-from portal.identity import refusals, strangers
 from tests.attacks.sign_in.doors import doors
 from tests.attacks.sign_in.test_no_door_is_left_open import ASKS_THE_ISSUER, FOR_STRANGERS
 from tests.attacks.sign_in.visiting import HOST
@@ -59,12 +59,14 @@ def test_a_bad_token_at_every_route_from_every_address_causes_twenty_events() ->
     with time_machine.travel(clock.now(), tick=False):
         for number, door in enumerate(doors()):
             nobody = Actor(iss="", sub="", via="api", ip=f"10.0.0.{number % 250}")
-            refusals.note(refusals.Refusal(nobody, None, "token_refused", "", f"GET {door}", 401))
-    assert Event.objects.count() == strangers.MOST
+            access_refusals.note(
+                access_refusals.Refusal(nobody, None, "token_refused", "", f"GET {door}", 401)
+            )
+    assert Event.objects.count() == anonymous_events.MOST
 
 
 def test_the_bound_is_the_one_that_is_documented() -> None:
-    assert strangers.MOST == TWENTY
+    assert anonymous_events.MOST == TWENTY
 
 
 def test_what_was_left_out_is_counted_on_the_next_event() -> None:
@@ -72,13 +74,17 @@ def test_what_was_left_out_is_counted_on_the_next_event() -> None:
     nobody = Actor(iss="", sub="", via="web")
     with time_machine.travel(start, tick=False) as traveller:
         for _ in range(100):
-            strangers.record_stranger(nobody, "operator.sign_in_failed", data={"code": "x"})
-        traveller.move_to(start + strangers.WITHIN - timedelta(seconds=1))
-        assert not strangers.record_stranger(nobody, "operator.sign_in_failed", data={"code": "x"})
-        traveller.move_to(start + strangers.WITHIN)
-        assert strangers.record_stranger(nobody, "operator.sign_in_failed", data={"code": "x"})
+            anonymous_events.record_stranger(nobody, "operator.sign_in_failed", data={"code": "x"})
+        traveller.move_to(start + anonymous_events.WITHIN - timedelta(seconds=1))
+        assert not anonymous_events.record_stranger(
+            nobody, "operator.sign_in_failed", data={"code": "x"}
+        )
+        traveller.move_to(start + anonymous_events.WITHIN)
+        assert anonymous_events.record_stranger(
+            nobody, "operator.sign_in_failed", data={"code": "x"}
+        )
     entries = [bytes(one.entry) for one in Event.objects.order_by("recorded_at")]
-    assert len(entries) == strangers.MOST + 1
+    assert len(entries) == anonymous_events.MOST + 1
     assert b'"left_out":82' in entries[-1]
 
 
@@ -92,7 +98,7 @@ def test_nothing_else_records_for_somebody_without_identity() -> None:
         if {k.arg for k in call.keywords if getattr(k.value, "value", None) == ""} >= {"iss", "sub"}
     }
     assert found == {
-        "portal/identity/breakglass/views.py",
-        "portal/identity/failing.py",
-        "portal/identity/refusals.py",
+        "accounts/views/break_glass.py",
+        "accounts/sign_in_errors.py",
+        "accounts/access_refusals.py",
     }

@@ -12,9 +12,9 @@ import httpx
 from django.conf import settings
 from django.test import Client
 
+from accounts.models import SignedInSession, User
 from audit.models import EventRow
 from audit.search.queries import publics
-from portal.identity.models import SignedInSession, User
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse

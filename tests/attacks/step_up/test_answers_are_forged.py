@@ -15,13 +15,13 @@ import pytest
 
 from audit.evidence import human_levels
 from audit.recording.actors import Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import ask, fresh
 from tests.approvals.lamps import Lamps
 from tests.attacks.sign_in.forging import ABSENT, FORGERIES, Attack, Forge, claims
 from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import Details, PhoneProvider
 from tests.attacks.step_up.trail import approve, assert_refused
-from tests.identity.trail import events
 from tests.support.sign_in import SUBS
 
 NAMES = {attack.name: attack for attack in FORGERIES}

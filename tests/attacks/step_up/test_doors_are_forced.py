@@ -9,10 +9,11 @@ import pytest
 from django.conf import settings as django_settings
 from django.test import Client
 
+from accounts.models import SignedInSession
 from approvals.models import Approval
 from approvals.requests import cancel
 from audit.recording.actors import Actor
-from portal.identity.models import SignedInSession
+from tests.accounts.trail import events
 from tests.approvals.asking import HALL, ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
@@ -21,7 +22,6 @@ from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.attacks.step_up.trail import approve, assert_nothing_committed, committed, refused
 from tests.audit.browsing import browser_of
-from tests.identity.trail import events
 
 EVIL = "https://evil.example"
 BODY = {

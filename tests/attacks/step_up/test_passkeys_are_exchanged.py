@@ -14,11 +14,11 @@ from approvals.models import Passkey, Person
 from approvals.passkeys import assertions
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import fresh
 from tests.approvals.lamps import Lamps
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.attacks.step_up.trail import assert_nothing_committed, late
-from tests.identity.trail import events
 from tests.passkeys.devices import (
     answer,
     answered_by,

@@ -15,6 +15,7 @@ from approvals.pipeline.service import perform
 from approvals.step_up import answers
 from audit.evidence import human_levels
 from audit.recording.actors import SYSTEM, Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
@@ -24,7 +25,6 @@ from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.attacks.step_up.trail import approve, assert_nothing_committed
 from tests.audit.browsing import browser_of
-from tests.identity.trail import events
 
 
 @pytest.mark.parametrize("via", ["web", "cli", "api"])

@@ -12,8 +12,9 @@ from approvals.errors import Refused
 from approvals.models import Approval, Ask, AskState
 from approvals.pipeline.service import perform
 from approvals.step_up import rate_limit
+from approvals.views.request_detail import detail
 from audit.recording.actors import SYSTEM, Actor, Target
-from portal.approvals_pages.detail import detail
+from tests.accounts.trail import events
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
@@ -22,7 +23,6 @@ from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.attacks.step_up.trail import approve
 from tests.audit.browsing import browser_of, text_of
-from tests.identity.trail import events
 from tests.support.sweeping import sweep
 
 

@@ -16,6 +16,7 @@ from approvals.pipeline.service import perform
 from approvals.policy import policy_change, versions
 from approvals.policy.policy_change import TARGET
 from audit.recording.actors import Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
@@ -25,7 +26,6 @@ from tests.attacks.step_up.attempts import bearer, call
 from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.attacks.step_up.trail import approve, assert_nothing_committed
-from tests.identity.trail import events
 
 
 def test_a_policy_that_was_lowered_meanwhile_commits_nothing(

@@ -14,6 +14,7 @@ from approvals.registry import EffectSpec
 from approvals.step_up import ciba, sealed_secrets
 from approvals.step_up.ciba import SECRET
 from audit.recording.actors import SYSTEM, Actor, Target
+from tests.accounts.trail import events
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
@@ -23,7 +24,6 @@ from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider, Push
 from tests.attacks.step_up.trail import approve, assert_nothing_committed, committed, late
 from tests.audit.browsing import browser_of
-from tests.identity.trail import events
 
 KITCHEN = Target("lamp", "kitchen")
 

@@ -22,6 +22,7 @@ from audit.models import EventRow
 from audit.recording.actors import Actor, EvidenceRef, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
+from tests.accounts.trail import events
 from tests.approvals.asking import ask, fresh
 from tests.approvals.lamps import Lamps
 from tests.attacks.sign_in.forging import ROGUE, Forge, public
@@ -29,7 +30,6 @@ from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.attacks.step_up.trail import approve, assert_nothing_committed
 from tests.attacks.tamper.verifying import verified
-from tests.identity.trail import events
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import pytest
 from approvals import clock
 from approvals.models import Approval, Ask
 from audit.recording.actors import Actor
+from tests.accounts.trail import events
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.attacks.sign_in.forging import Forge
 from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.attacks.step_up.trail import approve, assert_nothing_committed, assert_refused
-from tests.identity.trail import events
 
 type Travel = Callable[[float], None]
 

@@ -11,6 +11,7 @@ import pytest
 from approvals.models import Approval, Ask, AskState, Channel, Person
 from audit.clock import now
 from audit.recording.actors import Actor, EvidenceRef
+from tests.accounts.trail import events
 from tests.approvals.asking import HALL, ask, assert_failed, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
@@ -20,7 +21,6 @@ from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.attacks.step_up.test_the_owner_writes_tables import forged
 from tests.attacks.step_up.trail import assert_nothing_committed, committed
-from tests.identity.trail import events
 
 
 @dataclass(frozen=True)

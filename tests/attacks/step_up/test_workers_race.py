@@ -15,21 +15,21 @@ import pytest
 from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
 
+from accounts import access_refusals
+from accounts.access_refusals import Refusal
 from approvals import clock
 from approvals.models import Approval, Ask
 from approvals.pipeline.service import Performed, perform
 from approvals.step_up import ciba, rate_limit, sealed_secrets
 from approvals.step_up.ciba import SECRET
 from audit.recording.actors import SYSTEM, Actor, Target
-from portal.identity import refusals
-from portal.identity.refusals import Refusal
+from tests.accounts.trail import events
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
 from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.attacks.step_up.trail import approve, committed, late
-from tests.identity.trail import events
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_threads_that_refuse_the_same_leave_one_event(
 ) -> None:
     mia: Actor = acting("member1")
     found: Any = Refusal(mia, None, "not_permitted", "", "POST /v1/decisions", 403)
-    took = at_once(*(lambda: refusals.note(found) for _ in range(6)))
+    took = at_once(*(lambda: access_refusals.note(found) for _ in range(6)))
     assert sorted(took) == [False] * 5 + [True]
     assert len(events("access.refused")) == 1
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from approvals.models import Approval, Effect
 from audit.models import EventRow
+from tests.accounts.trail import events
 from tests.approvals.asking import code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.attacks.step_up.provider import PhoneProvider
-from tests.identity.trail import events
 
 COMMITTING = ("lamp.blocked", "lamp.allowed", "lamp.removed")
 

@@ -24,9 +24,9 @@ from audit.recording.actors import SYSTEM, Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
 from connections.models import ConnectedAccount, Review, ReviewItem
+from tests.accounts.trail import events
 from tests.approvals.people_of import acting
 from tests.attacks.tamper.verifying import report, verified
-from tests.identity.trail import events
 
 pytestmark = pytest.mark.django_db
 

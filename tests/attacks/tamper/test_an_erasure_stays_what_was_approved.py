@@ -23,11 +23,11 @@ from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
 from audit.verification import continuous
-from portal.web import ledger_facts
+from portal.pages import ledger_status
+from tests.accounts.trail import events
 from tests.approvals.people_of import acting
 from tests.attacks.tamper import owner
 from tests.attacks.tamper.verifying import report, verified
-from tests.identity.trail import events
 
 pytestmark = pytest.mark.django_db
 
@@ -179,7 +179,7 @@ def seen_by_rounds() -> str:
     verifying = continuous.Rounds()
     for _ in range(3):
         verifying.turn(budget_s=30.0)
-    return ledger_facts.broken()
+    return ledger_status.broken()
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

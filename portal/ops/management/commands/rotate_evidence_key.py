@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.models import BreakGlassAccount
 from approvals.erasure import approved_scope, tombstones
 from approvals.outbox import seals
 from audit.db.durable_files import write_durably
@@ -18,7 +19,6 @@ from audit.management.of_data import OF_DATA
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from connections.access_reviews import work_integrity
-from portal.identity.models import BreakGlassAccount
 
 _HOW = (
     "Set EVIDENCE_KEY to a new key (openssl rand -hex 32) and EVIDENCE_KEY_PREVIOUS to the one in "

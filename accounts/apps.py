@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class IdentityConfig(AppConfig):
+    name = "accounts"
+    label = "identity"
+
+    def ready(self) -> None:
+        """Teach the trail the words of this room."""
+        from accounts import erasure, refusal_sentences  # noqa: F401
+        from accounts.break_glass import break_glass_sentences  # noqa: F401

@@ -1,0 +1,118 @@
+"""Bearer tokens: an Auth0 JWT for AUTH0_API_AUDIENCE by an allowed client (RFC 6750, RFC 9068)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from accounts.models import CommandLineSignIn
+from accounts.oidc_backend import known_roles
+from accounts.recent_sign_in.requirement import what_a_token_lacks
+from accounts.request_priority import vouch_for
+from api.problems import Problem
+from approvals import issuer, people
+from audit.recording.actors import Actor, EvidenceRef
+from auth0_client.errors import Auth0Error, TokenRefused
+from auth0_client.tokens.access_token import AccessClaims
+from http_client.errors import HttpClientError
+from ui.request_id import request_id
+
+_INVALID = {"WWW-Authenticate": 'Bearer realm="auth0-ata", error="invalid_token"'}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A verified token and the actor it stands for. The token itself is for the exchange only."""
+
+    claims: AccessClaims
+    actor: Actor
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Caller({self.claims.client_id})"
+
+
+def bearer(request: HttpRequest) -> Caller | None:
+    """The caller of a `/v1` request; None when it sent no token at all.
+
+    Raises:
+        Problem: 401 with the code of the first check that failed, 503 when keys are unreachable.
+    """
+    scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+    token = rest.strip()
+    if not token or scheme.lower() not in {"bearer", "dpop"}:
+        return None
+    caller = check(request, token)
+    if scheme.lower() == "dpop":  # RFC 9449 section 7.1: the scheme promises a proof
+        raise _no_dpop("DPoP is not offered here yet: present the token as Bearer.")
+    request.META["ATA_CALLER"] = caller
+    vouch_for(request)
+    return caller
+
+
+def check(request: HttpRequest, token: str) -> Caller:
+    """Verify a token for our API.
+
+    Raises:
+        Problem: see `bearer`.
+    """
+    try:
+        claims = issuer.auth0().verify_access_token(
+            token, allowed_azp=settings.ENV.api_clients | settings.ENV.broker_clients
+        )
+    except TokenRefused as refused:
+        expired = refused.code == "expired"
+        raise Problem(
+            401,
+            "token_expired" if expired else "token_refused",
+            f"The access token was not accepted: {refused.detail}. Sign in again with `ata login`.",
+            headers=_INVALID,
+            reason=refused.code,
+        ) from None
+    except (Auth0Error, HttpClientError):
+        raise Problem(
+            503,
+            "issuer_unreachable",
+            "The issuer's keys cannot be read right now. Try again shortly.",
+            headers={"Retry-After": "5"},
+        ) from None
+    if claims.dpop_thumbprint:
+        raise _no_dpop("This token is bound to a key: DPoP is not offered here yet.")
+    return Caller(claims, _actor(request, claims), token)
+
+
+def _no_dpop(words: str) -> Problem:
+    return Problem(401, "dpop_required", words, headers=_INVALID)
+
+
+def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:
+    person = people.find(claims.issuer, claims.subject)
+    issued_at = datetime.fromtimestamp(claims.issued_at, UTC)
+    roles = people.roles_in_force(person, known_roles(claims.roles), issued_at)
+    return Actor(
+        iss=claims.issuer,
+        sub=claims.subject,
+        name=person.name if person else "",
+        email=person.email if person else "",
+        roles=frozenset(roles),
+        roles_issued_at=issued_at,
+        fresh=not what_a_token_lacks(claims),
+        via="cli" if claims.client_id == settings.ENV.AUTH0_CLI_CLIENT_ID else "api",
+        request=request_id(request),
+        ip=request.META.get("REMOTE_ADDR", ""),
+        evidence=_evidence(claims),
+    )
+
+
+def _evidence(claims: AccessClaims) -> tuple[EvidenceRef, ...]:
+    kept = CommandLineSignIn.objects.filter(iss=claims.issuer, sub=claims.subject)
+    return tuple(EvidenceRef("id_token", one.id_token_digest) for one in kept)
+
+
+def caller(request: HttpRequest) -> Caller:
+    """The caller that `bearer` verified for this request."""
+    found: Caller = request.META["ATA_CALLER"]
+    return found

@@ -1,0 +1,1 @@
+"""Acts that need a sign-in minutes old, with a second factor."""

@@ -1,0 +1,1 @@
+"""Signed-in sessions and where they are stored."""

@@ -1,0 +1,1 @@
+"""What all of `/v1` shares: problem+json, paging, strict bodies, the OpenAPI document's parts."""

@@ -1,0 +1,1 @@
+"""Decisions, approvals and the policy over `/v1`."""

@@ -1,0 +1,1 @@
+"""Pages about approvals, the policy and passkeys."""

@@ -1,0 +1,129 @@
+"""The inbox: what waits for me, what I asked for, everything that waits, and what is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from approvals.models import Approval, Ask, AskState, Outcome, Status
+from approvals.views import request_labels
+from approvals.views.request_labels import Standing
+from audit.recording.actors import Actor
+
+SEES_ALL = frozenset({"auditor", "operator", "admin"})
+OPEN_ASKS = (AskState.STARTING, AskState.WAITING)
+HISTORY_PAGE = 25
+_MOST_PENDING = 200
+STATUSES = (str(Status.PENDING), *Outcome.values)
+"""What `?status=` takes: what waits, or how a request ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One approval in a list."""
+
+    approval: Approval
+    ask: Ask | None
+    standing: Standing
+    requester: str
+    asked: str
+    outcome: str
+    total_s: int
+
+    @property
+    def url(self) -> str:
+        """Its page."""
+        return f"/approvals/{self.approval.id}/"
+
+    @property
+    def code(self) -> str:
+        """The code on both screens, while it counts."""
+        return self.ask.code if self.ask and self.approval.status == Status.PENDING else ""
+
+    @property
+    def how(self) -> str:
+        """What its asked person does."""
+        return request_labels.how_to_answer(self.ask) if self.ask else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Pending approvals, each in the first list that it belongs to."""
+
+    for_me: list[Row]
+    by_me: list[Row]
+    others: list[Row]
+
+    @property
+    def version(self) -> str:
+        """Changes whenever a list would look different."""
+        shown = [*self.for_me, *self.by_me, *self.others]
+        return "-".join(f"{r.approval.id.hex[-8:]}{r.ask.number if r.ask else 0}" for r in shown)
+
+
+def visible(viewer: Actor) -> QuerySet[Approval]:
+    """Approvals that this person may see: roles see all, members their own."""
+    found = Approval.objects.prefetch_related("asks__person")
+    if viewer.roles & SEES_ALL:
+        return found
+    mine = Q(requester_iss=viewer.iss, requester_sub=viewer.sub)
+    asked = Q(pk__in=_asked_of(viewer).values("approval"))
+    return found.filter(mine | asked)
+
+
+def _asked_of(viewer: Actor) -> QuerySet[Ask]:
+    return Ask.objects.filter(person__iss=viewer.iss, person__sub=viewer.sub)
+
+
+def waiting_for(viewer: Actor) -> QuerySet[Approval]:
+    """Pending approvals whose current ask is on this person's phone."""
+    asked = _asked_of(viewer).filter(state__in=OPEN_ASKS).values("approval")
+    return Approval.objects.filter(status=Status.PENDING, pk__in=asked)
+
+
+def inbox(viewer: Actor) -> Inbox:
+    """All that waits and this person may see; two or three queries."""
+    pending = visible(viewer).filter(status=Status.PENDING).order_by("-created")[:_MOST_PENDING]
+    rows = [row_of(approval, viewer) for approval in pending]
+    for_me = [r for r in rows if r.ask and _is(r.ask, viewer)]
+    rest = [r for r in rows if r not in for_me]
+    by_me = [r for r in rest if _asked_by(r.approval, viewer)]
+    return Inbox(for_me, by_me, [r for r in rest if r not in by_me])
+
+
+def closed(
+    viewer: Actor, before: datetime | None, outcome: str = ""
+) -> tuple[list[Row], datetime | None]:
+    """A page of what is over, newest first, and where the next page begins."""
+    found = visible(viewer).exclude(status=Status.PENDING)
+    if outcome:
+        found = found.filter(outcome=outcome)
+    if before is not None:
+        found = found.filter(created__lt=before)
+    page = list(found.order_by("-created")[: HISTORY_PAGE + 1])
+    more = page[HISTORY_PAGE - 1].created if len(page) > HISTORY_PAGE else None
+    return [row_of(a, viewer) for a in page[:HISTORY_PAGE]], more
+
+
+def row_of(approval: Approval, viewer: Actor) -> Row:
+    """An approval whose asks were prefetched, as a row."""
+    ask = request_labels.shown_ask(sorted(approval.asks.all(), key=lambda a: a.number), viewer)
+    return Row(
+        approval=approval,
+        ask=ask,
+        standing=request_labels.standing(approval, ask, viewer),
+        requester=request_labels.requester_name(approval, viewer),
+        asked=request_labels.person_name(ask.person, viewer) if ask else "",
+        outcome=request_labels.outcome_words(approval, viewer) if approval.outcome else "",
+        total_s=request_labels.total_s(approval, ask),
+    )
+
+
+def _is(ask: Ask, viewer: Actor) -> bool:
+    return (ask.person.iss, ask.person.sub) == (viewer.iss, viewer.sub)
+
+
+def _asked_by(approval: Approval, viewer: Actor) -> bool:
+    return (approval.requester_iss, approval.requester_sub) == (viewer.iss, viewer.sub)

@@ -1,0 +1,108 @@
+"""Answering a request with a passkey: what the asked person is offered, and taking the answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from accounts.permissions import actor
+from approvals import clock
+from approvals.errors import Refused
+from approvals.models import Approval, Ask, Passkey, Status
+from approvals.passkeys import assertions, queries, relying_party
+from approvals.requests import NotYours
+from approvals.step_up import answers
+from approvals.views.passkeys import sent
+from audit.recording.actors import Actor
+from ui.refusals import mark, tell
+
+_SAID: Final[dict[str, assertions.Said]] = {"approve": "approve", "deny": "deny"}
+_SIGNED: Final = {"approve": "an approval", "deny": "a denial"}
+_NONE: Final = "You have no passkey here. One that you add now counts for later requests."
+_ELSEWHERE: Final = "Your passkeys were made for another address of the portal."
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the asked person may sign with; `problem` says why nothing, when it is nothing.
+
+    `approve` and `deny` are `PublicKeyCredentialRequestOptionsJSON` as text: each answer is a
+    signature of its own.
+    """
+
+    code: str
+    approve: str = ""
+    deny: str = ""
+    problem: str = ""
+
+
+def offer(approval: Approval, asks: list[Ask], viewer: Actor) -> Offer | None:
+    """For the asked person while their ask takes a passkey; None for everybody else."""
+    mine = [ask for ask in asks if (ask.person.iss, ask.person.sub) == (viewer.iss, viewer.sub)]
+    if approval.status != Status.PENDING or not mine:
+        return None
+    ask = mine[-1]
+    if answers.refusal(approval, ask, viewer, channel="passkey"):
+        return None
+    usable = list(queries.usable(viewer))
+    fits = [key for key in usable if not _why_not(approval, ask, key)]
+    if not fits:
+        return Offer(ask.code, problem=_why_not(approval, ask, usable[-1]) if usable else _NONE)
+    return Offer(
+        ask.code,
+        approve=_options(approval, ask, "approve", fits),
+        deny=_options(approval, ask, "deny", fits),
+    )
+
+
+def _why_not(approval: Approval, ask: Ask, key: Passkey) -> str:
+    if key.rp_id != relying_party.rp_id() or relying_party.origin() not in key.origins:
+        return _ELSEWHERE
+    code = assertions.why_not(approval, ask, key)
+    return assertions.WORDS[code] if code else ""
+
+
+def _options(approval: Approval, ask: Ask, decision: str, fits: list[Passkey]) -> str:
+    left = max(0.0, (ask.expires_at - clock.now()).total_seconds())
+    options: dict[str, Any] = {
+        "challenge": relying_party.b64url(assertions.challenge(approval, decision)),
+        "rpId": relying_party.rp_id(),
+        "timeout": round(left * 1000),
+        "userVerification": "required",
+        "allowCredentials": [
+            {"type": "public-key", "id": key.credential_id, "transports": key.transports}
+            for key in fits
+        ],
+    }
+    return json.dumps(options)
+
+
+@require_POST
+@never_cache
+def answer(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """The asked person's signed answer."""
+    said = request.POST.get("decision", "")
+    try:
+        if said not in _SAID:
+            raise Refused("malformed_passkey", "Say approve or deny.")
+        reason = request.POST.get("reason", "").strip()[:500]
+        assertions.give(actor(request), str(approval_id), _SAID[said], sent(request), reason)
+        sentence = Approval.objects.values_list("sentence", flat=True).get(pk=approval_id)
+        messages.success(request, f"You signed {_SIGNED[said]} of “{sentence}”.")
+    except NotYours:
+        mark(request, "not_yours", certain=True)
+        raise Http404 from None
+    except Approval.DoesNotExist:
+        raise Http404 from None
+    except Refused as refused:
+        tell(request, refused.code)  # what a passkey signed is on the trail already
+        messages.error(request, refused.detail)
+    return redirect("approval", approval_id=approval_id)

@@ -1,0 +1,250 @@
+"""Approvals in words: where one is, what each answer does, what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from approvals import actors, clock, policy, registry
+from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
+from approvals.registry import Verb
+from approvals.step_up import first_approver, rate_limit
+from audit.recording.actors import Actor
+from ui.times import duration
+
+CHANNELS = {
+    "web": "on the web",
+    "cli": "with ata",
+    "api": "over the API",
+    "task": "by itself",
+    "broker": "at the broker",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A badge: `tone` and `icon` of the style guide, and the words."""
+
+    tone: str
+    icon: str
+    text: str
+
+
+def verb_of(approval: Approval) -> Verb | None:
+    """The registered verb; None when its room is gone."""
+    try:
+        return registry.get(approval.verb)
+    except registry.UnknownVerb:
+        return None
+
+
+def person_name(person: Person, viewer: Actor | None = None) -> str:
+    """Name of a person; `you` for the one who looks."""
+    if viewer is not None and (person.iss, person.sub) == (viewer.iss, viewer.sub):
+        return "you"
+    return str(person)
+
+
+def whose(name: str) -> str:
+    """`your` or `Olu Operator’s`."""
+    return "your" if name == "you" else f"{name}’s"
+
+
+def requester_name(approval: Approval, viewer: Actor | None = None) -> str:
+    """Who asked; a finding when nobody did."""
+    if not approval.requester_sub:
+        return f"a {approval.severity} finding, by itself"
+    asked = actors.from_json(approval.requester)
+    if viewer is not None and (asked.iss, asked.sub) == (viewer.iss, viewer.sub):
+        return "an agent of yours" if asked.via == "broker" else "you"
+    return actors.requester_name(asked)
+
+
+def channel_of(approval: Approval) -> str:
+    """Through which door it was asked."""
+    via = actors.from_json(approval.requester).via if approval.requester_sub else ""
+    return CHANNELS.get(via, "")
+
+
+def answerer_name(approval: Approval, viewer: Actor | None = None) -> str:
+    """Who answered, or is inferred to have."""
+    who = actors.from_json(approval.answered_by)
+    if viewer is not None and (who.iss, who.sub) == (viewer.iss, viewer.sub):
+        return "you"
+    return who.name or who.email or who.sub
+
+
+def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -> Standing:
+    """Where it is, as a badge."""
+    if approval.status == Status.CLOSED:
+        return _closed(approval)
+    if ask is None:
+        return Standing("warn", "users", "waiting for somebody to ask")
+    needed = first_approver.needed(approval)
+    if needed > 1:
+        said = sum(one.state == AskState.APPROVED for one in approval.asks.all())
+        return Standing("info", "users", f"{said} of {needed} approved")
+    if rate_limit.waits(ask):
+        return _ITS_TURN
+    if is_over(ask):
+        return Standing("info", "clock", "the time is over; being closed")
+    if ask.state == AskState.STARTING:
+        return Standing("info", "send", "sending the request")
+    name = whose(person_name(ask.person, viewer))
+    return Standing("info", "circle-dashed", f"waiting for {name} {awaited(ask)}")
+
+
+def is_over(ask: Ask) -> bool:
+    """Whether the time to answer is over, while the request is yet to be closed."""
+    return not rate_limit.waits(ask) and clock.now() >= ask.expires_at
+
+
+def shown_ask(asks: Sequence[Ask], viewer: Actor) -> Ask | None:
+    """The ask that a page is about, of asks in order: the viewer's own open one, else the newest
+    that is open, else the newest."""
+    live = [one for one in asks if one.state in {AskState.STARTING, AskState.WAITING}]
+    own = [one for one in live if (one.person.iss, one.person.sub) == (viewer.iss, viewer.sub)]
+    return next((some[-1] for some in (own, live, list(asks)) if some), None)
+
+
+def awaited(ask: Ask) -> str:
+    """What has yet to answer: `phone`, `passkey`, both or either."""
+    said = {channel for channel in ("ciba", "passkey") if channel in ask.answers}
+    if ask.channel == Channel.BOTH and said:
+        return "phone" if "passkey" in said else "passkey"
+    return _AWAITED[ask.channel]
+
+
+_AWAITED: dict[str, str] = {
+    Channel.CIBA: "phone",
+    Channel.PASSKEY: "passkey",
+    Channel.BOTH: "phone and passkey",
+    Channel.EITHER: "phone or passkey",
+}
+
+
+def how_to_answer(ask: Ask) -> str:
+    """What the asked person does, in one sentence."""
+    if rate_limit.waits(ask):
+        return f"{ask.detail[:1].upper()}{ask.detail[1:]}."
+    waits = awaited(ask)
+    if waits == "passkey":
+        return "Answer with your passkey, on its page."
+    if waits == "phone":
+        return "Answer on your phone, if it shows this same code."
+    joint = "and" if waits.endswith("and passkey") else "or"
+    return f"Answer on your phone, if it shows this same code, {joint} with your passkey."
+
+
+def _closed(approval: Approval) -> Standing:
+    match approval.outcome:
+        case Outcome.APPROVED:
+            return Standing("ok", "check", "approved")
+        case Outcome.DENIED if approval.inferred:
+            return Standing("warn", "help", "denied, not yet confirmed")
+        case Outcome.DENIED:
+            return Standing("bad", "x", "denied")
+        case Outcome.EXPIRED:
+            return Standing("warn", "clock", "nobody answered")
+        case Outcome.CANCELLED:
+            return Standing("off", "circle-slash", "cancelled")
+        case _:
+            return Standing("bad", "octagon-alert", "failed")
+
+
+def outcome_words(approval: Approval, viewer: Actor | None = None) -> str:
+    """What came of a closed approval, in one or two sentences."""
+    name = answerer_name(approval, viewer) or "Somebody"
+    who = "You" if name == "you" else name
+    match approval.outcome:
+        case Outcome.APPROVED:
+            return f"{who} approved this very request, and it was committed."
+        case Outcome.DENIED if approval.inferred:
+            return (
+                f"Auth0 answers a denial and an expiry alike. {_there_was_time(approval)}, so we "
+                f"take it that {name} denied. Nothing is committed. "
+                f"{_hold(approval, inferred=True)}"
+            )
+        case Outcome.DENIED:
+            return f"{who} denied it. Nothing was committed. {_hold(approval)}"
+        case Outcome.EXPIRED:
+            return f"Nobody answered in time. Nothing was committed. {_hold(approval)}"
+        case Outcome.CANCELLED:
+            return (
+                "The request was withdrawn before anybody answered. A push cannot be taken back: "
+                f"approving it now commits nothing. {_hold(approval)}"
+            )
+        case _:
+            return f"{approval.outcome_detail} Nothing was committed. {_hold(approval)}"
+
+
+def _there_was_time(approval: Approval) -> str:
+    left = (approval.expires_at - (approval.closed or approval.expires_at)).total_seconds()
+    return f"This answer came {duration(max(left, 1))} before the time ran out"
+
+
+def _hold(approval: Approval, *, inferred: bool = False) -> str:
+    if approval.held:
+        return "The hold stays until that is confirmed." if inferred else "The hold stays."
+    return "The hold ended." if approval.rule.get("while_pending") == "hold" else ""
+
+
+def if_approved(approval: Approval, verb: Verb | None) -> str:
+    """What approving does."""
+    words = (verb.if_approved if verb else "") or "It is committed at once."
+    both = approval.rule.get("approver") == "another" and approval.requester_sub
+    record = "Who asked and who approved are" if both else "The name of whoever approves is"
+    return f"{words} {record} on the record."
+
+
+def if_denied(approval: Approval, verb: Verb | None) -> str:
+    """What denying does."""
+    words = policy.if_denied(approval.rule, verb)
+    if approval.requester_sub:
+        return words
+    return f"{words} The override is logged under the name of whoever denies."
+
+
+def if_nobody(approval: Approval, verb: Verb | None) -> str:
+    """What silence does."""
+    if approval.rule.get("kind") == "require":
+        said = policy.if_nobody_answers(approval.rule).removeprefix("If nobody answers, ")
+        return said[:1].upper() + said[1:]
+    return (verb.if_expired if verb else "") or "Nothing is committed."
+
+
+def policy_sentence(approval: Approval, ask: Ask | None) -> str:
+    """The rule that applied, with the time that it gives."""
+    given = int(approval.rule.get("within_s") or total_s(approval, ask))
+    said = policy.in_words(approval.rule, verb_of(approval), policy.duration(given))
+    # A finding asks in nobody's name, so there is nobody to be other than.
+    return said if approval.requester_sub else said.replace(" other than the one who asked", "")
+
+
+def total_s(approval: Approval, ask: Ask | None) -> int:
+    """Seconds that the current ask gives, at least one."""
+    begun = (ask.started if ask else None) or approval.created
+    until = ask.expires_at if ask else approval.expires_at
+    return max(1, round((until - begun).total_seconds()))
+
+
+_ITS_TURN = Standing("info", "clock", "waiting for its turn")
+_ASKS: dict[str, Standing] = {
+    AskState.STARTING: Standing("info", "send", "being sent"),
+    AskState.WAITING: Standing("info", "circle-dashed", "waiting"),
+    AskState.APPROVED: Standing("ok", "check", "approved"),
+    AskState.DENIED: Standing("bad", "x", "denied"),
+    AskState.EXPIRED: Standing("warn", "clock", "no answer"),
+    AskState.FAILED: Standing("bad", "octagon-alert", "could not be asked"),
+    AskState.SUPERSEDED: Standing("off", "refresh", "replaced by a newer code"),
+    AskState.CANCELLED: Standing("off", "circle-slash", "withdrawn"),
+}
+
+
+def ask_standing(ask: Ask, approval: Approval) -> Standing:
+    """Where one ask is. An open ask of a closed approval is only listened to."""
+    if ask.state == AskState.DENIED and approval.inferred:
+        return Standing("warn", "help", "denied, inferred")
+    if approval.status == Status.CLOSED and ask.state in {AskState.STARTING, AskState.WAITING}:
+        return Standing("off", "circle-slash", "no longer needed")
+    return _ITS_TURN if rate_limit.waits(ask) else _ASKS[ask.state]

@@ -1,0 +1,126 @@
+"""`/audit/coverage/`: whether the trail has what a framework wants, and what is silent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64encode
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import actor, needs_role
+from audit import clock
+from audit.coverage import BadPeriod, Period, report_file
+from audit.coverage.period import CHOICES
+from audit.proofs.service import NotSequenced
+from audit.views import coverage_report
+
+_FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+_KEYS = ("days", "after", "before")
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def coverage(request: HttpRequest) -> HttpResponse:
+    """The report of the period in the address; one that cannot be read is named."""
+    now, mistake = clock.now(), None
+    given = {key: request.GET.get(key, "") for key in _KEYS}
+    try:
+        period = Period.read(given, now)
+    except BadPeriod as bad:
+        period, mistake = Period.read({}, now), bad
+    made = coverage_report.report(period, now)
+    context = {
+        "report": made,
+        "period": period,
+        "given": given,
+        "mistake": mistake,
+        "mistake_words": f"{mistake}. The last {period.days} days are shown." if mistake else "",
+        "choices": [{"days": days, "on": days == period.days} for days in CHOICES],
+        "download": _address(period),
+        "human": _shares(made["decisions"]),
+        "log": _shares(made["log"]),
+        "decisions": sum(made["decisions"].values()),
+    }
+    return render(request, "audit/coverage.html", context)
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def download(request: HttpRequest) -> HttpResponse:
+    """The report as `?format=csv` or `json`, with its digest (RFC 9530); who took it is an event.
+
+    `ATA-Event` names the event, and `Link` the signed manifest.
+    """
+    format = request.GET.get("format", "json")
+    if format not in _FORMATS:
+        raise BadRequest(f"format: one of {', '.join(_FORMATS)}.")
+    now = clock.now()
+    try:
+        period = Period.read({key: request.GET.get(key, "") for key in _KEYS}, now)
+    except BadPeriod as bad:
+        raise BadRequest(f"{bad}.") from None
+    made = coverage_report.report(period, now)
+    text = (
+        coverage_report.as_csv(made)
+        if format == "csv"
+        else json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    )
+    body = text.encode()
+    name = f"coverage-{period.start:%Y-%m-%d}-{period.end:%Y-%m-%d}.{format}"
+    response = HttpResponse(body, content_type=_FORMATS[format])
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    if request.method == "GET":
+        event = str(report_file.hand_out(actor(request), made, body, format))
+        response["ATA-Event"] = event
+        response["Link"] = f'<{reverse("coverage-manifest", args=[event])}>; rel="describedby"'
+    response["Repr-Digest"] = f"sha-256=:{b64encode(hashlib.sha256(body).digest()).decode()}:"
+    return response
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def manifest(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """The signed manifest of a report that was taken away, by the event that its answer named."""
+    try:
+        made = report_file.manifest_of(report_file.event_of(event_id))
+    except report_file.NoFile:
+        raise Http404(str(event_id)) from None
+    except NotSequenced:
+        said = "It has no place in the signed tree yet; within about a second it has.\n"
+        return HttpResponse(
+            said, status=409, content_type="text/plain", headers={"Retry-After": "1"}
+        )
+    return HttpResponse(
+        json.dumps(made, indent=2, ensure_ascii=False) + "\n",
+        content_type="application/json",
+        headers={
+            "Content-Disposition": f'attachment; filename="coverage-{event_id}.manifest.json"'
+        },
+    )
+
+
+def _address(period: Period) -> str:
+    if period.days:
+        return urlencode({"days": period.days})
+    return urlencode({"after": f"{period.start:%Y-%m-%d}", "before": f"{period.end:%Y-%m-%d}"})
+
+
+def _shares(counts: dict[str, int]) -> list[dict[str, Any]]:
+    """Levels, the strongest first, with their share in percent; a share of none is none."""
+    total = sum(counts.values())
+    return [
+        {"level": level, "n": n, "share": f"{100 * n / total:.1f} %" if total else ""}
+        for level, n in sorted(counts.items(), reverse=True)
+    ]

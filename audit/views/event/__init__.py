@@ -1,0 +1,1 @@
+"""One event, its proof and its evidence."""

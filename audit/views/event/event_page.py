@@ -1,0 +1,145 @@
+"""`/audit/events/<id>/`: one event as an exhibit, its proof and its exact bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import actor
+from audit import clock, packs
+from audit.evidence import disclosure
+from audit.importing.masking import mask
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger import merkle, proof
+from audit.models import Event
+from audit.proofs import service
+from audit.proofs.service import NotSequenced
+from audit.recording.actors import Actor
+from audit.recording.read_events import Recorded
+from audit.views import quarantine
+from audit.views.event import exhibit
+from audit.views.event.proof_picture import PathPicture, picture
+from audit.views.readers import may_read, person_filter, reads_everything
+from portal.env import env
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry is in the newest signed tree. `root`, `leaf` and `path` are hex."""
+
+    index: int
+    size: int
+    root: str
+    leaf: str
+    origin: str
+    path: tuple[str, ...]
+    picture: PathPicture
+
+
+@require_safe
+def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """The exhibit; people without a role may open what concerns themselves."""
+    recorded = readable(request, event_id)
+    found, entry = exhibit.exhibit_of(recorded), recorded.entry
+    short = str(event_id)[-12:]
+    context = {
+        "exhibit": found,
+        "entry": entry.decode(),
+        "raw": exhibit.pretty(mask(found.event)),
+        "place": _place(found, entry),
+        "command": (
+            f"curl -s {env.issuer}.well-known/jwks.json > jwks.json\n"
+            f"ata verify evidence-{short}.zip --vkey '{service.vkey()}' --issuer-keys jwks.json"
+        ),
+        "crumbs": [{"text": "Audit trail", "url": "/audit/"}, {"text": "Event"}],
+        "set_aside_url": _set_aside(found.event, actor(request)),
+        "reads_all": reads_everything(actor(request)),
+        "bodies": exhibit.bodies_of(found.event, actor(request)),
+        "permalink": f"{settings.PORTAL_URL}{found.url}",
+        "pack_lacks": pack_lacks(found.event, actor(request)) if found.proof else "",
+    }
+    return render(request, "audit/event.html", context)
+
+
+def pack_lacks(event: dict[str, Any], who: Actor) -> str:
+    """What the evidence pack of an event would not prove now, in a sentence; empty for nothing."""
+    selection = packs.of_event(event, person=person_filter(who))
+    return disclosure.outlook(who, selection, clock.now()).words
+
+
+def _set_aside(event: dict[str, Any], who: Actor) -> str:
+    told = event["action"] == "audit.quarantined" and who.roles & quarantine.READERS
+    return f"{quarantine.PATH}?event={event['id']}" if told else ""
+
+
+@require_safe
+def event_proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """The `.tlog-proof` file; 409 with a page that looks again while there is none yet."""
+    readable(request, event_id)
+    try:
+        text = service.proof_for(event_id)
+    except NotSequenced:
+        response = render(
+            request, "audit/waiting.html", {"url": f"/audit/events/{event_id}/"}, status=409
+        )
+        response["Retry-After"] = "1"
+        response["Refresh"] = "2"  # the page looks again, also without scripts
+        return response
+    return _file(text.encode(), f"{str(event_id)[-12:]}.tlog-proof", "text/plain; charset=utf-8")
+
+
+@require_safe
+def event_entry(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """The exact bytes of the entry."""
+    readable(request, event_id)
+    name = f"{str(event_id)[-12:]}.entry"
+    return _file(service.entry_of(event_id), name, "application/octet-stream")
+
+
+def readable(request: HttpRequest, event_id: UUID) -> Recorded:
+    """An event that this person may read.
+
+    Raises:
+        Http404: there is none.
+        PermissionDenied: it is about somebody else.
+    """
+    who = actor(request)
+    try:
+        found = exhibit.read(event_id)
+    except Event.DoesNotExist:
+        raise Http404(f"no event {event_id}") from None
+    if not may_read(who, found.event):
+        raise PermissionDenied(
+            "This event is about somebody else. Auditors, operators and admins may read it."
+        )
+    return found
+
+
+def _place(found: exhibit.Exhibit, entry: bytes) -> Place | None:
+    if not found.proof:
+        return None
+    parsed = proof.parse(found.proof)
+    head = checkpoints.parse(parsed.checkpoint)
+    return Place(
+        parsed.index,
+        head.size,
+        head.root.hex(),
+        merkle.leaf_hash(entry).hex(),
+        head.origin,
+        tuple(each.hex() for each in parsed.hashes),
+        picture(parsed.index, head.size, len(parsed.hashes)),
+    )
+
+
+def _file(content: bytes, name: str, content_type: str) -> HttpResponse:
+    response = HttpResponse(content, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "private, no-store"
+    return response

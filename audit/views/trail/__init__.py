@@ -1,0 +1,1 @@
+"""The trail: filters, rows, what is new."""

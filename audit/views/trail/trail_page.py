@@ -1,0 +1,111 @@
+"""`/audit/`: the trail. Everything on the page follows from its URL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import actor
+from approvals import clock
+from audit.evidence import log_levels
+from audit.models import Event
+from audit.recording import view_events
+from audit.search import queries
+from audit.search.queries import BadCursor, Overview
+from audit.views.event import exhibit
+from audit.views.readers import for_readers
+from audit.views.samples import DRAWERS
+from audit.views.samples import PATH as SAMPLES
+from audit.views.trail import filter_links, new_events
+from audit.views.trail.page_state import Reading, read, url_of
+from audit.views.trail.rows import rows_of
+from portal.home.auditor import decisions as decision_actions
+
+PAGE = 50
+
+
+@require_safe
+@for_readers
+def trail(request: HttpRequest) -> HttpResponse:
+    """The trail, or for htmx only the drawer of one event."""
+    reading = read(request.GET)
+    if getattr(request, "htmx", None) and request.htmx.target == "drawer":  # type: ignore[attr-defined]
+        return _fragment(request, reading)
+    if reading.from_bar and not reading.mistakes:
+        return HttpResponseRedirect(reading.url())
+    try:
+        overview = queries.overview(reading.query, PAGE, decided=decision_actions())
+    except BadCursor:
+        return HttpResponseRedirect(reading.url(reading.query.at("")))
+    context = _context(reading, overview)
+    if actor(request).roles & set(DRAWERS):
+        context["sample_url"] = url_of(reading.query.at("").dropping("order"), path=SAMPLES)
+    if reading.event:
+        context["open"] = _open(reading)
+    view_events.note(actor(request), reading.query)
+    status = 422 if reading.mistakes else 200
+    response = render(request, "audit/trail.html", context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _fragment(request: HttpRequest, reading: Reading) -> HttpResponse:
+    found = _open(reading)
+    if found is None:
+        raise Http404
+    context = {"exhibit": found, "close_url": reading.url()}
+    response = render(request, "audit/_drawer.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _open(reading: Reading) -> exhibit.Exhibit | None:
+    if reading.event is None:
+        return None
+    try:
+        return exhibit.exhibit_of(exhibit.read(reading.event))
+    except Event.DoesNotExist:
+        return None
+
+
+def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
+    query, page = reading.query, overview.page
+    newest = query.order == "newest"
+    backward = page.prev_cursor and reading.url(query.at(page.prev_cursor))
+    onward = page.next_cursor and reading.url(query.at(page.next_cursor))
+    turned, size = query.dropping("order"), page.tree_size
+    here = reading.url(query.at("")).removeprefix("/audit/")
+    return {
+        "reading": reading,
+        "rows": rows_of(page.rows, reading, log_levels.LogSizes(signed=page.tree_size)),
+        "total": page.total,
+        "size": size,
+        "words": query.in_words(),
+        "filtered": bool(query.clauses),
+        "chips": filter_links.chips(reading, reading.mistakes),
+        "hidden": _hidden(reading),
+        "facets": filter_links.facets(reading, overview),
+        "filters_on": filter_links.filters_on(query),
+        "histogram": filter_links.bars(reading, overview),
+        "bars_estimated": not overview.histogram.exact,
+        "presets": filter_links.presets(reading, clock.now()),
+        "decisions": filter_links.decision_line(reading, overview),
+        "newer_url": backward if newest else onward,
+        "older_url": onward if newest else backward,
+        "turn_url": reading.url(turned.including("order", "oldest") if newest else turned),
+        "close_url": reading.url(),
+        "pager_text": f"{len(page.rows):,} of {page.total} shown",
+        "live": new_events.state(reading, size),
+        "export_url": f"/audit/exports/new/{here}",
+        "save_url": f"/audit/views/new/{here}" if query.clauses and not reading.mistakes else "",
+    }
+
+
+def _hidden(reading: Reading) -> list[tuple[str, str]]:
+    """What the query bar's form sends along with what is typed."""
+    params = reading.query.at("").to_params() | ({"live": ["1"]} if reading.live else {})
+    return [(name, value) for name, values in params.items() for value in values]

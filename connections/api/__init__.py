@@ -1,0 +1,1 @@
+"""Connections, manifests, access reviews and the token broker over `/v1`."""

@@ -1,0 +1,119 @@
+"""Applications that may act as somebody: consents and refresh tokens, and ending them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.cache import cache
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import CommandLineSignIn
+from accounts.permissions import actor
+from approvals import clock
+from approvals.errors import Refused
+from approvals.models import Person
+from approvals.pipeline.service import perform
+from audit.recording.actors import Actor, Target
+from connections.application_grants import grant_sync, queries
+from connections.application_grants.decisions import is_own
+from connections.models import AccessState, AppAccess, Schedule
+from connections.permissions import SEES_ALL
+from ui.refusals import tell
+
+PAGE = 100
+_READ_KEY = "connections.application_grants.read."
+_KEPT_S = 24 * 3600
+_BUSY_KEY = "connections.application_grants.busy."
+_BUSY_S = 10
+"""One person has Auth0 asked once in so many seconds at most."""
+
+
+@never_cache
+@require_safe
+def applications(request: HttpRequest) -> HttpResponse:
+    """One's own, or everybody's with `?all=1` for admins and auditors; `?q=` looks for some."""
+    me = actor(request)
+    everybody = bool(request.GET.get("all")) and bool(me.roles & SEES_ALL)
+    wanted = queries.words_of({"q": request.GET.getlist("q")})
+    rows = queries.found(me, wanted if everybody else "", everybody=everybody)
+    page = list(rows[: PAGE + 1])
+    owners = {p.sub: p for p in Person.objects.filter(iss=me.iss, sub__in={r.sub for r in page})}
+    context = {
+        "crumbs": [
+            {"text": "Inventory", "url": "/connections/inventory/"}
+            if everybody
+            else {"text": "My connections", "url": "/connections/"},
+            {"text": "Applications"},
+        ],
+        "rows": [(row, owners.get(row.sub), _may(me, row), is_own(me, row)) for row in page[:PAGE]],
+        "more": len(page) > PAGE,
+        "everybody": everybody,
+        "may_see_all": bool(me.roles & SEES_ALL),
+        "wanted": wanted,
+        "export_query": urlencode({"what": queries.WHAT} | ({"q": wanted} if wanted else {})),
+        "hidden": [("all", "1")],
+        **_read(me, everybody=everybody),
+    }
+    return render(request, "connections/applications.html", context)
+
+
+def _read(me: Actor, *, everybody: bool) -> dict[str, Any]:
+    """When Auth0's list was read, and a command line's sign-in that it cannot have yet."""
+    schedule = Schedule.objects.filter(name=grant_sync.APPLICATIONS).first()
+    at = schedule.finished if schedule else None
+    if not everybody:
+        own: datetime | None = cache.get(_READ_KEY + me.key)
+        at = max(filter(None, (at, own)), default=None)
+    signed_in = CommandLineSignIn.objects.filter(iss=me.iss, sub=me.sub).first()
+    later = signed_in and (at is None or signed_in.auth_time > at)
+    return {
+        "read_at": at,
+        "read_detail": schedule.detail if schedule else "",
+        "newer_sign_in": signed_in.auth_time if signed_in and later and not everybody else None,
+    }
+
+
+@require_POST
+def read_again(request: HttpRequest) -> HttpResponse:
+    """Ask Auth0 now for one's own consents and refresh tokens."""
+    me, now = actor(request), clock.now()
+    if not cache.add(_BUSY_KEY + me.key, True, _BUSY_S):
+        messages.error(request, f"Auth0 was asked less than {_BUSY_S} seconds ago. Try again soon.")
+    elif grant_sync.one_person(me.iss, me.sub):
+        cache.set(_READ_KEY + me.key, now, _KEPT_S)
+        messages.success(request, f"You had Auth0’s list of {me.name or me.email} read.")
+    else:
+        messages.error(request, "Auth0’s list could not be read. Try again in a minute.")
+    return redirect("connections:applications")
+
+
+def _may(me: Actor, row: AppAccess) -> bool:
+    return row.state == AccessState.LIVE and (is_own(me, row) or "admin" in me.roles)
+
+
+@require_POST
+def revoke(request: HttpRequest, access_id: UUID) -> HttpResponse:
+    """End it: one's own at once, somebody else's after another admin approved."""
+    me = actor(request)
+    row = AppAccess.objects.filter(pk=access_id).first()
+    if row is None or not (is_own(me, row) or me.roles & SEES_ALL):
+        raise Http404(str(access_id))
+    back = "/connections/access/" + ("" if is_own(me, row) else "?all=1")
+    reason = request.POST.get("reason", "").strip()[:500]
+    try:
+        done = perform(me, "access.revoke", Target(row.kind, str(row.pk)), reason=reason)
+    except Refused as refused:
+        tell(request, refused.code)
+        messages.error(request, refused.detail)
+        return redirect(back)
+    if done.approval is not None:
+        return redirect("approval", approval_id=done.approval.id)
+    messages.success(request, f"You ended the access of {row.application}.")
+    return redirect(back)

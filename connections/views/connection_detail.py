@@ -1,0 +1,253 @@
+"""One connection: what it allows, who used it, what happened, and the acts on it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.permissions import actor
+from approvals import policy, registry
+from approvals.errors import Refused
+from approvals.models import Outcome, Status
+from approvals.pipeline.service import perform
+from audit.recording.actors import Actor, Target
+from connections import (
+    names,
+    permissions,
+)
+from connections.lifecycle import (
+    decisions,
+    restrictions,
+)
+from connections.models import ConnectedAccount, State
+from connections.scope_escalation import page_rows
+from connections.scopes import (
+    catalogue,
+)
+from connections.status import (
+    account_facts,
+    impact,
+    member_overview,
+    state_filters,
+)
+from connections.views.provider_links import provider_settings
+from portal.pages.context import stand_at
+from ui.refusals import tell
+
+_PAST = {
+    "connection.revoke": "revoked",
+    "connection.suspend": "suspended",
+    "connection.resume": "resumed",
+    "connection.wake": "woke",
+}
+
+
+def _fetch(request: HttpRequest, account_id: UUID) -> tuple[Actor, ConnectedAccount]:
+    """Permission by fetch.
+
+    Raises:
+        Http404: not there, or not this person's to see.
+    """
+    me = actor(request)
+    try:
+        found = permissions.visible_one(me, str(account_id))
+    except ConnectedAccount.DoesNotExist:
+        raise Http404(str(account_id)) from None
+    if not permissions.is_owner(me, found):
+        stand_at(request, "/connections/inventory/")
+    return me, found
+
+
+@never_cache
+@require_GET
+def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Everything about one account."""
+    me, account = _fetch(request, account_id)
+    rows, older = impact.timeline(account, _event(request.GET.get("before", "")))
+    needs = account_facts.needs(account)
+    context = _context(me, account) | {
+        "uses": account.uses.order_by("-last"),
+        "past": member_overview.past_us([account]).get(account.pk, ()),
+        "steps": _steps(account),
+        "timeline": [_story(me, row) for row in rows],
+        "older_url": f"?before={older}#story" if older else "",
+        "resumed": "before" in request.GET,
+        "needs": needs,
+        "excess": sum(need.excess for need in needs),
+        "missing": sum(not need.granted for need in needs),
+        "facts": list(account_facts.facts(account)),
+        "told_by": account_facts.SOURCES.get(account.source, account.source),
+        "newest": account_facts.newest(account),
+        "reads": bool(me.roles),
+        "waiting": _waiting(account),
+        "allowed": page_rows.allowed_on(account, me),
+        "tried": page_rows.tried_on(account),
+    }
+    return render(request, "connections/detail.html", context)
+
+
+def _event(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
+    own = permissions.is_owner(me, account)
+    found = impact.of(account)
+    return {
+        "account": account,
+        "card": member_overview.card(account, me),
+        "title": catalogue.title(account.connection),
+        "suspension": _suspension(me, account),
+        "sleeps": state_filters.setting_of(account.connection).in_words(
+            catalogue.title(account.connection)
+        ),
+        "owner": names.owner(account),
+        "own": own,
+        "impact": found,
+        "effects": found.sentences(account),
+        "undo_s": decisions.UNDO_S,
+        "provider_url": provider_settings(account.connection),
+        "crumbs": [
+            {"text": "My connections", "url": "/connections/"}
+            if own
+            else {"text": "Inventory", "url": "/connections/inventory/"},
+            {"text": catalogue.title(account.connection)},
+        ],
+    }
+
+
+def _suspension(me: Actor, account: ConnectedAccount) -> dict[str, str]:
+    """Who suspended an account, and who can end that, in words."""
+    placed = [one for one in restrictions.layers(account) if one.state == State.SUSPENDED]
+    if restrictions.waits(account):
+        ends = "It is decided with the request about it."
+    elif all(one.by == account.sub for one in placed):
+        ends = f"{'You' if permissions.is_owner(me, account) else 'Its owner'} can resume it."
+    else:
+        ends = "An admin can resume it, which needs an approval."
+    subs = list(dict.fromkeys(one.by for one in placed if one.by))
+    by = ["you" if sub == me.sub else names.person_name(account.iss, sub) for sub in subs]
+    return {"by": " and ".join(by), "ends": ends}
+
+
+def _steps(account: ConnectedAccount) -> list[dict[str, object]]:
+    told = impact.steps(account)
+    url = provider_settings(account.connection)
+    if told and url:
+        title = catalogue.title(account.connection)
+        told.append(
+            {
+                "state": "not",
+                "text": f"{title} itself keeps the permission until it is removed there.",
+                "url": url,
+                "action": f"Look at {title}",
+            }
+        )
+    return told
+
+
+def _story(me: Actor, row: Any) -> dict[str, Any]:
+    tones = {"failure": "bad", "denied": "bad", "expired": "warn", "pending": "info"}
+    item = {"when": row.time, "text": row.sentence, "tone": tones.get(row.outcome, "")}
+    if me.roles:
+        item["url"] = f"/audit/events/{row.event}/"
+    return item
+
+
+def _waiting(account: ConnectedAccount) -> dict[str, Any] | None:
+    """The request about this account that still explains its state."""
+    approval = impact.approval_of(account)
+    if approval is None:
+        return None
+    unanswered = approval.outcome in {Outcome.EXPIRED, Outcome.FAILED} and account.held_by == str(
+        approval.id
+    )
+    if approval.status == Status.CLOSED and not unanswered:
+        return None
+    return {"approval": approval, "unanswered": unanswered}
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def revoke(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Show the impact; on POST, revoke."""
+    me, account = _fetch(request, account_id)
+    if request.method == "POST":
+        params = {"end_sessions": True} if request.POST.get("end_sessions") else {}
+        return _perform(request, me, account, "connection.revoke", params)
+    if not member_overview.card(account, me).can_revoke:
+        return redirect("connections:detail", account_id=account.id)
+    context = _context(me, account) | _asking(me, account)
+    return render(request, "connections/revoke.html", context)
+
+
+def _asking(me: Actor, account: ConnectedAccount) -> dict[str, str]:
+    """What the policy asks for before this person may revoke, and what a denial does, in words."""
+    verb, target = registry.get("connection.revoke"), Target("connection", str(account.id))
+    rule = policy.decide(me, verb, target, verb.severity(target, {})).as_json()
+    return {
+        "asks": policy.in_words(rule, verb, policy.duration(int(rule["within_s"]))),
+        "if_denied": policy.if_denied(rule, verb),
+    }
+
+
+@require_POST
+def suspend(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Refuse it at the broker until somebody resumes it."""
+    me, account = _fetch(request, account_id)
+    return _perform(request, me, account, "connection.suspend")
+
+
+@require_POST
+def resume(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """End a suspension, or take back one's own revocation while it can be."""
+    me, account = _fetch(request, account_id)
+    return _perform(request, me, account, "connection.resume")
+
+
+@require_POST
+def wake(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Wake what fell asleep; where the setting asks for it, that waits for the owner's phone."""
+    me, account = _fetch(request, account_id)
+    return _perform(request, me, account, "connection.wake")
+
+
+def _perform(
+    request: HttpRequest,
+    me: Actor,
+    account: ConnectedAccount,
+    verb: str,
+    params: dict[str, Any] | None = None,
+) -> HttpResponse:
+    reason = request.POST.get("reason", "").strip()[:500]
+    try:
+        done = perform(
+            me, verb, Target("connection", str(account.id)), params=params, reason=reason
+        )
+    except Refused as refused:
+        tell(request, refused.code)
+        messages.error(request, refused.detail)
+        return redirect("connections:detail", account_id=account.id)
+    if done.approval is not None:
+        return redirect("approval", approval_id=done.approval.id)
+    own = permissions.is_owner(me, account)
+    if own and verb == "connection.revoke":  # the page itself shows the countdown and Undo
+        return redirect("connections:mine")
+    account.refresh_from_db()
+    named = names.whose(account, me)
+    if verb == "connection.resume" and account.state == State.SUSPENDED:
+        messages.warning(request, f"Somebody else had suspended {named}: only your part ended.")
+    else:
+        messages.success(request, f"You {_PAST[verb]} {named}.")
+    if own and verb in {"connection.resume", "connection.wake"}:
+        return redirect("connections:mine")
+    return redirect("connections:detail", account_id=account.id)

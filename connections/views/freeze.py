@@ -1,0 +1,135 @@
+"""What is frozen, and freezing at once: an agent, a person, a service, or everything."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.permissions import actor, needs_role
+from approvals.errors import Refused
+from approvals.models import Approval, Status
+from approvals.pipeline.service import Performed, perform
+from audit.recording.actors import Actor, Target
+from connections import known_names
+from connections.lifecycle import freezes
+from connections.models import Freeze, FrozenKind
+from connections.status.account_status import EVERYTHING
+from ui.refusals import tell
+
+_KINDS = frozenset(FrozenKind.values)
+_WORDS = {
+    "agent": "the agent",
+    "person": "the person",
+    "service": "the service",
+    "everything": "everything",
+}
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def frozen(request: HttpRequest) -> HttpResponseBase:
+    """What is frozen, by whom and why; for admins the form."""
+    return _page(request, {})
+
+
+def _page(
+    request: HttpRequest, given: dict[str, str], *, status: int = 200, unknown: bool = False
+) -> HttpResponse:
+    waiting = {
+        (one.target_kind, one.target_name): one
+        for one in Approval.objects.filter(
+            status=Status.PENDING, target_kind__in=_KINDS, verb__endswith=".unfreeze"
+        )
+    }
+    by_target: dict[tuple[str, str], list[Freeze]] = {}
+    for one in Freeze.objects.all():
+        by_target.setdefault((one.kind, one.name), []).append(one)
+    titles = freezes.titles(several[0] for several in by_target.values())
+    rows = [
+        {"freezes": several, "what": several[0], "title": titles[key], "asked": waiting.get(key)}
+        for key, several in by_target.items()
+    ]
+    context = {
+        "rows": rows,
+        "may": "admin" in actor(request).roles,
+        "suggestions": freezes.suggestions(),
+        "given": given,
+        "unknown": unknown,
+        "everything": freezes.everything_is(),
+    }
+    return render(request, "connections/freeze.html", context, status=status)
+
+
+@needs_role("admin")
+@require_POST
+def freeze(request: HttpRequest) -> HttpResponseBase:
+    """Freeze it now. What was typed stays when it cannot be done."""
+    kind = request.POST.get("kind", "")
+    kind = kind if kind in _WORDS else ""
+    name = request.POST.get(f"name_{kind}", "").strip()
+    if kind == "everything":
+        kind, name = FrozenKind.SERVICE, EVERYTHING
+    if other := _other(request, kind):
+        messages.error(request, f"Nothing was frozen: you chose {_WORDS[kind]} and named {other}.")
+        return _page(request, request.POST.dict(), status=422)
+    if kind not in _KINDS or not name:
+        messages.error(request, "Nothing was frozen: say what, and which one.")
+        return _page(request, request.POST.dict(), status=422)
+    me, target = actor(request), Target(kind, name)
+    try:
+        confirmed = request.POST.get("new") == "on"
+        known_names.check_agent(me, freezes.verb_of(kind, "freeze"), target, new=confirmed)
+    except known_names.UnknownAgent as unknown:
+        messages.error(request, f"Nothing was frozen. {unknown.detail}")
+        return _page(request, request.POST.dict(), status=422, unknown=True)
+    return _perform(request, me, "freeze", kind, name)
+
+
+def _other(request: HttpRequest, kind: str) -> str:
+    """What was named for another kind than the chosen one while the chosen one has no name."""
+    if not kind or request.POST.get(f"name_{kind}", "").strip():
+        return ""
+    names = {one: request.POST.get(f"name_{one}", "").strip() for one in _KINDS}
+    return next((f"{_WORDS[one]} {name}" for one, name in names.items() if name), "")
+
+
+@needs_role("admin")
+@require_POST
+def unfreeze(request: HttpRequest, kind: str, name: str) -> HttpResponseBase:
+    """Ask for the end of a freeze: that waits for a phone."""
+    if kind not in _KINDS:
+        raise Http404(kind)
+    return _perform(request, actor(request), "unfreeze", kind, name)
+
+
+@require_POST
+def freeze_me(request: HttpRequest) -> HttpResponseBase:
+    """One click for whoever finds their own session or agent taken over."""
+    me = actor(request)
+    done = _decide(request, me, "freeze", FrozenKind.PERSON, me.sub)
+    if done is not None:
+        messages.success(request, "You froze every agent’s access to your accounts.")
+    return redirect("connections:mine")
+
+
+def _perform(request: HttpRequest, me: Actor, act: str, kind: str, name: str) -> HttpResponseBase:
+    done = _decide(request, me, act, kind, name)
+    if done is not None and done.approval is not None:
+        return redirect("approval", approval_id=done.approval.id)
+    if done is not None:
+        messages.success(request, f"You froze {freezes.title(kind, name)}.")
+    return redirect("connections:freeze")
+
+
+def _decide(request: HttpRequest, me: Actor, act: str, kind: str, name: str) -> Performed | None:
+    reason = request.POST.get("reason", "").strip()[:500]
+    try:
+        return perform(me, freezes.verb_of(kind, act), Target(kind, name), reason=reason)
+    except Refused as refused:
+        tell(request, refused.code)
+        messages.error(request, refused.detail)
+        return None

@@ -1,0 +1,1 @@
+"""Everybody's connections: list, filters, changes, acts on several."""

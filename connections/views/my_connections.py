@@ -1,0 +1,108 @@
+"""My connections: who can act as me, and what I can do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect
+
+from accounts.permissions import actor
+from approvals import clock
+from audit.recording.actors import Actor
+from connections.access_reviews import reviewers
+from connections.consent import needs, offers
+from connections.lifecycle import freezes
+from connections.manifests import in_force
+from connections.notifications import notices
+from connections.revocation import pending_deletions
+from connections.scopes import catalogue
+from connections.status import member_overview
+from connections.status.member_overview import Card
+from connections.views.connect import FINISH_TRIED
+
+_AGAIN_AFTER_S = 60
+
+
+@never_cache
+@require_GET
+def mine(request: HttpRequest) -> HttpResponse:
+    """The person's own connections. A deletion that is due takes the browser along to finish it."""
+    me = actor(request)
+    if _should_finish(request, me):
+        return redirect("connections:finish")
+    cards = member_overview.cards(me)
+    context = {
+        "me": me,
+        "frozen": freezes.in_force("", me.sub, ""),
+        "cards": cards,
+        "summary": member_overview.summary(me),
+        "offers": [offer for offer in offers.offers(me) if not offer.connected],
+        "needs": _needs(me),
+        "notices": [
+            (notice, catalogue.title(notice.account.connection))
+            for notice in notices.for_person(me.iss, me.sub)
+        ],
+        "reviews": reviewers.waiting_for(me, clock.now()),
+        **_ending(cards),
+    }
+    return render(request, "connections/mine.html", context)
+
+
+def _ending(cards: list[Card]) -> dict[str, Any]:
+    ending = [card for card in cards if card.account.state == "revocation_pending"]
+    return {"ending": ending, "live": [card for card in cards if card not in ending]}
+
+
+def _needs(me: Actor) -> list[dict[str, Any]]:
+    declared = in_force.needs_by_connection()
+    return [
+        {
+            "need": need,
+            "title": catalogue.title(need.connection),
+            "scopes": catalogue.in_words(
+                need.connection,
+                offers.scopes_for(component, declared.get(need.connection, ())),
+            ),
+            "component": component,
+        }
+        for need in needs.open_for(me.iss, me.sub)
+        for component in (f"{need.kind}:{need.name}",)
+    ]
+
+
+def _should_finish(request: HttpRequest, me: Actor) -> bool:
+    tried = request.session.get(FINISH_TRIED, 0)
+    recent = clock.now().timestamp() - tried < _AGAIN_AFTER_S
+    return not recent and pending_deletions.has_pending(me.iss, me.sub)
+
+
+@never_cache
+@require_GET
+def pending_fragment(request: HttpRequest) -> HttpResponse:
+    """What is ending; once its undo window is over, the browser goes and finishes it."""
+    me = actor(request)
+    if _should_finish(request, me):
+        return HttpResponseClientRedirect(reverse("connections:finish"))
+    return render(request, "connections/_ending.html", _ending(member_overview.cards(me)))
+
+
+@require_POST
+def dismiss_need(request: HttpRequest, need_id: int) -> HttpResponse:
+    """Not now: the member was asked to connect something and does not want to."""
+    me = actor(request)
+    if not needs.dismiss(me.iss, me.sub, need_id, clock.now()):
+        raise Http404
+    return redirect("connections:mine")
+
+
+@require_POST
+def put_notices_away(request: HttpRequest) -> HttpResponse:
+    """The person has read what others did to their connections."""
+    me = actor(request)
+    notices.put_away(me.iss, me.sub, clock.now())
+    return redirect("connections:mine")

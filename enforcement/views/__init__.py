@@ -1,0 +1,1 @@
+"""Pages about what gateways report and what is decided about it."""

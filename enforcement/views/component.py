@@ -1,0 +1,96 @@
+"""The page of one skill, MCP server, plugin or tool: how it stands, why, and its story."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from approvals.models import Approval, Status
+from audit.ledger.query import EventQuery
+from audit.models import EventRow
+from audit.recording.actors import Actor, Target
+from audit.search import queries
+from enforcement import known_names
+from enforcement.decisions import block_and_allow, severity
+from enforcement.gateways import effective_state
+from enforcement.kinds import SCANNED, called, noun
+from enforcement.models import Asset, Finding
+from enforcement.views import decide_form
+
+_STORY = 30
+_TONES = {"success": "ok", "failure": "bad", "denied": "bad", "expired": "warn", "pending": ""}
+
+
+def context(
+    kind: str,
+    name: str,
+    person: Actor,
+    form: decide_form.DecideForm | None,
+    severity_chosen: str = "",
+) -> dict[str, Any]:
+    """Everything the page shows; the buttons are for the severity that was chosen."""
+    if form is not None:
+        severity_chosen = str(form["severity"].value() or "")
+    states = effective_state.everywhere(kind, name)
+    found = severity.found(kind, name)
+    target = Target(kind, name)
+    unknown = not known_names.is_known(kind, name)
+    return {
+        "kind": kind,
+        "name": name,
+        "noun": noun(kind),
+        "called": called(kind, name),
+        "states": states,
+        "reach": effective_state.REACH,
+        "live": any(state.waits for state in states),
+        "lacking": effective_state.not_enforced(states),
+        "found": found,
+        "never_scanned": not found,
+        "scannable": kind in SCANNED,
+        "unknown": unknown,
+        "nearest": known_names.nearest(kind, name) if unknown else (),
+        "scans": severity.latest_scans(kind, name),
+        "findings": severity.open_findings(kind, name),
+        "rows": list(Asset.objects.filter(kind=kind, name=name).order_by("instance")),
+        "approvals": pending(kind, name),
+        "needs": block_and_allow.needs(target) if kind == "mcp" else [],
+        "acts": decide_form.acts(kind, name, states, person, severity_chosen),
+        "form": form,
+        "raised": decide_form.raised(found),
+        "scopes": decide_form.scopes(),
+        "may_decide": "operator" in person.roles,
+        "story": story(kind, name),
+        "crumbs": [
+            {"text": "Findings and holds", "url": "/enforcement/"},
+            {"text": called(kind, name)},
+        ],
+    }
+
+
+def pending(kind: str, name: str) -> list[Approval]:
+    """Requests about it that wait for somebody."""
+    waiting = Approval.objects.filter(target_kind=kind, target_name=name, status=Status.PENDING)
+    return list(waiting.order_by("-created"))
+
+
+def _events(names: list[str], kinds: set[str]) -> list[EventRow]:
+    query = EventQuery.from_params({"target": names})
+    if query.errors or not names:
+        return []
+    return [row for row in queries.page(query, limit=_STORY).rows if row.target_kind in kinds]
+
+
+def story(kind: str, name: str) -> list[dict[str, Any]]:
+    """Its newest events and those of its findings, as sentences with a link to their evidence."""
+    disposed = Finding.objects.filter(kind=kind, name=name).exclude(status_at=None)
+    ids = disposed.order_by("-status_at").values_list("finding_id", flat=True)[:_STORY]
+    found = [*_events([name], {kind}), *_events(list(ids), {"alert"})]
+    rows = sorted(found, key=lambda row: row.time, reverse=True)[:_STORY]
+    return [
+        {
+            "text": row.sentence,
+            "when": row.time,
+            "url": f"/audit/events/{row.event}/",
+            "tone": _TONES.get(row.outcome, ""),
+        }
+        for row in rows
+    ]

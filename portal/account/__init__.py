@@ -1,1 +1,0 @@
-"""My account: who I am here, where I am signed in, what I did."""

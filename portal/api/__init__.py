@@ -1,1 +1,0 @@
-"""The /v1 API: bearer tokens, problem+json, one module a resource."""

@@ -1,1 +1,0 @@
-"""Pages about approvals: the inbox, one request live, the policy in force."""

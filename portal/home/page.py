@@ -1,0 +1,58 @@
+"""What matters to a person now: each role adds its part, connections are everybody's.
+
+A part that cannot be read says so on the page instead of taking home down, since home is where
+people go when something is wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from approvals.views import inbox
+from audit.recording.actors import Actor
+from portal.home.auditor import auditor
+from portal.home.connections import admin, mine
+from portal.home.operator import operator
+from portal.home.panels import Home, Panel
+from portal.home.scope_escalation import watch
+
+log = logging.getLogger("ui")
+
+type Part = Callable[[Actor], Home]
+
+_BY_ROLE: tuple[tuple[str, str, Part], ...] = (
+    ("auditor", "The audit trail", auditor),
+    ("operator", "Enforcement", operator),
+    ("admin", "Connections", admin),
+    ("operator", "Scope watch", watch),
+    ("admin", "Scope watch", watch),
+)
+
+
+def home(me: Actor) -> Home:
+    """Home of this person."""
+    parts = [_safely("Approvals", waiting, me)]
+    parts += [_safely(title, part, me) for role, title, part in _BY_ROLE if role in me.roles]
+    parts.append(_safely("Your connections", mine, me))
+    opening = next((part for part in parts if part.said), Home())
+    return Home(
+        for_me=[row for part in parts for row in part.for_me],
+        tiles=list({t.label: t for part in parts for t in part.tiles}.values()),
+        panels=list({p.title: p for part in parts for p in part.panels}.values()),
+        said=opening.said,
+        said_url=opening.said_url,
+    )
+
+
+def _safely(title: str, part: Part, me: Actor) -> Home:
+    try:
+        return part(me)
+    except Exception:
+        log.exception("home could not read: %s", title)
+        return Home(panels=[Panel(title, [], "This could not be read just now.", failed=True)])
+
+
+def waiting(me: Actor) -> Home:
+    """What waits for this person's answer; the part of home that moves."""
+    return Home(for_me=inbox.inbox(me).for_me)

@@ -1,0 +1,54 @@
+"""Home about scope watch: what was asked for beyond manifests within a day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from approvals import clock
+from audit.recording.actors import Actor
+from connections.manifests import allow_rule
+from connections.scope_escalation import page_rows
+from portal.home.panels import MOST, Home, Line, Panel
+
+_A_DAY = timedelta(days=1)
+_WATCH = "/connections/scopes/"
+
+
+def watch(me: Actor) -> Home:
+    """What was tried within a day, and for admins whether components need an allow."""
+    panels = [*_open(me), *_tried()]
+    return Home(panels=panels) if panels else Home()
+
+
+def _open(me: Actor) -> list[Panel]:
+    if "admin" not in me.roles or not allow_rule.is_open():
+        return []
+    line = Line(
+        "Components that nobody decided on get credentials",
+        _WATCH,
+        None,
+        severity="MEDIUM",
+        detail="This installation is from before components needed an allow. Require one there.",
+    )
+    return [Panel("Components without an allow", [line], "", _WATCH, "Scope watch")]
+
+
+def _tried() -> list[Panel]:
+    tried = page_rows.all_tried(clock.now() - _A_DAY, MOST)
+    if not tried:
+        return []
+    lines = [
+        Line(
+            f"{one.row.name} asked for {', '.join(s.words for s in one.scopes)}",
+            f"/approvals/{one.approval}/" if one.approval else _WATCH,
+            one.row.last_at,
+            badge=one.state,
+            detail=f"on {one.whose}'s {one.title}; {_times(one.row.attempts)}, {one.words}",
+        )
+        for one in tried
+    ]
+    return [Panel("Asked for more than declared", lines, "", _WATCH, "Scope watch")]
+
+
+def _times(attempts: int) -> str:
+    return "tried once" if attempts == 1 else f"tried {attempts} times"

@@ -1,0 +1,174 @@
+"""What surrounds every page: the trust strip and the navigation."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import metadata
+from typing import Any
+
+from django.core.cache import cache
+from django.http import HttpRequest
+
+from accounts.break_glass import availability
+from accounts.models import SignedInSession, User
+from approvals import clock
+from approvals.models import Approval, Status
+from approvals.views.inbox import waiting_for
+from audit.recording.actors import Actor
+from connections.lifecycle import freezes
+from enforcement.models import Asset
+from portal.pages import ledger_status, navigation
+from ui import local_tenant, outages
+from ui.request_id import request_id
+from ui.times import absolute, relative
+
+_FOR_S = 2
+_SEES_ALL = frozenset({"auditor", "operator", "admin"})
+_OVERSEERS = frozenset({"auditor", "admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What waits: `mine` for this person, `pending` in all, `held` things, `stuck` holds whose
+    request is over without a decision; and whether everything is `frozen`."""
+
+    mine: int = 0
+    pending: int = 0
+    held: int = 0
+    stuck: int = 0
+    frozen: bool = False
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """`trust`, `nav` and `request_id` for base.html; a few queries, most kept for two seconds."""
+    user = getattr(request, "user", None)
+    person = user if isinstance(user, User) else None
+    counts = counts_of(person) if person else Counts()
+    session: SignedInSession | None = request.META.get("ATA_SESSION")
+    banners = [*_at_the_door(person, session), *_banners(person, counts)]
+    return {
+        "trust": {
+            "tenant_local": local_tenant.is_local(),
+            "tenant_url": local_tenant.tenant_url(),
+            "phone_url": local_tenant.phone_url(person.sub if person else ""),
+            "switch_url": local_tenant.switch_url(),
+            "version": version(),
+            "ledger": ledger_status.facts(),
+            "person": _person(person, session) if person else None,
+            "holds": counts.held,
+            "approvals_waiting": counts.mine,
+            "banners": banners,
+            "banners_version": hashlib.sha256(repr(banners).encode()).hexdigest()[:8],
+        },
+        "nav": navigation.groups(person.roles, counts, _place(request)) if person else [],
+        "request_id": request_id(request),
+    }
+
+
+def stand_at(request: HttpRequest, path: str) -> None:
+    """Let the navigation mark another entry than the address says: somebody else's thing lies at
+    the same address as one's own."""
+    request.META["ATA_PLACE"] = path
+
+
+def _place(request: HttpRequest) -> str:
+    return str(request.META.get("ATA_PLACE", request.path))
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """The installed version; empty where the portal runs from a checkout."""
+    try:
+        return metadata.version("auth0-ata")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def counts_of(person: User) -> Counts:
+    """What waits for this person, and for everybody if their role sees that."""
+    viewer = Actor(iss=person.iss, sub=person.sub, roles=frozenset(person.roles))
+    mine = waiting_for(viewer).count()
+    if not viewer.roles & _SEES_ALL:
+        return Counts(mine=mine)
+    key = "shell.counts"
+    common: tuple[int, int, int, bool] | None = cache.get(key)
+    if common is None:
+        common = (
+            Approval.objects.filter(status=Status.PENDING).count(),
+            Asset.objects.exclude(holder="").count(),
+            Approval.objects.filter(status=Status.CLOSED, held=True, inferred=False).count(),
+            freezes.everything_is(),
+        )
+        cache.set(key, common, _FOR_S)
+    return Counts(mine, *common)
+
+
+def _person(person: User, session: SignedInSession | None) -> dict[str, Any]:
+    return {
+        "name": person.name or person.email or person.sub,
+        "email": person.email or person.sub,
+        "roles": person.roles,
+        "assurance_words": assurance_words(session) if session else "",
+    }
+
+
+def assurance_words(session: SignedInSession) -> str:
+    """`MFA 12 min ago`, or that there was no second factor."""
+    if session.ends_at is not None:
+        return f"break-glass until {absolute(session.ends_at, clock.now())} UTC"
+    factor = "MFA" if "mfa" in session.amr else "one factor"
+    return f"{factor} {relative(session.auth_time, clock.now())}"
+
+
+def _at_the_door(person: User | None, session: SignedInSession | None) -> list[dict[str, str]]:
+    """That somebody is in without the issuer, or could be."""
+    staff = bool(person and set(person.roles) & _SEES_ALL)
+    return availability.banners(session.ends_at if session else None, staff=staff)
+
+
+def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
+    away = outages.health()
+    if person is None:
+        return outages.banners(away, person=False, staff=False)
+    found = outages.banners(away, person=True, staff=bool(set(person.roles) & _SEES_ALL))
+    if reason := ledger_status.stopped():
+        found.append(
+            {
+                "level": "bad",
+                "text": f"The ledger has stopped signing: {reason}.",
+                "url": "/audit/ledger/",
+                "action": "What this means",
+            }
+        )
+    if reason := ledger_status.broken():
+        found.append(
+            {
+                "level": "bad",
+                "text": f"The ledger does not hold: {reason}.",
+                "url": "/audit/ledger/",
+                "action": "What this means",
+            }
+        )
+    if counts.frozen:
+        found.append(
+            {
+                "level": "hold",
+                "text": "Everything is frozen: no agent gets a token of anybody.",
+                "url": "/connections/freeze/" if _OVERSEERS & set(person.roles) else "",
+            }
+        )
+    if counts.stuck:
+        are = "1 request is over and its hold stays"
+        if counts.stuck > 1:
+            are = f"{counts.stuck} requests are over and their holds stay"
+        found.append(
+            {
+                "level": "hold",
+                "text": f"{are} until somebody decides.",
+                "url": "/enforcement/?list=held",
+                "action": "Decide" if "operator" in person.roles else "Look",
+            }
+        )
+    return found

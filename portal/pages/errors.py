@@ -1,0 +1,92 @@
+"""Error pages: what happened, a reference id, what to do next."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from api.problems import Problem, answer, busy, nothing_stored, printable
+from audit.db.storage_errors import is_busy, is_failure
+from ui import refusals
+from ui.request_id import request_id
+
+log = logging.getLogger("ui")
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400; where it is ours, with the reason."""
+    why = printable(str(exception)[:300]) if isinstance(exception, BadRequest) else ""
+    words = why or "The request could not be understood."
+    return _page(request, 400, "bad_request", words, detail=why)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403, with the reason that the view gave."""
+    why = str(exception or "")
+    if refusals.mark_of(request) is None:
+        refusals.mark(request, "not_permitted")
+    return _page(request, 403, "forbidden", why or "This is not for your role.", detail=why)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404."""
+    return _page(request, 404, "not_found", "There is nothing here, or it is not yours to see.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500; the reference id is in our log. Rendered without context processors: what broke may
+    be the database that they read. 503 when nothing can be stored, or the database is busy."""
+    error = sys.exc_info()[1]
+    if is_failure(error):
+        return _nothing_is_stored(request)
+    if is_busy(error):
+        return _is_busy(request)
+    if request.path.startswith("/v1/"):
+        return _page(request, 500, "server_error", "Something went wrong on our side.")
+    page = render_to_string("errors/500.html", {"reference": request_id(request)})
+    return HttpResponse(page, status=500)
+
+
+def _nothing_is_stored(request: HttpRequest) -> HttpResponse:
+    log.critical("nothing can be stored; see /readyz")
+    if request.path.startswith("/v1/"):
+        json: JsonResponse = answer(nothing_stored(), request)
+        return json
+    page = render_to_string("errors/503.html", {"reference": request_id(request)})
+    return HttpResponse(page, status=503, headers={"Retry-After": "30"})
+
+
+def _is_busy(request: HttpRequest) -> HttpResponse:
+    log.error("the database was busy for too long")
+    if request.path.startswith("/v1/"):
+        json: JsonResponse = answer(busy(), request)
+        return json
+    page = render_to_string("errors/busy.html", {"reference": request_id(request)})
+    return HttpResponse(page, status=503, headers={"Retry-After": "5"})
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form without a valid token: usually a page that was open too long."""
+    refusals.mark(request, "csrf")
+    return _page(
+        request, 403, "csrf", "This page was open too long. Go back, reload, try again.", "csrf"
+    )
+
+
+def _page(
+    request: HttpRequest, status: int, code: str, words: str, template: str = "", detail: str = ""
+) -> HttpResponse:
+    if request.path.startswith("/v1/"):
+        json: JsonResponse = answer(Problem(status, code, words), request)
+        return json
+    return render(
+        request,
+        f"errors/{template or status}.html",
+        {"detail": detail, "reference": request_id(request)},
+        status=status,
+    )

@@ -1,0 +1,1 @@
+"""The root of `/v1` and its OpenAPI document."""

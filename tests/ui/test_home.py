@@ -1,0 +1,259 @@
+"""Home: a welcome for strangers, and for everybody else what their role came for."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.cache import cache
+from django.test import Client
+
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
+from connections.models import ConnectedAccount, Need, State, Use
+from enforcement.models import Asset, Finding, Scan
+from portal.home import auditor, page
+from portal.home.panels import Home, Line, Panel
+from tests.support.pages import signed_in
+from tests.support.sign_in import SUBS
+
+pytestmark = pytest.mark.usefixtures("house")
+NOON = datetime(2026, 11, 3, 12, 30, tzinfo=UTC)
+
+
+def shown(client: Client) -> str:
+    """Home as a reader sees it, in one line."""
+    answer = client.get("/")
+    assert answer.status_code == 200
+    main = answer.content.decode().partition("<main")[2].partition("</main>")[0]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", main))
+
+
+def test_a_stranger_reads_what_this_is_and_how_to_enter(client: Client, settings: Any) -> None:
+    welcome = shown(client)
+    assert "the record says how well each decision is proven" in welcome and "Sign in" in welcome
+    assert "LOCAL TENANT" in welcome
+    settings.ENV = settings.ENV.model_copy(update={"AUTH0_ISSUER": "https://acme.auth0.com/"})
+    assert "LOCAL TENANT" not in shown(client)
+
+
+def test_home_takes_no_posts(client: Client) -> None:
+    assert client.post("/").status_code == 405
+
+
+def decided(evidenced: bool, name: str) -> None:
+    olu = Actor(iss=django_settings.ENV.issuer, sub=SUBS["operator"], name="Olu Operator")
+    record(olu, "skill.blocked", target=Target("skill", name), operation=name)
+    if evidenced:
+        from audit.models import EventRow
+
+        EventRow.objects.filter(target_name=name).update(human="H1")
+        row = EventRow.objects.get(target_name=name)
+        from audit.search.tokens import value_token
+
+        row.terms = row.terms.replace(value_token("human", "H0"), value_token("human", "H1"))
+        row.save()
+
+
+def test_an_auditor_reads_how_many_decisions_name_a_verified_human() -> None:
+    decided(True, "a")
+    decided(False, "b")
+    decided(False, "c")
+    sequencer.run_once()
+    client = signed_in("auditor", "auditor")
+    words = shown(client)
+    assert "3 decisions: 1 names a verified human, 2 do not." in words
+    link = re.search(r'href="(/audit/\?[^"]*human=H0[^"]*)"', client.get("/").content.decode())
+    assert link and "action=skill.blocked" in link[1]
+    assert "#3 signed; 0 independent witnesses" in words
+
+
+def test_before_the_first_decision_home_counts_none() -> None:
+    words = shown(signed_in("auditor", "auditor"))
+    assert "No decision is on record yet." in words and "0 decisions:" not in words
+
+
+def test_the_latest_decisions_are_told_once_each_with_what_they_came_to() -> None:
+    olu = Actor(iss="i", sub="s", name="Olu Operator")
+    target = Target("skill", "pdf-exfil")
+    record(olu, "skill.blocked", outcome="pending", target=target, operation="op-1")
+    for instance in ("edge-1", "edge-2"):
+        record(
+            olu,
+            "skill.blocked",
+            outcome="success",
+            target=Target("skill", "pdf-exfil", instance),
+            instance=instance,
+            operation="op-1",
+        )
+    sequencer.run_once()
+    lines = auditor.latest().lines
+    assert len(lines) == 1
+    assert lines[0].badge == "success"
+    assert "edge-1" not in lines[0].text
+
+
+def test_an_operator_reads_what_needs_a_decision() -> None:
+    scan = Scan.objects.create(
+        instance="edge-1", scan_id="s", scanner="x", kind="skill", name="pdf-exfil",
+        severity="CRITICAL", at=NOON, seen=NOON,
+    )  # fmt: skip
+    for severity, rank, status in (
+        ("CRITICAL", 4, "open"),
+        ("LOW", 1, "open"),
+        ("HIGH", 3, "dismissed"),
+    ):
+        Finding.objects.create(
+            instance="edge-1", finding_id=severity, scan=scan, kind="skill", name="pdf-exfil",
+            title=f"a {severity} thing", severity=severity, rank=rank, at=NOON, status=status,
+        )  # fmt: skip
+    Asset.objects.create(
+        kind="mcp", name="shadow-fs", holder="op", held_at=NOON, hold_reason="reads all of home"
+    )
+    words = shown(signed_in("operator", "operator"))
+    assert "1 HIGH or CRITICAL findings open" in words
+    assert "skill pdf-exfil: a CRITICAL thing" in words
+    assert "a LOW thing" not in words and "a HIGH thing" not in words
+    assert "MCP server shadow-fs" in words and "reads all of home" in words
+
+
+def account(who: str, state: State, **more: Any) -> ConnectedAccount:
+    return ConnectedAccount.objects.create(
+        iss=django_settings.ENV.issuer,
+        sub=SUBS[who],
+        connection="github",
+        auth0_id=f"cac_{who}_{state}",
+        state=state,
+        state_since=NOON,
+        source="management",
+        seen_at=NOON,
+        watched_since=NOON,
+        **more,
+    )
+
+
+def test_an_admin_reads_the_inventory_and_what_is_unfinished() -> None:
+    account("member1", State.CONNECTED)
+    account("member2", State.CONNECTED)
+    account("member2", State.REVOCATION_PENDING, deletion_detail="waits for Milo to sign in")
+    words = shown(signed_in("admin", "admin"))
+    assert "2 connections of 2 people" in words
+    assert "1 revocations to finish" in words
+    assert "waits for Milo to sign in" in words
+
+
+def test_a_member_reads_which_agents_can_act_as_them() -> None:
+    mine = account(
+        "member1",
+        State.CONNECTED,
+        label="octo",
+        last_used_at=NOON,
+        last_agent="codex",
+        last_skill="mcp:github-mcp",
+    )
+    account("member2", State.CONNECTED, label="not-mine")
+    for skill, last in (("mcp:github-mcp", NOON), ("mcp:release-bot", NOON.replace(hour=9))):
+        Use.objects.create(account=mine, agent="codex", skill=skill, count=1, first=NOON, last=last)
+    Need.objects.create(
+        iss=mine.iss, sub=mine.sub, connection="slack", kind="mcp", name="standup", asked_at=NOON
+    )
+    words = shown(signed_in("member1"))
+    assert "2 agents can act as you; last: github-mcp, 3 Nov, 12:30 UTC." in words
+    assert "MCP server standup is allowed and needs your Slack" in words
+    assert "GitHub account octo" in words
+    assert "not-mine" not in words and "findings" not in words
+
+
+def test_a_member_without_connections_is_told_so() -> None:
+    assert "You have connected nothing" in shown(signed_in("member1"))
+
+
+def test_two_roles_make_one_home_without_repeats() -> None:
+    words = shown(signed_in("admin", "operator", "admin", "auditor"))
+    assert words.count("Latest decisions") == 1
+    for part in ("HIGH or CRITICAL", "revocations to finish", "name a verified human"):
+        assert part in words
+
+
+def test_a_part_that_cannot_be_read_does_not_take_home_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(me: Actor) -> Home:
+        raise OSError("disk")
+
+    monkeypatch.setattr(page, "_BY_ROLE", (("operator", "Enforcement", broken),))
+    words = shown(signed_in("operator", "operator"))
+    assert "This could not be read just now." in words and "Your connections" in words
+
+
+def test_what_waits_for_me_comes_first() -> None:
+    from approvals.pipeline.service import perform
+    from tests.approvals.lamps import furnish
+    from tests.approvals.people_of import acting, known
+
+    with pytest.MonkeyPatch.context() as patch:
+        furnish(patch)
+        known("operator2", "operator")
+        olu = acting("operator", "operator")
+        approval = perform(olu, "lamp.block", Target("lamp", "hall"), severity="CRITICAL").approval
+        assert approval is not None and approval.current is not None
+        words = shown(signed_in("operator2", "operator"))
+        assert words.index("Waiting for your answer") < words.index("on hold")
+        assert approval.current.code in words
+        assert "Waiting for your answer" not in shown(signed_in("operator", "operator"))
+
+
+def test_a_short_panel_leaves_no_hole_beside_a_long_one() -> None:
+    long, short = [Line("decided")] * 6, [Line("waits")]
+    panels = [Panel("a", [], "none"), Panel("b", long, ""), Panel("c", short, "")]
+    columns = [[panel.title for panel in column] for column in Home(panels=panels).columns]
+    assert columns == [["a", "c"], ["b"]]
+    assert Home(panels=panels[:1]).columns == [panels[:1]] and Home().columns == []
+
+
+def test_every_way_to_what_is_on_hold_lands_on_the_holds() -> None:
+    Asset.objects.create(kind="mcp", name="fs", holder="op", held_at=NOON, hold_reason="reads")
+    page = signed_in("operator", "operator").get("/").content.decode()
+    assert page.count('href="/enforcement/?list=held"') == 2
+
+
+def test_what_waits_moves_without_a_reload() -> None:
+    client = signed_in("operator", "operator")
+    assert 'id="home-waiting" hx-get="/"' in client.get("/").content.decode()
+    part = client.get("/", HTTP_HX_REQUEST="true").content.decode()
+    assert part.startswith('<div id="home-waiting"') and "<html" not in part
+
+
+def test_tiles_panels_and_the_headline_move_without_a_reload() -> None:
+    client = signed_in("operator", "operator")
+    Asset.objects.create(kind="skill", name="pdf-exfil", holder="hand")
+    part = client.get("/", HTTP_HX_REQUEST="true", HTTP_HX_TARGET="home-now").content.decode()
+    assert part.startswith('<div id="home-now"') and "<html" not in part
+    assert 'id="home-said" hx-swap-oob="true"' in part and "pdf-exfil" in part
+
+
+def test_counts_of_menu_and_bar_move_on_every_page() -> None:
+    client = signed_in("operator", "operator")
+    page = client.get("/enforcement/fleet/").content.decode()
+    assert re.search(r'id="counts" hidden hx-get="/\?seen=\w{8}" hx-trigger="every 15s"', page)
+    assert re.search(r'<b id="nav-held"[^>]* hidden>0<', page)
+    cache.clear()
+    Asset.objects.create(kind="skill", name="pdf-exfil", holder="hand")
+    part = client.get("/", HTTP_HX_REQUEST="true", HTTP_HX_TARGET="counts").content.decode()
+    assert re.search(r'<b id="nav-held"[^>]*hx-swap-oob="true">1<', part)
+    assert 'id="nav-mine"' in part and 'id="bar-mine"' in part and "<html" not in part
+
+
+def test_banners_are_sent_again_only_where_they_changed() -> None:
+    client = signed_in("operator", "operator")
+    page = client.get("/enforcement/fleet/").content.decode()
+    poll = re.search(r'hx-get="(/\?seen=\w{8})"', page)
+    assert poll
+    asks = {"HX-Request": "true", "HX-Target": "counts"}
+    assert 'id="banners"' not in client.get(poll[1], headers=asks).content.decode()
+    part = client.get("/?seen=00000000", headers=asks).content.decode()
+    assert '<div id="banners" hx-swap-oob="true">' in part and '<div id="counts"' in part

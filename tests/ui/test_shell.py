@@ -1,0 +1,230 @@
+"""The trust strip and the navigation around every page."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client, RequestFactory
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import SignedInSession, User
+from accounts.sessions.store import stored_key
+from approvals import clock
+from approvals.models import Approval
+from audit.models import VerificationRun
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
+from audit.sequencing import sequencer
+from enforcement.models import Asset
+from portal.pages import context, navigation
+from tests.support.pages import keep_the_shell, signed_in
+from tests.support.sign_in import SUBS
+
+pytestmark = pytest.mark.usefixtures("house")
+
+
+def shell(client: Client, path: str = "/") -> dict[str, Any]:
+    """What the shell tells a page of this browser, nothing remembered."""
+    cache.clear()
+    request = RequestFactory().get(path)
+    session = SignedInSession.objects.filter(
+        session_key=stored_key(client.session.session_key) if client.cookies else ""
+    ).first()
+    if session:
+        request.user = session.user
+        request.META["ATA_SESSION"] = session
+    return context.shell(request)
+
+
+def urls(found: dict[str, Any]) -> set[str]:
+    return {item["url"] for group in found["nav"] for item in group["items"]}
+
+
+@pytest.mark.parametrize(
+    ("who", "roles", "offered", "hidden"),
+    [
+        (
+            "member1",
+            (),
+            {"/", "/approvals/", "/connections/", "/account/"},
+            {"/audit/", "/enforcement/"},
+        ),
+        (
+            "operator",
+            ("operator",),
+            {"/enforcement/", "/enforcement/fleet/"},
+            {"/connections/inventory/", "/connections/freeze/"},
+        ),
+        (
+            "auditor",
+            ("auditor",),
+            {"/enforcement/", "/connections/inventory/"},
+            {"/connections/freeze/"},
+        ),
+        ("admin", ("admin",), {"/enforcement/", "/connections/inventory/"}, set()),
+    ],
+)
+def test_the_navigation_offers_what_the_role_may_open(
+    who: str, roles: tuple[str, ...], offered: set[str], hidden: set[str]
+) -> None:
+    client = signed_in(who, *roles)
+    found = urls(shell(client))
+    assert offered <= found
+    assert not hidden & found
+    for url in found:
+        assert client.get(url).status_code == 200, url
+
+
+def test_a_page_that_does_not_exist_is_not_offered() -> None:
+    assert navigation.exists("/approvals/")
+    assert not navigation.exists("/no-such-page/")
+
+
+def test_the_entry_of_the_page_is_marked() -> None:
+    client = signed_in("operator", "operator")
+    found = shell(client, "/approvals/policy/")
+    current = [i["label"] for g in found["nav"] for i in g["items"] if i["current"]]
+    assert current == ["Approvals"]
+
+
+def test_the_bar_of_a_phone_has_at_most_four_entries() -> None:
+    for who, roles in (("member1", ()), ("operator", ("operator",)), ("auditor", ("auditor",))):
+        found = shell(signed_in(who, *roles))
+        bar = [i for g in found["nav"] for i in g["items"] if i["bar"]]
+        assert 3 <= len(bar) <= 5 and bar[0]["url"] == "/"
+
+
+def test_a_stranger_gets_no_navigation_and_no_counts() -> None:
+    found = shell(Client())
+    assert found["nav"] == [] and found["trust"]["person"] is None
+    assert found["trust"]["banners"] == []
+
+
+@pytest.mark.parametrize(("amr", "words"), [(("mfa",), "MFA "), ((), "one factor ")])
+def test_the_strip_says_who_and_how_surely(amr: tuple[str, ...], words: str) -> None:
+    person = shell(signed_in("operator", "operator", amr=amr))["trust"]["person"]
+    assert (person["email"], person["roles"]) == ("operator@acme.example", ["operator"])
+    assert person["assurance_words"].startswith(words)
+
+
+# How far it is proven.
+
+
+def test_an_unsigned_ledger_says_so() -> None:
+    ledger = shell(Client())["trust"]["ledger"]
+    assert (ledger["size"], ledger["state"], ledger["words"]) == (0, "warn", "nothing signed yet")
+
+
+def test_a_signed_ledger_says_how_far_and_that_nobody_else_saw_it() -> None:
+    record(SYSTEM, "audit.verified")
+    sequencer.run_once()
+    ledger = shell(Client())["trust"]["ledger"]
+    assert (ledger["size"], ledger["state"]) == (1, "ok")
+    assert ledger["words"] == "0 independent witnesses"
+    assert ledger["verified_at"] is None
+
+
+def test_the_last_verification_is_named(settings: Any) -> None:
+    record(SYSTEM, "audit.verified")
+    sequencer.run_once()
+    then = clock.now() - timedelta(hours=1)
+    VerificationRun.objects.create(state="passed", result={"size": 1}, finished=then)
+    ledger = shell(Client())["trust"]["ledger"]
+    assert (ledger["verified_to"], ledger["verified_at"], ledger["state"]) == (1, then, "ok")
+
+
+def test_a_failed_verification_turns_the_strip_red_and_names_the_entry() -> None:
+    record(SYSTEM, "audit.verified")
+    sequencer.run_once()
+    result = {"size": 9, "first_bad_index": 1017, "problems": [{"index": 1017}]}
+    VerificationRun.objects.create(state="failed", result=result, finished=clock.now())
+    ledger = shell(Client())["trust"]["ledger"]
+    assert (ledger["state"], ledger["words"]) == ("bad", "does not verify at #1,017")
+
+
+def test_a_sequencer_that_stopped_is_an_alarm_on_every_page(tmp_path: Path) -> None:
+    record(SYSTEM, "audit.verified")
+    sequencer.run_once()
+    sequencer._raise_alarm(sequencer.SequencerStopped("behind", "an older backup was restored"))
+    client = signed_in("auditor", "auditor")
+    found = shell(client)["trust"]
+    assert found["ledger"]["state"] == "bad"
+    assert found["banners"][0]["level"] == "bad"
+    assert "an older backup was restored" in found["banners"][0]["text"]
+    cache.clear()
+    assert b"an older backup was restored" in client.get("/account/").content
+
+
+def test_a_hold_that_nobody_decided_about_is_a_banner_for_those_who_can() -> None:
+    Approval.objects.create(
+        id="00000000-0000-7000-8000-000000000001",
+        verb="skill.block",
+        target_kind="skill",
+        target_name="x",
+        severity="CRITICAL",
+        status="closed",
+        outcome="expired",
+        held=True,
+        created=clock.now(),
+        expires_at=clock.now(),
+        intent_hash="0" * 64,
+    )
+    operator, member = signed_in("operator", "operator"), signed_in("member1")
+    assert [b["level"] for b in shell(operator)["trust"]["banners"]] == ["hold"]
+    assert shell(member)["trust"]["banners"] == []
+
+
+def test_holds_are_counted_in_the_navigation() -> None:
+    Asset.objects.create(kind="skill", name="x", holder="op-1")
+    items = [i for g in shell(signed_in("operator", "operator"))["nav"] for i in g["items"]]
+    assert {i["url"]: i["count"] for i in items}["/enforcement/"] == 1
+
+
+# The local tenant.
+
+
+def test_the_local_tenant_is_named_where_no_issuer_was_configured(settings: Any) -> None:
+    trust = shell(signed_in("operator", "operator"))["trust"]
+    issuer = settings.ENV.issuer
+    assert trust["tenant_local"] is True
+    assert trust["tenant_url"] == issuer
+    assert trust["phone_url"] == f"{issuer}phone/{SUBS['operator'].replace('|', '%7C')}/"
+    assert trust["switch_url"].startswith(f"{issuer}switch?return_to=")
+
+
+@pytest.mark.parametrize("named", ["https://acme.eu.auth0.com/", "http://localhost:8100/"])
+def test_a_named_issuer_is_never_called_local_whatever_it_looks_like(
+    settings: Any, named: str
+) -> None:
+    client = signed_in("operator", "operator")
+    settings.ENV = settings.ENV.model_copy(update={"AUTH0_ISSUER": named})
+    trust = shell(client)["trust"]
+    assert trust["tenant_local"] is False
+    assert (trust["tenant_url"], trust["phone_url"], trust["switch_url"]) == ("", "", "")
+
+
+def test_the_shell_is_cheap(
+    django_assert_max_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_the_shell(monkeypatch)
+    user = User.objects.get(pk=signed_in("operator", "operator").session["_auth_user_id"])
+    request = RequestFactory().get("/")
+    request.user = user
+    context.shell(request)
+    with django_assert_max_num_queries(1):
+        context.shell(request)
+
+
+def test_every_page_carries_its_request_id() -> None:
+    answer = signed_in("member1").get("/account/", HTTP_X_REQUEST_ID="a-request-of-mine")
+    assert answer["X-Request-Id"] == "a-request-of-mine"
+    assert re.search(r"request\s+a-request-of-mine", answer.content.decode())
+
+
+def test_a_request_without_a_user_still_gets_a_shell() -> None:
+    assert context.shell(RequestFactory().get("/"))["trust"]["person"] is None
