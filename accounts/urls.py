@@ -1,20 +1,24 @@
-"""Sign-in routes; un-namespaced, since mozilla-django-oidc reverses them by these names."""
+"""Sign-in and account routes (DESIGN 2.3); un-namespaced, since mozilla-django-oidc reverses
+the first of them by these names."""
 
 from django.urls import path
 
-from accounts.recent_sign_in.saved_forms import resume
-from accounts.views import backchannel_logout, sign_in
+from accounts.views import account, backchannel_logout, saved_forms, sign_in
 from accounts.views.break_glass import break_glass
 
 urlpatterns = [
     path("oidc/authenticate/", sign_in.SignIn.as_view(), name="oidc_authentication_init"),
     path("oidc/callback/", sign_in.Callback.as_view(), name="oidc_authentication_callback"),
     path("oidc/logout/", sign_in.SignOut.as_view(), name="oidc_logout"),
-    path("oidc/go-on/<str:handle>/", resume, name="resume"),
+    path("oidc/go-on/<str:handle>/", saved_forms.resume, name="resume"),
     path("oidc/break-glass/", break_glass, name="break-glass"),
     path(
         "oidc/backchannel-logout/",
         backchannel_logout.backchannel_logout,
         name="oidc_backchannel_logout",
     ),
+    path("account/", account.account, name="account"),
+    path("account/sessions/<str:public_id>/end/", account.end_session, name="account-end-session"),
+    path("account/sessions/end-others/", account.end_others, name="account-end-others"),
+    path("account/history/download/", account.download_history, name="account-history"),
 ]

@@ -11,8 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from accounts.recent_sign_in.requirement import WITHIN_S
-from approvals.errors import FRESH_SIGN_IN, Refused
+from approvals.errors import FRESH_FOR_S, FRESH_SIGN_IN, Refused
 from approvals.models import Approval
 from approvals.requests import NotYours
 from connections.known_names import UnknownAgent
@@ -106,14 +105,15 @@ def not_fresh(why: str, instead: str = "") -> Problem:
     """
     challenge = (
         'Bearer realm="auth0-ata", error="insufficient_user_authentication", '
-        f'error_description="A fresh sign-in is needed", acr_values="{_MFA}", max_age="{WITHIN_S}"'
+        f'error_description="A fresh sign-in is needed", acr_values="{_MFA}", '
+        f'max_age="{FRESH_FOR_S}"'
     )
     return Problem(
         401,
         FRESH_SIGN_IN,
         f"{why} Sign in again with `ata login` and a second factor{instead}.",
         headers={"WWW-Authenticate": challenge},
-        max_age=WITHIN_S,
+        max_age=FRESH_FOR_S,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 FRESH_SIGN_IN: Final = "fresh_sign_in_required"
+FRESH_FOR_S: Final = 600
+"""How old a fresh sign-in may be, in seconds, where a view does not say otherwise."""
 
 
 class Refused(Exception):

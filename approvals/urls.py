@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from approvals.views import passkey_answers, policy, policy_edit, requests
+from approvals.views import passkey_answers, passkeys, policy, policy_edit, requests
 
 urlpatterns = [
     path("approvals/", requests.index, name="approvals"),
@@ -20,4 +20,14 @@ urlpatterns = [
     path("approvals/<uuid:approval_id>/again/", requests.send_again, name="approval-again"),
     path("approvals/<uuid:approval_id>/passkey/", passkey_answers.answer, name="approval-passkey"),
     path("approvals/<uuid:approval_id>/denied/", requests.confirm_denial, name="approval-denied"),
+    path("account/passkeys/", passkeys.everyone, name="account-passkeys-everyone"),
+    path("account/passkeys/trust-file/", passkeys.trust_file, name="account-passkeys-file"),
+    path("account/passkeys/new/", passkeys.new, name="account-passkey-new"),
+    path("account/passkeys/<str:handle>/name/", passkeys.rename, name="account-passkey-rename"),
+    path(
+        "account/passkeys/<str:handle>/approver/",
+        passkeys.approver,
+        name="account-passkey-approver",
+    ),
+    path("account/passkeys/<str:handle>/revoke/", passkeys.revoke, name="account-passkey-revoke"),
 ]

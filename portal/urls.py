@@ -1,4 +1,4 @@
-"""Routes of DESIGN 2.3; each room brings its own."""
+"""Routes of DESIGN 2.3; each app brings its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from portal.v1.root import api
 urlpatterns = [
     path("", include("portal.home.urls")),
     path("", include("accounts.urls")),
-    path("", include("accounts.account_urls")),
     path("", include("portal.ops.urls")),
     path("", include("audit.urls")),
     path("", include("approvals.urls")),

@@ -1,4 +1,4 @@
-"""The pages' app; at start it introduces the rooms to each other."""
+"""Django application `web`: what all pages share."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ from django.apps import AppConfig
 
 
 class WebConfig(AppConfig):
-    """Last of ours in INSTALLED_APPS' order of need: every room is imported when it is ready."""
+    """What all pages share."""
 
     name = "ui"
     label = "web"
-
-    def ready(self) -> None:
-        """Wire once a process."""
-        from portal.wiring import wire
-
-        wire()

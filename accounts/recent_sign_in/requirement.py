@@ -18,16 +18,14 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from accounts.models import SignedInSession
+from accounts.recent_sign_in import saved_forms
 from approvals import clock
-from approvals.errors import FRESH_SIGN_IN
+from approvals.errors import FRESH_FOR_S, FRESH_SIGN_IN
 from auth0_client.tokens.access_token import AccessClaims
 from auth0_client.tokens.id_token import LEEWAY_S
 from ui import refusals
 from ui.request_id import request_id
 
-WITHIN_S = 600
-"""How old a fresh sign-in may be, in seconds, where a view does not say otherwise."""
-CODE = FRESH_SIGN_IN
 WITH_MFA = "1"
 ANY_FACTOR = "age"
 _BREAK_GLASS = "This needs a sign-in at the issuer, and waits until it answers again."
@@ -37,7 +35,7 @@ type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def needs_fresh_sign_in[**P](
-    within_s: int = WITHIN_S, mfa: bool = True
+    within_s: int = FRESH_FOR_S, mfa: bool = True
 ) -> Callable[[View[P]], View[P]]:
     """Decorator: the person signed in within the last `within_s` seconds, with a second factor.
 
@@ -60,7 +58,9 @@ def needs_fresh_sign_in[**P](
     return wrap
 
 
-def is_fresh(session: SignedInSession | None, within_s: int = WITHIN_S, mfa: bool = True) -> bool:
+def is_fresh(
+    session: SignedInSession | None, within_s: int = FRESH_FOR_S, mfa: bool = True
+) -> bool:
     """Whether the sign-in of this session is new and strong enough."""
     return not what_is_missing(session, within_s, mfa)
 
@@ -88,8 +88,8 @@ def what_a_token_lacks(claims: AccessClaims) -> str:
     if claims.auth_time is None:
         return "This token does not say when you signed in."
     age = clock.now() - datetime.fromtimestamp(claims.auth_time, UTC)
-    if age > timedelta(seconds=WITHIN_S):
-        return f"You signed in more than {WITHIN_S // 60} minutes ago."
+    if age > timedelta(seconds=FRESH_FOR_S):
+        return f"You signed in more than {FRESH_FOR_S // 60} minutes ago."
     if age < -timedelta(seconds=LEEWAY_S):
         return "Your sign-in lies in the future: a clock is wrong."
     return "" if "mfa" in claims.amr else "You signed in without a second factor."
@@ -110,7 +110,7 @@ def page_behind(request: HttpRequest) -> str:
 
 
 def _ask(request: HttpRequest, why: str, mfa: bool) -> HttpResponseBase:
-    refusals.mark(request, CODE)
+    refusals.mark(request, FRESH_SIGN_IN)
     answer = _answer(request, why, mfa)
     answer["Cache-Control"] = "no-store"
     return answer
@@ -123,8 +123,6 @@ def _answer(request: HttpRequest, why: str, mfa: bool) -> HttpResponse:
         return answer
     if request.method in _SAFE:
         return redirect(fresh_sign_in_url(page_behind(request), mfa))
-    from accounts.recent_sign_in import saved_forms  # its page is gated by this module
-
     back = saved_forms.page_it_came_from(request)
     if "text/html" in request.headers.get("Accept", ""):
         if handle := saved_forms.keep(request):
@@ -141,7 +139,7 @@ def _answer(request: HttpRequest, why: str, mfa: bool) -> HttpResponse:
             "type": "about:blank",
             "title": "Sign in again to do this",
             "status": 401,
-            "code": CODE,
+            "code": FRESH_SIGN_IN,
             "detail": f"{why} Nothing was changed. Sign in at {url} and send this again.",
             "sign_in": url,
             "request_id": request_id(request),

@@ -13,13 +13,9 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.http import HttpRequest
 
 from accounts.models import User
-from accounts.recent_sign_in.requirement import needs_fresh_sign_in
 from approvals import clock
 from approvals.step_up import sealed_secrets
 
@@ -80,14 +76,3 @@ def page_it_came_from(request: HttpRequest) -> str:
 
 def _ref(user: User, handle: str) -> str:
     return f"{user.pk}.{handle}"
-
-
-@require_safe
-@never_cache
-@needs_fresh_sign_in()
-def resume(request: HttpRequest, handle: str) -> HttpResponse:
-    """Show what was sent before the sign-in, with one button that sends it now."""
-    form = find(request.user, handle) if isinstance(request.user, User) else None
-    if form is None:
-        raise Http404
-    return render(request, "account/resume.html", {"form": form})

@@ -17,10 +17,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import SignedInSession, User
 from accounts.permissions import actor
-from accounts.recent_sign_in.requirement import WITHIN_S
 from accounts.sessions import service
 from accounts.views import account_history, browser_names
 from accounts.views.sign_in_summary import NEEDS_IT, assurance
+from approvals.errors import FRESH_FOR_S
 from approvals.passkeys import queries
 from approvals.views.passkey_rows import rows
 from audit import exports
@@ -38,7 +38,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "roles": sorted(me.roles),
         "current": current,
         "assurance": assurance(current) if current else None,
-        "within": WITHIN_S // 60,
+        "within": FRESH_FOR_S // 60,
         "needs_fresh": f"{', '.join(NEEDS_IT[:-1])} and {NEEDS_IT[-1]}",
         "sessions": [(one, browser_names.in_words(one.user_agent)) for one in _sessions(request)],
         "passkeys": rows(queries.of(me)),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accounts.models import SignedInSession
-from accounts.recent_sign_in.requirement import WITHIN_S, what_is_missing
+from accounts.recent_sign_in.requirement import what_is_missing
 from approvals import clock
+from approvals.errors import FRESH_FOR_S
 from ui.times import duration, relative
 
 # RFC 8176; what is not here is shown as the issuer wrote it.
@@ -46,7 +47,7 @@ class Assurance:
 
 def assurance(session: SignedInSession) -> Assurance:
     """What the portal knows about this sign-in."""
-    missing = what_is_missing(session, WITHIN_S, True)
+    missing = what_is_missing(session, FRESH_FOR_S, True)
     return Assurance(
         how=_how(session),
         when=_when(session),

@@ -17,14 +17,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.permissions import actor, needs_role
 from accounts.recent_sign_in.requirement import (
-    CODE,
-    WITHIN_S,
     fresh_sign_in_url,
     needs_fresh_sign_in,
     what_is_missing,
 )
 from approvals import policy
-from approvals.errors import Refused
+from approvals.errors import FRESH_FOR_S, FRESH_SIGN_IN, Refused
 from approvals.pipeline.intent import digest
 from approvals.pipeline.service import perform
 from approvals.policy import versions
@@ -133,8 +131,8 @@ def propose(request: HttpRequest) -> HttpResponse:
     except (BadDocument, ValueError, AttributeError):
         return redirect("approvals-policy-edit")
     session = request.META.get("ATA_SESSION")
-    if why := what_is_missing(session, WITHIN_S, mfa=True):
-        mark(request, CODE)
+    if why := what_is_missing(session, FRESH_FOR_S, mfa=True):
+        mark(request, FRESH_SIGN_IN)
         return _review(request, made, problem=f"{why} Nothing was changed.", again=True, status=401)
     try:
         done = perform(

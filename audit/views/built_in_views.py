@@ -7,7 +7,7 @@ from typing import Final
 
 from audit.ledger.query import EventQuery
 from audit.search import decision_totals, filters
-from portal.home.auditor import decisions as decision_actions
+from audit.views.decision_actions import decision_actions
 
 _KINDS: Final = ("skill", "mcp", "plugin", "tool")
 

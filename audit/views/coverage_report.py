@@ -20,8 +20,8 @@ from audit.search.decision_totals import REPORTED
 from audit.search.rollup_counts import Cell
 from audit.search.rollups import FACETS
 from audit.views import coverage_sources
+from audit.views.decision_actions import decision_actions
 from audit.views.trail.page_state import PATH
-from portal.home.auditor import decisions
 
 SCHEMA = "ata.coverage.v1"
 COVERED, SILENT, NOT_COVERED = "covered", "silent", "not_covered"
@@ -119,7 +119,7 @@ def _summed(counts: Iterator[Mapping[str, int]]) -> dict[str, int]:
 
 def _decisions(cells: Mapping[Cell, int]) -> dict[str, int]:
     """Decisions of the period by human level; what remote steps came to is not counted again."""
-    actions = frozenset(decisions())
+    actions = frozenset(decision_actions())
     found: Counter[str] = Counter()
     for cell, n in cells.items():
         if cell[_ACTION] in actions and cell[_VIA] != REPORTED:

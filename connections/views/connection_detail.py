@@ -37,7 +37,7 @@ from connections.status import (
     state_filters,
 )
 from connections.views.provider_links import provider_settings
-from portal.pages.context import stand_at
+from ui.navigation_entry import mark_entry
 from ui.refusals import tell
 
 _PAST = {
@@ -60,7 +60,7 @@ def _fetch(request: HttpRequest, account_id: UUID) -> tuple[Actor, ConnectedAcco
     except ConnectedAccount.DoesNotExist:
         raise Http404(str(account_id)) from None
     if not permissions.is_owner(me, found):
-        stand_at(request, "/connections/inventory/")
+        mark_entry(request, "/connections/inventory/")
     return me, found
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from approvals import registry
 from approvals.views import inbox
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.recording.actors import Actor
 from audit.search import queries
 from audit.search.decision_totals import REPORTED
+from audit.views.decision_actions import decision_actions
 from audit.views.trail import operation_outcomes
-from enforcement.gateways import gateway_decisions
 from portal.home import alarms
 from portal.home.panels import MOST, Home, Line, Panel, Tile
 from portal.pages import ledger_status
@@ -57,13 +56,6 @@ def auditor(me: Actor) -> Home:
     )
 
 
-def decisions() -> list[str]:
-    """Actions that are the result of a decision: by our verbs, or at a gateway itself."""
-    return sorted(
-        {registry.get(name).event for name in registry.names()} | set(gateway_decisions.decisions())
-    )
-
-
 def pending(me: Actor) -> Tile:
     """How many approvals wait that this person may see."""
     found = inbox.visible(me).filter(status="pending").count()
@@ -103,7 +95,7 @@ def _taken(rows: list[EventRow]) -> EventRow:
 def _query(levels: list[str], *, steps: bool = False) -> EventQuery:
     """Decisions; with `steps` also what their remote steps came to, which the worker reports."""
     without = {} if steps else {"-via": [REPORTED]}
-    return EventQuery.parse({"action": decisions(), "human": levels, **without})
+    return EventQuery.parse({"action": decision_actions(), "human": levels, **without})
 
 
 def _url(levels: list[str]) -> str:

@@ -17,7 +17,10 @@ class OpsConfig(AppConfig):
     label = "ops"
 
     def ready(self) -> None:
-        """Have the pool of connections closed at the end, where there is one."""
+        """Introduce the apps to each other; have the pool of connections closed at the end."""
+        from portal.wiring import wire
+
+        wire()
         if connection.vendor == "postgresql":
             atexit.register(_close_pool, os.getpid())
 

@@ -21,6 +21,7 @@ from connections.lifecycle import freezes
 from enforcement.models import Asset
 from portal.pages import ledger_status, navigation
 from ui import local_tenant, outages
+from ui.navigation_entry import entry_of
 from ui.request_id import request_id
 from ui.times import absolute, relative
 
@@ -62,19 +63,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "banners": banners,
             "banners_version": hashlib.sha256(repr(banners).encode()).hexdigest()[:8],
         },
-        "nav": navigation.groups(person.roles, counts, _place(request)) if person else [],
+        "nav": navigation.groups(person.roles, counts, entry_of(request)) if person else [],
         "request_id": request_id(request),
     }
-
-
-def stand_at(request: HttpRequest, path: str) -> None:
-    """Let the navigation mark another entry than the address says: somebody else's thing lies at
-    the same address as one's own."""
-    request.META["ATA_PLACE"] = path
-
-
-def _place(request: HttpRequest) -> str:
-    return str(request.META.get("ATA_PLACE", request.path))
 
 
 @lru_cache(maxsize=1)

@@ -27,7 +27,6 @@ from audit.views import quarantine
 from audit.views.event import exhibit
 from audit.views.event.proof_picture import PathPicture, picture
 from audit.views.readers import may_read, person_filter, reads_everything
-from portal.env import env
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
         "raw": exhibit.pretty(mask(found.event)),
         "place": _place(found, entry),
         "command": (
-            f"curl -s {env.issuer}.well-known/jwks.json > jwks.json\n"
+            f"curl -s {settings.ENV.issuer}.well-known/jwks.json > jwks.json\n"
             f"ata verify evidence-{short}.zip --vkey '{service.vkey()}' --issuer-keys jwks.json"
         ),
         "crumbs": [{"text": "Audit trail", "url": "/audit/"}, {"text": "Event"}],

@@ -12,8 +12,8 @@ from audit.ledger.query import Clause, EventQuery, bar
 from audit.search import decision_totals
 from audit.search.facets import Facet
 from audit.search.queries import FACET_KEYS, Overview
+from audit.views.decision_actions import decision_actions
 from audit.views.trail.page_state import Mistake, Reading, text_of
-from portal.home.auditor import decisions as decision_actions
 from ui import histogram
 
 _MANY = 3  # values of one key that still get a chip each

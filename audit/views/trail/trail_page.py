@@ -16,6 +16,7 @@ from audit.models import Event
 from audit.recording import view_events
 from audit.search import queries
 from audit.search.queries import BadCursor, Overview
+from audit.views.decision_actions import decision_actions
 from audit.views.event import exhibit
 from audit.views.readers import for_readers
 from audit.views.samples import DRAWERS
@@ -23,7 +24,6 @@ from audit.views.samples import PATH as SAMPLES
 from audit.views.trail import filter_links, new_events
 from audit.views.trail.page_state import Reading, read, url_of
 from audit.views.trail.rows import rows_of
-from portal.home.auditor import decisions as decision_actions
 
 PAGE = 50
 

@@ -1,0 +1,23 @@
+"""The page after a fresh sign-in that shows the form sent before it."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.models import User
+from accounts.recent_sign_in.requirement import needs_fresh_sign_in
+from accounts.recent_sign_in.saved_forms import find
+
+
+@require_safe
+@never_cache
+@needs_fresh_sign_in()
+def resume(request: HttpRequest, handle: str) -> HttpResponse:
+    """Show what was sent before the sign-in, with one button that sends it now."""
+    form = find(request.user, handle) if isinstance(request.user, User) else None
+    if form is None:
+        raise Http404
+    return render(request, "account/resume.html", {"form": form})
