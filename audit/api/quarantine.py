@@ -15,7 +15,7 @@ from audit.clock import rfc3339
 from audit.importing import quarantined_rows
 from audit.importing.quarantined_rows import Wanted
 from audit.models import QuarantinedRow
-from audit.views.quarantine import READERS, words_of
+from audit.views.quarantine_pages import READERS, words_of
 
 router = Router(tags=["Audit"])
 _Number = Annotated[int, Path(ge=1, le=2**53)]

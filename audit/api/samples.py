@@ -22,7 +22,7 @@ from audit.samples import drawing, requests
 from audit.samples import results as samples
 from audit.samples.results import Ask, Drawn, NoSample
 from audit.search import filters
-from audit.views.samples import DRAWERS
+from audit.views.sample_pages import DRAWERS
 
 router = Router(tags=["Audit"])
 _OTHERS: Final = 50

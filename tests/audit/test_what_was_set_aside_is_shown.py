@@ -16,7 +16,7 @@ from audit import clock, importing
 from audit.importing import quarantine as reasons
 from audit.importing import quarantined_rows, summary
 from audit.models import EventRow, QuarantinedRow
-from audit.views import quarantine
+from audit.views import quarantine_pages
 from connections.models import Feed
 from connections.tenant_log import items, recorder
 from tests.audit import imports
@@ -245,7 +245,7 @@ def test_the_api_lists_in_pages_and_shows_one(api: Caller, path: Path) -> None:
     narrowed = api.get("/quarantine", {"source": "edge-1", "reason": "bad_time"}).json()
     (one,) = narrowed["items"]
     assert one["event_id"] == str(event_of("edge-1")) and one["became"] is None
-    assert (one["words"], one["row"]) == (quarantine.words_of("bad_time"), "yesterday")
+    assert (one["words"], one["row"]) == (quarantine_pages.words_of("bad_time"), "yesterday")
     shown = api.get(f"/quarantine/{one['id']}").json()
     assert {name: shown[name] for name in one} == one
     assert shown["content"]["details"] == "curl -u [masked: GitHub token]"

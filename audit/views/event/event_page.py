@@ -23,7 +23,7 @@ from audit.proofs import service
 from audit.proofs.service import NotSequenced
 from audit.recording.actors import Actor
 from audit.recording.read_events import Recorded
-from audit.views import quarantine
+from audit.views import quarantine_pages
 from audit.views.event import exhibit
 from audit.views.event.proof_picture import PathPicture, picture
 from audit.views.readers import may_read, person_filter, reads_everything
@@ -74,8 +74,8 @@ def pack_lacks(event: dict[str, Any], who: Actor) -> str:
 
 
 def _set_aside(event: dict[str, Any], who: Actor) -> str:
-    told = event["action"] == "audit.quarantined" and who.roles & quarantine.READERS
-    return f"{quarantine.PATH}?event={event['id']}" if told else ""
+    told = event["action"] == "audit.quarantined" and who.roles & quarantine_pages.READERS
+    return f"{quarantine_pages.PATH}?event={event['id']}" if told else ""
 
 
 @require_safe

@@ -19,8 +19,8 @@ from audit.search.queries import BadCursor, Overview
 from audit.views.decision_actions import decision_actions
 from audit.views.event import exhibit
 from audit.views.readers import for_readers
-from audit.views.samples import DRAWERS
-from audit.views.samples import PATH as SAMPLES
+from audit.views.sample_pages import DRAWERS
+from audit.views.sample_pages import PATH as SAMPLES
 from audit.views.trail import filter_links, new_events
 from audit.views.trail.page_state import Reading, read, url_of
 from audit.views.trail.rows import rows_of

@@ -16,7 +16,7 @@ from accounts.permissions import actor
 from approvals import requests
 from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.views import inbox, policy
+from approvals.views import inbox, policy_pages
 from approvals.views.request_detail import as_context, detail, version_of
 from connections.scope_escalation import page_rows
 from ui.refusals import mark, tell
@@ -66,7 +66,7 @@ def one(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """One request: the code, what it does, how far it is."""
     found = detail(_visible(request, approval_id), actor(request))
     context = as_context(found) | {
-        "proposed": policy.proposed(found.approval),
+        "proposed": policy_pages.proposed(found.approval),
         "beyond": page_rows.asked(found.approval),
     }
     return render(request, "approvals/detail.html", context)
