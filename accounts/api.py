@@ -74,6 +74,7 @@ class SignIn(Schema):
 
 @router.get(
     "/client-config",
+    operation_id="portal_api_who_client_config",
     auth=None,
     response=ClientConfig,
     summary="How to sign in",
@@ -88,7 +89,12 @@ def client_config(request: HttpRequest) -> ClientConfig:
     )
 
 
-@router.get("/whoami", response=Who, summary="Subject, roles and session assurance")
+@router.get(
+    "/whoami",
+    operation_id="portal_api_who_whoami",
+    response=Who,
+    summary="Subject, roles and session assurance",
+)
 def whoami(request: HttpRequest) -> Who:
     """The verified token in words."""
     me = caller(request)
@@ -148,6 +154,7 @@ class CommandLineSessions(Schema):
 
 @router.get(
     "/session/command-line",
+    operation_id="portal_api_who_command_line_sessions",
     response=CommandLineSessions,
     summary="Your command-line sessions, asked for at Auth0",
 )
@@ -172,7 +179,12 @@ def _time(moment: datetime | None) -> str | None:
     return None if moment is None else _stamp(moment.timestamp())
 
 
-@router.post("/session", response=Who, summary="Keep the sign-in of a command line as evidence")
+@router.post(
+    "/session",
+    operation_id="portal_api_who_sign_in",
+    response=Who,
+    summary="Keep the sign-in of a command line as evidence",
+)
 def sign_in(request: HttpRequest, body: SignIn) -> Who:
     """Verify the ID token that came with the access token and keep it (DESIGN 1.4, level H1)."""
     me = caller(request)

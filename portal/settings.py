@@ -119,7 +119,7 @@ CSRF_COOKIE_HTTPONLY = True  # pages carry the token themselves
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "portal.pages.errors.csrf_failure"
 
-# mozilla-django-oidc, subclassed in portal/identity; endpoints come from discovery at run time.
+# mozilla-django-oidc, subclassed in accounts; endpoints come from discovery at run time.
 OIDC_RP_CLIENT_ID = env.AUTH0_CLIENT_ID
 OIDC_RP_SIGN_ALGO = "RS256"
 OIDC_RP_SCOPES = "openid profile email"

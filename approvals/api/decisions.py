@@ -53,6 +53,7 @@ class DecisionIn(Schema):
 
 @router.post(
     "/decisions",
+    operation_id="portal_api_decisions_decide",
     summary="Block, allow, dismiss …: commit, or ask for a step-up",
     response={200: schemas.NothingToDoOut, 201: schemas.CommittedOut, 202: schemas.WaitingOut},
     openapi_extra=openapi.may(403, 409) | {"parameters": [idempotency.HEADER]},
@@ -134,6 +135,7 @@ def _as_json(effects: Iterable[Effect]) -> list[dict[str, str]]:
 
 @router.get(
     "/decisions/{operation}",
+    operation_id="portal_api_decisions_steps_of_decision",
     summary="The remote steps of a decision, and what each gateway confirmed",
     response=schemas.StepsOut,
     openapi_extra=openapi.may(404, 422),
@@ -155,6 +157,7 @@ def _is_by(actor: Actor, effect: Effect) -> bool:
 
 @router.get(
     "/approvals",
+    operation_id="portal_api_decisions_list_approvals",
     summary="Approvals that you may see, newest first",
     response=schemas.ApprovalList,
     openapi_extra=openapi.may(422),
@@ -180,6 +183,7 @@ def list_approvals(
 
 @router.get(
     "/approvals/{approval_id}",
+    operation_id="portal_api_decisions_one_approval",
     summary="One approval, with its exact intent",
     response=schemas.ApprovalOut,
     openapi_extra=openapi.may(404),
@@ -191,6 +195,7 @@ def one_approval(request: HttpRequest, approval_id: str) -> JsonResponse:
 
 @router.post(
     "/approvals/{approval_id}/cancel",
+    operation_id="portal_api_decisions_cancel_approval",
     summary="Withdraw your own request",
     response=schemas.ApprovalOut,
     openapi_extra=openapi.may(403, 404, 409),

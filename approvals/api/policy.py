@@ -23,7 +23,10 @@ WHOSE = ("nobody", "own", "others")
 
 
 @router.get(
-    "/policy", summary="The policy in force, with its sentences", response=schemas.PolicyOut
+    "/policy",
+    operation_id="portal_api_policy_in_force",
+    summary="The policy in force, with its sentences",
+    response=schemas.PolicyOut,
 )
 def in_force(request: HttpRequest) -> JsonResponse:
     """`digest` is what every intent and every decision repeats."""
@@ -43,6 +46,7 @@ def in_force(request: HttpRequest) -> JsonResponse:
 
 @router.get(
     "/policy/try",
+    operation_id="portal_api_policy_try_it",
     summary="What would happen if: nothing is done and nobody is asked",
     response=schemas.TrialOut,
     openapi_extra=openapi.may(422),

@@ -130,6 +130,7 @@ class CoverageOut(Closed):
 
 @router.get(
     "/coverage",
+    operation_id="portal_api_coverage_coverage",
     summary="Whether the trail has what frameworks want, and what is silent",
     response=CoverageOut,
     by_alias=True,

@@ -27,6 +27,7 @@ _SIZE = {
 
 @router.get(
     "/entries",
+    operation_id="portal_api_audit_entries_entries",
     summary="All entries of a signed tree, with the values that may be released",
     openapi_extra=openapi.may(403, 404, 422, ok=openapi.text("application/x-ndjson"))
     | {"parameters": [_SIZE]},

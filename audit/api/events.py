@@ -57,6 +57,7 @@ _LIMIT = {
 
 @router.get(
     "/events",
+    operation_id="portal_api_audit_events",
     summary="Search the trail, with the whole filter language",
     response=schemas.EventPage,
     by_alias=True,
@@ -93,6 +94,7 @@ def _limit(values: Any) -> int:
 
 @router.get(
     "/events/{event_id}",
+    operation_id="portal_api_audit_event",
     summary="One event, opened",
     response=schemas.EventOut,
     by_alias=True,
@@ -105,6 +107,7 @@ def event(request: HttpRequest, event_id: UUID) -> JsonResponse:
 
 @router.get(
     "/events/{event_id}/entry",
+    operation_id="portal_api_audit_entry",
     summary="The exact bytes that are in the log",
     openapi_extra=openapi.may(404, 422, ok=openapi.BYTES),
 )
@@ -116,6 +119,7 @@ def entry(request: HttpRequest, event_id: UUID) -> HttpResponse:
 
 @router.get(
     "/events/{event_id}/proof",
+    operation_id="portal_api_audit_proof",
     summary="The proof that it is in the log",
     openapi_extra=openapi.may(404, 409, 422, ok=openapi.text("text/plain")),
 )
@@ -131,6 +135,7 @@ def proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
 
 @router.get(
     "/events/{event_id}/pack",
+    operation_id="portal_api_audit_pack",
     summary="The evidence pack of its whole act",
     openapi_extra=openapi.may(404, 409, 422, ok=openapi.ZIP),
 )
@@ -152,6 +157,7 @@ def pack(request: HttpRequest, event_id: UUID) -> HttpResponse:
 
 @router.get(
     "/evidence/{digest}",
+    operation_id="portal_api_audit_body",
     summary="The body of a piece of evidence",
     openapi_extra=openapi.may(404, 409, 410, ok=openapi.BYTES),
 )
@@ -221,6 +227,7 @@ _REPORT = {
 
 @router.post(
     "/events",
+    operation_id="portal_api_audit_report",
     summary="Report what happened elsewhere: one event, or up to 1,000",
     response=schemas.ReportedOut,
     openapi_extra=openapi.may(403) | {"requestBody": _REPORT},

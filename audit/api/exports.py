@@ -37,6 +37,7 @@ class ExportIn(Schema):
 
 @router.post(
     "",
+    operation_id="portal_api_audit_exports_create",
     summary="Export the events of a filter",
     response={202: schemas.ExportOut},
     openapi_extra=openapi.may(409),
@@ -61,6 +62,7 @@ def create(request: HttpRequest, body: ExportIn) -> JsonResponse:
 
 @router.get(
     "/{export_id}",
+    operation_id="portal_api_audit_exports_one",
     summary="How far an export is",
     response=schemas.ExportOut,
     openapi_extra=openapi.may(403, 404, 422),
@@ -79,6 +81,7 @@ _FILE = (
 
 @router.get(
     "/{export_id}/download",
+    operation_id="portal_api_audit_exports_download",
     summary="The file",
     openapi_extra=openapi.may(403, 404, 409, 410, 422, ok=_FILE),
 )
@@ -99,6 +102,7 @@ def download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
 
 @router.get(
     "/{export_id}/manifest",
+    operation_id="portal_api_audit_exports_manifest",
     summary="What the file is held to",
     response=dict[str, Any],
     openapi_extra=openapi.may(403, 404, 422),

@@ -58,6 +58,7 @@ class QuarantinedWhole(QuarantinedOut):
 
 @router.get(
     "/quarantine",
+    operation_id="portal_api_audit_quarantine_index",
     summary="Rows that could not become events",
     response=QuarantinedList,
     openapi_extra=openapi.may(403, 422),
@@ -87,6 +88,7 @@ def index(
 
 @router.get(
     "/quarantine/{row_id}",
+    operation_id="portal_api_audit_quarantine_one",
     summary="One of them, with what there was of it",
     response=QuarantinedWhole,
     openapi_extra=openapi.may(403, 404, 422),

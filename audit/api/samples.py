@@ -114,6 +114,7 @@ class SampleOut(schemas.Closed):
 
 @router.post(
     "",
+    operation_id="portal_api_audit_samples_create",
     summary="Ask for a sample of the events of a filter",
     response={202: SampleOut},
     by_alias=True,
@@ -141,6 +142,7 @@ def create(request: HttpRequest, body: SampleIn) -> JsonResponse:
 
 @router.get(
     "/{sample_id}",
+    operation_id="portal_api_audit_samples_one",
     summary="A sample, drawn once its tree is signed",
     response=SampleOut,
     by_alias=True,

@@ -93,6 +93,7 @@ class SavedViewList(schemas.Closed):
 
 @router.get(
     "",
+    operation_id="portal_api_audit_views_index",
     summary="Saved views: those that come with the product, yours, and what others share",
     response=SavedViewList,
     openapi_extra=openapi.may(403, 422),
@@ -119,6 +120,7 @@ def index(
 
 @router.post(
     "",
+    operation_id="portal_api_audit_views_create",
     summary="Save a view",
     response={201: SavedViewOut},
     openapi_extra=openapi.may(403, 409),
@@ -137,6 +139,7 @@ def create(request: HttpRequest, body: ViewIn) -> JsonResponse:
 
 @router.get(
     "/{view_id}",
+    operation_id="portal_api_audit_views_one",
     summary="One saved view, with how many events it finds now",
     response=CountedViewOut,
     openapi_extra=openapi.may(403, 404, 422),
@@ -157,6 +160,7 @@ def one(request: HttpRequest, view_id: UUID) -> JsonResponse:
 
 @router.put(
     "/{view_id}",
+    operation_id="portal_api_audit_views_change",
     summary="Change a view of yours",
     response=SavedViewOut,
     openapi_extra=openapi.may(403, 404, 409),
@@ -176,6 +180,7 @@ def change(request: HttpRequest, view_id: UUID, body: ViewIn) -> JsonResponse:
 
 @router.delete(
     "/{view_id}",
+    operation_id="portal_api_audit_views_remove",
     summary="Remove a view of yours, or as an admin a shared one",
     response={204: None},
     openapi_extra=openapi.may(403, 404, 422),

@@ -37,6 +37,7 @@ _CURSOR = paging.cursor(paging.ID)
 
 @router.get(
     "/reviews",
+    operation_id="portal_api_reviews_index",
     summary="Access reviews that you may see",
     response=review_schemas.ReviewList,
     openapi_extra=openapi.may(422),
@@ -65,6 +66,7 @@ def index(
 
 @router.get(
     "/reviews/{review_id}",
+    operation_id="portal_api_reviews_one",
     summary="One access review",
     response=review_schemas.ReviewOut,
     openapi_extra=openapi.may(404, 422),
@@ -77,6 +79,7 @@ def one(request: HttpRequest, review_id: UUID) -> JsonResponse:
 
 @router.get(
     "/reviews/{review_id}/accounts",
+    operation_id="portal_api_reviews_accounts",
     summary="The accounts of a review that you may see",
     response=review_schemas.ReviewedList,
     openapi_extra=openapi.may(404, 422),
@@ -104,6 +107,7 @@ def accounts(
 
 @router.get(
     "/reviews/{review_id}/result",
+    operation_id="portal_api_reviews_result",
     summary="The signed result of a closed review",
     openapi_extra=openapi.may(403, 404, 409, 422, ok=openapi.text("application/x-ndjson")),
 )

@@ -29,6 +29,7 @@ class EndIn(Schema):
 
 @router.get(
     "/connections/allowances",
+    operation_id="portal_api_allowances_index",
     summary="What components may use beyond their manifests",
     response=connection_schemas.AllowanceList,
     openapi_extra=openapi.may(422),
@@ -42,6 +43,7 @@ def index(
 
 @router.post(
     "/connections/allowances/{allowance_id}/end",
+    operation_id="portal_api_allowances_end",
     summary="Take back what was allowed beyond a manifest",
     response={200: schemas.NothingToDoOut, 201: schemas.CommittedOut, 202: schemas.WaitingOut},
     openapi_extra=openapi.may(403, 404, 409) | {"parameters": [idempotency.HEADER]},

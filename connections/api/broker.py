@@ -50,6 +50,7 @@ _ASKED = [
 
 @router.get(
     "/auth/token",
+    operation_id="portal_api_broker_token",
     summary="Exchange your session for a provider token",
     response=connection_schemas.ProviderToken,
     openapi_extra=openapi.may(403, 404, 409, 422, 429, 502) | {"parameters": _ASKED},

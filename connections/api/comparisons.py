@@ -23,6 +23,7 @@ router = Router(tags=["Connections"])
 
 @router.get(
     "/connections/drift",
+    operation_id="portal_api_drift_index",
     summary="Comparisons of everybody with Auth0",
     response=connection_schemas.ComparisonList,
     openapi_extra=openapi.may(403),
@@ -35,6 +36,7 @@ def index(request: HttpRequest) -> JsonResponse:
 
 @router.get(
     "/connections/drift/{comparison_id}",
+    operation_id="portal_api_drift_one",
     summary="What a comparison found different",
     response=connection_schemas.DriftOut,
     by_alias=True,

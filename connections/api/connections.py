@@ -82,6 +82,7 @@ def _filters() -> list[dict[str, Any]]:
 
 @router.get(
     "/connections",
+    operation_id="portal_api_connections_list_connections",
     summary="Connected accounts that you may see",
     response=connection_schemas.ConnectionList,
     openapi_extra=openapi.may(422) | {"parameters": [*_filters(), _LIMIT, _AFTER]},
@@ -152,6 +153,7 @@ def _after(values: list[str]) -> UUID | None:
 
 @router.get(
     "/connections/ibom",
+    operation_id="portal_api_connections_ibom",
     summary="The signed Auth-IBOM (CycloneDX 1.7)",
     openapi_extra=openapi.may(
         403, 422, ok={"application/vnd.cyclonedx+json": {"schema": {"type": "object"}}}
@@ -196,6 +198,7 @@ _WHAT = {
 
 @router.get(
     "/connections/export",
+    operation_id="portal_api_connections_export_file",
     summary="Connected accounts that you may see, as a file",
     openapi_extra=openapi.may(
         422,
@@ -237,6 +240,7 @@ def _words(given: dict[str, list[str]]) -> str:
 
 @router.get(
     "/connections/export/{event_id}/manifest",
+    operation_id="portal_api_connections_export_manifest",
     summary="The signed manifest of such a file",
     response=dict[str, Any],
     openapi_extra=openapi.may(404, 409, 422),
@@ -258,6 +262,7 @@ def export_manifest(request: HttpRequest, event_id: UUID) -> JsonResponse:
 
 @router.get(
     "/connections/ibom/difference",
+    operation_id="portal_api_connections_ibom_difference",
     summary="What changed in the inventory between two instants",
     response=connection_schemas.DifferenceOut,
     by_alias=True,
@@ -281,6 +286,7 @@ def ibom_difference(
 
 @router.get(
     "/connections/{connection_id}",
+    operation_id="portal_api_connections_one_connection",
     summary="One connected account",
     response=connection_schemas.ConnectionOut,
     openapi_extra=openapi.may(404),
@@ -293,6 +299,7 @@ def one_connection(request: HttpRequest, connection_id: str) -> JsonResponse:
 
 @router.post(
     "/connections/{connection_id}/revoke",
+    operation_id="portal_api_connections_revoke",
     summary="Revoke a connected account",
     response={200: schemas.NothingToDoOut, 201: schemas.CommittedOut, 202: schemas.WaitingOut},
     openapi_extra=openapi.may(403, 404, 409) | {"parameters": [idempotency.HEADER]},

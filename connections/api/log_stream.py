@@ -46,6 +46,7 @@ _LINES: dict[str, Any] = {
 
 @router.post(
     "/auth0-logs",
+    operation_id="portal_api_ingest_auth0_logs",
     auth=None,
     response=Delivered,
     summary="Deliveries of an Auth0 log stream",

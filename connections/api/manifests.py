@@ -26,7 +26,12 @@ type _Kind = Annotated[str, Field(json_schema_extra={"enum": sorted(in_force.KIN
 type _Name = Annotated[str, Field(json_schema_extra={"pattern": f"^{in_force.NAME.pattern}$"})]
 
 
-@router.get("/manifests", summary="Manifests in force", response=connection_schemas.ManifestList)
+@router.get(
+    "/manifests",
+    operation_id="portal_api_manifests_index",
+    summary="Manifests in force",
+    response=connection_schemas.ManifestList,
+)
 def index(request: HttpRequest) -> JsonResponse:
     """All of them, by kind and name."""
     found = Manifest.objects.prefetch_related("needs").order_by("kind", "name")
@@ -35,6 +40,7 @@ def index(request: HttpRequest) -> JsonResponse:
 
 @router.get(
     "/manifests/{kind}/{path:name}",
+    operation_id="portal_api_manifests_read",
     summary="A manifest and the decision in force",
     response=connection_schemas.ManifestOut,
     openapi_extra=openapi.may(404, 422),
@@ -50,6 +56,7 @@ def read(request: HttpRequest, kind: _Kind, name: _Name) -> JsonResponse:
 
 @router.put(
     "/manifests/{kind}/{path:name}",
+    operation_id="portal_api_manifests_declare",
     summary="Declare connections and scopes",
     response={200: connection_schemas.ManifestOut, 202: schemas.WaitingOut},
     openapi_extra=openapi.may(403, 404, 409),
@@ -81,6 +88,7 @@ def declare(
 
 @router.delete(
     "/manifests/{kind}/{path:name}",
+    operation_id="portal_api_manifests_remove",
     summary="Remove a manifest",
     response={200: connection_schemas.ManifestRemoved, 202: schemas.WaitingOut},
     openapi_extra=openapi.may(403, 404, 409, 422),

@@ -26,6 +26,7 @@ CURSOR = paging.cursor(f"({'|'.join(remediations.KINDS)})", paging.ID)
 
 @router.get(
     "/connections/unfinished",
+    operation_id="portal_api_unfinished_index",
     summary="What was decided about connections and is not finished",
     response=connection_schemas.UnfinishedList,
     openapi_extra=openapi.may(403, 422),
@@ -80,6 +81,7 @@ def _one(one: Remediation) -> dict[str, Any]:
 
 @router.post(
     "/connections/unfinished/{step}/retry",
+    operation_id="portal_api_unfinished_retry",
     summary="Try a remote step again",
     response=connection_schemas.RetriedOut,
     openapi_extra=openapi.may(403, 404, 422),

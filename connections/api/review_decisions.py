@@ -34,6 +34,7 @@ class DecideIn(Schema):
 
 @router.post(
     "/reviews/{review_id}/accounts/{account_id}/decide",
+    operation_id="portal_api_review_decisions_decide",
     summary="Keep, reduce or revoke an account of a review",
     response={201: review_schemas.DecidedOut, 202: review_schemas.DecidedWaitingOut},
     openapi_extra=openapi.may(403, 404, 409) | {"parameters": [idempotency.HEADER]},
@@ -92,6 +93,7 @@ def _answer_of(done: Decided) -> idempotency.Answer:
 
 @router.post(
     "/reviews/{review_id}/accounts/{account_id}/revoke",
+    operation_id="portal_api_review_decisions_revoke",
     summary="Ask for a revocation that a review decided",
     response={200: schemas.NothingToDoOut, 201: schemas.CommittedOut, 202: schemas.WaitingOut},
     openapi_extra=openapi.may(403, 404, 409, 422) | {"parameters": [idempotency.HEADER]},

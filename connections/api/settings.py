@@ -59,6 +59,7 @@ class SettingIn(Schema):
 
 @router.get(
     "/connections/settings",
+    operation_id="portal_api_connection_settings_settings",
     summary="Just-in-time settings: when connections sleep, and who wakes them",
     response=connection_schemas.SettingList,
     openapi_extra=openapi.may(403),
@@ -82,6 +83,7 @@ def _one(row: JustInTime) -> dict[str, object]:
 
 @router.put(
     "/connections/settings/{connection}",
+    operation_id="portal_api_connection_settings_set_one",
     summary="Set when a connection sleeps: at once where that is tighter, else ask",
     response={200: schemas.NothingToDoOut, 201: schemas.CommittedOut, 202: schemas.WaitingOut},
     openapi_extra=openapi.may(403, 409) | {"parameters": [idempotency.HEADER]},

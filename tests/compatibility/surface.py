@@ -116,7 +116,7 @@ def verbs() -> Iterator[str]:
 
 def jobs() -> Iterator[str]:
     """Each Celery task, each loop of the worker, each entry of the schedule."""
-    ours = ("approvals", "audit", "connections", "enforcement", "portal")
+    ours = ("accounts", "approvals", "audit", "connections", "enforcement", "portal")
     yield from (f"task {name}" for name in current_app.tasks if name.startswith(ours))
     yield from (f"loop {name}" for name in loops())
     yield from (f"beat {name}" for name in current_app.conf.beat_schedule)
@@ -125,7 +125,10 @@ def jobs() -> Iterator[str]:
 def labels() -> Iterator[str]:
     """Each label that separates digests, MACs and derived keys, by how often it stands there."""
     found: set[str] = set()
-    for app in ("approvals", "audit", "connections", "enforcement", "portal", "ata", "http_client"):
+    for app in (
+        *("accounts", "api", "approvals", "ata", "audit", "connections", "enforcement"),
+        *("http_client", "portal", "ui"),
+    ):
         for path in (ROOT / app).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 value = getattr(node, "value", None) if isinstance(node, ast.Constant) else None

@@ -10,11 +10,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
+    "accounts",
+    "api",
     "approvals",
     "audit",
     "connections",
     "enforcement",
     "portal",
+    "ui",
     "http_client",
     "auth0_client",
 )

@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[2]
 PRODUCT: Final = (
+    "accounts",
+    "api",
     "approvals",
     "ata",
     "audit",
@@ -22,6 +24,7 @@ PRODUCT: Final = (
     "enforcement",
     "http_client",
     "portal",
+    "ui",
 )
 EFFECT: Final = re.compile(
     r"\b(?:un)?(?:blocked|removed|revoked|deleted|notified|told|sent|mailed|acknowledged|confirmed"

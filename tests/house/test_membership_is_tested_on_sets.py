@@ -13,6 +13,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 PRODUCT: Final = (
+    "accounts",
+    "api",
     "approvals",
     "ata",
     "audit",
@@ -22,6 +24,7 @@ PRODUCT: Final = (
     "http_client",
     "portal",
     "serving",
+    "ui",
 )
 _LOOPS: Final = (
     *(ast.For, ast.While, ast.AsyncFor),

@@ -22,6 +22,8 @@ from tests.support import pumping
 
 ROOT: Final = Path(__file__).parents[2]
 PRODUCT: Final = (
+    "accounts",
+    "api",
     "approvals",
     "ata",
     "audit",
@@ -31,6 +33,7 @@ PRODUCT: Final = (
     "http_client",
     "portal",
     "serving",
+    "ui",
 )
 _READING: Final = frozenset({"search", "match", "fullmatch", "findall", "finditer", "sub", "subn"})
 _CALLS: Final = frozenset({*_READING, "compile", "split"})

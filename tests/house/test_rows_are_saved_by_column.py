@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("approvals", "audit", "connections", "enforcement", "portal")
+PACKAGES = ("accounts", "api", "approvals", "audit", "connections", "enforcement", "portal", "ui")
 _NAMES = {"update_fields", "force_insert"}
 _NO_MODEL = {("approved_scope", "save"), ("session", "save")}
 

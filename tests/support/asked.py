@@ -27,7 +27,10 @@ from tests.support.one_engine import LIST, function_of
 
 FOLDER = "ASKED"
 _CHECKOUT = Path(__file__).resolve().parents[2]
-_PRODUCT = ("approvals", "audit", "connections", "enforcement", "portal", "auth0_client")
+_PRODUCT = (
+    *("accounts", "api", "approvals", "audit", "auth0_client", "connections", "enforcement"),
+    *("portal", "ui"),
+)
 _FRAMES = 3
 ON_BOTH = re.compile(
     r"tests/attacks|tests/callers|tests/faults"

@@ -21,6 +21,7 @@ from tests.attacks.sign_in.test_no_door_is_left_open import ASKS_THE_ISSUER, FOR
 from tests.attacks.sign_in.visiting import HOST
 
 ROOT: Final = Path(__file__).parents[3]
+APPS: Final = ("accounts", "approvals", "audit", "connections", "enforcement", "portal", "ui")
 TWENTY: Final = 20  # `strangers.MOST`, which the product had not before
 FORGED: Final = {"Authorization": "Bearer x"}
 
@@ -92,7 +93,7 @@ def test_nothing_else_records_for_somebody_without_identity() -> None:
     """`Actor(iss="", sub="")` in a page or an endpoint is only given to `record_stranger`."""
     found = {
         str(path.relative_to(ROOT))
-        for path in sorted((ROOT / "portal").rglob("*.py"))
+        for path in sorted(path for app in APPS for path in (ROOT / app).rglob("*.py"))
         for call in ast.walk(ast.parse(path.read_text()))
         if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Actor"
         if {k.arg for k in call.keywords if getattr(k.value, "value", None) == ""} >= {"iss", "sub"}
