@@ -23,41 +23,50 @@ COMMANDS: Final = {
         "Verify evidence without any server: who, what, when; each check; what is not proven.",
     ),
     "witness": (
-        "witnessing:witness",
+        "witness:witness",
         "Run a witness: it cosigns a checkpoint only if it extends the last one it saw.",
     ),
-    "skill": ("components:skill", "Block, allow, unblock, hold or release a skill."),
+    "skill": (
+        "enforcement.components:commands_for",
+        "Block, allow, unblock, hold or release a skill.",
+    ),
     "mcp": (
-        "components:mcp",
+        "enforcement.components:commands_for",
         "Decide on an MCP server, or run one with credentials the agent never sees.",
     ),
-    "plugin": ("components:plugin", "Block, allow, unblock, hold or release a plugin."),
-    "tool": ("components:tool", "Block, allow, unblock, hold or release a tool."),
-    "alert": ("alerts:app", "Dismiss or acknowledge an alert."),
+    "plugin": (
+        "enforcement.components:commands_for",
+        "Block, allow, unblock, hold or release a plugin.",
+    ),
+    "tool": (
+        "enforcement.components:commands_for",
+        "Block, allow, unblock, hold or release a tool.",
+    ),
+    "alert": ("enforcement.alerts:app", "Dismiss or acknowledge an alert."),
     "approvals": (
         "approvals:app",
         "List approvals, newest first; wait for one or withdraw it.",
     ),
-    "policy": ("policy:app", "Read the policy in force, or ask what it would do."),
+    "policy": ("approval_policy:app", "Read the policy in force, or ask what it would do."),
     "manifest": (
-        "manifests:app",
+        "connections.manifests:app",
         "Declare what a component may use; remove, list, show, or read it from a folder.",
     ),
     "connections": (
-        "connections:app",
+        "connections.connected_accounts:app",
         "List your connected accounts; suspend, resume or revoke one; set when they sleep.",
     ),
     "reviews": (
-        "reviews:app",
+        "connections.access_reviews:app",
         "List access reviews, open, decide or close one, or fetch its signed result.",
     ),
     "freeze": (
-        "freezing:freeze",
+        "connections.freezes:freeze",
         "Freeze an agent, a connection, a person or everything: no token from the next request on.",
     ),
-    "unfreeze": ("freezing:unfreeze", "End a freeze, once that is approved."),
-    "subject": ("subject:app", "Erase a person, or place and lift a legal hold on one."),
-    "audit": ("audit:app", "Search, follow or export the audit trail."),
+    "unfreeze": ("connections.freezes:unfreeze", "End a freeze, once that is approved."),
+    "subject": ("erasures:app", "Erase a person, or place and lift a legal hold on one."),
+    "audit": ("audit.events:app", "Search, follow or export the audit trail."),
 }
 """Name -> where its code is, and what help says of it (a test holds it to the code's own words)."""
 
@@ -89,7 +98,9 @@ def load(name: str) -> Any:
     """The real command of that name."""
     module, _, attribute = COMMANDS[name][0].partition(":")
     code = import_module(f"ata.commands.{module}")
-    found = code.commands_for(name) if module == "components" else getattr(code, attribute)
+    found = (
+        code.commands_for(name) if module == "enforcement.components" else getattr(code, attribute)
+    )
     if not isinstance(found, typer.Typer):
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command()(found)

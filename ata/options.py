@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ata.errors import usage_error
-from ata.screen import Screen
+from ata.output.screen import Screen
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per result.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")]

@@ -18,7 +18,7 @@ from serving.limits import (
     READ_NOTHING_S,
     REQUEST_WITHIN_S,
 )
-from serving.reading import Request, is_unread
+from serving.request_reader import Request, is_unread
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]

@@ -19,8 +19,8 @@ from typing import Any
 
 from portal.env import BASE_DIR, env
 from scripts.seed_demo import Person
+from torture.http_users import TROUBLE, Handset, call, raw
 from torture.journal import Journal
-from torture.people import TROUBLE, Handset, call, raw
 
 OPEN = 50  # approvals that wait at the same time
 _IMPORTS = 24  # names under which files are imported

@@ -13,10 +13,10 @@ from typing import Any
 from portal.env import BASE_DIR, env
 from torture.cluster import Cluster
 from torture.drained import BUSY, is_drained
+from torture.http_users import signed_in
 from torture.journal import Journal
 from torture.kills import Kills
 from torture.load import Load, child_environment
-from torture.people import signed_in
 from torture.stack import Stack
 
 _LOOK_EVERY = 50  # instants

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from ata import advice
 from ata.clock import now, parse_time
+from ata.decisions import failure_advice
 from ata.options import Json, open_screen
-from ata.screen import paint
-from ata.text import safe, time_left
+from ata.output.safe_text import safe, time_left
+from ata.output.screen import paint
 
 app = typer.Typer(
     help="List approvals, newest first; wait for one or withdraw it.",
@@ -25,7 +25,7 @@ def listing(ctx: typer.Context, json_output: Json = False) -> None:
     screen = open_screen(ctx, json_output)
     if ctx.invoked_subcommand:
         return
-    from ata.portal import Portal
+    from ata.portal.api_client import Portal
 
     with Portal.open() as portal:
         body = portal.get("/v1/approvals").body
@@ -48,8 +48,8 @@ def wait(
     """Wait until an approval is closed and the gateways confirmed; the exit code says how."""
     from urllib.parse import quote
 
-    from ata.portal import Portal
-    from ata.waiting import report, wait_to_the_end
+    from ata.decisions.approval_wait import report, wait_to_the_end
+    from ata.portal.api_client import Portal
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
@@ -68,7 +68,7 @@ def cancel(
     """Withdraw your own request; approving its push commits nothing any more."""
     from urllib.parse import quote
 
-    from ata.portal import Portal
+    from ata.portal.api_client import Portal
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
@@ -76,8 +76,8 @@ def cancel(
     sentence = safe(body.get("sentence")).rstrip(".") or "The request"
     screen.result(
         body,
-        f"{paint('✓', 'green')} {sentence}: {advice.outcome_words(body)}.",
-        f"  {advice.what_it_means(body)}",
+        f"{paint('✓', 'green')} {sentence}: {failure_advice.outcome_words(body)}.",
+        f"  {failure_advice.what_it_means(body)}",
     )
 
 
@@ -87,7 +87,7 @@ def _row(approval: dict[str, object]) -> tuple[object, ...]:
     return (
         approval.get("id"),
         approval.get("status"),
-        advice.outcome_words(approval) if approval.get("outcome") else "",
+        failure_advice.outcome_words(approval) if approval.get("outcome") else "",
         approval.get("binding_message"),
         time_left(expires_at - now()) if open_now and expires_at else "",
         approval.get("sentence") or approval.get("verb"),

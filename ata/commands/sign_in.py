@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ata import assurance
 from ata.clock import format_time, now
 from ata.errors import AtaError, not_signed_in
 from ata.options import Json, open_screen
-from ata.screen import Screen, paint
-from ata.session import Session, SessionStore
-from ata.text import in_words, safe
+from ata.output.safe_text import in_words, safe
+from ata.output.screen import Screen, paint
+from ata.session import assurance
+from ata.session.session_file import Session, SessionStore
 
 if TYPE_CHECKING:
-    from ata.device import DeviceCode
-    from ata.portal import Portal
+    from ata.portal.api_client import Portal
+    from ata.session.device_grant import DeviceCode
 
 
 def login(
@@ -29,8 +29,8 @@ def login(
     json_output: Json = False,
 ) -> None:
     """Sign in: confirm a code in a browser, on this device or another."""
-    from ata import device, oauth
-    from ata.portal import Portal
+    from ata.portal.api_client import Portal
+    from ata.session import device_grant, oauth
 
     screen = open_screen(ctx, json_output)
     store = SessionStore.default()
@@ -38,9 +38,9 @@ def login(
     with Portal(url, store) as portal:
         issuer, client_id, audience = _client_config(portal)
         endpoints = oauth.discover(issuer)
-        code = device.start(endpoints, client_id=client_id, audience=audience)
+        code = device_grant.start(endpoints, client_id=client_id, audience=audience)
         _show_code(screen, code, browser=not no_browser)
-        tokens = device.wait(endpoints, code, client_id=client_id)
+        tokens = device_grant.wait(endpoints, code, client_id=client_id)
         session = Session(
             portal=portal.url,
             issuer=issuer,
@@ -60,7 +60,7 @@ def login(
 
 def logout(ctx: typer.Context, json_output: Json = False) -> None:
     """Sign out: revoke the refresh token and delete the session file."""
-    from ata import oauth
+    from ata.session import oauth
 
     screen = open_screen(ctx, json_output)
     store = SessionStore.default()
@@ -93,7 +93,7 @@ def logout(ctx: typer.Context, json_output: Json = False) -> None:
 
 def status(ctx: typer.Context, json_output: Json = False) -> None:
     """Say who you are to the portal, how you signed in, your roles, and until when."""
-    from ata.portal import Portal
+    from ata.portal.api_client import Portal
 
     screen = open_screen(ctx, json_output)
     store = SessionStore.default()
@@ -104,7 +104,7 @@ def status(ctx: typer.Context, json_output: Json = False) -> None:
 
 
 def _portal_to_sign_in_to(store: SessionStore) -> str:
-    from ata.portal import DEFAULT_PORTAL, portal_url
+    from ata.portal.api_client import DEFAULT_PORTAL, portal_url
 
     try:
         return portal_url(store)

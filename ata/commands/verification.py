@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ata.errors import ExitCode, usage_error
-from ata.evidence_files import Pair, evidence_packs, read_file, read_pack
-from ata.export_files import find_export, verify_export
-from ata.log_files import is_log, verify_log
 from ata.options import Json, open_screen
-from ata.overall import FAILED, UNPROVEN, VERIFIED, Part, not_checked, show_overall
-from ata.review_files import is_result, verify_result
-from ata.sample_files import is_sample, verify_sample
-from ata.screen import Screen, paint
-from ata.text import safe
-from ata.time_tokens import Timed, Token, read_authorities, read_token
-from ata.trust import read_trust
+from ata.output.safe_text import safe
+from ata.output.screen import Screen, paint
+from ata.verify.evidence_files import Pair, evidence_packs, read_file, read_pack
+from ata.verify.export_files import find_export, verify_export
+from ata.verify.log_files import is_log, verify_log
+from ata.verify.review_files import is_result, verify_result
+from ata.verify.sample_files import is_sample, verify_sample
+from ata.verify.time_tokens import Timed, Token, read_authorities, read_token
+from ata.verify.trust_roots import read_trust
+from ata.verify.verdict import FAILED, UNPROVEN, VERIFIED, Part, not_checked, show_overall
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -153,7 +153,7 @@ def _verify_pack(
     passkeys: dict[str, Passkey],
     authorities: Sequence[Certificate],
 ) -> Part:
-    from ata.pack_report import show
+    from ata.verify.pack_report import show
     from audit.ledger.packs import pack_check
 
     trusted = {name: value for name, value in (keys or {}).items() if isinstance(value, dict)}

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from ata.errors import AtaError, usage_error
-from ata.portal import Portal
+from ata.portal.api_client import Portal
 
 CHANGED = "manifest_changed"
 """The code where a manifest is no longer what the server was started with."""

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
+from ata.decisions.approval_wait import report, wait_for
 from ata.errors import AtaError, ExitCode, usage_error
 from ata.mcp.credentials import Broker
-from ata.portal import Portal
-from ata.screen import Screen
-from ata.text import safe
-from ata.waiting import report, wait_for
+from ata.output.safe_text import safe
+from ata.output.screen import Screen
+from ata.portal.api_client import Portal
 
 _PENDING = "scope_escalation_pending"
 _ENDED = {

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ata.errors import AtaError, usage_error
-from ata.http import CONNECT_TIMEOUT_S, answering, check_url, is_loopback, open_client
 from ata.mcp import messages
 from ata.mcp.bounded_lines import MAX_LINE, Reader, answer_too_long
 from ata.mcp.credentials import ASK_AGAIN_S, CHANGED, Broker
 from ata.mcp.hanging_up import HangingUp
 from ata.mcp.redaction import Redactor
+from ata.portal.http import CONNECT_TIMEOUT_S, answering, check_url, is_loopback, open_client
 
 if TYPE_CHECKING:
     import httpx

@@ -33,7 +33,7 @@ from ata.mcp.messages import Line
 from ata.mcp.outbox import ROOM, Outbox, Room
 from ata.mcp.redaction import Redactor
 from ata.mcp.renewal import SAID_NO, Renewal, not_asked
-from ata.screen import Screen
+from ata.output.screen import Screen
 
 DRAIN_S = 30.0
 """How long open requests may hold up a restart."""

@@ -11,7 +11,7 @@ from uuid import UUID
 from audit.exports.manifest import build, key_statements
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.offline import coverage, export_manifest
+from audit.ledger.offline import coverage_check, export_manifest
 from audit.models import Event
 from audit.proofs import service
 from audit.recording import read_events
@@ -34,7 +34,7 @@ def hand_out(reader: Actor, report: Mapping[str, Any], body: bytes, format: str)
     """
     said = {name: report[name] for name in ("after", "before", "tree_size")}
     file = {"sha256": hashlib.sha256(body).hexdigest(), "bytes": len(body)}
-    what = {"what": coverage.WHAT, "format": format, "build": build()}
+    what = {"what": coverage_check.WHAT, "format": format, "build": build()}
     return record(reader, "audit.exported", data={**what, **said, **file}).id
 
 
@@ -49,7 +49,7 @@ def event_of(event_id: UUID) -> dict[str, Any]:
     except Event.DoesNotExist:
         raise NoFile(str(event_id)) from None
     told = (event["action"], event["data"].get("what"))
-    if told != (coverage.ACTION, coverage.WHAT):
+    if told != (coverage_check.ACTION, coverage_check.WHAT):
         raise NoFile(str(event_id))
     return event
 

@@ -29,7 +29,7 @@ from connections.models import (
     SeenUse,
 )
 from connections.sync import requested_checks
-from connections.tenant_log import feeds, quarantine
+from connections.tenant_log import feeds, unreadable_deliveries
 from connections.tenant_log.items import Entry, Malformed
 
 KEPT = timedelta(days=35)
@@ -62,7 +62,7 @@ def take(feed: Feed, items: Sequence[Entry | Malformed], *, cursor: str | None =
     with transaction.atomic():
         row = feeds.locked(feed)
         fresh = _unknown(useful)
-        quarantine.keep(feed, bad, now)
+        unreadable_deliveries.keep(feed, bad, now)
         for first in _first_of_day(fresh):
             _seen(first)
         LogFact.objects.bulk_create(_fact(entry, feed, now) for entry in fresh)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ata.errors import AtaError
-from ata.session import SessionStore
+from ata.session.session_file import SessionStore
 
 PATIENCE_S = 20
 
@@ -17,7 +17,7 @@ PATIENCE_S = 20
 def test_the_wait_for_another_process_ends_with_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ata.session.LOCK_WITHIN_S", 0.2, raising=False)
+    monkeypatch.setattr("ata.session.session_file.LOCK_WITHIN_S", 0.2, raising=False)
     store = SessionStore(tmp_path / "session.json")
 
     def hold() -> None:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import pytest
 import segno
 
-from ata import device, oauth
 from ata.errors import AtaError
-from ata.session import SessionStore
+from ata.session import device_grant, oauth
+from ata.session.session_file import SessionStore
 from tests.ata.ata_process import ACCESS_TOKEN, REFRESH_TOKEN, Ata
 from tests.ata.portal_stand_in import Reply, Request, StandIn
 
@@ -62,17 +62,17 @@ def test_polling_slows_down_when_asked_and_when_nobody_answers(
     portal: StandIn, status: int
 ) -> None:
     endpoints = oauth.discover(portal.url + "/")
-    code = device.start(endpoints, client_id="ata-cli", audience="https://ata.local/api")
+    code = device_grant.start(endpoints, client_id="ata-cli", audience="https://ata.local/api")
     portal.on("POST", "/oauth/token", Reply(status, {"error": "slow_down"}), TOKENS)
     waits: list[float] = []
-    tokens = device.wait(endpoints, code, client_id="ata-cli", sleep=waits.append)
+    tokens = device_grant.wait(endpoints, code, client_id="ata-cli", sleep=waits.append)
     assert tokens.access_token == "new-access-token"
     assert waits == [1, 6]
     clock = iter([0.0, 1.0, 300.0, 901.0])
     nowhere = replace(endpoints, token="http://127.0.0.1:9/token")
     waits.clear()
     with pytest.raises(AtaError) as caught:
-        device.wait(
+        device_grant.wait(
             nowhere, code, client_id="ata-cli", sleep=waits.append, monotonic=lambda: next(clock)
         )
     assert caught.value.code == "expired_token"

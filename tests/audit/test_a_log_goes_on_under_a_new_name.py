@@ -15,7 +15,7 @@ from django.test import Client
 from typer.testing import CliRunner
 
 from ata.cli import app
-from ata.witness import Witness, serve
+from ata.log.witness import Witness, serve
 from audit import (
     clock,
     exports,

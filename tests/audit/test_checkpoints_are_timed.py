@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ata.cli import app
-from ata.trust import read_trust
+from ata.verify.trust_roots import read_trust
 from audit import clock
 from audit.evidence import log_levels
 from audit.ledger import cosignature, levels, note, time_tokens

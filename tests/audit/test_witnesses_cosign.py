@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ata.witness import Witness, serve
+from ata.log.witness import Witness, serve
 from audit import (
     clock,
     witnesses,

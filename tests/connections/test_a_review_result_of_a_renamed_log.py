@@ -15,7 +15,7 @@ from audit.keys import keyring, log_identity, rotation
 from audit.ledger import note
 from audit.ledger.format.canonical import canonical
 from audit.ledger.key_transitions import key_history, origins
-from audit.ledger.offline import reviews
+from audit.ledger.offline import review_result
 from audit.ledger.offline.proof_check import MOVED
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
@@ -54,10 +54,10 @@ def old_key(settings: Any) -> str:
 
 
 def steps(lines: Lines, *keys: str) -> dict[str, tuple[bool, str]]:
-    head = reviews.head_of(lines[0])
+    head = review_result.head_of(lines[0])
     assert head is not None
-    trust, carried = reviews.followed(head, trusting(*keys))
-    report = reviews.check(lines, trust.logs, trust.required, trust.moves)
+    trust, carried = review_result.followed(head, trusting(*keys))
+    report = review_result.check(lines, trust.logs, trust.required, trust.moves)
     return {one.name: (one.ok, one.detail) for one in (*carried, *report.steps)}
 
 

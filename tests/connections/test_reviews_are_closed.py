@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.offline import reviews as review_files
+from audit.ledger.offline import review_result as review_files
 from audit.recording import event_types
 from audit.recording.actors import Target
 from connections.access_reviews import result

@@ -22,7 +22,7 @@ from approvals.pipeline.service import perform
 from audit.keys import log_identity
 from audit.ledger import note
 from audit.ledger.format.canonical import canonical
-from audit.ledger.offline import reviews as review_files
+from audit.ledger.offline import review_result as review_files
 from audit.models import EventRow
 from audit.recording.actors import Target
 from audit.sequencing import sequencer

@@ -225,7 +225,7 @@ def save(person: Any, path: str, name: str) -> None:
 
 def sessions(people: Any) -> None:
     """Session files as `ata login` writes them; their issuer ends with this run."""
-    from ata.session import Session, SessionStore
+    from ata.session.session_file import Session, SessionStore
 
     for name in ("operator", "member1"):
         SessionStore(OUT / f"session-{name}.json").save(

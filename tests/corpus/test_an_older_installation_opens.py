@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ata.session import SessionStore
+from ata.session.session_file import SessionStore
 from tests.corpus.installation import Installation
 
 pytestmark = pytest.mark.stack

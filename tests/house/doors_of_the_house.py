@@ -351,7 +351,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"manifest.declared"}),
         "manifests that ship with the portal, before there is anybody to ask",
     ),
-    "connections.tenant_log.quarantine": (
+    "connections.tenant_log.unreadable_deliveries": (
         frozenset({"audit.quarantined"}),
         "a log stream sent what is no entry",
     ),
@@ -588,7 +588,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "connections.sync.runs": ("ReconcileRun", "how far a comparison is, and what it found"),
     "connections.sync.schedule": ("Schedule instance", "when it is compared next"),
-    "connections.tenant_log.quarantine": ("QuarantinedRow", "what is no log entry"),
+    "connections.tenant_log.unreadable_deliveries": ("QuarantinedRow", "what is no log entry"),
     "connections.tenant_log.feeds": ("LogFeed LogGap", "how far each feed is, and its gaps"),
     "connections.tenant_log.reader": ("instance", "how far the reader is"),
     "connections.tenant_log.recorder": (

@@ -35,7 +35,7 @@ _MAKERS: Final = frozenset({"list", "sorted", "split", "splitlines", "tuple", "f
 
 BOUNDED: Final[dict[str, str]] = {
     "approvals/policy/policy_change.py:_locked_out:named": "a group has at most 100 people",
-    "ata/evidence_files.py:evidence_packs:packs": "files named on the command line",
+    "ata/verify/evidence_files.py:evidence_packs:packs": "files named on the command line",
     "ata/mcp/credentials.py:_chosen:names": "a manifest has at most 50 connections",
     "ata/mcp/credentials.py:_check_beyond:names": "a manifest has at most 50 connections",
     "ata/mcp/proxy.py:_pick:wanted": "headers that are passed on, a fixed tuple",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from audit.importing import defenseclaw_seals, jsontext
-from audit.importing.mapping import outcomes, people, severities, targets
+from audit.importing.mapping import outcomes, row_actors, severities, targets
 from audit.importing.mapping.facts import Facts, changes_of, codes, opaque, reason_of
 from audit.importing.rows import SourceRow
 
@@ -39,7 +39,9 @@ def facts(row: SourceRow, time: datetime, key: defenseclaw_seals.Key | None) -> 
     parsed = jsontext.load_object(details)
     action = row.text("action")
     kind, name = targets.of_event(action, row.text("target"), details, body, parsed)
-    claim = people.resolve(body, parsed, row.text("actor"), action=action, door=row.text("source"))
+    claim = row_actors.resolve(
+        body, parsed, row.text("actor"), action=action, door=row.text("source")
+    )
     told = Facts(
         time=time,
         action=action,

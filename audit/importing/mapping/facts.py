@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from audit.importing import jsontext
-from audit.importing.mapping.people import SYSTEM, Claim
+from audit.importing.mapping.row_actors import SYSTEM, Claim
 from audit.importing.mapping.severities import Severity
 
 DEFENSECLAW: Final = Claim(SYSTEM, name="DefenseClaw")

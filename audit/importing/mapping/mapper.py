@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from audit.importing import decision_tags, jsontext
 from audit.importing.defenseclaw_seals import Key
-from audit.importing.mapping import audit_events, other_tables, people, scans, times
+from audit.importing.mapping import audit_events, other_tables, row_actors, scans, times
 from audit.importing.mapping.decision_matches import TAG as BY_TAG
 from audit.importing.mapping.decision_matches import Matches
 from audit.importing.mapping.facts import Facts, codes, opaque
@@ -130,7 +130,7 @@ def _action(theirs: str) -> str:
     return f"reported_{word}" if word in _OURS else word
 
 
-def _actor(claim: people.Claim, facts: Facts, mask: Masker) -> Actor:
+def _actor(claim: row_actors.Claim, facts: Facts, mask: Masker) -> Actor:
     shared = Actor(
         iss="", sub="", via="import", session=mask(facts.session), request=mask(facts.request)
     )
@@ -139,7 +139,7 @@ def _actor(claim: people.Claim, facts: Facts, mask: Masker) -> Actor:
 
 
 def _user(named: str, mask: Masker) -> Subject | None:
-    claim = people.asserted(named.strip()) if named.strip() else None
+    claim = row_actors.asserted(named.strip()) if named.strip() else None
     if claim is None or not (claim.sub or claim.name):
         return None
     sub, name = (mask(jsontext.plain_text(text)) for text in (claim.sub, claim.name))

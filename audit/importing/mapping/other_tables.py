@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from audit.importing import jsontext
-from audit.importing.mapping import outcomes, people, severities
+from audit.importing.mapping import outcomes, row_actors, severities
 from audit.importing.mapping.facts import Facts, changes_of, codes, opaque
 from audit.importing.rows import SourceRow
 
@@ -18,7 +18,7 @@ def activity_facts(row: SourceRow, time: datetime) -> Facts:
         time=time,
         action=action,
         severity=severities.of(""),
-        claim=people.resolve({}, {}, row.text("actor"), action=action, door=""),
+        claim=row_actors.resolve({}, {}, row.text("actor"), action=action, door=""),
         kind=row.text("target_type"),
         name=row.text("target_id"),
         agent=opaque(row.text("agent_id")),
@@ -69,7 +69,7 @@ def disposition_facts(row: SourceRow, time: datetime) -> Facts:
         time=time,
         action=f"alert-{act}",
         severity=severities.of(""),
-        claim=people.resolve({}, {}, row.text("actor"), action=f"{act}-alert", door=""),
+        claim=row_actors.resolve({}, {}, row.text("actor"), action=f"{act}-alert", door=""),
         outcome=outcomes.of_word(row.text("outcome")),
         kind="alert",
         name=row.text("alert_id"),

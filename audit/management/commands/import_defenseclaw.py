@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from audit import importing
 from audit.importing import defenseclaw_seals
-from audit.importing.mapping import people
+from audit.importing.mapping import row_actors
 from audit.importing.quarantine import REASONS
 from audit.management.of_data import OF_DATA
 
@@ -150,7 +150,7 @@ class Command(BaseCommand):
         if report.provenance:
             found = ", ".join(
                 f"{report.provenance[word]:,} {word}"
-                for word in people.PROVENANCES
+                for word in row_actors.PROVENANCES
                 if report.provenance[word]
             )
             self.stdout.write(f"  Who acted: {found}.")

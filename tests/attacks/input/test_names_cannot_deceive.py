@@ -9,8 +9,8 @@ import pytest
 from django.template import Context, Template
 
 from approvals.pipeline.service import _Request, _sentence
-from ata.screen import Screen
-from ata.text import safe
+from ata.output.safe_text import safe
+from ata.output.screen import Screen
 from audit.ledger.format import safe_display
 from audit.recording.actors import Target
 from tests.attacks.input.hostile import RLO, TEXTS

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.test import TestCase
 
-from ata.witness import Witness
+from ata.log.witness import Witness
 from audit.evidence import storage
 from audit.ledger import note
 from audit.proofs import service

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from ata.witness import Witness
+from ata.log.witness import Witness
 from audit import clock, exports, packs
 from audit.evidence import storage
 from audit.exports import full_log

@@ -1,0 +1,1 @@
+"""`ata connections|manifest|reviews|freeze|unfreeze`."""

@@ -1,0 +1,1 @@
+"""`ata skill|mcp|plugin|tool|alert`."""

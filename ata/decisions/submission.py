@@ -1,0 +1,103 @@
+"""Submit a decision and see it through: committed at once, or after its approval."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+import typer
+
+from ata.clock import now
+from ata.decisions import name_choice, remote_steps
+from ata.decisions.approval_wait import Approval, report, wait_to_the_end
+from ata.errors import AtaError, ExitCode
+from ata.output.safe_text import in_words, safe
+from ata.output.screen import Screen, paint
+from ata.portal.api_client import Answer, Portal
+
+NOTHING_TO_DO = "nothing_to_do"
+
+
+def decide(screen: Screen, body: Mapping[str, object], *, wait: bool) -> None:
+    """POST `/v1/decisions` once (its own Idempotency-Key) and follow it.
+
+    Raises:
+        AtaError: the portal's code, or those of `waiting.wait_to_the_end`.
+        typer.Exit: with the exit code of the outcome when it is not "done".
+    """
+    with Portal.open() as portal:
+        follow(portal, screen, _submit(portal, screen, body), wait=wait)
+
+
+def _submit(portal: Portal, screen: Screen, body: Mapping[str, object]) -> Answer:
+    """The portal's answer; a name that it does not know is asked for again on a terminal."""
+    try:
+        return portal.post("/v1/decisions", body, idempotency_key=str(uuid.uuid4()))
+    except AtaError as error:
+        if error.code != "unknown_target" or not screen.asks:
+            raise
+        again = name_choice.choose(screen, error, body)
+    return portal.post("/v1/decisions", again, idempotency_key=str(uuid.uuid4()))
+
+
+def follow(portal: Portal, screen: Screen, answer: Answer, *, wait: bool) -> None:
+    """See an accepted act through: report it when committed, else wait for its approval.
+
+    Raises:
+        AtaError: those of `waiting.wait_to_the_end`.
+        typer.Exit: with the exit code of the outcome when it is not "done".
+    """
+    approval_id = answer.body.get("approval_id")
+    if answer.body.get("code") == NOTHING_TO_DO:
+        _report_needless(screen, answer.body)
+        return
+    if answer.status != 202 or not approval_id:
+        body: Mapping[str, object] = answer.body
+        if wait and body.get("operation"):
+            path = f"/v1/decisions/{body['operation']}"
+            body = remote_steps.wait_for_gateways(portal, path, screen, body)
+        _report_committed(screen, body, waited=wait)
+        return
+    if not wait:
+        _report_asked(portal, screen, answer.body)
+        return
+    path = str(answer.body.get("poll_url") or f"/v1/approvals/{approval_id}")
+    approval = wait_to_the_end(portal, path, screen, first=answer.body)
+    report(screen, approval)
+    if approval.exit_code:
+        raise typer.Exit(approval.exit_code)
+
+
+def _report_needless(screen: Screen, body: Mapping[str, object]) -> None:
+    said = f"{paint('✓', 'green')} Nothing to do: {safe(body.get('detail'))}"
+    screen.result({"status": NOTHING_TO_DO, **body}, said)
+
+
+def _report_committed(screen: Screen, body: Mapping[str, object], *, waited: bool) -> None:
+    failed = remote_steps.exit_code(body) if waited else ExitCode.DONE
+    waits = bool(remote_steps.open_at(body))
+    status = "committed" if waits else "failed" if failed else "done"
+    mark = paint("✗", "red") if failed else paint("✓", "green")
+    what = safe(body.get("sentence")) or "Decision"
+    lines = [
+        f"{mark} {what}: {remote_steps.summary(body) or 'committed'}.",
+        *(f"  {line}" for line in remote_steps.effect_lines(body)),
+    ]
+    if body.get("event_id"):
+        lines.append(f"  Event {safe(body['event_id'])}")
+    screen.result({"status": status, **body}, *lines)
+    if failed:
+        raise typer.Exit(failed)
+
+
+def _report_asked(portal: Portal, screen: Screen, body: Mapping[str, object]) -> None:
+    approval = Approval.parse(body)
+    page = safe(portal.page(f"/approvals/{approval.id}/"))
+    left = in_words(approval.expires_at - now())
+    screen.result(
+        {"status": "pending", **body},
+        safe(approval.sentence) or "This has to be approved.",
+        f"Code: {paint(safe(approval.code), 'bold')}",
+        f"Open for {left}: {page}",
+        f"Wait for it with `ata approvals wait {safe(approval.id)}`.",
+    )

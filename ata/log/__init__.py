@@ -1,0 +1,1 @@
+"""Follow a log as it grows, and cosign its checkpoints as a witness."""
