@@ -45,7 +45,7 @@ MACHINES: Final = (
     Machine("Request to one person", "approvals.models.approval", "AskState", "state"),
     Machine("Remote step", "approvals.models.effect", "EffectState", "state"),
     Machine("Item of an access review", "connections.models.review", "Choice", "choice"),
-    Machine("Erasure", "approvals.models.erasure", "ErasureState", "state"),
+    Machine("Erasure", "approvals.models.erasures_and_holds", "ErasureState", "state"),
 )
 
 

@@ -10,7 +10,7 @@ from approvals.models.approval import (
     Status,
 )
 from approvals.models.effect import Effect, EffectState
-from approvals.models.erasure import Erasure, ErasureState, LegalHold
+from approvals.models.erasures_and_holds import Erasure, ErasureState, LegalHold
 from approvals.models.notice import Notice, NoticeState, NoticeWay
 from approvals.models.passkey import Passkey
 from approvals.models.person import Person

@@ -74,7 +74,7 @@ def search(
     """Search the audit trail, newest first."""
     from ata.portal.api_client import Portal
     from ata.trail.filters import read_filters
-    from ata.trail.saved_views import narrowed
+    from ata.trail.view_lookup import narrowed
 
     screen = open_screen(ctx, json_output)
     query = read_filters(filters or [])
@@ -135,7 +135,7 @@ def export(
     from ata.portal.api_client import Portal
     from ata.trail.export_download import export_to
     from ata.trail.filters import read_filters
-    from ata.trail.saved_views import narrowed
+    from ata.trail.view_lookup import narrowed
 
     screen = open_screen(ctx, json_output)
     query = read_filters(filters or [])

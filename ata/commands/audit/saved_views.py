@@ -31,7 +31,7 @@ def views(ctx: typer.Context, json_output: Json = False) -> None:
 def list_views(ctx: typer.Context, json_output: Json = False) -> None:
     """List those that come with the product, yours, and what others share."""
     from ata.portal.api_client import Portal
-    from ata.trail.saved_views import everything
+    from ata.trail.view_lookup import everything
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
@@ -63,7 +63,7 @@ def save(
     """Save a filter under a name; with --replace, in the place of the one that has it."""
     from ata.portal.api_client import Portal
     from ata.trail.filters import read_filters
-    from ata.trail.saved_views import PATH, everything
+    from ata.trail.view_lookup import PATH, everything
 
     screen = open_screen(ctx, json_output)
     query = read_filters(filters or []).at("")
@@ -88,7 +88,7 @@ def remove(ctx: typer.Context, view: _View, json_output: Json = False) -> None:
     offers to bring it back."""
     from ata.errors import usage_error
     from ata.portal.api_client import Portal
-    from ata.trail.saved_views import PATH, find
+    from ata.trail.view_lookup import PATH, find
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
