@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import close_old_connections
@@ -55,7 +56,7 @@ from audit.verification.checks import (
 from audit.verification.checks.entries import LeafChecker
 from audit.verification.checks.tree import TreeChecker
 from audit.verification.report import Findings, Problem, nearest
-from audit.verification.unreadable_rows import UNREADABLE
+from audit.verification.unreadable_rows import can_read
 
 SHARE = 0.1  # of the worker's time
 REST = timedelta(minutes=1)  # between two rounds
@@ -126,31 +127,37 @@ class Round:
 
     def step(self) -> None:
         """Check the next entries."""
-        end = min(self.at + _STEP, self.size)
-        self._trees.extend(self.at, self._leaves.check(self.at, end, examine_from=0))
+        first, end = self.at, min(self.at + _STEP, self.size)
+
+        def check() -> None:
+            self._trees.extend(first, self._leaves.check(first, end, examine_from=0))
+
+        if not can_read(self.findings, _entries(first, end), check, first):
+            self._trees.stop()
         self.at = end
 
     def finish(self) -> None:
         """Check what only the whole can tell."""
         waiting = Event.objects.filter(leaf__isnull=True).values_list("id", flat=True)
-        beside: tuple[Callable[[], object], ...] = (
-            lambda: self._leaves.check_pending(list(waiting[:_STEP])),
-            self._trees.finish,
-            lambda: key_files.check(self.findings),
-            lambda: rollup_counts.check(self.findings),
-            lambda: orphans.rows(self.findings),
-            lambda: decision_tags.check_missing(self.findings),
-            lambda: self._papers.check(self.findings),
-            lambda: registry.check(self.findings, pending=True),
-            lambda: self._leaves.finish(whole=True),
+        beside: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("events without a leaf", lambda: self._leaves.check_pending(list(waiting[:_STEP]))),
+            ("the tree", self._trees.finish),
+            ("keys and adoptions", lambda: key_files.check(self.findings)),
+            ("the counts", lambda: rollup_counts.check(self.findings)),
+            ("rows beside the log", lambda: orphans.rows(self.findings)),
+            ("decision tags", lambda: decision_tags.check_missing(self.findings)),
+            ("files beside the log", lambda: self._papers.check(self.findings)),
+            ("decisions", lambda: registry.check(self.findings, pending=True)),
+            ("evidence and finished work", lambda: self._leaves.finish(whole=True)),
         )
-        for check in beside:
-            try:
-                check()
-            except UNREADABLE as error:
-                self.findings.add("unreadable", f"{type(error).__name__}: {error}")
+        for what, check in beside:
+            can_read(self.findings, what, check)
         for problem in insert_only.problems():
             self.findings.add("trigger", problem)
+
+
+def _entries(first: int, end: int) -> str:
+    return f"the entries {first} to {end - 1}"
 
 
 class Newest:
@@ -165,11 +172,12 @@ class Newest:
         """Check what was signed since the last call, until the clock says `until`."""
         behind = self.upto
         while self.upto < signed.size and time.monotonic() < until:
-            end = min(self.upto + _STEP, signed.size)
-            self._leaves.check(self.upto, end, examine_from=self.upto)
+            first, end = self.upto, min(self.upto + _STEP, signed.size)
+            check = partial(self._leaves.check, first, end, examine_from=first)
+            can_read(self.findings, _entries(first, end), check, first)
             self.upto = end
         if behind < self.upto == signed.size:
-            self._meet(signed)
+            can_read(self.findings, "the tree", lambda: self._meet(signed), signed.size - 1)
 
     def _meet(self, signed: Checkpoint) -> None:
         last = signed.size - 1

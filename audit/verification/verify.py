@@ -12,16 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import batched
 from uuid import UUID
 
-from django.db import DatabaseError
 from django.db.models import Max
 
 from audit.db import (
     insert_only,
-    storage_errors,
 )
 from audit.evidence import (
     storage,
@@ -45,7 +43,7 @@ from audit.verification.checks.entries import LeafChecker
 from audit.verification.checks.tree import TreeChecker
 from audit.verification.parallel import Crowd
 from audit.verification.report import Findings, Problem, Report
-from audit.verification.unreadable_rows import UNREADABLE
+from audit.verification.unreadable_rows import NOT_READ, can_read, note
 
 __all__ = ["OutsideLog", "Problem", "Report", "run"]
 
@@ -97,29 +95,22 @@ def run(
     # Entries are counted: somebody may have forged one of a large index.
     if processes > 1 and Entry.objects.filter(seq__gte=start).count() >= _WORTH_PROCESSES:
         crowd = Crowd(processes, start=start, tree_only=tree_only)
-    ranges = walk.ranges(trees.start, size, BATCH if crowd else batch)
-    beside, problems = orphan_counts.NONE, findings.count
+    walking = _Walk(findings, trees, start, size, progress)
+    problems = findings.count
     with closing(crowd) if crowd else nullcontext():
         if crowd is not None:
             crowd.begin(start, size)
-        for one in walk.walk(ranges, leaves, crowd, examine_from=start, tree_only=tree_only):
-            if one.leaves is None:  # nobody counts to a forged index
-                missing = f"the entries {one.first} to {one.there - 1} are missing"
-                findings.add("gap", missing, one.first)
-                trees.stop()
-            else:
-                # The tree begins at a tile boundary, a little before the first leaf asked for.
-                trees.extend(one.first, one.leaves)
-            beside = orphan_counts.added(beside, one.beside)
-            if progress is not None:
-                progress(max(0, one.end - start), size - start)
-        walked = None if start or findings.count > problems else beside
+        ranges = walk.ranges(trees.start, size, BATCH if crowd else batch)
+        walking.along(
+            walk.walk(ranges, leaves, findings, crowd, examine_from=start, tree_only=tree_only)
+        )
+        walked = None if start or findings.count > problems else walking.beside
         whole = _Whole(findings, leaves, crowd, start, size, walked)
         _finish(findings, leaves, trees, whole, tree_only=tree_only)
     return Report(
         start=start,
         size=size,
-        checked=size - start,
+        checked=size - start - walking.unread,
         checkpoints=trees.checkpoints,
         pending=leaves.pending,
         root=trees.root,
@@ -127,6 +118,53 @@ def run(
         problem_count=findings.count,
         notes=tuple(findings.notes),
     )
+
+
+@dataclass
+class _Walk:
+    """What the walk along the entries from the first to check leaves behind.
+
+    Attributes:
+        beside: what other tables have of the entries.
+        unread: how many entries could not be read.
+    """
+
+    findings: Findings
+    trees: TreeChecker
+    start: int
+    size: int
+    progress: Progress | None
+    beside: orphan_counts.Beside = orphan_counts.NONE
+    unread: int = 0
+
+    def along(self, ranges: Iterator[walk.Walked]) -> None:
+        """Take ranges in their order; what cannot be read ends none of the checks after it."""
+        end = self.start
+        try:
+            for one in ranges:
+                if not self._take(one):
+                    self.trees.stop()
+                end = one.end
+        except NOT_READ as error:
+            note(self.findings, f"what follows entry {end - 1}", error, end)
+            self.unread += self.size - end
+            self.trees.stop()
+
+    def _take(self, one: walk.Walked) -> bool:
+        """Whether the tree goes on behind a range."""
+        self.beside = orphan_counts.added(self.beside, one.beside)
+        if self.progress is not None:
+            self.progress(max(0, one.end - self.start), self.size - self.start)
+        if one.leaves is not None:
+            # The tree begins at a tile boundary, a little before the first leaf asked for.
+            extend = partial(self.trees.extend, one.first, one.leaves)
+            return can_read(self.findings, "the tree", extend, one.first)
+        if one.missing:  # nobody counts to a forged index
+            missing = f"the entries {one.first} to {one.there - 1} are missing"
+            self.findings.add("gap", missing, one.first)
+        else:
+            self.unread += one.end - max(one.first, self.start)
+        return False
 
 
 def _finish(
@@ -151,14 +189,7 @@ def _finish(
         ("decisions", whole.decisions),
     )
     for what, check in tree if tree_only else tree + beside:
-        try:
-            check()
-        except UNREADABLE as error:
-            findings.add("unreadable", f"{what} cannot be read: {type(error).__name__}: {error}")
-        except DatabaseError as error:
-            if storage_errors.is_not_stored(error):
-                raise
-            findings.add("unreadable", f"{what} cannot be read: {error}")
+        can_read(findings, what, check)
 
 
 @dataclass

@@ -12,6 +12,8 @@ from audit.sequencing import tree_store
 from audit.verification.checks import orphan_counts
 from audit.verification.checks.entries import LeafChecker
 from audit.verification.parallel import Checked, Crowd
+from audit.verification.report import Findings
+from audit.verification.unreadable_rows import NOT_READ, note
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,19 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """A range behind us, with the hashes of its leaves; None where all are missing."""
+    """A range behind us, with the hashes of its leaves; None where all are missing, or they cannot
+    be read."""
 
     first: int
     end: int
     there: int
     leaves: Sequence[bytes | None] | Joined | None
     beside: orphan_counts.Beside = orphan_counts.NONE
+
+    @property
+    def missing(self) -> bool:
+        """Whether it has no entry at all."""
+        return self.there >= self.end
 
 
 def ranges(first: int, size: int, step: int) -> Iterator[Range]:
@@ -53,6 +61,7 @@ def ranges(first: int, size: int, step: int) -> Iterator[Range]:
 def walk(
     ranges: Iterable[Range],
     leaves: LeafChecker,
+    findings: Findings,
     crowd: Crowd | None,
     *,
     examine_from: int,
@@ -60,20 +69,33 @@ def walk(
 ) -> Iterator[Walked]:
     """Check ranges, in their order."""
     if crowd is not None:
-        yield from _with(crowd, ranges, leaves, examine_from)
+        yield from _with(crowd, ranges, leaves, findings, examine_from)
         return
     for one in ranges:
         if one.missing:
             yield Walked(one.first, one.end, one.there, None)
             continue
-        found, beside = leaves.check_range(
-            one.first, one.end, examine_from=examine_from, tree_only=tree_only
-        )
-        yield Walked(one.first, one.end, one.there, found, beside)
+        try:
+            found, beside = leaves.check_range(
+                one.first, one.end, examine_from=examine_from, tree_only=tree_only
+            )
+        except NOT_READ as error:
+            yield _unread(one, findings, error)
+        else:
+            yield Walked(one.first, one.end, one.there, found, beside)
+
+
+def _unread(one: Range, findings: Findings, error: Exception) -> Walked:
+    note(findings, f"the entries {one.first} to {one.end - 1}", error, one.first)
+    return Walked(one.first, one.end, one.there, None)
 
 
 def _with(
-    crowd: Crowd, ranges: Iterable[Range], leaves: LeafChecker, examine_from: int
+    crowd: Crowd,
+    ranges: Iterable[Range],
+    leaves: LeafChecker,
+    findings: Findings,
+    examine_from: int,
 ) -> Iterator[Walked]:
     waiting: deque[tuple[Range, Future[Checked] | None]] = deque()
 
@@ -81,17 +103,23 @@ def _with(
         one, future = waiting.popleft()
         if future is None:
             return Walked(one.first, one.end, one.there, None)
-        checked = future.result()
-        found: Sequence[bytes | None] | Joined
-        if checked.leaves is not None:
+        try:
+            checked = future.result()
+        except NOT_READ:  # what it comes from does not come along: it is read here to be judged
+            checked = None
+        if checked is not None and checked.leaves is not None:
             leaves.learn(checked.told)
-            found = checked.leaves
-        else:
-            # Said by one voice, which knows all that came before: what others only suspect.
-            total = leaves.index.total + checked.told.postings
+            return Walked(one.first, one.end, one.there, checked.leaves, checked.beside)
+        # Said by one voice, which knows all that came before: what others only suspect.
+        total = leaves.index.total + (checked.told.postings if checked else 0)
+        try:
             found = leaves.check(one.first, one.end, examine_from=examine_from)
+        except NOT_READ as error:
+            return _unread(one, findings, error)
+        finally:
             leaves.index.total = total  # of sums that are made with their seed, not with ours
-        return Walked(one.first, one.end, one.there, found, checked.beside)
+        beside = checked.beside if checked else orphan_counts.NONE
+        return Walked(one.first, one.end, one.there, found, beside)
 
     for one in ranges:
         future = None if one.missing else crowd.check(one.first, one.end)

@@ -100,7 +100,10 @@ if __name__ == "__main__":
         cursor.execute("UPDATE audit_event SET entry = X'00' WHERE id = "
                        "(SELECT event_id FROM audit_entry WHERE seq = 1400)")
     bent = both()
-    print(json.dumps({"held": held, "bent": bent, "tree": both(tree_only=True)}))
+    tree = both(tree_only=True)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_openings RENAME TO elsewhere")
+    print(json.dumps({"held": held, "bent": bent, "tree": tree, "unread": both()}))
 """
 
 
@@ -123,3 +126,5 @@ def test_several_processes_say_what_one_says(tmp_path: Path) -> None:
     assert {"counts", "index", "trigger", "state"} <= {code for code, _ in where}
     tree = {(p["code"], p["index"]) for p in said["tree"]["problems"]}
     assert {("leaf", 1400), ("state", None)} <= tree
+    unread = {problem["code"] for problem in said["unread"]["problems"]}
+    assert "unreadable" in unread and said["unread"]["checked"] == 0

@@ -1,4 +1,4 @@
-"""`manage.py verify_ledger`: exit 0 only if everything holds."""
+"""`manage.py verify_ledger`: exit 0 only if everything holds, 1 if not or nothing was verified."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseFailure
 from tqdm import tqdm
 
 from audit.management.of_data import OF_DATA
@@ -56,6 +57,11 @@ class Command(BaseCommand):
                 )
         except verify.OutsideLog as error:
             raise CommandError(str(error), returncode=2) from None
+        except DatabaseFailure as error:
+            said = f"Nothing is verified: the database did not answer: {error}"
+            as_json = json.dumps({"ok": False, "error": said})
+            self.stdout.write(as_json if options["json"] else self.style.ERROR(said))
+            sys.exit(1)
         if options["json"]:
             self.stdout.write(json.dumps(report.as_json()))
         else:
