@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Model, QuerySet
 
 from approvals import clock, registry
 from approvals.errors import Refused
 from approvals.pipeline.commit import commit_now
-from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.keys import log_identity
 from audit.ledger.offline import log_file
@@ -30,30 +27,21 @@ from audit.proofs import service
 from audit.recording.actors import Actor, Subject, Target
 from audit.recording.read_events import openings_of
 from audit.sequencing import sequencer, signed_state
-from connections.application_grants import grant_sync
 from connections.auth_ibom import facts, replay
-from connections.auth_ibom.records import ERASED, Access, Account
+from connections.auth_ibom.records import ERASED, Account
 from connections.idle_access import idle_events
 from connections.idle_access.working_hours import DAYS
 from connections.manifests import in_force
 from connections.models import (
-    AccessKind,
-    AccessState,
-    AppAccess,
     ConnectedAccount,
-    Feed,
-    LogKind,
     State,
 )
 from connections.status.account_status import Code
 from connections.sync import differences
-from connections.tenant_log import items, recorder
-from tests.accounts.trail import events
+from tests.connections.random_inventories import anything, fact, step
 from tests.connections.visitor import Gateway, know, subject
 from tests.support.erasing import erase_person
-from tests.support.pages import signed_in
 
-_SCOPES = ("repo", "read:user", "delete_repo", "gist")
 _PURE = """
 import json, sys
 from datetime import datetime
@@ -79,10 +67,6 @@ found = inventory.as_of(datetime.fromisoformat(sys.argv[1]))
 assert not [name for name in sys.modules if name.split(".")[0] == "django"], "no Django"
 print(json.dumps({n: [a.state, list(a.scopes), a.sub] for n, a in found.accounts.items()}))
 """
-
-
-def owner(who: str) -> Actor:
-    return Actor(iss=settings.ENV.issuer, sub=subject(who), via="web")
 
 
 def now_known() -> dict[str, Account]:
@@ -188,87 +172,6 @@ def around(choose: random.Random) -> None:
 _BEGAN = _moment = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
-def any_of[M: Model](choose: random.Random, rows: QuerySet[M]) -> M | None:
-    """One of them, the same one each time that a seed is tried."""
-    found = list(rows.order_by("auth0_id"))
-    return choose.choice(found) if found else None
-
-
-def fact(choose: random.Random, auth0_id: str) -> differences.Fact:
-    now = clock.now().replace(microsecond=0)
-    ends = choose.choice([None, now + timedelta(days=3), now - timedelta(days=1)])
-    scopes = tuple(sorted(choose.sample(_SCOPES, choose.randint(0, 3))))
-    return differences.Fact(auth0_id, choose.choice(["github", "slack"]), scopes, now, ends)
-
-
-def used_elsewhere(choose: random.Random, row: ConnectedAccount) -> None:
-    """Auth0 tells of exchanges by other applications, late and in any order."""
-    days = [clock.now() - timedelta(days=choose.randint(0, 3)) for _ in range(3)]
-    told = [
-        items.Entry(
-            log_id=f"{choose.random()}",
-            at=at,
-            kind=choose.choice([LogKind.EXCHANGED, LogKind.EXCHANGE_FAILED]),
-            sub=row.sub,
-            connection=row.connection,
-            client_id=choose.choice(["concierge", "desk"]),
-        )
-        for at in days
-    ]
-    recorder.take(choose.choice(list(Feed)), told)
-
-
-def applications(choose: random.Random, sub: str) -> None:
-    """Auth0 lists a person's consents and refresh tokens, or one of them is cut off."""
-    row = any_of(choose, AppAccess.objects.filter(state=AccessState.LIVE))
-    if row is not None and choose.random() < 0.3:
-        me, target = Actor(iss=row.iss, sub=row.sub, via="web"), Target(row.kind, str(row.pk))
-        perform(me, "access.revoke", target, reason="a test")
-        return
-    kind = choose.choice(list(AccessKind))
-    # One that is being revoked goes with the step that deletes it, which tells of it.
-    going = set(AppAccess.objects.filter(state="revoking").values_list("auth0_id", flat=True))
-    ends = choose.choice([None, clock.now().replace(microsecond=0) + timedelta(days=30)])
-    listed = [
-        grant_sync.Told(
-            kind,
-            f"{sub} {kind} {n}",
-            f"app-{n}",
-            tuple(choose.sample(["https://cal.example", "https://mail.example"], 1)),
-            tuple(sorted(choose.sample(["read:a", "write:a", "offline_access"], 2))),
-            expires_at=ends,
-        )
-        for n in range(4)
-        if choose.random() < 0.7 or f"{sub} {kind} {n}" in going
-    ]
-    grant_sync._compare(settings.ENV.issuer, sub, kind, listed, clock.now() + timedelta(seconds=1))
-
-
-def step(choose: random.Random) -> None:
-    """One thing that can happen to the inventory."""
-    who = choose.choice(["member1", "member2"])
-    row = any_of(choose, ConnectedAccount.objects.all())
-    what = choose.choice(["appears", "seen", "gone", "suspend", "resume", "revoke", "elsewhere"])
-    if row is None or what == "appears":
-        known = ConnectedAccount.objects.count()
-        differences.appeared(
-            settings.ENV.issuer, subject(who), fact(choose, f"cac_{known}"), "management"
-        )
-    elif what == "seen":
-        seen = replace(fact(choose, row.auth0_id), connection=row.connection)
-        differences.still_there(row, seen, clock.now() + timedelta(seconds=1))
-    elif what == "elsewhere":
-        used_elsewhere(choose, row)
-    elif what == "gone":
-        differences.vanished(row, "a test")
-    else:
-        me = Actor(iss=row.iss, sub=row.sub, via="web")
-        try:
-            perform(me, f"connection.{what}", Target("connection", str(row.id)), reason="a test")
-        except Refused:
-            return
-
-
 def access(found: facts.Facts) -> dict[str, Any]:
     """Consents and refresh tokens as both have to tell them, with the entry that proves each."""
     return {
@@ -278,14 +181,6 @@ def access(found: facts.Facts) -> dict[str, Any]:
         )
         for one in found.access
     }  # fmt: skip
-
-
-def anything(choose: random.Random) -> None:
-    """One thing that can happen to the inventory or to what applications may do."""
-    if choose.random() < 0.3:
-        applications(choose, subject(choose.choice(["member1", "member2"])))
-    else:
-        step(choose)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -418,136 +313,3 @@ def test_an_erased_owner_reads_as_erased_and_the_account_stays(db: None) -> None
     erase_person(Subject(settings.ENV.issuer, subject("member1")).key)
     account = told(Entry.objects.count())[str(row.id)]
     assert account.sub == ERASED and account.state == State.CONNECTED
-
-
-def test_the_difference_names_what_came_and_went(db: None) -> None:
-    know("member1")
-    now = clock.now()
-    first = differences.Fact("a", "github", ("repo",), now, None)
-    row = differences.appeared(settings.ENV.issuer, subject("member1"), first, "management")
-    sequencer.run_once()
-    before = Entry.objects.count()
-    differences.still_there(
-        row, replace(first, scopes=("repo", "gist")), now + timedelta(seconds=1)
-    )
-    perform(owner("member1"), "connection.suspend", Target("connection", str(row.id)))
-    differences.appeared(
-        settings.ENV.issuer, subject("member1"), replace(first, auth0_id="b"), "management"
-    )
-    sequencer.run_once()
-    found = facts.between(str(before), "").changes
-    told = [(c.what, c.name == str(row.id), c.after, c.gained, c.index) for c in found]
-    assert told == [
-        ("state", True, "suspended", (), before + 1),
-        ("scopes", True, "repo gist", ("gist",), before),
-        ("appeared", False, "connected", ("repo",), before + 2),
-    ]
-    entries = {entry.seq: str(entry.event_id) for entry in Entry.objects.all()}
-    assert all(change.event == entries[change.index or 0] for change in found)
-    assert facts.between(str(before), str(before)).changes == ()
-    row.refresh_from_db()
-    differences.vanished(row, "a test")
-    sequencer.run_once()
-    [last] = facts.between(str(before + 3), "").changes
-    assert (last.what, last.before, last.after) == ("vanished", "suspended", "gone")
-
-
-def apis(thing: Account | Access) -> tuple[str, ...]:
-    return thing.audiences if isinstance(thing, Access) else ()
-
-
-def things(size: int) -> dict[str, Account | Access]:
-    """Accounts and access as a walk over every event has them."""
-    inventory = replay.Inventory()
-    for event in facts.events(size):
-        inventory.take(event)
-    return inventory.accounts | inventory.access
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_a_difference_says_all_that_two_inventories_differ_in(db: None, seed: int) -> None:
-    know("member1", "member2")
-    choose = random.Random(seed)
-    for _ in range(35):
-        anything(choose)
-    sequencer.run_once()
-    total = Entry.objects.count()
-    for _ in range(6):
-        first, size = sorted((choose.randint(0, total), choose.randint(0, total)))
-        old, new = (things(end) for end in (first, size))
-        found = facts.between(str(first), str(size)).changes
-        assert {c.name for c in found if c.what == "appeared"} == new.keys() - old.keys()
-        stood = {name for name in old if old[name].state != new[name].state}
-        assert {c.name for c in found if c.what in {"state", "vanished"}} == stood
-        asked = {name for name in old if set(old[name].scopes) != set(new[name].scopes)}
-        assert {c.name for c in found if c.what == "scopes"} == asked
-        opened = {name for name in old if apis(old[name]) != apis(new[name])}
-        assert {c.name for c in found if c.what == "apis"} == opened
-        assert all(c.index is not None and first <= c.index < size for c in found)
-
-
-def test_a_moment_leads_to_the_entries_recorded_by_then(db: None) -> None:
-    know("member1")
-    differences.appeared(
-        settings.ENV.issuer, subject("member1"), fact(random.Random(2), "a"), "management"
-    )
-    sequencer.run_once()
-    between = clock.now()
-    differences.appeared(
-        settings.ENV.issuer, subject("member1"), fact(random.Random(3), "b"), "management"
-    )
-    sequencer.run_once()
-    assert facts.size_at(between) == 1 and facts.size_at(clock.now()) == 2
-
-
-@pytest.mark.parametrize(
-    ("at", "size"),
-    [
-        ("0001-01-01", 0),
-        ("0001-01-01T00:00:00Z", 0),
-        ("9999-12-31", 2),
-        ("9999-12-31T23:59:59+14:00", 2),
-        ("0001-01-01T00:00:00+14:00", None),
-        ("9999-12-31T23:59:59-12:00", None),
-    ],
-)
-def test_the_ends_of_time_are_moments_like_others(db: None, at: str, size: int | None) -> None:
-    know("member1")
-    admin = replace(owner("admin"), roles=frozenset({"admin"}))
-    hours = {"days": ["mon"], "opens": "08:00", "closes": "09:00", "zone": "Asia/Tokyo"}
-    where = Target("service", "github")
-    perform(admin, "connection.restrict", where, params={"hours": hours})
-    differences.appeared(
-        settings.ENV.issuer, subject("member1"), fact(random.Random(2), "a"), "management"
-    )
-    sequencer.run_once()
-    client = signed_in("auditor", "auditor")
-    answer = client.get("/connections/inventory/ibom/", {"at": at})
-    changes = client.get("/connections/inventory/changes/", {"from": "0", "to": at})
-    if size is None:  # in UTC these are of no year that there is
-        assert (answer.status_code, changes.status_code) == (400, 422)
-        return
-    assert (answer.status_code, changes.status_code) == (200, 200)
-    assert facts.size_of(at) == size
-
-
-@pytest.mark.parametrize(
-    ("query", "status"),
-    [("?at=1", 200), ("?at=2026-01-01", 200), ("?at=0", 200), ("?at=x", 400), ("?at=-1", 400)],
-)
-def test_the_page_hands_out_an_earlier_inventory(db: None, query: str, status: int) -> None:
-    know("member1")
-    differences.appeared(
-        settings.ENV.issuer, subject("member1"), fact(random.Random(2), "a"), "management"
-    )
-    sequencer.run_once()
-    answer = signed_in("auditor", "auditor").get(f"/connections/inventory/ibom/{query}")
-    assert answer.status_code == status
-    if status == 200:
-        found = [
-            part
-            for part in json.loads(answer.content)["components"]
-            if part["type"] == "cryptographic-asset"
-        ]
-        assert len(found) == (1 if query == "?at=1" else 0)
-        assert events("connection.exported")[-1]["data"]["rebuilt_from"] is not None

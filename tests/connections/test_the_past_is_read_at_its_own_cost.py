@@ -22,7 +22,7 @@ from audit.sequencing import sequencer
 from connections.auth_ibom import difference, facts, log_events, log_positions, replay
 from connections.models import ConnectedAccount
 from connections.sync import differences
-from tests.connections.test_the_inventory_at_any_index import (
+from tests.connections.random_inventories import (
     any_of,
     anything,
     fact,
