@@ -1,99 +1,29 @@
-"""The local sign-in for the day without issuer: off, hard to open, short, small, and loud."""
+"""The local sign-in for the day without issuer: off by default, hard to open, and loud."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import pyotp
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.test import Client
 
 from accounts.break_glass import accounts, attempts
 from accounts.break_glass.accounts import Handed
-from accounts.models import BreakGlassAccount, BreakGlassTries, SignedInSession, User
-from approvals import clock, issuer
-from approvals.errors import Refused
-from approvals.models import Approval, Person
-from approvals.pipeline.service import perform
+from accounts.models import BreakGlassAccount, BreakGlassTries, SignedInSession
+from approvals import issuer
 from audit.evidence import human_levels
-from audit.recording.actors import Actor, Target
-from enforcement.models import Asset
 from portal.env import Env, EnvironmentRefused
 from portal.production import refusals
+from tests.accounts.break_glass import HOST, PAGE, Hands, code_of, codes, inside, opened, try_
 from tests.accounts.trail import events
 from tests.attacks.sign_in.production import PRODUCTION
 from tests.support.pages import signed_in
-
-PAGE = "/oidc/break-glass/"
-HOST = urlsplit(django_settings.PORTAL_URL).netloc
-NOW = datetime(2026, 11, 25, 9, 0, 10, tzinfo=UTC)
-
-
-class Hands:
-    """The hands of a clock that only moves when told."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC).replace(microsecond=0)
-
-    def pass_(self, **time: float) -> None:
-        self.now += timedelta(**time)
-
-
-@pytest.fixture
-def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
-    """The portal's clock."""
-    made = Hands()
-    monkeypatch.setattr(clock, "now", lambda: made.now)
-    return made
-
-
-@pytest.fixture
-def open_door(settings: Any, hands: Hands) -> None:
-    """BREAKGLASS_UNTIL is four hours ahead."""
-    opened(settings, hands.now + timedelta(hours=4))
-
-
-@pytest.fixture
-def night(open_door: None) -> Handed:
-    """An account and everything that was handed out with it."""
-    return accounts.create("night-shift")
-
-
-def opened(settings: Any, until: datetime | None) -> None:
-    text = until.isoformat() if until else ""
-    settings.ENV = settings.ENV.model_copy(update={"BREAKGLASS_UNTIL": text})
-
-
-def code_of(handed: Handed, moment: datetime) -> str:
-    return pyotp.TOTP(handed.totp_secret).at(moment)
-
-
-def try_(handed: Handed, client: Client | None = None, **changes: str) -> Any:
-    form = {
-        "name": handed.account.name,
-        "secret": handed.secret,
-        "code": code_of(handed, clock.now()),
-    }
-    return (client or Client()).post(PAGE, form | changes, HTTP_HOST=HOST)
-
-
-def inside(handed: Handed) -> Client:
-    client = Client()
-    assert try_(handed, client)["Location"] == "/"
-    return client
-
-
-def codes() -> list[str]:
-    return [e["data"].get("code", "") for e in events("breakglass.used")]
-
 
 # Off.
 
@@ -329,154 +259,6 @@ def test_other_methods_are_refused(night: Handed, method: str) -> None:
     assert getattr(Client(), method)(PAGE, HTTP_HOST=HOST).status_code == 405
 
 
-def test_the_session_key_changes_and_whoever_was_in_before_is_out(night: Handed) -> None:
-    client = signed_in("operator", "operator")
-    before = client.session.session_key
-    assert try_(night, client).status_code == 302
-    assert client.session.session_key != before
-    assert SignedInSession.objects.get().user.sub == "breakglass|night-shift"
-
-
-# What it may do.
-
-
-def test_it_ends_after_half_an_hour_however_busy(night: Handed, hands: Hands) -> None:
-    client = inside(night)
-    for _ in range(29):
-        hands.pass_(minutes=1)
-        assert client.get("/account/", HTTP_HOST=HOST).status_code == 200
-    hands.pass_(minutes=1)
-    assert client.get("/account/", HTTP_HOST=HOST).status_code == 302
-    assert not SignedInSession.objects.exists()
-
-
-def test_it_ends_when_the_door_is_closed(night: Handed, settings: Any) -> None:
-    client = inside(night)
-    opened(settings, None)
-    assert client.get("/account/", HTTP_HOST=HOST).status_code == 302
-
-
-def test_it_never_outlasts_the_door(night: Handed, settings: Any, hands: Hands) -> None:
-    opened(settings, hands.now + timedelta(minutes=5))
-    inside(night)
-    assert SignedInSession.objects.get().ends_at == hands.now + timedelta(minutes=5)
-
-
-def test_a_second_sign_in_ends_the_first_and_gets_no_more_than_its_own_time(night: Handed) -> None:
-    first = inside(night)
-    inside_again = Client()
-    assert try_(night, inside_again, code=night.recovery[0]).status_code == 302
-    assert first.get("/account/", HTTP_HOST=HOST).status_code == 302
-    assert SignedInSession.objects.count() == 1
-
-
-def test_removing_the_account_ends_its_session(night: Handed) -> None:
-    client = inside(night)
-    call_command("breakglass", "remove", "night-shift", stdout=StringIO())
-    assert client.get("/account/", HTTP_HOST=HOST).status_code == 302
-
-
-def test_it_reads_what_operators_and_auditors_read(night: Handed) -> None:
-    client = inside(night)
-    for path in ("/audit/", "/enforcement/", "/approvals/", "/audit/ledger/"):
-        page = client.get(path, HTTP_HOST=HOST)
-        assert page.status_code == 200, path
-        assert "BREAK-GLASS SESSION" in page.content.decode(), path
-
-
-def test_a_hold_is_taken_and_says_whose_word_it_is(night: Handed) -> None:
-    client = inside(night)
-    path = "/enforcement/skill/pdf-exfil/"
-    answer = client.post(path, {"act": "hold", "reason": "night", "new": "on"}, HTTP_HOST=HOST)
-    assert answer.status_code == 302, answer.content[:500]
-    assert Asset.objects.get(name="pdf-exfil").holder
-    [event] = events("skill.held")
-    assert event["actor"]["name"] == "night-shift (break-glass)"
-    assert human_levels.explain(event).code == "H0"
-
-
-@pytest.mark.parametrize("act", ["block", "allow", "unblock", "release"])
-def test_nothing_final_or_loosening_is_taken(night: Handed, act: str) -> None:
-    client = inside(night)
-    path = "/enforcement/skill/pdf-exfil/"
-    client.post(path, {"act": act, "reason": "because"}, HTTP_HOST=HOST)
-    assert not Approval.objects.exists()
-    assert not [e for e in events() if e["action"].startswith("skill.")]
-
-
-def test_the_page_offers_only_the_hold(night: Handed) -> None:
-    page = inside(night).get("/enforcement/skill/pdf-exfil/", HTTP_HOST=HOST).content.decode()
-    assert 'value="hold"' in page
-    assert 'value="block"' not in page and 'value="allow"' not in page
-
-
-@pytest.mark.parametrize(
-    ("verb", "kind"),
-    [
-        ("skill.block", "skill"),
-        ("skill.allow", "skill"),
-        ("skill.release", "skill"),
-        ("mcp.unblock", "mcp"),
-        ("plugin.allow", "plugin"),
-        ("tool.block", "tool"),
-    ],
-)
-def test_the_pipeline_itself_refuses(verb: str, kind: str) -> None:
-    actor = Actor(
-        iss=django_settings.PORTAL_URL,
-        sub="breakglass|night-shift",
-        roles=frozenset({"operator", "auditor", "admin"}),
-    )
-    if verb == "skill.release":
-        perform(actor, "skill.hold", Target(kind, "pdf-exfil"), reason="night")
-    before = len(events())
-    with pytest.raises(Refused) as refused:
-        perform(actor, verb, Target(kind, "pdf-exfil"), reason="because")
-    assert refused.value.code == "break_glass"
-    assert "until the issuer answers" in refused.value.detail
-    assert len(events()) == before
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/connections/inventory/reconcile/",
-        "/connections/notices/seen/",
-        "/connections/connect/github/",
-        "/account/sessions/end-others/",
-        "/approvals/11111111-1111-4111-8111-111111111111/cancel/",
-        "/approvals/11111111-1111-4111-8111-111111111111/denied/",
-        "/connections/11111111-1111-4111-8111-111111111111/resume/",
-    ],
-)
-def test_every_other_form_is_refused_in_words(night: Handed, path: str) -> None:
-    answer = inside(night).post(path, {"reason": "because"}, HTTP_HOST=HOST)
-    assert answer.status_code == 403
-    assert "waits until the issuer answers again" in answer.content.decode()
-
-
-def test_it_is_no_fresh_sign_in(night: Handed, settings: Any) -> None:
-    client = inside(night)
-    settings.ROOT_URLCONF = "tests.accounts.gated"
-    for answer in (client.get("/gated/x/"), client.post("/gated/x/", {"words": "y"})):
-        assert answer.status_code == 403
-        assert (
-            "until it answers again" in (text := answer.content.decode())
-            or "until the issuer" in text
-        )
-
-
-def test_nobody_can_ask_such_a_person_for_an_approval(night: Handed) -> None:
-    inside(night)
-    assert not Person.objects.filter(iss=django_settings.PORTAL_URL).exists()
-
-
-def test_signing_out_leads_home_and_not_to_an_issuer_that_is_away(night: Handed) -> None:
-    client = inside(night)
-    assert client.post("/oidc/logout/", HTTP_HOST=HOST)["Location"] == "/"
-    assert not SignedInSession.objects.exists()
-
-
 # Who is told.
 
 
@@ -507,74 +289,3 @@ def test_a_sign_in_that_fails_because_the_issuer_is_away_shows_the_open_door(
 def test_members_are_not_told_that_the_door_is_open(night: Handed) -> None:
     page = signed_in("member1").get("/", HTTP_HOST=HOST).content.decode()
     assert "break-glass" not in page.lower()
-
-
-# Accounts.
-
-
-def test_an_account_is_made_on_record_and_shown_once(tmp_path: Path) -> None:
-    paper = tmp_path / "paper"
-    out = StringIO()
-    call_command("breakglass", "create", "night-shift", "--write", str(paper), stdout=out)
-    assert paper.stat().st_mode & 0o777 == 0o600
-    text = paper.read_text()
-    secret = re.search(r"Secret\n  (\S+)", text)
-    assert secret and len(secret[1]) > 30
-    assert text.count("\n  ") == 2 + accounts.RECOVERY_CODES
-    assert secret[1] not in out.getvalue()
-    [event] = events("breakglass.changed")
-    assert event["data"]["what"] == "created" and event["severity"] == "HIGH"
-    with pytest.raises(CommandError, match="already"):
-        call_command("breakglass", "create", "night-shift", "--write", str(tmp_path / "again"))
-    assert not (tmp_path / "again").exists()
-
-
-def test_a_log_gets_no_secret() -> None:
-    with pytest.raises(CommandError, match="a log is no place"):
-        call_command("breakglass", "create", "night-shift", stdout=StringIO())
-    assert not BreakGlassAccount.objects.exists()
-
-
-def test_a_terminal_gets_words_and_a_picture() -> None:
-    class Terminal(StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    out = Terminal()
-    call_command("breakglass", "create", "night-shift", stdout=out)
-    assert "otpauth://totp/" in out.getvalue() and "▄" in out.getvalue()
-    call_command("breakglass", "list", stdout=out)
-    assert "night-shift: 8 recovery codes, 0 failures" in out.getvalue()
-
-
-@pytest.mark.parametrize("name", ["", "x", "Night", "a b", "../x", "é" * 5, "a" * 41])
-def test_a_name_is_plain(name: str) -> None:
-    with pytest.raises(CommandError):
-        call_command("breakglass", "create", name, stdout=StringIO())
-
-
-@pytest.mark.parametrize("act", ["unlock", "remove"])
-def test_what_is_not_there_is_said(act: str) -> None:
-    with pytest.raises(CommandError, match="no account"):
-        call_command("breakglass", act, "nobody", stdout=StringIO())
-
-
-def test_a_row_that_somebody_planted_opens_nothing(night: Handed) -> None:
-    """Whoever writes the database has no EVIDENCE_KEY: a copied seal is for another name."""
-    row = BreakGlassAccount.objects.get()
-    BreakGlassAccount.objects.create(
-        name="planted",
-        secret_mac=row.secret_mac,
-        totp_sealed=row.totp_sealed,
-        recovery_macs=row.recovery_macs,
-        created=row.created,
-    )
-    assert try_(night, name="planted").status_code == 403
-    assert codes() == ["wrong_secret"]
-    assert accounts.open_totp(BreakGlassAccount.objects.get(name="planted")) == ""
-
-
-def test_accounts_need_the_key_they_were_sealed_with(night: Handed, settings: Any) -> None:
-    settings.EVIDENCE_KEY = b"x" * 32
-    assert try_(night).status_code == 403
-    assert not User.objects.exists()

@@ -13,10 +13,9 @@ from accounts import anonymous_events
 from accounts.break_glass import attempts
 from accounts.break_glass.accounts import Handed
 from accounts.models import BreakGlassAccount
-from tests.accounts.test_break_glass import HOST, PAGE, Hands, hands, night, open_door, try_
+from tests.accounts.break_glass import HOST, PAGE, Hands, try_
 from tests.accounts.trail import events
 
-__all__ = ("hands", "night", "open_door")
 pytestmark = pytest.mark.django_db
 SAVEPOINTS = ("SAVEPOINT", "RELEASE", "ROLLBACK")
 
