@@ -1,9 +1,10 @@
-"""What a door refuses is an event, `access.refused`, folded so that nobody floods the trail.
+"""Records what endpoints refuse as `access.refused`, folded so that nobody floods the trail.
 
-One event for each person (or address of a stranger), address and reason in ten minutes: it says *at
-least once*. Nothing that the caller wrote stands in it. What has an event of its own (a token that
-the broker refused, a passkey's answer, a sign-in) is not told twice. What is everyday and proves
-nothing (a token that has expired, a form with a field missing, no sign-in at all) is not told.
+One event for each person (or address of an anonymous caller), address and reason in ten minutes: it
+says *at least once*. Nothing that the caller wrote is in it. What has a separate event (a token
+that the broker refused, a passkey's answer, a sign-in) is not recorded twice. What is everyday and
+proves nothing (a token that has expired, a form with a field missing, no sign-in at all) is not
+recorded.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ ONE_PERSON: Final = (30, QUIET)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS: Final = _SAFE | {"POST", "PUT", "PATCH", "DELETE"}
 _EVERYDAY: Final = frozenset({"token_expired", "subject_token_expired"})
-_BENT: Final = frozenset({400, 422})
+_MALFORMED: Final = frozenset({400, 422})
 _CONVERTER: Final = re.compile(r"<\w+:")
 _CODE: Final = re.compile(r"[a-z0-9_]{1,60}")
 _UNPROVEN: Final = frozenset({"csrf", "token_missing"})
@@ -95,14 +96,14 @@ def _tells(request: HttpRequest, said: Mark, status: int) -> bool:
     if said.code in _EVERYDAY:
         return False
     api, acts = request.path.startswith("/v1/"), request.method not in _SAFE
-    return (status == 401 and (api or acts)) or (api and acts and status in _BENT)
+    return (status == 401 and (api or acts)) or (api and acts and status in _MALFORMED)
 
 
 def _refusal(request: HttpRequest, said: Mark, status: int) -> Refusal:
     actor, of = _who(request), None
     if actor.sub and (said.code in _UNPROVEN or actor.via != _via(request)):
         of = Subject(actor.iss, actor.sub, actor.name, actor.email)
-        actor = replace(_stranger(request), session=actor.session)
+        actor = replace(_anonymous_actor(request), session=actor.session)
     code = said.code if _CODE.fullmatch(said.code) else "refused"
     reason = said.reason if _CODE.fullmatch(said.reason) else ""
     return Refusal(actor, of, code, reason, _address(request), status)
@@ -116,18 +117,18 @@ def _who(request: HttpRequest) -> Actor:
     session: SignedInSession | None = request.META.get("ATA_SESSION")
     if isinstance(user, User) and session is not None:
         return service.actor_of(request, user, session)
-    return _stranger(request)
+    return _anonymous_actor(request)
 
 
 def _via(request: HttpRequest) -> str:
-    """How whoever is proven comes in by this address: a cookie proves nobody to the API."""
+    """The way in by which a caller is proven at this address: a cookie proves nobody to the API."""
     caller: Caller | None = request.META.get("ATA_CALLER")
     if caller is not None:
         return caller.actor.via
     return "api" if request.path.startswith("/v1/") else "web"
 
 
-def _stranger(request: HttpRequest) -> Actor:
+def _anonymous_actor(request: HttpRequest) -> Actor:
     return Actor(
         iss="",
         sub="",
@@ -168,27 +169,27 @@ def note(found: Refusal) -> bool:
             anonymous_events.leave_out()
         return False
     if not found.known:
-        return _note_stranger(found, what, now)
+        return _note_anonymous(found, what, now)
     most, within = ONE_PERSON
     seen = SeenRefusal.objects.filter(bucket=who, at__gt=now - within).count()
     with transaction.atomic():
         if seen < most:
-            told = _first(what, who, now, QUIET)
+            recorded = _first(what, who, now, QUIET)
         else:
-            told = _first(_digest(who, MANY), f"{MANY}:{who}"[:64], now, within)
+            recorded = _first(_digest(who, MANY), f"{MANY}:{who}"[:64], now, within)
             found = replace(found, code=MANY, reason="", address="")
-        if told:
+        if recorded:
             _record(found, within)
-    return told
+    return recorded
 
 
-def _note_stranger(found: Refusal, what: str, now: datetime) -> bool:
-    """Within the share of all strangers; what is not recorded is not remembered as recorded."""
-    recorded = anonymous_events.record_stranger(
+def _note_anonymous(found: Refusal, what: str, now: datetime) -> bool:
+    """Within the share of all anonymous callers; what is left out is not remembered as recorded."""
+    recorded = anonymous_events.record_anonymous(
         found.actor,
         "access.refused",
         outcome="denied",
-        severity="LOW" if found.status in _BENT else "",
+        severity="LOW" if found.status in _MALFORMED else "",
         target=Target("address", found.address) if found.address else None,
         data=_data(found, QUIET),
     )
@@ -206,7 +207,7 @@ def _digest(*parts: str) -> str:
 
 
 def _first(what: str, bucket: str, now: datetime, quiet: timedelta) -> bool:
-    """Whether nobody told of this lately; of several who ask at once one is told yes."""
+    """Whether this was not recorded lately; of several concurrent calls one returns True."""
     row, made = SeenRefusal.objects.get_or_create(what=what, defaults={"bucket": bucket, "at": now})
     if made:
         return True
@@ -219,7 +220,7 @@ def _record(found: Refusal, within: timedelta) -> None:
         found.actor,
         "access.refused",
         outcome="denied",
-        severity="LOW" if found.status in _BENT else "",
+        severity="LOW" if found.status in _MALFORMED else "",
         target=Target("address", found.address) if found.address else None,
         on_behalf_of=found.of,
         data=_data(found, within if found.code == MANY else QUIET),

@@ -1,10 +1,10 @@
-"""Events that strangers cause: at most MOST a minute for all of them together.
+"""Events that anonymous callers cause: at most MOST a minute for all of them together.
 
 Beyond these are only failures at break-glass accounts, each of which its account counts and bounds.
 
-Whoever proves no identity could otherwise fill an append-only log. The last event of a full minute
-is `access.refused` with the code `many`; what is left out is counted, and the next event that is
-recorded has the number as `left_out`.
+A caller who proves no identity could otherwise fill an append-only log. The last event of a full
+minute is `access.refused` with the code `many`; what is left out is counted, and the next event
+that is recorded has the number as `left_out`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KEPT_S: Final = 86_400
 _SHARE: Final = "strangers"
 
 
-def record_stranger(
+def record_anonymous(
     actor: Actor,
     action: str,
     *,

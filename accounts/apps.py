@@ -6,6 +6,6 @@ class IdentityConfig(AppConfig):
     label = "identity"
 
     def ready(self) -> None:
-        """Teach the trail the words of this room."""
+        """Register what erases accounts, and the sentences of refusals."""
         from accounts import erasure, refusal_sentences  # noqa: F401
         from accounts.break_glass import break_glass_sentences  # noqa: F401

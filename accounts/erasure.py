@@ -1,4 +1,4 @@
-"""The store of this room: the account, its live sessions, and the sign-in of a command line."""
+"""The store of `accounts`: the account, its live sessions, and the sign-in of a command line."""
 
 from __future__ import annotations
 

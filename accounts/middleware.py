@@ -29,7 +29,7 @@ class PagesNeedSignIn(LoginRequiredMiddleware):
         view_args: tuple[Any, ...],
         view_kwargs: dict[str, Any],
     ) -> HttpResponseBase | None:
-        """Redirect strangers to sign in."""
+        """Redirect people who are not signed in to the sign-in."""
         if request.path.startswith("/v1/"):
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)

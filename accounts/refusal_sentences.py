@@ -1,4 +1,4 @@
-"""How the trail tells of what a door refused."""
+"""Sentences of `access.refused` events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells the server whose requests go before those of strangers (`serving.admission`)."""
+"""Vouches at the server for callers whose requests go first (`serving.admission`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 
 def vouch_for(request: HttpRequest) -> None:
-    """Have the next requests with the same credentials go before those of strangers.
+    """Have the next requests with the same credentials go before those of unproven callers.
 
     To be called where the credentials were just verified; under another server it does nothing.
     """

@@ -7,7 +7,7 @@ import secrets
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from accounts.anonymous_events import record_stranger
+from accounts.anonymous_events import record_anonymous
 from accounts.break_glass.availability import open_until
 from audit.recording.actors import Actor
 from auth0_client.errors import Auth0Error, TokenRefused, Unavailable
@@ -67,7 +67,7 @@ def because_of(error: TokenRefused | Auth0Error | HttpClientError) -> SignInRefu
 def failed(request: HttpRequest, refused: SignInRefused) -> HttpResponse:
     """The page, with a reference id that one event repeats; without where none was recorded."""
     reference = secrets.token_hex(6)
-    recorded = record_stranger(
+    recorded = record_anonymous(
         Actor(iss="", sub="", via="web", request=request_id(request)),
         "operator.sign_in_failed",
         outcome="failure",

@@ -1,6 +1,6 @@
 """What the OpenAPI document promises beyond the shapes of success: who may call, and every no.
 
-Each operation lists its own refusals beside its code with `may`; what every operation of a kind
+Each operation lists its own refusals next to its code with `may`; what every operation of a kind
 can answer is added here, so that `tests/contract` can hold the running server to the whole.
 """
 

@@ -15,7 +15,7 @@ HASH = "^[0-9a-f]{64}$"
 
 
 class Closed(Schema):
-    """Nothing beside the named fields."""
+    """A schema that refuses other fields than those named."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""The room's own facts on the trail: requested, approved, denied, expired, failed, cancelled."""
+"""Facts about approvals on the trail: requested, approved, denied, expired, failed, cancelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The room's clock: one place that reads the time, so that tests can travel."""
+"""The clock of `approvals`: the one place that reads the time, so that tests can set it."""
 
 from __future__ import annotations
 

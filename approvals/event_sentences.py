@@ -1,4 +1,4 @@
-"""How the room's events read: who asked whom for what, and what they said."""
+"""Sentences of approval events: who asked whom for what, and how they answered."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _who(event: PublicEvent) -> str:
 
 
 def requested(event: PublicEvent) -> str:
-    """Somebody, or a finding by itself, asked a person."""
+    """A requester, or a finding automatically, asked a person."""
     if "asked" not in _data(event):
         return (
             f"{_who(event)} asked for an approval, and nobody could be asked then: {_what(event)}"
@@ -99,7 +99,7 @@ def failed(event: PublicEvent) -> str:
 
 
 def cancelled(event: PublicEvent) -> str:
-    """Withdrawn by whoever asked."""
+    """Withdrawn by the requester."""
     return f"{person(event.get('actor'))} withdrew the request: {_what(event)}"
 
 

@@ -1,4 +1,4 @@
-"""Rows that the portal itself goes by later, sealed against whoever writes to the database.
+"""Seals of rows that the portal relies on later, against somebody who writes to the database.
 
 A seal is HMAC-SHA256 under a key made from EVIDENCE_KEY, which no database holds. It says that this
 portal wrote the row so; what was decided stands in the ledger.

@@ -40,7 +40,7 @@ LETTERS: _Kinds = ((Notice, service.work),)
 class Lanes(Protocol):
     """Starts work and does not wait for it, a few pieces at a time for each lane."""
 
-    def has_room(self, lane: str) -> bool:
+    def has_capacity(self, lane: str) -> bool:
         """Whether one more piece of that lane may start now."""
 
     def full(self) -> set[str]:
@@ -51,25 +51,25 @@ class Lanes(Protocol):
 
 
 def sweep(lanes: Lanes, kinds: _Kinds) -> int:
-    """Start all due work of `kinds` that `lanes` have room for; returns how many rows it was.
+    """Start all due work of `kinds` that `lanes` have capacity for; returns how many rows it was.
 
     The worker sweeps asking, remote steps and letters apart, so that a slow gateway or mail server
-    never delays a person's answer. What one gateway has no room for is not claimed, and is looked
-    past: its steps, however many, never stand before those of another gateway.
+    never delays a person's answer. What one gateway has no capacity for is not claimed, and is
+    skipped: its steps, however many, never stand before those of another gateway.
     """
     now = clock.now()
     return sum(_start(lanes, model, handle, now) for model, handle in kinds)
 
 
 def _start(lanes: Lanes, model: _Row, handle: Callable[[Any], None], now: datetime) -> int:
-    """Start what there is room for. Looks again as long as a lane became full: behind its rows
+    """Start what there is capacity for. Looks again as long as a lane became full: behind its rows
     may be those of others."""
     started, full = 0, lanes.full()
     while True:
         for row in _due(model, now, full):
             lane = lane_of(row)
             free = model._default_manager.filter(leases.free(now), pk=row.pk)
-            if lanes.has_room(lane) and leases.claim(free, now + CLAIM):
+            if lanes.has_capacity(lane) and leases.claim(free, now + CLAIM):
                 lanes.start(lane, _call(model, row.pk, handle, now + CLAIM))
                 started += 1
         before, full = full, full | lanes.full()

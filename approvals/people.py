@@ -147,8 +147,8 @@ def roster(
 ) -> list[Person]:
     """People to ask, in order: on call first, then the next; never one who was already tried.
 
-    `order` is the policy's roster; whoever is not on it comes after, by their own place. Where
-    `channel` wants a passkey, whoever has none that counts comes last.
+    `order` is the policy's roster; people who are not on it follow, by their own order. Where
+    `channel` wants a passkey, people who have none that counts come last.
 
     `self` asks the requester; `another` anyone with a role except the requester. People whose
     device is known to be missing come last rather than never: the issuer may have e-mail.

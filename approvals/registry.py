@@ -1,4 +1,4 @@
-"""The verbs: every decision the house can take, registered by the room that owns it.
+"""The verbs: every decision that the portal can take, registered by the app that owns it.
 
 A verb is data (who may, how it reads, what it tightens) plus three functions: `look` (the state the
 actor is shown and that commit re-checks), `commit` (local writes inside the caller's transaction,
@@ -48,7 +48,7 @@ class EffectSpec:
 @dataclass(frozen=True, slots=True)
 class Part:
     """One of several things that a decision is about: it gets the event of the decision on one of
-    them (`verb`), and remote steps of its own."""
+    them (`verb`), and separate remote steps."""
 
     verb: str
     target: Target
@@ -94,7 +94,7 @@ AlreadyFn = Callable[[Actor, Target, Mapping[str, Any], str], str]
 """Since when it is so already, for this actor at this severity; empty where it is not."""
 
 
-def _not_told(_ctx: CommitContext, _event: UUID) -> None:
+def _notify_nobody(_ctx: CommitContext, _event: UUID) -> None:
     """Most verbs need not know which event tells of them."""
 
 
@@ -165,7 +165,9 @@ class Verb:
     lock: Callable[[Target, Mapping[str, Any]], None] = _no_more_rows
     needs_fresh_sign_in: Callable[[Actor, Target], bool] = _never  # ten minutes, second factor
     needs_reason: Callable[[Actor, Target], bool] = _never
-    recorded: Callable[[CommitContext, UUID], None] = _not_told  # the event that tells of a commit
+    recorded: Callable[[CommitContext, UUID], None] = (
+        _notify_nobody  # the event that tells of a commit
+    )
     # What would hold the transaction of a commit for long, done before it; may raise Refused.
     prepare: Callable[[Actor, Target, Mapping[str, Any]], Any] = _needless
 
@@ -197,11 +199,11 @@ class EffectResult:
 
 
 class UnknownVerb(LookupError):
-    """No room registered this verb."""
+    """No app registered this verb."""
 
 
 def register(verb: Verb) -> Verb:
-    """Add a verb; called at import of a room's `actions.py`.
+    """Add a verb; called at import of an app's `decisions` modules.
 
     Raises:
         ValueError: the name is taken.

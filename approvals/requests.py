@@ -25,7 +25,7 @@ _IN_THE_PORTAL: Final = "the asked person, in the portal"
 
 
 class NotYours(Approval.DoesNotExist):
-    """It is there, and not for this person to see; whoever asks is told that it is not there."""
+    """It exists, but not for this person: the caller gets the answer of one that does not exist."""
 
 
 def visible_to(actor: Actor, approval_id: str) -> Approval:
@@ -71,7 +71,7 @@ def send_again(actor: Actor, approval_id: str) -> Approval:
         ask = approval.current
         if ask is None:
             raise Refused(
-                "nobody_asked", "Nobody was asked yet; the next on call is asked by itself."
+                "nobody_asked", "Nobody was asked yet; the next on call is asked automatically."
             )
         asks = list(approval.asks.all())
         wanted = _unanswered(approval) or [ask.person]

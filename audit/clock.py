@@ -1,4 +1,4 @@
-"""The one clock of the audit room, and UUIDs that sort by it."""
+"""The one clock of `audit`, and UUIDs that sort by it."""
 
 from __future__ import annotations
 

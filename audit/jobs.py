@@ -1,4 +1,4 @@
-"""Due work of the audit room: rows that somebody asked for and nobody has done yet."""
+"""Due work of `audit`: rows that somebody asked for and nobody has done yet."""
 
 from __future__ import annotations
 

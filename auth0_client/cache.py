@@ -37,7 +37,7 @@ _LATELY_S: Final = 60.0
 class Cached[T]:
     """One value; a slow source is asked by one thread at a time.
 
-    Whoever comes meanwhile is served what is held, or hears how the last attempt failed: one
+    Callers in the meantime get the value held, or the error of the last attempt: one
     hanging call must not stop them all.
     """
 

@@ -1,4 +1,4 @@
-"""Who we are at which tenant: plain values, handed in by whoever reads the environment."""
+"""Who we are at which tenant: plain values, given by the reader of the environment."""
 
 from __future__ import annotations
 

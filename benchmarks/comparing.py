@@ -2,7 +2,7 @@
 
     python -m benchmarks.comparing [PEOPLE [ACCOUNTS]]
 
-The Management API is an Auth0-shaped server in a process of its own; the database is SQLite. The
+The Management API is an Auth0-shaped server in a separate process; the database is SQLite. The
 first comparison finds everybody's accounts and writes an event for each; it is killed with SIGKILL
 in the middle and refused with 429 after that. The second finds nothing new.
 """

@@ -2,7 +2,7 @@
 
     python -m benchmarks.flows [--json] [--list] [--only FLOW ...] [--of COMMIT]
 
-Four flows run on SQLite in this process, against the local tenant in a process of its own. Each
+Four flows run on SQLite in this process, against the local tenant in a separate process. Each
 runs twice before it is measured, so that imports, caches and compiled queries are there already.
 
 A file counts when one of its functions is called (`sys.setprofile`, in all threads). A call counts
@@ -360,7 +360,7 @@ def world_of(folder: Path, secrets: Any, env: dict[str, str]) -> Iterator[World]
 
 
 def set_up(folder: Path) -> tuple[Any, dict[str, str]]:
-    """An environment of its own, Django, and an empty database."""
+    """A separate environment, Django, and an empty database."""
     secrets = named("Secrets")(
         web="web-secret-0123456789", vault="vault-secret-012345", mgmt="mgmt-secret-01234"
     )

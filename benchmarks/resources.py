@@ -70,7 +70,7 @@ class Share:
 
 
 class Memory:
-    """The most memory of its own (RssAnon, MiB) that the process held in the block.
+    """The most private memory (RssAnon, MiB) that the process held in the block.
 
     Not VmHWM: SQLite maps up to 256 MiB of the database file, which is the system's cache.
     """
@@ -106,7 +106,7 @@ def anonymous() -> float:
 
 
 class Family:
-    """As `Memory`, of this process and each that it started, watched from a process beside them.
+    """As `Memory`, of this process and each that it started, watched from another process.
 
     A thread would do for one process, and would keep the verifier from forking.
 

@@ -1,4 +1,4 @@
-"""The store of this room: a person's accounts and what was seen of them go; elsewhere they are
+"""The store of `connections`: a person's accounts and what was seen of them go; elsewhere they are
 taken out of who did what."""
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def _erase(whose: Whose) -> int:
 
 def _scrub_lines(whose: Whose) -> int:
     """Take the person out of their own lines of signed results; in how many blocks."""
-    identity, pattern, changed = whose.pattern(), whose.pattern(beside=True), 0
+    identity, pattern, changed = whose.pattern(), whose.pattern(labels=True), 0
     if identity is None or pattern is None:
         return 0
     for block in list(working_rows.naming(ReviewLines.objects.all(), ("text",), whose)):

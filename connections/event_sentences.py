@@ -1,4 +1,4 @@
-"""How this room's events read: who did what to whose connection."""
+"""Sentences of connection events: who did what to whose connection."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ def revoked(event: PublicEvent) -> str:
     words = _STEPS.get((shown(_data(event).get("step")), str(event.get("outcome"))))
     if words is None:
         return _act("revoked", event)
-    told = words.format(whose=_whose(event), owner=_owner(event) or "the owner")
-    return told[0].upper() + told[1:]
+    sentence = words.format(whose=_whose(event), owner=_owner(event) or "the owner")
+    return sentence[0].upper() + sentence[1:]
 
 
 def fell_asleep(event: PublicEvent) -> str:
@@ -204,9 +204,9 @@ def access_revoked(event: PublicEvent) -> str:
     """The decision, or the result of its remote step."""
     if shown(_data(event).get("step")):
         done = event.get("outcome") == "success"
-        told = _access(event)
+        sentence = _access(event)
         words = "was deleted at Auth0" if done else "could not be deleted at Auth0"
-        return f"{told[0].upper()}{told[1:]} {words}"
+        return f"{sentence[0].upper()}{sentence[1:]} {words}"
     return f"{person(event.get('actor'))} revoked {_access(event)}{_tail(event)}"
 
 
@@ -248,8 +248,8 @@ def exchanged(event: PublicEvent) -> str:
     """`github-mcp exchanged a GitHub token for Mia Member (repo, read:user)`."""
     granted = _data(event).get("scopes")
     names = ", ".join(shown(s) for s in granted) if isinstance(granted, list) else ""
-    told = f"{_user(event)} exchanged a {_title(event) or 'provider'} token for {_for(event)}"
-    return f"{told} ({names})" if names else told
+    sentence = f"{_user(event)} exchanged a {_title(event) or 'provider'} token for {_for(event)}"
+    return f"{sentence} ({names})" if names else sentence
 
 
 def refused(event: PublicEvent) -> str:
@@ -258,8 +258,8 @@ def refused(event: PublicEvent) -> str:
     why = _REFUSED.get(code)
     if why is None and code.endswith(("_blocked", "_held")):
         why = "it was blocked" if code.endswith("_blocked") else "it was on hold"
-    told = f"{_user(event)} was refused a {_title(event) or 'provider'} token for {_for(event)}"
-    return f"{told}: {why}" if why else told
+    sentence = f"{_user(event)} was refused a {_title(event) or 'provider'} token for {_for(event)}"
+    return f"{sentence}: {why}" if why else sentence
 
 
 def escalated(event: PublicEvent) -> str:
@@ -287,26 +287,28 @@ def withdrawn(event: PublicEvent) -> str:
 
 def _allowed(words: str, event: PublicEvent) -> str:
     names = _data(event).get("allowed_scopes")
-    told = words.format(
+    sentence = words.format(
         component=shown(_data(event).get("component")).partition(":")[2] or "a component",
         whose=_whose(event),
         names=", ".join(shown(s) for s in names) if isinstance(names, list) else "more",
     )
-    return f"{person(event.get('actor'))} {told}{_tail(event)}"
+    return f"{person(event.get('actor'))} {sentence}{_tail(event)}"
 
 
 def review_opened(event: PublicEvent) -> str:
     """`Amir Admin opened the access review “Spring” of 12 accounts`."""
     data = _data(event)
-    told = f"{person(event.get('actor'))} opened the access review “{shown(data.get('title'))}”"
-    return f"{told} of {shown(data.get('accounts'))} accounts{_tail(event)}"
+    sentence = f"{person(event.get('actor'))} opened the access review “{shown(data.get('title'))}”"
+    return f"{sentence} of {shown(data.get('accounts'))} accounts{_tail(event)}"
 
 
 def review_decided(event: PublicEvent) -> str:
     """`Mia Member decided to keep their own GitHub account octo in the access review “Spring”`."""
     data = _data(event)
-    told = f"{person(event.get('actor'))} decided to {shown(data.get('choice'))} {_whose(event)}"
-    return f"{told} in the access review “{shown(data.get('title'))}”{_tail(event)}"
+    sentence = (
+        f"{person(event.get('actor'))} decided to {shown(data.get('choice'))} {_whose(event)}"
+    )
+    return f"{sentence} in the access review “{shown(data.get('title'))}”{_tail(event)}"
 
 
 def review_closed(event: PublicEvent) -> str:
@@ -315,8 +317,8 @@ def review_closed(event: PublicEvent) -> str:
     parts = (
         f"{shown(data.get(name))} {name}" for name in ("kept", "reduced", "revoked", "undecided")
     )
-    told = f"{person(event.get('actor'))} closed the access review “{shown(data.get('title'))}”"
-    return f"{told}: {', '.join(parts)}{_tail(event)}"
+    sentence = f"{person(event.get('actor'))} closed the access review “{shown(data.get('title'))}”"
+    return f"{sentence}: {', '.join(parts)}{_tail(event)}"
 
 
 def exported(event: PublicEvent) -> str:
@@ -337,7 +339,7 @@ def _for(event: PublicEvent) -> str:
 
 
 def register() -> None:
-    """Give this room's actions their sentences."""
+    """Register the sentences of these events."""
     for name, sentence in (
         ("connection.connected", connected),
         ("connection.suspended", suspended),

@@ -46,7 +46,7 @@ def person_name(iss: str, sub: str) -> str:
     return (person.name or person.email or sub) if person else sub
 
 
-def told(account: ConnectedAccount, person: Person | None) -> dict[str, str]:
+def owner_of(account: ConnectedAccount, person: Person | None) -> dict[str, str]:
     """The owner as the API tells it, from a row of the directory that was read before."""
     return {
         "iss": account.iss,
@@ -88,7 +88,7 @@ def facts_of(account: ConnectedAccount) -> dict[str, object]:
 
 
 def grant_of(account: ConnectedAccount) -> dict[str, object]:
-    """What Auth0 told about the grant itself, for the events that bring it."""
+    """What Auth0 returned about the grant itself, for the events that record it."""
     return {
         "scopes": list(account.scopes),
         "connected_at": rfc3339(account.connected_at) if account.connected_at else None,

@@ -32,7 +32,7 @@ def permissions(
     then how many more.
 
     Args:
-        words: whether what they allow is written out; their names alone take less room.
+        words: whether what they allow is written out; their names alone take less space.
     """
     asked = catalogue.in_words(connection, wanted)
     asked.sort(key=lambda scope: not catalogue.has_to_be_named(scope))

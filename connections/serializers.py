@@ -55,7 +55,7 @@ def page(actor: Actor, query: Query, after: UUID | None, limit: int) -> dict[str
     sees_all = bool(actor.roles & permissions.SEES_ALL)
     within = None if sees_all else Q(iss=actor.iss, sub=actor.sub)
     asked = inventory.ask(actor, query, clock.now(), within=within)
-    found = ConnectedAccount.objects.filter(asked.told.all()).order_by("-pk")
+    found = ConnectedAccount.objects.filter(asked.conditions.all()).order_by("-pk")
     if after is not None:
         found = found.filter(pk__lt=after)
     rows = list(found[: limit + 1])
@@ -72,7 +72,7 @@ def _one(row: ConnectedAccount, owner: Person | None, stands: Standing) -> dict[
         "connection": row.connection,
         "title": catalogue.title(row.connection),
         "account": row.named or None,
-        "owner": names.told(row, owner),
+        "owner": names.owner_of(row, owner),
         "state": str(stands.code),
         "state_since": _stamp(stands.since),
         "state_reason": stands.reason or None,
@@ -103,8 +103,8 @@ def _change(change: Change) -> dict[str, Any]:
     account, access = change.account, change.access
     owner = None
     if whose := account or access:
-        told = {"iss": whose.iss, "sub": whose.sub, "email": whose.email}
-        owner = {"erased": True} if whose.sub == ERASED else told
+        plain = {"iss": whose.iss, "sub": whose.sub, "email": whose.email}
+        owner = {"erased": True} if whose.sub == ERASED else plain
     return {
         "what": change.what,
         "name": change.name,

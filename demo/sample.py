@@ -3,7 +3,7 @@
     python -m demo.sample PATH --events 2000 --days 30 --seed 7 [--until ISO] [--generation 8]
 
 The number of evidence rows is exact. The same arguments give the same rows (with ``--until``;
-without it the story ends now). Generation 8 also leaves ``redaction-correlation.key`` beside
+without it the story ends now). Generation 8 also leaves ``redaction-correlation.key`` next to
 PATH, with which every record is sealed.
 """
 

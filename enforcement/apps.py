@@ -1,4 +1,4 @@
-"""The room registers its verbs, its remote steps and how its events read."""
+"""Registers the verbs, remote steps and event sentences of `enforcement`."""
 
 from __future__ import annotations
 

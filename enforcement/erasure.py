@@ -1,4 +1,4 @@
-"""The store of this room: who decided, held or dismissed, and whoever findings name."""
+"""The store of `enforcement`: who decided, held or dismissed, and people that findings name."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _count(whose: Whose) -> int:
 def _erase(whose: Whose) -> int:
     # What they wrote goes whole. Where only a display name stands, it tells whose it was, unless
     # somebody else has it too.
-    names = {whose.name, whose.email} & {*whose.words, *whose.beside}
+    names = {whose.name, whose.email} & {*whose.words, *whose.labels}
     Asset.objects.filter(decided_sub__in=whose.subs).update(
         decided_by=MARK, decided_sub=MARK, reason=""
     )

@@ -1,4 +1,4 @@
-"""How the room's events read: who decided, which gateway acknowledged, what is not enforced."""
+"""Sentences of enforcement events: who decided, which gateway confirmed, what is not enforced."""
 
 from __future__ import annotations
 

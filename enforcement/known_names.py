@@ -56,7 +56,7 @@ def enforces(verb: str, target: Target) -> bool:
 def check(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
     """Ask for a confirmation (`new`) where an operator decides about a name that nothing knows.
 
-    Whoever may not decide learns nothing about names here: the pipeline refuses them.
+    A caller who may not decide learns nothing about names here: the pipeline refuses them.
 
     Raises:
         UnknownTarget: the name is not known and `new` is not set.

@@ -45,7 +45,7 @@ class Guard:
 
     @classmethod
     def embedded(cls) -> Guard:
-        """For a portal that runs beside its local tenant: loopback and private, plain HTTP."""
+        """For a portal on the machine of its local tenant: loopback and private, plain HTTP."""
         return cls(loopback=True, private=True, plain_http=True)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The HTTP client that every room is given: one pool, explicit limits, no surprises.
+"""The HTTP client that every app uses: one pool, explicit limits, no surprises.
 
 Nothing is read from the environment (no proxies, no netrc), no redirect is followed, no cookie is
 kept, every answer has a size limit and a deadline, and no log line or exception carries a secret.
@@ -268,8 +268,10 @@ class HttpClient:
             )
             assert isinstance(answer.stream, httpx.SyncByteStream)
             return answer.status_code, answer.headers.raw, b"".join(answer.stream)
-        told = {"timeouts": timeouts, "most": most, "deadline": deadline}
-        request = httpcore.Request(method, url[1], headers=sent, content=content, extensions=told)
+        extensions = {"timeouts": timeouts, "most": most, "deadline": deadline}
+        request = httpcore.Request(
+            method, url[1], headers=sent, content=content, extensions=extensions
+        )
         response = self._lines().handle_request(request)
         return response.status, response.headers, response.read()
 

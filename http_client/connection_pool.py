@@ -127,11 +127,13 @@ class Lines:
             self._free.release()
 
     def _exchanged(self, request: httpcore.Request, timeouts: Timeouts) -> httpcore.Response:
-        told = request.extensions
+        extensions = request.extensions
         line, kept = self._line(request.url, timeouts), False
         try:
             line.call(request, timeouts)
-            status, headers, body = line.answer(timeouts, told["most"], told["deadline"])
+            status, headers, body = line.answer(
+                timeouts, extensions["most"], extensions["deadline"]
+            )
             kept = line.may_go_on() and self._keep(request.url, line)
         finally:
             if not kept:

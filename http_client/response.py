@@ -53,7 +53,7 @@ class Answer:
 
     def retry_after(self) -> float | None:
         """Seconds asked for by Retry-After (RFC 9110 section 10.2.3), None if absent or odd; a day
-        at most, since whoever says more is mistaken or means harm."""
+        at most, since a server that asks for more is mistaken or means harm."""
         asked = _seconds(self.headers.get("retry-after", ""))
         return None if asked is None else min(asked, 86_400.0)
 

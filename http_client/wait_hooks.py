@@ -1,7 +1,7 @@
 """What surrounds a wait for bytes: somebody else may work meanwhile.
 
 A server that has few threads lends another one while one of them waits. Only for calls that say
-so, since whoever waits like that may hold nothing that others are waiting for.
+so, since a caller that waits like that may hold nothing that others are waiting for.
 """
 
 from __future__ import annotations

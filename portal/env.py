@@ -55,7 +55,7 @@ class EnvironmentRefused(SystemExit):
 
 
 class Env(BaseModel):
-    """What the process was told. Names and defaults: DESIGN 2.2."""
+    """The environment of the process. Names and defaults: DESIGN 2.2."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -147,12 +147,12 @@ class Env(BaseModel):
 
     @property
     def breakglass_until(self) -> datetime | None:
-        """When the break-glass sign-in closes by itself; None while it is off."""
+        """When the break-glass sign-in closes automatically; None while it is off."""
         return _moment(self.BREAKGLASS_UNTIL)
 
     @property
     def local_tenant(self) -> bool:
-        """True when no issuer was named, so the tenant beside us is the issuer (embedded mode)."""
+        """True when no issuer was named, so the local tenant is the issuer (embedded mode)."""
         return not self.AUTH0_ISSUER and self.PORTAL_ENV == "embedded"
 
     @property

@@ -1,4 +1,4 @@
-"""What the worker does by itself: due work every second, sequencing, watching the gateways.
+"""The worker's loops: due work every second, sequencing, watching the gateways.
 
 Loops run as threads inside the Celery worker, supervised: one that fails is started again. Any
 number of workers may run them, since due rows are claimed and the log has one holder by lock.
@@ -27,7 +27,7 @@ Loop = Callable[[threading.Event], None]
 
 
 def repeat(work: Callable[[], object], every_s: float) -> Loop:
-    """A loop that calls `work` every so many seconds until told to stop."""
+    """A loop that calls `work` every so many seconds until it is stopped."""
 
     def loop(stop: threading.Event) -> None:
         while not stop.is_set():

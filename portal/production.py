@@ -27,7 +27,7 @@ def refusals(env: Env) -> list[str]:
         *_addresses(env),
         *_single_machine(env),
         *_others(env),
-        *_door(env),
+        *_breakglass_window(env),
     ]
 
 
@@ -38,7 +38,7 @@ def _missing(env: Env) -> list[str]:
 
 
 def _guessable(env: Env) -> list[str]:
-    """Whoever guesses SECRET_KEY signs sessions; Django's own measure (check security.W009)."""
+    """Who guesses SECRET_KEY can sign sessions; Django's own measure (check security.W009)."""
     found, key = [], env.SECRET_KEY
     if key and (len(key) < 50 or len(set(key)) < 5):
         found.append("SECRET_KEY must be long and random: at least 50 characters")
@@ -100,8 +100,8 @@ def _others(env: Env) -> list[str]:
     return [words for words, applies in unsafe.items() if applies]
 
 
-def _door(env: Env) -> list[str]:
-    """The break-glass door stands open for hours, by somebody's decision, and never for good."""
+def _breakglass_window(env: Env) -> list[str]:
+    """Problems of the break-glass sign-in: it is open for hours, by a decision, never for good."""
     until = env.breakglass_until
     if until is None:
         return []

@@ -1,6 +1,6 @@
 """A secret in a file that may change while we run (`NAME_FILE`, DESIGN 2.2).
 
-Whoever rotates a client secret at the provider writes the new one into the file; the next use reads
+To rotate a client secret at the provider, write the new one into the file; the next use reads
 it. The one before is let go of, so that memory holds one value and no history.
 """
 

@@ -1,4 +1,4 @@
-"""Where rooms that must not know each other are introduced (DESIGN 1.2)."""
+"""Hooks between apps that must not import each other (DESIGN 1.2)."""
 
 from __future__ import annotations
 

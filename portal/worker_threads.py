@@ -1,7 +1,7 @@
 """Threads for due work, few for each lane, so that one slow peer delays no other.
 
 A lane is what may be slow as one: a gateway, the issuer. Work is started and not waited for; a lane
-has a short queue, and what finds no room there is not claimed, and stays due.
+has a short queue, and what finds no space there is not claimed, and stays due.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from audit.erasure import idle_connections
 log = logging.getLogger(__name__)
 
 type Piece = Callable[[], object]
-ROOM = 20
+CAPACITY = 20
 """How many pieces of a lane run or are queued: a claim lasts 15 s, which is as many quick calls."""
 
 
@@ -34,15 +34,15 @@ class Lanes:
         self._runners: Counter[str] = Counter()
         self._changed = threading.Condition()
 
-    def has_room(self, lane: str) -> bool:
+    def has_capacity(self, lane: str) -> bool:
         """Whether one more piece of that lane may be started now."""
         with self._changed:
-            return self._held(lane) < ROOM
+            return self._held(lane) < CAPACITY
 
     def full(self) -> set[str]:
-        """Lanes that have no room now."""
+        """Lanes that are full now."""
         with self._changed:
-            return {lane for lane in self._runners if self._held(lane) >= ROOM}
+            return {lane for lane in self._runners if self._held(lane) >= CAPACITY}
 
     def start(self, lane: str, work: Piece) -> None:
         """Start a piece of work behind those of its lane, and return at once."""

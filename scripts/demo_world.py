@@ -1,4 +1,4 @@
-"""The demo world of the embedded mode: DEMO gateways, sample history, what the tenant is told.
+"""The demo world of the embedded mode: DEMO gateways, sample history, the tenant's settings.
 
 It decides for its own DEMO gateways only. Where others are registered it is left out altogether,
 unless `make up DEMO=1` asks for it.

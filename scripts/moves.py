@@ -95,11 +95,11 @@ class _Rewriting(cst.CSTTransformer):
         same_place = original.relative and self._module == self._moves.new(self._module)
         if new == old and (not original.relative or same_place):
             return updated
-        if original.relative and self._is_beside(old, new):
+        if original.relative and self._is_sibling(old, new):
             return updated
         return updated.with_changes(module=_expression(new), relative=())
 
-    def _is_beside(self, old: str, new: str) -> bool:
+    def _is_sibling(self, old: str, new: str) -> bool:
         """Whether both lie to each other as before, so that a relative import stays."""
         ours, theirs = self._package, self._new_package
         return (

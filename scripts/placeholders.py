@@ -2,7 +2,7 @@
 
 `scripts.findings` runs tests of a fix over the product before it. A name that the fix added is
 imported as a placeholder there: an exception that nothing raises, and that nobody can use without
-being told so. What fails then is what the product does.
+a warning. What fails then is what the product does.
 """
 
 from __future__ import annotations

@@ -117,9 +117,9 @@ def _unready(env: Env) -> set[str] | None:
 
 
 class _Printer(Printer):  # type: ignore[misc]
-    """Takes one line at a time: a signal is told of by its handler, maybe in the middle of a line.
+    """Takes one line at a time: a handler may print in the middle of a line.
 
-    Two at once are no rarity: whoever stops a group signals `make`, too, and that passes it on.
+    Two signals at once are no rarity: stopping a group signals `make` too, which passes it on.
     """
 
     def __init__(self, *args: Any, **named: Any) -> None:

@@ -1,4 +1,4 @@
-"""`make up`: from a fresh checkout to a running house, and again after any half-finished start.
+"""`make up`: from a fresh checkout to a running portal, and again after any half-finished start.
 
 Every step is idempotent. Data lives in VAR_DIR; a marker written last says that the first start
 was completed, so an interrupted one is taken up where it stopped. What this process starts ends
@@ -60,7 +60,7 @@ def _end(number: int, _frame: object) -> None:
 
 @contextmanager
 def only_one(var_dir: Path) -> Iterator[bool]:
-    """One `make up` a folder; a second one is told so. Yields whether the last one was killed."""
+    """One `make up` a folder; a second one is refused. Yields whether the last one was killed."""
     try:
         var_dir.mkdir(parents=True, exist_ok=True)
         handle: IO[str] = (var_dir / "up.lock").open("a+")
@@ -121,7 +121,7 @@ def refuse_full_disk(folder: Path, needed_mb: int) -> None:
 
 
 def refuse_taken_names(env: Env) -> None:
-    """A DEMO gateway beside one of the same name would be mistaken for it."""
+    """A DEMO gateway next to one of the same name would be mistaken for it."""
     if name := demo_world.name_taken(env):
         stop(
             f"{env.DEFENSECLAW_INSTANCES_FILE} names a gateway {name!r}, as a DEMO gateway is.",
@@ -232,7 +232,7 @@ def first_start_log(env: Env) -> Path:
 
 
 def end_groups(running: list[subprocess.Popen[bytes]]) -> None:
-    """End each process with everything it started; whoever takes too long is killed."""
+    """End each process with everything it started; processes that take too long are killed."""
     for number, patience_s in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
         alive = [process for process in running if process.poll() is None]
         for process in alive:

@@ -1,10 +1,10 @@
-"""Which request a thread takes next: proven callers first, and a few strangers at a time.
+"""Which request a thread takes next: proven callers first, and a few unproven ones at a time.
 
-All threads share one interpreter, so that each stranger who is served in parallel slows a person
+All threads share one interpreter, so that each unproven caller served in parallel slows a person
 down. A caller is proven by what they send (Authorization and cookies) when the application vouched
-for exactly that within PROVEN_S. Credentials that it did not vouch for, forged or new, are a
-stranger's, and so is the first request after a sign-in. Where it vouched for nobody, nobody waits
-for anybody: strangers have all threads.
+for exactly that within PROVEN_S. Credentials that it did not vouch for, forged or new,
+prove nothing, and neither does the first request after a sign-in. Where it vouched for nobody,
+nobody waits for anybody: unproven callers have all threads.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Proven:
         self._lock = threading.Lock()
 
     def vouch(self, digest: bytes) -> None:
-        """Remember it for PROVEN_S; the one that was proven longest ago makes room."""
+        """Remember it for PROVEN_S; the one that was proven longest ago is forgotten."""
         with self._lock:
             self._until.pop(digest, None)
             self._until[digest] = self._last = time.monotonic() + limits.PROVEN_S
@@ -58,51 +58,51 @@ class Queue:
     """Requests that wait for a thread, in the place of the queue of waitress's dispatcher.
 
     The dispatcher calls it with its lock held. Its length is how many requests may begin now: of
-    strangers STRANGERS_AT_ONCE, not counting those who have been served for STRANGER_S, since they
-    wait for somebody else. One thread of RESERVED is never a stranger's.
+    unproven callers UNPROVEN_AT_ONCE, not counting those served for UNPROVEN_S already, since they
+    wait for something else. One thread of RESERVED never serves an unproven caller.
     """
 
     def __init__(self, threads: int, proven: Proven) -> None:
         self._proven = proven
         self._most = threads - threads // limits.RESERVED
         self._first: deque[Channel] = deque()
-        self._strangers: deque[tuple[float, Channel]] = deque()  # with the time they came
-        self._served: dict[object, float] = {}  # turns of strangers, with the time they began
+        self._unproven: deque[tuple[float, Channel]] = deque()  # with the time they arrived
+        self._served: dict[object, float] = {}  # turns of unproven callers, by their start
 
     def append(self, channel: Channel) -> None:
         """Take in a connection whose next request is complete."""
         if self._goes_first(channel.requests[0]):
             self._first.append(channel)
         else:
-            self._strangers.append((time.monotonic(), channel))
+            self._unproven.append((time.monotonic(), channel))
 
     def __len__(self) -> int:
-        return len(self._first) + (len(self._strangers) if self._stranger_may() else 0)
+        return len(self._first) + (len(self._unproven) if self._may_serve_unproven() else 0)
 
     def popleft(self) -> Channel:
-        """The next to be served; a stranger who waited for longer than PATIENT_S is refused."""
+        """The next to be served; an unproven caller who waited longer than PATIENT_S is refused."""
         now = time.monotonic()
-        if self._strangers and self._stranger_may():
-            since, stranger = self._strangers[0]
+        if self._unproven and self._may_serve_unproven():
+            since, channel = self._unproven[0]
             if not self._first or now - since > limits.OVERTAKEN_S:
-                self._strangers.popleft()
-                stranger.turn = object()
-                self._served[stranger.turn] = now
+                self._unproven.popleft()
+                channel.turn = object()
+                self._served[channel.turn] = now
                 if now - since > limits.PATIENT_S:
-                    stranger.refuse_as_busy()
-                return stranger
+                    channel.refuse_as_busy()
+                return channel
         found = self._first.popleft()
         found.turn = None
         return found
 
     def ended(self, turn: object) -> bool:
-        """Note that a turn is over; whether strangers wait for it."""
-        return self._served.pop(turn, None) is not None and bool(self._strangers)
+        """Note that a turn is over; whether unproven callers wait for it."""
+        return self._served.pop(turn, None) is not None and bool(self._unproven)
 
     def open(self) -> None:
         """Let everything begin, since all of it is to be cancelled."""
-        self._first.extend(channel for _, channel in self._strangers)
-        self._strangers.clear()
+        self._first.extend(channel for _, channel in self._unproven)
+        self._unproven.clear()
 
     def _goes_first(self, request: Any) -> bool:
         if request.error:
@@ -111,8 +111,8 @@ class Queue:
             return True
         return digest_of(request.headers) in self._proven
 
-    def _stranger_may(self) -> bool:
+    def _may_serve_unproven(self) -> bool:
         if len(self._served) >= self._most:
             return False
-        since = time.monotonic() - limits.STRANGER_S
-        return sum(began > since for began in self._served.values()) < limits.STRANGERS_AT_ONCE
+        since = time.monotonic() - limits.UNPROVEN_S
+        return sum(began > since for began in self._served.values()) < limits.UNPROVEN_AT_ONCE

@@ -12,7 +12,7 @@ from serving.admission import digest_of
 
 
 class Busy(Error):  # type: ignore[misc]
-    """Too many requests of strangers wait."""
+    """Too many requests of unproven callers wait."""
 
     code = 503
     reason = "Service Unavailable"

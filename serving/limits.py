@@ -17,7 +17,7 @@ READ_NOTHING_S: Final = 60  # a reader who takes nothing for so long is gone
 LINGER_S: Final = 2  # to say a refusal while its body still comes in
 
 CONNECTIONS: Final = 1000  # poll() has no limit of 1024 descriptors as select() has
-ROOM: Final = 50  # kept free for newcomers by closing whoever has waited longest
+SPARE_CONNECTIONS: Final = 50  # kept free for new ones by closing those idle longest
 
 UNREAD: Final = 1_048_576  # of one answer in memory; then its thread waits for the reader
 PATIENCE_S: Final = 0.05  # before a spare thread takes the place of one that waits
@@ -27,11 +27,11 @@ SPARE_THREADS: Final = 12
 LENT_THREADS: Final = 100
 
 # Requests whose credentials nobody vouched for (`admission`).
-STRANGERS_AT_ONCE: Final = 1
-STRANGER_S: Final = 0.5  # then it waits for somebody else, and another one begins
+UNPROVEN_AT_ONCE: Final = 1
+UNPROVEN_S: Final = 0.5  # then it waits for somebody else, and another one begins
 RESERVED: Final = 4  # one thread of so many is for proven callers only
-OVERTAKEN_S: Final = 1.0  # a stranger who waited for longer goes before proven callers
-PATIENT_S: Final = 5.0  # a stranger who waited for longer is refused with 503
+OVERTAKEN_S: Final = 1.0  # an unproven caller who waited for longer goes before proven callers
+PATIENT_S: Final = 5.0  # an unproven caller who waited for longer is refused with 503
 PROVEN_S: Final = 300.0  # since the application vouched for them
 PROVEN: Final = 10_000
 

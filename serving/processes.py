@@ -14,10 +14,10 @@ from serving.limits import SHORT_LIFE_S
 def share(listening: socket.socket, count: int, work: Callable[[int], None]) -> int:
     """Keep `count` processes at `work` until SIGTERM or SIGINT; returns the exit code.
 
-    `work` is told our process id, so that it ends when we are gone.
+    `work` is given our process id, so that it ends when we are gone.
 
     A process that dies is replaced; when one dies within seconds, everything ends with 1, so that
-    whoever keeps us says so instead of forking for ever.
+    our supervisor reports it instead of forking for ever.
     """
     stopping = False
     running: dict[int, float] = {}

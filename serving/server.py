@@ -39,7 +39,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
                 self.queue_cv.notify()
 
     def look_again(self) -> None:
-        """Wake threads: a stranger who has been served for long makes room by the clock alone."""
+        """Wake threads: an unproven caller served for long frees their turn by the clock alone."""
         with self.lock:
             self.queue_cv.notify(len(self.queue))
 
@@ -51,7 +51,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]
-    """Serves one application on a listening socket until it is told to stop."""
+    """Serves one application on a listening socket until it is stopped."""
 
     channel_class = Channel
 
@@ -91,7 +91,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         )
 
     def maintenance(self, now: float) -> None:
-        """Close whoever has had their time."""
+        """Close connections whose time is up."""
         for channel in list(self.active_channels.values()):
             if channel.is_overdue(now):
                 channel.lingers = False
@@ -103,8 +103,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 self._set_threads()
 
     def readable(self) -> bool:
-        """Whether newcomers are let in; makes room for them first."""
-        excess = len(self._map) + limits.ROOM - self.connections
+        """Whether new connections are accepted; closes idle ones for them first."""
+        excess = len(self._map) + limits.SPARE_CONNECTIONS - self.connections
         if excess > 0 and self.accepting:
             quiet = [c for c in list(self.active_channels.values()) if not c.requests]
             for channel in nsmallest(excess, quiet, key=lambda c: c.waits_since):
@@ -135,7 +135,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     def lent_thread(self, channel: Channel) -> Iterator[None]:
         """A thread more while this one waits for an answer of somebody else's.
 
-        For the application, as `serving.waiting` of the WSGI environment: whoever waits within it
+        For the application, as `serving.waiting` of the WSGI environment: code that waits within it
         must hold nothing that is counted, such as a database connection of a pool.
         """
         with self._waiting_lock:
@@ -200,7 +200,9 @@ def _connections() -> int:
             soft = wanted if hard < 0 else min(wanted, hard)  # negative is without limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return (
-        limits.CONNECTIONS if soft < 0 else min(limits.CONNECTIONS, max(soft // 4, 2 * limits.ROOM))
+        limits.CONNECTIONS
+        if soft < 0
+        else min(limits.CONNECTIONS, max(soft // 4, 2 * limits.SPARE_CONNECTIONS))
     )
 
 

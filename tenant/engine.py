@@ -257,7 +257,7 @@ def read_authorization(params: Mapping[str, str]) -> tuple[Client, list[str]]:
     """Validate an authorization request; returns its client and the requested scopes.
 
     Raises BadAuthorizationRequest when client or redirect_uri are wrong, RedirectedError for
-    everything that the client may be told.
+    everything that may be returned to the client.
     """
     validator = TenantValidator()
     try:

@@ -16,7 +16,7 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class TenantEnv(BaseSettings):
-    """What the tenant reads from its environment (and from ``.env`` beside the checkout)."""
+    """What the tenant reads from its environment (and from ``.env`` in the checkout)."""
 
     model_config = SettingsConfigDict(
         env_file=CHECKOUT / ".env", extra="ignore", frozen=True, case_sensitive=False

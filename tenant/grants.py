@@ -1,4 +1,4 @@
-"""Grants beyond the engine's own: other rooms of the tenant register theirs here."""
+"""Grants beyond the engine's own: other packages of the tenant register theirs here."""
 
 from __future__ import annotations
 

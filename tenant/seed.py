@@ -18,7 +18,7 @@ from tenant.env import TenantEnv, env
 from tenant.grants import VAULT_GRANT
 from tenant.models import ClientGrant, Connection, Person, ResourceServer, Role
 
-ROOMS = ("tenant.ciba", "tenant.vault")
+PACKAGES = ("tenant.ciba", "tenant.vault")
 CIBA_GRANT = "urn:openid:params:grant-type:ciba"
 RAR_TYPE = "urn:auth0:schemas:authorization-details:v1:ata-intent"
 MY_ACCOUNT_SCOPES = [f"{verb}:me:connected_accounts" for verb in ("create", "read", "delete")]
@@ -44,8 +44,8 @@ def run() -> str:
     settings = env()
     _require_secrets(settings)
     _core(settings)
-    for room in ROOMS:
-        import_module(f"{room}.seed").seed()
+    for package in PACKAGES:
+        import_module(f"{package}.seed").seed()
     return (
         f"{settings.issuer} has {Person.objects.count()} accounts, "
         f"{Client.objects.count()} clients and {ResourceServer.objects.count()} APIs."

@@ -1,4 +1,4 @@
-"""What the driver was told, kept outside of everything that is killed."""
+"""The answers that the driver got, kept outside of everything that is killed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Journal:
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def ack(self, kind: str, events: Iterable[str] = ()) -> None:
-        """Note an answer; whoever waits for one of this kind wakes up."""
+        """Note an answer; a thread that waits for one of this kind wakes up."""
         with self._changed:
             self.events.update(events)
             self.acks[kind] += 1

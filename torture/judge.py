@@ -1,6 +1,6 @@
 """Hold databases and files against the driver's journal: `python -m torture.judge JOURNAL [final]`.
 
-Runs in a process of its own with the stack's environment and prints one JSON object. While the
+Runs in a separate process with the stack's environment and prints one JSON object. While the
 load runs, only what must hold at every moment is judged; `final` judges everything.
 """
 

@@ -1,4 +1,4 @@
-"""Decisions, approvals and remote steps against what people and phones were told."""
+"""Decisions, approvals and remote steps against the answers that people and phones got."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def stuck() -> Said:
 
 def decisions(journal: dict[str, Any]) -> Said:
     """Each acknowledged decision was taken once, however often it was sent."""
-    for name, told in journal["decisions"].items():
-        if "approval" in told:
+    for name, known_of in journal["decisions"].items():
+        if "approval" in known_of:
             made = set(
                 map(str, Approval.objects.filter(target_name=name).values_list("pk", flat=True))
             )
-            if made != {told["approval"]}:
-                yield f"{name}: acknowledged {told['approval']}, there are {sorted(made)}"
+            if made != {known_of["approval"]}:
+                yield f"{name}: acknowledged {known_of['approval']}, there are {sorted(made)}"
         else:
-            action = _past(told["verb"])
+            action = _past(known_of["verb"])
             decided = EventRow.objects.filter(target_name=name, action=action).exclude(via="task")
             if (count := decided.count()) != 1:
                 yield f"{name} was decided once and recorded {count} times"
@@ -84,11 +84,11 @@ def closings(journal: dict[str, Any]) -> Said:
     for row in Approval.objects.all():
         yield from _closing(row, actions[str(row.pk)])
         answer = journal["asked"].get(str(row.pk))
-        told = journal["phones"].get(str(row.pk), [])
-        if answer in {"approve", "deny"} and not told:
+        known_of = journal["phones"].get(str(row.pk), [])
+        if answer in {"approve", "deny"} and not known_of:
             answer = None  # nobody knows whether a tap that got no answer was taken
         if answer and row.outcome and row.outcome not in _MAY_END[answer]:
-            yield f"approval {row.pk} was to {answer} (phone: {told}): {row.outcome}"
+            yield f"approval {row.pk} was to {answer} (phone: {known_of}): {row.outcome}"
 
 
 def _closing(approval: Approval, seen: Counter[str]) -> Said:
@@ -140,13 +140,13 @@ def steps() -> Said:
     """Each remote step ended, and its end was recorded once."""
     operations = set(Effect.objects.values_list("operation", flat=True))
     rows = EventRow.objects.filter(operation__in=operations, via="task")
-    told: Counter[tuple[str, str, str]] = Counter()
+    known_of: Counter[tuple[str, str, str]] = Counter()
     for entry in _entries(list(rows.values_list("event", flat=True))):
         if "step" in entry["data"]:
-            told[entry["operation"], entry["data"]["step"], entry["instance"]] += 1
+            known_of[entry["operation"], entry["data"]["step"], entry["instance"]] += 1
     for step in Effect.objects.all():
         ended = step.state in {EffectState.DONE, EffectState.FAILED}
-        count = told[step.operation, step.kind, step.instance]
+        count = known_of[step.operation, step.kind, step.instance]
         if not ended:
             yield f"step {step.kind} at {step.instance} is {step.state}: {step.detail}"
         elif count != 1:
@@ -160,23 +160,23 @@ def gateways(journal: dict[str, Any]) -> Said:
     known = {str(pk): outcome for pk, outcome in approved.items()}
     for instance, port in ports(settings.ENV).items():
         blocked, allowed = (_listed(port, which, token) for which in ("blocked", "allowed"))
-        for name, told in journal["decisions"].items():
-            act = told["verb"].split(".")[1]
-            committed = "event" in told or known.get(told["approval"]) == Outcome.APPROVED
+        for name, known_of in journal["decisions"].items():
+            act = known_of["verb"].split(".")[1]
+            committed = "event" in known_of or known.get(known_of["approval"]) == Outcome.APPROVED
             # A block that was asked for holds at once; denied and cancelled it is lifted.
-            lifted = known.get(told.get("approval", "")) in {Outcome.DENIED, Outcome.CANCELLED}
+            lifted = known.get(known_of.get("approval", "")) in {Outcome.DENIED, Outcome.CANCELLED}
             if act == "allow" and committed and allowed[name] != 1:
                 yield f"{name} is allowed and {instance} lists it {allowed[name]} times"
             if act == "allow" and not committed and allowed[name]:
                 yield f"{name} was not allowed and {instance} allows it"
             if act != "allow" and committed and blocked[name] != 1:
                 yield f"{name} is decided ({act}) and {instance} blocks it {blocked[name]} times"
-            if act != "allow" and lifted and _confirmed(told) and blocked[name]:
+            if act != "allow" and lifted and _confirmed(known_of) and blocked[name]:
                 yield f"{name}: its hold ended and {instance} still blocks it"
 
 
-def _confirmed(told: dict[str, Any]) -> bool:
-    return not Approval.objects.get(pk=told["approval"]).held
+def _confirmed(known_of: dict[str, Any]) -> bool:
+    return not Approval.objects.get(pk=known_of["approval"]).held
 
 
 def _listed(port: int, which: str, token: str) -> Counter[str]:

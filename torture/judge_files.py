@@ -65,8 +65,8 @@ def _whole(job: ExportJob, handed_out: dict[str, Any]) -> Said:
     if (hashlib.sha256(content).hexdigest(), len(content)) != (job.sha256, job.size):
         yield f"export {job.pk} is ready and its file is another one"
     # Counted here: what the job expected is an estimate where many match.
-    told = {f"{key}__in": values for key, values in job.params.items()}
-    there = EventRow.objects.filter(seq__lt=job.tree_size, **told).count()
+    report = {f"{key}__in": values for key, values in job.params.items()}
+    there = EventRow.objects.filter(seq__lt=job.tree_size, **report).count()
     if job.rows != there or job.tree_size > Entry.objects.count():
         yield f"export {job.pk} has {job.rows} rows of {there}"
     if handed_out and handed_out["sha256"] != job.sha256:
@@ -78,17 +78,17 @@ def _whole(job: ExportJob, handed_out: dict[str, Any]) -> Said:
 
 def imports(journal: dict[str, Any]) -> Said:
     """Of a finished import every row of the file is there once, or set aside."""
-    for instance, told in journal["imports"].items():
-        with closing(sqlite3.connect(f"file:{told['source']}?mode=ro", uri=True)) as source:
+    for instance, report in journal["imports"].items():
+        with closing(sqlite3.connect(f"file:{report['source']}?mode=ro", uri=True)) as source:
             there = {str(n) for (n,) in source.execute("SELECT name FROM sqlite_master")}
             tables = [table for table in TABLES if table in there]
             rows = sum(
                 source.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables
             )
-        if rows != told["rows"] or rows != sum(
-            told[key] for key in ("imported", "duplicates", "quarantined")
+        if rows != report["rows"] or rows != sum(
+            report[key] for key in ("imported", "duplicates", "quarantined")
         ):
-            yield f"{instance}: {rows} rows in the file, the import says {told}"
+            yield f"{instance}: {rows} rows in the file, the import says {report}"
         memory = ImportedRow.objects.filter(instance=instance)
         aside = QuarantinedRow.objects.filter(instance=instance).count()
         events = EventRow.objects.filter(instance=instance, source="defenseclaw")
@@ -96,7 +96,7 @@ def imports(journal: dict[str, Any]) -> Said:
         distinct = memory.values("event").distinct().count()
         if events.count() != distinct:
             yield f"{instance}: {events.count()} events of {distinct} imported rows"
-        repeated = told["duplicates"] if told["imported"] else 0
+        repeated = report["duplicates"] if report["imported"] else 0
         if distinct + aside != rows and distinct + aside + repeated != rows:
             yield f"{instance}: {distinct} rows and {aside} set aside of {rows}"
         recorded = EventRow.objects.filter(instance=instance, action="audit.imported").count()

@@ -252,5 +252,5 @@ class Load:
 
 
 def child_environment() -> dict[str, str]:
-    """What a command beside the stack is started with."""
+    """The environment of a command next to the stack."""
     return {**os.environ, "PYTHONUNBUFFERED": "1"}

@@ -129,7 +129,7 @@ class Stack:
         return killed
 
     def kill_starter(self) -> None:
-        """Only `make up` itself; the rest has to notice by itself."""
+        """Only `make up` itself; the other processes have to notice."""
         if self.starter is not None:
             self.starter.kill()
             self.starter.wait(10)

@@ -1,4 +1,4 @@
-"""The Merkle tree hash of RFC 6962 §2.1 once more, in a few lines of its own.
+"""The Merkle tree hash of RFC 6962 §2.1 once more, in a few separate lines.
 
 The judge must not find a tree right because the code that signed it says so.
 """

@@ -1,7 +1,7 @@
 """Events over time as one SVG: geometry is computed here, so that the page needs no inline style.
 
-Three series, told apart by pattern as well as colour: went through (solid), open when recorded
-(sparse lines), stopped (dense stripes). Stripes are horizontal because the plot stretches sideways.
+Three series, distinguished by pattern as well as colour: went through (solid), open when recorded
+(sparse lines), stopped (dense stripes). Stripes are horizontal because the plot is scaled sideways.
 """
 
 from __future__ import annotations

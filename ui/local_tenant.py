@@ -8,7 +8,7 @@ from django.conf import settings
 
 
 def is_local() -> bool:
-    """Whether the environment names no issuer, so that the tenant beside us is it."""
+    """Whether the environment names no issuer, so that the local tenant is it."""
     return bool(settings.ENV.local_tenant)
 
 

@@ -105,7 +105,7 @@ def banners(found: Health, *, person: bool, staff: bool) -> list[dict[str, str]]
     if found.worker:
         said.append(_banner(_worker(found.worker, now)))
     if found.tenant:
-        words = _tenant(found, now) if person else _tenant_for_strangers(found.tenant, now)
+        words = _tenant(found, now) if person else _tenant_for_anonymous(found.tenant, now)
         said.append(_banner(words))
     if staff and found.gateways:
         said.append(_banner(_at_gateways(found.gateways, now), "/enforcement/fleet/", "Gateways"))
@@ -143,7 +143,7 @@ def _tenant(found: Health, now: datetime) -> str:
     )
 
 
-def _tenant_for_strangers(silence: Silence, now: datetime) -> str:
+def _tenant_for_anonymous(silence: Silence, now: datetime) -> str:
     return (
         f"{silence.name} {_since(silence, now)}, so nobody can sign in now. "
         "Whoever is signed in goes on working."
@@ -159,8 +159,8 @@ def _connections(found: Health, now: datetime) -> str:
 def _at_gateways(away: tuple[Silence, ...], now: datetime) -> str:
     each = "; ".join(f"{gateway.name} {_since(gateway, now)}" for gateway in away)
     them, answer = ("it", "answers") if len(away) == 1 else ("they", "answer")
-    told = "it is" if len(away) == 1 else "they are"
+    are = "it is" if len(away) == 1 else "they are"
     return (
-        f"{each}. Decisions are recorded here and {told} told as soon as {them} {answer}; "
+        f"{each}. Decisions are recorded here and {are} told as soon as {them} {answer}; "
         f"what is shown of {them} is as of then."
     )

@@ -1,4 +1,4 @@
-"""A request that a door refused says so; `accounts.access_refusals` puts it on the trail."""
+"""Marks a request that an endpoint refused, for `accounts.access_refusals` to record it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def mark(request: HttpRequest, code: str, reason: str = "", *, certain: bool = F
 
 
 def unmark(request: HttpRequest) -> None:
-    """Whoever refused has put an event of its own on the trail."""
+    """For a request whose refusal is recorded already, by a separate event."""
     request.META.pop(_META, None)
 
 

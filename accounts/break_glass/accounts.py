@@ -1,7 +1,7 @@
 """Break-glass accounts: a long random secret, a TOTP (RFC 6238) and one-time recovery codes.
 
 Nobody chooses a secret. What is kept is sealed or keyed by EVIDENCE_KEY, which is not in the
-database: whoever can write the database alone makes no account that opens.
+database: writing to the database alone makes no account that opens.
 """
 
 from __future__ import annotations

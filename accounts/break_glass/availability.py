@@ -1,4 +1,4 @@
-"""Whether the door is open: until a time that whoever runs the portal set, and never for long."""
+"""Whether break-glass is open: until a time that the operator set, and never for long."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ui.times import absolute
 
 
 def open_until() -> datetime | None:
-    """When the door closes by itself; None when it is closed."""
+    """When break-glass closes automatically; None when it is closed."""
     until: datetime | None = settings.ENV.breakglass_until
     return until if until is not None and clock.now() < until else None
 
 
 def banners(ends: datetime | None, *, staff: bool) -> list[dict[str, str]]:
-    """What every page says: to whoever is in by this door, and to staff while it is open."""
+    """What every page says: to people signed in by break-glass, and to staff while it is open."""
     now, until = clock.now(), open_until()
     if ends is not None:
         return [

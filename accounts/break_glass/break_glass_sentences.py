@@ -1,4 +1,4 @@
-"""How the trail tells of the break-glass door."""
+"""Sentences of break-glass events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a browser may send during a break-glass session; everything else is refused at the door."""
+"""What a browser may send during a break-glass session; everything else is refused."""
 
 from __future__ import annotations
 

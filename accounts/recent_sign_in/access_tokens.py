@@ -20,7 +20,7 @@ def needs_fresh_sign_in(request: HttpRequest, page: str) -> None:
     """Refuse a token whose sign-in is older than ten minutes, or had no second factor.
 
     Args:
-        page: path of the page that shows the same, after a sign-in of its own.
+        page: path of the page that shows the same, after a separate sign-in.
 
     Raises:
         Problem: 401 `fresh_sign_in_required`.

@@ -34,7 +34,7 @@ SESSION_ID = "ata_session_id"
 def begin(request: HttpRequest, user: User, sign_in: SignIn) -> SignedInSession:
     """Log `user` in under a fresh session key and record the sign-in.
 
-    Whoever was signed in in this browser before, the same person included, no longer is.
+    The person signed in in this browser before, the same one included, no longer is.
     """
     forget_browser(request)
     before = request.session.session_key
@@ -74,7 +74,7 @@ def begin(request: HttpRequest, user: User, sign_in: SignIn) -> SignedInSession:
 
 
 def forget_browser(request: HttpRequest) -> None:
-    """Whoever was signed in in this browser no longer is."""
+    """End the session of the person signed in in this browser."""
     SignedInSession.objects.filter(public_id=request.session.pop(SESSION_ID, "")).delete()
 
 
@@ -96,7 +96,7 @@ def current(request: HttpRequest) -> SignedInSession | None:
 
 
 def _touch(session: SignedInSession, now: datetime) -> None:
-    """Note the use; whoever only reads goes on reading where nothing can be stored."""
+    """Note the use; people who only read go on where nothing can be stored."""
     try:
         SignedInSession.objects.filter(pk=session.pk).update(last_seen=now)
     except DatabaseError as error:

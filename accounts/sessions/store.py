@@ -1,6 +1,6 @@
 """Browser sessions of which the database has only a digest of the key, as it has of a password.
 
-The key is what the browser's cookie holds: whoever reads the database, a copy or a backup of it
+The key is what the browser's cookie holds: a reader of the database, of a copy or a backup of it
 must not be signed in as everybody who is.
 """
 

@@ -76,7 +76,7 @@ def end_others(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def download_history(request: HttpRequest) -> HttpResponseBase:
-    """My own events as a file, whoever I am; nobody names another person here."""
+    """The signed-in person's events as a file, for any role; it takes no other person's name."""
     try:
         job = account_history.export(actor(request), request.POST.get("format", ""))
         pieces = exports.stream(job.id)

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts.anonymous_events import record_stranger
+from accounts.anonymous_events import record_anonymous
 from accounts.break_glass import accounts, attempts, sessions
 from accounts.break_glass.availability import open_until
 from audit.ledger.format import safe_display
@@ -28,7 +28,7 @@ _NOT_ACCEPTED = (
 _TOO_OFTEN = f"Too many tries failed within this minute. {_NOT_ACCEPTED}"
 
 
-class Door(forms.Form):
+class BreakGlassForm(forms.Form):
     """Name, secret and code; nothing of it is echoed but the name."""
 
     name = forms.CharField(max_length=60)
@@ -46,7 +46,7 @@ def break_glass(request: HttpRequest) -> HttpResponse:
         raise Http404
     if request.method != "POST":
         return _page(request)
-    form = Door(request.POST)
+    form = BreakGlassForm(request.POST)
     given = form.cleaned_data if form.is_valid() else {}
     name, secret, code = (str(given.get(field, "")) for field in ("name", "secret", "code"))
     with transaction.atomic():  # what counts against an account is recorded, or does not count
@@ -76,7 +76,7 @@ def _page(
 
 
 def _record_failure(request: HttpRequest, name: str, tried: attempts.Tried) -> None:
-    record_stranger(
+    record_anonymous(
         Actor(iss="", sub="", via="web", request=request_id(request)),
         "breakglass.used",
         outcome="failure",

@@ -74,7 +74,8 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
     def get_extra_params(self, request: HttpRequest) -> dict[str, str]:
         """The redirect URI from PORTAL_URL; `max_age=0` and MFA when a fresh sign-in is asked.
 
-        Else the longest that a session lasts: whoever is asked for `max_age` says `auth_time`.
+        Else the longest that a session lasts: an issuer that is asked for `max_age` says
+        `auth_time`.
         """
         extra = {"redirect_uri": callback_url(), "max_age": str(settings.SESSION_COOKIE_AGE)}
         if fresh := request.GET.get("fresh"):
@@ -87,7 +88,7 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
 
 
 def _remember(request: HttpRequest, state: str) -> None:
-    """Beside its nonce and verifier: where this tab is going, and whether it has to be fresh."""
+    """Keep with nonce and verifier where this tab is going, and whether it has to be fresh."""
     following = request.session.pop("oidc_login_next", None) or ""
     begun = request.session["oidc_states"][state]
     begun["next"] = following if len(following) <= _LONGEST_NEXT else ""

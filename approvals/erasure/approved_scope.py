@@ -1,8 +1,8 @@
 """What an erasure may empty: what people approved, as the entry of the decision says it.
 
-The entry names the person, the row and the stores, and their digest. The row beside it is sealed
-(`approvals.integrity`). Before anything goes, the row has to be the one that was sealed and the
-entry has to be in the tree that our keys signed, so that nobody widens an erasure, turns it to
+The entry names the person, the row and the stores, and their digest. The row that repeats it is
+sealed (`approvals.integrity`). Before anything goes, the row has to be the one that was sealed and
+the entry has to be in the tree that our keys signed, so that nobody widens an erasure, turns it to
 somebody else or begins one of their own by writing to the database.
 """
 
@@ -84,7 +84,7 @@ def is_sealed(erasure: Erasure) -> bool:
 
 
 def reseal() -> None:
-    """Seal the rows anew that an EVIDENCE_KEY of before sealed."""
+    """Seal again the rows that a former EVIDENCE_KEY sealed."""
     for erasure in Erasure.objects.exclude(seal=""):
         if is_sealed(erasure):
             save(erasure, ())

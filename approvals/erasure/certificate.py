@@ -1,4 +1,4 @@
-"""The certificate of an erasure: what its entry says, so that a stranger can check it."""
+"""The certificate of an erasure: what its entry contains, so that a third party can check it."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ def _place(ctx: CommitContext) -> Committed:
         placed_name=(ctx.actor.name or ctx.actor.email)[:254],
         operation=ctx.operation,
     )
-    return _told(key, matter)
+    return _committed(key, matter)
 
 
 def _held(target: Target, params: Mapping[str, Any]) -> LegalHold:
@@ -192,10 +192,10 @@ def _lift(ctx: CommitContext) -> Committed:
     hold.lifted_at, hold.lifted_by = clock.now(), ctx.actor.sub
     hold.lifted_operation = ctx.operation
     hold.save(update_fields=["lifted_at", "lifted_by", "lifted_operation"])
-    return _told(hold.subject, hold.matter)
+    return _committed(hold.subject, hold.matter)
 
 
-def _told(key: str, matter: str) -> Committed:
+def _committed(key: str, matter: str) -> Committed:
     left = legal_holds.in_force(key).count()
     return Committed(data={"subject": key, "holds": left}, private={"matter": matter})
 

@@ -45,7 +45,7 @@ class Standing:
 
     @property
     def words(self) -> str:
-        """`erased (certificate in entry 12)`; for whoever sees a digest that does not fit."""
+        """`erased (certificate in entry 12)`; for the reader of a digest that does not match."""
         if not self.erased:
             return "whole" if self.whole else "altered"
         where = "follows" if self.index is None else f"in entry {self.index}"
@@ -104,8 +104,8 @@ def says(event: UUID, erasure: Erasure, listed: Mapping[str, Any]) -> bool:
     if found is None:
         return False
     try:
-        told = entries.parse(bytes(found.entry))
+        entry = entries.parse(bytes(found.entry))
     except ValueError:
         return False
-    said = {name: told["data"].get(name) for name in listed}
-    return told["action"] in ENDS and told["operation"] == erasure.operation and said == listed
+    said = {name: entry["data"].get(name) for name in listed}
+    return entry["action"] in ENDS and entry["operation"] == erasure.operation and said == listed

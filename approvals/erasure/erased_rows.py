@@ -75,11 +75,11 @@ def believed() -> list[tuple[str, dict[str, list[str]]]]:
     return [
         (erasure.subject, erasure.emptied)
         for erasure in Erasure.objects.exclude(emptied={})
-        if (erasure.subject, erasure.index) in listed and _is_told(erasure)
+        if (erasure.subject, erasure.index) in listed and _is_recorded(erasure)
     ]
 
 
-def _is_told(erasure: Erasure) -> bool:
+def _is_recorded(erasure: Erasure) -> bool:
     ends = document_digests.ends(erasure)
     if not ends:
         return approved_scope.is_sealed(erasure)

@@ -73,7 +73,7 @@ def _decided_again(rows: list[Erasure]) -> dict[str, int]:
 
 
 def _unlisted(row: Erasure, end: dict[str, Any] | None) -> Iterator[Wrong]:
-    """What cannot be told of an erasure that ended before its rows were listed."""
+    """What cannot be checked of an erasure that ended before its rows were listed."""
     if (
         end is None
         or "rows_sha256" in end["data"]

@@ -28,13 +28,13 @@ def refuse(found: Erasure | None, operation: str) -> EffectResult:
     """
     decided = EventRow.of_operation(operation).filter(action="subject.erased")
     index = decided.filter(outcome="pending").values_list("seq", flat=True).first()
-    told = EventRow.of_operation(operation).filter(action="ledger.alarm")
+    alarms = EventRow.of_operation(operation).filter(action="ledger.alarm")
     with transaction.atomic():
         if found is not None and found.operation == operation:
             Erasure.objects.filter(pk=found.pk).update(
                 state=ErasureState.FAILED, detail=approved_scope.WORDS, finished=clock.now()
             )
-        if not told.exists():
+        if not alarms.exists():
             log.critical("an erasure decided at entry %s: %s", index, approved_scope.WORDS)
             data = {"code": approved_scope.CODE, "index": index}
             reason = f"Erasure refused: {approved_scope.WORDS}."

@@ -1,4 +1,4 @@
-"""The stores of this room: requests and answers, people and passkeys, the policy, kept answers.
+"""The stores of `approvals`: requests and answers, people and passkeys, the policy, kept answers.
 
 A row that other rows or events refer to stays, without what it says of the person.
 """
@@ -72,7 +72,7 @@ def from_people(key: str) -> Iterator[Known]:
 
 @knows
 def from_requests(key: str) -> Iterator[Known]:
-    """What requests say of whoever asked, should the directory not know them any more."""
+    """What requests contain about their requester, should the directory no longer know them."""
     pairs = Approval.objects.order_by().values_list("requester_iss", "requester_sub").distinct()
     for iss, sub in pairs:
         if subject_key(iss, sub) == key:
@@ -154,7 +154,7 @@ def _digest_of(pk: int) -> str:
 
 
 def _answered(whose: Whose) -> None:
-    """Address and evidence of whoever answered go with them."""
+    """Address and evidence of the approvers are erased with them."""
     for sub in whose.subs:
         for approval in Approval.objects.filter(answered_by__sub=sub):
             approval.answered_by = _nobody(approval.answered_by)

@@ -77,7 +77,7 @@ def read() -> list[Tombstone]:
 
 
 def reseal() -> int:
-    """Write the list anew where an EVIDENCE_KEY of before sealed it; returns how many lines.
+    """Seal the list again where a former EVIDENCE_KEY sealed it; returns how many lines.
 
     Raises:
         TombstonesDamaged: neither key is the one that it was written under.

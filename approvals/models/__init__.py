@@ -1,4 +1,4 @@
-"""Rows of the approvals room. Nothing here is evidence: evidence is the audit trail."""
+"""Rows of approvals. Nothing here is evidence: evidence is the audit trail."""
 
 from approvals.models.approval import (
     Answer,

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class NoticeWay(models.TextChoices):
-    """How somebody is told that they are asked."""
+    """How an approver is notified of a request."""
 
     MAIL = "mail", "e-mail"
     WEBHOOK = "webhook", "webhook"

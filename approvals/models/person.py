@@ -1,4 +1,4 @@
-"""Who can be asked: people the issuer told us about, at sign-in or by its directory."""
+"""Who can be asked: people known from the issuer, at sign-in or from its directory."""
 
 from __future__ import annotations
 

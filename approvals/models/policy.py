@@ -7,7 +7,7 @@ from django.db import models
 
 class PolicyVersion(models.Model):
     """One document, written by `policy.change` only. A document carries its number, so that going
-    back to earlier rules is a version of its own."""
+    back to earlier rules is a separate version."""
 
     digest = models.CharField(max_length=64, unique=True)
     document = models.JSONField()

@@ -1,6 +1,6 @@
 """What a notice says: what will happen, why it was asked, and the one page where it is answered.
 
-It holds neither the code nor anything that approves. Whoever reads it must still sign in, and must
+It holds neither the code nor anything that approves. Its reader must still sign in, and must
 find the same code on the page and on their own device.
 """
 

@@ -1,4 +1,4 @@
-"""Telling people that they are asked: by e-mail, and a webhook for the room where a team reads.
+"""Notifications of people who are asked: by e-mail, and by a webhook for a team's chat.
 
 A notice is a row with a due time, swept like the asks themselves. It may be late, doubled by a
 crash or lost; the ask does not depend on it.
@@ -23,7 +23,7 @@ _LONGEST_WAIT_S = 60  # an answer is waited for a few minutes
 
 
 def plan(ask: Ask, now: datetime) -> None:
-    """Have the asked person told, inside the caller's transaction.
+    """Have the asked person notified, inside the caller's transaction.
 
     Not who asks themselves (but whose agent does), and once an approval: a push that is sent again
     needs no letter.

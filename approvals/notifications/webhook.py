@@ -2,7 +2,7 @@
 
 The receiver checks `webhook-signature`: `v1,` and the base64 HMAC-SHA256 of
 `{webhook-id}.{webhook-timestamp}.{body}` under the shared secret. The id stays the same for each
-attempt, so a repeated one is told apart from a new one.
+attempt, so the receiver can tell a repeated one from a new one.
 """
 
 from __future__ import annotations

@@ -58,9 +58,10 @@ _SETTLED = ("state", "detail", "attempts", "updated", "lease", "due")
 
 
 def settle(effect: Effect, result: EffectResult, attempt: int) -> None:
-    """Write a step's new state; a final state is an event of its own, in the same transaction.
+    """Write a step's new state; a final state is a separate event, in the same transaction.
 
-    Nothing is written when the lease is no longer ours: whoever took the step over tells its end.
+    Nothing is written when the lease is no longer ours: the worker that took the step over writes
+    its end.
     """
     now, lease = clock.now(), effect.lease
     before = (effect.state, effect.detail)

@@ -55,7 +55,7 @@ def sealed_now() -> set[UUID]:
 
 
 def reseal(which: Collection[UUID]) -> None:
-    """Seal these anew: this portal itself took words out of them, or the key changes."""
+    """Seal these again: this portal removed personal values from them, or the key changes."""
     for effect in Effect.objects.filter(pk__in=which):
         Effect.objects.filter(pk=effect.pk).update(seal=integrity.seal(LABEL, said(effect)))
 

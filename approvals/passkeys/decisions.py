@@ -38,7 +38,7 @@ class EnrolParams(BaseModel):
 
 
 def _owns(actor: Actor, target: Target) -> bool:
-    """Whoever held the key in the ceremony, or whose enrolled passkey it is; approver keys are
+    """The holder of the key in the ceremony, or the owner of the passkey; approver keys are
     not their owner's to decide on."""
     if target.kind != OWN:
         return False
@@ -89,7 +89,7 @@ def _make(ctx: CommitContext) -> Committed:
             )
     except IntegrityError:
         raise Refused("already_enrolled", "This passkey was enrolled before.") from None
-    return _told(key, counts_for="own")
+    return _committed(key, counts_for="own")
 
 
 def _not_made_here() -> Refused:
@@ -108,7 +108,7 @@ def _make_approver(ctx: CommitContext) -> Committed:
         raise Refused("needs_another_person", "Another person has to confirm an approver key.")
     key.approver_since, key.confirmed_by = clock.now(), ctx.operation
     key.save(update_fields=["approver_since", "confirmed_by"])
-    return _told(key, counts_for="others")
+    return _committed(key, counts_for="others")
 
 
 def _revoke(ctx: CommitContext) -> Committed:
@@ -117,10 +117,10 @@ def _revoke(ctx: CommitContext) -> Committed:
         raise Refused("revoked", "This passkey is revoked already.")
     key.revoked_at, key.revoked_by = clock.now(), ctx.operation
     key.save(update_fields=["revoked_at", "revoked_by"])
-    return _told(key, own=key.belongs_to(ctx.actor))
+    return _committed(key, own=key.belongs_to(ctx.actor))
 
 
-def _told(key: Passkey, **facts: Any) -> Committed:
+def _committed(key: Passkey, **facts: Any) -> Committed:
     """What a third party needs to follow the key: which it is, where it signs, whose it is."""
     who = key.person.subject
     return Committed(

@@ -1,7 +1,7 @@
 """A checked registration, sealed until the decision `passkey.enrol` makes it a passkey.
 
 The decision names only the seal, so a passkey can come from a ceremony in a browser of its owner
-and from nowhere else, whichever door the decision is asked through.
+and from nowhere else, whichever endpoint the decision is requested at.
 """
 
 from __future__ import annotations

@@ -160,9 +160,9 @@ def _parsed(answer: Mapping[str, Any]) -> tuple[RegistrationResponse, Authentica
 
 def _transports(answer: Mapping[str, Any]) -> tuple[str, ...]:
     """How the device is reached, as the browser says; unsigned, so a hint only."""
-    told = answer["response"].get("transports")
-    told = told if isinstance(told, Sequence) else ()
-    return tuple(known for known in _TRANSPORTS if known in told)
+    transports = answer["response"].get("transports")
+    transports = transports if isinstance(transports, Sequence) else ()
+    return tuple(known for known in _TRANSPORTS if known in transports)
 
 
 def _attestation(found: AttestationObject, credential: RegistrationResponse) -> str:

@@ -96,7 +96,7 @@ def _approvals_of(approval: Approval) -> dict[int, Ask]:
 
 
 def _commit(approval: Approval, person: Actor, approved: dict[int, Ask]) -> Done:
-    """Commit as the requester, or as whoever approved what a finding asked for."""
+    """Commit as the requester, or as the approver of what a finding asked for."""
     evidence = [
         EvidenceRef(e["kind"], e["digest"])
         for ask in approved.values()

@@ -1,4 +1,4 @@
-"""Holds while an approval waits: visible, reversible, lifted only by whoever placed them."""
+"""The hold while an approval waits: visible, reversible, lifted only by the request behind it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from audit.recording.record import record
 
 
 def context(approval: Approval, actor: Actor, approver: Actor | None = None) -> CommitContext:
-    """What a verb's functions are told about this approval."""
+    """What a verb's functions are given about this approval."""
     return CommitContext(
         actor=actor,
         target=approval.target,

@@ -75,12 +75,12 @@ def _shown_otherwise(approval: Approval) -> bool:
     first = asked.order_by("event").values_list("event", flat=True).first()
     if first is None:
         return True
-    told = load(first)
+    intent = load(first)
     return any(
         isinstance(said, str) and said != row and MARK not in row
         for said, row in (
-            (told["reason"], approval.reason),
-            (told["data"].get("sentence"), approval.sentence),
+            (intent["reason"], approval.reason),
+            (intent["data"].get("sentence"), approval.sentence),
         )
     )
 

@@ -1,4 +1,4 @@
-"""The one door: every decision, from web, API, CLI and tasks alike, enters here (DESIGN 1.3)."""
+"""The one entry point of every decision, from web, API, CLI and tasks alike (DESIGN 1.3)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def perform(
 ) -> Performed:
     """Take a decision, or ask for the step-up that the policy requires.
 
-    `severity` may only raise what the verb finds by itself. `folded` names the reason of an
+    `severity` may only raise what the verb finds. `folded` names the reason of an
     automatic ask, so that a storm of the same finding makes one approval. `before_commit` is called
     inside the transaction: what it writes is kept with the decision or not at all.
 
@@ -97,7 +97,7 @@ def perform(
     return _ask(request, operation, folded, before_commit)
 
 
-def holds_by_itself(verb: str, target: Target, severity: str) -> bool:
+def holds_target(verb: str, target: Target, severity: str) -> bool:
     """Whether an automatic request of this severity would hold this now, or could not be made."""
     rule = policy.decide(SYSTEM, registry.get(verb), target, severity, policy.in_force())
     return rule.kind != "require" or rule.while_pending == "hold"

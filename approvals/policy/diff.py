@@ -45,8 +45,8 @@ def _where_they_differ(before: str, after: str) -> tuple[str, str]:
     was, now = before.split(), after.split()
     shortest = min(len(was), len(now))
     start = next((n for n in range(shortest) if was[n] != now[n]), shortest)
-    room = shortest - start
-    end = next((n for n in range(room) if was[-1 - n] != now[-1 - n]), room)
+    rest = shortest - start
+    end = next((n for n in range(rest) if was[-1 - n] != now[-1 - n]), rest)
     low, keep = max(0, start - _AROUND), max(0, end - _AROUND)
     return " ".join(was[low : len(was) - keep]), " ".join(now[low : len(now) - keep])
 

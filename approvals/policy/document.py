@@ -80,7 +80,7 @@ class Rule(_Strict):
 
 
 class Document(_Strict):
-    """A whole policy. `number` counts versions, so that each has a digest of its own."""
+    """A whole policy. `number` counts versions, so that no two have the same digest."""
 
     schema_: Literal["ata.policy.v2"] = Field(SCHEMA, alias="schema")
     number: int = Field(ge=0, le=1_000_000)

@@ -1,7 +1,7 @@
 """`policy.change`: the policy is changed under the policy in force, by two people (DESIGN 1.3.2).
 
-The whole new document is in the intent. A base that is no longer in force is refused at the door,
-and fails at commit: nobody overwrites what they did not see.
+The whole new document is in the intent. A base that is no longer in force is refused at the
+request, and fails at commit: nobody overwrites what they did not see.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def exists(name: str) -> bool:
 
 
 def forget() -> None:
-    """Read every version anew."""
+    """Forget the versions in memory, so that each is read again."""
     _kept.cache_clear()
 
 

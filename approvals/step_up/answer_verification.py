@@ -1,8 +1,8 @@
 """Who approved, from what they signed and not from rows (DESIGN 1.3.4).
 
 Where several people or both channels have to approve, most of it was said earlier and is remembered
-in the database. Whoever writes there could add a voice; so before anything commits each voice is
-verified again: the approval token or the passkey's assertion of that very person, over this very
+in the database. Somebody who writes there could add a voice; so before anything commits each voice
+is verified again: the approval token or the passkey's assertion of that very person, over this very
 intent. Bodies come from the evidence store, whose keys are not in the database.
 """
 

@@ -57,7 +57,7 @@ def same(a: Any, b: Any) -> bool:
 def for_ask(ask: Ask) -> list[Detail]:
     """What this ask sends and what its answer must repeat: a pure function of the approval.
 
-    A sentence of more characters than one text takes goes on in a row of its own.
+    A sentence of more characters than one text takes continues in a further row.
     """
     approval = ask.approval
     requester = actors.from_json(approval.requester)

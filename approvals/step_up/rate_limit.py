@@ -80,7 +80,7 @@ def _wait(ask: Ask, now: datetime, due: datetime) -> None:
 
 
 def not_after(approval: Approval) -> datetime:
-    """When its intent ends for good; now where its text was bent, as it commits nothing then."""
+    """When its intent ends for good; now where its text was modified, since it commits nothing."""
     try:
         return datetime.fromisoformat(json.loads(approval.intent)["not_after"])
     except (ValueError, KeyError, TypeError):

@@ -17,7 +17,7 @@ from audit.recording.actors import Actor
 def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
     """Add an ask to the next person who was not tried yet; None when nobody is left.
 
-    Whoever has to approve first is asked alone. Everybody of a group is asked at once, so after
+    The first approver is asked alone. Everybody of a group is asked at once, so after
     them nobody is left.
     """
     rule = approval.rule

@@ -1,6 +1,6 @@
 """Answers of CIBA requests, sealed between reading and committing them.
 
-Auth0 gives an answer once. It is stored in a transaction of its own before anything else can fail,
+Auth0 gives an answer once. It is stored in a separate transaction before anything else can fail,
 so that a commit that is rolled back (a deadlock, a full disk, a worker that dies) is tried again
 from here. Tokens inside are encrypted (`secret_box`) and are gone after `KEPT_FOR`.
 """
@@ -41,7 +41,7 @@ class Sealed:
 
 
 def store(ask: Ask, answer: Answer) -> Sealed:
-    """Seal the answer to `ask` in a transaction of its own."""
+    """Seal the answer to `ask` in a separate transaction."""
     sealed = Sealed(answer, clock.now(), time.time())
     text = json.dumps({"at": sealed.at.isoformat(), "epoch": sealed.epoch, **_as_json(answer)})
     with transaction.atomic(durable=True):

@@ -35,7 +35,7 @@ class Offer:
     """What the asked person may sign with; `problem` says why nothing, when it is nothing.
 
     `approve` and `deny` are `PublicKeyCredentialRequestOptionsJSON` as text: each answer is a
-    signature of its own.
+    separate signature.
     """
 
     code: str

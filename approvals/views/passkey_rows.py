@@ -54,6 +54,6 @@ def rows(found: Iterable[Passkey]) -> list[Row]:
 
 def lives(key: Passkey) -> str:
     """Such as `built into a device, synced to its owner's other devices`."""
-    reached = ", ".join(_REACHED[told] for told in key.transports if told in _REACHED)
+    reached = ", ".join(_REACHED[way] for way in key.transports if way in _REACHED)
     kept = "synced to other devices of its owner" if key.backed_up else "on one device only"
     return f"{reached}; {kept}" if reached else kept

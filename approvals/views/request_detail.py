@@ -29,7 +29,7 @@ class Asked:
     name: str
     standing: Standing
     detail: str
-    told: list[Notice]
+    notices: list[Notice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _asked(ask: Ask, approval: Approval, viewer: Actor) -> Asked:
         name="You" if name == "you" else name,
         standing=request_labels.ask_standing(ask, approval),
         detail=ask.detail,
-        told=[notice for notice in ask.notices.all() if notice.state in _WORTH_SAYING],
+        notices=[notice for notice in ask.notices.all() if notice.state in _WORTH_SAYING],
     )
 
 

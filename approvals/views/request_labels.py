@@ -31,7 +31,7 @@ class Standing:
 
 
 def verb_of(approval: Approval) -> Verb | None:
-    """The registered verb; None when its room is gone."""
+    """The registered verb; None when its app is gone."""
     try:
         return registry.get(approval.verb)
     except registry.UnknownVerb:
@@ -61,7 +61,7 @@ def requester_name(approval: Approval, viewer: Actor | None = None) -> str:
 
 
 def channel_of(approval: Approval) -> str:
-    """Through which door it was asked."""
+    """The way in by which it was requested."""
     via = actors.from_json(approval.requester).via if approval.requester_sub else ""
     return CHANNELS.get(via, "")
 

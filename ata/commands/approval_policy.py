@@ -20,7 +20,7 @@ app = typer.Typer(
 
 
 class Who(StrEnum):
-    """Who would ask: somebody with a role, or a finding by itself."""
+    """Who would ask: somebody with a role, or a finding automatically."""
 
     OPERATOR = "operator"
     ADMIN = "admin"

@@ -188,7 +188,7 @@ def _report_status(screen: Screen, portal: Portal, store: SessionStore) -> None:
         "refreshable": bool(session.refresh_token),
         "assurance": said.as_dict(),
     }
-    renews = "renews by itself" if session.refresh_token else "then sign in again"
+    renews = "renews automatically" if session.refresh_token else "then sign in again"
     screen.result(
         value,
         f"Signed in as {paint(name, 'bold')} ({safe(', '.join(role_names)) or 'member'})",

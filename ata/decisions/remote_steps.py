@@ -48,22 +48,22 @@ def wait_for_gateways(
     Raises:
         AtaError: the portal's code; `interrupted` (exit code 130) on Ctrl-C.
     """
-    told, until = dict(body), now() + WAIT_S
-    if not open_at(told):
-        return told
+    state, until = dict(body), now() + WAIT_S
+    if not open_at(state):
+        return state
     screen.progress("Committed. Waiting for the gateways to confirm.")
     try:
-        while open_at(told) and now() < until:
+        while open_at(state) and now() < until:
             sleep(_POLL_INTERVAL_S)
-            told["effects"] = _read(portal, path, told)
+            state["effects"] = _read(portal, path, state)
     except KeyboardInterrupt as error:
         raise AtaError(
             "Stopped waiting; the decision is committed. Not confirmed when last read: "
-            f"{', '.join(open_at(told))}.",
+            f"{', '.join(open_at(state))}.",
             code="interrupted",
             exit_code=ExitCode.INTERRUPTED,
         ) from error
-    return told
+    return state
 
 
 def _read(portal: Portal, path: str, last: Mapping[str, object]) -> object:
@@ -89,7 +89,7 @@ def exit_code(body: Mapping[str, object]) -> ExitCode:
 
 
 def summary(body: Mapping[str, object]) -> str:
-    """`confirmed by edge-1; not confirmed by edge-2`; empty where no gateway is told."""
+    """`confirmed by edge-1; not confirmed by edge-2`; empty where no gateway is involved."""
     failed, waiting = _at(body, {"failed"}), open_at(body)
     not_yet = set(failed) | set(waiting)
     confirmed = [name for name in _at(body, {"done"}) if name not in not_yet]

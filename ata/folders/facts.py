@@ -33,7 +33,7 @@ class Fact:
 
     def as_json(self) -> dict[str, str]:
         """Plain JSON, empty members left out."""
-        told = {
+        found = {
             "what": self.what,
             "value": self.value,
             "connection": self.connection,
@@ -41,7 +41,7 @@ class Fact:
             "where": self.where,
             "why": self.why,
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in found.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +88,18 @@ class Component:
 
     def missing(self, declaration: Mapping[str, Any]) -> list[str]:
         """What is not said anywhere, in sentences."""
-        told = list(self.notes)
+        found = list(self.notes)
         if not declaration["connections"]:
-            told.append("No connection is declared: the component would get no token.")
+            found.append("No connection is declared: the component would get no token.")
         for one in declaration["connections"]:
             if not one["scopes"]:
-                told.append(
+                found.append(
                     f"No scope of {one['connection']} is declared: it may ask for a token, and "
                     "naming any scope is an escalation."
                 )
         for fact in self.facts:
             if fact.what in {"env", "scope"} and not fact.connection:
-                told.append(
+                found.append(
                     f"{fact.value} ({fact.where}) belongs to no connection that we can tell."
                 )
-        return list(dict.fromkeys(told))
+        return list(dict.fromkeys(found))

@@ -41,10 +41,10 @@ def skill(text: str, where: str, folder: str) -> Found:
     facts = list(_declared(_object(metadata.get("ata") or front.get("ata")), where))
     notes = []
     for product, said in metadata.items():
-        told = _object(said)
+        named = _object(said)
         wanted = [
-            *_texts(_object(told.get("requires")).get("env")),
-            *_texts(told.get("primaryEnv")),
+            *_texts(_object(named.get("requires")).get("env")),
+            *_texts(named.get("primaryEnv")),
         ]
         facts += _variables(wanted, f"{where} metadata.{product}", facts)
     primary = [*_texts(metadata.get("primaryEnv")), *_texts(front.get("primaryEnv"))]
@@ -60,12 +60,12 @@ def registry_entry(text: str, where: str, folder: str) -> Found:
     body = _object(_json(text))
     facts: list[Fact] = list(_declared(_object(body.get("ata")), where))
     for number, package in enumerate(_objects(body.get("packages"))):
-        told = [
+        named = [
             str(one.get("name", ""))
             for one in _objects(package.get("environmentVariables"))
             if one.get("isSecret") or holds_a_secret(str(one.get("name", "")))
         ]
-        facts += _variables(told, f"{where} packages[{number}].environmentVariables", facts)
+        facts += _variables(named, f"{where} packages[{number}].environmentVariables", facts)
     for number, remote in enumerate(_objects(body.get("remotes"))):
         facts += _address(remote.get("url"), f"{where} remotes[{number}].url")
     yield Component("mcp", _short(str(body.get("name") or folder)), where, tuple(facts))
@@ -82,13 +82,13 @@ def bundle(text: str, where: str, folder: str) -> Found:
         for name, one in _object(body.get("user_config")).items()
         if _object(one).get("sensitive")
     }
-    told = [
+    named = [
         name
         for name, value in _object(config.get("env")).items()
         if value in sensitive or holds_a_secret(name)
     ]
     facts = [*_declared(_object(body.get("ata")), where)]
-    facts += _variables(told, f"{where} server.mcp_config.env", facts)
+    facts += _variables(named, f"{where} server.mcp_config.env", facts)
     yield Component("mcp", str(body.get("name") or folder), where, tuple(facts))
 
 
@@ -99,8 +99,8 @@ def server_list(text: str, where: str, _folder: str) -> Found:
     for name, said in servers.items():
         one = _object(said)
         facts = list(_declared(_object(one.get("ata")), f"{where} {name}"))
-        told = [variable for variable in _object(one.get("env")) if holds_a_secret(variable)]
-        facts += _variables(told, f"{where} {name}.env", facts)
+        named = [variable for variable in _object(one.get("env")) if holds_a_secret(variable)]
+        facts += _variables(named, f"{where} {name}.env", facts)
         facts += _address(one.get("url") or one.get("serverUrl"), f"{where} {name}.url")
         notes = []
         if "Authorization" in _object(one.get("headers")):

@@ -1,7 +1,7 @@
-"""Following a log as it grows: each leaf hash is fetched once, kept, and every root computed anew.
+"""Follows a growing log: each leaf hash is fetched once and kept; each root is computed again.
 
-What was seen is never asked of the log again to be believed: it is asked again, tile by tile, to be
-compared. So a leaf that changes later is named with its index, whoever signed what.
+What was seen is never fetched again to be believed: it is fetched again, tile by tile, to be
+compared. So a leaf that changes later is named with its index, whatever was signed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ata.errors import AtaError
 from ata.log.durable_files import append_durably, write_durably
 from ata.log.entry_bundles import Bundles, EntryLies
-from ata.log.origin_change import contradiction, kept_of, lay_aside, told_by
+from ata.log.origin_change import contradiction, describe_move, kept_of, lay_aside
 from ata.portal.http import answering, check_url, open_client
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger.checkpoint import Checkpoint
@@ -79,7 +79,7 @@ class Following:
         keys: log keys that are trusted.
         fetch_entries: the bytes of an entry bundle, for who may read entries; with it a tree
             counts as seen once its entries were read too.
-        moves: changes of the log's name that whoever runs this has taken note of.
+        moves: changes of the log's name that the operator has taken note of.
 
     Raises:
         AtaError: the address cannot be used.
@@ -114,10 +114,10 @@ class Following:
     def alarm(self) -> LogLies | None:
         """The lie that was found, also by an earlier process; a person deletes its file."""
         try:
-            told = json.loads(self._alarm_file.read_text())
+            alarm = json.loads(self._alarm_file.read_text())
         except FileNotFoundError:
             return None
-        return LogLies(f"{told['message']}", told["index"])
+        return LogLies(f"{alarm['message']}", alarm["index"])
 
     @property
     def _alarm_file(self) -> Path:
@@ -230,9 +230,9 @@ class Following:
         try:
             head = checkpoints.verify(signed, self._keys)
         except NoteError as error:
-            if told := told_by(lambda: self._get("keys"), self._keys, signed):
+            if moved := describe_move(lambda: self._get("keys"), self._keys, signed):
                 raise AtaError(
-                    f"{told} It is not followed under that name.",
+                    f"{moved} It is not followed under that name.",
                     code="other_name",
                     fix=f"Once you know why, give what {self._url}/keys serves by --key-history.",
                 ) from error
@@ -361,5 +361,5 @@ class Following:
 
     def _keep_alarm(self, lie: LogLies) -> None:
         if not self._alarm_file.exists():
-            told = {"index": lie.index, "message": str(lie)}
-            write_durably(self._alarm_file, json.dumps(told))
+            alarm = {"index": lie.index, "message": str(lie)}
+            write_durably(self._alarm_file, json.dumps(alarm))

@@ -55,7 +55,7 @@ def kept_of(move: Move, size: int) -> int:
 
 
 def lay_aside(folder: Path, name: str) -> None:
-    """Keep what was seen under a name beside what is followed from now on."""
+    """Keep what was seen under a name apart from what is followed from now on."""
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]
     note, leaves = (folder / one for one in FOLLOWED)
     (folder / f"before.{digest}.leaves").write_bytes(leaves.read_bytes())
@@ -63,7 +63,7 @@ def lay_aside(folder: Path, name: str) -> None:
     note.unlink()  # killed from here on, everything is fetched and computed anew
 
 
-def told_by(served: Callable[[], bytes], keys: Sequence[VerifierKey], signed: bytes) -> str:
+def describe_move(served: Callable[[], bytes], keys: Sequence[VerifierKey], signed: bytes) -> str:
     """What the former keys say of a checkpoint of another name; empty where they say nothing.
 
     Args:

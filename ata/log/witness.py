@@ -166,7 +166,7 @@ class Witness:
         return contradiction(move, seen.size, {seen.size: seen.root}.get)
 
     def _own_lines(self, signed: str) -> str:
-        """The checkpoint without the signatures of strangers, which nobody has checked."""
+        """The checkpoint without signatures of unknown keys, which nobody has checked."""
         parsed = note.parse(signed)
         trusted = {(key.name, key.key_id) for key in self._logs}
         kept = [one.line for one in parsed.signatures if (one.name, one.key_id) in trusted]

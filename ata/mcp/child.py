@@ -13,7 +13,7 @@ from typing import IO
 from ata.errors import AtaError
 from ata.mcp.bounded_lines import MAX_LINE, BoundedLine, Reader
 from ata.mcp.credentials import Credentials
-from ata.mcp.outbox import ROOM, Outbox, Room
+from ata.mcp.outbox import CAPACITY, Buffered, Outbox
 from ata.mcp.redaction import Redactor
 
 STOP_STEP_S = 3.0
@@ -32,8 +32,8 @@ class Child:
         credentials: what its environment gets on top of ours.
         redactor: cleans what it writes to standard error.
         input: counts what waits until the server reads it.
-        output: counts what the server wrote; while it is full, no more is read. Who gets a line
-            gives its room back.
+        output: counts what the server wrote; while it is full, no more is read. The reader of a
+            line frees its bytes.
         on_heard: called from a thread when it wrote anything, before that is a whole line.
         on_line: called from a thread with the child and each line of its output.
         on_error_text: called from a thread with each line of its standard error, cleaned.
@@ -49,8 +49,8 @@ class Child:
         credentials: Credentials,
         redactor: Redactor,
         *,
-        input: Room,
-        output: Room,
+        input: Buffered,
+        output: Buffered,
         on_heard: Callable[[], None],
         on_line: Callable[[Child, BoundedLine], None],
         on_error_text: Callable[[bytes], None],
@@ -140,7 +140,7 @@ class Child:
         # What it started may hold the pipes open for ever; what it wrote itself is here by now.
         for pump in pumps:
             pump.join(_LAST_OUTPUT_S)
-            while pump.is_alive() and self._output.used >= ROOM:
+            while pump.is_alive() and self._output.used >= CAPACITY:
                 pump.join(_LAST_OUTPUT_S)
         self._on_exit(self)
 

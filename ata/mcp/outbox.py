@@ -8,7 +8,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Condition, Thread
 
-ROOM = 8 * 1024 * 1024
+CAPACITY = 8 * 1024 * 1024
 """Bytes on their way to one reader before nothing more is read for it."""
 _PER_LINE = 256  # what an empty line costs in memory, about
 _LOOK_UP_MS = 500
@@ -18,7 +18,7 @@ def _nothing() -> None:
     """Nobody wants to know."""
 
 
-class Room:
+class Buffered:
     """Counts the bytes that were read and not yet written or dropped."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Room:
             self._used -= len(line) + _PER_LINE
             self._changed.notify_all()
 
-    def wait(self, limit: int = ROOM, timeout_s: float | None = None) -> bool:
+    def wait(self, limit: int = CAPACITY, timeout_s: float | None = None) -> bool:
         """Wait until less than `limit` bytes are used; False when they were not in time."""
         with self._changed:
             return self._changed.wait_for(lambda: self._used < limit, timeout_s)
@@ -52,7 +52,7 @@ class Outbox:
 
     Args:
         descriptor: where to write.
-        room: counts what waits here.
+        buffered: counts what waits here.
         on_broken: called from the thread when nobody reads the pipe any more.
         on_end: called from the thread after the last line.
     """
@@ -60,12 +60,12 @@ class Outbox:
     def __init__(
         self,
         descriptor: int,
-        room: Room,
+        buffered: Buffered,
         *,
         on_broken: Callable[[], None] = _nothing,
         on_end: Callable[[], None] = _nothing,
     ) -> None:
-        self._descriptor, self._room = descriptor, room
+        self._descriptor, self._buffered = descriptor, buffered
         self._on_broken, self._on_end = on_broken, on_end
         self._lines: SimpleQueue[bytes | None] = SimpleQueue()
         self._dropped = False
@@ -75,7 +75,7 @@ class Outbox:
 
     def add(self, line: bytes) -> None:
         """Write a line after those before it."""
-        self._room.take(line)
+        self._buffered.take(line)
         self._lines.put(line)
 
     def finish(self) -> None:
@@ -103,7 +103,7 @@ class Outbox:
                 self._dropped = True
                 self._on_broken()
             finally:
-                self._room.give_back(line)
+                self._buffered.give_back(line)
         self._on_end()
 
     def _write(self, line: bytes) -> None:

@@ -1,7 +1,7 @@
 """`ata mcp proxy`: a local address for an HTTP MCP server, with the credential added on the way.
 
-The address holds a random path, so that only whoever the operator tells can use it; pages in a
-browser are refused by their Origin and Host (DNS rebinding, MCP transports: security).
+The address holds a random path, so that only a client that the operator gave it can use it; pages
+in a browser are refused by their Origin and Host (DNS rebinding, MCP transports: security).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """What the agent is told to connect to."""
+        """The address for the agent to connect to."""
         return f"http://127.0.0.1:{self._server.server_port}{self._path}"
 
     def serve(self) -> None:

@@ -12,7 +12,7 @@ _SHORTEST = 8
 
 
 class Redactor:
-    """Replaces every credential it was told of by «redacted».
+    """Replaces every credential that it was given by «redacted».
 
     Known spellings: as it is, as a JSON string with or without escaped slashes,
     percent-encoded, and base64 of the whole value. A server that splits or transforms its

@@ -30,7 +30,7 @@ from ata.mcp.child import Child
 from ata.mcp.credentials import CHANGED, UNPROMPTED, Broker, Credentials
 from ata.mcp.events import AgentClosed, Asked, ChildEnded, Event, FromAgent, FromChild, Heard, Stop
 from ata.mcp.messages import Line
-from ata.mcp.outbox import ROOM, Outbox, Room
+from ata.mcp.outbox import CAPACITY, Buffered, Outbox
 from ata.mcp.redaction import Redactor
 from ata.mcp.renewal import SAID_NO, Renewal, not_asked
 from ata.output.screen import Screen
@@ -40,7 +40,7 @@ DRAIN_S = 30.0
 HANDSHAKE_S = 30.0
 _FLUSH_S = 5.0
 _LONGEST_WAIT_S = 3600.0
-_ERRORS_AT_ONCE = 2 * ROOM + 64 * 1024  # a server's standard error takes up to two rooms
+_ERRORS_AT_ONCE = 2 * CAPACITY + 64 * 1024  # a server's standard error takes up to two CAPACITY
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _REPLAY_PREFIX = "ata-restart-"
 
@@ -53,12 +53,12 @@ class Supervisor:
         self._command = command
         self._redactor = Redactor()
         self._screen = screen
-        self._events: SimpleQueue[Event] = SimpleQueue()  # bounded by the rooms of its readers
-        self._agent_room, self._server_room, self._error_room = Room(), Room(), Room()
+        self._events: SimpleQueue[Event] = SimpleQueue()  # bounded by the buffers of its readers
+        self._for_agent, self._for_server, self._for_errors = Buffered(), Buffered(), Buffered()
         self._answers_out = Outbox(
-            sys.stdout.fileno(), self._agent_room, on_broken=lambda: self._events.put(Stop(1))
+            sys.stdout.fileno(), self._for_agent, on_broken=lambda: self._events.put(Stop(1))
         )
-        self._errors_out = Outbox(sys.stderr.fileno(), self._error_room)
+        self._errors_out = Outbox(sys.stderr.fileno(), self._for_errors)
         self._backlog: deque[Event] = deque()
         self._child: Child | None = None
         self._credentials: Credentials | None = None
@@ -90,8 +90,8 @@ class Supervisor:
             if error.code in {"command_failed", "usage"} or sys.stdin.isatty():
                 raise
             self._report(error)
-        rooms = self._server_room, self._agent_room
-        Thread(target=read_agent, args=(self._events, *rooms), daemon=True).start()
+        buffers = self._for_server, self._for_agent
+        Thread(target=read_agent, args=(self._events, *buffers), daemon=True).start()
         try:
             return self._loop()
         finally:
@@ -115,7 +115,7 @@ class Supervisor:
                 case FromAgent(line):
                     self._renewal.heard = True
                     self._read(line)
-                    self._server_room.give_back(line.whole)
+                    self._for_server.give_back(line.whole)
                 case _:
                     self._hear(event)
             if self._deferred and (not self._open or time.monotonic() >= self._drain_until):
@@ -132,7 +132,7 @@ class Supervisor:
             case FromChild(child, line):
                 if child is self._child:
                     self._from_child(line)
-                self._agent_room.give_back(line.whole)
+                self._for_agent.give_back(line.whole)
             case Asked(child, answer):
                 self._renewal.asking = False
                 if child is self._child:
@@ -196,8 +196,8 @@ class Supervisor:
         """When to ask what no agent wants, on the monotonic clock; infinity for not at all."""
         if self._child is None:
             return math.inf
-        rooms = self._agent_room, self._server_room, self._error_room
-        waiting = any(room.used for room in rooms)
+        buffers = self._for_agent, self._for_server, self._for_errors
+        waiting = any(buffered.used for buffered in buffers)
         return self._renewal.due_at(waiting=waiting)
 
     def _ask_if_due(self) -> None:
@@ -259,7 +259,7 @@ class Supervisor:
             self._events.put(Stop(1))
 
     def _end_server(self, error: AtaError) -> None:
-        """Take the credential out of the world; what is asked next starts a server anew."""
+        """End the server and its credential; the next request starts a new server."""
         if self._child is None:
             return
         for request in self._open:
@@ -313,12 +313,12 @@ class Supervisor:
         self._open.clear()
         waiting, self._deferred = self._deferred, deque()
         for line in waiting:
-            self._server_room.give_back(line.raw)
+            self._for_server.give_back(line.raw)
             self._from_agent(line)
 
     def _defer(self, line: Line) -> None:
         """Keep a line until the server was restarted."""
-        self._server_room.take(line.raw)
+        self._for_server.take(line.raw)
         self._deferred.append(line)
 
     def _start(self, credentials: Credentials) -> None:
@@ -327,8 +327,8 @@ class Supervisor:
             self._command,
             credentials,
             self._redactor,
-            input=self._server_room,
-            output=self._agent_room,
+            input=self._for_server,
+            output=self._for_agent,
             on_heard=self._note_heard,
             on_line=lambda child, line: self._events.put(FromChild(child, line)),
             on_error_text=self._to_errors,
@@ -356,7 +356,7 @@ class Supervisor:
             except Empty:
                 break
             if isinstance(event, FromChild) and self._answers(event, request):
-                self._agent_room.give_back(event.line.whole)
+                self._for_agent.give_back(event.line.whole)
                 return
             self._backlog.append(event)
             if isinstance(event, ChildEnded) and event.child is self._child:
@@ -380,12 +380,12 @@ class Supervisor:
             self._events.put(Heard())
 
     def _to_errors(self, text: bytes) -> None:
-        self._error_room.wait()
+        self._for_errors.wait()
         self._errors_out.add(text)
 
     def _report(self, error: AtaError) -> None:
         """Write it to standard error; left out where nobody reads that."""
-        if self._error_room.used < _ERRORS_AT_ONCE:
+        if self._for_errors.used < _ERRORS_AT_ONCE:
             self._errors_out.add(f"{self._screen.error_text(error)}\n".encode())
 
     def _on_signal(self, number: int, _frame: object) -> None:

@@ -13,7 +13,7 @@ from ata.output.safe_text import safe
 
 _QUIET = 2
 """Light modules around a QR code; readers want some, ISO/IEC 18004 wants four."""
-_BESIDE_IT = 5
+_TEXT_LINES = 5
 """Lines of words that have to stay on the screen beside a QR code."""
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
@@ -56,7 +56,7 @@ class Screen:
         code = segno.make(text, error="l", micro=False)
         width, height = code.symbol_size(border=_QUIET)
         size = get_terminal_size()
-        if width <= size.columns and height // 2 + _BESIDE_IT <= size.lines:
+        if width <= size.columns and height // 2 + _TEXT_LINES <= size.lines:
             code.terminal(sys.stdout, compact=True, border=_QUIET)
 
     def warn(self, sentence: str) -> None:

@@ -79,6 +79,6 @@ def items_of(body: Mapping[str, object]) -> list[dict[str, object]]:
 
 
 def say_more(screen: Screen, body: Mapping[str, object]) -> None:
-    """Say how to go on, beside a list that ended before its end; `--json` has `next`."""
+    """Show how to get the rest of a list that was cut off; `--json` has `next`."""
     if body.get("next") and not screen.json_output:
         screen.warn(f"There are more: go on with --after {safe(body['next'])}")

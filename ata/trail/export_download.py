@@ -25,7 +25,7 @@ _FAILED = frozenset({"failed", "error", "cancelled", "expired"})
 def export_to(
     portal: Portal, screen: Screen, query: EventQuery, format_name: str, path: Path
 ) -> None:
-    """Write the export to `path` and its manifest beside it as `<path>.manifest.json`.
+    """Write the export to `path` and its manifest next to it as `<path>.manifest.json`.
 
     Raises:
         AtaError: the portal's code, `export_failed`, or `cannot_write`.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PATH: Final = "/v1/audit/samples"
 INTERVAL_S: Final = 1.0
-_TOLD: Final = frozenset({"indices", "population", "undecided", "tree_size", "origin", "root"})
+_MEMBERS: Final = frozenset({"indices", "population", "undecided", "tree_size", "origin", "root"})
 
 
 def draw_there(
@@ -31,19 +31,19 @@ def draw_there(
         AtaError: the portal's code, `not_drawn`, `unexpected_answer`, or `cannot_write`.
     """
     filter = query.at("").dropping("order").to_params()
-    told = portal.post(PATH, {"filter": filter, "size": size, "seed": seed}).body
-    id = str(told.get("id") or "")
+    body = portal.post(PATH, {"filter": filter, "size": size, "seed": seed}).body
+    id = str(body.get("id") or "")
     screen.progress("Asked for, on record. The next signed tree draws it.", {"id": id})
-    while told.get("status") == "waiting":
+    while body.get("status") == "waiting":
         time.sleep(INTERVAL_S)
-        told = portal.get(f"{PATH}/{quote(id, safe='')}").body
-    if told.get("status") != "drawn":
+        body = portal.get(f"{PATH}/{quote(id, safe='')}").body
+    if body.get("status") != "drawn":
         raise AtaError(
-            f"The sample {id} was not drawn: {told.get('status')}.",
+            f"The sample {id} was not drawn: {body.get('status')}.",
             code="not_drawn",
             fix="Ask for another.",
         )
-    file = _file(told)
+    file = _file(body)
     if output is not None:
         try:
             output.write_bytes(file)
@@ -51,7 +51,7 @@ def draw_there(
             raise AtaError(
                 f"{output} cannot be written: {error.strerror}.", code="cannot_write"
             ) from error
-    screen.result(told, *_said(told, output))
+    screen.result(body, *_said(body, output))
 
 
 def writable(output: Path | None) -> None:
@@ -64,36 +64,36 @@ def writable(output: Path | None) -> None:
         raise usage_error(f"{output} exists already.", "Name another with --output.")
 
 
-def _file(told: dict[str, Any]) -> bytes:
+def _file(body: dict[str, Any]) -> bytes:
     from audit.ledger.format.canonical import canonical
 
-    sample = told.get("sample")
+    sample = body.get("sample")
     file = canonical(sample) + b"\n"
-    known = isinstance(sample, dict) and sample.keys() >= _TOLD
-    if not known or hashlib.sha256(file).hexdigest() != told.get("sha256"):
+    known = isinstance(sample, dict) and sample.keys() >= _MEMBERS
+    if not known or hashlib.sha256(file).hexdigest() != body.get("sha256"):
         raise AtaError(
             "The sample is not the one whose SHA-256 is on record.", code="unexpected_answer"
         )
     return file
 
 
-def _said(told: dict[str, Any], output: Path | None) -> list[str]:
-    sample = told["sample"]
-    seed = "that the tree gives" if told.get("seed_of_tree") else safe(sample.get("seed"))
+def _said(body: dict[str, Any], output: Path | None) -> list[str]:
+    sample = body["sample"]
+    seed = "that the tree gives" if body.get("seed_of_tree") else safe(sample.get("seed"))
     said = [
         f"{len(sample['indices'])} of {sample['population']:,} events, by the seed {seed}.",
         f"Tree of {sample['tree_size']:,} entries of {safe(sample['origin'])}, "
         f"root {safe(sample['root'])}.",
         *left_out(sample),
     ]
-    if others := told.get("others"):
+    if others := body.get("others"):
         said.append(f"Other draws of this filter: {len(others)}.")
-    for event in told.get("events", ()):
+    for event in body.get("events", ()):
         names = ("index", "time", "action", "outcome", "event_id")
         said.append("  ".join(safe(event.get(name)) for name in names))
-    said.append(f"On record as {safe(told.get('event_id'))}.")
+    said.append(f"On record as {safe(body.get('event_id'))}.")
     if output is not None:
         said.append(
-            f"{safe(output)}: a stranger draws it again with `ata audit sample LOG --check`."
+            f"{safe(output)}: anybody can draw it again with `ata audit sample LOG --check`."
         )
     return said

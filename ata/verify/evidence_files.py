@@ -1,4 +1,4 @@
-"""The files of an evidence pack, told apart by what they hold and put together by proof.
+"""The files of an evidence pack, recognised by their content and grouped by proof.
 
 Files may come in any order, loose or in ZIP archives: proofs (C2SP tlog-proof), entries (exact
 bytes), openings (`{"openings": [{"path", "subject", "salt" (hex), "value"}]}`) and evidence bodies,
@@ -86,7 +86,7 @@ class Pack:
         """Each proof with its entry.
 
         Raises:
-            AtaError: usage, when there is no proof or an entry cannot be told.
+            AtaError: usage, when there is no proof or an entry cannot be recognised.
         """
         if not self.proofs:
             raise usage_error(
@@ -173,7 +173,7 @@ def _is_pack(path: Path) -> bool:
 
 
 def read_pack(files: Sequence[Path], entry: Path | None) -> Pack:
-    """Read the files; an entry that lies beside its proof is found without being named.
+    """Read the files; an entry that lies next to its proof is found without being named.
 
     Raises:
         AtaError: usage, when a file cannot be read or is too long.
@@ -185,9 +185,9 @@ def read_pack(files: Sequence[Path], entry: Path | None) -> Pack:
         pack.entries = [Item(str(entry), read_file(entry))]
     elif not pack.entries:
         for proof in pack.proofs:
-            beside = _beside(Path(proof.name))
-            if beside is not None:
-                pack.entries.append(Item(str(beside), read_file(beside)))
+            entry_file = _entry_file(Path(proof.name))
+            if entry_file is not None:
+                pack.entries.append(Item(str(entry_file), read_file(entry_file)))
     return pack
 
 
@@ -207,7 +207,7 @@ def read_file(path: Path) -> bytes:
     return body
 
 
-def _beside(proof: Path) -> Path | None:
+def _entry_file(proof: Path) -> Path | None:
     base = proof.with_suffix("") if proof.suffix else proof
     candidates = (base.with_name(base.name + suffix) for suffix in _ENTRY_SUFFIXES)
     return next((path for path in candidates if path != proof and path.is_file()), None)

@@ -31,7 +31,7 @@ def find_export(files: Sequence[Path]) -> Export | None:
     """The export among the files given; None where none of them is a manifest.
 
     Raises:
-        AtaError: usage, when a manifest has not exactly one file beside it.
+        AtaError: usage, when there is not exactly one file next to a manifest.
     """
     manifests = {path: found for path in files if (found := _manifest(path)) is not None}
     if not manifests:

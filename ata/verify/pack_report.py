@@ -19,7 +19,7 @@ _MARKS = {
     "withheld": ("–", "yellow"),
 }
 _VERDICTS = {"verified": ("✓", "green"), "unproven": ("–", "yellow")}
-_BESIDE = ("·", "dim")
+_OTHER = ("·", "dim")
 
 
 def show(screen: Screen, name: str, report: PackReport) -> None:
@@ -46,7 +46,7 @@ def _said(event: EventReport) -> Iterable[str]:
 
 def _checks(checks: Iterable[Check]) -> Iterable[str]:
     for check in checks:
-        mark, colour = _MARKS.get(check.state, _BESIDE)
+        mark, colour = _MARKS.get(check.state, _OTHER)
         yield f"{paint(mark, colour)} {safe(check.name)}: {safe(check.detail)}"
 
 
@@ -56,7 +56,7 @@ def _levels(event: EventReport) -> Iterable[str]:
     if event.claimed is not None:
         words = f"{event.claimed.words} ({event.claimed.code})"
         yield paint(f"! As the pack itself claims, by keys that came in it: {words}.", "yellow")
-        yield "  That raises nothing: whoever made the pack chose those keys."
+        yield "  That raises nothing: the maker of the pack chose those keys."
 
 
 def _level(label: str, level: Level) -> Iterable[str]:

@@ -125,7 +125,7 @@ def hidden_of(drawn: Sample) -> list[str]:
     ]
 
 
-def told_of(drawn: Sample) -> list[str]:
+def describe_sample(drawn: Sample) -> list[str]:
     """What was drawn, by whom, of what tree, what was left out, and the events."""
     draw = drawn.draw
     said = [

@@ -62,8 +62,8 @@ def follow_history(history: Path, logs: Sequence[VerifierKey]) -> Trail:
     from audit.ledger.note import NoteError
 
     try:
-        told = json.loads(read_file(history))
-        statements = [str(one) for one in told["statements"]]
+        document = json.loads(read_file(history))
+        statements = [str(one) for one in document["statements"]]
         return origins.trail(statements, logs)
     except (NoteError, ValueError, KeyError, TypeError) as error:
         raise usage_error(

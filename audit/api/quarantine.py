@@ -80,7 +80,7 @@ def index(
     became = quarantined_rows.became(rows)
     return JsonResponse(
         {
-            "items": [_told(row, became.get(row.pk)) for row in rows],
+            "items": [_plain(row, became.get(row.pk)) for row in rows],
             "next": str(rows[-1].pk) if more else None,
         }
     )
@@ -99,8 +99,8 @@ def one(request: HttpRequest, row_id: _Number) -> JsonResponse:
     row = QuarantinedRow.objects.filter(pk=row_id).first()
     if row is None:
         raise Problem(404, "not_found", f"No row {row_id} is set aside.")
-    told = _told(row, quarantined_rows.became([row]).get(row.pk))
-    return JsonResponse(told | {"content": quarantined_rows.content(row)})
+    plain = _plain(row, quarantined_rows.became([row]).get(row.pk))
+    return JsonResponse(plain | {"content": quarantined_rows.content(row)})
 
 
 def _overseer(request: HttpRequest) -> None:
@@ -108,7 +108,7 @@ def _overseer(request: HttpRequest) -> None:
         raise Problem(403, "not_permitted", "What was set aside is for admins and auditors.")
 
 
-def _told(row: QuarantinedRow, became: UUID | None) -> dict[str, Any]:
+def _plain(row: QuarantinedRow, became: UUID | None) -> dict[str, Any]:
     return {
         "id": row.pk,
         "seen": rfc3339(row.seen),

@@ -150,7 +150,7 @@ def create(request: HttpRequest, body: SampleIn) -> JsonResponse:
 )
 def one(request: HttpRequest, sample_id: UUID) -> JsonResponse:
     """The first who asks after the tree was signed causes the draw, which is recorded before it is
-    told. 409 `not_verified`: search rows say otherwise than the entries."""
+    returned. 409 `not_verified`: search rows say otherwise than the entries."""
     me = _drawer(request)
     try:
         ask = drawing.drawn(me, sample_id)

@@ -1,4 +1,4 @@
-"""What the trail has of what frameworks want of one, in a stretch of time.
+"""What the trail has of what frameworks want of one, in a period.
 
 Counts come from the rollups and are exact; the last event of each is looked up within its last
 hour. Nothing walks the log.

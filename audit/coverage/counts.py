@@ -90,8 +90,8 @@ def count(
     sizes = sizes or LogSizes()
     others = [replace(plan_of(query, sizes), pending=False) for query in named]
     found = _newest(plans, others, sizes.signed)
-    told = iter(found[: len(plans)])
-    lasts = [next(told) if hour is not None else None for hour in hours]
+    dated = iter(found[: len(plans)])
+    lasts = [next(dated) if hour is not None else None for hour in hours]
     return Report(
         [
             Counted(sum(cells[cell][0] for cell in mine), last)

@@ -1,4 +1,4 @@
-"""The stretch of time of a report: whole hours, because counts are kept by the hour."""
+"""The period of a report: whole hours, because counts are kept by the hour."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HOUR = timedelta(hours=1)
 
 
 class BadPeriod(ValueError):
-    """No stretch of time; `key` is the parameter at fault."""
+    """No valid period; `key` is the parameter at fault."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class BadPeriod(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """`start <= time < end`. `days` is the choice that it is, 0 for one of its own."""
+    """`start <= time < end`. `days` is the choice that it is, 0 for another one."""
 
     start: datetime
     end: datetime
@@ -41,7 +41,7 @@ class Period:
         """From `days`, or from the dates `after` and `before`; one of these may be left out.
 
         Raises:
-            BadPeriod: a value is none of these, or the stretch is empty or longer than MOST_DAYS.
+            BadPeriod: a value is none of these, or the period is empty or longer than MOST_DAYS.
         """
         given = {key: params.get(key, "").strip() for key in ("days", "after", "before")}
         if given["after"] or given["before"]:

@@ -18,7 +18,7 @@ from audit.recording import read_events
 from audit.recording.actors import Actor
 from audit.recording.record import record
 
-_TOLD: Final = ("what", "format", "after", "before", "tree_size")
+_FIELDS: Final = ("what", "format", "after", "before", "tree_size")
 
 
 class NoFile(LookupError):
@@ -48,8 +48,8 @@ def event_of(event_id: UUID) -> dict[str, Any]:
         event = read_events.load(event_id)
     except Event.DoesNotExist:
         raise NoFile(str(event_id)) from None
-    told = (event["action"], event["data"].get("what"))
-    if told != (coverage_check.ACTION, coverage_check.WHAT):
+    names = (event["action"], event["data"].get("what"))
+    if names != (coverage_check.ACTION, coverage_check.WHAT):
         raise NoFile(str(event_id))
     return event
 
@@ -63,7 +63,7 @@ def manifest_of(event: Mapping[str, Any]) -> dict[str, Any]:
     event_id, data = UUID(event["id"]), event["data"]
     manifest = {
         "schema": export_manifest.COVERAGE,
-        **{name: data[name] for name in _TOLD},
+        **{name: data[name] for name in _FIELDS},
         "file": {"bytes": data["bytes"], "sha256": data["sha256"]},
         "exporter": event["actor"],
         "build": data["build"],

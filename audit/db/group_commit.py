@@ -1,7 +1,7 @@
 """Group commit: what several threads write at the same moment becomes durable at once.
 
 A commit waits for the disk, and a disk takes a few hundred of them a second. So while one thread
-commits, others gather; whoever is first among them writes for all, in one transaction.
+commits, others gather; the first of them writes for all, in one transaction.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Piece[T]:
         self.rows = rows
         self.error: BaseException | None = None
         self.leads = False
-        self.told = threading.Event()  # it is written, or this thread is to write
+        self.wake = threading.Event()  # it is written, or this thread is to write
 
     def outcome(self) -> UUID:
         if self.error is not None:
@@ -83,7 +83,7 @@ class Together[T]:
         if not piece.leads:
             close_old_connections()  # the leader may need the last one of the pool
             with waiting():
-                piece.told.wait()
+                piece.wake.wait()
         if piece.leads:
             self._lead()
         return piece.outcome()
@@ -105,9 +105,9 @@ class Together[T]:
                 self._led = bool(self._waiting)
                 if self._led:
                     self._waiting[0].leads = True
-                    self._waiting[0].told.set()
+                    self._waiting[0].wake.set()
             for piece in batch:
-                piece.told.set()
+                piece.wake.set()
 
     def _take(self) -> Sequence[_Piece[T]]:
         with self._lock:
@@ -140,7 +140,7 @@ class Together[T]:
     def _record(self, batch: Sequence[_Piece[T]]) -> None:
         asked = [(piece, piece.item) for piece in batch if piece.item is not None]
         if asked:
-            told = self._change([item for _, item in asked])
-            for (piece, _), no in zip(asked, told, strict=True):
+            wake = self._change([item for _, item in asked])
+            for (piece, _), no in zip(asked, wake, strict=True):
                 piece.error = no
         write([rows for piece in batch if piece.error is None for rows in piece.rows])

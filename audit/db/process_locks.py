@@ -26,7 +26,7 @@ _THINNING_KEY = 0x6174612E74686E  # "ata.thn"
 def sequencer_lock() -> Iterator[bool]:
     """Yield True while this process alone may extend and sign the tree, False if another does.
 
-    SQLite lives on one host, so a lock file beside it is enough; on PostgreSQL the lock is held by
+    SQLite lives on one host, so a lock file next to it is enough; on PostgreSQL the lock is held by
     the database session and ends with it.
     """
     with _held("sequencer", _SEQUENCER_KEY) as held:
@@ -127,8 +127,8 @@ def _file_lock(name: str) -> Iterator[bool]:
 def session_lock(key: int) -> Iterator[bool]:
     """Yield True while this session of PostgreSQL alone holds the advisory lock `key`.
 
-    Whoever closes Django's connection within the block gives its session back to the pool, with the
-    lock: that session is ended then, whoever has it now.
+    Code that closes Django's connection within the block gives its session back to the pool, with
+    the lock: that session is ended then, whichever thread has it now.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s), pg_backend_pid()", [key])

@@ -1,8 +1,9 @@
 """Turns of several processes that write one SQLite file.
 
-SQLite lets one write at a time, and whoever finds it taken sleeps and looks again, up to a tenth of
-a second later. Those who write all the time look for a lock file each millisecond instead. Others,
-who write now and then, find the database as they always do; nothing depends on the turn but time.
+SQLite lets one write at a time, and a writer that finds it locked sleeps and looks again, up to a
+tenth of a second later. Those who write all the time look for a lock file each millisecond instead.
+Others, who write now and then, find the database as they always do; nothing depends on the turn but
+time.
 """
 
 from __future__ import annotations

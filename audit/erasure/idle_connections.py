@@ -2,8 +2,8 @@
 
 A driver keeps the values that it last sent, and SQLite the pages that it last read, for as long as
 a connection is open. A thread that has nothing to do keeps its own for good. So each says when it
-begins and ends a piece of work, and whoever notices an erasure closes those of idle threads; a busy
-one closes its own at the end.
+begins and ends a piece of work, and the thread that notices an erasure closes those of idle
+threads; a busy one closes its own at the end.
 """
 
 from __future__ import annotations

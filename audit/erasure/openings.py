@@ -58,7 +58,7 @@ def waiting(whose: Whose) -> int:
 
 
 def ranges(positions: Sequence[int]) -> list[list[int]]:
-    """Positions as sorted stretches `[first, last]`, both included."""
+    """Positions as sorted ranges `[first, last]`, both included."""
     found: list[list[int]] = []
     for seq in sorted(set(positions)):
         if found and found[-1][1] == seq - 1:

@@ -1,4 +1,4 @@
-"""The stores of this room: the log's values, evidence, exports, what was set aside, and the files
+"""The stores of `audit`: the log's values, evidence, exports, what was set aside, and the files
 of the database itself. Registered at import.
 """
 
@@ -56,16 +56,16 @@ def from_events(_key: str) -> Iterator[str]:
 @knows
 def from_openings(key: str) -> Iterator[Known]:
     """What the person was called in their own events."""
-    told: set[Known] = set()
+    known: set[Known] = set()
     for values in Openings.objects.filter(subject=key).values_list("values", flat=True).iterator():
         for who in ("actor", "on_behalf_of"):
             sub, name, email = (values.get(f"{who}.{each}", ("", ""))[1] for each in _NAMES)
-            told.add(Known("", sub, name, email))
+            known.add(Known("", sub, name, email))
         for path, (_, value) in values.items():
             if path.startswith("private.") and isinstance(value, dict) and "sub" in value:
                 iss, sub, name, email = (str(value.get(each, "")) for each in ("iss", *_NAMES))
-                told.add(Known(iss, sub, name, email))
-    yield from told
+                known.add(Known(iss, sub, name, email))
+    yield from known
 
 
 _NAMES = ("sub", "name", "email")

@@ -1,6 +1,6 @@
-"""Who an erasure is about, and every store of the house that holds values of theirs.
+"""Who an erasure is about, and every store of the portal that holds values of theirs.
 
-Each room registers its stores and what it knows of a person; the erasure walks over all of them
+Each app registers its stores and what it knows of a person; the erasure walks over all of them
 (`approvals.erasure.job`). A person is named by their subject key alone, so that nothing which
 decides about an erasure says whom it is about.
 """
@@ -44,16 +44,16 @@ class Whose:
         people: identities with that key; one, or none once everything is erased.
         words: what identifies them, looked for everywhere: subject and e-mail, as whole words,
             whatever their case; an e-mail only where no other known person has it.
-        beside: names and labels, which people choose: looked for only in a row that one of
+        labels: names and labels, which people choose: looked for only in a row that one of
             `words` identifies.
         short: what is not looked for: too short, or also of somebody or something else.
-        name, email: for display, on the page of whoever asks.
+        name, email: for display, on the requester's page.
     """
 
     key: str
     people: tuple[tuple[str, str], ...] = ()
     words: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     short: tuple[str, ...] = ()
     name: str = ""
     email: str = ""
@@ -70,14 +70,14 @@ class Whose:
         """Their subjects, for columns that hold no issuer."""
         return [sub for _, sub in self.people]
 
-    def pattern(self, *, beside: bool = False) -> re.Pattern[str] | None:
+    def pattern(self, *, labels: bool = False) -> re.Pattern[str] | None:
         """Finds any of the words as a whole; None where there is none.
 
-        With `beside` names and labels too: for a row that is known to name the person.
+        With `labels` names and labels too: for a row that is known to name the person.
         """
         if not self.words:
             return None
-        words = self.words + self.beside if beside else self.words
+        words = self.words + self.labels if labels else self.words
         longest_first = sorted(words, key=len, reverse=True)
         return re.compile(
             rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE
@@ -128,7 +128,7 @@ def _nothing_repeated(_whose: Whose) -> list[Repeats]:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One room's share of an erasure.
+    """One app's share of an erasure.
 
     Attributes:
         name: stable, as the certificate has it.
@@ -164,7 +164,7 @@ _EMAILS_OF_OTHERS: list[Reserved] = []
 
 
 def register(store: Store) -> Store:
-    """Add a store; called at import of a room's `erasing`.
+    """Add a store; called at import of an app's `erasure` modules.
 
     Raises:
         ValueError: the name is taken.
@@ -176,7 +176,7 @@ def register(store: Store) -> Store:
 
 
 def knows(directory: Directory) -> Directory:
-    """Decorator: a function that tells what a room knows of the person of a key."""
+    """Decorator: a function that returns what an app knows of the person of a key."""
     _DIRECTORIES.append(directory)
     return directory
 
@@ -207,7 +207,7 @@ def stores() -> list[Store]:
 
 
 def identify(key: str) -> Whose:
-    """The person of a key, from everything that any room still holds."""
+    """The person of a key, from everything that any app still holds."""
     known = [each for directory in _DIRECTORIES for each in directory(key)]
     known = [each for each in known if not each.iss or subject_key(each.iss, each.sub) == key]
     reserved = [text.casefold() for texts in _RESERVED for text in texts(key) if text]
@@ -223,13 +223,13 @@ def identify(key: str) -> Whose:
     emails = dict.fromkeys(each.email for each in known if "@" in each.email)
     shared = {text.casefold() for texts in _EMAILS_OF_OTHERS for text in texts(key)}
     certain = [*subs, *(email for email in emails if email.casefold() not in shared)]
-    beside = [name for name in names if _is_telling(name) and not is_another(name)]
+    labels = [name for name in names if _is_telling(name) and not is_another(name)]
     return Whose(
         key=key,
         people=tuple(people),
         words=tuple(word for word in certain if len(word) >= _SHORTEST_ID),
-        beside=tuple(beside),
-        short=tuple(text for text in (*names, *emails) if text not in {*beside, *certain}),
+        labels=tuple(labels),
+        short=tuple(text for text in (*names, *emails) if text not in {*labels, *certain}),
         name=next((each.name for each in known if each.name), ""),
         email=next((each.email for each in known if each.email), ""),
     )

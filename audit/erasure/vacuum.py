@@ -1,10 +1,10 @@
 """The last step of an erasure: what was deleted is also gone from the files of the database.
 
 SQLite keeps deleted bytes in free pages, in segments of the full-text index and in its journal.
-The index is merged, the file is written anew without free pages, and the journal is emptied.
+The index is merged, the file is rewritten without free pages, and the journal is emptied.
 A plain VACUUM of PostgreSQL only calls the bytes of a deleted row free: they stay in the file until
-others take their place. So tables that hold words about people are written anew, each under a lock
-of its own. Its write-ahead log and whatever was backed up is the operator's (docs/admins.md).
+others take their place. So tables that hold text about people are rewritten, each under a separate
+lock. Its write-ahead log and whatever was backed up is the operator's (docs/admins.md).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PATIENCE_MS = 2_000  # for the lock on a table: everybody who comes later waits
 
 
 class Busy(Exception):
-    """Others read or write just now, so that the files could not be written anew; try again."""
+    """Others read or write just now, so that the files could not be rewritten; try again."""
 
 
 def compact() -> int:
@@ -64,8 +64,8 @@ def _vacuum() -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"SET lock_timeout = '{_PATIENCE_MS}ms'")
             try:
-                for table, anew in sorted(tables.items()):
-                    how = "(FULL, ANALYZE)" if anew else ""
+                for table, full in sorted(tables.items()):
+                    how = "(FULL, ANALYZE)" if full else ""
                     cursor.execute(f"VACUUM {how} {quote(table)}")
             finally:
                 cursor.execute("RESET lock_timeout")

@@ -47,7 +47,7 @@ def scrub(
 
     With `names` their names and labels go too, in these rows alone.
     """
-    identity, pattern, changed = whose.pattern(), whose.pattern(beside=names), 0
+    identity, pattern, changed = whose.pattern(), whose.pattern(labels=names), 0
     if identity is None or pattern is None:
         return 0
     for row in list(naming(model._default_manager.all(), fields, whose)):

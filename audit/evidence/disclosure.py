@@ -97,7 +97,7 @@ def outlook(reader: Actor, selection: Selection, now: datetime) -> packs.Outlook
 
 
 def hand_out(reader: Actor, selection: Selection, built: Built) -> None:
-    """Record that a pack leaves the house: `audit.exported`, and `evidence.read` for its bodies."""
+    """Record that a pack is downloaded: `audit.exported`, and `evidence.read` for its bodies."""
     digest = hashlib.sha256(built.body).hexdigest()
     with transaction.atomic():
         record(

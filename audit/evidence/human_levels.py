@@ -18,7 +18,7 @@ _passkeys: PasskeySource = dict
 def use_passkeys(source: PasskeySource) -> None:
     """Name the function that returns trusted passkeys by credential id.
 
-    The room that enrols passkeys imports this one, so it hands them in.
+    `approvals`, which enrols passkeys, imports this app, so it passes them in.
     """
     global _passkeys
     _passkeys = source

@@ -65,7 +65,7 @@ def put(
 ) -> EvidenceRef:
     """Store a body and return its reference; storing the same body again changes nothing.
 
-    Tokens (`id_token`, `approval_token`) are releasable after their own `exp`, unless told
+    Tokens (`id_token`, `approval_token`) are releasable after their own `exp`, unless stated
     otherwise. The file is durable before the row, so a row never points at nothing; it gets its
     name once the row is committed, so a body that a crash left alone is not taken for one whose
     row was deleted.
@@ -323,7 +323,7 @@ def key_owners() -> Iterator[tuple[bytes, str]]:
 
 
 def forget_read() -> None:
-    """Read bodies anew from their files, as a verification must."""
+    """Forget bodies in memory, so that a verification reads them from their files."""
     _kept.cache_clear()
 
 

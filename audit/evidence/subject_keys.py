@@ -1,7 +1,7 @@
 """The keys that seal evidence, one per person, each wrapped by `EVIDENCE_KEY`.
 
-While `EVIDENCE_KEY` changes, what the one before wrapped opens too; once everything is wrapped anew
-the old one is retired and opens nothing, whoever still names it.
+While `EVIDENCE_KEY` changes, what the one before wrapped opens too; once everything is wrapped
+again the old one is retired and opens nothing, wherever it is still configured.
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ def rewrap(path: Path) -> bool:
 
 
 def retire(key: bytes) -> None:
-    """Let an EVIDENCE_KEY open nothing from now on, whoever still names it."""
+    """Let an EVIDENCE_KEY open nothing from now on, wherever it is still configured."""
     known = _retired_file().read_text() if _retired_file().exists() else ""
     write_durably(_retired_file(), f"{known}{_fingerprint(key)}\n".encode())
 
 
 def is_retired(key: bytes) -> bool:
-    """Whether this EVIDENCE_KEY was replaced and everything is wrapped anew."""
+    """Whether this EVIDENCE_KEY was replaced and everything is wrapped again."""
     path = _retired_file()
     return path.exists() and _fingerprint(key) in path.read_text().split()
 

@@ -26,7 +26,7 @@ def holding(first: int) -> Iterable[ExportJob]:
 def drop_holding(first: int) -> int:
     """Delete files of trees that have the entry `first`; returns how many.
 
-    One that is being written begins anew: what it has read may be erased by now.
+    One that is being written starts again: what it has read may be erased by now.
     """
     dropped = 0
     with transaction.atomic():

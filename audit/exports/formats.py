@@ -50,7 +50,7 @@ def shown(event: Event) -> Event:
 
 
 def _columns() -> Mapping[str, Callable[[Event], Cell]]:
-    """Those that follow from the event, with the sentence that the rooms make of it."""
+    """Those that follow from the event, with the sentence that its app makes of it."""
     columns = {}
     for name, read in table_cells.COLUMNS.items():
         columns[name] = read

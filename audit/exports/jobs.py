@@ -1,6 +1,6 @@
-"""From a request to a file: streamed to whoever waits, or written by the worker.
+"""From a request to a file: streamed to the caller, or written by the worker.
 
-A job is a due row. Whoever writes it holds a lease and renews it; when they die, or a download is
+A job is a due row. Its writer holds a lease and renews it; when they die, or a download is
 broken off, the next one writes the file from its start. `audit.exported` is recorded with the
 digest of the file, in the transaction that makes the file available.
 """

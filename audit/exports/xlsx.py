@@ -132,11 +132,11 @@ def _rest(sheets: int, title: str) -> Iterator[tuple[str, str]]:
 
 
 def _relations(found: Iterable[tuple[str, str, str]]) -> str:
-    told = "".join(
+    links = "".join(
         f'<Relationship Id="{id}" Type="{_PARTS}/{kind}" Target="{target}"/>'
         for kind, target, id in found
     )
-    return f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">{told}</Relationships>'
+    return f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">{links}</Relationships>'
 
 
 class _Pipe:

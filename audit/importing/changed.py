@@ -99,7 +99,7 @@ def _draft(
 
 
 def _named(columns: Sequence[str]) -> dict[str, Any]:
-    """Names of columns for an entry, which has room for few; digest and number stand for all."""
+    """Names of columns for an entry, which has space for few; digest and number stand for all."""
     named: dict[str, Any] = {
         "columns": [name for name in columns[:NAMED] if len(name) <= _NAME_LENGTH]
     }

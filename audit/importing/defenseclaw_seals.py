@@ -2,8 +2,8 @@
 
 `projection_hash` is "sha256:" + hex SHA-256 of `projected_record_json`; `payload_hmac` is an
 HMAC-SHA256 over a label, the algorithm, the key id and the same bytes, joined by NUL
-(internal/audit/event_history_v8.go). Both cover the JSON record only: the plain columns beside it
-are compared with it, because nothing else protects them. Whoever holds the key can forge, and a
+(internal/audit/event_history_v8.go). Both cover the JSON record only: the plain columns next to it
+are compared with it, because nothing else protects them. The key's holder can forge, and a
 deleted row leaves no trace; the seal proves only that this row is as that key's holder left it.
 """
 
@@ -120,7 +120,7 @@ _CORRELATED: Final = (
 
 
 def mismatches(row: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
-    """Columns that say something else than the sealed record beside them; sorted.
+    """Columns that differ from the sealed record of their row; sorted.
 
     DefenseClaw leaves a column NULL where its record has an empty text, and the severity where its
     record has INFO: those two say the same.

@@ -1,7 +1,7 @@
 """One import: every evidence row of a DefenseClaw database, once, in batches that survive a kill.
 
 A batch is one transaction: its events, the memory that its rows were imported, and what it set
-aside. Whoever kills the process loses at most the batch in hand; the next run finds the finished
+aside. A killed process loses at most the batch in hand; the next run finds the finished
 rows by their deterministic ids and goes on.
 """
 

@@ -15,12 +15,12 @@ KEY_FILE: Final = "redaction-correlation.key"
 
 
 def find(database: Path, instance: str, given: Path | None = None) -> Key | None:
-    """The key that was named, else the instance's `hmac_key_file`, else the one beside the file.
+    """The key that was named, else the instance's `hmac_key_file`, else the one next to the file.
 
     Raises:
         ImportRefused: a key file was named or found that cannot be used.
     """
-    path = given or _registered(instance) or _beside(database)
+    path = given or _registered(instance) or _key_next_to(database)
     if path is None:
         return None
     try:
@@ -31,7 +31,7 @@ def find(database: Path, instance: str, given: Path | None = None) -> Key | None
         raise ImportRefused(f"{path} is no DefenseClaw key: {error}.") from None
 
 
-def _beside(database: Path) -> Path | None:
+def _key_next_to(database: Path) -> Path | None:
     path = database.resolve().with_name(KEY_FILE)
     return path if path.is_file() else None
 

@@ -24,7 +24,7 @@ def record_run(report: ImportReport, aside: Quarantine, file: str, actor: Actor)
     broken = sum(report.integrity[status] for status in defenseclaw_seals.BROKEN)
     with transaction.atomic():
         if aside.reasons:
-            told = record(
+            event = record(
                 actor,
                 "audit.quarantined",
                 instance=report.instance,
@@ -37,7 +37,7 @@ def record_run(report: ImportReport, aside: Quarantine, file: str, actor: Actor)
                 },
                 private={"listing": aside.listed},
             )
-            aside.recorded(told.id)
+            aside.recorded(event.id)
         event = record(
             actor,
             "audit.imported",

@@ -96,7 +96,7 @@ class Ingest(Sequencer):
     def _ready(self) -> bool:
         """Give what waits its leaves; False if the log may not be extended now.
 
-        Whoever runs the sequencer finds the same and raises the alarm.
+        The sequencer finds the same and raises the alarm.
         """
         try:
             self._run(sweep=False)

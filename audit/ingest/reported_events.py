@@ -1,6 +1,6 @@
 """Events that other systems report: stored as `external.<action>`, asserted and never more.
 
-Whoever reports is named in `reported_by`; who acted is their claim, carries no evidence (H0), and
+The reporter is named in `reported_by`; who acted is their claim, carries no evidence (H0), and
 never counts as an act of the reporter.
 """
 
@@ -215,7 +215,7 @@ def _subject(someone: Someone | None, iss: str) -> Subject | None:
 
 
 def _claimed(someone: Someone | None, iss: str, reporter: Actor) -> Actor:
-    """The claimed actor: without roles, sign-in or evidence, whoever it is said to be."""
+    """The claimed actor: without roles, sign-in or evidence."""
     claimed = someone or Someone()
     return Actor(
         iss=iss,

@@ -39,8 +39,8 @@ def settle() -> int:
     ring = keyring.read()
     if not ring.unrecorded:
         return 0
-    told = recorded()
-    waiting = [dict(one) for one in ring.unrecorded if dict(one) not in told]
+    logged = recorded()
+    waiting = [dict(one) for one in ring.unrecorded if dict(one) not in logged]
     for data in waiting:
         record(SYSTEM, "ledger.key_changed", data=data)
     keyring.write(replace(ring, unrecorded=()))
@@ -64,21 +64,21 @@ def _begun(ring: Keyring, statement: str) -> list[Period]:
 
 def recorded(action: str = ACTION) -> list[Mapping[str, Any]]:
     """Data of every event of that name in the log; few, because each takes a person's hand."""
-    return told_of(action)[action]
+    return data_of(action)[action]
 
 
-def told_of(*actions: str) -> dict[str, list[Mapping[str, Any]]]:
+def data_of(*actions: str) -> dict[str, list[Mapping[str, Any]]]:
     """Data of every event of each of these names; all search rows are looked at once."""
     ids = EventRow.objects.filter(action__in=actions).values_list("event", flat=True)
-    told: dict[str, list[Mapping[str, Any]]] = {action: [] for action in actions}
+    logged: dict[str, list[Mapping[str, Any]]] = {action: [] for action in actions}
     for entry in Event.objects.filter(id__in=list(ids)).values_list("entry", flat=True):
         document = entries.parse(bytes(entry))
-        told.setdefault(document["action"], []).append(document["data"])
-    return told
+        logged.setdefault(document["action"], []).append(document["data"])
+    return logged
 
 
 def problems(
-    ring: Keyring, told: Sequence[Mapping[str, Any]], adopted: Sequence[Mapping[str, Any]]
+    ring: Keyring, logged: Sequence[Mapping[str, Any]], adopted: Sequence[Mapping[str, Any]]
 ) -> Iterator[str]:
     """What does not hold of the history: changes that the log lacks, or tells of and it does not.
 
@@ -86,15 +86,15 @@ def problems(
 
     Args:
         ring: the history.
-        told: data of `ledger.key_changed` in the log.
-        adopted: data of `ledger.adopted` there, which tells of changes of the log's name.
+        logged: data of `ledger.key_changed` in the log.
+        adopted: data of `ledger.adopted` there, which record changes of the log's name.
     """
-    known = {one.get("statement") for one in (*told, *adopted, *ring.unrecorded)}
+    known = {one.get("statement") for one in (*logged, *adopted, *ring.unrecorded)}
     for statement in ring.statements:
         if statement not in known:
             action = "ledger.adopted" if origins.is_move(statement) else "ledger.key_changed"
             yield f"a statement of the keys' history is in no {action} entry"
-    for data in told:
+    for data in logged:
         if data.get("state") == "began" and data.get("statement") not in ring.statements:
             yield (
                 f"the log tells of keys that sign from size {data.get('size')} on, and "

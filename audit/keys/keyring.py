@@ -124,7 +124,7 @@ class Keyring:
         """Check that the first keys lead to all others.
 
         Raises:
-            NoteError: a key for which no key before it has signed, or a bent statement.
+            NoteError: a key for which no key before it has signed, or a modified statement.
         """
         first = [one.vkey for one in self.periods if one.since == 0]
         reached = set(origins.trail(self.statements, first).keys)
@@ -182,9 +182,9 @@ def load() -> Keyring:
         LedgerIdentityError: the file is damaged.
     """
     try:
-        told = json.loads(path().read_text())
-        periods = tuple(Period(**one) for one in told["keys"])
-        ring = Keyring(periods, tuple(told["statements"]), tuple(told["unrecorded"]))
+        document = json.loads(path().read_text())
+        periods = tuple(Period(**one) for one in document["keys"])
+        ring = Keyring(periods, tuple(document["statements"]), tuple(document["unrecorded"]))
         _ = ring.names  # each key can be read
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise LedgerIdentityError(
@@ -226,19 +226,19 @@ def began_with() -> Move | None:
 
 def write(ring: Keyring) -> None:
     """Replace the history, durably."""
-    told = {
+    document = {
         "keys": [asdict(one) for one in ring.periods],
         "statements": ring.statements,
         "unrecorded": ring.unrecorded,
     }
-    write_durably(path(), json.dumps(told, indent=1).encode())
+    write_durably(path(), json.dumps(document, indent=1).encode())
 
 
 def begin(signed: int | None) -> None:
     """See to it that the log has its keys and their history; called with the sequencer's lock.
 
-    A log that signed before it had a history goes on with its key and gets an ML-DSA-44 key beside
-    it, for which the old key signs.
+    A log that signed before it had a history goes on with its key and gets an ML-DSA-44 key in
+    addition, for which the old key signs.
 
     Args:
         signed: size of the largest tree that was signed; None before the first.

@@ -1,8 +1,8 @@
 """Who the log is: its origin, its signing key, and where both are kept.
 
 The origin is minted once and kept in `VAR_DIR/ledger/origin`; the Ed25519 seed is generated once
-into `VAR_DIR/ledger/key` (or `LEDGER_KEY_FILE`), base64, mode 0600, the ML-DSA-44 seed beside it
-into `VAR_DIR/ledger/key.ml-dsa-44`. Changing one silently would start a second history, so a
+into `VAR_DIR/ledger/key` (or `LEDGER_KEY_FILE`), base64, mode 0600, the ML-DSA-44 seed next to it
+in `VAR_DIR/ledger/key.ml-dsa-44`. Changing one silently would start a second history, so a
 mismatch refuses and says how to go back. Which key signs when is in `audit.keys.keyring`.
 """
 
@@ -89,8 +89,8 @@ def succession() -> Succession | None:
 def _names_on_file() -> set[str]:
     """Names that the history of the keys tells of."""
     try:
-        told = json.loads((folder() / "keys.json").read_text())["keys"]
-        names = {str(one["vkey"]).partition("+")[0] for one in told}
+        listed = json.loads((folder() / "keys.json").read_text())["keys"]
+        names = {str(one["vkey"]).partition("+")[0] for one in listed}
     except (OSError, ValueError, TypeError, KeyError):
         return set()
     waiting = succession()

@@ -2,8 +2,8 @@
 
 A restore or a failover loses entries that others may have seen signed. Adopting binds the log to
 what the database holds and lets it sign again only above every size that was signed before: so no
-two trees of one size are signed, and whoever holds a checkpoint of the lost part can still prove
-that the two do not agree. What was adopted is kept in `VAR_DIR/ledger/adopted.json` and told in
+two trees of one size are signed, and the holder of a checkpoint of the lost part can still prove
+that the two do not agree. What was adopted is kept in `VAR_DIR/ledger/adopted.json` and recorded in
 the log as `ledger.adopted`.
 """
 
@@ -44,7 +44,7 @@ class AdoptionRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the database holds beside what was signed.
+    """What the database holds, compared with what was signed.
 
     Attributes:
         database: the tree that the database holds.
@@ -137,7 +137,7 @@ def names_begun() -> Iterator[tuple[Adoption, bool]]:
 
 
 def unplaced() -> list[tuple[UUID, bytes]]:
-    """What is told of adoptions and has no place in the log yet: it gets the first one."""
+    """Entries about adoptions that have no index in the log yet: they get the first ones."""
     waiting = EventRow.objects.filter(action=ACTION, seq__isnull=True)
     ids = list(waiting.values_list("event", flat=True))
     if not ids:
@@ -149,11 +149,11 @@ def unplaced() -> list[tuple[UUID, bytes]]:
 def settle() -> None:
     """Record what a crash left unrecorded, changes of keys that the database lost among it."""
     made = made_so_far()
-    if not made or told_of(made[-1]):
+    if not made or is_recorded(made[-1]):
         return
     with transaction.atomic():
         for one in made:
-            if not told_of(one):
+            if not is_recorded(one):
                 data, private = one.data, one.private
                 record(SYSTEM, "ledger.adopted", reason=one.reason, data=data, private=private)
     ring = keyring.read()
@@ -162,12 +162,12 @@ def settle() -> None:
         keyring.write(keyring.Keyring(ring.periods, ring.statements, (*ring.unrecorded, *lost)))
 
 
-def problems(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Adoptions that are not `told` of in the log; told ones that the file does not hold."""
+def problems(logged: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Adoptions that are not `logged`; logged ones that the file does not hold."""
     made = [one.data for one in made_so_far()]
-    if any(one not in told for one in made):
+    if any(one not in logged for one in made):
         yield f"an adoption in {_path()} is in no ledger.adopted entry"
-    if any(one not in made for one in told):
+    if any(one not in made for one in logged):
         yield f"the log tells of an adoption that {_path()} does not hold; restore it"
     yield from _names_that_begin_elsewhere()
 
@@ -178,14 +178,14 @@ def _names_that_begin_elsewhere() -> Iterator[str]:
         return
     rows = EventRow.objects.filter(action=ACTION, seq__isnull=False)
     places = dict(rows.values_list("event", "seq"))
-    told = Event.objects.filter(id__in=list(places)).values_list("id", "entry")
-    said = [(places[id], entries.parse(bytes(entry))["data"]) for id, entry in told]
+    stored = Event.objects.filter(id__in=list(places)).values_list("id", "entry")
+    said = [(places[id], entries.parse(bytes(entry))["data"]) for id, entry in stored]
     for data, one in begun:
         if any(there == data and seq != one.size for seq, there in said):
             yield f"{one.new_origin} does not begin with the entry that tells of it"
 
 
-def told_of(one: Adoption) -> bool:
+def is_recorded(one: Adoption) -> bool:
     """Whether the log tells of it."""
     if not EventRow.objects.filter(action=ACTION).exists():
         return False

@@ -22,7 +22,7 @@ class Adoption:
         signed_size, signed_root: the tree that had been signed.
         old_origin, new_origin: where the log went on under another name; else empty.
         statement: by which the old keys vouch for the new name.
-        objection: what a witness said against the log then; a stranger's words.
+        objection: what a witness said against the log then; not checked by us.
     """
 
     at: str
@@ -78,8 +78,8 @@ def made_so_far() -> list[Adoption]:
 
 def write(made: Iterable[Adoption]) -> None:
     """Replace the file, durably."""
-    told = [{name: getattr(one, name) for name in Adoption.__slots__} for one in made]
-    write_durably(path(), json.dumps(told, indent=1).encode())
+    rows = [{name: getattr(one, name) for name in Adoption.__slots__} for one in made]
+    write_durably(path(), json.dumps(rows, indent=1).encode())
 
 
 def path() -> Path:

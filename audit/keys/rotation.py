@@ -1,4 +1,4 @@
-"""Changing the keys of the log: new ones sign beside the old ones for a while, then alone.
+"""Changing the keys of the log: new ones sign next to the old ones for a while, then alone.
 
 Each step is written durably before the next, so a run that was killed is simply repeated. Seeds:
 `next-key` and `next-key.ml-dsa-44` in `VAR_DIR/ledger`, moved to their places at the end; the old
@@ -36,7 +36,7 @@ class Rotation:
 
     Attributes:
         old: keys that sign and are to end.
-        new: keys that sign beside them and stay.
+        new: keys that sign next to them and stay.
         since: size from which the new ones sign.
     """
 
@@ -67,7 +67,7 @@ def start() -> Rotation:
         ring, size = keyring.read(), signed_state.signed_size()
         if (going := under_way(ring)) is not None:
             raise RotationRefused(
-                f"New keys sign beside the old ones from size {going.since} on; "
+                f"New keys sign next to the old ones from size {going.since} on; "
                 "let it end first (ledger_rotate_key --finish)."
             )
         if not size:
@@ -84,8 +84,8 @@ def start() -> Rotation:
             [one.vkey for one in (*old, *new)],
             {one: seed for one, seed in seeds.items() if note.parse_vkey(one).key_type == ED25519},
         )
-        told = keyring.change("began", size, new, statement)
-        keyring.write(Keyring((*ring.periods, *new), (*ring.statements, statement), (told,)))
+        change = keyring.change("began", size, new, statement)
+        keyring.write(Keyring((*ring.periods, *new), (*ring.statements, statement), (change,)))
         key_events.settle()
         return Rotation(old, new, size)
 
@@ -111,8 +111,8 @@ def finish() -> Rotation:
             )
         ended = tuple(replace(one, until=size) for one in going.old)
         periods = [replace(one, until=size) if one in going.old else one for one in ring.periods]
-        told = keyring.change("ended", size, ended)
-        keyring.write(Keyring(tuple(periods), ring.statements, (*ring.unrecorded, told)))
+        change = keyring.change("ended", size, ended)
+        keyring.write(Keyring(tuple(periods), ring.statements, (*ring.unrecorded, change)))
         promote()
         key_events.settle()
         return replace(going, old=ended)

@@ -1,7 +1,7 @@
 """Whether an event says what its signed intent says: the same act on the same thing (DESIGN 1.3.1).
 
-A signature covers the hash of an intent. Without this check, a signature over one act could be put
-beside an event of another act that names the same hash.
+A signature covers the hash of an intent. Without this check, a signature over one act could be
+shown for an event of another act that names the same hash.
 """
 
 from __future__ import annotations

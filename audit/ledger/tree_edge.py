@@ -18,7 +18,8 @@ _NONE: Final[Mapping[int, bytes]] = MappingProxyType({})
 class Joined:
     """Leaf hashes one after the other, 32 bytes each; `roots` of whole tiles among them by index.
 
-    Who hashed them may fold them too, beside others; a tree that is given a root does not.
+    The process that hashed them may fold them too, in parallel; a tree that is given a root does
+    not.
     """
 
     hashes: bytes

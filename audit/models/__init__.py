@@ -1,4 +1,4 @@
-"""Tables of the audit room: evidence that never changes, and a projection that can be rebuilt."""
+"""Tables of the audit trail: evidence that never changes, and a projection that can be rebuilt."""
 
 from audit.models.event import Event, Openings
 from audit.models.evidence import EvidenceItem

@@ -1,4 +1,4 @@
-"""Field types of the audit room."""
+"""Field types of `audit`."""
 
 from __future__ import annotations
 

@@ -112,9 +112,9 @@ class EventRow(models.Model):
 
 
 class Rollup(models.Model):
-    """How many sequenced events a stretch of event time holds for one combination of facets.
+    """How many sequenced events a range of event time holds for one combination of facets.
 
-    The stretch is `grain` hours long and begins `start` hours after 1970 began
+    The range is `grain` hours long and begins `start` hours after 1970 began
     (`audit.search.rollups`).
     """
 

@@ -13,9 +13,10 @@ from audit.models.fields import ExactJSONField
 class SavedView(models.Model):
     """One filter with a name. No evidence: it tells how somebody looks, and decides nothing.
 
-    `filter` is the canonical text of `EventQuery.to_bar`; it is parsed anew at every look, so one
-    that an older version understood may have mistakes. A deleted one stays for a day, to be brought
-    back by whoever removed it. `owner` and `removed_by` are subject keys; "" is nobody any more.
+    `filter` is the canonical text of `EventQuery.to_bar`; it is parsed again at every use, so one
+    that an older version understood may have mistakes. A deleted one stays for a day, to be
+    restored by the person who removed it. `owner` and `removed_by` are subject keys; "" is nobody
+    any more.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -11,7 +11,7 @@ from django.utils import timezone
 class VerificationRun(models.Model):
     """State of one verification: waiting, running, passed, failed or broken (did not finish).
 
-    `seen` is when the verifier last told how far it is; one that stays silent has died.
+    `seen` is when the verifier last reported its progress; one that stays silent has died.
     """
 
     class State(models.TextChoices):

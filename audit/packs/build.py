@@ -66,7 +66,7 @@ class TooMany(Exception):
 def use_directory(source: Directory) -> None:
     """Name the function that returns the passkey directory (`ata.passkeys.v1`).
 
-    The room that enrols passkeys imports this one, so it hands it in.
+    `approvals`, which enrols passkeys, imports this app, so it passes it in.
     """
     global _directory
     _directory = source
@@ -276,8 +276,8 @@ def _add_roots(draft: _Draft, documents: Mapping[int, Mapping[str, Any]]) -> Non
             continue
     used = _credentials(body for name, body in draft.members.items() if name.endswith(".assertion"))
     enrolled = _directory()["passkeys"] if used else []
-    told = {"schema": DIRECTORY, "passkeys": [one for one in enrolled if one["id"] in used]}
-    draft.add("passkeys.json", canonical(told))
+    document = {"schema": DIRECTORY, "passkeys": [one for one in enrolled if one["id"] in used]}
+    draft.add("passkeys.json", canonical(document))
 
 
 def _issuers(event: Mapping[str, Any]) -> Collection[str]:
@@ -287,7 +287,7 @@ def _issuers(event: Mapping[str, Any]) -> Collection[str]:
 
 
 def _credentials(assertions: Iterable[bytes]) -> set[str]:
-    """Credential ids of passkeys that signed something in the pack; only those are told of."""
+    """Credential ids of passkeys that signed something in the pack; only those are disclosed."""
     found = set()
     for body in assertions:
         try:

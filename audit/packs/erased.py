@@ -31,9 +31,9 @@ def certificates_for(
     if not gone:
         return {}
     ends = EventRow.objects.filter(action__in=erasures.ENDS, source="portal", seq__lt=size)
-    told = Entry.objects.filter(event__in=ends.values("event")).order_by("seq")
+    certified = Entry.objects.filter(event__in=ends.values("event")).order_by("seq")
     found: Leaves = {}
-    for seq, event, body in told.values_list("seq", "event", "event__entry"):
+    for seq, event, body in certified.values_list("seq", "event", "event__entry"):
         one = erasures.certificate(seq, entries.parse(bytes(body)))
         if one is not None and seq not in leaves and any(map(one.covers, gone)):
             found[seq] = (event, bytes(body))

@@ -34,7 +34,8 @@ _lock = threading.Lock()
 def inclusion_proof(index: int, size: int, root: bytes) -> list[bytes]:
     """The inclusion proof of entry `index` in the tree of `size`.
 
-    If what is kept does not lead to `root`, it is forgotten, and what the database holds is told.
+    If what is kept does not lead to `root`, it is forgotten, and what the database holds is
+    returned.
 
     Raises:
         ProofError: index outside the tree, or leaf hashes missing.
@@ -51,7 +52,7 @@ def inclusion_proof(index: int, size: int, root: bytes) -> list[bytes]:
 
 
 def forget() -> None:
-    """Read everything anew from now on."""
+    """Forget what is kept, so that everything is read again."""
     with _lock:
         _kept.clear()
 

@@ -33,7 +33,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it, through which door. `evidence` is that of the actor's sign-in (human level H1).
+    """Who did it, and by which way in. `evidence` is that of the actor's sign-in (human level H1).
 
     `via` is one of web, api, cli, phone, task, import, tenant, broker. `roles_issued_at` is when
     the token with these roles was issued; None where the directory of people decides on them.

@@ -1,6 +1,6 @@
 """The closed registry of actions (DESIGN 2.7): what each is called and how its event reads.
 
-`record` refuses a name that is not here. Rooms may add theirs at import with `register`; the
+`record` refuses a name that is not here. Apps may add theirs at import with `register`; the
 families `defenseclaw.*` and `external.*` are open, because other systems name what they report.
 """
 
@@ -65,7 +65,7 @@ def register(
 
 
 def reword(name: str, sentence: Sentence) -> ActionSpec:
-    """Let the room that owns a registered action say how its events read.
+    """Set the sentence of a registered action, by the app that owns it.
 
     Raises:
         KeyError: nobody registered it.
@@ -228,5 +228,5 @@ defenseclaw.tag_misused | Tag of a decision copied | found in {target} a copied 
 """
 
 for _line in _TABLE.strip().splitlines():
-    _name, _label, _words, _severity, *_told = (part.strip() for part in _line.split("|"))
-    register(_name, label=_label, sentence=_words, severity=_severity, says_outcome=bool(_told))
+    _name, _label, _words, _severity, *_flags = (part.strip() for part in _line.split("|"))
+    register(_name, label=_label, sentence=_words, severity=_severity, says_outcome=bool(_flags))

@@ -29,7 +29,7 @@ from audit.recording.actors import Actor, EvidenceRef, Subject, Target
 from audit.search.projection import values_of, values_of_each
 
 _FEW = 100  # events; of fewer, what is done for many takes longer than it saves
-_BESIDE = 64  # events that are made beside each other
+_BATCH = 64  # events that are made beside each other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ def prepared(drafts: Iterable[Draft]) -> list[Prepared]:
     recorded_at, salts = clock.now(), entries.Salts()
     if isinstance(drafts, Sequence) and len(drafts) < _FEW:
         return [prepare(draft, recorded_at, salts) for draft in drafts]
-    some = batched(drafts, _BESIDE)
+    some = batched(drafts, _BATCH)
     return [one for each in some for one in _prepared(each, recorded_at, salts)]
 
 
@@ -197,7 +197,8 @@ def _prepared(
     ]
     ids = [draft.id or clock.uuid7(salts) for draft in drafts]
     built = [
-        entries.build(told, id=id, salt_source=salts) for told, id in zip(fields, ids, strict=True)
+        entries.build(fields_of, id=id, salt_source=salts)
+        for fields_of, id in zip(fields, ids, strict=True)
     ]
     public = [one.event() for one in built]
     rows = values_of_each(public, list(map(human_levels.level, public)), ids)

@@ -81,7 +81,7 @@ def phrase(words: str, *, says_outcome: bool = False) -> Sentence:
     """
 
     def sentence(event: PublicEvent) -> str:
-        told = words.format(
+        sentence = words.format(
             target=target(event) or "something",
             connection=shown(event.get("connection")) or "a connection",
             agent=shown(event.get("agent")) or "an agent",
@@ -90,7 +90,7 @@ def phrase(words: str, *, says_outcome: bool = False) -> Sentence:
         )
         principal = event.get("on_behalf_of")
         behalf = f" for {person(principal)}" if principal else ""
-        start = f"{person(event.get('actor'))} {told}{place(event)}{behalf}"
+        start = f"{person(event.get('actor'))} {sentence}{place(event)}{behalf}"
         if says_outcome:
             return start
         return f"{start}{after_approval(event)}{_OUTCOMES.get(event.get('outcome', ''), '')}"

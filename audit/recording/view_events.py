@@ -26,8 +26,8 @@ def digest_of(query: EventQuery) -> str:
 def note(actor: Actor, query: EventQuery) -> bool:
     """Record that `actor` looked at the events of `query`; False when that was noted just now.
 
-    Where nothing can be stored the trail is shown all the same: whoever looks for what went wrong
-    needs it most then. The log of the process says so, and the next look tries again.
+    Where nothing can be stored the trail is shown all the same: people who look for what went
+    wrong need it most then. The log of the process says so, and the next look tries again.
     """
     digest = digest_of(query)
     who = hashlib.sha256(f"{actor.iss}\n{actor.sub}\n{digest}".encode()).hexdigest()

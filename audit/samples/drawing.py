@@ -37,7 +37,7 @@ def drawn(actor: Actor, id: UUID) -> Ask:
     """What was asked for under `id`, drawn where it can be; who asks first is its actor.
 
     `drawn` of the answer is None while no tree with the ask in it is signed, and after `WITHIN`.
-    Whoever is told of a sample is told of one that is on record.
+    Only a sample that is on record is returned.
 
     Raises:
         NoSample: nobody asked for it.
@@ -50,7 +50,7 @@ def drawn(actor: Actor, id: UUID) -> Ask:
 
 
 def settle(actor: Actor, ask: Ask) -> Ask:
-    """Draw one that was not drawn when it was looked up; whoever is later is told the same.
+    """Draw one that was not drawn when it was looked up; a later caller gets the same one.
 
     Raises:
         SampleError: as `drawn`.

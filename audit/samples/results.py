@@ -90,8 +90,8 @@ class Ask:
 
 def drawn_id(asked: UUID) -> UUID:
     """The id of the event that tells of a draw: one for each that was asked for, ever."""
-    told = hashlib.sha256(b"ata.sampled.v1\n" + asked.bytes).digest()
-    return UUID(int=asked.int & _TIME | int.from_bytes(told[:8]) >> 2)
+    digest = hashlib.sha256(b"ata.sampled.v1\n" + asked.bytes).digest()
+    return UUID(int=asked.int & _TIME | int.from_bytes(digest[:8]) >> 2)
 
 
 def find(id: UUID) -> Ask:

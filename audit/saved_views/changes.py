@@ -111,7 +111,7 @@ def keep(actor: Actor, wanted: Wanted) -> SavedView:
     """
     clean = _clean(wanted)
     with transaction.atomic():
-        _check_room(actor, clean.name)
+        _check_limit(actor, clean.name)
         now = clock.now()
         view = SavedView.objects.create(
             owner=actor.key,
@@ -175,7 +175,7 @@ def remove(actor: Actor, view_id: UUID) -> SavedView:
 
 
 def bring_back(actor: Actor, view_id: UUID) -> SavedView:
-    """Undo `remove`, for whoever did it and for a day.
+    """Undo `remove`, for the person who did it and for a day.
 
     Raises:
         SavedView.DoesNotExist: there is nothing that this person could bring back.
@@ -186,7 +186,7 @@ def bring_back(actor: Actor, view_id: UUID) -> SavedView:
         gone = SavedView.objects.filter(removed_by=actor.key, removed__gt=since)
         view = _locked(gone, view_id)
         if is_own(actor, view):
-            _check_room(actor, view.name)
+            _check_limit(actor, view.name)
         view.removed, view.removed_by = None, ""
         view.save(update_fields=["removed", "removed_by"])
         if view.shared:
@@ -233,7 +233,7 @@ def _line(text: str) -> str:
     return safe_display.visible(" ".join(text.split()))
 
 
-def _check_room(actor: Actor, name: str) -> None:
+def _check_limit(actor: Actor, name: str) -> None:
     """Whether one more fits; nobody else adds one for this person before the transaction ends."""
     process_locks.one_at_a_time(f"views {actor.key}")
     if of(actor).count() >= MOST:

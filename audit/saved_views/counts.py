@@ -1,6 +1,6 @@
 """How many events views have now, for many at once and at a price that does not grow with the log.
 
-What the counts per stretch of time tell is told for all views by two queries. Of another filter
+What the counts per period answer is answered for all views by two queries. Of another filter
 `audit.search.queries.total` counts exactly to its cap and estimates beyond it, one view at a time.
 """
 

@@ -1,4 +1,4 @@
-"""What a stored filter says today: parsed anew at every look, its mistakes told and never run."""
+"""What a stored filter means today: parsed again at every use, its mistakes shown and never run."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def among(query: EventQuery, actions: Sequence[str]) -> EventQuery | None:
 
     Args:
         query: its own actions are narrowed to decisions.
-        actions: what a decision is recorded as; the rooms that decide know.
+        actions: what a decision is recorded as; the apps that decide know.
     """
     asked = query.values("action")
     kept = _common(asked, actions) if asked else tuple(actions)

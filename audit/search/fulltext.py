@@ -118,7 +118,7 @@ def _index(table: str, first: int, end: int) -> None:
 
 
 def replace(seq: int, old_terms: str, new_terms: str) -> None:
-    """Index one row anew after its openings were erased."""
+    """Index one row again after its openings were erased."""
     if connection.vendor != "sqlite":
         return
     with connection.cursor() as cursor:

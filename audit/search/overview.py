@@ -1,4 +1,4 @@
-"""What the audit page tells about a filter beside its rows: total, facets, bars, decisions."""
+"""What the audit page shows of a filter besides its rows: total, facets, bars, decisions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from audit.search.decision_totals import Decisions
 from audit.search.facets import FACETS, KEYS, Facet, Histogram
 from audit.search.query_plan import Plan
 from audit.search.rollup_counts import Cell
-from audit.search.rollups import FACETS as TOLD
+from audit.search.rollups import FACETS as COUNTED
 
 _FAMILY = "family"
-_CELL = [PLACE[name] for name in TOLD]
+_CELL = [PLACE[name] for name in COUNTED]
 
 
 @dataclass
@@ -53,14 +53,16 @@ class Survey:
         self.finder.ask(self._to_sample())
 
     def _to_sample(self) -> list[Plan]:
-        plans = [] if self._told_few else [self.plan]
-        plans += [self.plan_for(q) for key, q in self.variants.items() if not self._told(key, q)]
+        plans = [] if self._counts_few else [self.plan]
+        plans += [
+            self.plan_for(q) for key, q in self.variants.items() if not self._is_counted(key, q)
+        ]
         if self.every and not rollup_counts.can_answer(self.every, self.plan_for(self.every)):
             plans.append(self.plan_for(self.every))
         return plans
 
-    def _told(self, key: str, query: EventQuery) -> bool:
-        return (key in TOLD or key == _FAMILY) and rollup_counts.can_answer(
+    def _is_counted(self, key: str, query: EventQuery) -> bool:
+        return (key in COUNTED or key == _FAMILY) and rollup_counts.can_answer(
             query, self.plan_for(query)
         )
 
@@ -68,10 +70,10 @@ class Survey:
     def _cells(self) -> dict[Cell, int]:
         """Counts by combination, with what waits; filters on them are applied later."""
         found = Counter(rollup_counts.cells(self.plan))
-        untold = self.plan_for(
+        uncounted = self.plan_for(
             EventQuery(tuple(c for c in self.query.clauses if c.key in ("after", "before")))
         )
-        found.update(tuple(row[i] for i in _CELL) for row in self.finder.waiting_of(untold))
+        found.update(tuple(row[i] for i in _CELL) for row in self.finder.waiting_of(uncounted))
         return found
 
     def _of(self, query: EventQuery) -> dict[Cell, int]:
@@ -79,7 +81,7 @@ class Survey:
         return {cell: n for cell, n in self._cells.items() if takes(cell)}
 
     @cached_property
-    def _told_total(self) -> int | None:
+    def _counted_total(self) -> int | None:
         """How many match, where counts tell; None where they do not."""
         if self.finder.size <= statements.CAP or not rollup_counts.can_answer(
             self.query, self.plan
@@ -88,32 +90,32 @@ class Survey:
         return sum(self._of(self.query).values())
 
     @property
-    def _told_few(self) -> bool:
-        return self._told_total is not None and self._told_total <= statements.CAP
+    def _counts_few(self) -> bool:
+        return self._counted_total is not None and self._counted_total <= statements.CAP
 
     @property
-    def _told_many(self) -> bool:
-        return self._told_total is not None and self._told_total > statements.CAP
+    def _counts_many(self) -> bool:
+        return self._counted_total is not None and self._counted_total > statements.CAP
 
     @cached_property
     def matches(self) -> Matches:
         """The matches themselves, all of them or a sample."""
-        if self._told_few and not self._told_total:
+        if self._counts_few and not self._counted_total:
             return Matches(())
-        return self.finder.estimated(self.plan) if self._told_many else self.finder.all(self.plan)
+        return self.finder.estimated(self.plan) if self._counts_many else self.finder.all(self.plan)
 
     @property
     def total(self) -> tuple[int, bool]:
         """How many events match, and whether that is exact."""
-        if self._told_many and self._told_total is not None:
-            return self._told_total, not self.finder.overflows
+        if self._counts_many and self._counted_total is not None:
+            return self._counted_total, not self.finder.overflows
         return self.matches.total, self.matches.exact and not self.finder.overflows
 
     def facets(self) -> tuple[Facet, ...]:
         """Counts per value of each facet; one filtered by counts as if it were not."""
-        untold = [(key, q) for key, q in self.variants.items() if not self._told(key, q)]
-        plans = [(self.plan_for(query), key) for key, query in untold]
-        grouped = dict(zip((key for key, _ in untold), self.finder.grouped(plans), strict=True))
+        uncounted = [(key, q) for key, q in self.variants.items() if not self._is_counted(key, q)]
+        plans = [(self.plan_for(query), key) for key, query in uncounted]
+        grouped = dict(zip((key for key, _ in uncounted), self.finder.grouped(plans), strict=True))
         return tuple(self._facet(key, grouped) for key in FACETS)
 
     def _facet(self, key: str, grouped: dict[str, Counts]) -> Facet:
@@ -121,14 +123,14 @@ class Survey:
             return facets.ranked(key, grouped[key].counter, exact=grouped[key].exact)
         if key in self.variants:
             return facets.ranked(key, _by(key, self._of(self.variants[key])), exact=True)
-        if self._told_many and (key in TOLD or key == _FAMILY):
+        if self._counts_many and (key in COUNTED or key == _FAMILY):
             return facets.ranked(key, _by(key, self._of(self.query)), exact=True)
         return facets.ranked(key, self.matches.counts(key), exact=self.matches.exact)
 
     def histogram(self, buckets: int) -> Histogram:
         """Matches over event time in at most `buckets` buckets."""
         start, end = self.plan.start, self.plan.end
-        if not self._told_many:
+        if not self._counts_many:
             return facets.histogram_of(self.matches, start, end, buckets)
         waiting = self.finder.waiting_of(self.plan)
         points = [(row[PLACE["time"]], row[PLACE["outcome"]], 1) for row in waiting]
@@ -163,7 +165,7 @@ def _asks_for_human(query: EventQuery) -> bool:
 
 
 def _by(key: str, cells: dict[Cell, int]) -> Counter[Any]:
-    place = TOLD.index("action" if key == _FAMILY else key)
+    place = COUNTED.index("action" if key == _FAMILY else key)
     found: Counter[Any] = Counter()
     for cell, n in cells.items():
         value = cell[place]

@@ -128,7 +128,7 @@ def project_missing(first: int, end: int) -> int:
 
 
 def refresh(ids: Sequence[UUID]) -> int:
-    """Make the rows of these events anew, after an erasure or new evidence; returns how many."""
+    """Rebuild the rows of these events, after an erasure or new evidence; returns how many."""
     changed = 0
     with transaction.atomic():
         stored = EventRow.objects.in_bulk(ids)

@@ -1,4 +1,4 @@
-"""What the counts per stretch of time tell of a filter: totals, facets and bars, all exact."""
+"""Totals, facets and bars of a filter from the counts per period, all exact."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def cells(plan: Plan) -> dict[Cell, int]:
 
 
 def latest(plan: Plan, coarsest: int) -> dict[Cell, tuple[int, int, int]]:
-    """Of every combination in the time of a plan: count, and start and length of its last stretch.
+    """Of every combination in the time of a plan: count, and start and length of its last period.
 
-    Both in hours, as `Rollup` has them; no stretch is longer than `coarsest`. One query.
+    Both in hours, as `Rollup` has them; no period is longer than `coarsest`. One query.
     """
     # Stretches do not overlap, so the one with the latest start is the last, whatever its length.
     place = Cast("start", BigIntegerField()) * _PLACES + F("grain")

@@ -1,4 +1,4 @@
-"""Counts of sequenced events per stretch of event time and combination of facets.
+"""Counts of sequenced events per period of event time and combination of facets.
 
 The whole log is read from few rows: each event counts in one cell of every grain, an hour, a day,
 a week and four weeks long, so a long time is a few long cells and a few short ones at its edges.
@@ -134,7 +134,7 @@ def cover(
 def _counted(vendor: str, condition: str) -> str:
     """SQL, to stand behind WITH, of a table `c`: cells of the rows for which `condition` holds.
 
-    Beside `n` it has their lowest `seq`.
+    Besides `n` it has their lowest `seq`.
     """
     grains = " UNION ALL ".join(f"SELECT {grain} AS grain" for grain in GRAINS)
     start = _floor("x.hour", "g.grain")

@@ -41,7 +41,7 @@ def rows(
         limit: most rows to return.
         common: so many match that rows are read in order and tested; else the index finds all.
         desert: up to this position hardly any row matches, so the index finds those.
-        ordered: False takes any rows, so that whoever wants all of a few can stop after many.
+        ordered: False takes any rows, so that a caller who wants all of a few can stop after many.
     """
     lazy = connection.vendor == "sqlite" and (desert is not None or not _has_prefix(plan))
     if not common or not plan.groups or lazy:
@@ -163,7 +163,7 @@ def _keys(groups: Sequence[Group]) -> list[list[Group]]:
 
     A key is looked at whole for each row that one of its rarer tokens is in. A group of many
     alternatives (hours, actions) has rare ones, so it would drive the search although another
-    group is rarer; as a key of its own it is only looked up at the rows that the other keys find.
+    group is rarer; as a separate key it is only looked up at the rows that the other keys find.
     """
     wide = [group for group in groups if len(group.alternatives) > _WIDE and not group.excluded]
     rest = [group for group in groups if group not in wide]
@@ -177,9 +177,9 @@ def test(plan: Plan) -> tuple[str, list[Any]]:
     conditions: list[str] = []
     params: list[Any] = []
     _limit(plan, "r.seq", conditions, params)
-    told = [group for group in plan.groups if not group.time]
-    conditions += [_equals(group, params) for group in told if group.column]
-    words = [group for group in told if not group.column]
+    groups = [group for group in plan.groups if not group.time]
+    conditions += [_equals(group, params) for group in groups if group.column]
+    words = [group for group in groups if not group.column]
     if words and connection.vendor == "postgresql":
         conditions.append(f"ts_match_vq(r.{fulltext.PG_VECTOR}, %s::tsquery)")  # no index has it
         params.append(tsquery(words))

@@ -33,7 +33,7 @@ PLAIN_KEYS = (
     "via",
 )
 # Fields that `q` searches, by how often one value is met again.
-_TOLD = ("sub", "email", "name")
+_NAMES = ("sub", "email", "name")
 _SELDOM_SHARED = ("target.name", "reason", "changes", "data")
 _NAMED = ("instance", "connection", "agent", "skill")
 _OPAQUE = ("approval", "operation", "session", "request")  # searched by their keys alone
@@ -124,19 +124,19 @@ _of_short_name = lru_cache(maxsize=8192)(_of_any_name)
 
 def _of_person(person: Mapping[str, Any]) -> Iterable[str]:
     """Tokens of an actor, who has roles, or of a principal; what is erased has none."""
-    told = [text if isinstance(text := person[field], str) else "" for field in _TOLD]
+    texts = [text if isinstance(text := person[field], str) else "" for field in _NAMES]
     roles = tuple(person["roles"]) if "roles" in person else None
-    of = _of_short_person if sum(map(len, told)) <= _SHORT else _of_any_person
-    return of(roles, person["iss"], *told)
+    of = _of_short_person if sum(map(len, texts)) <= _SHORT else _of_any_person
+    return of(roles, person["iss"], *texts)
 
 
 def _of_any_person(roles: tuple[str, ...] | None, iss: str, sub: str, *more: str) -> list[str]:
-    told = (sub, *more)
-    tokens = [word for text in told for word in _words(text)]
+    texts = (sub, *more)
+    tokens = [word for text in texts for word in _words(text)]
     if key := subject_key(iss, sub):
         tokens.append(value_token("person", key))
     if roles is not None:
-        tokens += [value_token("actor", normalise(text)) for text in told if text]
+        tokens += [value_token("actor", normalise(text)) for text in texts if text]
         tokens += [value_token("role", role) for role in roles or (("member",) if iss else ())]
     return tokens
 

@@ -70,23 +70,24 @@ def run_due() -> None:
 def run() -> Thinned | None:
     """Remove what the rule does not keep; None while another process does.
 
-    Told in the log before anything goes. Killed in between, the next run tells of the rest.
+    Recorded in the log before anything is deleted. Killed in between, the next run records the
+    rest.
     """
     with process_locks.thinning_lock() as held:
         if not held:
             return None
         before = _day(clock.now()) - AGE
         kept = Kept.now()
-        told = _Told()
-        for one in superfluous(_older(before, told.count), kept):
-            told.add(one)
-        if told.removed:
-            told.record(before)
+        removal = _Removal()
+        for one in superfluous(_older(before, removal.count), kept):
+            removal.add(one)
+        if removal.removed:
+            removal.record(before)
             # What came to be wanted since it was told of stays.
             for some in batched(superfluous(_older(before), kept), _AT_ONCE):
                 with transaction.atomic():
                     Checkpoint.objects.filter(id__in=[one.id for one in some]).delete()
-        return Thinned(told.removed, told.old - told.removed)
+        return Thinned(removal.removed, removal.old - removal.removed)
 
 
 def superfluous(old: Iterable[Old], wanted: Wanted) -> Iterator[Old]:
@@ -178,7 +179,7 @@ def _older(before: datetime, count: Callable[[], None] = lambda: None) -> Iterat
         last = some[-1].id
 
 
-class _Told:
+class _Removal:
     """What the log says of a run, gathered one head at a time."""
 
     def __init__(self) -> None:

@@ -200,7 +200,7 @@ class Sequencer:
             return replace(result, due_s=_REPEAT.total_seconds())
         state = signed_state.read_state()
         if state and (state.size > size or (state.size == size and state.root != root)):
-            raise SequencerStopped("inconsistent", f"{state.told_by} holds another tree of {size}")
+            raise SequencerStopped("inconsistent", f"{state.source} holds another tree of {size}")
         signers = keyring.signers()
         signed_state.write_state(size, root)
         signed = keyring.sign(signers, size, root, now)
@@ -228,7 +228,7 @@ def older_waits(event: UUID) -> bool:
 def _waiting() -> QuerySet[EventRow]:
     """Rows of events without a leaf; one whose event has a leaf, or is none, keeps nobody waiting.
 
-    Nothing guards these rows: whoever emptied the index of thousands would stop the log otherwise.
+    Nothing guards these rows: emptying the index of thousands would stop the log otherwise.
     """
     event = Event.objects.filter(id=OuterRef("event"))
     leaf = Entry.objects.filter(event=OuterRef("event"))
@@ -243,7 +243,8 @@ def run_once() -> Result:
 def loop(stop: threading.Event, *, pause_s: float = 0.3) -> None:
     """Sequence until `stop` is set: within about `pause_s` of each event, signing when idle too.
 
-    Errors are logged and the loop goes on, so that a repaired database or key resumes by itself.
+    Errors are logged and the loop goes on, so that it resumes automatically once database or key
+    are repaired.
     """
     sequencer, next_sweep, next_sign, wait = Sequencer(), 0.0, 0.0, pause_s
     while not stop.is_set():

@@ -36,7 +36,7 @@ class Head:
 
     size: int
     root: bytes
-    told_by: str
+    source: str
 
 
 def read_state() -> Head | None:
@@ -131,7 +131,7 @@ def _check_head(head: Head, size: int) -> None:
     if head.size > size:
         raise SequencerStopped(
             "behind",
-            f"the database holds {size} entries but {head.told_by} says that {head.size} were "
+            f"the database holds {size} entries but {head.source} says that {head.size} were "
             "signed; it was restored from an older backup: restore a newer one "
             "(or see manage.py ledger_adopt)",
         )
@@ -142,6 +142,6 @@ def _check_head(head: Head, size: int) -> None:
     if root != head.root:
         raise SequencerStopped(
             "inconsistent",
-            f"the first {head.size} entries no longer have the root that {head.told_by} holds; "
+            f"the first {head.size} entries no longer have the root that {head.source} holds; "
             "run verify_ledger to find the entry that changed",
         )

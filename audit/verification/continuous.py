@@ -60,7 +60,7 @@ from audit.verification.unreadable_rows import can_read
 
 SHARE = 0.1  # of the worker's time
 REST = timedelta(minutes=1)  # between two rounds
-_TOLD_EVERY = timedelta(seconds=5)
+_REPORT_EVERY = timedelta(seconds=5)
 _STEP = 256  # entries at a time
 _log = logging.getLogger(__name__)
 
@@ -95,19 +95,19 @@ class Progress:
 
     @classmethod
     def read(cls) -> Progress:
-        """What the worker last told; nothing where it told nothing."""
+        """What the worker last reported; empty where it reported nothing."""
         try:
-            told = json.loads((log_identity.folder() / "rounds").read_text())
-            done = datetime.fromisoformat(told["done"]) if told["done"] else None
-            return cls(**{**told, "done": done})
+            values = json.loads((log_identity.folder() / "rounds").read_text())
+            done = datetime.fromisoformat(values["done"]) if values["done"] else None
+            return cls(**{**values, "done": done})
         except (OSError, ValueError, TypeError, KeyError):
             return cls()
 
     def write(self) -> None:
         """Tell pages and metrics."""
-        told = {name: getattr(self, name) for name in self.__slots__}
-        told["done"] = rfc3339(self.done) if self.done else ""
-        write_durably(log_identity.folder() / "rounds", json.dumps(told).encode())
+        values = {name: getattr(self, name) for name in self.__slots__}
+        values["done"] = rfc3339(self.done) if self.done else ""
+        write_durably(log_identity.folder() / "rounds", json.dumps(values).encode())
 
 
 class Round:
@@ -139,18 +139,18 @@ class Round:
     def finish(self) -> None:
         """Check what only the whole can tell."""
         waiting = Event.objects.filter(leaf__isnull=True).values_list("id", flat=True)
-        beside: tuple[tuple[str, Callable[[], object]], ...] = (
+        also: tuple[tuple[str, Callable[[], object]], ...] = (
             ("events without a leaf", lambda: self._leaves.check_pending(list(waiting[:_STEP]))),
             ("the tree", self._trees.finish),
             ("keys and adoptions", lambda: key_files.check(self.findings)),
             ("the counts", lambda: rollup_counts.check(self.findings)),
-            ("rows beside the log", lambda: orphans.rows(self.findings)),
+            ("rows outside the log", lambda: orphans.rows(self.findings)),
             ("decision tags", lambda: decision_tags.check_missing(self.findings)),
-            ("files beside the log", lambda: self._papers.check(self.findings)),
+            ("files next to the log", lambda: self._papers.check(self.findings)),
             ("decisions", lambda: registry.check(self.findings, pending=True)),
             ("evidence and finished work", lambda: self._leaves.finish(whole=True)),
         )
-        for what, check in beside:
+        for what, check in also:
             can_read(self.findings, what, check)
         for problem in insert_only.problems():
             self.findings.add("trigger", problem)
@@ -195,8 +195,8 @@ class Rounds:
     """Verifies in turns. One process of all does so at a time."""
 
     def __init__(self) -> None:
-        self._told = Progress.read()
-        self._told_at = clock.now() - _TOLD_EVERY
+        self._reported = Progress.read()
+        self._reported_at = clock.now() - _REPORT_EVERY
         self._round: Round | None = None
         self._newest: Newest | None = None
         self._doubts: set[tuple[str, int | None]] = set()
@@ -219,14 +219,14 @@ class Rounds:
             self._tell()
 
     def _due(self) -> bool:
-        done = self._told.done
-        if self._doubts and not self._told.alarm:
+        done = self._reported.done
+        if self._doubts and not self._reported.alarm:
             return True
         return done is None or not timedelta() <= clock.now() - done < REST  # it may be dated ahead
 
     def _follow(self, signed: Checkpoint, until: float) -> None:
         if self._newest is None or self._newest.upto > signed.size:
-            known = self._told.recent if self._told.done else signed.size
+            known = self._reported.recent if self._reported.done else signed.size
             self._newest = Newest(min(known, signed.size))
         self._newest.follow(signed, until)
         if self._newest.findings.count:
@@ -260,7 +260,7 @@ class Rounds:
         if not again:
             return
         first = nearest(again)
-        if self._told.alarm == str(first):
+        if self._reported.alarm == str(first):
             return
         _log.critical("the ledger does not hold: %s", first)
         data = {"code": first.code, "index": first.index}
@@ -270,17 +270,17 @@ class Rounds:
     def _tell(self, **said: Any) -> None:
         """Tell how far it is, every few seconds, and what is said at once."""
         now = clock.now()
-        if not said and now - self._told_at < _TOLD_EVERY:
+        if not said and now - self._reported_at < _REPORT_EVERY:
             return
-        self._told_at = now
+        self._reported_at = now
         if self._newest is not None:
             said["recent"] = self._newest.upto
         if self._round is not None:
             said |= {"at": self._round.at, "size": self._round.size}
         elif "done_size" in said:
             said |= {"at": said["done_size"], "size": said["done_size"]}
-        self._told = replace(self._told, **said)
-        self._told.write()
+        self._reported = replace(self._reported, **said)
+        self._reported.write()
 
 
 def loop(stop: threading.Event, *, pause_s: float = 1.0) -> None:

@@ -16,10 +16,10 @@ from django.db import connection
 from audit.ledger.tree_edge import Joined
 
 if TYPE_CHECKING:
-    from audit.verification.checks.entries import Told as Seen
+    from audit.verification.checks.entries import Seen
     from audit.verification.checks.fulltext_index import Held
-    from audit.verification.checks.key_files import Told
-    from audit.verification.checks.orphan_counts import Beside, Tally
+    from audit.verification.checks.key_files import Recorded
+    from audit.verification.checks.orphan_counts import Counts, Tally
     from audit.verification.report import Findings
 
 
@@ -28,15 +28,15 @@ class Checked:
     """What a process found in a range: hashes of its leaves, None where anything is wrong."""
 
     leaves: Joined | None
-    told: Seen
-    beside: Beside
+    seen: Seen
+    counts: Counts
 
 
 class Crowd:
-    """Processes that verify ranges and whole tables beside each other.
+    """Processes that verify ranges and whole tables in parallel.
 
     Where nothing else goes on in this process they are forked from it, which costs nothing; else
-    they come to life anew, so that none inherits a connection or a lock, with one hash seed: the
+    they are started fresh, so that none inherits a connection or a lock, with one hash seed: the
     sums of postings that they make can be compared.
     """
 
@@ -63,8 +63,8 @@ class Crowd:
                 os.environ["PYTHONHASHSEED"] = before
 
     def begin(self, start: int, size: int) -> None:
-        """Let checks of whole tables begin; those that tell wait for them."""
-        self._stages["told"] = self._pool.submit(_told)
+        """Let checks of whole tables begin; their results are waited for later."""
+        self._stages["recorded"] = self._pool.submit(_recorded)
         if self._tree_only:
             return
         if connection.vendor == "sqlite":
@@ -81,10 +81,10 @@ class Crowd:
         """Begin to check a range."""
         return self._pool.submit(_check, first, end)
 
-    def told(self) -> Told:
-        """What the log tells of its keys."""
-        told: Told = self._stages["told"].result()
-        return told
+    def recorded(self) -> Recorded:
+        """What the log has about its keys."""
+        recorded: Recorded = self._stages["recorded"].result()
+        return recorded
 
     def tally(self) -> Tally:
         """How many rows there are."""
@@ -108,7 +108,7 @@ class Crowd:
 def _alone() -> bool:
     """Whether this process may be forked: it has one thread, and no connection to share.
 
-    Outside a transaction, its connection is closed, to be opened anew by who needs it.
+    Outside a transaction, its connection is closed and opened again when needed.
     """
     if connection.in_atomic_block:
         return False
@@ -137,14 +137,14 @@ def _hello(_: int) -> None:
 def _check(first: int, end: int) -> Checked:
     start, tree_only, findings, leaves = _state["here"]
     before = findings.count
-    hashes, beside = leaves.check_range(first, end, examine_from=start, tree_only=tree_only)
+    hashes, counts = leaves.check_range(first, end, examine_from=start, tree_only=tree_only)
     # One value, folded here: handing over each hash costs the other side as much as reading them.
     joined = Joined.of(first, hashes) if findings.count == before else None
     findings.kept.clear()
-    return Checked(joined, leaves.told(), beside)
+    return Checked(joined, leaves.take_seen(), counts)
 
 
-def _told() -> Told:
+def _recorded() -> Recorded:
     from audit.verification.checks import key_files
 
     return key_files.look()

@@ -37,7 +37,7 @@ def nearest(problems: Sequence[Problem]) -> Problem:
 class Report:
     """The result of a verification: `ok` only if everything holds.
 
-    `notes` are no findings: what cannot be told either way, and why.
+    `notes` are no findings: what cannot be decided either way, and why.
     """
 
     start: int

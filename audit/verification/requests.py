@@ -37,7 +37,7 @@ def perform(run_id: UUID) -> VerificationRun:
     """Verify the whole ledger, keeping progress in the row; records `audit.verified`.
 
     A failed verification records `ledger.alarm` too, and one for a human level that is not what the
-    evidence proves. A run is started once, whoever calls this twice.
+    evidence proves. A run is started once, however often this is called.
 
     Raises:
         VerificationRun.DoesNotExist: there is no such run.

@@ -75,7 +75,7 @@ def run(
         progress: called with (checked, total) after each batch.
         batch: leaves in memory at a time.
         processes: how many share the work, where there is enough of it.
-        tree_only: check entries, tree and checkpoints, and nothing beside them.
+        tree_only: check entries, tree and checkpoints, and nothing else.
 
     Raises:
         OutsideLog: `start` is negative or beyond the log.
@@ -104,7 +104,7 @@ def run(
         walking.along(
             walk.walk(ranges, leaves, findings, crowd, examine_from=start, tree_only=tree_only)
         )
-        walked = None if start or findings.count > problems else walking.beside
+        walked = None if start or findings.count > problems else walking.counts
         whole = _Whole(findings, leaves, crowd, start, size, walked)
         _finish(findings, leaves, trees, whole, tree_only=tree_only)
     return Report(
@@ -125,7 +125,7 @@ class _Walk:
     """What the walk along the entries from the first to check leaves behind.
 
     Attributes:
-        beside: what other tables have of the entries.
+        counts: what other tables have of the entries.
         unread: how many entries could not be read.
     """
 
@@ -134,7 +134,7 @@ class _Walk:
     start: int
     size: int
     progress: Progress | None
-    beside: orphan_counts.Beside = orphan_counts.NONE
+    counts: orphan_counts.Counts = orphan_counts.NONE
     unread: int = 0
 
     def along(self, ranges: Iterator[walk.Walked]) -> None:
@@ -152,7 +152,7 @@ class _Walk:
 
     def _take(self, one: walk.Walked) -> bool:
         """Whether the tree goes on behind a range."""
-        self.beside = orphan_counts.added(self.beside, one.beside)
+        self.counts = orphan_counts.added(self.counts, one.counts)
         if self.progress is not None:
             self.progress(max(0, one.end - self.start), self.size - self.start)
         if one.leaves is not None:
@@ -180,15 +180,15 @@ def _finish(
         ("keys and adoptions", whole.keys),
         ("the tree", trees.finish),
     )
-    beside: Stages = (
+    rest: Stages = (
         ("events without a leaf", whole.pending),
         ("the full-text index", whole.index),
         ("the counts", whole.counts),
-        ("rows beside the log", whole.strays),
+        ("rows outside the log", whole.strays),
         ("evidence and finished work", lambda: leaves.finish(whole=whole.start == 0)),
         ("decisions", whole.decisions),
     )
-    for what, check in tree if tree_only else tree + beside:
+    for what, check in tree if tree_only else tree + rest:
         can_read(findings, what, check)
 
 
@@ -201,10 +201,10 @@ class _Whole:
     crowd: Crowd | None
     start: int
     size: int
-    walked: orphan_counts.Beside | None  # what belongs to the entries; None unless all of them hold
+    walked: orphan_counts.Counts | None  # what belongs to the entries; None unless all of them hold
 
     def keys(self) -> None:
-        key_files.check(self.findings, self.crowd.told() if self.crowd else None)
+        key_files.check(self.findings, self.crowd.recorded() if self.crowd else None)
 
     def index(self) -> None:
         held = self.crowd.postings() if self.crowd else None
@@ -218,7 +218,7 @@ class _Whole:
 
     @cached_property
     def alone(self) -> bool:
-        """Whether numbers prove that nothing lies beside the log."""
+        """Whether counts prove that no row lies outside the log."""
         if self.walked is None:
             return False
         counted = self.crowd.tally() if self.crowd else orphan_counts.take(self.size)

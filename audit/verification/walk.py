@@ -39,7 +39,7 @@ class Walked:
     end: int
     there: int
     leaves: Sequence[bytes | None] | Joined | None
-    beside: orphan_counts.Beside = orphan_counts.NONE
+    counts: orphan_counts.Counts = orphan_counts.NONE
 
     @property
     def missing(self) -> bool:
@@ -76,13 +76,13 @@ def walk(
             yield Walked(one.first, one.end, one.there, None)
             continue
         try:
-            found, beside = leaves.check_range(
+            found, counts = leaves.check_range(
                 one.first, one.end, examine_from=examine_from, tree_only=tree_only
             )
         except NOT_READ as error:
             yield _unread(one, findings, error)
         else:
-            yield Walked(one.first, one.end, one.there, found, beside)
+            yield Walked(one.first, one.end, one.there, found, counts)
 
 
 def _unread(one: Range, findings: Findings, error: Exception) -> Walked:
@@ -108,18 +108,18 @@ def _with(
         except NOT_READ:  # what it comes from does not come along: it is read here to be judged
             checked = None
         if checked is not None and checked.leaves is not None:
-            leaves.learn(checked.told)
-            return Walked(one.first, one.end, one.there, checked.leaves, checked.beside)
+            leaves.learn(checked.seen)
+            return Walked(one.first, one.end, one.there, checked.leaves, checked.counts)
         # Said by one voice, which knows all that came before: what others only suspect.
-        total = leaves.index.total + (checked.told.postings if checked else 0)
+        total = leaves.index.total + (checked.seen.postings if checked else 0)
         try:
             found = leaves.check(one.first, one.end, examine_from=examine_from)
         except NOT_READ as error:
             return _unread(one, findings, error)
         finally:
             leaves.index.total = total  # of sums that are made with their seed, not with ours
-        beside = checked.beside if checked else orphan_counts.NONE
-        return Walked(one.first, one.end, one.there, found, beside)
+        counts = checked.counts if checked else orphan_counts.NONE
+        return Walked(one.first, one.end, one.there, found, counts)
 
     for one in ranges:
         future = None if one.missing else crowd.check(one.first, one.end)

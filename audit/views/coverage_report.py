@@ -39,7 +39,7 @@ def report(period: Period, now: datetime) -> dict[str, Any]:
     asked = _asked()
     ours = coverage_sources.QUERIES
     found = count([*asked, *ours], period, gateways.queries, sizes)
-    told = dict(zip(asked, found.counted, strict=False))
+    counted = dict(zip(asked, found.counted, strict=False))
     of_sources = found.counted[len(asked) :]
 
     within = {"after": [_stamp(period.start)], "before": [_stamp(period.end)]}
@@ -48,7 +48,7 @@ def report(period: Period, now: datetime) -> dict[str, Any]:
         # Each of them is without times, so nothing needs to be read again.
         return f"{PATH}?{urlencode(query.to_params() | within, doseq=True)}"
 
-    frameworks = [_framework(one, told, address) for one in FRAMEWORKS]
+    frameworks = [_framework(one, counted, address) for one in FRAMEWORKS]
     return {
         "schema": SCHEMA,
         "made": rfc3339(now),
@@ -78,9 +78,9 @@ def _asked() -> list[EventQuery]:
 
 
 def _framework(
-    framework: Framework, told: Mapping[EventQuery, Counted], address: coverage_sources.Address
+    framework: Framework, counted: Mapping[EventQuery, Counted], address: coverage_sources.Address
 ) -> dict[str, Any]:
-    rows = [_requirement(one, told, address) for one in framework.requirements]
+    rows = [_requirement(one, counted, address) for one in framework.requirements]
     statuses = Counter(str(row["status"]) for row in rows)
     return {
         "id": framework.id,
@@ -92,10 +92,10 @@ def _framework(
 
 
 def _requirement(
-    one: Requirement, told: Mapping[EventQuery, Counted], address: coverage_sources.Address
+    one: Requirement, counted: Mapping[EventQuery, Counted], address: coverage_sources.Address
 ) -> dict[str, Any]:
     query = one.query
-    found = told[query] if query is not None else None
+    found = counted[query] if query is not None else None
     status = NOT_COVERED if found is None else COVERED if found.n else SILENT
     return {
         "id": one.number,

@@ -92,8 +92,8 @@ def sources(
         address: where the trail shows them.
     """
     rows = [
-        _row("source", name, about, told.n, told.last, address(QUERIES[place]))
-        for place, ((_, name, about), told) in enumerate(zip(_SOURCES, counted, strict=False))
+        _row("source", name, about, found_here.n, found_here.last, address(QUERIES[place]))
+        for place, ((_, name, about), found_here) in enumerate(zip(_SOURCES, counted, strict=False))
     ]
     rows += [
         _gateway(line, url_of(query), last)
@@ -161,11 +161,13 @@ def gaps(counted: Sequence[Counted], gateways: Fleet, address: Address) -> list[
     found = [_signing()]
     if gateways.problem:
         found.append(_gap("Registered gateways", "bad", gateways.problem, "/enforcement/fleet/"))
-    for (action, name), told in zip(_GAPS.items(), counted[len(_SOURCES) :], strict=True):
+    for (action, name), found_here in zip(_GAPS.items(), counted[len(_SOURCES) :], strict=True):
         url = address(EventQuery().including("action", action))
-        words = f"{told.n:,} in the period" if told.n else "none in the period"
-        gap = _gap(name, "warn" if told.n else "ok", words, url)
-        found.append(gap | {"events": told.n, "last": as_json(told.last), "about": label(action)})
+        words = f"{found_here.n:,} in the period" if found_here.n else "none in the period"
+        gap = _gap(name, "warn" if found_here.n else "ok", words, url)
+        found.append(
+            gap | {"events": found_here.n, "last": as_json(found_here.last), "about": label(action)}
+        )
     return [*found, _set_aside(), _compared()]
 
 

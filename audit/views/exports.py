@@ -46,7 +46,7 @@ _STATES = {
 @require_safe
 @for_readers
 def exports(request: HttpRequest) -> HttpResponse:
-    """Everybody's exports of the last seven days: what left the house is no secret to readers."""
+    """Everybody's exports of the last seven days: what was exported is no secret to readers."""
     found = ExportJob.objects.order_by("-created")[:_SHOWN]
     jobs = [_shown(job) for job in found]
     return render(

@@ -97,8 +97,8 @@ def _number(text: str) -> int | None:
 
 
 def _url(wanted: Wanted, **more: object) -> str:
-    told = {"source": wanted.source, "reason": wanted.reason, "event": wanted.event, **more}
-    params = urlencode({name: value for name, value in told.items() if value})
+    values = {"source": wanted.source, "reason": wanted.reason, "event": wanted.event, **more}
+    params = urlencode({name: value for name, value in values.items() if value})
     return f"{PATH}?{params}" if params else PATH
 
 

@@ -83,7 +83,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @needs_role(*DRAWERS)
 @require_safe
 def sample(request: HttpRequest, sample_id: UUID) -> HttpResponse:
-    """What was drawn; drawn, and recorded, by whoever comes first after its tree was signed."""
+    """What was drawn; drawn, and recorded, at the first visit after its tree was signed."""
     me, problem = actor(request), ""
     try:
         ask = drawing.drawn(me, sample_id)
@@ -151,7 +151,7 @@ def _sentence(error: ValueError) -> str:
 
 
 def _without_order(words: str) -> str:
-    """A filter in words; a draw has an order of its own."""
+    """A filter in words; a draw has a fixed order."""
     return words.removesuffix(", newest first")
 
 
@@ -164,8 +164,8 @@ def _csv(drawn: Drawn) -> bytes:
     assert drawn.sample is not None
     text = io.StringIO()
     writer = csv.writer(text)
-    told = ["origin", "tree_size", "root", "seed", "drawn_from", "left_out", "undecided"]
-    writer.writerow(["drawn", "index", *told])
+    fields = ["origin", "tree_size", "root", "seed", "drawn_from", "left_out", "undecided"]
+    writer.writerow(["drawn", "index", *fields])
     named = drawn.sample.draw
     same = [drawn.origin, drawn.tree_size, drawn.root.hex(), safe_cell(named.seed)]
     same += [drawn.population, drawn.left_out, drawn.undecided]

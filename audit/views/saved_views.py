@@ -268,7 +268,7 @@ def _maker(view: SavedView) -> str:
 
 
 def _count(rows: Iterable[dict[str, Any]]) -> None:
-    """Give each row its count where that is told at once, else the address that counts."""
+    """Give each row its count where that is known at once, else the address that counts."""
     rows = list(rows)
     totals = counts.totals([row["query"] for row in rows])
     for row, total in zip(rows, totals, strict=True):

@@ -1,8 +1,8 @@
 """Witnesses (C2SP tlog-witness): others who cosign that the log only ever grew.
 
 Checkpoints are sent to every configured witness, cosignatures that verify are kept, and a witness
-that has seen another history stops the signing. Which witnesses count is said by the policy of
-whoever looks; `LEDGER_POLICY_FILE` is the portal's own.
+that has seen another history stops the signing. Which witnesses count is in the policy of
+the verifier; `LEDGER_POLICY_FILE` is the portal's own.
 """
 
 from audit.witnesses.configuration import Configuration, Target, configured

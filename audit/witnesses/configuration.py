@@ -47,7 +47,7 @@ class Configuration:
 
 
 def configured() -> Configuration:
-    """The configuration in force; read anew when the policy file changes."""
+    """The configuration in force; read again when the policy file changes."""
     file, urls = settings.LEDGER_POLICY_FILE, settings.LEDGER_WITNESS_URLS
     if file is None and not urls.strip():
         return Configuration()

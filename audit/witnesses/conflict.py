@@ -1,6 +1,6 @@
 """A witness that has seen another history of this log: signing stops until they agree again.
 
-The database itself may be the copy that is wrong, so what stops the sequencer is a file beside
+The database itself may be the copy that is wrong, so what stops the sequencer is a file next to
 the last-signed state.
 """
 
@@ -26,9 +26,9 @@ def reason() -> str:
     What was said about an earlier name of the log holds up nothing under the present one.
     """
     try:
-        told = json.loads(_path().read_text())
+        document = json.loads(_path().read_text())
         name = log_identity.kept_origin()
-        return str(told["message"]) if told.get("origin", name) == name else ""
+        return str(document["message"]) if document.get("origin", name) == name else ""
     except FileNotFoundError:
         return ""
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -52,8 +52,8 @@ def settle() -> None:
         "portal and restore the newest database; the witness is asked again every minute"
     )
     if reason() != message:
-        told = {"url": row.url, "message": message, "origin": log_identity.kept_origin()}
-        write_durably(_path(), json.dumps(told).encode())
+        document = {"url": row.url, "message": message, "origin": log_identity.kept_origin()}
+        write_durably(_path(), json.dumps(document).encode())
 
 
 def forget() -> None:

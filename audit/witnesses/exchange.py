@@ -125,7 +125,7 @@ def _refused(status: int, body: bytes) -> Said:
     known = {
         400: "It could not read the checkpoint (400).",
         403: "It does not accept the signature of this log's key (403).",
-        404: "It does not witness this log (404); ask whoever runs it to add the key of the log.",
+        404: "It does not witness this log (404); ask its operator to add the key of the log.",
         409: "It answered a conflict without a size (409).",
     }
     if status >= 500 or status == 429:
@@ -134,7 +134,7 @@ def _refused(status: int, body: bytes) -> Said:
 
 
 def _words_of(body: bytes) -> str:
-    """What a witness says itself, such as which entry changed; a stranger's words, so few."""
+    """What a witness says itself, such as which entry changed; unchecked, so cut short."""
     line = body.decode(errors="replace").strip().partition("\n")[0]
     said = "".join(one for one in line if one.isprintable())[:_MOST_WORDS]
     return f"It says: {said}" if said else ""

@@ -166,8 +166,8 @@ class Opened:
     """Tokens that were opened a moment ago: who shows one again is not made to wait for its proof.
 
     Keeps a token's digest, never the token. A claim holds for as long as the issuer publishes the
-    very key that its signature was checked with; times, audience and all else are judged anew by
-    whoever reads the claims. Thread-safe.
+    very key that its signature was checked with; times, audience and all else are checked again by
+    each reader of the claims. Thread-safe.
     """
 
     def __init__(self, most: int = 4096) -> None:

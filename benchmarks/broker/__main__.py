@@ -1,4 +1,4 @@
-"""What the broker adds to an exchange, beside the same exchange straight at the upstream.
+"""What the broker adds to an exchange, compared with the same exchange straight at the upstream.
 
     python -m benchmarks.broker [--seconds 10] [--processes 2] [--threads 8] [--rounds 20]
                                 [--database URL]
@@ -212,11 +212,11 @@ def _refusing(env: dict[str, str], portal: str, token: str, rounds: int) -> list
     # Both kinds, and what the decisions take on top.
     seen = _asked(portal, [token] * 8, rounds * 2 * 1.5 + 4)["answers"]
     last = max(at for _, at, _ in seen)
-    told = json.loads(decides.communicate(timeout=120)[0])
+    decisions = json.loads(decides.communicate(timeout=120)[0])
     lines = []
     for kind in ("freeze", "revoke"):
         waits, late, over = [], 0, 0
-        for _, _, after, ended in (one for one in told if one[0] == kind and one[3] < last):
+        for _, _, after, ended in (one for one in decisions if one[0] == kind and one[3] < last):
             answers = [one for one in seen if after <= one[1] and one[0] < ended]
             refused = [at for _, at, status in answers if status != 200]
             over += not refused

@@ -5,7 +5,7 @@
 Reads `{"url", "each": seconds, "callers": [{"head", "body"}]}`, where `head` is the request without
 its `Host`, and prints `{"took": [ms], "statuses": {status: n}, "wall_s": s, "answers": [[began,
 ended, status]]}`, the latter in epoch seconds. HTTP is written by hand: the callers must cost
-nothing beside what they call.
+nothing compared with what they call.
 """
 
 from __future__ import annotations

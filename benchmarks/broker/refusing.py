@@ -2,7 +2,7 @@
 
     python -m benchmarks.broker.refusing ROUNDS SUB      (in the portal's environment)
 
-Takes the decisions through the product's own pipeline, in a process beside the portal's, while
+Takes the decisions through the product's own pipeline, in a process next to the portal's, while
 callers ask all the time; prints a line when it begins, and `[[kind, before, after, ended]]` in
 epoch seconds: when the decision was begun, when it was committed, and when its end began. How it
 ends is the benchmark's own doing, past the step-up that unfreezing needs. With 0 rounds it ends
@@ -43,7 +43,7 @@ def _thaw(_sub: str) -> None:
 
 
 def _accounts(sub: str) -> QuerySet[ConnectedAccount]:
-    """The person's at this issuer: each run has one of its own, and the database may be used."""
+    """The person's at this issuer: each run has a separate one, and the database may be used."""
     return ConnectedAccount.objects.filter(iss=settings.ENV.issuer, sub=sub)
 
 
@@ -59,16 +59,16 @@ def _connect(sub: str) -> None:
 def _rounds(
     kind: str, act: Callable[[str], None], undo: Callable[[str], None], rounds: int, sub: str
 ) -> list[tuple[str, float, float, float]]:
-    told = []
+    decisions = []
     for _ in range(rounds):
         time.sleep(STANDS_S)
         before = time.time()
         act(sub)
         after = time.time()
         time.sleep(STANDS_S)
-        told.append((kind, before, after, time.time()))
+        decisions.append((kind, before, after, time.time()))
         undo(sub)
-    return told
+    return decisions
 
 
 if __name__ == "__main__":

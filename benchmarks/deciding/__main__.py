@@ -2,7 +2,7 @@
 
     python -m benchmarks.deciding [samples [many]]
 
-Against the local tenant in its own process, on a SQLite file of its own, with the asking loop of
+Against the local tenant in its own process, on a separate SQLite file, with the asking loop of
 one worker (a sweep each half second on four threads). Prints one JSON object a line. The time from
 an answer to its commit is mostly the issuer's polling interval, so it is measured at 5 s (Auth0's)
 and at 1 s, with answers spread over the interval. For figures, run it on a machine that does

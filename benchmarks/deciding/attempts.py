@@ -56,19 +56,23 @@ def _attempts(provider: object, many: int, first: int) -> int:
             print(json.dumps({"made": number + 1 - first, **_short(world)}), flush=True)
     sequencer.run_once()
     report = verify.run()
-    told = world.told.as_json()
-    told |= {
+    totals = world.told.as_json()
+    totals |= {
         "wall_s": round(time.perf_counter() - began, 1),
         "events": report.size,
         "ledger_holds": report.ok,
     }
-    print(json.dumps(told, indent=1))
+    print(json.dumps(totals, indent=1))
     return int(bool(world.told.without_approval or world.told.without_event or not report.ok))
 
 
 def _short(world: object) -> dict[str, int]:
-    told = world.told  # type: ignore[attr-defined]
-    return {"asked": told.asked, "effective": told.effective, "unapproved": told.without_approval}
+    totals = world.told  # type: ignore[attr-defined]
+    return {
+        "asked": totals.asked,
+        "effective": totals.effective,
+        "unapproved": totals.without_approval,
+    }
 
 
 if __name__ == "__main__":

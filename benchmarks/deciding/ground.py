@@ -1,4 +1,4 @@
-"""A database, a folder and a room of lamps of their own for what is measured."""
+"""A separate database and folder, and the test's verbs about lamps, for what is measured."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ground(**env: str) -> Iterator[Path]:
 
 
 def furnished() -> object:
-    """The room of lamps, registered for the rest of the process."""
+    """The verbs about lamps, registered for the rest of the process."""
     import pytest
 
     from tests.approvals.lamps import furnish

@@ -1,4 +1,4 @@
-"""Export the database of the environment and time it beside the database's own export.
+"""Export the database of the environment and time it against the database's own export.
 
     python -m benchmarks.exporting.measure [bar of a filter]
 

@@ -1,10 +1,11 @@
-"""Import an invented history of a gateway and time it beside a plain copy of the same rows.
+"""Import an invented history of a gateway and time it against a plain copy of the same rows.
 
     python -m benchmarks.importing.measure [rows …]
 
-Prints one JSON object a line, one import a size (10,000 and 100,000 unless told), each in a
-process and under an instance name of its own, into the database of the environment. The baseline
-reads the same file and inserts every row as JSON into one table with no index, 1,000 a statement.
+Prints one JSON object a line, one import a size (10,000 and 100,000 unless given), each in a
+separate process and under a separate instance name, into the database of the environment. The
+baseline reads the same file and inserts every row as JSON into one table with no index, 1,000 a
+statement.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _UNTIL = "2026-11-24T12:00:00Z"
 
 
 def main(sizes: list[int]) -> None:
-    """Measure each size in a process of its own, so that none has the memory of another."""
+    """Measure each size in a separate process, so that none has the memory of another."""
     from demo.sample import Plan, write
     from demo.store.instant import from_iso
 

@@ -1,1 +1,1 @@
-"""The inventory of a large house: 10,000 people with five accounts each."""
+"""The inventory of a large company: 10,000 people with five accounts each."""

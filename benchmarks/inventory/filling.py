@@ -1,4 +1,4 @@
-"""Fill the database of the environment with the inventory of a large house.
+"""Fill the database of the environment with the inventory of a large company.
 
     python -m benchmarks.inventory.filling [people]
 

@@ -68,8 +68,12 @@ def main(rounds: int) -> int:
     for line in lines:
         if line["name"] in peer:
             name, ours, theirs = line["name"], line["cpu"], peer[line["name"]]["cpu"]
-            told = {"measured": f"admin, {name}", **peer[name], "ratio": round(theirs / ours, 1)}
-            print(json.dumps(told), flush=True)
+            compared = {
+                "measured": f"admin, {name}",
+                **peer[name],
+                "ratio": round(theirs / ours, 1),
+            }
+            print(json.dumps(compared), flush=True)
     every = [each for line in lines for each in line["wall"]]
     p95, most = percentile(every, 0.95), max(line["queries"] for line in lines)
     busy = percentile([each for line in lines for each in line["cpus"]], 0.95)

@@ -1,4 +1,4 @@
-"""What an earlier inventory and a difference cost, beside a walk over every event.
+"""What an earlier inventory and a difference cost, compared with a walk over every event.
 
     python -m benchmarks.inventory.past ENTRIES
 
@@ -42,10 +42,10 @@ def main(entries: int) -> None:
     total = Entry.objects.count()
     late = total - total // 100
     print(json.dumps({"entries": total}), flush=True)
-    _told("at the end", lambda: log_events.known(total))
-    _told("the same by a walk", lambda: walk(total))
-    _told("difference of the last hundredth", lambda: facts.between(str(late), ""))
-    _told(
+    _time("at the end", lambda: log_events.known(total))
+    _time("the same by a walk", lambda: walk(total))
+    _time("difference of the last hundredth", lambda: facts.between(str(late), ""))
+    _time(
         "the same by a walk",
         lambda: difference.between(walk(late), log_events.events(total, late)),
     )
@@ -74,7 +74,7 @@ def _drafts(first: int) -> Iterator[Any]:
     for n in range(first, first + _AT_ONCE):
         name = str(UUID(int=n % ACCOUNTS if n < ACCOUNTS else choose.randrange(ACCOUNTS)))
         target, state = Target("connection", name), choose.choice(("connected", "suspended"))
-        told: dict[str, Any] = {
+        facts: dict[str, Any] = {
             "connection": "github",
             "account_id": name,
             "auth0_id": name,
@@ -82,21 +82,21 @@ def _drafts(first: int) -> Iterator[Any]:
         }
         action, kind = "connection.reconciled", choose.random()
         if n >= ACCOUNTS and kind < _USES:
-            action, told = "token.exchanged", {}
+            action, facts = "token.exchanged", {}
         elif n >= ACCOUNTS and kind < _USES + _OTHERS:
-            action, told, target = "external.noise", {"n": n}, Target("thing", name)
+            action, facts, target = "external.noise", {"n": n}, Target("thing", name)
         yield Draft(
             actor=Actor(iss=ISSUER, sub=f"auth0|{n % 50:06}"),
             action=action,
             target=target,
             connection="github",
             agent=f"agent-{choose.randrange(3)}",
-            data=told | ({"scopes": ["repo"]} if told.get("state") else {}),
+            data=facts | ({"scopes": ["repo"]} if facts.get("state") else {}),
             time=start + timedelta(seconds=n),
         )
 
 
-def _told(name: str, work: Callable[[], object]) -> None:
+def _time(name: str, work: Callable[[], object]) -> None:
     from django.db import connection
 
     connection.ensure_connection()

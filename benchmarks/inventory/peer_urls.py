@@ -14,7 +14,7 @@ from connections.models import ConnectedAccount
 
 
 class Site(admin.AdminSite):
-    """Whoever asks may look."""
+    """Every caller may look."""
 
     def has_permission(self, request: HttpRequest) -> bool:
         return True

@@ -5,7 +5,7 @@
 Works on what `benchmarks.inventory.filling` left in the database of the environment, and adds a
 review. Prints one JSON object a line: seconds by the clock and of the processors (with those of the
 PostgreSQL process that served them), statements, on SQLite those of the longest transaction that
-wrote, and the most memory of its own that the process held (MiB) beside what it held before.
+wrote, and the most private memory that the process held (MiB) above what it held before.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ def main() -> None:
     params = {"title": "Everything", "due": due, "reviewers": "owners"}
     page = f"/connections/reviews/{target.name}/"
     browser.get("/connections/reviews/")
-    _told("open", lambda: perform(admin, "review.open", target, params=params))
+    _time("open", lambda: perform(admin, "review.open", target, params=params))
     review = Review.objects.get(pk=target.name)
     last = review.items.count()
     print(json.dumps({"accounts": last}), flush=True)
-    _told("the list of reviews", lambda: browser.get("/connections/reviews/"))
+    _time("the list of reviews", lambda: browser.get("/connections/reviews/"))
     pages = {"first": "", "middle": f"?after={last // 2}", "last": f"?before={last}"}
     for name, query in pages.items():
-        _told(f"its {name} page", partial(browser.get, page + query))
-    _told("hold the list to its digest", lambda: account_snapshot.stands(review))
-    _told("close", lambda: perform(admin, "review.close", target))
-    _told("read the result", lambda: _read(browser.get(f"{page}result/")))
+        _time(f"its {name} page", partial(browser.get, page + query))
+    _time("hold the list to its digest", lambda: account_snapshot.stands(review))
+    _time("close", lambda: perform(admin, "review.close", target))
+    _time("read the result", lambda: _read(browser.get(f"{page}result/")))
 
 
 def _read(answer: Any) -> None:
@@ -60,7 +60,7 @@ def _read(answer: Any) -> None:
         pass
 
 
-def _told(name: str, work: Callable[[], object]) -> None:
+def _time(name: str, work: Callable[[], object]) -> None:
     from django.db import connection
 
     counted = Statements()
@@ -87,7 +87,7 @@ class Statements:
     """Counts statements, and the processor seconds of the longest transaction that wrote.
 
     It is from its BEGIN to the end of its last statement; who else wants to write to SQLite waits
-    that long at least. PostgreSQL is told of none that begin.
+    that long at least. On PostgreSQL nothing marks the beginning.
     """
 
     def __init__(self) -> None:

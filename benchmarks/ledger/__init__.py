@@ -1,1 +1,1 @@
-"""What the ledger costs beside the same rows without it, and how fast it is checked."""
+"""What the ledger costs compared with the same rows without it, and how fast it is checked."""

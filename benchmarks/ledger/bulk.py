@@ -3,9 +3,9 @@
     python -m benchmarks.ledger.bulk [events of a turn [turns]]
 
 Uses the database of the environment, which should be empty. A turn is as long as a real import is
-in a minute: what is written beside the making of the next batch begins and ends once a turn, and a
-turn of four batches would measure that. Each baseline has turns and batches of the same size, and
-rows or objects that were made beforehand:
+in a minute: what is written in parallel with the making of the next batch begins and ends once a
+turn, and a turn of four batches would measure that. Each baseline has turns and batches of the same
+size, and rows or objects that were made beforehand:
 
 - `the rows alone`: binary COPY, or executemany on SQLite, of rows that have no position yet, which
   the index of words and others leave out. The bound is by this one;

@@ -1,11 +1,11 @@
-"""Write, sequence, prove and verify, each beside a baseline of the same run.
+"""Write, sequence, prove and verify, each against a baseline of the same run.
 
     python -m benchmarks.ledger.measure [singles [bulk]]
 
 Uses the database of the environment, which should be empty. Prints one JSON object a line; `ratio`
 is ours by the baseline, by processor time (`cpu_s` has that of other processes we started). The
-baseline of writing is the same rows, made beforehand, into the same indexed tables: what is beside
-it is the ledger itself, so canonical bytes, commitments, words, and in bulk leaves and signature.
+baseline of writing is the same rows, made beforehand, into the same indexed tables: the rest
+is the ledger itself, so canonical bytes, commitments, words, and in bulk leaves and signature.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Uses the database of the environment. Prints one JSON object a line. `rows_per_s` is by the clock,
 `rows_per_cpu_s` by processor time, our own processes' alone: PostgreSQL's is not in it.
-`memory_mib` is the most that a process held of its own (RssAnon), the parent or one it forked.
+`memory_mib` is the most private memory of a process (RssAnon), the parent or one it forked.
 
 The peer is pymerkle in memory, given the same entries; its root is compared with ours. Everything:
 also each opening, search row, posting of the index, count, and rows of no entry.

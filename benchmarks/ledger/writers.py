@@ -23,7 +23,7 @@ THREADS = 8
 
 
 def record_each(drafts: Sequence[Draft]) -> None:
-    """Write events one by one, as a door of the portal does."""
+    """Write events one by one, as an endpoint of the portal does."""
     from audit.recording.record import Draft, record
 
     names = [field.name for field in fields(Draft) if field.name not in ("actor", "action")]
@@ -32,7 +32,7 @@ def record_each(drafts: Sequence[Draft]) -> None:
 
 
 def at_once(drafts: Sequence[Draft]) -> Spent:
-    """PROCESSES of THREADS write beside a sequencer, until all is signed; theirs and ours."""
+    """PROCESSES of THREADS write while a sequencer runs, until all is signed; theirs and ours."""
     from audit.sequencing import sequencer, tree_store
 
     stop, end = threading.Event(), tree_store.stored_size() + len(drafts)

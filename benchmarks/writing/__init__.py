@@ -1,1 +1,1 @@
-"""How fast events are written, beside what others write for the same change."""
+"""How fast events are written, compared with what others write for the same change."""

@@ -3,9 +3,9 @@
     python -m benchmarks.writing.measure [singles [bulk]]
 
 Uses the database of the environment (its tables are made when missing) and needs
-requirements-bench.txt. Prints one JSON object a line; `times_plain` is the processor time beside
-that of a plain insert. Ours is an entry of the ledger with salted commitments, its openings and a
-search row with its words; the others write one more row. One by one, each is a transaction of its
+requirements-bench.txt. Prints one JSON object a line; `times_plain` is the processor time relative
+to that of a plain insert. Ours is an entry of the ledger with salted commitments, its openings and
+a search row with its words; the others write one more row. One by one, each is a transaction of its
 own. django-auditlog does not see `bulk_create`, so in bulk it saves one by one in one transaction.
 """
 

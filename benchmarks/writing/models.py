@@ -29,15 +29,15 @@ class Thing(models.Model):
 
 
 class Plain(Thing):
-    """Nothing beside the row."""
+    """Only the row."""
 
 
 class Logged(Thing):
-    """A log entry of django-auditlog beside it."""
+    """The row, and a log entry of django-auditlog."""
 
 
 class Historic(Thing):
-    """A historic row of django-simple-history beside it."""
+    """The row, and a historic one of django-simple-history."""
 
     history = HistoricalRecords()
 

@@ -35,7 +35,7 @@ class Wanted:
     """The filter of a review; empty takes every account that an agent could still use.
 
     `state` is how an account stands (`connections.status.account_status`), not what its row says:
-    what is due to expire, or fell asleep, has no row of its own.
+    what is due to expire, or fell asleep, has no separate row.
     """
 
     connection: str = ""
@@ -85,7 +85,7 @@ def words_of(kept: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a filter takes at a moment; the accounts are read by whoever walks over them.
+    """What a filter takes at a moment; the accounts are read by the caller.
 
     Attributes:
         number: how many accounts.
@@ -107,6 +107,8 @@ class Taken:
 def take(wanted: Wanted, now: datetime) -> Taken:
     """The accounts of a filter, by service and owner, as the inventory would find them."""
     asked = inventory.ask(SYSTEM, wanted.query(), now, within=Q(state__in=LIVE))
-    found = ConnectedAccount.objects.filter(asked.told.all()).order_by("connection", "sub", "id")
+    found = ConnectedAccount.objects.filter(asked.conditions.all()).order_by(
+        "connection", "sub", "id"
+    )
     tally = asked.tally
     return Taken(found, tally.total(), tally.with_show("excess"), asked.ground, now)

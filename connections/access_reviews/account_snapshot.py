@@ -36,11 +36,11 @@ class Seal:
         self._id, self._hash = review_id, hashlib.sha256(b'{"accounts":[')
         self.number = 0  # accounts so far
 
-    def add(self, told: dict[str, Any]) -> None:
+    def add(self, values: dict[str, Any]) -> None:
         """The next account, by its facts."""
         if self.number:
             self._hash.update(b",")
-        self._hash.update(canonical(told))
+        self._hash.update(canonical(values))
         self.number += 1
 
     def hex(self) -> str:
@@ -91,20 +91,20 @@ _FROM: Final[Mapping[str, Callable[[str], Any]]] = {
 
 
 def _packed(item: ReviewItem) -> list[Any]:
-    told = (getattr(item, name) for name in _PACKED)
+    values = (getattr(item, name) for name in _PACKED)
     return [
         value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, UUID)
         else value
-        for value in told
+        for value in values
     ]  # fmt: skip
 
 
 def _unpacked(review: UUID, number: int, row: list[Any]) -> ReviewItem:
-    told = {
+    values = {
         name: _FROM[name](value) if value is not None and name in _FROM else value
         for name, value in zip(_PACKED, row, strict=True)
     }
-    return ReviewItem(review_id=review, number=number, **told)
+    return ReviewItem(review_id=review, number=number, **values)
 
 
 def _items(review: UUID, taken: Taken) -> Iterator[ReviewItem]:
@@ -162,8 +162,8 @@ def _uses(accounts: Iterable[UUID]) -> dict[UUID, list[dict[str, Any]]]:
     and would stay until somebody collects them."""
     found: dict[UUID, list[dict[str, Any]]] = {}
     rows = Use.objects.filter(account__in=accounts)
-    told = rows.order_by("-last", "-pk").values_list("account", "agent", "skill", "count", "last")
-    for account, agent, skill, number, last in told:
+    values = rows.order_by("-last", "-pk").values_list("account", "agent", "skill", "count", "last")
+    for account, agent, skill, number, last in values:
         use = {"agent": agent, "skill": skill, "count": number, "last": clock.stamp(last)}
         found.setdefault(account, []).append(use)
     return found

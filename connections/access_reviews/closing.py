@@ -1,4 +1,4 @@
-"""Closing a review beside everybody who writes.
+"""Closing a review while others write.
 
 From its first step on nobody decides any more. Then what was decided and what came of it is read at
 one moment, and written a batch at a time; one short transaction signs it and records the event.

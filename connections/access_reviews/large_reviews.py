@@ -1,8 +1,8 @@
-"""Large reviews open and close as work: whoever asks goes on, and a worker does it.
+"""Large reviews open and close as background work: the request ends, and a worker does it.
 
 What was asked is a row. A worker takes it through `perform` as who asked, with the roles that they
 have by then, and the row goes in the transaction of the event: done once, or not at all. Where the
-worker dies the row stays, and the next one begins anew, since a list is of one moment.
+worker dies the row stays, and the next one starts again, since a list is of one moment.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class UnderWay:
     """How far a review is that opens or closes, in accounts; `total` 0 while they are read.
 
     Attributes:
-        work: what was asked; None where whoever asked does it themselves, as the API does.
+        work: what was asked; None where the request does it itself, as the API does.
         problem: why it was not done.
     """
 

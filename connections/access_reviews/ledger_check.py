@@ -26,8 +26,8 @@ def problems() -> Iterator[Wrong]:
 
 def _reviews(excuses: Excuses) -> Iterator[Wrong]:
     """Found by the event that each row names: an entry may have lost the name of its target."""
-    began = {one["id"]: one for one in _told("review.opened", "scope_sha256")}
-    ended = {one["id"]: one for one in _told("review.closed", "result_sha256")}
+    began = {one["id"]: one for one in _recorded("review.opened", "scope_sha256")}
+    ended = {one["id"]: one for one in _recorded("review.closed", "result_sha256")}
     named: set[str] = set()
     for review in Review.objects.iterator():
         opening, closing = began.get(review.opened_event), ended.get(review.closed_event)
@@ -47,7 +47,7 @@ def _reviews(excuses: Excuses) -> Iterator[Wrong]:
             yield Wrong("no access review in the database is of this entry", event["index"], id)
 
 
-def _told(action: str, member: str) -> Iterator[Event]:
+def _recorded(action: str, member: str) -> Iterator[Event]:
     """Events that a review made: one without what it is about has no row."""
     return (event for event in registry.events_of(action) if member in event["data"])
 
@@ -106,13 +106,13 @@ def _other(excuses: Excuses, row: Review | ReviewItem, column: str, actor: Event
 def _decisions(excuses: Excuses) -> Iterator[Wrong]:
     """The last decision on each account. Numbers are kept of events, since there may be many."""
     newest: dict[tuple[int, int], int] = {}  # by review and account
-    for event in _told("review.decided", "account_id"):
+    for event in _recorded("review.decided", "account_id"):
         newest[_account(event)] = UUID(event["id"]).int
     for item in ReviewItem.objects.exclude(choice="", event="").iterator():
         if (item.review_id.int, item.account.int) not in newest:
             name = f"account {item.number} of {item.review_id}"
             yield Wrong(f"{name} is decided, and no entry says so")
-    for event in _told("review.decided", "account_id"):
+    for event in _recorded("review.decided", "account_id"):
         if newest.get(_account(event)) != UUID(event["id"]).int:
             continue  # decided again since
         data = event["data"]

@@ -1,4 +1,4 @@
-"""Opening a review beside everybody who writes.
+"""Opening a review while others write.
 
 Its list is read at one moment, written a batch at a time, and opened by one short transaction,
 which seals the list and records the event. Until then it is one of `Review.opening`. What a dead
@@ -103,21 +103,21 @@ def check(taken: Taken) -> None:
 
 
 def _changed(
-    listed: Listed, taken: Taken, before: account_changes.Told | None
+    listed: Listed, taken: Taken, before: account_changes.Changes | None
 ) -> list[UUID] | None:
-    """Accounts that are not any more as the list says; found by what the triggers told since."""
-    told = (
+    """Accounts that no longer are as the list says, by the changes that triggers recorded since."""
+    changes = (
         account_changes.read(before.upto)
-        if before is not None and account_changes.is_told()
+        if before is not None and account_changes.are_recorded()
         else None
     )
-    if told is None or before is None or told.mark != before.mark:
+    if changes is None or before is None or changes.mark != before.mark:
         return None
-    return account_snapshot.differing(listed, taken, told.accounts)
+    return account_snapshot.differing(listed, taken, changes.accounts)
 
 
 def take_away(reviews: QuerySet[Review]) -> None:
-    """Take away reviews that did not open; whoever still writes one of them is stopped."""
+    """Delete reviews that did not open; a worker that still writes one of them is stopped."""
     for id in list(reviews.values_list("pk", flat=True)):
         if not reviews.filter(pk=id).update(lease=None):
             continue  # it opened meanwhile, or says that it lives

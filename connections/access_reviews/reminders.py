@@ -1,4 +1,4 @@
-"""Letters before the due day of an access review, and on it, to whoever still has to decide.
+"""Letters before the due day of an access review, and on it, to reviewers who still have to decide.
 
 Each is a row with a due time from the moment the review opens. What a person has left is read when
 the letter is due: who has decided everything gets none.
@@ -105,7 +105,7 @@ def text(review: Review, left: int) -> str:
             "Decide here:",
             settings.PORTAL_URL + reverse("connections:review", args=[review.pk]),
             "",
-            "This letter does nothing by itself.",
+            "This letter changes nothing.",
             "",
         ]
     )

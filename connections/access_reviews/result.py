@@ -99,13 +99,13 @@ def read(review: Review) -> Lines:
     packed = []
     for items in account_snapshot.batches(review):
         states = remediation.states(items)
-        told = [account_snapshot.facts(item) for item in items]
-        for one in told:
+        line = [account_snapshot.facts(item) for item in items]
+        for one in line:
             seal.add(one)
         choices.update(item.choice for item in items)
         text = "".join(
             _line(one | _decision(item, states[item.id]))
-            for one, item in zip(told, items, strict=True)
+            for one, item in zip(line, items, strict=True)
         ).encode()
         lines.update(text)
         packed.append((items[0].number, zlib.compress(text, 1)))
@@ -134,8 +134,8 @@ def sign(review: Review, lines: Lines, closer: Actor, now: datetime) -> Signed:
     return Signed(found.hexdigest(), frozen, lines.counts)
 
 
-def _line(told: Mapping[str, Any]) -> str:
-    return canonical(dict(told)).decode() + "\n"
+def _line(line: Mapping[str, Any]) -> str:
+    return canonical(dict(line)).decode() + "\n"
 
 
 def text(review: Review) -> Iterator[str]:
@@ -204,7 +204,7 @@ def _head(
 def _decision(item: ReviewItem, state: str) -> dict[str, Any]:
     if not item.choice or item.decided_at is None:
         return {"decision": "undecided"}
-    told: dict[str, Any] = {
+    line: dict[str, Any] = {
         "decision": str(item.choice),
         "reason": item.reason,
         "decided_at": clock.stamp(item.decided_at),
@@ -213,7 +213,7 @@ def _decision(item: ReviewItem, state: str) -> dict[str, Any]:
         "event": item.event,
     }
     if state:
-        told["at_closing"] = state
+        line["at_closing"] = state
     if item.approval:
-        told["approval"] = item.approval
-    return told
+        line["approval"] = item.approval
+    return line

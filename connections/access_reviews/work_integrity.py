@@ -51,7 +51,7 @@ def sealed_now() -> set[UUID]:
 
 
 def reseal(which: Collection[UUID]) -> None:
-    """Seal these anew: this portal itself took words out of them, or the key changes."""
+    """Seal these again: this portal removed personal values from them, or the key changes."""
     for work in ReviewWork.objects.filter(pk__in=which):
         seal(work).save(update_fields=["seal"])
 

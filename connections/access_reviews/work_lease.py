@@ -1,4 +1,4 @@
-"""Whoever opens or closes a review says with each batch that they live, and are stopped by others.
+"""The lease of who opens or closes a review: renewed with each batch, ended by a takeover.
 
 An erasure stops all of them: what they hold in memory may tell of the person.
 """
@@ -59,7 +59,7 @@ def go_on(review: Review) -> None:
 def batch(review: Review) -> Iterator[None]:
     """A transaction that writes a part, and says that one lives.
 
-    Whoever finds SQLite taken looks again after a while, and would find it taken each time if the
+    A writer that finds SQLite locked looks again after a while, and would find it locked if the
     next part followed at once: behind each the file is free for a moment.
 
     Raises:
@@ -78,7 +78,7 @@ def batch(review: Review) -> Iterator[None]:
 
 
 def interrupted() -> Refused:
-    """What whoever was stopped is told."""
+    """The refusal for the one who was stopped."""
     return Refused(
         "interrupted",
         "It took too long, or somebody was erased meanwhile. Nothing was done: ask again.",
@@ -86,7 +86,7 @@ def interrupted() -> Refused:
 
 
 def being(verb: str) -> Refused:
-    """What whoever asks for the same once more is told."""
+    """The refusal for a second request of the same."""
     if verb == "review.open":
         return Refused("being_opened", "The list of that review is being written.")
     return Refused("being_closed", "It is being closed.")

@@ -182,24 +182,24 @@ def _review(row: Review, counted: Counter[str], left: int, now: datetime) -> dic
 def reviewed(actor: Actor, rows: list[ReviewItem]) -> list[dict[str, Any]]:
     """Accounts of a review as the API shows them; five queries for any number."""
     now = clock.now()
-    return [_reviewed(actor, told, now) for told in pages.rows(rows)]
+    return [_reviewed(actor, row, now) for row in pages.rows(rows)]
 
 
-def _reviewed(actor: Actor, told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    item: ReviewItem = told["item"]
+def _reviewed(actor: Actor, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    item: ReviewItem = row["item"]
     why_not = reviewers.why_not(actor, item, now)
     if not why_not and item.operation:
         why_not = "The revocation that was decided has begun."
     own = reviewers.is_owner(actor, item)
-    by = {"iss": item.decided_iss, "sub": item.decided_sub, "name": told["by"]}
+    by = {"iss": item.decided_iss, "sub": item.decided_sub, "name": row["by"]}
     return {
         "id": str(item.id),
         "number": item.number,
         "connection_id": str(item.account),
         "connection": item.connection,
-        "title": told["title"],
-        "account": told["named"] or None,
-        "owner": {"iss": item.iss, "sub": item.sub, "name": told["owner"]},
+        "title": row["title"],
+        "account": row["named"] or None,
+        "owner": {"iss": item.iss, "sub": item.sub, "name": row["owner"]},
         "state": str(item.state),
         "scopes": item.scopes,
         "excess": item.excess,
@@ -213,8 +213,8 @@ def _reviewed(actor: Actor, told: Mapping[str, Any], now: datetime) -> dict[str,
         "decided_by": by if item.decided_sub else None,
         "self_review": item.self_review,
         "event_id": item.event or None,
-        "remedy": told["remedy"],
-        "can_begin": told["again"]
+        "remedy": row["remedy"],
+        "can_begin": row["again"]
         and item.choice == Choice.REVOKE
         and (own or "admin" in actor.roles),
         "may_decide": not why_not,

@@ -1,4 +1,4 @@
-"""`GET /v1/auth/token`: the token broker's door (DESIGN 2.5)."""
+"""`GET /v1/auth/token`: the token broker's endpoint (DESIGN 2.5)."""
 
 from __future__ import annotations
 

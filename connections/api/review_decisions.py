@@ -40,10 +40,10 @@ class DecideIn(Schema):
     openapi_extra=openapi.may(403, 404, 409) | {"parameters": [idempotency.HEADER]},
 )
 def decide(request: HttpRequest, review_id: UUID, account_id: UUID, body: DecideIn) -> JsonResponse:
-    """For whoever reviews it. A revocation follows at once: 202 where it has to be approved.
+    """For its reviewers. A revocation follows at once: 202 where it has to be approved.
 
     The decision stands also where its revocation is `refused`. Deciding again replaces the answer
-    until a revocation began; whoever was replaced before theirs did is refused it: `decided_again`.
+    until a revocation began; a reviewer who was replaced before is refused it: `decided_again`.
     """
     item = _item(request, review_id, account_id)
 
@@ -78,7 +78,7 @@ def _decide(
 
 
 def _answer_of(done: Decided) -> idempotency.Answer:
-    """Of this decision alone: somebody else may have decided by the time that it is told."""
+    """Of this decision alone: somebody else may have decided by the time that it is returned."""
     status: int = 201
     answer: dict[str, Any] = {"operation": None, "effects": []}
     if done.revocation is not None:

@@ -1,1 +1,1 @@
-"""Applications that may act as somebody at Auth0: listed beside accounts, ended like them."""
+"""Applications that may act as somebody at Auth0: listed next to accounts, ended like them."""

@@ -43,7 +43,7 @@ def _stamp(name: str) -> Callable[[Row], Cell]:
     return read
 
 
-def _use_told(row: Row) -> Cell:
+def _use_known(row: Row) -> Cell:
     if row.access.last_used_at is not None:
         return "yes"
     # Auth0 tells when a refresh token was exchanged, and of a consent no use at all.
@@ -68,7 +68,7 @@ COLUMNS: Final[table_files.Columns[Row]] = {
     "created_at": _stamp("created_at"),
     "expires_at": _stamp("expires_at"),
     "last_used_at": _stamp("last_used_at"),
-    "use_told": _use_told,
+    "use_told": _use_known,
     "first_seen": _stamp("first_seen"),
     "told_by": lambda _row: SOURCES["management"],
     "told_at": _stamp("seen_at"),
@@ -93,7 +93,7 @@ def export(actor: Actor, words: str, format: str) -> File:
         data=file.facts() | {"what": queries.WHAT, "everybody": sees_all, "build": build()},
         private={"filter": {"q": words} if words else {}, "words": queries.in_words(words)},
     )
-    return file.told_of(str(event), f"{queries.WHAT}-{now:%Y%m%dT%H%M%S}.{format}")
+    return file.signed_by(str(event), f"{queries.WHAT}-{now:%Y%m%dT%H%M%S}.{format}")
 
 
 def _rows(found: QuerySet[AppAccess]) -> Iterator[Row]:

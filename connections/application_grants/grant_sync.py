@@ -28,7 +28,7 @@ _PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Listed:
     """One consent or refresh token as Auth0 tells it."""
 
     kind: AccessKind
@@ -98,16 +98,16 @@ def read_person(management: Management, iss: str, sub: str) -> None:
         _compare(iss, sub, kind, listed, as_of)
 
 
-def _grants(management: Management, sub: str) -> list[Told]:
+def _grants(management: Management, sub: str) -> list[Listed]:
     return [
-        Told(AccessKind.GRANT, g.id, g.client_id, (g.audience,) if g.audience else (), g.scopes)
+        Listed(AccessKind.GRANT, g.id, g.client_id, (g.audience,) if g.audience else (), g.scopes)
         for g in management.grants(sub)
     ]
 
 
-def _tokens(management: Management, sub: str) -> list[Told]:
+def _tokens(management: Management, sub: str) -> list[Listed]:
     return [
-        Told(
+        Listed(
             AccessKind.REFRESH_TOKEN,
             t.id,
             t.client_id,
@@ -121,38 +121,40 @@ def _tokens(management: Management, sub: str) -> list[Told]:
     ]
 
 
-def _compare(iss: str, sub: str, kind: AccessKind, listed: Iterable[Told], as_of: datetime) -> None:
+def _compare(
+    iss: str, sub: str, kind: AccessKind, listed: Iterable[Listed], as_of: datetime
+) -> None:
     held = AppAccess.objects.filter(iss=iss, sub=sub, kind=kind)
     known = {row.auth0_id: row for row in held}
-    for told in listed:
-        row = known.pop(told.auth0_id, None)
+    for grant in listed:
+        row = known.pop(grant.auth0_id, None)
         if row is None:
-            _appeared(iss, sub, told, as_of)
+            _appeared(iss, sub, grant, as_of)
         elif row.state_since < as_of:
-            _still_there(row, told, as_of)
+            _still_there(row, grant, as_of)
     for row in known.values():
         if row.state != AccessState.GONE and row.state_since < as_of:
             gone(row, "no longer listed")
 
 
-def _appeared(iss: str, sub: str, told: Told, now: datetime) -> None:
+def _appeared(iss: str, sub: str, grant: Listed, now: datetime) -> None:
     with transaction.atomic():
         row = AppAccess(
-            iss=iss, sub=sub, kind=told.kind, auth0_id=told.auth0_id, client_id=told.client_id,
+            iss=iss, sub=sub, kind=grant.kind, auth0_id=grant.auth0_id, client_id=grant.client_id,
             first_seen=now, state_since=now,
         )  # fmt: skip
-        _take(row, told, now)
+        _take(row, grant, now)
         row.save(force_insert=True)
         _record(row, {"drift": "appeared"})
 
 
-_TOLD = (
+_FIELDS = (
     *("audiences", "scopes", "created_at", "expires_at", "last_used_at", "seen_at"),
     *("state", "state_since", "operation"),
 )
 
 
-def _still_there(row: AppAccess, told: Told, as_of: datetime) -> None:
+def _still_there(row: AppAccess, grant: Listed, as_of: datetime) -> None:
     """Bring a row to what was listed at `as_of`; what was decided since it was read stays."""
     with transaction.atomic():
         held = AppAccess.objects.select_for_update().get(pk=row.pk)
@@ -162,20 +164,20 @@ def _still_there(row: AppAccess, told: Told, as_of: datetime) -> None:
         back = held.state == AccessState.GONE
         if back:
             held.state, held.state_since, held.operation = AccessState.LIVE, as_of, ""
-        _take(held, told, as_of)
-        held.save(update_fields=_TOLD)
+        _take(held, grant, as_of)
+        held.save(update_fields=_FIELDS)
         if back:
             _record(held, {"drift": "came_back"})
-        elif before != sorted(told.scopes):
+        elif before != sorted(grant.scopes):
             _record(held, {"drift": "scopes_changed", "before": before, "apis_before": apis})
-        elif apis != sorted(told.audiences):
+        elif apis != sorted(grant.audiences):
             _record(held, {"drift": "apis_changed", "apis_before": apis})
 
 
-def _take(row: AppAccess, told: Told, now: datetime) -> None:
-    row.audiences, row.scopes = list(told.audiences), list(told.scopes)
-    row.created_at, row.expires_at = told.created_at, told.expires_at
-    row.last_used_at, row.seen_at = told.last_used_at, now
+def _take(row: AppAccess, grant: Listed, now: datetime) -> None:
+    row.audiences, row.scopes = list(grant.audiences), list(grant.scopes)
+    row.created_at, row.expires_at = grant.created_at, grant.expires_at
+    row.last_used_at, row.seen_at = grant.last_used_at, now
 
 
 def gone(row: AppAccess, how: str) -> None:

@@ -17,7 +17,7 @@ from connections.auth_ibom.records import Access
 ACTIONS: Final = ("access.reconciled", "access.revoked")
 
 
-def told_by(event: Mapping[str, Any], known: Mapping[str, Access]) -> Access | None:
+def access_of(event: Mapping[str, Any], known: Mapping[str, Access]) -> Access | None:
     """What an event of ACTIONS makes of the one that it names; None where it names none."""
     data, when = event["data"], opened_values.moment(event["time"])
     name, state = data.get("access_id"), data.get("state")
@@ -31,7 +31,7 @@ def told_by(event: Mapping[str, Any], known: Mapping[str, Access]) -> Access | N
         state_since=when,
         first_seen=when,
         seen_at=when,
-        use_told=False,
+        use_known=False,
     )
     iss, sub, email = opened_values.owner(data) or (was.iss, was.sub, was.email)
     application = str(data.get("application", ""))

@@ -73,10 +73,10 @@ def build(
     if not newest:
         return None
     claims, attestations, evidence = [], [], []
-    for review, told in _by_review(newest.values()):
+    for review, decisions in _by_review(newest.values()):
         evidence.append(_evidence(review))
-        claims += [_claim(review, decision) for decision in told]
-        attestations.append(_attestation(review, told, states, excess))
+        claims += [_claim(review, decision) for decision in decisions]
+        attestations.append(_attestation(review, decisions, states, excess))
     return {
         "assessors": [
             {
@@ -97,8 +97,8 @@ def _by_review(
     grouped: dict[str, tuple[Reviewed, list[Decision]]] = {}
     for review, decision in found:
         grouped.setdefault(review.id, (review, []))[1].append(decision)
-    for _, (review, told) in sorted(grouped.items()):
-        yield review, sorted(told, key=lambda one: one.account)
+    for _, (review, decisions) in sorted(grouped.items()):
+        yield review, sorted(decisions, key=lambda one: one.account)
 
 
 def _evidence(review: Reviewed) -> dict[str, Any]:
@@ -141,20 +141,20 @@ def _claim(review: Reviewed, decision: Decision) -> dict[str, Any]:
 
 def _attestation(
     review: Reviewed,
-    told: list[Decision],
+    decisions: list[Decision],
     states: Mapping[str, str],
     excess: Mapping[str, bool],
 ) -> dict[str, Any]:
-    decided = [one for one in told if one.choice]
+    decided = [one for one in decisions if one.choice]
     acts = [one for one in decided if one.choice != "keep"]
     done = [one for one in acts if _followed(one, states, excess)]
     undecided = review.undecided
     return {
         "summary": f"Access review “{review.title}”: {review.accounts} accounts, {undecided} of "
-        f"them undecided when it was closed. Here: {len(told)} whose newest review it is.",
+        f"them undecided when it was closed. Here: {len(decisions)} whose newest review it is.",
         "assessor": _ASSESSOR,
         "map": [
-            _mapped(LOOKED_AT, review, told, decided, "decided before the review was closed"),
+            _mapped(LOOKED_AT, review, decisions, decided, "decided before the review was closed"),
             *([_mapped(FOLLOWED, review, acts, done, "has its consequence now")] if acts else []),
         ],
     }
@@ -167,16 +167,16 @@ def _followed(decision: Decision, states: Mapping[str, str], excess: Mapping[str
 
 
 def _mapped(
-    requirement: str, review: Reviewed, told: list[Decision], good: list[Decision], words: str
+    requirement: str, review: Reviewed, decisions: list[Decision], good: list[Decision], words: str
 ) -> dict[str, Any]:
     counted = {id(one) for one in good}
-    rest = [one for one in told if id(one) not in counted]
+    rest = [one for one in decisions if id(one) not in counted]
     found: dict[str, Any] = {
         "requirement": requirement,
         "claims": [_ref(review, one) for one in good],
         "conformance": {
-            "score": round(len(good) / len(told), 4),
-            "rationale": f"{len(good)} of {len(told)} {words}.",
+            "score": round(len(good) / len(decisions), 4),
+            "rationale": f"{len(good)} of {len(decisions)} {words}.",
         },
     }
     if rest:

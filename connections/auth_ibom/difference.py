@@ -58,17 +58,17 @@ class Change:
 class _Causes:
     """The newest entry that changed a thing, by what changed and its name."""
 
-    told: dict[tuple[str, str], tuple[str, int | None]] = field(default_factory=dict)
+    causes: dict[tuple[str, str], tuple[str, int | None]] = field(default_factory=dict)
 
     def note(self, event: Event, before: _Seen, after: _Seen) -> None:
         """Compare what an event could have changed."""
         cause = (str(event["id"]), event["index"])
         for key in before.keys() | after.keys():
             if before.get(key) != after.get(key):
-                self.told[key] = cause
+                self.causes[key] = cause
 
     def of(self, what: str, name: str) -> tuple[str, int | None]:
-        return self.told.get((what, name), ("", None))
+        return self.causes.get((what, name), ("", None))
 
 
 type _Seen = dict[tuple[str, str], object]
@@ -77,7 +77,7 @@ type _Seen = dict[tuple[str, str], object]
 def between(inventory: Inventory, events: Iterable[Event]) -> list[Change]:
     """Walk on from an inventory (which moves along) and say what the events changed.
 
-    What came and went again in between is not told; neither is what time alone changes.
+    What came and went again in between is left out, and so is what time alone changes.
     """
     before, causes = inventory.copy(), _Causes()
     for event in events:
@@ -116,8 +116,8 @@ def _seen(inventory: Inventory, event: Event) -> _Seen:
             found["first_use", f"{name} {agent} {skill}"] = True
     action = event["action"]
     if action in {"manifest.declared", "manifest.removed"}:
-        told = inventory.manifests.items()
-        found |= {("manifest", ":".join(key)): declared.digest for key, declared in told}
+        manifests = inventory.manifests.items()
+        found |= {("manifest", ":".join(key)): declared.digest for key, declared in manifests}
     elif action.endswith("frozen"):
         found |= {("frozen", ":".join(key)): True for key in inventory.frozen}
     elif action in {"connection.restricted", "connection.relaxed"}:

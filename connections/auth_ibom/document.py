@@ -1,4 +1,4 @@
-"""The facts as one CycloneDX 1.7 document (ECMA-424), its fields attributed to who told them."""
+"""The facts as one CycloneDX 1.7 document (ECMA-424), its fields attributed to their sources."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def build(facts: Facts, serial: UUID | None = None) -> dict[str, Any]:
     if parts.citations:
         document["citations"] = parts.citations
     states = {account.id: account.state for account in facts.accounts}
-    if told := declarations.build(facts.reviews, states, parts.excess):
-        document |= {"definitions": declarations.standard(), "declarations": told}
+    if added := declarations.build(facts.reviews, states, parts.excess):
+        document |= {"definitions": declarations.standard(), "declarations": added}
     return document
 
 
@@ -165,7 +165,7 @@ class _Parts:
             self._edges[self._application(client)].add(ref)
         self._edges[ref] = {f"service:{account.connection}"}
         at = f"/components/{len(self.components)}"
-        told = _from_auth0(account)
+        added = _from_auth0(account)
         declared = self._declared.get(account.connection, set())
         self.excess[account.id] = bool(
             containment.beyond(account.connection, account.scopes, declared)
@@ -180,7 +180,7 @@ class _Parts:
                     "assetType": "related-crypto-material",
                     "relatedCryptoMaterialProperties": _material(account),
                 },
-                "properties": [*told, *ours],
+                "properties": [*added, *ours],
                 **_evidence(facts, account.id),
             }
         )
@@ -188,22 +188,22 @@ class _Parts:
         self._cite(
             account.source,
             stamp(account.seen_at or facts.taken),
-            [crypto, *(f"{at}/properties/{n}" for n in range(len(told)))],
+            [crypto, *(f"{at}/properties/{n}" for n in range(len(added)))],
         )
         if account.last_used_at is not None:
             seen = [
-                f"{at}/properties/{len(told) + n}"
+                f"{at}/properties/{len(added) + n}"
                 for n, one in enumerate(ours)
                 if one["name"].startswith("ata:last_used")
             ]
             self._cite("broker", stamp(account.last_used_at), seen)
-        first = len(told) + len(ours)
+        first = len(added) + len(ours)
         for n, (client, day) in enumerate(sorted(account.seen.items())):
             self.components[-1]["properties"].append(_property("seen_by_auth0", f"{client} {day}"))
             self._cite("tenant_log", f"{day}T00:00:00Z", [f"{at}/properties/{first + n}"])
 
     def _granted(self, facts: Facts, access: Access) -> None:
-        """An application that acts as somebody by itself, and by what."""
+        """An application that acts as somebody directly, and by what."""
         ref = grants.ref_of(access)
         self._edges[self._application(access.client_id)].add(ref)
         self._edges[ref] = {grants.api_ref(audience) for audience in access.audiences}
@@ -280,7 +280,7 @@ def _from_us(account: Account, uses: list[Used], declared: set[str]) -> Iterator
 
 
 def _evidence(facts: Facts, name: str) -> dict[str, Any]:
-    """Where the newest entry about it is, for whoever checks the row."""
+    """Where the newest entry about it is, for a reader who checks the row."""
     proof = facts.proofs.get(name)
     if proof is None:
         return {}

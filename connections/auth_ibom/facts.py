@@ -211,17 +211,17 @@ def _reviews(rows: tuple[ConnectedAccount, ...] | None) -> Iterator[Reviewed]:
     if rows is not None:
         items = items.filter(account__in=[row.id for row in rows])
     for review, some in groupby(items.select_related("review"), key=lambda item: item.review):
-        told = list(some)
-        indexes = _indexes([item.event for item in told] + [review.closed_event])
-        # As the log tells it, and whoever rebuilds this from the log alone.
+        decided = list(some)
+        indexes = _indexes([item.event for item in decided] + [review.closed_event])
+        # As in the log, so that a rebuild from the log alone gives the same.
         ended = EventRow.objects.filter(event=review.closed_event)
         closed = ended.values_list("time", flat=True).first() if review.closed_event else None
         yield Reviewed(
             str(review.id),
             review.title,
-            {str(item.account): _decision(item, indexes) for item in told},
-            len(told),
-            sum(not item.choice for item in told),
+            {str(item.account): _decision(item, indexes) for item in decided},
+            len(decided),
+            sum(not item.choice for item in decided),
             closed or review.closed_at,
             review.result_digest,
             review.closed_event,
@@ -317,8 +317,8 @@ def between(start: str, end: str) -> Between:
     first, size = _size(start, "from"), _size(end, "to")
     if first > size:
         raise BadMoment(f"from: it has to come before `to` ({first} entries, and {size}).")
-    inventory, told, uses = log_events.between(first, size)
-    changes = tuple(difference.between(inventory, told))
+    inventory, items, uses = log_events.between(first, size)
+    changes = tuple(difference.between(inventory, items))
     inventory.counted(uses)  # the accounts of the changes are its own
     return Between(
         first,

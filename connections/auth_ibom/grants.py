@@ -71,7 +71,7 @@ def _properties(access: Access) -> Iterator[tuple[str, str]]:
     yield "first_seen", stamp(access.first_seen)
     if access.last_used_at is not None:
         yield "last_used_at", stamp(access.last_used_at)
-    elif not access.use_told:
+    elif not access.use_known:
         yield "use", "the log does not tell"
     elif access.kind == "refresh_token":
         yield "use", f"not exchanged, as Auth0 said at {stamp(access.seen_at)}"

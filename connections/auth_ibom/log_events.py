@@ -2,7 +2,7 @@
 
 Uses are by far the most of them, and they only count: the rows of the search say how many there
 were of each kind and which came first and last, so that the first alone is opened. Everything else
-is opened, and found by an index of its own. What comes out is what a walk over every event gives
+is opened, and found by a separate index. What comes out is what a walk over every event gives
 (`Inventory.take` of each); a test holds the two equal.
 """
 
@@ -66,7 +66,7 @@ def events(size: int, first: int = 0) -> Iterator[dict[str, Any]]:
 def known(size: int) -> Inventory:
     """The inventory after the first `size` entries."""
     inventory, within = Inventory(), Q(seq__lt=size)
-    for event in _told(within):
+    for event in _events_of(within):
         inventory.take(event)
     inventory.counted(_uses(within))
     return inventory
@@ -77,10 +77,10 @@ def between(first: int, size: int) -> tuple[Inventory, Iterator[dict[str, Any]],
     events, the first use of each kind alone; and what all uses among them come to."""
     within = Q(seq__gte=first, seq__lt=size)
     before = _known_of(first, _touched(within)) if first else Inventory()
-    return before, _told(within), _uses(within)
+    return before, _events_of(within), _uses(within)
 
 
-def _told(within: Q) -> Iterator[dict[str, Any]]:
+def _events_of(within: Q) -> Iterator[dict[str, Any]]:
     """Every event but uses, and the first use of each kind, in order."""
     firsts = sorted(use.first for use in _counts(within))
     return merge(
@@ -144,10 +144,10 @@ def _counts(within: Q) -> Iterator[_Count]:
         within, target_kind="connection", target_name__gt="", action=replay.USE
     )
     grouped = uses.order_by().values("target_name", "agent", "skill")
-    told = grouped.annotate(number=Count("pk"), first=Min("seq"), newest=Max("seq")).values_list(
+    counted = grouped.annotate(number=Count("pk"), first=Min("seq"), newest=Max("seq")).values_list(
         "target_name", "agent", "skill", "number", "first", "newest"
     )
-    for account, agent, skill, number, first, last in told.iterator(_BATCH):
+    for account, agent, skill, number, first, last in counted.iterator(_BATCH):
         yield _Count(account, agent, skill, number, first, last)
 
 

@@ -65,8 +65,8 @@ def _account(account: Account) -> dict[str, Any]:
     return _plain(plain)
 
 
-def _plain(told: dict[str, Any]) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps(told, default=datetime.isoformat))
+def _plain(found_facts: dict[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(found_facts, default=datetime.isoformat))
     return plain
 
 
@@ -82,11 +82,11 @@ def main(arguments: list[str]) -> int:
     options = asked.parse_args(arguments)
     try:
         with options.entries.open("rb") as lines:
-            told = rebuild(lines, options.vkey, options.size, options.moment)
+            found_facts = rebuild(lines, options.vkey, options.size, options.moment)
     except (OSError, EntriesError, EntryError, NoteError) as error:
         sys.stderr.write(f"Not rebuilt: {error}.\n")
         return 1
-    sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(found_facts, indent=2, ensure_ascii=False) + "\n")
     return 0
 
 

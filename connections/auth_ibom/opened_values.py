@@ -24,7 +24,7 @@ def owner(data: Mapping[str, Any]) -> tuple[str | None, str, str] | None:
     does not say."""
     if "owner" not in data:
         return None
-    told = data["owner"]
-    if isinstance(told, Mapping) and "sub" in told:
-        return text(told.get("iss")), text(told.get("sub")), text(told.get("email"))
+    owner = data["owner"]
+    if isinstance(owner, Mapping) and "sub" in owner:
+        return text(owner.get("iss")), text(owner.get("sub")), text(owner.get("email"))
     return None, ERASED, ERASED

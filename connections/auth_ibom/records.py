@@ -26,7 +26,7 @@ class Used:
 
 @dataclass(slots=True)
 class Account:
-    """One connected account; empty texts and None are what nobody told."""
+    """One connected account; empty texts and None are what is not known."""
 
     id: str
     connection: str
@@ -94,7 +94,7 @@ class Access:
     created_at: datetime | None = None
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
-    use_told: bool = True  # whether who told of it would tell of its use
+    use_known: bool = True  # whether who told of it would tell of its use
 
 
 @dataclass(frozen=True, slots=True)

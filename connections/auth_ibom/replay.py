@@ -89,7 +89,7 @@ class Counted:
 
 @dataclass(slots=True)
 class Inventory:
-    """What the events told so far.
+    """What is known from the events so far.
 
     Attributes:
         accounts: by public id.
@@ -122,7 +122,7 @@ class Inventory:
         if action in _ALONE:
             _ALONE[action](self, event)
         elif action in _ACCOUNTS and event["outcome"] in {"success", "pending"}:
-            self._told(event)
+            self._count(event)
         elif action in applications.ACTIONS:
             self._accessed(event)
         elif action == "connection.use_seen":
@@ -135,7 +135,7 @@ class Inventory:
             self.settings[str(event["connection"])] = Setting.read(event["data"]["setting"])
 
     def counted(self, uses: Iterable[Counted]) -> None:
-        """Make up for uses that were not taken: of each kind in a stretch, only the first was."""
+        """Make up for uses that were not taken: of each kind in a range, only the first was."""
         newest: dict[str, int] = {}
         for use in uses:
             account = self.accounts[use.account]
@@ -149,14 +149,14 @@ class Inventory:
                 self.last[use.account] = (use.event, use.index)
             self.size = max(self.size, use.index + 1)
 
-    def _told(self, event: Event) -> None:
+    def _count(self, event: Event) -> None:
         data = event["data"]
         account = self._account(event)
         if account is None:
             return
         when = moment(event["time"])
-        if told := owner(data):
-            iss, account.sub, account.email = told
+        if known := owner(data):
+            iss, account.sub, account.email = known
             account.iss = account.iss if iss is None else iss
         if "account" in data:
             account.named = text(data["account"])
@@ -218,15 +218,15 @@ class Inventory:
 
     def _accessed(self, event: Event) -> None:
         """A consent or refresh token of an application that came, changed or went."""
-        told = applications.told_by(event, self.access)
-        if told is None:
+        known = applications.access_of(event, self.access)
+        if known is None:
             return
-        self.access[told.id] = told
+        self.access[known.id] = known
         if event["index"] is not None:
-            self.last[told.id] = (str(event["id"]), event["index"])
+            self.last[known.id] = (str(event["id"]), event["index"])
 
     def _froze(self, event: Event) -> None:
-        """A freeze of a person whose name was erased can be told of nobody any more."""
+        """A freeze of a person whose name was erased can no longer be attributed."""
         kind, data = str(event["data"].get("frozen", "")), event["data"]
         if kind == "service":
             name = EVERYTHING if data.get("everything") else str(event["connection"])
@@ -241,7 +241,7 @@ class Inventory:
             self.frozen.pop((kind, name), None)
 
     def _seen(self, event: Event) -> None:
-        """What Auth0's tenant log told; with several accounts on a connection, of each of them."""
+        """What Auth0's tenant log has; with several accounts on a connection, of each of them."""
         data = event["data"]
         for name in data["accounts"]:
             account = self.accounts.get(name)

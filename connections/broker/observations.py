@@ -55,7 +55,7 @@ class Seen:
 def count(one: Seen) -> None:
     """Count a use in the caller's transaction.
 
-    The conditional update is the check: whoever suspends or revokes first, wins.
+    The conditional update is the check: a suspension or revocation before it wins.
 
     Raises:
         TokenRefusal: the account is no longer usable; nothing was changed.

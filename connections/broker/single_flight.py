@@ -1,7 +1,7 @@
 """One exchange for all who ask for the same at the same moment, within this process.
 
-What it brings is handed to those who wait and forgotten: whoever asks afterwards has it fetched
-anew, so that `no-store` also means us.
+Its result is handed to those who wait and forgotten: a later caller has it fetched
+again, so that `no-store` also means us.
 """
 
 from __future__ import annotations

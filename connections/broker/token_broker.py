@@ -268,7 +268,7 @@ def _refused_meanwhile(one: _Handing) -> TokenRefusal | None:
 
 
 def _check_chosen(ask: Ask) -> None:
-    """The vault chose without being told which account: it may be one that was restricted since.
+    """The vault chose the account itself: it may be one that was restricted since.
 
     Raises:
         TokenRefusal: as `pick`; `connection_suspended` where one of them is restricted.

@@ -1,7 +1,7 @@
 """A connected account arrives: Auth0's answer, sealed by the flow, becomes a row and an event.
 
 The decision `connection.connect` names only the sealed answer, so that its row can come from Auth0
-and from nowhere else, whichever door the decision is asked through.
+and from nowhere else, whichever endpoint the decision is requested at.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from approvals.errors import Refused
 from approvals.registry import CommitContext, Committed
 from approvals.step_up import sealed_secrets
 from audit.recording.actors import Actor, Target
-from auth0_client.my_account import ConnectedAccount as Told
+from auth0_client.my_account import ConnectedAccount as Completed
 from connections import names
 from connections.consent import needs
 from connections.lifecycle import restrictions
@@ -28,7 +28,7 @@ _KEPT_FOR = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """What Auth0 told when the flow was completed, and what the owner calls it."""
+    """What Auth0 returned when the flow was completed, and what the owner calls it."""
 
     iss: str
     sub: str
@@ -40,16 +40,16 @@ class Arrived:
     label: str
 
 
-def seal(actor: Actor, account_id: str, told: Told, label: str) -> None:
+def seal(actor: Actor, account_id: str, completed: Completed, label: str) -> None:
     """Keep Auth0's answer for the decision that follows at once."""
     value = {
         "iss": actor.iss,
         "sub": actor.sub,
-        "auth0_id": told.id,
-        "connection": told.connection,
-        "scopes": list(told.scopes),
-        "connected_at": told.created_at.isoformat() if told.created_at else "",
-        "expires_at": told.expires_at.isoformat() if told.expires_at else "",
+        "auth0_id": completed.id,
+        "connection": completed.connection,
+        "scopes": list(completed.scopes),
+        "connected_at": completed.created_at.isoformat() if completed.created_at else "",
+        "expires_at": completed.expires_at.isoformat() if completed.expires_at else "",
         "label": label,
     }
     sealed_secrets.keep(_BOX, account_id, json.dumps(value), expires=clock.now() + _KEPT_FOR)
@@ -64,7 +64,7 @@ def _open(account_id: str) -> Arrived | None:
 
 
 def belongs_to(actor: Actor, target: Target) -> bool:
-    """Only whoever completed the flow may record its account."""
+    """Only the person who completed the flow may record its account."""
     arrived = _open(target.name)
     return arrived is not None and (arrived.iss, arrived.sub) == (actor.iss, actor.sub)
 
@@ -97,13 +97,13 @@ def _written(pk: str, arrived: Arrived, now: datetime) -> ConnectedAccount:
         )
     _take(account, arrived, now)
     if account.state == State.REVOCATION_PENDING and account.state_by != account.sub:
-        account.save(update_fields=_TOLD)  # what somebody else revoked goes on being revoked
+        account.save(update_fields=_FIELDS)  # what somebody else revoked goes on being revoked
         return account
     deletion.forget(account)
     account.turn(State.CONNECTED, now, by=arrived.sub)
     account.earlier, account.held_by, account.restriction = [], "", ""
     account.operation = ""
-    account.delete_after, account.asleep_told = None, None
+    account.delete_after, account.sleep_recorded_at = None, None
     restrictions.arrive(account, barriers)
     return _kept(account)
 
@@ -115,7 +115,7 @@ def _take(account: ConnectedAccount, arrived: Arrived, now: datetime) -> None:
     account.source, account.seen_at = "my_account", now
 
 
-_TOLD = ("label", "scopes", "grant", "connected_at", "expires_at", "source", "seen_at")
+_FIELDS = ("label", "scopes", "grant", "connected_at", "expires_at", "source", "seen_at")
 
 
 def _kept(account: ConnectedAccount) -> ConnectedAccount:
@@ -123,7 +123,7 @@ def _kept(account: ConnectedAccount) -> ConnectedAccount:
     if account._state.adding:
         account.save(force_insert=True)
     else:
-        account.save(update_fields=[*_TOLD, *restrictions.COLUMNS])
+        account.save(update_fields=[*_FIELDS, *restrictions.COLUMNS])
     return account
 
 

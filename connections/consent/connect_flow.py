@@ -187,7 +187,7 @@ def complete(actor: Actor, session: Session, code: str, redirect_uri: str) -> Co
         ConnectFailed: `already_connected`, or Auth0's reason.
     """
     try:
-        told = issuer.auth0().my_account.complete(
+        completed = issuer.auth0().my_account.complete(
             session.token,
             auth_session=session.auth_session,
             connect_code=code,
@@ -206,10 +206,10 @@ def complete(actor: Actor, session: Session, code: str, redirect_uri: str) -> Co
             reconcile.one_person(actor.iss, actor.sub)
             raise _unsure() from None
         raise _failed(error) from None
-    arrival.seal(actor, session.account_id, told, session.label)
+    arrival.seal(actor, session.account_id, completed, session.label)
     target = Target("connection", session.account_id)
     perform(actor, "connection.connect", target, params={"flow": session.account_id})
-    account = permissions.mine(actor).get(connection=told.connection, auth0_id=told.id)
+    account = permissions.mine(actor).get(connection=completed.connection, auth0_id=completed.id)
     _learn_name(account)
     return account
 
@@ -241,7 +241,7 @@ def _failed(error: Exception) -> ConnectFailed:
 def _unsure() -> ConnectFailed:
     return ConnectFailed(
         "answer_lost",
-        "Auth0 was told to connect it and its answer was lost. If it is connected it is listed "
+        "Auth0 was asked to connect it and its answer was lost. If it is connected it is listed "
         "here as soon as Auth0 says so; else try again.",
         outcome="unknown",
     )

@@ -1,7 +1,7 @@
 """What the broker asks before an exchange: is the connection open, and is the account awake?
 
 An account that sleeps wakes by its setting: at this very use, or once its owner approved on their
-phone. Until then the caller is told which approval to wait for.
+phone. Until then the refusal names the approval to wait for.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def asleep(
     """
     found = _sleeping(connection, setting, accounts)
     for account in found:
-        if told := quiet_period.why_nobody_is_asked(WAKE, Target("connection", str(account.id))):
+        if why := quiet_period.why_nobody_is_asked(WAKE, Target("connection", str(account.id))):
             title = catalogue.title(connection)
             raise TokenRefusal(
-                403, "connection_suspended", f"{title} is asleep. {told}", account=account
+                403, "connection_suspended", f"{title} is asleep. {why}", account=account
             )
     return found
 

@@ -32,17 +32,17 @@ class Setting:
     wake: str = NEXT_USE
 
     @classmethod
-    def read(cls, told: Mapping[str, Any]) -> Setting:
+    def read(cls, document: Mapping[str, Any]) -> Setting:
         """From the plain form of `as_json`.
 
         Raises:
             BadHours: its hours cannot be.
         """
-        hours = told.get("hours")
+        hours = document.get("hours")
         return cls(
-            idle_h=told.get("idle_h"),
+            idle_h=document.get("idle_h"),
             hours=Hours.read(hours) if hours else None,
-            wake=str(told.get("wake") or NEXT_USE),
+            wake=str(document.get("wake") or NEXT_USE),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -67,15 +67,15 @@ class Setting:
         """`GitHub sleeps after 7 idle days and wakes at the next use.`"""
         if self.open_always:
             return f"{title} accounts never fall asleep, and no hours are set."
-        told = []
+        document = []
         if self.idle_h is not None:
-            told.append(
+            document.append(
                 f"{title} sleeps after {span(self.idle_h, 'idle ')} and wakes at the next use"
                 + (" after its owner approves on their phone." if self.wake == OWNER else ".")
             )
         if self.hours is not None:
-            told.append(f"Agents get {title} tokens {self.hours.in_words()} only.")
-        return " ".join(told)
+            document.append(f"Agents get {title} tokens {self.hours.in_words()} only.")
+        return " ".join(document)
 
 
 def tightens(old: Setting, new: Setting) -> bool:

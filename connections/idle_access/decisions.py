@@ -195,7 +195,7 @@ def _wake(ctx: CommitContext) -> Committed:
     by_owner = state_filters.setting_of(account.connection).wake == OWNER
     restrictions.check(ctx, *([restrictions.A_SETTING] if by_owner else []))
     account.turn(State.CONNECTED, clock.now(), reason=ctx.reason, by=ctx.actor.sub)
-    account.asleep_told = None
+    account.sleep_recorded_at = None
     restrictions.keep(account)
     return Committed(
         connection=account.connection,

@@ -1,7 +1,7 @@
-"""What fell asleep, or is awake because its setting changed, told on the trail once each.
+"""Events of what fell asleep, or woke because its setting changed, once each.
 
 Nothing is decided here: whether an account sleeps is derived whenever somebody asks. The mark on a
-row only says that the trail was told.
+row only says that the event was recorded.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _BATCH = 200
 
 
 def run(now: datetime | None = None) -> int:
-    """Tell of a batch; returns how many were told. Any number of workers may call it."""
+    """Record a batch of events; returns how many. Any number of workers may call it."""
     moment, settings = now or clock.now(), state_filters.settings()
     asleep = Q(pk__in=[])
     for name, setting in settings.items():
         if (unused := state_filters.asleep_since(name, setting, moment)) is not None:
             asleep |= unused
     live = ConnectedAccount.objects.filter(state=State.CONNECTED)
-    fallen = live.filter(asleep, asleep_told=None)
-    awake = live.exclude(asleep_told=None).exclude(asleep)
+    fallen = live.filter(asleep, sleep_recorded_at=None)
+    awake = live.exclude(sleep_recorded_at=None).exclude(asleep)
     found = [pk for rows in (fallen, awake) for pk in rows.values_list("pk", flat=True)[:_BATCH]]
     return sum(_tell(pk, settings, moment) for pk in found)
 
@@ -46,30 +46,30 @@ def _tell(pk: UUID, settings: Mapping[str, Setting], moment: datetime) -> int:
         setting = settings.get(row.connection, Setting())
         since = account_status.idle_since(row, setting)
         sleeps = since is not None and since <= moment
-        if row.state != State.CONNECTED or sleeps == (row.asleep_told is not None):
+        if row.state != State.CONNECTED or sleeps == (row.sleep_recorded_at is not None):
             return 0
-        row.asleep_told = moment if sleeps else None
-        row.save(update_fields=["asleep_told"])
+        row.sleep_recorded_at = moment if sleeps else None
+        row.save(update_fields=["sleep_recorded_at"])
         if since is not None and sleeps:
             last = row.last_used_at
-            told: dict[str, object] = {
+            data: dict[str, object] = {
                 "why": f"not used for {span(setting.idle_h or 0)}",
                 "asleep_since": clock.stamp(since),
                 "last_used_at": clock.stamp(last) if last else None,
                 "elsewhere_on": row.elsewhere_on.isoformat() if row.elsewhere_on else None,
             }
-            record(SYSTEM, "connection.fell_asleep", **_about(row, told))
+            record(SYSTEM, "connection.fell_asleep", **_about(row, data))
         else:
-            told = {"why": "its setting changed, it began anew, or Auth0 told of a use"}
-            record(SYSTEM, "connection.awake", **_about(row, told))
+            data = {"why": "its setting changed, it began anew, or Auth0 told of a use"}
+            record(SYSTEM, "connection.awake", **_about(row, data))
     return 1
 
 
-def _about(row: ConnectedAccount, told: Mapping[str, object]) -> dict[str, Any]:
+def _about(row: ConnectedAccount, data: Mapping[str, object]) -> dict[str, Any]:
     return {
         "target": Target("connection", str(row.id)),
         "connection": row.connection,
         "on_behalf_of": names.owner(row),
-        "data": {**names.facts_of(row), **told},
+        "data": {**names.facts_of(row), **data},
         "private": names.private_of(row),
     }

@@ -44,17 +44,17 @@ class Hours:
         object.__setattr__(self, "days", tuple(day for day in DAYS if day in self.days))
 
     @classmethod
-    def read(cls, told: Mapping[str, Any]) -> Hours:
+    def read(cls, document: Mapping[str, Any]) -> Hours:
         """From the plain form of `as_json`.
 
         Raises:
             BadHours: it is none.
         """
         return cls(
-            tuple(map(str, told["days"])),
-            str(told["opens"]),
-            str(told["closes"]),
-            str(told["zone"]),
+            tuple(map(str, document["days"])),
+            str(document["opens"]),
+            str(document["closes"]),
+            str(document["zone"]),
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Changes of accounts, told by triggers, so that a process can keep what it counted.
+"""Changes of accounts, recorded by triggers, so that a process can keep what it counted.
 
 Every change of what the inventory counts by leaves the account's id in
-`connections_accountchange` with a number, in the transaction that makes it, whoever makes it and by
-whatever way. A reader asks for what came since it asked last.
+`connections_accountchange` with a number, in the transaction that makes it, by
+whatever way. A reader asks for what was added since it asked last.
 
 SQLite has one writer at a time: a running number is in the order of commits. PostgreSQL has many:
 the number is that of the transaction (`pg_current_xact_id`), and a reader asks again for all from
@@ -10,7 +10,7 @@ the oldest on that was under way when it asked last (`pg_snapshot_xmin`), so it 
 twice and never misses one. No transaction waits for another because of this: who changes an account
 holds its row already.
 
-The last use of an account is told once an hour: a broker uses accounts many times a second.
+The last use of an account is recorded once an hour: a broker uses accounts many times a second.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from connections.inventory.change_triggers import CHANGES, NOBODY, problems
 from connections.models import AccountChange
 
 log = logging.getLogger(__name__)
-_told_here: dict[str, bool] = {}  # by database
+_recorded_here: dict[str, bool] = {}  # by database
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Changes:
     """What a reader heard.
 
     Attributes:
@@ -46,29 +46,29 @@ class Told:
     accounts: frozenset[UUID]
 
 
-def is_told() -> bool:
-    """Whether changes are told in this database; asked once a process."""
+def are_recorded() -> bool:
+    """Whether this database records changes; asked once a process."""
     name = str(connection.settings_dict["NAME"])
-    if name not in _told_here:
+    if name not in _recorded_here:
         found = problems()
         for problem in found:
             log.warning("%s", problem)
-        _told_here[name] = not found
-    return _told_here[name]
+        _recorded_here[name] = not found
+    return _recorded_here[name]
 
 
-def read(since: int) -> Told | None:
+def read(since: int) -> Changes | None:
     """What changed since a reader asked last; one query. Not for use inside a transaction.
 
     None where there is no beginning yet and nothing can be stored just now.
     """
-    told = _read(since)
-    if told is None and _begin():
-        told = _read(since)
-    return told
+    changes = _read(since)
+    if changes is None and _begin():
+        changes = _read(since)
+    return changes
 
 
-def _read(since: int) -> Told | None:
+def _read(since: int) -> Changes | None:
     upto = "at" if connection.vendor == "sqlite" else _XMIN
     after = ">" if connection.vendor == "sqlite" else ">="
     with connection.cursor() as cursor:
@@ -82,7 +82,7 @@ def _read(since: int) -> Told | None:
     if found is None:
         return None
     changed = frozenset(account for account, _, _ in rows if account != NOBODY)
-    return Told(found[0], int(found[1]), changed)
+    return Changes(found[0], int(found[1]), changed)
 
 
 _XMIN: Final = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"

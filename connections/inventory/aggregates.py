@@ -67,17 +67,17 @@ class Answer:
 def answer(wanted: Wanted) -> Answer:
     """Ask the database; at most five queries."""
     query, found, owners = wanted.query, wanted.found, wanted.owners
-    tally, told = told_by(wanted.query, wanted.ground, wanted.now, _say(wanted))
+    tally, where = count(wanted.query, wanted.ground, wanted.now, _say(wanted))
     tight = found is not None or owners is not None
     few = tight or tally.total() <= MANY
     how = {key: _how(query, tally, tight, key) for key in ("agent", "skill")}
     return Answer(
         tally,
-        index_counts.owners(told.all(but=["owner"])) if few else None,
-        index_counts.users(told, how),
+        index_counts.owners(where.all(but=["owner"])) if few else None,
+        index_counts.users(where, how),
         frozenset(key for key, way in how.items() if way is How.ALL),
-        groups.reader(query.group, told),
-        told.all,
+        groups.reader(query.group, where),
+        where.all,
     )
 
 
@@ -91,7 +91,7 @@ def _say(wanted: Wanted) -> _Say:
     )  # fmt: skip
 
 
-def told_by(query: Query, ground: Ground, now: datetime, say: _Say) -> tuple[Tally, Conditions]:
+def count(query: Query, ground: Ground, now: datetime, say: _Say) -> tuple[Tally, Conditions]:
     """The cells of a query and its conditions; three queries."""
     shows = [f"show={value}" for value in query.values("show")]
     base = say({}).all(but=["state", "connection", "source", *shows])
@@ -119,7 +119,7 @@ class Asked:
 
     query: Query
     tally: Tally
-    told: Conditions
+    conditions: Conditions
     ground: Ground
     now: datetime
 
@@ -139,5 +139,5 @@ def ask(
         found=conditions.find_every(query.q) if every else conditions.find(query.q),
         owners=conditions.owners_of(query.values("owner"), actor.sub),
     )  # fmt: skip
-    tally, told = told_by(query, ground, now, say)
-    return Asked(query, tally, told, ground, now)
+    tally, where = count(query, ground, now, say)
+    return Asked(query, tally, where, ground, now)

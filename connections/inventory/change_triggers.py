@@ -44,7 +44,7 @@ def problems() -> list[str]:
     """Triggers that are not there, do not fire, or are not the ones that migrate makes."""
     present = triggers.firing()
     found = [
-        f"{name} does not tell changes of {table}, so the inventory is counted anew each time; "
+        f"{name} does not record changes of {table}, so the inventory is counted again each time; "
         "run migrate or restore it"
         for name, (table, made) in sorted(_triggers(connection.vendor).items())
         if present.get((table, name)) != made
@@ -77,7 +77,7 @@ def _sqlite() -> dict[str, tuple[str, str]]:
     pairs.append((hour.format("OLD"), hour.format("NEW")))
     counted = " OR ".join(f"{old} IS NOT {new}" for old, new in pairs)
     named = "OF account_id, agent, skill "
-    told = (
+    specified = (
         (_ACCOUNTS, "insert", "", "", tell("NEW.id")),
         (_ACCOUNTS, "update", "", f"WHEN {counted} ", tell("NEW.id")),
         (_ACCOUNTS, "delete", "", "", tell("OLD.id")),
@@ -91,7 +91,7 @@ def _sqlite() -> dict[str, tuple[str, str]]:
             f"CREATE TRIGGER {table}_journal_{verb} AFTER {verb.upper()} {of}ON {table} "
             f"{when}BEGIN {body} END",
         )
-        for table, verb, of, when, body in told
+        for table, verb, of, when, body in specified
     }
 
 
@@ -143,7 +143,7 @@ def _pg_function(name: str, body: str) -> str:
 
 
 def _postgresql() -> dict[str, tuple[str, str]]:
-    told = (
+    specified = (
         ("TRIGGER", _ACCOUNTS, "", "INSERT OR DELETE OR UPDATE", "ROW", "ata_account_tells"),
         ("TRIGGER", _USES, "", "INSERT OR UPDATE OF account_id, agent, skill", "ROW", _USE),
         # At the commit: who deletes a person's rows takes the uses before the accounts.
@@ -158,7 +158,7 @@ def _postgresql() -> dict[str, tuple[str, str]]:
             + ("DEFERRABLE INITIALLY DEFERRED " if "CONSTRAINT" in kind else "")
             + f"FOR EACH {each} EXECUTE FUNCTION {function}()",
         )
-        for kind, table, suffix, verbs, each, function in told
+        for kind, table, suffix, verbs, each, function in specified
     }
 
 

@@ -21,7 +21,7 @@ LIVE = (State.CONNECTED, State.NEEDS_RECONNECT, State.SUSPENDED)
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A grant beside what manifests need of its connection."""
+    """A grant compared with what manifests need of its connection."""
 
     excess: tuple[str, ...]  # no manifest declares them, or a scope that holds them; sorted
     missing: tuple[str, ...]  # some manifest declares them; sorted
@@ -36,7 +36,7 @@ def declared_scopes() -> dict[str, set[str]]:
 
 
 def fit(connection: str, granted: Iterable[str], declared: Mapping[str, set[str]]) -> Fit:
-    """How the scopes of an account fit; what one scope holds by itself counts as granted."""
+    """How the scopes of an account fit; what one scope includes counts as granted."""
     wanted, have = declared.get(connection, set()), list(granted)
     return Fit(
         containment.beyond(connection, have, wanted),
@@ -55,9 +55,9 @@ def is_idle(account: ConnectedAccount, now: datetime) -> bool:
 
 
 def quiet_since(account: ConnectedAccount) -> datetime:
-    """The last use, whoever told of it; without one, when we began to watch."""
-    told = [at for at in (account.last_used_at, account.elsewhere_since) if at is not None]
-    return max(told, default=account.watched_since)
+    """The last use, from any source; without one, when we began to watch."""
+    uses = [at for at in (account.last_used_at, account.elsewhere_since) if at is not None]
+    return max(uses, default=account.watched_since)
 
 
 def idle_where(cut: datetime) -> Q:

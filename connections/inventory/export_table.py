@@ -50,7 +50,7 @@ def _stamp(name: str) -> Callable[[Row], Cell]:
     return read
 
 
-def _use_told_by(row: Row) -> Cell:
+def _use_source(row: Row) -> Cell:
     if row.account.used_elsewhere:
         return account_facts.SOURCES["tenant_log"]
     return account_facts.SOURCES["broker"] if row.account.last_used_at else ""
@@ -91,7 +91,7 @@ COLUMNS: Final[Mapping[str, Callable[[Row], Cell]]] = {
     "used_by": lambda row: ", ".join(member_overview.user_names(row.account)),
     "elsewhere_on": lambda row: str(row.account.elsewhere_on or ""),
     "elsewhere_by": _elsewhere_by,
-    "last_use_told_by": _use_told_by,
+    "last_use_told_by": _use_source,
     "days_idle": lambda row: row.days_idle,
     "idle": lambda row: "yes" if row.idle else "no",
     "told_by": lambda row: SOURCES.get(row.account.source, row.account.source),
@@ -118,14 +118,14 @@ def export(actor: Actor, query: Query, format: str) -> File:
         data=file.facts() | {"everybody": sees_all, "build": build()},
         private={"filter": query.as_json(), "words": query.in_words()},
     )
-    return file.told_of(str(event), f"connections-{asked.now:%Y%m%dT%H%M%S}.{format}")
+    return file.signed_by(str(event), f"connections-{asked.now:%Y%m%dT%H%M%S}.{format}")
 
 
 def _rows(asked: Asked) -> Iterator[Row]:
     """Every matching account, a batch at a time behind the last one's id."""
     last: Any = None
     while True:
-        found = ConnectedAccount.objects.filter(asked.told.all()).order_by("-pk")
+        found = ConnectedAccount.objects.filter(asked.conditions.all()).order_by("-pk")
         if last is not None:
             found = found.filter(pk__lt=last)
         batch = list(found.prefetch_related("uses", "seen")[:_BATCH])

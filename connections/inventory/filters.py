@@ -68,16 +68,16 @@ class Place:
     account: str
 
     def __str__(self) -> str:
-        told = json.dumps([*self.sort, self.account], separators=(",", ":"))
-        return urlsafe_b64encode(told.encode()).rstrip(b"=").decode()
+        parts = json.dumps([*self.sort, self.account], separators=(",", ":"))
+        return urlsafe_b64encode(parts.encode()).rstrip(b"=").decode()
 
     @classmethod
     def parse(cls, text: str) -> Place | None:
         """None for what is no place of ours."""
         try:
-            told = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            if isinstance(told, list) and 1 < len(told) < 6 and all(map(_is_text, told)):
-                return cls(tuple(told[:-1]), str(UUID(told[-1])))
+            parts = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            if isinstance(parts, list) and 1 < len(parts) < 6 and all(map(_is_text, parts)):
+                return cls(tuple(parts[:-1]), str(UUID(parts[-1])))
         except (ValueError, UnicodeError):
             pass
         return None
@@ -142,19 +142,19 @@ class Query:
 
     def as_json(self) -> dict[str, object]:
         """The filter alone, for events and manifests."""
-        told: dict[str, object] = {key: list(values) for key, values in self.on.items()}
-        return told | ({"q": self.q} if self.q else {})
+        parts: dict[str, object] = {key: list(values) for key, values in self.on.items()}
+        return parts | ({"q": self.q} if self.q else {})
 
     def in_words(self) -> str:
         """`state connected or suspended; connection github; with more scope than …`."""
-        told = []
+        parts = []
         for key, known in FILTERS.items():
             if values := self.values(key):
                 words = [(known or {}).get(value, value) for value in values]
-                told.append(", ".join(words) if key == "show" else f"{key} {' or '.join(words)}")
+                parts.append(", ".join(words) if key == "show" else f"{key} {' or '.join(words)}")
         if self.q:
-            told.append(f"“{self.q}”")
-        return "; ".join(told) or "every account that is not revoked"
+            parts.append(f"“{self.q}”")
+        return "; ".join(parts) or "every account that is not revoked"
 
 
 def parse(given: Mapping[str, Sequence[str]]) -> tuple[Query, tuple[Mistake, ...]]:

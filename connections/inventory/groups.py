@@ -62,9 +62,9 @@ type Read = Callable[[Sequence[Bucket], UUID | None, int], Found]
 """Finds the newest accounts of some buckets: below an id, at most so many."""
 
 
-def reader(group: str, told: Conditions) -> Read:
+def reader(group: str, conditions: Conditions) -> Read:
     """Reads those that match from the database."""
-    return partial(_by_agent if group == "agent" else _by_column, group, told)
+    return partial(_by_agent if group == "agent" else _by_column, group, conditions)
 
 
 def page(read: Read, buckets: Sequence[Bucket], after: Place | None, size: int) -> Page:
@@ -125,10 +125,10 @@ _COLUMNS = {"service": ("connection",), "connection": ("connection",), "person":
 
 
 def _by_column(
-    group: str, told: Conditions, buckets: Sequence[Bucket], below: UUID | None, limit: int
+    group: str, conditions: Conditions, buckets: Sequence[Bucket], below: UUID | None, limit: int
 ) -> Found:
     columns = _COLUMNS[group]
-    where = told.all() & _one_of(columns, [key for bucket in buckets for key in bucket.keys])
+    where = conditions.all() & _one_of(columns, [key for bucket in buckets for key in bucket.keys])
     found: Found = {}
     for row in _newest(where, below, limit):
         found.setdefault(tuple(str(getattr(row, name)) for name in columns), []).append(row)
@@ -150,18 +150,18 @@ def _one_of(columns: Sequence[str], keys: Sequence[tuple[str, ...]]) -> Q:
 
 
 def _by_agent(
-    group: str, told: Conditions, buckets: Sequence[Bucket], below: UUID | None, limit: int
+    group: str, conditions: Conditions, buckets: Sequence[Bucket], below: UUID | None, limit: int
 ) -> Found:
     names = [key[0] for bucket in buckets for key in bucket.keys if key != (NOBODY,)]
     found: Found = {}
     if names:
         users = Use.objects.filter(agent__in=names)
-        rows = _newest(told.all() & Q(pk__in=users.values("account")), below, limit)
+        rows = _newest(conditions.all() & Q(pk__in=users.values("account")), below, limit)
         prefetch_related_objects(rows, "uses")
         wanted = set(names)
         for row in rows:
             for name in wanted & {use.agent for use in row.uses.all()}:
                 found.setdefault((name,), []).append(row)
     if len(names) < len(buckets):
-        found[NOBODY,] = _newest(told.all() & Q(used_on=None), below, limit)
+        found[NOBODY,] = _newest(conditions.all() & Q(used_on=None), below, limit)
     return found

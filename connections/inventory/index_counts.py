@@ -1,7 +1,7 @@
 """Counts of the inventory: one pass over an index, however many facets there are.
 
 Accounts that stand alike, of the same connection, source and grant, seen in use alike, are one
-cell. There are some hundred cells in a house of fifty thousand accounts, and every facet is a sum
+cell. There are some hundred cells in a company of fifty thousand accounts, and every facet is a sum
 over them.
 """
 
@@ -43,13 +43,13 @@ class Cell:
         if self.state in ENDED:
             return frozenset()
         found = fits[self.connection, self.grant]
-        told = {
+        derived = {
             "excess": found.excess,
             "missing": found.missing,
             "idle": self.idle,
             "unseen": self.unseen,
         }
-        return frozenset(name for name, holds in told.items() if holds)
+        return frozenset(name for name, holds in derived.items() if holds)
 
 
 def cells(where: Q, ground: Ground, now: datetime) -> list[Cell]:
@@ -67,8 +67,8 @@ def cells(where: Q, ground: Ground, now: datetime) -> list[Cell]:
         found: QuerySet[ConnectedAccount], stands: Combinable
     ) -> QuerySet[ConnectedAccount, Any]:
         return (
-            found.annotate(told=stands)
-            .values_list("state", "told", "connection", "source", "grant")
+            found.annotate(derived=stands)
+            .values_list("state", "derived", "connection", "source", "grant")
             .annotate(n=Count("*"), used=Count("used_on"), old=_number(old), silent=_number(silent))
         )
 
@@ -86,7 +86,7 @@ def _number(where: Q) -> Count:
 def _split(rows: Iterable[tuple[Any, ...]]) -> Iterator[Cell]:
     """Cells, the moved ones taken off those that their rows' states would put them into."""
     counts = Counter[tuple[str, str, str, str, bool, bool]]()
-    for state, told, connection, source, grant, n, seen, old, silent in rows:
+    for state, derived, connection, source, grant, n, seen, old, silent in rows:
         parts = (  # idle, unseen
             (False, False, seen - old),
             (True, False, old),
@@ -94,8 +94,8 @@ def _split(rows: Iterable[tuple[Any, ...]]) -> Iterator[Cell]:
             (True, True, silent),
         )
         for is_idle, is_unseen, count in parts:
-            counts[told or state, connection, source, grant, is_idle, is_unseen] += count
-            if told:
+            counts[derived or state, connection, source, grant, is_idle, is_unseen] += count
+            if derived:
                 counts[state, connection, source, grant, is_idle, is_unseen] -= count
     for key, count in counts.items():
         if count:
@@ -221,11 +221,11 @@ class How(Enum):
     ALL = "of all accounts, since counting those of many would take long"
 
 
-def users(told: Conditions, how: Mapping[str, How]) -> dict[str, Counter[str]]:
+def users(conditions: Conditions, how: Mapping[str, How]) -> dict[str, Counter[str]]:
     """How many accounts each agent and each component used (the keys of `how`); one query."""
     parts: list[QuerySet[Use, tuple[str, str, int]]] = []
     for key, way in how.items():
-        where = told.all(but=[key])
+        where = conditions.all(but=[key])
         if way is How.DIRECT:
             parts.append(_used(key, 1, Use.objects.filter(account__in=_ids(where))))
             continue

@@ -1,6 +1,6 @@
 """The owners of accounts as groups: in order of what people are called, a page at a time.
 
-People nobody told us the name of come last. Where few accounts match, all owners are at hand
+People whose name we do not know come last. Where few accounts match, all owners are at hand
 already. Where many do, only as many people are read as a page can show, in the order of an index.
 """
 
@@ -47,7 +47,7 @@ def walk(where: Q, after: Place | None, size: int) -> list[Bucket]:
     named = {} if behind[:1] == (_STRANGE,) else _named(where, behind, size + 2)
     keys = list(named)
     if len(keys) < size + 2:
-        keys += _strangers(where, behind, size + 2 - len(keys))
+        keys += _unnamed(where, behind, size + 2 - len(keys))
     counts = index_counts.owners(where & _any_of(keys)) if keys else {}
     return [_bucket(key, counts[key], named.get(key)) for key in keys if key in counts]
 
@@ -63,7 +63,7 @@ def _named(where: Q, behind: tuple[str, ...], limit: int) -> dict[Key, str]:
     return {(iss, sub): email or name or sub for iss, sub, email, name in rows[:limit]}
 
 
-def _strangers(where: Q, behind: tuple[str, ...], limit: int) -> list[Key]:
+def _unnamed(where: Q, behind: tuple[str, ...], limit: int) -> list[Key]:
     theirs = Person.objects.filter(iss=OuterRef("iss"), sub=OuterRef("sub"))
     found = ConnectedAccount.objects.filter(where).filter(~Exists(theirs))
     if behind[:1] == (_STRANGE,):

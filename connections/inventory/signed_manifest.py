@@ -1,7 +1,7 @@
 """The signed manifest of a file of the inventory, made from its event whenever it is asked for.
 
-Nothing is kept beside the trail: the event says what was exported, its entry is in the log, and the
-manifest carries both with the proof, so that the file can be checked without a server.
+Nothing is kept outside the trail: the event says what was exported, its entry is in the log, and
+the manifest carries both with the proof, so that the file can be checked without a server.
 """
 
 from __future__ import annotations
@@ -105,6 +105,8 @@ def _syntax(what: str, params: Any) -> str | None:
         return None
     if what == queries.WHAT:
         return urlencode({"what": what, **params})
-    given = {key: told if isinstance(told, list) else [told] for key, told in params.items()}
+    given = {
+        key: values if isinstance(values, list) else [values] for key, values in params.items()
+    }
     query, _ = filters.parse(given)
     return urlencode(query.params())

@@ -59,7 +59,7 @@ class Written:
             "credentials": self.rows,
         }
 
-    def told_of(self, event: str, name: str) -> File:
+    def signed_by(self, event: str, name: str) -> File:
         """The file, now that an event tells of it."""
         media_type, _ = FORMATS[self.format]
         return File(self.body, name, media_type, self.size, self.sha256, event, self.rows)

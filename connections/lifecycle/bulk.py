@@ -83,7 +83,7 @@ def _parts(_target: Target, params: Mapping[str, Any]) -> list[Target]:
 
 
 def listed(params: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Id and words of each account that a decision names, for whoever has to approve it."""
+    """Id and words of each account that a decision names, for the approver."""
     rows = ConnectedAccount.objects.filter(pk__in=params.get("accounts", ())).order_by("pk")
     return [(str(row.id), f"{names.owner_name(row)}’s {names.in_words(row)}") for row in rows]
 

@@ -143,7 +143,7 @@ def _says(verb: str) -> Any:
     return sentence
 
 
-def _told(
+def _committed(
     account: ConnectedAccount,
     *,
     effects: tuple[EffectSpec, ...] = (),
@@ -185,7 +185,7 @@ def _validate_revocation(actor: Actor, target: Target, _params: Mapping[str, Any
 def _revoke(ctx: CommitContext) -> Committed:
     account = _open(ctx)
     own = begin_revocation(account, ctx)
-    return _told(account, effects=_remote_steps(account, ctx), data={"own": own})
+    return _committed(account, effects=_remote_steps(account, ctx), data={"own": own})
 
 
 def _open(ctx: CommitContext) -> ConnectedAccount:
@@ -216,7 +216,7 @@ def _revoked_since(account: ConnectedAccount) -> str:
 def begin_revocation(account: ConnectedAccount, ctx: CommitContext) -> bool:
     """Refuse an account for good from now on; True when it is the actor's own.
 
-    Their own can be taken back for a moment; anybody else is told.
+    Their own can be taken back for a moment; an owner who is somebody else is notified.
     """
     own = permissions.is_owner(ctx.actor, account)
     now = clock.now()
@@ -256,7 +256,7 @@ def _suspend(ctx: CommitContext) -> Committed:
     if not may_be_suspended(ctx.actor, account):
         raise Refused("not_connected", f"This connection is {account.get_state_display()}.")
     holds.suspend_now(account, ctx)
-    return _told(account)
+    return _committed(account)
 
 
 def may_be_suspended(actor: Actor, account: ConnectedAccount) -> bool:
@@ -300,7 +300,7 @@ def _resume(ctx: CommitContext) -> Committed:
         restrictions.let_in_again(account, [one for one in before if one not in stays])
     if not permissions.is_owner(ctx.actor, account):
         notices.tell_owner(account, "resumed", ctx.actor, ctx.reason)
-    return _told(account, data={"undoes": undoes} if undoes else {})
+    return _committed(account, data={"undoes": undoes} if undoes else {})
 
 
 def _hold(ctx: CommitContext) -> Committed:
@@ -308,7 +308,7 @@ def _hold(ctx: CommitContext) -> Committed:
     back."""
     account = _open(ctx)
     holds.hold_now(account, ctx)
-    return _told(account, data={"while": "revocation is being approved"})
+    return _committed(account, data={"while": "revocation is being approved"})
 
 
 def _release(ctx: CommitContext) -> Committed | None:
@@ -321,7 +321,7 @@ def _release(ctx: CommitContext) -> Committed | None:
         return None
     others = [row for row in holds.release_holds([account], ctx) if row.pk != account.pk]
     parts = [part("connection.resume", row) for row in others]
-    return replace(_told(account), parts=parts)
+    return replace(_committed(account), parts=parts)
 
 
 registry.register(

@@ -1,7 +1,7 @@
 """Freezing: one agent, one person, one service or everything gets no token from the next moment.
 
-It needs no step-up, since a compromised thing must stop now; ending it does, since whoever caused
-it may hold the session too. Agents name themselves (`ATA-Agent` is asserted): one that takes
+It needs no step-up, since a compromised thing must stop now; ending it does, since the attacker
+may hold the session too. Agents name themselves (`ATA-Agent` is asserted): one that takes
 another name is stopped by freezing its person or service.
 """
 
@@ -119,7 +119,7 @@ def _person(sub: str) -> Person | None:
 
 
 def _is_somebody(sub: str, actor: Actor) -> bool:
-    """Not a typing mistake: in the directory, an owner of accounts, or whoever asks.
+    """Not a typing mistake: in the directory, an owner of accounts, or the caller.
 
     Who only ever came to the broker, or joined after the last look at the directory, is frozen
     like anybody else.
@@ -144,7 +144,7 @@ def _commit_freeze(ctx: CommitContext) -> Committed:
         by_name=(ctx.actor.name or ctx.actor.email)[:254],
         since=clock.now(),
     )
-    return _told(ctx)
+    return _committed(ctx)
 
 
 def _placed(target: Target) -> QuerySet[Freeze]:
@@ -180,7 +180,7 @@ def _commit_unfreeze(ctx: CommitContext) -> Committed:
         raise NothingToDo(_not_frozen(ctx.target))
     restrictions.check(ctx, *(one.by for one in freezes))
     _placed(ctx.target).delete()
-    return _told(ctx)
+    return _committed(ctx)
 
 
 def _frozen_since(freeze: Freeze) -> str:
@@ -212,7 +212,7 @@ def _already_unfrozen(
     return "" if _placed(target).exists() else _not_frozen(target)
 
 
-def _told(ctx: CommitContext) -> Committed:
+def _committed(ctx: CommitContext) -> Committed:
     kind, name = ctx.target.kind, ctx.target.name
     service = name if kind == FrozenKind.SERVICE and name != EVERYTHING else ""
     return Committed(

@@ -31,7 +31,7 @@ A_SETTING: Final = ""
 COLUMNS: Final = (
     *("state", "state_since", "state_reason", "state_by", "earlier", "barred", "held_by"),
     "restriction",
-    *("operation", "delete_after", "deletion_detail", "asleep_told"),
+    *("operation", "delete_after", "deletion_detail", "sleep_recorded_at"),
 )
 """What a decision about an account writes, and no comparison with Auth0 does."""
 _ENDS: Final = frozenset({State.REVOCATION_PENDING, State.REVOKED})

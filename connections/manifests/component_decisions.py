@@ -1,4 +1,4 @@
-"""What enforcement decided about a component, through a hook: the rooms do not know each other."""
+"""What enforcement decided about a component, through a hook: neither app imports the other."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def _severity_of_removal(target: Target, params: Mapping[str, Any]) -> str:
 
 def _sentence_of_declaration(target: Target, params: Mapping[str, Any]) -> str:
     """What is gained, the riskiest connection first; with permissions by name alone where their
-    words take too much room."""
+    words take too much space."""
     gains = gains_of_declaration(target, params)
     component = _component(target)
     if not gains:

@@ -1,4 +1,4 @@
-"""Rows of the connections room: working state, no token. Evidence is the audit trail."""
+"""Rows of connections: working state, no token. Evidence is the audit trail."""
 
 from connections.models.access import AccessKind, AccessState, AppAccess
 from connections.models.account import NOT_HELD, ConnectedAccount, State, Use

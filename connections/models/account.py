@@ -51,7 +51,7 @@ class ConnectedAccount(models.Model):
     earlier = models.JSONField(default=list)  # what the state covers (`restrictions.Layer`)
     barred = models.BooleanField(default=False)  # others restricted it, and nobody relaxed that
     state_since = models.DateTimeField()
-    asleep_told = models.DateTimeField(null=True)  # when the trail was told that it fell asleep
+    sleep_recorded_at = models.DateTimeField(null=True)  # of the event that it fell asleep
     held_by = models.CharField(max_length=36, blank=True)  # the approval whose hold this is
     restriction = models.CharField(max_length=36, blank=True)  # its id; none before 0022
     operation = models.CharField(max_length=36, blank=True)  # of the revocation under way

@@ -1,4 +1,4 @@
-"""Which accounts changed lately, told by triggers of the tables themselves."""
+"""Which accounts changed lately, recorded by triggers of the tables themselves."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Schedule(models.Model):
 
 
 class ReconcileRun(models.Model):
-    """One comparison of everybody with Auth0, that goes on where it was whoever stopped it.
+    """One comparison of everybody with Auth0, that goes on where it stopped.
 
     `after` is the person up to whom it is done, in the order of `Person.id`. The events of its
     differences carry `id` as their operation.

@@ -1,4 +1,4 @@
-"""What Auth0's tenant log told about accounts and people, and how far it was read."""
+"""What Auth0's tenant log contains about accounts and people, and how far it was read."""
 
 from __future__ import annotations
 

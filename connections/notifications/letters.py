@@ -1,7 +1,7 @@
 """Telling owners by e-mail, and a team by webhook, what others did to their connections (ADR 15).
 
 A letter is a row with a due time, a few seconds after what it tells of, so that one decision about
-many accounts is one letter. It holds nothing that acts: whoever reads it signs in.
+many accounts is one letter. It holds nothing that acts: its reader signs in.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _WORDS: Final = {
 
 
 def plan(iss: str, sub: str, now: datetime) -> None:
-    """Have a person told of what is noted from `now` on, inside the caller's transaction."""
+    """Plan a letter about what is noted from `now` on, inside the caller's transaction."""
     person = people.find(iss, sub)
     ways = [NoticeWay.MAIL] if person is not None and person.email else []
     if settings.ENV.APPROVAL_WEBHOOK_URL:
@@ -81,18 +81,18 @@ def plan_all(owners: Collection[tuple[str, str]], now: datetime) -> None:
 def work(letter: OwnerLetter) -> None:
     """Send one letter that is due, or say why it was not sent."""
     now = clock.now()
-    told = _told(letter)
-    if not told or now > letter.created + GIVE_UP:
-        state = NoticeState.FAILED if told else NoticeState.NEEDLESS
+    notices = _notices_of(letter)
+    if not notices or now > letter.created + GIVE_UP:
+        state = NoticeState.FAILED if notices else NoticeState.NEEDLESS
         OwnerLetter.objects.filter(pk=letter.pk).update(state=state, due=None)
         return
-    delivery.deliver(letter, partial(_send, letter, told))
+    delivery.deliver(letter, partial(_send, letter, notices))
 
 
 LETTERS: Final = ((OwnerLetter, work), *reminders.LETTERS)
 
 
-def _told(letter: OwnerLetter) -> list[Notice]:
+def _notices_of(letter: OwnerLetter) -> list[Notice]:
     """What its person has not put away yet; by webhook the team hears of all."""
     found = Notice.objects.filter(iss=letter.iss, sub=letter.sub, created__gte=letter.created)
     if letter.way == NoticeWay.MAIL:
@@ -100,30 +100,30 @@ def _told(letter: OwnerLetter) -> list[Notice]:
     return list(found.select_related("account").order_by("created", "id"))
 
 
-def _send(letter: OwnerLetter, told: Sequence[Notice]) -> None:
+def _send(letter: OwnerLetter, notices: Sequence[Notice]) -> None:
     if letter.way == NoticeWay.WEBHOOK:
-        webhook.send(str(letter.id), document(letter, told))
+        webhook.send(str(letter.id), document(letter, notices))
         return
     person = people.find(letter.iss, letter.sub)
     if person is None or not person.email:
         return
-    delivery.mail(str(letter.id), person.email, subject(told), text(told))
+    delivery.mail(str(letter.id), person.email, subject(notices), text(notices))
 
 
-def subject(told: Sequence[Notice]) -> str:
+def subject(notices: Sequence[Notice]) -> str:
     """One line, without a name from elsewhere."""
-    if len(told) == 1:
+    if len(notices) == 1:
         return "Something about one of your connections changed"
-    return f"{len(told)} things about your connections changed"
+    return f"{len(notices)} things about your connections changed"
 
 
-def text(told: Sequence[Notice]) -> str:
+def text(notices: Sequence[Notice]) -> str:
     """The letter as plain text; values from elsewhere are written out, never obeyed."""
     lines = ["What others did to accounts that agents may use in your name:", ""]
-    for notice in told[:_MOST]:
+    for notice in notices[:_MOST]:
         lines += _lines(notice)
-    if len(told) > _MOST:
-        lines.append(f"    … and {len(told) - _MOST} more.")
+    if len(notices) > _MOST:
+        lines.append(f"    … and {len(notices) - _MOST} more.")
     return (
         "\n".join(
             [
@@ -148,7 +148,7 @@ def _lines(notice: Notice) -> list[str]:
     return [*lines, f"    Reason: {reason}"] if reason else lines
 
 
-def document(letter: OwnerLetter, told: Sequence[Notice]) -> dict[str, Any]:
+def document(letter: OwnerLetter, notices: Sequence[Notice]) -> dict[str, Any]:
     """The body of a webhook: no name and no address of a person, only opaque ids."""
     return {
         "type": "connection.notice",
@@ -162,8 +162,8 @@ def document(letter: OwnerLetter, told: Sequence[Notice]) -> dict[str, Any]:
                     "url": settings.PORTAL_URL
                     + reverse("connections:detail", args=[notice.account_id]),
                 }
-                for notice in told[:_MOST]
+                for notice in notices[:_MOST]
             ],
-            "more": max(0, len(told) - _MOST),
+            "more": max(0, len(notices) - _MOST),
         },
     }

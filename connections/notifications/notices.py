@@ -1,4 +1,4 @@
-"""Telling owners what others did to their connections, and listing what they were told."""
+"""Notices to owners of what others did to their connections, and the list of them."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def tell(
 
 def tell_owners(accounts: QuerySet[ConnectedAccount], code: str, by: Actor, reason: str) -> None:
     """The same to the owners of many accounts, in a bounded number of queries."""
-    now, told = clock.now(), list(accounts)
-    letters.plan_all({(one.iss, one.sub) for one in told}, now)
+    now, owned = clock.now(), list(accounts)
+    letters.plan_all({(one.iss, one.sub) for one in owned}, now)
     Notice.objects.bulk_create(
         (
             Notice(
                 iss=one.iss, sub=one.sub, account=one, code=code,
                 by=(by.name or by.email)[:200], reason=reason[:500], created=now,
             )
-            for one in told
+            for one in owned
         ),
         batch_size=1000,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """The remote half of a revocation: Auth0 deletes an account only with its owner's own token.
 
-The effect row waits; whoever learns that the account is gone lets the worker look at once.
+The effect row waits; news that the account is gone lets the worker look at once.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def _kind[M: Model](
     kind: str,
     found: QuerySet[M],
     since: str,
-    told: Callable[[list[M]], Iterator[Remediation]],
+    describe: Callable[[list[M]], Iterator[Remediation]],
     after: Place | None,
 ) -> Iterator[Remediation]:
     """What is unfinished of one kind behind a place, in batches."""
@@ -110,7 +110,7 @@ def _kind[M: Model](
                 Q(**{f"{since}__gt": moment}) | Q(**{since: moment, "pk__gt": pk})
             )
         rows = list(behind[:MOST])
-        yield from told(rows)
+        yield from describe(rows)
         if len(rows) < MOST:
             return
         last = (getattr(rows[-1], since), rows[-1].pk)

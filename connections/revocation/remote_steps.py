@@ -72,7 +72,7 @@ def _state_after(error: Auth0Error | HttpClientError) -> str:
 
 
 def _ended_already(management: Management, sub: str, run: EffectRun) -> bool:
-    """Whether nothing is left that the decision was about; False where that cannot be told."""
+    """Whether nothing is left that the decision was about; False where that cannot be known."""
     since = Effect.objects.values_list("created", flat=True).get(pk=run.effect_id)
     try:
         begun = [session.created_at for session in management.sessions(sub)]

@@ -30,7 +30,7 @@ _KEPT: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """One try, counted. `within_hour` counts it too; at most 50 are told apart."""
+    """One try, counted. `within_hour` counts it too; at most 50 are distinguished."""
 
     row: Escalation
     within_hour: int

@@ -54,7 +54,7 @@ def of(connection: str) -> Rules:
 
 
 def of_all() -> dict[str, Rules]:
-    """The rules of every connection that has some of its own."""
+    """The rules of every connection that has some."""
     return {row.name: _read(row) for row in ScopeRule.objects.all()}
 
 

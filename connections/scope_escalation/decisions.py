@@ -133,7 +133,7 @@ def _severity(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
-    """What is wanted of the account; by name alone where the words take too much room."""
+    """What is wanted of the account; by name alone where the words take too much space."""
     account = _account(target)
     component = safe_display.short(str(params["component"]).partition(":")[2])
     whose = names.to_approve(account, _LONGEST_NAME)
@@ -162,11 +162,11 @@ def _grant(ctx: CommitContext) -> Committed:
         granted_at=now,
         expires_at=now + timedelta(seconds=int(ctx.params["for_s"])),
     )
-    return _told(made)
+    return _committed(made)
 
 
 def _count_request(target: Target, params: Mapping[str, Any]) -> None:
-    """Every new request counts, whoever makes it and whether or not it is withdrawn."""
+    """Every new request counts, withdrawn or not and from any requester."""
     component = Component.parse(str(params["component"]))
     if component is not None:
         attempts.count_ask(_account(target), component, clock.now())
@@ -183,10 +183,10 @@ def _withdraw(ctx: CommitContext) -> Committed:
         raise Refused("already_over", "This allowance is over already.")
     if not permissions.is_owner(ctx.actor, made.account):
         notices.tell_owner(made.account, "scope_withdrawn", ctx.actor, ctx.reason)
-    return _told(made)
+    return _committed(made)
 
 
-def _told(made: Allowance) -> Committed:
+def _committed(made: Allowance) -> Committed:
     account = made.account
     return Committed(
         connection=account.connection,

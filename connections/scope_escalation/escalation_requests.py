@@ -69,7 +69,7 @@ def check(tried: Tried) -> frozenset[str] | Unasked:
 
     Raises:
         TokenRefusal: `scope_escalation_pending`, `scope_not_declared` or `asked_too_often`, where
-            it is refused whoever would be asked now; `interaction_required`.
+            it is refused without asking anybody; `interaction_required`.
     """
     allowed = allowances.scopes_of(tried.account, tried.component)
     missing = containment.beyond(tried.account.connection, tried.scopes, allowed)
@@ -131,7 +131,7 @@ def _standing(tried: Tried, now: datetime) -> TokenRefusal | None:
 
 
 def _requests(account: ConnectedAccount, component: Component) -> QuerySet[Approval]:
-    """Every request about what a component wants of an account, whoever asked."""
+    """Every request about what a component wants of an account, of any requester."""
     return Approval.objects.filter(
         verb=VERB,
         target_kind="connection",

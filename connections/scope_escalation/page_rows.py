@@ -45,7 +45,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an approval of an escalation is about, for whoever answers it.
+    """What an approval of an escalation is about, for its approver.
 
     Attributes:
         missing: scopes of these that the account's own grant does not hold, so that the provider
@@ -137,12 +137,12 @@ def _tried(rows: Iterable[Escalation]) -> list[Tried]:
     known = {str(one.pk): one for one in Approval.objects.filter(pk__in=about)}
     owners = _owners(row.account for row in found)
     return [
-        _told(row, known.get(row.approval), owners[row.account.iss, row.account.sub])
+        _attempt(row, known.get(row.approval), owners[row.account.iss, row.account.sub])
         for row in found
     ]
 
 
-def _told(row: Escalation, approval: Approval | None, whose: str) -> Tried:
+def _attempt(row: Escalation, approval: Approval | None, whose: str) -> Tried:
     state, words = _state(approval)
     return Tried(
         row=row,

@@ -1,4 +1,4 @@
-"""Allowances as the API answers them: page by page, to whoever may see them."""
+"""Allowances as the API returns them: page by page, to callers who may see them."""
 
 from __future__ import annotations
 
@@ -70,6 +70,6 @@ def _one(viewer: Actor, row: Allowance, owner: Person | None) -> dict[str, Any]:
         "connection": account.connection,
         "title": catalogue.title(account.connection),
         "account": account.named or None,
-        "owner": names.told(account, owner),
+        "owner": names.owner_of(account, owner),
         "may_end": permissions.is_owner(viewer, account) or bool(viewer.roles & MAY_END),
     }

@@ -1,4 +1,4 @@
-"""What is known of one account, who told it, and when; granted beside needed."""
+"""What is known of one account, from which source, and when; granted next to needed."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ class Need:
 
 
 def needs(account: ConnectedAccount) -> list[Need]:
-    """Scopes granted beside those needed: excess first, then missing, then what fits.
+    """Scopes granted next to those needed: excess first, then missing, then what fits.
 
-    A scope that another holds counts as granted with it, and as needed by whoever needs that one.
+    A scope that another holds counts as granted with it, and as needed by components that need that
+    one.
     """
     wanted: dict[str, list[str]] = {}
     for need in in_force.naming(account.connection):
@@ -72,14 +73,14 @@ class Fact:
 
     label: str
     source: str
-    told: datetime | None  # when the source told it
+    as_of: datetime | None  # when the source reported it
     text: str = ""
     moment: datetime | None = None  # the fact itself, where it is a moment
     day: bool = False  # only the day of it is known
 
 
 def facts(account: ConnectedAccount) -> Iterator[Fact]:
-    """Each fact with who told it and when."""
+    """Each fact with its source and time."""
     source, seen = SOURCES.get(account.source, account.source), account.seen_at
     count = len(account.scopes)
     yield Fact("Scopes", source, seen, f"{count} granted")

@@ -1,8 +1,8 @@
 """How an account stands: one answer for pages, API, Auth-IBOM, exports and filters.
 
-A row holds what was decided or told about an account. What follows from that, from its use, from
-the setting of its connection and from freezes is derived here, so that nothing has to be flipped
-when time passes. Pure Python: the replay of a log asks the same function.
+A row holds what was decided or reported about an account. What follows from that, from its use,
+from the setting of its connection and from freezes is derived here, so that nothing has to be
+flipped when time passes. Pure Python: the replay of a log asks the same function.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ USABLE: Final = frozenset({Code.CONNECTED, Code.EXPIRING})
 
 
 class Known(Protocol):
-    """What is known of an account: a row of the inventory, or what a log told."""
+    """What is known of an account: a row of the inventory, or what a log contains."""
 
     @property
     def connection(self) -> str: ...
@@ -104,7 +104,7 @@ class Standing:
     """How an account stands at a moment.
 
     Attributes:
-        since: when it began to; None where nobody told.
+        since: when it began to; None where that is unknown.
         reason: in words, without a full stop; may be empty.
         opens: when a connection that is outside its hours opens again.
         wake: what wakes an account that was not used: `use` or `owner`.

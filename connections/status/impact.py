@@ -39,26 +39,26 @@ class Impact:
         """Each consequence in words, most immediate first."""
         title = catalogue.title(account.connection)
         refused = "already" if account.state == State.SUSPENDED else "from the first moment"
-        told = [f"The broker refuses {title} tokens of this account {refused}."]
+        sentences = [f"The broker refuses {title} tokens of this account {refused}."]
         users = sorted({member_overview.user_name(use) for use in self.uses})
         if users:
             whose = (
                 "its next token request" if len(users) == 1 else "the next token request of each"
             )
-            told.append(f"{', '.join(users)} used it; {whose} is refused.")
+            sentences.append(f"{', '.join(users)} used it; {whose} is refused.")
         else:
-            told.append("No agent used it through our broker since we watch.")
+            sentences.append("No agent used it through our broker since we watch.")
         if self.past_us:
             names = ", ".join(one.name for one in self.past_us)
             day = f"{self.past_us[0].day:%d %b %Y}"
-            told.append(
+            sentences.append(
                 f"Past our broker {names} used it, last on {day}, says Auth0’s tenant log; that "
                 "goes on until it is deleted at Auth0."
             )
         if self.token_dies:
             until = f"{self.token_dies:%d %b %H:%M} UTC"
-            told.append(f"Tokens already issued work at {title} until {until}.")
-        return told
+            sentences.append(f"Tokens already issued work at {title} until {until}.")
+        return sentences
 
 
 def of(account: ConnectedAccount) -> Impact:
@@ -76,14 +76,14 @@ def steps(account: ConnectedAccount) -> list[dict[str, object]]:
     """How far a revocation is: the broker's refusal, then every remote step."""
     if account.state not in {State.REVOCATION_PENDING, State.REVOKED} or not account.operation:
         return []
-    told: list[dict[str, object]] = [
+    sentences: list[dict[str, object]] = [
         {"state": "done", "text": "Refused at the broker", "when": account.state_since}
     ]
     for effect in _effects(account):
         state = _STEP_STATES[EffectState(effect.state)]
         detail = account.deletion_detail or effect.detail
-        told.append({"state": state, "text": effect.label, "detail": detail})
-    return told
+        sentences.append({"state": state, "text": effect.label, "detail": detail})
+    return sentences
 
 
 def _effects(account: ConnectedAccount) -> QuerySet[Effect]:
@@ -94,7 +94,7 @@ def _effects(account: ConnectedAccount) -> QuerySet[Effect]:
 
 def approval_of(account: ConnectedAccount) -> Approval | None:
     """The request that holds this account, else the newest to do something with it; permissions
-    for one component are told apart."""
+    for one component are distinguished."""
     if account.held_by and (holding := Approval.objects.filter(pk=account.held_by).first()):
         return holding
     found = Approval.objects.filter(target_kind="connection", target_name=str(account.id))

@@ -83,7 +83,7 @@ def card(
 
 
 def past_us(accounts: Collection[ConnectedAccount]) -> dict[UUID, tuple[Past, ...]]:
-    """Who used each account past our broker, as Auth0's tenant log told; two queries."""
+    """Who used each account past our broker, by Auth0's tenant log; two queries."""
     seen = SeenUse.objects.filter(account__in=[account.pk for account in accounts])
     rows = list(seen.order_by("-day", "client_id"))
     owners = {account.iss for account in accounts}, {account.sub for account in accounts}

@@ -72,7 +72,7 @@ def unchanged(row: ConnectedAccount, fact: Fact) -> bool:
     )
 
 
-_TOLD = ("scopes", "grant", "connected_at", "expires_at", "seen_at")
+_FIELDS = ("scopes", "grant", "connected_at", "expires_at", "seen_at")
 """What Auth0 reports of an account; a comparison writes nothing else but its own decisions."""
 
 
@@ -92,7 +92,7 @@ def still_there(
         held.scopes = list(fact.scopes)
         if renewed:
             held.expires_at = fact.expires_at
-        held.save(update_fields=_TOLD)
+        held.save(update_fields=_FIELDS)
         turned = _came_back(held) or _expired(held)
         if turned:
             restrictions.keep(held)
@@ -130,12 +130,12 @@ def _expired(held: ConnectedAccount) -> str:
 _SAME_END = timedelta(hours=1)
 
 
-def _moved(before: datetime | None, told: datetime | None) -> bool:
+def _moved(before: datetime | None, reported: datetime | None) -> bool:
     """Whether a grant ends at another time; providers that count from the last use tell a little
     later one at each look, and that is no news."""
-    if before is None or told is None:
-        return before != told
-    return abs(told - before) >= _SAME_END
+    if before is None or reported is None:
+        return before != reported
+    return abs(reported - before) >= _SAME_END
 
 
 def vanished(account: ConnectedAccount, how: str, run: UUID | None = None) -> bool:

@@ -1,4 +1,4 @@
-"""People to compare with Auth0 out of turn: due rows that survive whoever wrote them."""
+"""People to compare with Auth0 out of turn: due rows that survive the process that wrote them."""
 
 from __future__ import annotations
 

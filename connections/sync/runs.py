@@ -85,7 +85,7 @@ def report(run: ReconcileRun, most: int = 100) -> Report:
 
 
 def page(run: ReconcileRun, after: UUID | None, limit: int) -> tuple[list[EventRow], bool]:
-    """Differences that it found behind an event of its own, newest first; whether more follow."""
+    """Differences that it found behind a separate event, newest first; whether more follow."""
     found = EventRow.of_operation(str(run.pk)).filter(action="connection.reconciled")
     if after is not None:
         found = found.filter(event__lt=after)

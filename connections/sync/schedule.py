@@ -27,7 +27,7 @@ SPARED = 5
 
 
 class Progress:
-    """How far a job is, on its row, for whoever watches. Who lost the lease writes nothing."""
+    """How far a job is, on its row, for readers. Who lost the lease writes nothing."""
 
     def __init__(self, name: str, lease: datetime) -> None:
         self._row, self._lease = Schedule.objects.filter(name=name), lease
@@ -35,7 +35,7 @@ class Progress:
 
     @property
     def after(self) -> int:
-        """Where a job that goes on by itself was stopped; 0 at its beginning."""
+        """Where a job that resumes automatically was stopped; 0 at its beginning."""
         return self._row.values_list("after", flat=True).first() or 0
 
     def step(self) -> None:

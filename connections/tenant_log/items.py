@@ -92,8 +92,8 @@ def _of_line(line: bytes) -> Entry | Malformed:
     try:
         return entry_of(_parse(line))
     except ValueError as error:
-        told = line[:2000].decode("utf-8", "replace").replace("\0", "\ufffd")
-        return Malformed("", "not_json", str(error)[:200], {"text": told}, len(line))
+        text = line[:2000].decode("utf-8", "replace").replace("\0", "\ufffd")
+        return Malformed("", "not_json", str(error)[:200], {"text": text}, len(line))
 
 
 def _parse(text: bytes) -> Any:
@@ -139,10 +139,10 @@ def _useful(
     for name, (value, limit) in texts.items():
         if value is not None and not (isinstance(value, str) and _is_short(value or "-", limit)):
             return _malformed(log_id, "bad_member", f"{name} is no short text", item)
-    told = {name: value or "" for name, (value, _) in texts.items()}
-    if not told["sub"]:  # an exchange that is not about a person
+    values = {name: value or "" for name, (value, _) in texts.items()}
+    if not values["sub"]:  # an exchange that is not about a person
         return Entry(log_id, at, None)
-    return Entry(log_id, at, kind, **told)
+    return Entry(log_id, at, kind, **values)
 
 
 def _is_short(text: str, limit: int) -> bool:

@@ -77,7 +77,7 @@ def take(feed: Feed, items: Sequence[Entry | Malformed], *, cursor: str | None =
 
 
 def tidy(now: datetime) -> None:
-    """Forget facts that no feed repeats any more; what they told of accounts stays."""
+    """Forget facts that no feed repeats any more; what they changed of accounts stays."""
     LogFact.objects.filter(received__lt=now - KEPT).delete()
 
 
@@ -135,10 +135,10 @@ def _first_of_day(fresh: Iterable[Entry]) -> list[Entry]:
         if entry.kind in _USES and entry.connection and entry.client_id != ours:
             key = (entry.sub, entry.connection, entry.client_id, entry.kind, entry.at.date())
             found.setdefault(key, entry)
-    return [entry for entry in found.values() if not _told_that_day(entry)]
+    return [entry for entry in found.values() if not _recorded_that_day(entry)]
 
 
-def _told_that_day(entry: Entry) -> bool:
+def _recorded_that_day(entry: Entry) -> bool:
     day = datetime.combine(entry.at.date(), datetime.min.time(), UTC)
     return LogFact.objects.filter(
         iss=settings.ENV.issuer,

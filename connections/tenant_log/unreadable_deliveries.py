@@ -34,7 +34,7 @@ def keep(feed: Feed, bad: Sequence[Malformed], now: datetime) -> None:
     if not fresh:
         return
     whole = hashlib.sha256(b"".join(bytes(row.digest) for row in fresh))
-    told = record(
+    event = record(
         SYSTEM,
         "audit.quarantined",
         source="auth0",
@@ -48,7 +48,7 @@ def keep(feed: Feed, bad: Sequence[Malformed], now: datetime) -> None:
         },
     )
     for row in fresh:
-        row.event = told.id
+        row.event = event.id
     QuarantinedRow.objects.bulk_create(fresh[:MOST], ignore_conflicts=True)
 
 

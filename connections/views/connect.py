@@ -128,7 +128,7 @@ def _with_token(request: HttpRequest, me: Actor, flow: TokenFlow) -> HttpRespons
     if flow.purpose == "finish":
         return _delete(request, me, token)
     if flow.replaces:
-        _make_room(me, flow, token)
+        _delete_dead_grant(me, flow, token)
     wish = offers.wish(
         flow.connection,
         component=flow.component,
@@ -141,7 +141,7 @@ def _with_token(request: HttpRequest, me: Actor, flow: TokenFlow) -> HttpRespons
 
 
 def _onwards(request: HttpRequest, connection: str, url: str) -> HttpResponse:
-    """A page that moves on by itself: a redirect would still count as the form's own target,
+    """A page that moves on automatically: a redirect would still count as the form's own target,
     which the content security policy limits to us and the issuer."""
     answer = render(
         request, "connections/onwards.html", {"title": catalogue.title(connection), "url": url}
@@ -151,7 +151,7 @@ def _onwards(request: HttpRequest, connection: str, url: str) -> HttpResponse:
     return answer
 
 
-def _make_room(me: Actor, flow: TokenFlow, token: str) -> None:
+def _delete_dead_grant(me: Actor, flow: TokenFlow, token: str) -> None:
     """A grant that died is deleted before its account can be connected again."""
     account = permissions.by_id(flow.replaces)
     if account is None or not permissions.is_owner(me, account):

@@ -140,11 +140,11 @@ def _suspension(me: Actor, account: ConnectedAccount) -> dict[str, str]:
 
 
 def _steps(account: ConnectedAccount) -> list[dict[str, object]]:
-    told = impact.steps(account)
+    sentences = impact.steps(account)
     url = provider_settings(account.connection)
-    if told and url:
+    if sentences and url:
         title = catalogue.title(account.connection)
-        told.append(
+        sentences.append(
             {
                 "state": "not",
                 "text": f"{title} itself keeps the permission until it is removed there.",
@@ -152,7 +152,7 @@ def _steps(account: ConnectedAccount) -> list[dict[str, object]]:
                 "action": f"Look at {title}",
             }
         )
-    return told
+    return sentences
 
 
 def _story(me: Actor, row: Any) -> dict[str, Any]:

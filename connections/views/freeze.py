@@ -108,7 +108,7 @@ def unfreeze(request: HttpRequest, kind: str, name: str) -> HttpResponseBase:
 
 @require_POST
 def freeze_me(request: HttpRequest) -> HttpResponseBase:
-    """One click for whoever finds their own session or agent taken over."""
+    """One click for people who find their own session or agent taken over."""
     me = actor(request)
     done = _decide(request, me, "freeze", FrozenKind.PERSON, me.sub)
     if done is not None:

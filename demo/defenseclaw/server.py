@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, cast
 from urllib.parse import urlsplit
 
-from demo.defenseclaw.door import Headers, Refusal, refusal
+from demo.defenseclaw.authentication import Headers, Refusal, refusal
 from demo.defenseclaw.endpoints import answer
 from demo.defenseclaw.instance import Cause
 from demo.defenseclaw.wire import Call, Gateway, Reply, error
@@ -128,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log method, path and status; never the query, a header or a body.
 
-        Reads that worked are left out: whoever watches a gateway polls it.
+        Reads that worked are left out: a client that watches a gateway polls it.
         """
         server = cast(GatewayServer, self.server)
         status = code.value if isinstance(code, HTTPStatus) else code

@@ -28,7 +28,7 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that passed the door."""
+    """One request that passed authentication."""
 
     method: str
     path: str

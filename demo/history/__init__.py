@@ -1,1 +1,1 @@
-"""An invented month in the life of one DefenseClaw host, told the same way for any generation."""
+"""An invented month in the life of one DefenseClaw host, the same for any generation."""

@@ -73,7 +73,7 @@ class Story:
         return self._install(at, skill)
 
     def tool_calls(self, at: int) -> list[Fact]:
-        """A stretch of tool calls by one agent: hook events before and after each."""
+        """A run of tool calls by one agent: hook events before and after each."""
         agent = self._rng.choice(cast.AGENTS)
         facts: list[Fact] = []
         for step in range(self._rng.randint(1, 3)):

@@ -124,7 +124,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         headers: HTTPMessage,
         newurl: str,
     ) -> None:
-        """Follow nothing: the answer then counts as an error of its own status."""
+        """Follow nothing: the answer then counts as an error with its status."""
 
 
 # No proxy either: it would see the header.

@@ -1,4 +1,4 @@
-"""The verbs of the room: hold, release, block, unblock and allow for each kind."""
+"""The verbs of enforcement: hold, release, block, unblock and allow for each kind."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from enforcement.models import Asset, Decision
 OPERATOR = frozenset({"operator"})
 
 prerequisites: list[Callable[[Target], list[str]]] = []
-"""What must be true before an allow is useful, asked of other rooms by the portal's wiring."""
+"""What must be true before an allow is useful, asked of other apps by the portal's wiring."""
 
 when_allowed: list[Callable[[Target], object]] = []
-"""What other rooms do in the transaction that allows something, by the portal's wiring."""
+"""What other apps do in the transaction that allows something, by the portal's wiring."""
 
 
 class Params(BaseModel):
@@ -40,7 +40,7 @@ class Params(BaseModel):
 
 
 def needs(target: Target) -> list[str]:
-    """What other rooms say is still missing for the target to be of use."""
+    """What other apps find missing before the target can be used."""
     return [need for ask in prerequisites for need in ask(target)]
 
 
@@ -82,16 +82,18 @@ class _Final:
         tell = _steps(ctx, f"gateway.{self.act}", f"{self.label} at", **payload)
         stamp = activity_entry.payload(ctx, self.act, moved["before"])
         stamps = [
-            EffectSpec("gateway.stamp", stamp, told.instance, f"Name the person at {told.instance}")
-            for told in tell
+            EffectSpec(
+                "gateway.stamp", stamp, steps.instance, f"Name the person at {steps.instance}"
+            )
+            for steps in tell
         ]
         data: dict[str, Any] = {"gateways": len(tell)}
         if self.act == "allow":
             if missing := needs(ctx.target):
                 data["needs"] = missing
             if instances.fleet().counts_for_credentials(ctx.target.instance, Decision.ALLOW):
-                for tell_room in when_allowed:
-                    tell_room(ctx.target)
+                for notify in when_allowed:
+                    notify(ctx.target)
         return Committed(
             effects=[*tell, *stamps],
             data=data,
@@ -139,8 +141,8 @@ def _hold(ctx: CommitContext) -> Committed:
     holder = ctx.approval or ctx.operation
     recorded_state.hold(ctx, holder)
     until = ctx.expires_at if ctx.approval else ""
-    told = _steps(ctx, "gateway.hold", "Hold at", reason=hold_reason(holder, until))
-    return Committed(effects=told, data={"gateways": len(told), "by_hand": not ctx.approval})
+    steps = _steps(ctx, "gateway.hold", "Hold at", reason=hold_reason(holder, until))
+    return Committed(effects=steps, data={"gateways": len(steps), "by_hand": not ctx.approval})
 
 
 def _release_own(ctx: CommitContext) -> Committed:
@@ -159,22 +161,22 @@ def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
     if not holders:
         return Committed(data={"gateways": 0})
     base = {"kind": ctx.target.kind, "name": ctx.target.name}
-    told = []
+    steps = []
     for instance in instances.fleet().scope(ctx.target.instance):
         if stays := recorded_state.hold_at(ctx.target.kind, ctx.target.name, instance.name):
             payload = base | {"reason": hold_reason(stays.holder, stays.until)}
             label = f"Keep on hold at {_at(instance)}"
-            told.append(EffectSpec("gateway.hold", payload, instance.name, label))
+            steps.append(EffectSpec("gateway.hold", payload, instance.name, label))
         elif block := _block_at(ctx.target, instance.name):
             payload = base | {"reason": block.reason.strip()[:400]}
             label = f"Keep blocked at {_at(instance)}"
-            told.append(EffectSpec("gateway.block", payload, instance.name, label))
+            steps.append(EffectSpec("gateway.block", payload, instance.name, label))
         else:
-            lifted = base | {"holders": _ever_told(ctx.target, instance.name, holders)}
+            lifted = base | {"holders": _sent_before(ctx.target, instance.name, holders)}
             label = f"Release at {_at(instance)}"
-            told.append(EffectSpec("gateway.release", lifted, instance.name, label))
-    released = sum(step.kind == "gateway.release" for step in told)
-    return Committed(effects=told, data={"gateways": released})
+            steps.append(EffectSpec("gateway.release", lifted, instance.name, label))
+    released = sum(step.kind == "gateway.release" for step in steps)
+    return Committed(effects=steps, data={"gateways": released})
 
 
 def _block_at(target: Target, instance: str) -> Asset | None:
@@ -182,13 +184,13 @@ def _block_at(target: Target, instance: str) -> Asset | None:
     return row if row is not None and row.decision == Decision.BLOCK else None
 
 
-def _ever_told(target: Target, instance: str, holders: list[str]) -> list[str]:
+def _sent_before(target: Target, instance: str, holders: list[str]) -> list[str]:
     """Whose hold may stand at a gateway where none of ours is wanted any more: the one that ends
-    last may never have been told there."""
-    told = Effect.objects.filter(
+    last may never have reached that gateway."""
+    steps = Effect.objects.filter(
         target_kind=target.kind, target_name=target.name, instance=instance, kind="gateway.hold"
     )
-    earlier = (holder_of(payload["reason"]) for payload in told.values_list("payload", flat=True))
+    earlier = (holder_of(payload["reason"]) for payload in steps.values_list("payload", flat=True))
     return list(dict.fromkeys([*holders, *earlier]))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from approvals.models import Effect, EffectState
 from approvals.outbox import runner
 from approvals.registry import EffectResult, EffectRun, effect
-from enforcement.decisions.remote_steps import told
+from enforcement.decisions.remote_steps import run_step
 from enforcement.decisions.step_order import STEPS
 from enforcement.gateways import attempt_tags
 from enforcement.gateways.attempt_tags import HOLD_MARK
@@ -74,7 +74,7 @@ def hold(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         extra = {"replaced": "allow"} if was_allowed else {}
         return EffectResult("done", "the gateway acknowledged the hold", data=extra)
 
-    return told("gateway.hold", payload, run, act)
+    return run_step("gateway.hold", payload, run, act)
 
 
 def send_waiting(instance: str, blocked: Iterable[Listed]) -> None:
@@ -115,4 +115,4 @@ def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         gateway.unblock(kind, name, attempt_tags.mint(run, attempt_tags.UNBLOCK, kind, name))
         return EffectResult("done", "the gateway acknowledged that the hold is lifted")
 
-    return told("gateway.release", payload, run, act)
+    return run_step("gateway.release", payload, run, act)

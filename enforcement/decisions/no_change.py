@@ -1,7 +1,7 @@
 """Decisions that would change nothing, and the sentence that says since when and by whom.
 
 Something counts as decided only where every gateway of the scope confirmed it or is still being
-told: a decision that a gateway lost or refused can be taken again.
+sent it: a decision that a gateway lost or refused can be taken again.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ Step = Callable[[Gateway], EffectResult]
 _LONGEST_WAIT_S = 900.0  # a gateway that asks for more is asked all the same
 
 
-def told(step: str, payload: dict[str, Any], run: EffectRun, act: Step) -> EffectResult:
+def run_step(step: str, payload: dict[str, Any], run: EffectRun, act: Step) -> EffectResult:
     """Carry a step out at its gateway, unless it is out of turn; failures become states."""
     wait = not_now(step, payload["kind"], payload["name"], run)
     return wait or at_gateway(run, act)
@@ -56,7 +56,7 @@ def block(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         gateway.block(kind, name, attempt_tags.reason_with(tag, reason), tag)
         return EffectResult("done", "the gateway acknowledged the block")
 
-    return told("gateway.block", payload, run, act)
+    return run_step("gateway.block", payload, run, act)
 
 
 @effect("gateway.unblock")
@@ -68,7 +68,7 @@ def unblock(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         gateway.unblock(kind, name, attempt_tags.mint(run, attempt_tags.UNBLOCK, kind, name))
         return EffectResult("done", "the gateway acknowledged that the block is lifted")
 
-    return told("gateway.unblock", payload, run, act)
+    return run_step("gateway.unblock", payload, run, act)
 
 
 @effect("gateway.allow")
@@ -83,7 +83,7 @@ def allow(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         gateway.allow(kind, name, attempt_tags.reason_with(tag, reason), tag)
         return EffectResult("done", "the gateway acknowledged the allow")
 
-    return told("gateway.allow", payload, run, act)
+    return run_step("gateway.allow", payload, run, act)
 
 
 def _is_listed(

@@ -1,4 +1,4 @@
-"""How grave an act is by itself, and the state that its actor was shown (DESIGN 1.3.1)."""
+"""The severity of a decision, and the state that its actor was shown (DESIGN 1.3.1)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def find_finding(finding_id: str, instance: str = "") -> Finding | None:
 
 
 def check_target(target: Target, params: Mapping[str, Any]) -> None:
-    """Refuse at the door what no gateway could carry out.
+    """Refuse early what no gateway could carry out.
 
     Raises:
         Refused: `bad_target`, `gateways_unreadable`, `unknown_instance`, `unknown_finding`.

@@ -1,4 +1,4 @@
-"""A CRITICAL finding asks by itself (DESIGN 1.3): one request per target at a time."""
+"""Automatic approval requests of CRITICAL findings (DESIGN 1.3): one per target at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db.models import Min
 from approvals.errors import Refused
 from approvals.models import Approval, Outcome, Status
 from approvals.pipeline import holds
-from approvals.pipeline.service import holds_by_itself, perform
+from approvals.pipeline.service import holds_target, perform
 from audit.recording.actors import SYSTEM, Target
 from enforcement.decisions import recorded_state
 from enforcement.gateways import instances
@@ -90,7 +90,7 @@ def _hold_joined(scan: Scan, scope: str, waiting: Approval) -> None:
         return
     target = Target(scan.kind, scan.name, scope)
     held = recorded_state.holders_of(scan.kind, scan.name, scope)
-    if not held and holds_by_itself(f"{scan.kind}.block", target, "CRITICAL"):
+    if not held and holds_target(f"{scan.kind}.block", target, "CRITICAL"):
         holds.hold_without_request(
             target, f"{_reason(scan)}. The request to block it that waits holds nothing."
         )
@@ -109,7 +109,7 @@ def _ask(scan: Scan, scope: str) -> None:
     except Refused as refused:
         if refused.code == "already_asked":
             return  # somebody asked meanwhile: it joins at the next look
-        log.error("scan %s cannot ask by itself: %s", scan.scan_id, refused.code)
+        log.error("scan %s cannot ask automatically: %s", scan.scan_id, refused.code)
         holds.hold_without_request(
             Target(scan.kind, scan.name, scope),
             f"{_reason(scan)}. Nobody was asked to block it: {refused.detail}",

@@ -37,14 +37,14 @@ class Unreadable:
 
 
 def set_aside(instance: str, found: Sequence[Unreadable], now: datetime) -> None:
-    """Keep the rows and record one alarm, in the caller's transaction; each row is told of once."""
+    """Keep the rows and record one alarm, in the caller's transaction; each row is named once."""
     kept = _kept(instance, found)
     fresh = [one for one in found if (content_digest(one.row), one.reason) not in kept]
     if not fresh:
         return
     aside = Quarantine(instance, now)
     aside.keep([Rejected(one.row, one.reason, one.detail) for one in fresh])
-    told = record(
+    event = record(
         SYSTEM,
         "audit.quarantined",
         severity="HIGH",
@@ -61,7 +61,7 @@ def set_aside(instance: str, found: Sequence[Unreadable], now: datetime) -> None
     )
     for digests in _digests(fresh):
         rows = QuarantinedRow.objects.filter(instance=instance, digest__in=digests, event=None)
-        rows.update(event=told.id)
+        rows.update(event=event.id)
 
 
 def _kept(instance: str, found: Sequence[Unreadable]) -> set[tuple[bytes, str]]:

@@ -1,4 +1,4 @@
-"""What a gateway's own audit log is told about who acted (facts/defenseclaw §9.6)."""
+"""The entry about who acted for a gateway's own audit log (facts/defenseclaw §9.6)."""
 
 from __future__ import annotations
 

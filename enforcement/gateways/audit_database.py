@@ -2,7 +2,7 @@
 
 Opened `mode=ro` with `query_only`, journal mode untouched; columns are found by looking, never by
 a version number (facts/defenseclaw §2). Rows are read in rowid order; the id of the last row read
-is kept beside its rowid, so that a purged or rebuilt database is noticed. Rows whose rowid SQLite
+is kept with its rowid, so that a purged or rebuilt database is noticed. Rows whose rowid SQLite
 gives nobody in order (`Strays`) are known by their ids alone.
 """
 
@@ -177,8 +177,8 @@ def opened(path: Path) -> Iterator[Source]:
 
 
 def _text(raw: bytes) -> str:
-    """A text as it can be kept: SQLite keeps any bytes in a text, and whoever names a folder or
-    writes a finding chooses them. What is no character is written out, as `\\xff`."""
+    """A text as it can be kept: SQLite keeps any bytes in a text, and the author of a folder's
+    name or of a finding chooses them. What is no character is written out, as `\\xff`."""
     return raw.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 

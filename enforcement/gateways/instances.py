@@ -173,15 +173,15 @@ def _read(number: int, block: Any, folder: Path, problems: list[str]) -> Instanc
         name=made.name,
         base_url=made.base_url,
         gateway_token_file=folder / made.gateway_token_file,
-        ingest_token_file=_beside(folder, made.ingest_token_file),
-        webhook_secret_file=_beside(folder, made.webhook_secret_file),
-        audit_db=_beside(folder, made.audit_db),
-        hmac_key_file=_beside(folder, made.hmac_key_file),
+        ingest_token_file=_relative_to(folder, made.ingest_token_file),
+        webhook_secret_file=_relative_to(folder, made.webhook_secret_file),
+        audit_db=_relative_to(folder, made.audit_db),
+        hmac_key_file=_relative_to(folder, made.hmac_key_file),
         demo=made.demo,
     )
 
 
-def _beside(folder: Path, path: Path | None) -> Path | None:
+def _relative_to(folder: Path, path: Path | None) -> Path | None:
     return None if path is None else folder / path
 
 

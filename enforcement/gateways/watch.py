@@ -206,7 +206,7 @@ def _unknown(strays: Strays, name: str) -> list[int]:
 
 
 def _asks_nobody(found: SourceScan) -> bool:
-    """Whether it is as grave as what asks by itself, and of a scanner that is unknown."""
+    """Whether it is as severe as what asks automatically, and of a scanner that is unknown."""
     grave = found.severity == "CRITICAL"
     return grave and found.kind not in SCANNED and not sources.is_of_code(found.scanner)
 
@@ -216,8 +216,8 @@ def _refused(found: SourceScan, error: Exception) -> Unreadable:
 
 
 def _as_aside(found: SourceScan, why: str) -> Unreadable:
-    told = {name: getattr(found, name) for name in ("rowid", "id", "scanner", "kind", "name")}
-    return sources.unreadable(told, "not_recordable", why)
+    values = {name: getattr(found, name) for name in ("rowid", "id", "scanner", "kind", "name")}
+    return sources.unreadable(values, "not_recordable", why)
 
 
 def _begin(source: Source, strays: Strays, name: str, watch: Watch, now: datetime) -> int:
@@ -303,7 +303,7 @@ def _note_probe(instance: Instance, said: Probe, now: datetime) -> None:
 
 
 def _try_again_now(name: str, now: datetime) -> None:
-    """A gateway that answers again is told at once what it missed."""
+    """A gateway that answers again is sent at once what it missed."""
     Effect.objects.filter(
         instance=name,
         kind__startswith="gateway.",

@@ -1,4 +1,4 @@
-"""Working state of the room. The trail is the evidence; these rows say what holds now."""
+"""Working state of enforcement. The trail is the evidence; these rows are what holds now."""
 
 from enforcement.models.asset import Asset, Decision, Hold
 from enforcement.models.finding import AskNeed, Finding, FindingStatus, Scan

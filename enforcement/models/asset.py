@@ -53,7 +53,7 @@ class Asset(models.Model):
     """One thing on one instance, or on every instance where `instance` is empty.
 
     Several may hold it: the columns tell of the newest hold, `holds_below` of those that it lies
-    on, the oldest first. Each ends by itself, so that nobody ends another's.
+    on, the oldest first. Each ends separately, so that nobody ends another's.
     """
 
     kind = models.CharField(max_length=10)

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class AskNeed(models.TextChoices):
-    """Whether a scan has to ask a person by itself (DESIGN 1.3)."""
+    """Whether a scan has to ask a person automatically (DESIGN 1.3)."""
 
     NONE = "none", "nothing to ask"
     DUE = "due", "about to ask"

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Watch(models.Model):
-    """One row an instance; the row without a name is the claim of whoever asks automatically."""
+    """One row an instance; the row without a name is the lease for automatic requests."""
 
     name = models.CharField(max_length=60, unique=True, blank=True)
     due = models.DateTimeField(db_index=True)

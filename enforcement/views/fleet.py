@@ -1,4 +1,4 @@
-"""The fleet: each registered gateway, whether it answers, and what it still has to be told."""
+"""The fleet: each registered gateway, whether it answers, and what still has to be sent to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views of enforcement: operators decide, auditors and admins read, members are shown the door."""
+"""Views of enforcement: operators decide, auditors and admins read, members are refused."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def _dispose(request: HttpRequest, row: Finding) -> HttpResponse:
 
 
 def _back(path: str) -> str:
-    """Back to a page of this room, and to none other."""
+    """Back to a page of enforcement, and to none other."""
     plain = path.startswith("/enforcement/") and "//" not in path and "\\" not in path
     return path if plain else "/enforcement/"
 
@@ -196,8 +196,8 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
         try:
             known = (scan.severity, scan.findings) if scan else ("", -1)
             answer = Gateway(instance).preview(kind, name, *known)
-            told = {"verdict": answer.verdict, "reason": answer.reason, "ours": ours}
-            said.append({"at": instance, **told})
+            verdict = {"verdict": answer.verdict, "reason": answer.reason, "ours": ours}
+            said.append({"at": instance, **verdict})
         except GatewayError as trouble:
             said.append({"at": instance, "verdict": "", "reason": trouble.detail})
     context = {"said": said, "asked": asked, "kind": kind, "name": name}

@@ -21,7 +21,7 @@ from portal.home.panels import MOST, Home, Line, Panel, Tile
 from ui.times import relative
 
 _INVENTORY = "/connections/inventory/"
-_TOLD = {
+_VERBS = {
     "suspended": "suspended",
     "revoked": "revoked",
     "resumed": "resumed",
@@ -83,7 +83,7 @@ def admin(me: Actor) -> Home:
 
 def mine(me: Actor) -> Home:
     """What everybody has: own connections, requests to connect, what others did to them."""
-    told, asked = _notices(me), _needs(me)
+    done, asked = _notices(me), _needs(me)
     accounts = ConnectedAccount.objects.filter(iss=me.iss, sub=me.sub).exclude(state__in=NOT_HELD)
     standings = state_filters.of_all(accounts.order_by("connection", "pk")[:MOST])
     panel = Panel(
@@ -95,7 +95,7 @@ def mine(me: Actor) -> Home:
     )
     panels = [
         Panel(title, lines, "", "/connections/", "My connections")
-        for title, lines in (("Done to your connections", told), ("Asked of you", asked))
+        for title, lines in (("Done to your connections", done), ("Asked of you", asked))
         if lines
     ]
     return Home(panels=[*panels, panel], said="" if me.roles else _agents(me))
@@ -133,7 +133,7 @@ def _notices(me: Actor) -> list[Line]:
     found = Notice.objects.filter(iss=me.iss, sub=me.sub, seen=None).select_related("account")
     return [
         Line(
-            f"{n.by or 'Somebody'} {_TOLD.get(n.code, n.code)} your {names.in_words(n.account)}",
+            f"{n.by or 'Somebody'} {_VERBS.get(n.code, n.code)} your {names.in_words(n.account)}",
             "/connections/",
             n.created,
             detail=n.reason,

@@ -58,7 +58,7 @@ class Home:
 
     @property
     def columns(self) -> list[list[Panel]]:
-        """The panels in two columns, each below the shorter one: none leaves a hole beside it."""
+        """The panels in two columns, each below the shorter one: none leaves a gap next to it."""
         columns: list[list[Panel]] = [[], []]
         heights = [0, 0]
         for panel in self.panels:

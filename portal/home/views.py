@@ -19,7 +19,7 @@ from ui.styleguide import styleguide as show_styleguide
 @require_safe
 @never_cache
 def home(request: HttpRequest) -> HttpResponse:
-    """What matters to this person now; a short welcome for strangers."""
+    """What matters to this person now; a short welcome for people who are not signed in."""
     if not request.user.is_authenticated:
         return render(request, "home/welcome.html", {"local": local_tenant.is_local()})
     me = actor(request)

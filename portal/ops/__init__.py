@@ -1,1 +1,1 @@
-"""Operations: health, metrics, request ids, commands that run the house."""
+"""Operations: health, metrics, request ids, commands for operators."""

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 
 class PrivateByDefault:
-    """`private, no-store` on every answer that names no rule of its own (RFC 9111 section 5.2).
+    """`private, no-store` on every answer that has no such header yet (RFC 9111 section 5.2).
 
     Pages and `/v1` speak about people: neither a cache on the way nor the browser of somebody who
     signed out keeps them, redirects and errors included.

@@ -51,7 +51,7 @@ class ForgetfulCache(FileBasedCache):
     """A cache of files that forgets what it cannot write, since a cache may forget anything."""
 
     def set(self, key: Any, value: Any, *args: Any, **kwargs: Any) -> None:
-        """Keep it if there is room."""
+        """Keep it if there is space."""
         try:
             super().set(key, value, *args, **kwargs)
         except OSError as error:

@@ -48,7 +48,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     person = user if isinstance(user, User) else None
     counts = counts_of(person) if person else Counts()
     session: SignedInSession | None = request.META.get("ATA_SESSION")
-    banners = [*_at_the_door(person, session), *_banners(person, counts)]
+    banners = [*_break_glass_banners(person, session), *_banners(person, counts)]
     return {
         "trust": {
             "tenant_local": local_tenant.is_local(),
@@ -113,7 +113,9 @@ def assurance_words(session: SignedInSession) -> str:
     return f"{factor} {relative(session.auth_time, clock.now())}"
 
 
-def _at_the_door(person: User | None, session: SignedInSession | None) -> list[dict[str, str]]:
+def _break_glass_banners(
+    person: User | None, session: SignedInSession | None
+) -> list[dict[str, str]]:
     """That somebody is in without the issuer, or could be."""
     staff = bool(person and set(person.roles) & _SEES_ALL)
     return availability.banners(session.ends_at if session else None, staff=staff)

@@ -1,4 +1,4 @@
-"""What the framework refuses with an empty or a plain body, as a page for whoever navigates."""
+"""What the framework refuses with an empty or a plain body, as a page for people who navigate."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, JsonResponse
 from tenant import clock, people, tokens
 from tenant.ciba import notices, polling
 from tenant.ciba.models import Consent
-from tenant.ciba.polling import Told, Verdict
+from tenant.ciba.polling import Answer, Verdict
 from tenant.errors import OAuthError, invalid_request
 from tenant.ids import digest
 from tenant.models import Person
@@ -33,24 +33,24 @@ def poll(request: HttpRequest, client: Client, params: dict[str, str]) -> JsonRe
         auth_req_digest=digest(auth_req_id), client_id=client.id
     ).first()
     if consent is None:
-        raise _refusal(Told(Verdict.UNKNOWN, 0))
-    told = _judge(consent)
+        raise _refusal(Answer(Verdict.UNKNOWN, 0))
+    found = _judge(consent)
     person = people.by_sub(consent.sub)
-    if told.verdict is not Verdict.APPROVED or person is None:
-        refusal = _refusal(told if person else Told(Verdict.REFUSED, 0))
-        if told.verdict not in {Verdict.PENDING, Verdict.SLOW_DOWN}:
+    if found.verdict is not Verdict.APPROVED or person is None:
+        refusal = _refusal(found if person else Answer(Verdict.REFUSED, 0))
+        if found.verdict not in {Verdict.PENDING, Verdict.SLOW_DOWN}:
             notices.exchange_failed(consent, refusal.description)
         raise refusal
     if not consent.claim(clock.now()):
-        raise _refusal(Told(Verdict.UNKNOWN, 0))
+        raise _refusal(Answer(Verdict.UNKNOWN, 0))
     answer = _tokens(client, person, consent)
     notices.exchanged(consent)
     return JsonResponse(answer, headers={"Cache-Control": "no-store"})
 
 
-def _judge(consent: Consent) -> Told:
+def _judge(consent: Consent) -> Answer:
     now = clock.now()
-    told = polling.judge(
+    answer = polling.judge(
         polling.Poll(
             state=consent.state,
             wait_s=consent.wait_s,
@@ -60,8 +60,8 @@ def _judge(consent: Consent) -> Told:
         ),
         now,
     )
-    Consent.objects.filter(pk=consent.pk).update(polled_at=now, wait_s=told.wait_s)
-    return told
+    Consent.objects.filter(pk=consent.pk).update(polled_at=now, wait_s=answer.wait_s)
+    return answer
 
 
 def _tokens(client: Client, person: Person, consent: Consent) -> dict[str, Any]:
@@ -88,14 +88,14 @@ def _tokens(client: Client, person: Person, consent: Consent) -> dict[str, Any]:
     return answer
 
 
-def _refusal(told: Told) -> OAuthError:
-    wait = told.wait_s
-    if told.verdict is Verdict.PENDING:
-        return OAuthError(400, told.verdict, "The end-user authorization is pending")
-    if told.verdict is Verdict.SLOW_DOWN:
+def _refusal(answer: Answer) -> OAuthError:
+    wait = answer.wait_s
+    if answer.verdict is Verdict.PENDING:
+        return OAuthError(400, answer.verdict, "The end-user authorization is pending")
+    if answer.verdict is Verdict.SLOW_DOWN:
         text = f"You are polling faster than allowed. Try again in {wait} seconds."
-        return OAuthError(400, told.verdict, text, {"Retry-After": str(wait)}, {"interval": wait})
-    if told.verdict is Verdict.REFUSED:
+        return OAuthError(400, answer.verdict, text, {"Retry-After": str(wait)}, {"interval": wait})
+    if answer.verdict is Verdict.REFUSED:
         text = "The end-user denied the authorization request or it has been expired"
-        return OAuthError(400, told.verdict, text)
+        return OAuthError(400, answer.verdict, text)
     return OAuthError(401, Verdict.UNKNOWN, "Invalid or expired auth_req_id")

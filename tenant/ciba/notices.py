@@ -66,7 +66,7 @@ def exchanged(consent: Consent) -> None:
 
 
 def exchange_failed(consent: Consent, message: str) -> None:
-    """The client was told it gets no tokens."""
+    """The client got the answer that it gets no tokens."""
     logs.write(
         "ciba_exchange_failed",
         **_about(consent),

@@ -27,7 +27,7 @@ _LIVE_PAGE: dict[str, Any] = {
     "frame-ancestors": [CSP.NONE],
 }
 _SAID = {
-    "approved": "Approved. The page that asked goes on by itself.",
+    "approved": "Approved. The page that asked continues automatically.",
     "denied": "Denied. Nothing will be done in your name.",
     "late": "Too late: this request was already answered or has expired. Nothing changed.",
 }

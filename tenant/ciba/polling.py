@@ -1,4 +1,4 @@
-"""What a poll for an answer is told. Pure: the row and the time decide.
+"""What a poll for an answer gets. Pure: the row and the time decide.
 
 Source: Auth0 docs, "Check back-channel login status"; statuses from Auth0's SDK tests.
 """
@@ -13,7 +13,7 @@ from tenant.ciba import limits
 
 
 class Verdict(StrEnum):
-    """The five things a poll can be told."""
+    """The five results of a poll."""
 
     PENDING = "authorization_pending"
     SLOW_DOWN = "slow_down"
@@ -41,14 +41,14 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Answer:
     """A verdict and the wait, in seconds, before the next poll."""
 
     verdict: Verdict
     wait_s: int
 
 
-def judge(poll: Poll, now: datetime) -> Told:
+def judge(poll: Poll, now: datetime) -> Answer:
     """Decide one poll at `now`.
 
     A poll that comes too early lengthens the wait. Denial and expiry are one and the same
@@ -56,12 +56,12 @@ def judge(poll: Poll, now: datetime) -> Told:
     the expiry of the question, since the person answered in time.
     """
     if poll.taken or now >= poll.expires_at + timedelta(seconds=limits.FORGOTTEN_AFTER_S):
-        return Told(Verdict.UNKNOWN, poll.wait_s)
+        return Answer(Verdict.UNKNOWN, poll.wait_s)
     if poll.polled_at and now < poll.polled_at + timedelta(seconds=poll.wait_s):
         longer = min(poll.wait_s + limits.POLL_STEP_S, limits.POLL_WAIT_MAX_S)
-        return Told(Verdict.SLOW_DOWN, longer)
+        return Answer(Verdict.SLOW_DOWN, longer)
     if poll.state == "approved":
-        return Told(Verdict.APPROVED, poll.wait_s)
+        return Answer(Verdict.APPROVED, poll.wait_s)
     if poll.state == "denied" or now >= poll.expires_at:
-        return Told(Verdict.REFUSED, poll.wait_s)
-    return Told(Verdict.PENDING, poll.wait_s)
+        return Answer(Verdict.REFUSED, poll.wait_s)
+    return Answer(Verdict.PENDING, poll.wait_s)

@@ -96,7 +96,7 @@ def complete(request: HttpRequest, caller: Caller) -> HttpResponse:
         notices.complete_failed(request, caller.client, caller.sub, str(bad))
         raise Problem(400, f"Cannot complete: {bad}") from None
     except accounts.AlreadyConnectedError:
-        why = "This account is already connected; delete it first to connect it anew"
+        why = "This account is already connected; delete it first to connect it again"
         notices.complete_failed(request, caller.client, caller.sub, why)
         raise Problem(409, why) from None
     notices.connected(request, caller.client, account)

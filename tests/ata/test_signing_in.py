@@ -187,7 +187,7 @@ def test_status_says_how_sure_the_portal_is(
     for line in lines:
         assert line in said.stdout, said.stdout
     assert "\x1b" not in said.stdout
-    assert "renews by itself" in said.stdout
+    assert "renews automatically" in said.stdout
     shown = json.loads(signed_in("status", "--json").stdout)["assurance"]
     assert set(shown) == {"signed_in_at", "signed_in_said", "amr", "step_up"}
 

@@ -75,7 +75,7 @@ def applications(choose: random.Random, sub: str) -> None:
     going = set(AppAccess.objects.filter(state="revoking").values_list("auth0_id", flat=True))
     ends = choose.choice([None, clock.now().replace(microsecond=0) + timedelta(days=30)])
     listed = [
-        grant_sync.Told(
+        grant_sync.Listed(
             kind,
             f"{sub} {kind} {n}",
             f"app-{n}",

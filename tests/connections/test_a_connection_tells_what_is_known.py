@@ -47,7 +47,7 @@ def test_scopes_say_which_are_needed_and_by_what(account: ConnectedAccount) -> N
 def test_each_fact_has_a_source_and_what_is_not_known_says_so(account: ConnectedAccount) -> None:
     facts = {fact.label: fact for fact in account_facts.facts(account)}
     assert all(fact.source for fact in facts.values())
-    assert facts["Scopes"].told == account.seen_at and facts["Last use"].moment is None
+    assert facts["Scopes"].as_of == account.seen_at and facts["Last use"].moment is None
     assert "not seen since" in page(account)
 
 

@@ -15,7 +15,7 @@ from audit.ledger import note
 from audit.ledger.offline import export_manifest, inventory
 from audit.sequencing import sequencer
 from connections.application_grants import export_file, grant_sync
-from connections.application_grants.grant_sync import Told
+from connections.application_grants.grant_sync import Listed
 from connections.models import AccessKind, AccessState, AppAccess
 from tests.accounts.trail import events
 from tests.audit.test_exports_are_held_to_their_manifest import sheets
@@ -23,8 +23,10 @@ from tests.connections.test_the_inventory_is_taken_away import PAGE, rows_of, ta
 from tests.connections.visitor import Gateway, know, subject
 from tests.support.pages import signed_in
 
-CONSENT = Told(AccessKind.GRANT, "cgr_1", "calendar", ("https://calendar.example",), ("read", "+w"))
-TOKEN = Told(AccessKind.REFRESH_TOKEN, "rt_1", "cli", ("https://vault.example",), ("offline",))
+CONSENT = Listed(
+    AccessKind.GRANT, "cgr_1", "calendar", ("https://calendar.example",), ("read", "+w")
+)
+TOKEN = Listed(AccessKind.REFRESH_TOKEN, "rt_1", "cli", ("https://vault.example",), ("offline",))
 
 
 @pytest.fixture
@@ -34,9 +36,9 @@ def granted(db: None) -> dict[str, AppAccess]:
     now, iss = clock.now(), settings.ENV.issuer
     grant_sync._compare(iss, subject("member2"), AccessKind.GRANT, [CONSENT], now)
     grant_sync._compare(iss, subject("member2"), AccessKind.REFRESH_TOKEN, [TOKEN], now)
-    gone = Told(AccessKind.GRANT, "cgr_2", "old", (), ())
+    gone = Listed(AccessKind.GRANT, "cgr_2", "old", (), ())
     grant_sync._compare(iss, subject("member1"), AccessKind.GRANT, [gone], now)
-    mias = Told(AccessKind.REFRESH_TOKEN, "rt_2", "cli", (), (), last_used_at=now)
+    mias = Listed(AccessKind.REFRESH_TOKEN, "rt_2", "cli", (), (), last_used_at=now)
     grant_sync._compare(iss, subject("member1"), AccessKind.REFRESH_TOKEN, [mias], now)
     AppAccess.objects.filter(client_id="old").update(state=AccessState.GONE)
     AppAccess.objects.filter(client_id="calendar").update(client_name="=Calendar & Co")

@@ -115,7 +115,7 @@ def granted() -> AppAccess:
 
 def test_reading_applications_undoes_no_revocation(mias: ConnectedAccount) -> None:
     row = now(granted)
-    told = grant_sync.Told(AccessKind.GRANT, "cgr_1", "app", (), ("read:a", "read:b"))
+    told = grant_sync.Listed(AccessKind.GRANT, "cgr_1", "app", (), ("read:a", "read:b"))
     as_of = clock.now()
 
     def read() -> None:

@@ -118,15 +118,15 @@ def test_who_decides_is_shown_what_is_looked_for_where() -> None:
     labelled("Olu Operator")
     whose = subjects.identify(mia().key)
     assert subject("member1") in whose.words and "Mia Member" not in whose.words
-    assert "Mia Member" in whose.beside and "Olu Operator" in whose.short
+    assert "Mia Member" in whose.labels and "Olu Operator" in whose.short
     amir = acting("admin", "admin")
     page = text_of(browser_of(amir).get(reverse("erasure-person", args=[mia().key])))
-    everywhere, beside, nowhere = (
+    everywhere, labels, nowhere = (
         page.index(words)
         for words in ("Looked for everywhere", "Looked for only in rows", "Not looked for")
     )
-    assert everywhere < page.index(mia().sub, everywhere) < beside
-    assert beside < page.index("Mia Member", beside) < nowhere < page.index("Olu Operator")
+    assert everywhere < page.index(mia().sub, everywhere) < labels
+    assert labels < page.index("Mia Member", labels) < nowhere < page.index("Olu Operator")
 
 
 def test_lines_of_others_in_a_signed_review_outlive_a_label() -> None:

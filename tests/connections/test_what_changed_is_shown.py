@@ -16,7 +16,7 @@ from audit.models import Entry
 from audit.recording.actors import Subject
 from audit.sequencing import sequencer
 from connections.application_grants import grant_sync
-from connections.application_grants.grant_sync import Told
+from connections.application_grants.grant_sync import Listed
 from connections.models import AccessKind, AppAccess, ConnectedAccount
 from connections.sync import differences
 from tests.connections.visitor import Gateway, know, subject
@@ -61,7 +61,9 @@ def desk(db: None) -> AppAccess:
     """A refresh token of an application that Auth0 lists, lists with more scopes, and not again."""
     know("member1")
     sub, now = subject("member1"), clock.now()
-    token = Told(AccessKind.REFRESH_TOKEN, "rt_1", "desk", ("https://cal.example",), ("read:cal",))
+    token = Listed(
+        AccessKind.REFRESH_TOKEN, "rt_1", "desk", ("https://cal.example",), ("read:cal",)
+    )
     for n, listed in enumerate(([token], [replace(token, scopes=("read:cal", "write:cal"))], [])):
         moment = now + timedelta(seconds=n)
         grant_sync._compare(settings.ENV.issuer, sub, AccessKind.REFRESH_TOKEN, listed, moment)
@@ -90,7 +92,9 @@ def test_applications_that_act_as_people_are_part_of_what_changed(
 def test_a_refresh_token_that_opens_another_api_is_a_change_of_its_own(
     desk: AppAccess, gateway: Gateways
 ) -> None:
-    token = Told(AccessKind.REFRESH_TOKEN, "rt_2", "desk", ("https://cal.example",), ("read:cal",))
+    token = Listed(
+        AccessKind.REFRESH_TOKEN, "rt_2", "desk", ("https://cal.example",), ("read:cal",)
+    )
     wider = replace(token, audiences=("https://cal.example", "https://mail.example"))
     for n, one in enumerate((token, wider)):
         moment = clock.now() + timedelta(seconds=n)
@@ -120,7 +124,7 @@ def test_an_application_that_appeared_comes_with_the_apis_that_it_opens(
 
 def test_an_application_that_opens_no_api_says_nothing_of_any(db: None, gateway: Gateways) -> None:
     know("member1")
-    grant = Told(AccessKind.GRANT, "cgr_1", "desk", (), ())
+    grant = Listed(AccessKind.GRANT, "cgr_1", "desk", (), ())
     grant_sync._compare(
         settings.ENV.issuer, subject("member1"), AccessKind.GRANT, [grant], clock.now()
     )

@@ -169,7 +169,7 @@ COMMANDS: Final[Doors] = {
     "ledger_rotate_key": ("records", "which keys of the log began and ended"),
     "rebuild_projection": ("keeps", "search rows, made again from the entries"),
     "replay_erasures": ("records", "erasures that a restored database lacks, done again"),
-    "rotate_evidence_key": ("records", "that the keys of the evidence store were wrapped anew"),
+    "rotate_evidence_key": ("records", "that the keys of the evidence store were wrapped again"),
     "sequence": ("records", "an alarm when the log does not fit what was signed"),
     "tamper_demo": ("reads", "edits a copy of the database"),
     "verify_ledger": ("reads", "prints what does not hold"),
@@ -207,7 +207,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     "gateways": (
         "enforcement.gateways.watch.poll_due",
         "decides",
-        "a CRITICAL finding asks by itself",
+        "a CRITICAL finding asks automatically",
     ),
     "inventory": ("connections.sync.reconcile.run_due", "records", "what Auth0 knows, compared"),
     "dozing": (
@@ -624,7 +624,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "accounts.access_refusals": ("SeenRefusal instance", "which refusals are on the trail already"),
     "accounts.sessions.store": ("instance", "sessions of browsers, by a digest of the key"),
-    "accounts.anonymous_events": ("SeenRefusal instance", "slots of a minute, for all strangers"),
+    "accounts.anonymous_events": (
+        "SeenRefusal instance",
+        "slots of a minute, for all anonymous callers",
+    ),
     "accounts.sessions.service": (
         "SeenLogoutToken SeenRefusal Session SignedInSession instance",
         "sessions begin, are used and end",

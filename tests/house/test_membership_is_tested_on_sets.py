@@ -39,7 +39,7 @@ BOUNDED: Final[dict[str, str]] = {
     "ata/mcp/credentials.py:_chosen:names": "a manifest has at most 50 connections",
     "ata/mcp/credentials.py:_check_beyond:names": "a manifest has at most 50 connections",
     "ata/mcp/proxy.py:_pick:wanted": "headers that are passed on, a fixed tuple",
-    "audit/keys/recovery.py:problems:told": "adoptions, each made by hand",
+    "audit/keys/recovery.py:problems:logged": "adoptions, each made by hand",
     "audit/keys/recovery.py:problems:made": "adoptions, each made by hand",
     "audit/search/statements.py:_keys:wide": "groups of one query, whose terms have a limit",
     "connections/inventory/filters.py:_judged:good": "at most MOST values of a key",

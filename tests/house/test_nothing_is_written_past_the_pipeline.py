@@ -187,7 +187,9 @@ def test_a_recorder_that_names_its_events_at_run_time_cannot_name_a_decision() -
         "connections.broker.token_broker",
         "accounts.anonymous_events",
     }
-    strange = {_action(call) for _, call in code.calls("accounts.anonymous_events.record_stranger")}
+    strange = {
+        _action(call) for _, call in code.calls("accounts.anonymous_events.record_anonymous")
+    }
     assert strange == {"access.refused", "breakglass.used", "operator.sign_in_failed"}
     from audit.importing import changed
     from audit.ingest import reported_events

@@ -44,7 +44,7 @@ def own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
     """A database whose changes are committed, in a process that starts now."""
-    monkeypatch.setattr(account_changes, "_told_here", {})
+    monkeypatch.setattr(account_changes, "_recorded_here", {})
     with django_db_blocker.unblock(), own_database(tmp_path):
         yield
 
@@ -267,7 +267,7 @@ def test_a_transaction_that_commits_late_is_not_missed(own: None) -> None:
 
 def test_a_missing_trigger_is_named(own: None) -> None:
     def work() -> None:
-        assert change_triggers.problems() == [] and account_changes.is_told()
+        assert change_triggers.problems() == [] and account_changes.are_recorded()
         name, (table, _) = next(iter(change_triggers._triggers(connection.vendor).items()))
         _sql(f"DROP TRIGGER {name}" + ("" if connection.vendor == "sqlite" else f" ON {table}"))
         assert [name in problem for problem in change_triggers.problems()] == [True]

@@ -95,12 +95,12 @@ class Applications:
             listed.append(f"cgr-{world.service}-{len(known)}")
         missing = [(known[name], known[name].since) for name in sorted(known) if name not in listed]
 
-        def told() -> Iterator[grant_sync.Told]:
+        def told() -> Iterator[grant_sync.Listed]:
             for name in listed:
                 if known and choose.random() < 0.4:
                     world.passes(1)
                     _ = world.answers(self.model) if self.model.requests else self.decides()
-                yield grant_sync.Told(AccessKind.GRANT, name, "app", (), ("read:a",))
+                yield grant_sync.Listed(AccessKind.GRANT, name, "app", (), ("read:a",))
                 self.model.listed(name, as_of)
 
         world.told.append(f"Auth0 lists {', '.join(listed)}")

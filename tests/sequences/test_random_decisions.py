@@ -252,7 +252,7 @@ def admins_resume_their_own_account_alone() -> Any:
 
 
 def a_reading_of_applications_saves_the_whole_row() -> Any:
-    def still_there(row: AppAccess, told: grant_sync.Told, as_of: datetime) -> None:
+    def still_there(row: AppAccess, told: grant_sync.Listed, as_of: datetime) -> None:
         if row.state == AccessState.GONE:
             row.state, row.state_since, row.operation = AccessState.LIVE, as_of, ""
         row.scopes, row.seen_at = list(told.scopes), as_of

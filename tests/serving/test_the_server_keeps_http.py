@@ -110,7 +110,9 @@ def served(serve: Serve) -> Served:
 
 @pytest.fixture(scope="module")
 def impatient(serve: Serve) -> Served:
-    return serve(HEADERS_WITHIN_S=0.6, REQUEST_WITHIN_S=0.8, IDLE_S=1.0, CONNECTIONS=40, ROOM=5)
+    return serve(
+        HEADERS_WITHIN_S=0.6, REQUEST_WITHIN_S=0.8, IDLE_S=1.0, CONNECTIONS=40, SPARE_CONNECTIONS=5
+    )
 
 
 def test_every_body_that_django_reads_is_taken_in() -> None:
@@ -237,7 +239,7 @@ def test_a_request_that_does_not_end_is_ended(impatient: Served) -> None:
 
 
 def test_newcomers_are_let_in_when_all_connections_are_taken(serve: Serve) -> None:
-    served = serve(CONNECTIONS=40, ROOM=5)  # and all the time of the world for headers
+    served = serve(CONNECTIONS=40, SPARE_CONNECTIONS=5)  # and all the time of the world for headers
     with ExitStack() as open_ones:
         for _ in range(120):  # three times as many as there may be
             wire = open_ones.enter_context(served.wire())
@@ -282,13 +284,13 @@ FORGED = {"Authorization": "Bearer of nobody", "Cookie": "session=of-nobody"}
 
 
 @contextmanager
-def slow_stranger(served: Served, folder: Path, tenths: int) -> Iterator[Future[int]]:
+def slow_unproven_caller(served: Served, folder: Path, tenths: int) -> Iterator[Future[int]]:
     """One is being answered, for so long; a person was vouched for before."""
     assert httpx.get(f"{served.url}/vouch", headers=PERSON, timeout=20).status_code == 200
     begun = folder / "begun"
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(status_of, f"{served.url}/slow/{tenths}?{begun}")
-        eventually(begun.exists, "the stranger is being answered")
+        eventually(begun.exists, "the unproven caller is being answered")
         yield asked
 
 
@@ -297,25 +299,25 @@ def status_of(url: str, headers: dict[str, str] | None = None) -> int:
 
 
 def test_who_was_vouched_for_goes_before_strangers(serve: Serve, tmp_path: Path) -> None:
-    served = serve("--threads", "4", STRANGER_S=60, PATIENT_S=60)
-    with slow_stranger(served, tmp_path, 50) as slow, ThreadPoolExecutor(3) as pool:
+    served = serve("--threads", "4", UNPROVEN_S=60, PATIENT_S=60)
+    with slow_unproven_caller(served, tmp_path, 50) as slow, ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(status_of, served.url, more) for more in (None, FORGED, FORGED)]
         for _ in range(10):
             assert status_of(served.url, PERSON) == status_of(f"{served.url}/healthz") == 200
-        assert not any(one.done() for one in [slow, *waiting]), "one stranger at a time"
+        assert not any(one.done() for one in [slow, *waiting]), "one unproven caller at a time"
         assert [one.result() for one in [slow, *waiting]] == [200] * 4
 
 
 def test_strangers_who_are_served_for_long_keep_nobody_out(serve: Serve, tmp_path: Path) -> None:
-    served = serve("--threads", "4", STRANGER_S=0.2)
-    with slow_stranger(served, tmp_path, 50) as slow:
+    served = serve("--threads", "4", UNPROVEN_S=0.2)
+    with slow_unproven_caller(served, tmp_path, 50) as slow:
         assert status_of(served.url) == 200
         assert not slow.done(), "another one was served meanwhile"
 
 
 def test_a_stranger_who_waited_too_long_is_told_to_come_again(serve: Serve, tmp_path: Path) -> None:
-    served = serve("--threads", "4", STRANGER_S=60, PATIENT_S=0.5)
-    with slow_stranger(served, tmp_path, 20):
+    served = serve("--threads", "4", UNPROVEN_S=60, PATIENT_S=0.5)
+    with slow_unproven_caller(served, tmp_path, 20):
         answer = httpx.get(served.url, timeout=60)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert status_of(served.url) == 200
@@ -324,7 +326,7 @@ def test_a_stranger_who_waited_too_long_is_told_to_come_again(serve: Serve, tmp_
 def test_where_nobody_was_vouched_for_strangers_have_all_threads(
     serve: Serve, tmp_path: Path
 ) -> None:
-    served = serve("--threads", "4", STRANGER_S=60)
+    served = serve("--threads", "4", UNPROVEN_S=60)
     begun = [tmp_path / str(number) for number in range(4)]
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(status_of, f"{served.url}/slow/50?{file}") for file in begun]

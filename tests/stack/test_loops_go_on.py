@@ -54,7 +54,7 @@ def test_a_thread_does_not_keep_the_connection_that_broke_under_it(
     made.start("", breaks)
     made.wait()
     assert looked_after == [1]
-    assert made.has_room("")
+    assert made.has_capacity("")
 
 
 def test_a_pool_hands_out_no_connection_that_a_restart_has_ended(tmp_path: Any) -> None:

@@ -17,7 +17,7 @@ from approvals.jobs import sweep
 from approvals.models import Effect
 from audit.clock import uuid7
 from portal.loops import loops
-from portal.worker_threads import ROOM, Lanes
+from portal.worker_threads import CAPACITY, Lanes
 from tests.audit.own_database import own_database
 
 LONG_S = 60.0
@@ -71,15 +71,15 @@ def test_a_healthy_gateway_is_told_while_another_one_hangs(
     with ThreadPoolExecutor(1) as worker:
         worker.submit(due, "hangs", 150).result()  # more than one batch of due rows
         worker.submit(due, "healthy", 3).result()
-        assert worker.submit(look).result() == ROOM + 3
+        assert worker.submit(look).result() == CAPACITY + 3
         assert gateways.reached.wait(LONG_S)
         assert gateways.healthy.wait(LONG_S), "it waited for the one that hangs"
         assert not gateways.gate.is_set() and gateways.calls.count("hangs") == 1
         claimed = worker.submit(Effect.objects.filter(lease__isnull=False).count).result()
-        assert claimed <= ROOM + 3, "what has no room is not claimed"
+        assert claimed <= CAPACITY + 3, "what has no room is not claimed"
         gateways.gate.set()
         lanes.wait()
-    assert (gateways.calls.count("hangs"), gateways.calls.count("healthy")) == (ROOM, 3)
+    assert (gateways.calls.count("hangs"), gateways.calls.count("healthy")) == (CAPACITY, 3)
 
 
 @pytest.mark.django_db  # so that pytest-django makes the database that is copied above
@@ -91,17 +91,17 @@ def test_one_gateway_is_never_called_twice_at_once() -> None:
         begun.release()
         gate.wait(LONG_S)
 
-    for _ in range(ROOM):
+    for _ in range(CAPACITY):
         lanes.start("edge-1", call)
     assert begun.acquire(timeout=LONG_S)
     lanes.start("edge-2", call)
     assert begun.acquire(timeout=LONG_S), "the other one is not kept"
-    assert not lanes.has_room("edge-1") and lanes.full() == {"edge-1"}
-    assert lanes.has_room("edge-2") and lanes.has_room("")
+    assert not lanes.has_capacity("edge-1") and lanes.full() == {"edge-1"}
+    assert lanes.has_capacity("edge-2") and lanes.has_capacity("")
     assert not begun.acquire(blocking=False)
     gate.set()
     lanes.wait()
-    assert lanes.has_room("edge-1") and not lanes.full()
+    assert lanes.has_capacity("edge-1") and not lanes.full()
 
 
 def test_the_workers_loop_tells_a_healthy_gateway_while_another_one_hangs(

@@ -12,7 +12,7 @@ type Piece = Callable[[], None]
 class Kept(list[Piece]):
     """Lanes that keep what was claimed, so that a test begins it when it wants."""
 
-    def has_room(self, lane: str) -> bool:
+    def has_capacity(self, lane: str) -> bool:
         """There is always room."""
         return True
 

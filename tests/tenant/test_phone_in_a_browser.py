@@ -53,7 +53,7 @@ def test_a_request_appears_by_itself_and_is_approved_with_one_tap(
     assert code.inner_text() == "42-17-08"
     assert phone.title().startswith("(1) Olu’s phone")
     phone.locator(".ask").get_by_role("button", name="Approve").click()
-    phone.get_by_text("The page that asked goes on by itself.").wait_for()
+    phone.get_by_text("The page that asked continues automatically.").wait_for()
     assert asker.poll(request).status_code == 200
 
 

@@ -57,7 +57,7 @@ def seen(value: object) -> SafeString:
 
 @register.simple_tag
 def beware(value: object) -> SafeString:
-    """A visible warning beside a name that could pass for another; nothing for others."""
+    """A visible warning next to a name that could pass for another; nothing for others."""
     words = safe_display.warning("" if value is None else str(value))
     if not words:
         return SafeString("")
@@ -238,7 +238,7 @@ def copy(value: str, label: str = "this", text: str = "") -> SafeString:
 
 @register.simple_tag
 def avatar(name: str, tone: str = "") -> SafeString:
-    """Initials of a person or agent; decoration beside the name."""
+    """Initials of a person or agent; decoration next to the name."""
     parts = [part for part in str(name).replace("@", " ").replace(".", " ").split() if part]
     initials = "".join(part[0] for part in parts[:2]).upper() or "?"
     more = f" t-{tone}" if tone else ""

@@ -11,7 +11,7 @@ from audit.management.of_data import OF_DATA
 
 
 class Command(BaseCommand):
-    """Run it after a restore and before the portal starts; the worker does the same by itself."""
+    """Run it after a restore, before the portal starts; the worker does the same automatically."""
 
     help = "Erase again everybody who was erased after the database at hand was backed up."
     requires_system_checks = OF_DATA

@@ -88,7 +88,7 @@ def _offline(
 ) -> None:
     from ata.errors import ExitCode, usage_error
     from ata.trail.filters import read_filters
-    from ata.verify.sample_files import draw_from, told_of, verify_sample
+    from ata.verify.sample_files import describe_sample, draw_from, verify_sample
     from ata.verify.trust_roots import read_trust
 
     screen = open_screen(ctx, json_output)
@@ -97,9 +97,9 @@ def _offline(
         if not seed:
             raise usage_error("A sample needs a seed.", "Name one before you have the log.")
         drawn = draw_from(log, trust, read_filters(filters), seed, size)
-        screen.result(drawn.to_dict(), *told_of(drawn))
+        screen.result(drawn.to_dict(), *describe_sample(drawn))
         return
     if filters or seed:
-        raise usage_error("The file says filter and seed.", "Leave them out beside --check.")
+        raise usage_error("The file says filter and seed.", "Leave them out with --check.")
     if not verify_sample(screen, check, log, trust):
         raise typer.Exit(ExitCode.FAILED)

@@ -107,7 +107,7 @@ def tail(
     screen = open_screen(ctx, json_output)
     query = read_filters(filters or [])
     if query.order != "newest" or query.cursor:
-        raise usage_error("`tail` has an order of its own.", "Leave out order and cursor.")
+        raise usage_error("`tail` has a fixed order.", "Leave out order and cursor.")
     with Portal.open() as portal:
         latest = list(islice(_Pages(portal, query).events(), max(lines, 1)))
         seen = _Seen(latest)
@@ -131,7 +131,7 @@ def export(
     view: View = "",
     json_output: Json = False,
 ) -> None:
-    """Export the events of a filter to a file, with the manifest that proves it beside it."""
+    """Export the events of a filter to a file, with the manifest that proves it next to it."""
     from ata.portal.api_client import Portal
     from ata.trail.export_download import export_to
     from ata.trail.filters import read_filters

@@ -211,9 +211,9 @@ def _address(portal: Portal, review: str, account: str) -> str:
 
 def _decided(review: dict[str, object]) -> str:
     counts = review.get("counts")
-    told = counts if isinstance(counts, dict) else {}
-    total = told.get("accounts", 0)
-    return f"{total - told.get('undecided', 0)} of {total}"
+    numbers = counts if isinstance(counts, dict) else {}
+    total = numbers.get("accounts", 0)
+    return f"{total - numbers.get('undecided', 0)} of {total}"
 
 
 def _row(one: dict[str, object]) -> tuple[object, ...]:

@@ -118,10 +118,10 @@ def _decide(
         return
     head = portal.get(f"/v1/reviews/{quote(review, safe='')}").body
     counts = head.get("counts")
-    told = counts if isinstance(counts, dict) else {}
+    totals = counts if isinstance(counts, dict) else {}
     said = {
-        "open": f"Opened with {told.get('accounts')} accounts, due {head.get('due')}.",
-        "close": f"Closed with {told.get('undecided')} of {told.get('accounts')} undecided; "
+        "open": f"Opened with {totals.get('accounts')} accounts, due {head.get('due')}.",
+        "close": f"Closed with {totals.get('undecided')} of {totals.get('accounts')} undecided; "
         f"the SHA-256 of its result is {head.get('result_sha256')}.",
     }
     then = {"open": "show", "close": "result"}

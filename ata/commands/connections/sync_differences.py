@@ -86,5 +86,5 @@ def _comparisons(screen: Screen, portal: Portal) -> None:
 
 def _counts(run: dict[str, object]) -> tuple[object, ...]:
     found = run.get("differences")
-    told = found if isinstance(found, dict) else {}
-    return tuple(told.get(kind) or 0 for kind in _KINDS)
+    numbers = found if isinstance(found, dict) else {}
+    return tuple(numbers.get(kind) or 0 for kind in _KINDS)

@@ -40,9 +40,9 @@ def facts(row: SourceRow, time: datetime, key: defenseclaw_seals.Key | None) -> 
     action = row.text("action")
     kind, name = targets.of_event(action, row.text("target"), details, body, parsed)
     claim = row_actors.resolve(
-        body, parsed, row.text("actor"), action=action, door=row.text("source")
+        body, parsed, row.text("actor"), action=action, source=row.text("source")
     )
-    told = Facts(
+    facts = Facts(
         time=time,
         action=action,
         severity=severities.of(
@@ -57,13 +57,13 @@ def facts(row: SourceRow, time: datetime, key: defenseclaw_seals.Key | None) -> 
         request=opaque(row.text("request_id")),
         reason=_reason(details, parsed, body),
         changes=_changes(body, parsed),
-        data=codes(row.values, *_CODES) | _door(row) | _seal(row, record, key),
+        data=codes(row.values, *_CODES) | _v8_source(row) | _seal(row, record, key),
     )
     if details and not parsed and details != row.text("event_name"):
-        told.private["details"] = details
+        facts.private["details"] = details
     if payload := structured or parsed or _typed(record, body):
-        told.private["payload"] = payload
-    return told
+        facts.private["payload"] = payload
+    return facts
 
 
 def _typed(record: Mapping[str, Any], body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -76,7 +76,7 @@ def _body(row: SourceRow, record: Mapping[str, Any]) -> dict[str, Any]:
     return body if isinstance(body, dict) else jsontext.load_object(row.text("payload_json"))
 
 
-def _door(row: SourceRow) -> dict[str, Any]:
+def _v8_source(row: SourceRow) -> dict[str, Any]:
     # `source` is a field of ours with another meaning.
     found = codes(row.values, "source")
     return {"reported_source": found["source"]} if found else {}

@@ -2,7 +2,7 @@
 
 One tag belongs to one row with exactly the content it was made for. On a second row, or on other
 content, it was copied: that raises `defenseclaw.tag_misused`, which names both. A further try of
-ours has a tag of its own, so it never looks like a copy.
+ours has a new tag, so it never looks like a copy.
 """
 
 from __future__ import annotations

@@ -65,9 +65,9 @@ def opaque(text: str) -> str:
 
 def reason_of(details: str, parsed: Mapping[str, Any]) -> str:
     """The reason that the details give; values may hold spaces (`reason=known malicious`)."""
-    told = parsed.get("reason")
-    if isinstance(told, str):
-        return told.strip()
+    reason = parsed.get("reason")
+    if isinstance(reason, str):
+        return reason.strip()
     found = _REASON.search(details)
     return found[1].strip() if found else ""
 

@@ -18,7 +18,7 @@ def activity_facts(row: SourceRow, time: datetime) -> Facts:
         time=time,
         action=action,
         severity=severities.of(""),
-        claim=row_actors.resolve({}, {}, row.text("actor"), action=action, door=""),
+        claim=row_actors.resolve({}, {}, row.text("actor"), action=action, source=""),
         kind=row.text("target_type"),
         name=row.text("target_id"),
         agent=opaque(row.text("agent_id")),
@@ -31,7 +31,7 @@ def activity_facts(row: SourceRow, time: datetime) -> Facts:
 
 def egress_facts(row: SourceRow, time: datetime) -> Facts:
     """What an outgoing connection of an agent says."""
-    told = Facts(
+    facts = Facts(
         time=time,
         action="egress",
         severity=severities.of(row.text("severity")),
@@ -57,8 +57,8 @@ def egress_facts(row: SourceRow, time: datetime) -> Facts:
     )
     for column in ("url", "details"):
         if text := row.text(column):
-            told.private[column] = text
-    return told
+            facts.private[column] = text
+    return facts
 
 
 def disposition_facts(row: SourceRow, time: datetime) -> Facts:
@@ -69,7 +69,7 @@ def disposition_facts(row: SourceRow, time: datetime) -> Facts:
         time=time,
         action=f"alert-{act}",
         severity=severities.of(""),
-        claim=row_actors.resolve({}, {}, row.text("actor"), action=f"{act}-alert", door=""),
+        claim=row_actors.resolve({}, {}, row.text("actor"), action=f"{act}-alert", source=""),
         outcome=outcomes.of_word(row.text("outcome")),
         kind="alert",
         name=row.text("alert_id"),

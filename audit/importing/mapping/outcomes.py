@@ -43,10 +43,12 @@ def of_word(word: str) -> str:
     return _WORDS.get(word.lower(), "unknown")
 
 
-def of_event(action: str, record: Mapping[str, Any], told: Mapping[str, Any], details: str) -> str:
+def of_event(
+    action: str, record: Mapping[str, Any], verdict: Mapping[str, Any], details: str
+) -> str:
     """The outcome of an audit row: its record's word, else its action, else what it decided.
 
-    `told` is the structured part of the row (a hook's or a guardrail's verdict).
+    `verdict` is the structured part of the row (a hook's or a guardrail's verdict).
     """
     word = record.get("outcome")
     if isinstance(word, str) and word:
@@ -54,6 +56,6 @@ def of_event(action: str, record: Mapping[str, Any], told: Mapping[str, Any], de
     for pattern, outcome in _BY_ACTION:
         if pattern.match(action):
             return outcome
-    if told.get("action") in {"block", "deny"} or _DECIDED.search(details):
+    if verdict.get("action") in {"block", "deny"} or _DECIDED.search(details):
         return "denied"
     return "success"

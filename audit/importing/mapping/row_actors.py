@@ -46,17 +46,17 @@ class Claim:
 
 
 def resolve(
-    body: Mapping[str, Any], details: Mapping[str, Any], column: str, *, action: str, door: str
+    body: Mapping[str, Any], details: Mapping[str, Any], column: str, *, action: str, source: str
 ) -> Claim:
     """The effective actor: principal_ref, actor_ref, payload actor, details actor, user, column.
 
-    `door` is v8's `source`: through the operator API the shared token was presented.
+    `source` is that of v8: through the operator API the shared token was presented.
     """
     for name in _candidates(body, details):
-        claim = _claim(name, action, door)
+        claim = _claim(name, action, source)
         if claim.provenance != UNATTRIBUTED:
             return claim
-    return _claim(column, action, door)
+    return _claim(column, action, source)
 
 
 def _candidates(body: Mapping[str, Any], details: Mapping[str, Any]) -> Iterable[str]:
@@ -84,7 +84,7 @@ def _user_of_the_host(body: Mapping[str, Any]) -> str:
     return f"user:{named}" if named else f"uid {number.strip()}"
 
 
-def _claim(name: str, action: str, door: str) -> Claim:
+def _claim(name: str, action: str, source: str) -> Claim:
     word = name.strip()
     lower = word.lower()
     person = _PERSONS_ACT.match(action) is not None
@@ -97,7 +97,7 @@ def _claim(name: str, action: str, door: str) -> Claim:
     if lower == "defenseclaw":
         if not person:
             return Claim(SYSTEM, name="DefenseClaw")
-        by_api = action.startswith("api-") or door in {"operator_api", "cli"}
+        by_api = action.startswith("api-") or source in {"operator_api", "cli"}
         return Claim(SHARED, name="DefenseClaw operator") if by_api else Claim(UNATTRIBUTED)
     if lower in _SYSTEM_NAMES or lower.startswith(_COMPONENTS):
         return Claim(SYSTEM, name=word)

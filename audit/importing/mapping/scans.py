@@ -13,7 +13,7 @@ def scan_facts(row: SourceRow, time: datetime) -> Facts:
     """What a scan says."""
     kind, name = targets.of_scan(row.text("scanner"), row.text("target"))
     failed = bool(row.text("error")) or row.values.get("exit_code") not in (None, 0)
-    told = Facts(
+    facts = Facts(
         time=time,
         action="scan",
         severity=severities.of(row.text("max_severity")),
@@ -37,8 +37,8 @@ def scan_facts(row: SourceRow, time: datetime) -> Facts:
         ),
     )
     if error := row.text("error"):
-        told.private["error"] = error
-    return told
+        facts.private["error"] = error
+    return facts
 
 
 def finding_facts(row: SourceRow, time: datetime, basis: str) -> Facts:
@@ -46,7 +46,7 @@ def finding_facts(row: SourceRow, time: datetime, basis: str) -> Facts:
     scanner = row.text("scanner") or str(row.joined.get("scanner") or "")
     target = row.text("target") or str(row.joined.get("target") or "")
     kind, name = targets.of_scan(scanner, target) if target else ("", "")
-    told = Facts(
+    facts = Facts(
         time=time,
         action="finding",
         severity=severities.of(row.text("severity")),
@@ -68,8 +68,8 @@ def finding_facts(row: SourceRow, time: datetime, basis: str) -> Facts:
         ),
     )
     if basis != "row":
-        told.data["time_basis"] = basis
+        facts.data["time_basis"] = basis
     for column in ("title", "description", "location", "remediation"):
         if text := row.text(column):
-            told.private[column] = text
-    return told
+            facts.private[column] = text
+    return facts

@@ -45,9 +45,9 @@ def of_event(
     `details` is the text, `parsed` the object it holds if it holds one.
     """
     name = name or _first(body, _BODY_NAMES) or _first(parsed, ("target_id", "target"))
-    told = _first(body, _BODY_KINDS) or _first(parsed, ("target_type",))
-    if not told and (typed := _TYPED.search(details)):
-        told = typed[1]
+    word = _first(body, _BODY_KINDS) or _first(parsed, ("target_type",))
+    if not word and (typed := _TYPED.search(details)):
+        word = typed[1]
     if (at := _PATH.search(name)) is not None:
         return at[1], at[2]
     if (prefixed := _PREFIXED.match(name)) and prefixed[1] in _KINDS:
@@ -55,7 +55,7 @@ def of_event(
     if name.startswith("@") and "/" in name:
         return "tool", name  # @connector/tool, DefenseClaw's name for a tool of one connector
     kind = next((k for pattern, k in _BY_ACTION if pattern.match(action)), "")
-    return (kind or _known(told)) if name else "", name
+    return (kind or _known(word)) if name else "", name
 
 
 def of_scan(scanner: str, target: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Salted commitments: an entry proves a personal value without containing it.
 
 Commitment = SHA-256("ata.commit.v1\\n" ‖ path ‖ "\\n" ‖ salt ‖ JCS(value)), base64 in the entry as
-`{"$commit": …}`. The value and its 128-bit salt (the *opening*) are kept beside the log; erasing
+`{"$commit": …}`. The value and its 128-bit salt (the *opening*) are kept outside the log; erasing
 them leaves a hash that reveals nothing, even of a guessable value. The path is part of the hash so
 that an opening cannot be moved to another field.
 """

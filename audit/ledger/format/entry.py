@@ -1,7 +1,7 @@
 """Entries, schema `ata.event.v1`: the exact bytes that become a leaf of the log.
 
 Plain fields stand in clear. Personal values (who, whose, target name, reason, changes, `private`)
-are replaced by salted commitments; their openings are returned beside the entry and can be erased
+are replaced by salted commitments; their openings are returned with the entry and can be erased
 later without touching the log.
 """
 
@@ -61,20 +61,20 @@ class Built:
 
     def event(self, *, human: str | None = None) -> dict[str, Any]:
         """Return the public event JSON, like `reveal` but without hashing what was just made."""
-        document, told = self.document, {one.path: one.value for one in self.openings}.get
+        document, value_of = self.document, {one.path: one.value for one in self.openings}.get
         event = document.copy()
         del event["salt"]
         for at, paths in _PATHS.items():
             if (plain := document[at]) is not None:
                 event[at] = person = plain.copy()
                 for key, path in paths:
-                    person[key] = told(path, "")
+                    person[key] = value_of(path, "")
         if (target := document["target"]) is not None:
-            event["target"] = target | {"name": told("target.name", "")}
-        event["reason"] = told("reason", "")
-        event["changes"] = told("changes")
+            event["target"] = target | {"name": value_of("target.name", "")}
+        event["reason"] = value_of("reason", "")
+        event["changes"] = value_of("changes")
         if private := event.pop("private"):
-            event["data"] = document["data"] | {key: told(f"private.{key}") for key in private}
+            event["data"] = document["data"] | {key: value_of(f"private.{key}") for key in private}
         event["index"] = event["log"] = None
         event["human"] = human
         return event

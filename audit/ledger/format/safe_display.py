@@ -1,6 +1,6 @@
 """Names from elsewhere, shown so that they cannot pass for others or drive a screen.
 
-What has no glyph of its own is written out; a name that mixes scripts, or is made of letters that
+What has no visible glyph is written out; a name that mixes scripts, or is made of letters that
 look like Latin ones, says what it looks like (after UTS 39 section 5, with the look-alikes that
 matter for ASCII names; no dependency, for the table of UTS 39 is large and mostly about others).
 """
@@ -16,7 +16,7 @@ from typing import Final
 LONGEST: Final = 120
 """Characters of a name that are shown in a sentence or a heading."""
 
-_ROOM: Final = 30
+_MARGIN: Final = 30
 """Characters for the words between the ends of what is shortened."""
 _RUN: Final = 3
 """From so many on, the same hidden character is written once with its number."""
@@ -80,7 +80,7 @@ def short(name: str, longest: int = LONGEST) -> str:
     if sum(len(shown) for shown, _ in units) <= longest:
         return "".join(shown for shown, _ in units)
     digest = f", SHA-256 {_digest(name)}" if longest >= LONGEST else ""
-    half = (longest - _ROOM - len(digest)) // 2
+    half = (longest - _MARGIN - len(digest)) // 2
     start, end = _fitting(units, half), _fitting(units[::-1], half)[::-1]
     left_out = len(name) - sum(count for _, count in (*start, *end))
     between = f" … ⟨{left_out:,} characters{digest}⟩ … "
@@ -92,7 +92,7 @@ def shortened(sentence: str, longest: int) -> str:
     text = visible(sentence)
     if len(text) <= longest:
         return text
-    half = (longest - _ROOM) // 2
+    half = (longest - _MARGIN) // 2
     return f"{text[:half]} … {len(text) - 2 * half:,} characters … {text[-half:]}"
 
 
@@ -121,12 +121,12 @@ def _units(text: str, also: frozenset[str]) -> Iterator[_Unit]:
             yield f"⟨U+{ord(char):04X}×{count}⟩", count
 
 
-def _fitting(units: Iterable[_Unit], room: int) -> list[_Unit]:
+def _fitting(units: Iterable[_Unit], space: int) -> list[_Unit]:
     """As many of the first units as fit into so many characters."""
     kept: list[_Unit] = []
     for shown, count in units:
-        room -= len(shown)
-        if room < 0:
+        space -= len(shown)
+        if space < 0:
             break
         kept.append((shown, count))
     return kept

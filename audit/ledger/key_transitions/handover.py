@@ -1,8 +1,8 @@
-"""Statements by which a log's key names the keys that sign beside or after it.
+"""Statements by which a log's key names the keys that sign next to or after it.
 
 A statement is a signed note of ours (`ata.ledger-keys.v1`): origin, the size from which the new
 keys sign, the keys in force until then, and all keys in force from then on. Each Ed25519 key in
-force before has signed it. So whoever holds one of those follows to the new ones, without having
+force before has signed it. So the holder of one of those follows to the new ones, without having
 to believe the server that shows them.
 """
 
@@ -124,11 +124,11 @@ class _Says(Protocol):
 class Waiting[T: _Says]:
     """Statements with their text, each returned once: when one of its old keys is trusted."""
 
-    def __init__(self, told: Iterable[tuple[str, T]]) -> None:
-        self._told = list(told)
+    def __init__(self, pairs: Iterable[tuple[str, T]]) -> None:
+        self._pairs = list(pairs)
         self._taken: set[int] = set()
         self._by_key: defaultdict[VerifierKey, list[int]] = defaultdict(list)
-        for at, (_, said) in enumerate(self._told):
+        for at, (_, said) in enumerate(self._pairs):
             for key in said.old:
                 if key.key_type == ED25519:
                     self._by_key[key].append(at)
@@ -137,7 +137,7 @@ class Waiting[T: _Says]:
         """Those that these keys, which were not trusted before, have to have signed."""
         found = {at for key in keys for at in self._by_key.pop(key, ())} - self._taken
         self._taken |= found
-        return [self._told[at] for at in sorted(found)]
+        return [self._pairs[at] for at in sorted(found)]
 
 
 def renew(

@@ -2,8 +2,8 @@
 
 A pack or the manifest of an export that was made under a later name brings the statements that lead
 to it (`audit.ledger.key_transitions.origins`, `audit.ledger.key_transitions.handover`), oldest
-first. They are signed by the keys that they name, so whoever holds only a former key comes to the
-present one without asking the log; and whoever holds the present one is told what was lost on the
+first. They are signed by the keys that they name, so the holder of only a former key reaches the
+present one without asking the log; and the holder of the present one learns what was lost on the
 way.
 """
 
@@ -41,23 +41,27 @@ def read(body: bytes) -> list[str]:
         NoteError: it has another form.
     """
     try:
-        told = json.loads(body)
-        if not isinstance(told, dict) or canonical(told) != body:
+        document = json.loads(body)
+        if not isinstance(document, dict) or canonical(document) != body:
             raise NoteError("it is not in canonical form (RFC 8785)")
     except (ValueError, RecursionError, EntryError) as error:
         raise error if isinstance(error, NoteError) else NoteError("it is not JSON") from None
-    return listed(told.get("statements") if set(told) == {"statements"} else None)
+    return listed(document.get("statements") if set(document) == {"statements"} else None)
 
 
-def listed(told: object) -> list[str]:
+def listed(document: object) -> list[str]:
     """The statements of a member or a manifest.
 
     Raises:
         NoteError: they are no list of texts.
     """
-    if not isinstance(told, list) or not told or not all(isinstance(one, str) for one in told):
+    if (
+        not isinstance(document, list)
+        or not document
+        or not all(isinstance(one, str) for one in document)
+    ):
         raise NoteError("it is no list of statements")
-    return told
+    return document
 
 
 def follow(
@@ -67,7 +71,7 @@ def follow(
     trust: Policy,
     size: int = -1,
 ) -> Policy:
-    """The verifier's policy with the keys to which its own lead, and the changes of name told.
+    """The verifier's policy with the keys to which its own lead, and the changes of name.
 
     Args:
         statements: as they came.

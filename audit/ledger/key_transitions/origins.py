@@ -152,9 +152,9 @@ def trail(statements: Iterable[str], trusted: Iterable[str | VerifierKey]) -> Tr
         NoteError: a statement that is malformed or not signed by those that it names; a log that
             is said to go on under two names, or under one that it had before.
     """
-    told = handover.limited(statements)
-    renewals = Waiting((text, handover.parse(text)) for text in told if not is_move(text))
-    moves = Waiting((text, parse(text)) for text in told if is_move(text))
+    texts = handover.limited(statements)
+    renewals = Waiting((text, handover.parse(text)) for text in texts if not is_move(text))
+    moves = Waiting((text, parse(text)) for text in texts if is_move(text))
     found = handover.read_keys(trusted)
     made, fresh = list[Move](), list(found)
     while ready := moves.take([*fresh, *handover.renew(renewals, found, fresh)]):

@@ -53,6 +53,6 @@ def check(
 
 
 def _agree(data: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
-    told = {name: data[name] for name in ("bytes", *_OF_MANIFEST)}
+    recorded = {name: data[name] for name in ("bytes", *_OF_MANIFEST)}
     claimed = {name: manifest.get(name) for name in _OF_MANIFEST}
-    return told == claimed | {"bytes": manifest["file"].get("bytes")}
+    return recorded == claimed | {"bytes": manifest["file"].get("bytes")}

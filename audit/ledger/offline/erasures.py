@@ -1,7 +1,7 @@
 """Which values of a log are missing, and which certificate of erasure accounts for them.
 
-An entry commits to its personal values; a person's erasure takes the values and ends in an entry
-of its own that names the ranges it touched. A value that is missing without one is no erasure.
+An entry commits to its personal values; a person's erasure takes the values and ends in a
+separate entry that names the ranges it touched. A value that is missing without one is no erasure.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Certificate:
 def certificate(index: int, document: Mapping[str, Any]) -> Certificate | None:
     """What an entry (as `entry.parse` returns it) certifies; None where it is no such entry."""
     data = document["data"]
-    told = document["action"] in ENDS and document["source"] == "portal"
-    if not told or not isinstance(data.get("ranges"), list):
+    covering = document["action"] in ENDS and document["source"] == "portal"
+    if not covering or not isinstance(data.get("ranges"), list):
         return None
     ranges = [one for one in data["ranges"] if _is_range(one) and one[1] < index]
     return Certificate(
@@ -113,22 +113,24 @@ class Account:
     def erased(self) -> dict[int, Ranges]:
         """Entries with missing values by the index of the certificate that accounts for them."""
         found: dict[int, Ranges] = {}
-        for index, last, told in self._pieces():
-            if told is not None:
-                found.setdefault(told.index, []).append((index, last))
+        for index, last, covering in self._pieces():
+            if covering is not None:
+                found.setdefault(covering.index, []).append((index, last))
         return {index: _joined(ranges) for index, ranges in sorted(found.items())}
 
     def unaccounted(self) -> Ranges:
         """Entries with missing values that no certificate accounts for."""
-        return _joined((first, last) for first, last, told in self._pieces() if told is None)
+        return _joined(
+            (first, last) for first, last, covering in self._pieces() if covering is None
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the account as JSON values."""
-        told = self.erased().items()
+        covering = self.erased().items()
         return {
             "erased": [
                 {"certificate": index, "entries": [list(one) for one in ranges]}
-                for index, ranges in told
+                for index, ranges in covering
             ],
             "missing_without_certificate": [list(one) for one in self.unaccounted()],
         }
@@ -141,7 +143,7 @@ class Account:
         return said
 
     def _pieces(self) -> Iterator[tuple[int, int, Certificate | None]]:
-        """Stretches of entries with missing values, cut where what covers them changes."""
+        """Ranges of entries with missing values, cut where what covers them changes."""
         edges = {
             edge for one in self._certificates for r in one.ranges for edge in (r[0], r[1] + 1)
         }

@@ -215,8 +215,8 @@ class _Comparing:
         """An undecided entry, and what became of its values."""
         if index in self._withheld:
             return f"{index} (withheld)"
-        told = self.account.covering(index)
-        return f"{index} (erased, see {told.index})" if told else f"{index} (missing)"
+        covering = self.account.covering(index)
+        return f"{index} (erased, see {covering.index})" if covering else f"{index} (missing)"
 
     def _compare(self, kept: Kept, wanted: Wanted, found: dict[int, Differs]) -> int:
         """Hold one entry to the file; returns 1 where it belongs in it."""

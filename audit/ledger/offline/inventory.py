@@ -116,10 +116,10 @@ def _words(manifest: Mapping[str, Any], logged: Step) -> tuple[str, list[Step]]:
     return words, [Step(name, True, f"{words}.")]
 
 
-def _openings(told: Any) -> list[Opening]:
+def _openings(manifest: Any) -> list[Opening]:
     return [
         Opening(one["path"], str(one["subject"]), bytes.fromhex(one["salt"]), one["value"])
-        for one in told
+        for one in manifest
     ]
 
 
@@ -143,8 +143,8 @@ def _logged(event: Mapping[str, Any]) -> tuple[Any, ...]:
     return words_of(event), params, sorted(pairs), actor["iss"], actor["sub"]
 
 
-def _what(told: Mapping[str, Any]) -> Any:
-    return told.get("what", ACCOUNTS)
+def _what(manifest: Mapping[str, Any]) -> Any:
+    return manifest.get("what", ACCOUNTS)
 
 
 def _agree(data: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:

@@ -33,12 +33,12 @@ def logged(
         return Step(name, False, "The manifest names no event or no file.")
     try:
         raw = note.decode_base64(str(event.get("entry", "")), "the entry")
-        told = proof.parse(str(event.get("proof", "")))
-        head = proof.verify(told, raw, vkeys)
-        checkpoint.verify(told.checkpoint, vkeys, required)
+        parsed = proof.parse(str(event.get("proof", "")))
+        head = proof.verify(parsed, raw, vkeys)
+        checkpoint.verify(parsed.checkpoint, vkeys, required)
         entry = json.loads(raw)
         data = entry["data"]
-        found = (entry["action"], entry["id"], told.index, data["sha256"])
+        found = (entry["action"], entry["id"], parsed.index, data["sha256"])
         claimed = (action, event.get("id"), event.get("index"), said.get("sha256"))
         same = found == claimed and agree(data)
     except (ProofError, NoteError) as error:
@@ -48,5 +48,5 @@ def logged(
     if not same:
         return Step(name, False, "The entry is about another file, or the manifest tells it wrong.")
     return Step(
-        name, True, f"Entry {told.index} of a tree of {head.size} that {head.origin} signed."
+        name, True, f"Entry {parsed.index} of a tree of {head.size} that {head.origin} signed."
     )

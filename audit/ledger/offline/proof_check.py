@@ -117,7 +117,7 @@ def verify_proof_file(
 
 
 def moved(origin: str, moves: Iterable[Move]) -> list[Step]:
-    """What has to be told of a log to whose keys the verifier came by changes of its name."""
+    """What to report of a log whose keys the verifier reached by changes of its name."""
     return [Step(MOVED, True, one.words) for one in origins.path(moves, origin) or ()]
 
 

@@ -161,11 +161,11 @@ def _accounts(
     """Digest of the accounts as they were frozen, what was decided, and what cannot be read."""
     frozen, counted, problem = hashlib.sha256(b'{"accounts":['), Counter[str](), ""
     within = head["accounts"] if isinstance(head["accounts"], list) else []
-    for number, told in enumerate((*within, *walked.lines(rest)), 1):
+    for number, line in enumerate((*within, *walked.lines(rest)), 1):
         if problem:
             continue  # the digests are of everything all the same
         try:
-            one = parsed(told) if isinstance(told, bytes) else told
+            one = parsed(line) if isinstance(line, bytes) else line
             facts = canonical({k: v for k, v in one.items() if k not in _DECIDED})
             counted[str(one["decision"])] += 1
         except (ValueError, RecursionError, AttributeError, KeyError, EntryError):

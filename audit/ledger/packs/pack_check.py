@@ -94,13 +94,16 @@ def check(data: bytes, roots: Roots) -> PackReport:
         _members(roots.policy),
         *followed,
     ]
-    told_of = moved(str(pack.manifest["origin"]), roots.policy.moves)
-    checks += [_of_step(step, roots.policy) for step in told_of]
-    told = _Told(pack)
-    checks += [_complete(told), _named(told)]
-    events = tuple(_check_event(told, index, roots) for index in told.indices)
+    moves = moved(str(pack.manifest["origin"]), roots.policy.moves)
+    checks += [_of_step(step, roots.policy) for step in moves]
+    contents = _Contents(pack)
+    checks += [_complete(contents), _named(contents)]
+    events = tuple(_check_event(contents, index, roots) for index in contents.indices)
     return PackReport(
-        str(pack.manifest["words"]), tuple(checks), events, tuple(_not_proven(told, events, roots))
+        str(pack.manifest["words"]),
+        tuple(checks),
+        events,
+        tuple(_not_proven(contents, events, roots)),
     )
 
 
@@ -148,7 +151,7 @@ def _members(trust: Policy) -> Check:
     return Check(packs.MEMBERS_CHECK, "ok", "None was added, taken, moved or changed.")
 
 
-class _Told:
+class _Contents:
     """The members of a pack, put together by entry."""
 
     def __init__(self, pack: Pack) -> None:
@@ -198,21 +201,21 @@ class _Told:
         return found
 
 
-def _complete(told: _Told) -> Check:
-    for index in told.indices:
+def _complete(contents: _Contents) -> Check:
+    for index in contents.indices:
         for part in ("entry", "openings.json", "tlog-proof"):
-            if packs.event_name(index, part) not in told.pack.members:
+            if packs.event_name(index, part) not in contents.pack.members:
                 return Check(EVENTS_CHECK, "failed", f"Entry {index} is without its {part}.")
-        if not told.part(index, "tlog-proof").endswith(b"\n\n" + told.checkpoint):
+        if not contents.part(index, "tlog-proof").endswith(b"\n\n" + contents.checkpoint):
             return Check(EVENTS_CHECK, "failed", f"The proof of entry {index} is of another tree.")
-    if not told.indices:
+    if not contents.indices:
         return Check(EVENTS_CHECK, "failed", "There is no event in it.")
-    return Check(EVENTS_CHECK, "ok", f"{words.count(len(told.indices), 'event')}, of one tree.")
+    return Check(EVENTS_CHECK, "ok", f"{words.count(len(contents.indices), 'event')}, of one tree.")
 
 
-def _named(told: _Told) -> Check:
-    wanted = told.references()
-    for name, body in told.pack.members.items():
+def _named(contents: _Contents) -> Check:
+    wanted = contents.references()
+    for name, body in contents.pack.members.items():
         if not name.startswith(("evidence/", "issuer/")):
             continue
         digest, kind = _digest(name), packs.kind_of(name)
@@ -221,37 +224,43 @@ def _named(told: _Told) -> Check:
         if kind in _BODIES and wanted.get(digest) != kind:
             return Check(EVIDENCE_CHECK, "failed", f"No entry names {name}.")
     for digest, kind in wanted.items():
-        if kind in _BODIES and digest not in told.bodies and digest not in told.withheld.by_name:
+        if (
+            kind in _BODIES
+            and digest not in contents.bodies
+            and digest not in contents.withheld.by_name
+        ):
             detail = f"The {kind} {digest[:12]}… is neither there nor said to be withheld."
             return Check(EVIDENCE_CHECK, "failed", detail)
-    held = f"{words.count(len(told.bodies), 'body', 'bodies')} of evidence"
-    absent = sum(kind in _BODIES and digest not in told.bodies for digest, kind in wanted.items())
+    held = f"{words.count(len(contents.bodies), 'body', 'bodies')} of evidence"
+    absent = sum(
+        kind in _BODIES and digest not in contents.bodies for digest, kind in wanted.items()
+    )
     left_out = f"; {absent} that the entries name {words.are(absent)} not in it" if absent else ""
     return Check(EVIDENCE_CHECK, "ok", f"{held}{left_out}.")
 
 
-def _check_event(told: _Told, index: int, roots: Roots) -> EventReport:
-    entry, proof = told.part(index, "entry"), told.part(index, "tlog-proof")
+def _check_event(contents: _Contents, index: int, roots: Roots) -> EventReport:
+    entry, proof = contents.part(index, "entry"), contents.part(index, "tlog-proof")
     report = verify_proof_file(proof, entry, policy=roots.policy)
     checks = [_of_step(step, roots.policy) for step in report.steps]
-    timed, moment = _timed(told, roots)
+    timed, moment = _timed(contents, roots)
     checks += timed
     if report.index is not None and report.index != index:
         checks.append(Check(EVENTS_CHECK, "failed", f"The proof is for entry {report.index}."))
     log = levels.log(entry, proof, roots.policy, external_time=moment)
-    event, opened = _open(told, index)
+    event, opened = _open(contents, index)
     checks += opened
     if event is None:
         return EventReport(index, "", (), tuple(checks), words.NOT_COMPUTED, log)
     trusted = _keys_for(event, roots.issuer_keys)
-    judged = tuple(levels.judge(event, told.bodies, trusted, roots.passkeys))
-    checks += [_of_evidence(one, told.withheld) for one in judged]
+    judged = tuple(levels.judge(event, contents.bodies, trusted, roots.passkeys))
+    checks += [_of_evidence(one, contents.withheld) for one in judged]
     human = levels.level_of(event, judged)
     claimed = None
     if any(one.state == "unknown" for one in judged):
-        own = levels.human(event, told.bodies, told.issuer_keys, told.passkeys)
+        own = levels.human(event, contents.bodies, contents.issuer_keys, contents.passkeys)
         claimed = own if own.code > human.code else None
-    said, gaps = words.said(event, judged, human), _gaps(judged, told.withheld)
+    said, gaps = words.said(event, judged, human), _gaps(judged, contents.withheld)
     claim = claim_of(event, judged, human, gaps)
     return EventReport(index, str(event["id"]), said, tuple(checks), human, log, claimed, claim)
 
@@ -304,9 +313,9 @@ def unproven(judged: Sequence[Judged]) -> Iterable[tuple[str, Judged]]:
             yield WHO_APPROVED, one
 
 
-def _timed(told: _Told, roots: Roots) -> tuple[list[Check], datetime | None]:
+def _timed(contents: _Contents, roots: Roots) -> tuple[list[Check], datetime | None]:
     """What a time token in the pack came to; nothing where there is none."""
-    token = told.pack.members.get("log/time-token")
+    token = contents.pack.members.get("log/time-token")
     if token is None:
         return [], None
     if not roots.authorities:
@@ -316,7 +325,7 @@ def _timed(told: _Told, roots: Roots) -> tuple[list[Check], datetime | None]:
     )
 
     try:
-        signed = told.checkpoint.decode()
+        signed = contents.checkpoint.decode()
         moment = time_tokens.verify(token, signed, roots.authorities)
     except (time_tokens.TimestampError, UnicodeDecodeError) as error:
         return [Check(TIME_CHECK, "failed", words.sentence(error))], None
@@ -342,10 +351,10 @@ def _evidence_detail(one: Judged, withheld: values.Withheld) -> str:
     return words.withheld(held_back) if held_back else one.sentence
 
 
-def _open(told: _Told, index: int) -> tuple[dict[str, Any] | None, list[Check]]:
-    entry = told.part(index, "entry")
+def _open(contents: _Contents, index: int) -> tuple[dict[str, Any] | None, list[Check]]:
+    entry = contents.part(index, "entry")
     try:
-        openings = values.read_openings(told.part(index, "openings.json"))
+        openings = values.read_openings(contents.part(index, "openings.json"))
         event = entries.reveal(entry, openings, index=index)
     except EntryError as error:
         return None, [Check(OPENINGS_CHECK, "failed", words.sentence(error))]
@@ -353,7 +362,7 @@ def _open(told: _Told, index: int) -> tuple[dict[str, Any] | None, list[Check]]:
         return None, [Check(OPENINGS_CHECK, "failed", "They cannot be read.")]
     count = words.count(len(openings), "value")
     checks = [Check(OPENINGS_CHECK, "ok", f"{count} as committed to in the entry.")]
-    missing = values.judge(index, entry, openings, told.withheld, told.certificates)
+    missing = values.judge(index, entry, openings, contents.withheld, contents.certificates)
     if missing is not None:
         checks.append(Check(values.VALUES_CHECK, *missing))
     return event, checks
@@ -364,12 +373,12 @@ def _keys_for(event: Mapping[str, Any], keys: IssuerKeys) -> IssuerKeys:
     return {(name or issuer): value for name, value in keys.items()}
 
 
-def _not_proven(told: _Told, events: Iterable[EventReport], roots: Roots) -> Iterable[str]:
+def _not_proven(contents: _Contents, events: Iterable[EventReport], roots: Roots) -> Iterable[str]:
     yield from words.ALWAYS
-    yield from moved_unproven(str(told.pack.manifest["origin"]), roots.policy.moves)
+    yield from moved_unproven(str(contents.pack.manifest["origin"]), roots.policy.moves)
     if not roots.policy.witnessed:
         yield SAME_FOR_ALL_UNPROVEN
-    absent = list(dict.fromkeys(map(words.withheld, told.withheld.items)))
+    absent = list(dict.fromkeys(map(words.withheld, contents.withheld.items)))
     yield from absent[:_SAID]
     if (more := len(absent) - _SAID) > 0:
         yield f"{more:,} more are not in it, as its manifest names them."

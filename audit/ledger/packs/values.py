@@ -40,11 +40,11 @@ def certificates(parts: Iterable[tuple[int, bytes]]) -> list[Certificate]:
     found = []
     for index, body in parts:
         try:
-            told = erasures.certificate(index, entries.parse(body))
+            certified = erasures.certificate(index, entries.parse(body))
         except EntryError:
             continue
-        if told is not None:
-            found.append(told)
+        if certified is not None:
+            found.append(certified)
     return found
 
 
@@ -56,8 +56,8 @@ class Withheld:
         by_name: the last of each name.
     """
 
-    def __init__(self, told: object) -> None:
-        found = told if isinstance(told, list) else []
+    def __init__(self, withheld: object) -> None:
+        found = withheld if isinstance(withheld, list) else []
         self.items: list[Mapping[str, Any]] = [one for one in found if isinstance(one, dict)]
         named = [(one["name"], one) for one in self.items if isinstance(one.get("name"), str)]
         self.by_name = dict(named)
@@ -83,7 +83,7 @@ def judge(
     entry: bytes,
     opened: Sequence[Opening],
     withheld: Withheld,
-    told: Sequence[Certificate],
+    certificates: Sequence[Certificate],
 ) -> tuple[str, str] | None:
     """State of the check and a sentence; None where no value is missing.
 
@@ -92,14 +92,14 @@ def judge(
         entry: its bytes, which can be parsed.
         opened: its openings.
         withheld: what the manifest says is not in the pack.
-        told: certificates in the pack.
+        certificates: certificates in the pack.
     """
     there = {one.path for one in opened} | withheld.paths(index)
     gone = len(erasures.missing(entries.parse(entry), there)) - withheld.count(index)
     if gone <= 0:
         return None
     count = f"{gone} {'value' if gone == 1 else 'values'}"
-    covering = next((one for one in told if one.covers(index)), None)
+    covering = next((one for one in certificates if one.covers(index)), None)
     if covering is None:
         return "unchecked", (
             f"{count} missing, and no certificate of erasure in the pack accounts for it: ask why."

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             "--key-file",
             type=Path,
             metavar="FILE",
-            help="key to check row seals with (default: redaction-correlation.key beside PATH)",
+            help="key to check row seals with (default: redaction-correlation.key next to PATH)",
         )
         parser.add_argument(
             "--json", action="store_true", help="print the counts as JSON on the last line"

@@ -51,7 +51,7 @@ class Command(BaseCommand):
     def _say(self, found: Found) -> None:
         for head in (found.database, found.signed):
             if head is not None:
-                self.stdout.write(f"{head.told_by}: {head.size} entries, root {head.root.hex()}")
+                self.stdout.write(f"{head.source}: {head.size} entries, root {head.root.hex()}")
         if found.objection:
             self.stdout.write(
                 f"Signing is stopped: {found.objection}. Adopting does not change that: nothing "

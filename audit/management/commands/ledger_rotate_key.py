@@ -17,7 +17,7 @@ class Command(BaseCommand):
     """Begin or end a change of the log's keys."""
 
     help = (
-        "Make new log keys that sign beside the old ones; with --finish, let the new ones sign "
+        "Make new log keys that sign next to the old ones; with --finish, let the new ones sign "
         "alone. Between the two, hand the new keys to verifiers and witnesses."
     )
     requires_system_checks = OF_DATA
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def _started(self, rotation: Rotation) -> None:
-        self.stdout.write(f"From size {rotation.since} on these keys sign beside the old ones:")
+        self.stdout.write(f"From size {rotation.since} on these keys sign next to the old ones:")
         for one in rotation.new:
             self.stdout.write(one.vkey)
         self.stdout.write(

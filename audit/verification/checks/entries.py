@@ -46,8 +46,8 @@ class Examined:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What ranges that another process checked tell the end of a run."""
+class Seen:
+    """What was seen in ranges that another process checked."""
 
     erased: set[str]
     seen: set[str]
@@ -74,8 +74,8 @@ class LeafChecker:
 
     def check_range(
         self, first: int, end: int, *, examine_from: int, tree_only: bool
-    ) -> tuple[Sequence[bytes | None], orphan_counts.Beside]:
-        """As `check`, and how many rows the tables beside the entries have of them.
+    ) -> tuple[Sequence[bytes | None], orphan_counts.Counts]:
+        """As `check`, and how many rows the tables next to the entries have of them.
 
         Args:
             tree_only: compute hashes alone, and no number, where each is that of its leaf.
@@ -116,17 +116,17 @@ class LeafChecker:
             self._findings.add("event", f"the event cannot be read: {problem}", None, id)
         self._examine([(None, id, events[id]) for id in ids if id in events])
 
-    def told(self) -> Told:
+    def take_seen(self) -> Seen:
         """What was seen since the last call, for a checker in another process."""
-        told = Told(*self._evidence.told(), self._work.told(), self.index.total)
+        seen = Seen(*self._evidence.take_seen(), self._work.take_seen(), self.index.total)
         self.index.total = 0
-        return told
+        return seen
 
-    def learn(self, told: Told) -> None:
+    def learn(self, seen: Seen) -> None:
         """Take over what a checker in another process saw."""
-        self._evidence.learn(told.erased, told.seen)
-        self._work.learn(told.work)
-        self.index.total += told.postings
+        self._evidence.learn(seen.erased, seen.seen)
+        self._work.learn(seen.work)
+        self.index.total += seen.postings
 
     def finish(self, *, whole: bool) -> None:
         """Report what only the end of a run can tell."""
@@ -157,9 +157,9 @@ class LeafChecker:
             good.append(Examined(index, id, document, held, event))
             if id not in unreadable:
                 self._check_row(index, id, event, rows.get(id))
-        self._check_beside(good)
+        self._check_stores(good)
 
-    def _check_beside(self, good: Sequence[Examined]) -> None:
+    def _check_stores(self, good: Sequence[Examined]) -> None:
         """Check what other tables and files hold about entries that are right themselves."""
         for checker in (self._evidence, self._imports, self._work):
             try:
@@ -215,7 +215,7 @@ class LeafChecker:
             self._findings.add("projection", message, index, id)
 
     def _look_again(self, index: int | None, id: UUID) -> None:
-        """Compare anew what differed: an erasure may have come between two of our queries."""
+        """Compare again what differed: an erasure may have come between two of our queries."""
         entry, openings, row = _events([id])[id][0], openings_of([id])[id], _rows([id]).get(id)
         try:
             event = entries.reveal(entry, openings, index=index)
@@ -236,7 +236,7 @@ class LeafChecker:
                     f"{level.code} ({level.words}): {' '.join(level.reasons)}"
                 )
                 self._findings.add("level", message, index, id)
-            self._findings.add("projection", _told(row, expected), index, id)
+            self._findings.add("projection", _difference(row, expected), index, id)
 
 
 _SEQ = COLUMNS.index("seq")
@@ -289,7 +289,7 @@ def _owner(document: dict[str, Any], event: dict[str, Any], opening: Opening) ->
     return found or owner
 
 
-def _told(row: Row, expected: Row) -> str:
+def _difference(row: Row, expected: Row) -> str:
     """What a search row says and its entry does not."""
     said = []
     for name, stored, wanted in zip(COLUMNS, row, expected, strict=True):

@@ -67,7 +67,7 @@ class EvidenceChecker:
         self._erased.add(item.digest)
         return ""
 
-    def told(self) -> tuple[set[str], set[str]]:
+    def take_seen(self) -> tuple[set[str], set[str]]:
         """Digests of bodies that were erased, and of all looked at, since the last call."""
         erased, seen = self._erased - self._passed_on, self._seen - self._passed_on
         self._passed_on |= erased | seen
@@ -144,7 +144,7 @@ _SNAPSHOTS = {
 
 
 def _shape(body: bytes) -> str:
-    """The kind of a body that can be told by its looks; empty for the others."""
+    """The kind of a body that can be recognised by its form; empty for the others."""
     if (claims := storage.claims_of(body)) is not None:
         return "approval_token" if "authorization_details" in claims else "id_token"
     try:

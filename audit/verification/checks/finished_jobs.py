@@ -39,17 +39,17 @@ class WorkChecker:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._began = clock.now()
-        self._told: set[UUID] = set()
+        self._seen: set[UUID] = set()
 
     def take(self, batch: Sequence[Examined]) -> None:
         """Check the exports and verifications among some entries."""
         for action, (model, _) in _DONE.items():
-            told = {key: one for one in batch if (key := _key(action, one))}
-            if not told:
+            named = {key: one for one in batch if (key := _key(action, one))}
+            if not named:
                 continue
-            self._told.update(told)
-            rows, broken = each(list(told), model.objects.in_bulk)
-            for key, one in told.items():
+            self._seen.update(named)
+            rows, broken = each(list(named), model.objects.in_bulk)
+            for key, one in named.items():
                 if key in broken:
                     problems = [f"cannot be read: {broken[key]}"]
                 else:
@@ -58,20 +58,20 @@ class WorkChecker:
                     message = f"the row of this {_noun(action)} {problem}"
                     self._findings.add("work", message, one.index, one.id)
 
-    def told(self) -> set[UUID]:
-        """Exports and verifications that entries told of since the last call."""
-        told, self._told = self._told, set()
-        return told
+    def take_seen(self) -> set[UUID]:
+        """Exports and verifications named by entries since the last call."""
+        seen, self._seen = self._seen, set()
+        return seen
 
-    def learn(self, told: set[UUID]) -> None:
-        """Take over what entries told another process of."""
-        self._told |= told
+    def learn(self, seen: set[UUID]) -> None:
+        """Take over what another process found in entries."""
+        self._seen |= seen
 
     def finish(self) -> None:
         """Report rows that claim to be finished although no entry tells of it."""
         for action, (model, states) in _DONE.items():
             done = model.objects.filter(state__in=states, finished__lt=self._began)
-            keys = set(done.values_list("id", flat=True)) - self._told
+            keys = set(done.values_list("id", flat=True)) - self._seen
             for key in sorted(keys):
                 message = f"{_noun(action)} {key} claims to be finished and no entry tells of it"
                 self._findings.add("work", message)

@@ -19,7 +19,7 @@ from audit.models import EventRow
 from audit.search import fulltext
 from audit.verification.report import Findings
 
-_STRETCH = 1000
+_CHUNK = 1000
 _SHOWN = 10
 HINT = "run rebuild_projection"
 
@@ -112,11 +112,11 @@ def _differing(source: fulltext.Postings, start: int, size: int) -> Iterator[tup
     """Positions whose tokens differ, with how many are missing and how many are too many."""
     sums: Counter[int] = Counter()
     for posting in source.between(start, size):
-        sums[posting[1] // _STRETCH] += hash(posting)
-    for stretch in range(start // _STRETCH, (size + _STRETCH - 1) // _STRETCH):
-        first, end = max(start, stretch * _STRETCH), min(size, (stretch + 1) * _STRETCH)
+        sums[posting[1] // _CHUNK] += hash(posting)
+    for chunk in range(start // _CHUNK, (size + _CHUNK - 1) // _CHUNK):
+        first, end = max(start, chunk * _CHUNK), min(size, (chunk + 1) * _CHUNK)
         rows = {seq: terms for seq, terms in _terms(first, end) if seq is not None}
-        if sums[stretch] == sum(_sum(terms, seq) for seq, terms in rows.items()):
+        if sums[chunk] == sum(_sum(terms, seq) for seq, terms in rows.items()):
             continue
         held: dict[int, set[str]] = {}
         for token, seq in source.between(first, end):
@@ -129,4 +129,4 @@ def _differing(source: fulltext.Postings, start: int, size: int) -> Iterator[tup
 
 def _terms(first: int, end: int) -> Iterator[tuple[int | None, str]]:
     rows = EventRow.objects.filter(seq__gte=first, seq__lt=end).values_list("seq", "terms")
-    return rows.iterator(chunk_size=_STRETCH)
+    return rows.iterator(chunk_size=_CHUNK)

@@ -1,4 +1,4 @@
-"""Whether the log and the files beside it tell of the same keys and adoptions.
+"""Whether the log and the files next to it have the same keys and adoptions.
 
 Both stand in files, because they count when a database was lost; that they also stand in the log is
 what others can check. Such events are found among all search rows, which takes longer the longer
@@ -14,22 +14,22 @@ from audit.keys import key_events, keyring, recovery
 from audit.keys.log_identity import LedgerIdentityError
 from audit.verification.report import Findings
 
-type Told = Mapping[str, list[Mapping[str, Any]]]
+type Recorded = Mapping[str, list[Mapping[str, Any]]]
 
 
-def look() -> Told:
+def look() -> Recorded:
     """What the log tells of keys and adoptions."""
-    return key_events.told_of(key_events.ACTION, recovery.ACTION)
+    return key_events.data_of(key_events.ACTION, recovery.ACTION)
 
 
-def check(findings: Findings, told: Told | None = None) -> None:
-    """Compare the files with what the log tells, `told` where another process looked."""
-    told = look() if told is None else told
+def check(findings: Findings, logged: Recorded | None = None) -> None:
+    """Compare the files with the log, or with `logged`, read by another process."""
+    logged = look() if logged is None else logged
     try:
         ring = keyring.read()
     except LedgerIdentityError:
         return  # said where the keys are needed
-    for problem in key_events.problems(ring, told[key_events.ACTION], told[recovery.ACTION]):
+    for problem in key_events.problems(ring, logged[key_events.ACTION], logged[recovery.ACTION]):
         findings.add("key", problem)
-    for problem in recovery.problems(told[recovery.ACTION]):
+    for problem in recovery.problems(logged[recovery.ACTION]):
         findings.add("state", problem)

@@ -1,4 +1,4 @@
-"""Whether anything lies beside the log, told by numbers.
+"""Whether any row lies outside the log, found by counting.
 
 Each table has as many rows as the walk along the log met in it, and as events have that were not
 walked: then there is no other row in it. Looking each row up takes twenty times as long, and is
@@ -17,10 +17,10 @@ from django.db.models import Exists, OuterRef
 
 from audit.models import Entry, Event, EventRow
 
-type Beside = tuple[int, ...]
+type Counts = tuple[int, ...]
 """Rows of openings, and of what is remembered of imports."""
 
-NONE: Beside = (0, 0)
+NONE: Counts = (0, 0)
 _TABLES = ("audit_openings", "audit_importedrow")
 # Rows are read themselves: with an index alone, one that the index does not have would not count.
 _ROWS = {"sqlite": "audit_eventrow NOT INDEXED", "postgresql": "audit_eventrow"}
@@ -37,15 +37,15 @@ class Tally:
     size: int
     events: int
     rows: int
-    beside: Beside
+    counts: Counts
 
-    def proves(self, walked: Beside) -> bool:
-        """Whether no row lies beside the log.
+    def proves(self, walked: Counts) -> bool:
+        """Whether no row lies outside the log.
 
         Args:
             walked: rows that belong to the `size` entries, each of which holds.
         """
-        return self.events == self.rows == self.size and self.beside == walked
+        return self.events == self.rows == self.size and self.counts == walked
 
 
 def take(size: int) -> Tally:
@@ -71,17 +71,17 @@ def take(size: int) -> Tally:
             f"WITH outside AS (SELECT x.id, x.seq FROM ({later} UNION {waiting}) x "  # noqa: S608
             f"JOIN audit_event e ON e.id = x.id) SELECT {', '.join(numbers)}"
         )
-        events, rows, *beside = cursor.fetchone()
-    return Tally(size, events, rows, tuple(beside))
+        events, rows, *counts = cursor.fetchone()
+    return Tally(size, events, rows, tuple(counts))
 
 
-def added(one: Beside, other: Beside) -> Beside:
+def added(one: Counts, other: Counts) -> Counts:
     """Both together."""
     return tuple(map(add, one, other))
 
 
-def of(first: int, end: int) -> Beside:
-    """Rows of the tables beside the entries `first <= seq < end`."""
+def of(first: int, end: int) -> Counts:
+    """Rows of the tables next to the entries `first <= seq < end`."""
     counts = ", ".join(
         f"(SELECT count(*) FROM audit_entry n JOIN {table} b ON b.event = n.event_id "  # noqa: S608
         f"WHERE n.seq >= {int(first)} AND n.seq < {int(end)})"

@@ -1,7 +1,7 @@
-"""Rows of other rooms that repeat what events say: each room registers how its own are checked.
+"""Rows of other apps that repeat what events contain: each app registers how its own are checked.
 
-A decision is an event, and a row that pages and later decisions read. Whoever edits the row alone
-changes what is believed and done, though not the log. `verify_ledger` asks every room at the end.
+A decision is an event, and a row that pages and later decisions read. Editing the row alone
+changes what is believed and done, though not the log. `verify_ledger` asks every app at the end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LATER: Final = timedelta(minutes=5)
 class Wrong:
     """One row that does not say what an event says; `index` and `event` of the entry, if any.
 
-    With `noted`, a code, it is no problem: something that cannot be told either way.
+    With `noted`, a code, it is no problem: something that cannot be decided either way.
     """
 
     message: str
@@ -40,7 +40,7 @@ _PENDING: set[str] = set()
 
 
 def register(name: str, check: Check, *, pending: bool = False) -> None:
-    """Have rows checked; called at import of a room, once for each name.
+    """Have rows checked; called at import of an app, once for each name.
 
     Args:
         pending: they are few, and something is still done by them: continuous verification looks

@@ -38,7 +38,7 @@ class _Expected:
 
     size: int
     root: bytes
-    told_by: str
+    source: str
 
 
 class TreeChecker:
@@ -135,7 +135,7 @@ class TreeChecker:
         while self._next is not None:
             if self._next.size > self._size:
                 message = (
-                    f"{self._next.told_by} covers {self._next.size} entries and the database holds "
+                    f"{self._next.source} covers {self._next.size} entries and the database holds "
                     f"{self._size}: the end of the log is missing"
                 )
                 self._findings.add("truncated", message, self._size)
@@ -191,32 +191,32 @@ class TreeChecker:
                 self._good = size
                 continue
             message = (
-                f"the root of the first {size} entries is not the one {expected.told_by} holds: an "
+                f"the root of the first {size} entries is not the one {expected.source} holds: an "
                 f"entry from {self._good} to {size - 1} was changed"
             )
             self._findings.add("root", message, self._good)
 
     def _expectations(self) -> Iterator[_Expected]:
-        """Signed roots by size: all checkpoints, and what is told beside them at its place."""
-        beside = self._beside()
+        """Signed roots by size: all checkpoints, and what is known besides them."""
+        known = self._known_heads()
         order = SignedOrder(self._findings)
         for row in self._checkpoints():
             self.checkpoints += 1
             order.check(row)
-            while beside and beside[0].size <= row.size:
-                yield beside.pop(0)
+            while known and known[0].size <= row.size:
+                yield known.pop(0)
             if (expected := self._signed(row)) is not None:
                 yield expected
-        yield from beside
+        yield from known
 
-    def _beside(self) -> list[_Expected]:
-        """What is told beside the checkpoints: the last-signed state, and how each name began."""
+    def _known_heads(self) -> list[_Expected]:
+        """What is known besides the checkpoints: the last-signed state, and how each name began."""
         found = [state] if (state := self._state()) is not None else []
         try:
             for one, whole in recovery.names_begun():
                 if whole:
-                    told_by = f"the adoption as {one.new_origin}"
-                    found.append(_Expected(one.size, b64decode(one.root), told_by))
+                    source = f"the adoption as {one.new_origin}"
+                    found.append(_Expected(one.size, b64decode(one.root), source))
         except SequencerStopped as stopped:
             self._findings.add("state", str(stopped))
         return sorted(found, key=lambda one: one.size)

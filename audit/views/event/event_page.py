@@ -74,8 +74,8 @@ def pack_lacks(event: dict[str, Any], who: Actor) -> str:
 
 
 def _set_aside(event: dict[str, Any], who: Actor) -> str:
-    told = event["action"] == "audit.quarantined" and who.roles & quarantine_pages.READERS
-    return f"{quarantine_pages.PATH}?event={event['id']}" if told else ""
+    linked = event["action"] == "audit.quarantined" and who.roles & quarantine_pages.READERS
+    return f"{quarantine_pages.PATH}?event={event['id']}" if linked else ""
 
 
 @require_safe

@@ -54,8 +54,8 @@ def key(request: HttpRequest) -> HttpResponse:
 def keys(request: HttpRequest) -> JsonResponse:
     """Every key the log ever had, and the statements that lead from one to the next."""
     ring = keyring.read()
-    told = [{"vkey": p.vkey, "since": p.since, "until": p.until} for p in ring.periods]
-    body = {"origin": service.origin(), "keys": told, "statements": ring.statements}
+    keys = [{"vkey": p.vkey, "since": p.since, "until": p.until} for p in ring.periods]
+    body = {"origin": service.origin(), "keys": keys, "statements": ring.statements}
     response = JsonResponse(body)
     response["Cache-Control"] = "public, max-age=300"
     return response

@@ -69,7 +69,7 @@ def url_of(query: EventQuery, *, event: str = "", live: bool = False, path: str 
 
 
 def read(params: QueryDict, path: str = PATH) -> Reading:
-    """Read the parameters of a request; mistakes are told apart pair by pair."""
+    """Read the parameters of a request; mistakes are reported pair by pair."""
     pairs = [
         (name.removeprefix("-"), name.startswith("-"), value)
         for name, values in params.lists()

@@ -23,7 +23,7 @@ from connections.scopes import catalogue
 from connections.status.account_status import Code
 
 SHOWN = 500
-"""Changes on one page; more of them are told over the API, and by a narrower range."""
+"""Changes on one page; more of them are returned by the API, and by a narrower range."""
 _APPLICATIONS = "/connections/access/?all=1"
 _TONES = {"appeared": "info", "vanished": "bad", "state": "warn", "frozen": "hold"}
 
@@ -78,14 +78,14 @@ def changes(request: HttpRequest) -> HttpResponseBase:
 def _groups(changes: Sequence[Change]) -> Iterator[dict[str, Any]]:
     """Changes of the same account or thing together."""
     for (_, name), some in groupby(changes, key=lambda one: (one.account is None, one.name)):
-        told = list(some)
-        account, access = told[0].account, told[0].access
+        items = list(some)
+        account, access = items[0].account, items[0].access
         whose = account or access
         yield {
             **_title(name, account, access),
             "owner": (whose.email or whose.sub) if whose else "",
             "erased": whose is not None and whose.sub == ERASED,
-            "items": [_item(change) for change in told],
+            "items": [_item(change) for change in items],
         }
 
 
@@ -126,7 +126,7 @@ def _scopes(change: Change, names: Sequence[str]) -> list[catalogue.Scope]:
 def sentence(change: Change) -> str:
     """A change in words, without its scopes."""
     before, after = _state(change.before), _state(change.after)
-    told = {
+    items = {
         "appeared": f"Appeared, {after}",
         "vanished": f"Ended: was {before}, is {after}",
         "state": f"Was {before}, is {after}",
@@ -139,7 +139,7 @@ def sentence(change: Change) -> str:
         "unfrozen": "Unfrozen",
         "setting": change.after,
     }
-    return told[change.what]
+    return items[change.what]
 
 
 def _state(code: str) -> str:

@@ -22,7 +22,7 @@ def as_download(file: File) -> FileResponse:
 
 
 def with_manifest(file: File) -> FileResponse:
-    """A list, which has a signed manifest beside it."""
+    """A list, which has a signed manifest."""
     answer = as_download(file)
     answer["Link"] = f'</v1/connections/export/{file.event}/manifest>; rel="describedby"'
     return answer

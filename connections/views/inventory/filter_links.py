@@ -47,8 +47,8 @@ def text_of(found: Inventory, key: str, value: str) -> str:
 
 def facets(found: Inventory, query: Query) -> list[dict[str, Any]]:
     """Facets with counts; a value toggles, and stays while it is on even at zero."""
-    told = (_facet(found, query, key, label) for key, label in _LABELS.items())
-    return [facet for facet in told if facet["values"]]
+    facets = (_facet(found, query, key, label) for key, label in _LABELS.items())
+    return [facet for facet in facets if facet["values"]]
 
 
 def _facet(found: Inventory, query: Query, key: str, label: str) -> dict[str, Any]:

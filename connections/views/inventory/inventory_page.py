@@ -47,7 +47,7 @@ def inventory(request: HttpRequest) -> HttpResponseBase:
         "facets": filter_links.facets(found, query),
         "chips": filter_links.chips(found, query),
         "hidden": [(key, value) for key, value in query.at(None).params() if key != "q"],
-        "errors": [_told(query, mistake) for mistake in mistakes],
+        "errors": [_explained(query, mistake) for mistake in mistakes],
         "unreadable": unreadable,
         "groupings": filter_links.groupings(query),
         "older_url": url_of(query.at(found.next)) if found.next else "",
@@ -76,7 +76,7 @@ def url_of(query: Query) -> str:
     return filter_links.url_of(query)
 
 
-def _told(query: Query, mistake: Mistake) -> dict[str, str]:
+def _explained(query: Query, mistake: Mistake) -> dict[str, str]:
     url = ""
     if mistake.nearest and mistake.key in everybody.FILTERS:
         url = url_of(query.toggled(mistake.key, mistake.nearest))

@@ -35,7 +35,7 @@ def judge[T](check: str, scope: str, read: Callable[[], T], judged: Judge[T]) ->
 def application(
     management: Management, name: str, client_id: str, setting: str, judged: Judge[Fields]
 ) -> list[Finding]:
-    """The findings about one application; that it does not exist is a finding of its own."""
+    """The findings about one application; that it does not exist is a finding too."""
 
     def read() -> Fields | None:
         try:

@@ -75,13 +75,13 @@ def test_what_was_left_out_is_counted_on_the_next_event() -> None:
     nobody = Actor(iss="", sub="", via="web")
     with time_machine.travel(start, tick=False) as traveller:
         for _ in range(100):
-            anonymous_events.record_stranger(nobody, "operator.sign_in_failed", data={"code": "x"})
+            anonymous_events.record_anonymous(nobody, "operator.sign_in_failed", data={"code": "x"})
         traveller.move_to(start + anonymous_events.WITHIN - timedelta(seconds=1))
-        assert not anonymous_events.record_stranger(
+        assert not anonymous_events.record_anonymous(
             nobody, "operator.sign_in_failed", data={"code": "x"}
         )
         traveller.move_to(start + anonymous_events.WITHIN)
-        assert anonymous_events.record_stranger(
+        assert anonymous_events.record_anonymous(
             nobody, "operator.sign_in_failed", data={"code": "x"}
         )
     entries = [bytes(one.entry) for one in Event.objects.order_by("recorded_at")]
@@ -90,7 +90,7 @@ def test_what_was_left_out_is_counted_on_the_next_event() -> None:
 
 
 def test_nothing_else_records_for_somebody_without_identity() -> None:
-    """`Actor(iss="", sub="")` in a page or an endpoint is only given to `record_stranger`."""
+    """`Actor(iss="", sub="")` in a page or an endpoint is only given to `record_anonymous`."""
     found = {
         str(path.relative_to(ROOT))
         for path in sorted(path for app in APPS for path in (ROOT / app).rglob("*.py"))

@@ -32,27 +32,27 @@ class Command(BaseCommand):
 
     help = (
         "Change EVIDENCE_KEY: a generated one is replaced (restart, then run this again); with "
-        "EVIDENCE_KEY_PREVIOUS set, every key is wrapped anew and the previous one is retired."
+        "EVIDENCE_KEY_PREVIOUS set, every key is wrapped again and the previous one is retired."
     )
     requires_system_checks = OF_DATA
 
     def handle(self, *args: Any, **options: Any) -> None:
         new, old = settings.EVIDENCE_KEY, settings.EVIDENCE_KEY_PREVIOUS
         if old and old != new:
-            self._wrap_anew(old)
+            self._wrap_again(old)
         elif _generated().exists() and _generated().read_text().strip() == new.hex():
             self._replace_generated()
         else:
             raise CommandError(_HOW)
 
     def _replace_generated(self) -> None:
-        """Old beside new first, so that a kill in between leaves no key unknown."""
+        """Writes the old key to its file first, so that a kill in between leaves no key unknown."""
         kept = _generated().with_name("EVIDENCE_KEY_PREVIOUS")
         write_durably(kept, _generated().read_bytes())
         write_durably(_generated(), secrets.token_hex(32).encode())
         self.stdout.write(f"A new EVIDENCE_KEY is in place. {_RESTART}")
 
-    def _wrap_anew(self, old: bytes) -> None:
+    def _wrap_again(self, old: bytes) -> None:
         try:
             count = subject_keys.rewrap_all()
             tombstones.reseal()
@@ -68,12 +68,12 @@ class Command(BaseCommand):
         _generated().with_name("EVIDENCE_KEY_PREVIOUS").unlink(missing_ok=True)
         noun = "key is" if count == 1 else "keys are"
         self.stdout.write(
-            f"{count} {noun} wrapped anew, and the previous EVIDENCE_KEY opens nothing any more. "
+            f"{count} {noun}wrapped again, and the previous EVIDENCE_KEY opens nothing any more. "
             "Unset EVIDENCE_KEY_PREVIOUS where you set it, restart, and destroy the old key."
         )
         if accounts := BreakGlassAccount.objects.count():
             self.stdout.write(
-                f"{accounts} break-glass accounts were sealed with it and have to be made anew: "
+                f"{accounts} break-glass accounts were sealed with it and have to be made again: "
                 "manage.py breakglass."
             )
 
