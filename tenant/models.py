@@ -8,24 +8,23 @@ from typing import Any, ClassVar
 from allauth.idp.oidc.models import Client
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
-
-from tenant import clock
-from tenant.ids import new_id
+from django.utils import timezone
+from django.utils.crypto import get_random_string
 
 
 def role_id() -> str:
     """A new role identifier, ``rol_…``."""
-    return new_id("rol_")
+    return f"rol_{get_random_string(16)}"
 
 
 def refresh_token_id() -> str:
     """A new refresh-token identifier, ``rt_…`` (the row's name, never the secret)."""
-    return new_id("rt_")
+    return f"rt_{get_random_string(16)}"
 
 
 def consent_grant_id() -> str:
     """A new user-to-application grant identifier."""
-    return new_id("", 24)
+    return get_random_string(24)
 
 
 class Role(models.Model):
@@ -63,8 +62,8 @@ class Person(AbstractBaseUser):
     blocked = models.BooleanField(default=False)
     app_metadata = models.JSONField(default=dict)
     user_metadata = models.JSONField(default=dict)
-    created_at = models.DateTimeField(default=clock.now)
-    updated_at = models.DateTimeField(default=clock.now)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
     logins_count = models.PositiveIntegerField(default=0)
 
     objects: ClassVar[PersonManager] = PersonManager()
@@ -150,7 +149,7 @@ class SigningKey(models.Model):
     kid = models.CharField(primary_key=True, max_length=64)
     pem = models.TextField()
     certificate = models.TextField(help_text="base64 of the DER certificate (x5c)")
-    issued_at = models.DateTimeField(default=clock.now)
+    issued_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager[SigningKey]] = models.Manager()
@@ -164,9 +163,9 @@ class LoginSession(models.Model):
 
     sid = models.CharField(primary_key=True, max_length=48)
     person = models.ForeignKey(Person, on_delete=models.CASCADE)
-    created_at = models.DateTimeField(default=clock.now)
-    authenticated_at = models.DateTimeField(default=clock.now)
-    last_seen_at = models.DateTimeField(default=clock.now)
+    created_at = models.DateTimeField()
+    authenticated_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     mfa = models.BooleanField(default=False, help_text="the last sign-in counts as two-factor")
     ip = models.CharField(max_length=64, blank=True)
@@ -250,7 +249,7 @@ class RefreshToken(models.Model):
     session = models.ForeignKey(LoginSession, on_delete=models.SET_NULL, null=True)
     audience = models.CharField(max_length=600, blank=True)
     scope = models.TextField()
-    created_at = models.DateTimeField(default=clock.now)
+    created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     last_exchanged_at = models.DateTimeField(null=True)
     rotated_at = models.DateTimeField(null=True, help_text="replaced by a younger family member")

@@ -1,4 +1,4 @@
-import tenant.clock
+import django.utils.timezone
 import tenant.models
 from django.db import migrations, models
 
@@ -25,8 +25,8 @@ class Migration(migrations.Migration):
                 ('blocked', models.BooleanField(default=False)),
                 ('app_metadata', models.JSONField(default=dict)),
                 ('user_metadata', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(default=tenant.clock.now)),
-                ('updated_at', models.DateTimeField(default=tenant.clock.now)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('logins_count', models.PositiveIntegerField(default=0)),
             ],
             options={
@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                 ('kid', models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ('pem', models.TextField()),
                 ('certificate', models.TextField(help_text='base64 of the DER certificate (x5c)')),
-                ('issued_at', models.DateTimeField(default=tenant.clock.now)),
+                ('issued_at', models.DateTimeField()),
                 ('revoked_at', models.DateTimeField(null=True)),
             ],
         ),

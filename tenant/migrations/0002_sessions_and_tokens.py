@@ -1,5 +1,4 @@
 import django.db.models.deletion
-import tenant.clock
 import tenant.models
 from django.conf import settings
 from django.db import migrations, models
@@ -31,9 +30,9 @@ class Migration(migrations.Migration):
             name='LoginSession',
             fields=[
                 ('sid', models.CharField(max_length=48, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=tenant.clock.now)),
-                ('authenticated_at', models.DateTimeField(default=tenant.clock.now)),
-                ('last_seen_at', models.DateTimeField(default=tenant.clock.now)),
+                ('created_at', models.DateTimeField()),
+                ('authenticated_at', models.DateTimeField()),
+                ('last_seen_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
                 ('mfa', models.BooleanField(default=False, help_text='the last sign-in counts as two-factor')),
                 ('ip', models.CharField(blank=True, max_length=64)),
@@ -70,7 +69,7 @@ class Migration(migrations.Migration):
                 ('family', models.CharField(db_index=True, max_length=32)),
                 ('audience', models.CharField(blank=True, max_length=600)),
                 ('scope', models.TextField()),
-                ('created_at', models.DateTimeField(default=tenant.clock.now)),
+                ('created_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
                 ('last_exchanged_at', models.DateTimeField(null=True)),
                 ('rotated_at', models.DateTimeField(help_text='replaced by a younger family member', null=True)),
