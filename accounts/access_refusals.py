@@ -35,7 +35,7 @@ from ui.request_id import request_id
 
 log = logging.getLogger(__name__)
 
-QUIET = service.FOLDED_FOR
+QUIET: Final = timedelta(minutes=10)
 ONE_PERSON: Final = (30, QUIET)
 """How many events in how long; then one that says that there are more, and silence."""
 

@@ -42,7 +42,7 @@ def repeat(work: Callable[[], object], every_s: float) -> Loop:
 
 def loops() -> dict[str, Loop]:
     """Name and loop of everything the worker does unasked."""
-    from accounts.sessions import service
+    from accounts import expiry
     from approvals import clock
     from approvals.erasure import replay
     from approvals.jobs import ASKING, LETTERS, STEPS, sweep
@@ -99,7 +99,7 @@ def loops() -> dict[str, Loop]:
         "tenant-log": repeat(reader.run_due, 5.0),
         "reviews": repeat(large_reviews.run_due, 1.0),
         "tidy": repeat(_tidy, 60.0),
-        "sessions": repeat(lambda: service.tidy(clock.now()), 300.0),
+        "sessions": repeat(lambda: expiry.tidy(clock.now()), 300.0),
     }
 
 

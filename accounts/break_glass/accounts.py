@@ -21,14 +21,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import transaction
 
+from accounts.break_glass.sessions import KIND, end_all
 from accounts.models import BreakGlassAccount, BreakGlassTries
 from approvals import clock
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 
 RECOVERY_CODES = 8
-ROLES = ("auditor", "operator")
-KIND = "account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,6 @@ def create(name: str) -> Handed:
 
 def remove(name: str) -> bool:
     """Delete an account and end its sessions; whether there was one."""
-    from accounts.break_glass.sessions import end_all
-
     with transaction.atomic():
         gone, _ = BreakGlassAccount.objects.filter(name=name).delete()
         if gone:

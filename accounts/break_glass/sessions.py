@@ -10,7 +10,6 @@ from django.contrib import auth
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts.break_glass import accounts
 from accounts.break_glass.availability import open_until
 from accounts.models import BreakGlassAccount, SignedInSession, User
 from accounts.sessions import service
@@ -21,6 +20,8 @@ from audit.recording.record import record
 
 LASTS = timedelta(minutes=30)
 ACR = "urn:ata:break-glass"
+KIND = "account"
+ROLES = ("auditor", "operator")
 
 
 def begin(request: HttpRequest, account: BreakGlassAccount, factor: str) -> SignedInSession:
@@ -33,7 +34,7 @@ def begin(request: HttpRequest, account: BreakGlassAccount, factor: str) -> Sign
             sub=subject(account.name),
             defaults={
                 "name": f"{account.name} (break-glass)",
-                "roles": list(accounts.ROLES),
+                "roles": list(ROLES),
                 "last_seen": now,
             },
         )
@@ -61,7 +62,7 @@ def begin(request: HttpRequest, account: BreakGlassAccount, factor: str) -> Sign
         record(
             service.actor_of(request, user, session),
             "breakglass.used",
-            target=Target(accounts.KIND, account.name),
+            target=Target(KIND, account.name),
             data={"factor": factor, "until": ends.isoformat()},
             private={"ip": session.ip or "", "user_agent": session.user_agent},
         )

@@ -12,9 +12,8 @@ from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
-from accounts.break_glass import attempts
 from accounts.break_glass.availability import open_until
-from accounts.models import SeenLogoutToken, SeenRefusal, SignedInSession, User
+from accounts.models import SignedInSession, User
 from accounts.oidc_backend import SignIn
 from accounts.recent_sign_in.requirement import is_fresh
 from accounts.sessions.store import stored_key
@@ -22,12 +21,9 @@ from approvals import clock
 from audit.db.storage_errors import is_not_stored
 from audit.recording.actors import Actor, EvidenceRef, Target
 from audit.recording.record import record
-from auth0_client.tokens.id_token import LEEWAY_S
 from ui.request_id import request_id
 
-_TOUCH_EVERY = timedelta(minutes=1)
-FOLDED_FOR = timedelta(minutes=10)
-"""How long one event stands for all refusals like it (`accounts.access_refusals`)."""
+TOUCH_EVERY = timedelta(minutes=1)
 SESSION_ID = "ata_session_id"
 
 
@@ -90,7 +86,7 @@ def current(request: HttpRequest) -> SignedInSession | None:
     if session.ends_at is not None and (now >= session.ends_at or open_until() is None):
         end(session)
         return None
-    if now - session.last_seen > _TOUCH_EVERY:
+    if now - session.last_seen > TOUCH_EVERY:
         _touch(session, now)
     return session
 
@@ -129,26 +125,15 @@ type Sessions = QuerySet[SignedInSession]
 
 def of(user: User) -> Sessions:
     """Live sessions of a person, the newest use first; one that ran out is none."""
-    return _live(SignedInSession.objects.filter(user=user)).order_by("-last_seen")
+    return live(SignedInSession.objects.filter(user=user)).order_by("-last_seen")
 
 
-def _live(found: Sessions) -> Sessions:
+def live(found: Sessions) -> Sessions:
+    """Those whose browser's session has not run out."""
     browsers = Session.objects.filter(
         session_key=OuterRef("session_key"), expire_date__gt=clock.now()
     )
     return found.filter(Exists(browsers))
-
-
-def tidy(now: datetime) -> None:
-    """Forget sessions that ran out, refusals that are folded no more, logout tokens that nobody
-    could replay any more, and counts of break-glass tries."""
-    attempts.tidy(now)
-    Session.objects.filter(expire_date__lte=now).delete()
-    SignedInSession.objects.exclude(pk__in=_live(SignedInSession.objects.all())).filter(
-        created__lt=now - _TOUCH_EVERY  # a sign-in that is being written has its row soon
-    ).delete()
-    SeenRefusal.objects.filter(at__lt=now - FOLDED_FOR).delete()
-    SeenLogoutToken.objects.filter(expires__lt=now - timedelta(seconds=2 * LEEWAY_S)).delete()
 
 
 def revoke(actor: Actor, ended: Sequence[SignedInSession]) -> None:

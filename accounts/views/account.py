@@ -47,7 +47,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "readable": bool(me.roles & {"auditor", "operator", "admin"}),
         "cli": f"export ATA_PORTAL={settings.PORTAL_URL}\nata login\nata status",
     }
-    return render(request, "account/account.html", context)
+    return render(request, "accounts/account.html", context)
 
 
 @require_POST

@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.anonymous_events import record_anonymous
-from accounts.break_glass import accounts, attempts, sessions
+from accounts.break_glass import attempts, sessions
 from accounts.break_glass.availability import open_until
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
@@ -72,7 +72,7 @@ def _page(
         "until": open_until(),
         "lasts": int(sessions.LASTS.total_seconds() // 60),
     }
-    return render(request, "breakglass/sign_in.html", context, status=status)
+    return render(request, "accounts/break_glass.html", context, status=status)
 
 
 def _record_failure(request: HttpRequest, name: str, tried: attempts.Tried) -> None:
@@ -80,7 +80,7 @@ def _record_failure(request: HttpRequest, name: str, tried: attempts.Tried) -> N
         Actor(iss="", sub="", via="web", request=request_id(request)),
         "breakglass.used",
         outcome="failure",
-        target=Target(accounts.KIND, safe_display.visible(name)[:60] or "not named"),
+        target=Target(sessions.KIND, safe_display.visible(name)[:60] or "not named"),
         data={"code": tried.code},
         private={"ip": request.META.get("REMOTE_ADDR", "")},
         always=tried.counted,

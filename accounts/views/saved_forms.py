@@ -20,4 +20,4 @@ def resume(request: HttpRequest, handle: str) -> HttpResponse:
     form = find(request.user, handle) if isinstance(request.user, User) else None
     if form is None:
         raise Http404
-    return render(request, "account/resume.html", {"form": form})
+    return render(request, "accounts/resume.html", {"form": form})

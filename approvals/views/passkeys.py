@@ -54,7 +54,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
         "rp_id": relying_party.rp_id(),
         "origin": relying_party.origin(),
     }
-    return render(request, "account/passkey_new.html", context)
+    return render(request, "approvals/passkey_new.html", context)
 
 
 def _enrol(request: HttpRequest) -> HttpResponse:
@@ -120,7 +120,7 @@ def approver(request: HttpRequest, handle: str) -> HttpResponseBase:
         raise Http404
     if request.method != "POST":
         context = {"key": key, "short": relying_party.short(handle)}
-        return render(request, "account/passkey_approver.html", context)
+        return render(request, "approvals/passkey_approver.html", context)
     done = _perform(request, me, "passkey.enrol", Target(decisions.APPROVER, handle))
     if done is None or done.approval is None:
         return redirect("account")
@@ -145,7 +145,7 @@ def _revoke_for(request: HttpRequest, me: Actor, key: Passkey) -> HttpResponseBa
 def _revoke(request: HttpRequest, me: Actor, key: Passkey) -> HttpResponse:
     own = key.belongs_to(me)
     if request.method != "POST":
-        return render(request, "account/passkey_revoke.html", {"key": key, "own": own})
+        return render(request, "approvals/passkey_revoke.html", {"key": key, "own": own})
     reason = request.POST.get("reason", "").strip()[:500]
     if not own and not reason:
         messages.error(request, f"{key.name} was not revoked. Say why: its owner reads it.")
@@ -176,7 +176,7 @@ def _perform(
 def everyone(request: HttpRequest) -> HttpResponse:
     """Every passkey that was ever enrolled, and the file that verifiers read."""
     context = {"rows": rows(queries.everybody()), "admin": "admin" in actor(request).roles}
-    return render(request, "account/passkeys_everyone.html", context)
+    return render(request, "approvals/passkeys_everyone.html", context)
 
 
 @require_safe

@@ -95,7 +95,7 @@ def docs(request: HttpRequest) -> HttpResponse:
         {"name": name, "operations": list(found)}
         for name, found in groupby(operations(), key=lambda operation: operation.group)
     ]
-    return render(request, "api/docs.html", {"groups": groups})
+    return render(request, "portal/api_docs.html", {"groups": groups})
 
 
 @lru_cache(maxsize=1)

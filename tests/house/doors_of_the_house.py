@@ -234,7 +234,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "review.open and review.close of many accounts, as admins asked for them",
     ),
     "tidy": ("approvals.jobs.tidy", "keeps", "forgets what is past its time"),
-    "sessions": ("accounts.sessions.service.tidy", "keeps", "forgets sessions that ran out"),
+    "sessions": ("accounts.expiry.tidy", "keeps", "forgets sessions that ran out"),
 }
 """Name of a loop, where it starts, what it may do."""
 
@@ -629,8 +629,12 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "slots of a minute, for all anonymous callers",
     ),
     "accounts.sessions.service": (
-        "SeenLogoutToken SeenRefusal Session SignedInSession instance",
+        "Session SignedInSession instance",
         "sessions begin, are used and end",
+    ),
+    "accounts.expiry": (
+        "SeenLogoutToken SeenRefusal Session SignedInSession",
+        "forgets what ran out",
     ),
     "portal.ops.management.commands.tamper_demo": ("sql", "edits a copy of the database"),
     "portal.ops.storage": ("instance sql", "tries whether the database can be written"),

@@ -14,9 +14,8 @@ import time_machine
 from django.db import connection
 from django.test import Client
 
-from accounts import access_refusals, anonymous_events
+from accounts import access_refusals, anonymous_events, expiry
 from accounts.models import SeenRefusal, SignedInSession
-from accounts.sessions import service
 from approvals import clock
 from audit.evidence import human_levels
 from audit.models import Event
@@ -69,7 +68,7 @@ def test_a_page_of_another_role_is_told_once_in_ten_minutes(mia: Actor) -> None:
         browser.get(FLEET)
         browser_of(acting("admin", "auditor")).get("/enforcement/queue/")
         assert [e["actor"]["sub"] for e in told()] == [mia.sub] * 2
-        service.tidy(clock.now() + access_refusals.QUIET + timedelta(seconds=1))
+        expiry.tidy(clock.now() + access_refusals.QUIET + timedelta(seconds=1))
         assert not SeenRefusal.objects.exists()
 
 
