@@ -74,10 +74,10 @@ def test_what_was_decided_while_auth0_deletes_stays_as_the_log_has_it(
         decide("admin", "suspend", mias, reason="incident")
     decide("member1", "revoke", mias)
     done = deletes(mias, meanwhile, monkeypatch)
-    assert done.done and done.detail == pending_deletions.MEANWHILE
     row = fresh(mias)
     assert row.state == in_the_log(mias) == (State.SUSPENDED if suspended else State.CONNECTED)
     assert row.deletion_detail == ""
+    assert done.done and "meanwhile" in done.detail
 
 
 def test_an_account_that_was_erased_while_auth0_deletes_is_deleted(
