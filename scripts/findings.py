@@ -37,7 +37,10 @@ HEAD = "findings\tclass\ttest\tfix\ttest from"
 FAILS, LOADS_NOT, PASSES, SKIPPED = "fails", "does not load", "passes", "is skipped"
 _ENDS_S = 300.0
 _PLUGIN = "placeholders_of_findings"
-_NEEDS_FIX = (USED, "'_Added'", "got an unexpected keyword argument", "AttributeError: <module ")
+_NEEDS_FIX = (
+    *(USED, "'_Added'", "got an unexpected keyword argument"),
+    *("AttributeError: <module ", "AttributeError: module "),
+)
 _NOT_IMPORTED = ("ImportError", "ModuleNotFoundError", "failed on setup with")
 NO_TEST = "-"  # a fix of a sentence
 _TRAILER = re.compile(r"^(Finding|Class|Test|Fix): (.+)$", re.MULTILINE)
