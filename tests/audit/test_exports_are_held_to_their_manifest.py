@@ -9,10 +9,11 @@ import json
 import re
 import zipfile
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from xml.etree import ElementTree
 
 import pytest
@@ -36,6 +37,7 @@ from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.search import queries
 from audit.sequencing import sequencer
+from portal.loops import loops
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.calling import Caller, actor_of, caller
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
@@ -225,6 +227,50 @@ def test_a_download_is_begun_by_no_worker_until_its_writer_is_dead(trail: None) 
     assert len(b"".join(exports.write(sent))) > 0
     ExportJob.objects.filter(id=left.id).update(lease=left.created - timedelta(seconds=1))
     assert exports.run_due() == 1
+    assert set(ExportJob.objects.values_list("state", "rows")) == {(State.READY, 12)}
+    assert EventRow.objects.filter(action="audit.exported").count() == 2
+
+
+class _Once:
+    """The signal that ends a loop after its first turn."""
+
+    def __init__(self) -> None:
+        self._turns = 0
+
+    def is_set(self) -> bool:
+        self._turns += 1
+        return self._turns > 1
+
+    def wait(self, _seconds: float) -> None:
+        """Not at all."""
+
+
+def one_turn(name: str) -> None:
+    """What a loop of the worker does once."""
+    loops()[name](_Once())  # type: ignore[arg-type]
+
+
+def test_a_second_loop_writes_a_short_export_while_the_first_writes_a_long_one(
+    trail: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long, short = (exports.request(ADA, EventQuery(), "csv") for _ in range(2))
+    begun: list[UUID] = []
+    meanwhile: list[str] = []
+    write = jobs.write
+
+    def writing(job: ExportJob) -> Iterator[bytes]:
+        begun.append(job.id)
+        pieces = write(job)
+        yield next(pieces)
+        if job.id == long.id:
+            one_turn("exports")
+            meanwhile.append(ExportJob.objects.get(id=short.id).state)
+        yield from pieces
+
+    monkeypatch.setattr(jobs, "write", writing)
+    one_turn("audit-due")
+    assert meanwhile == [State.READY], "it did not wait for the long one"
+    assert begun == [long.id, short.id], "each by one loop"
     assert set(ExportJob.objects.values_list("state", "rows")) == {(State.READY, 12)}
     assert EventRow.objects.filter(action="audit.exported").count() == 2
 
