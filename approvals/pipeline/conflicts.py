@@ -15,11 +15,16 @@ from approvals import registry
 from approvals.errors import Refused
 from approvals.models import Approval, Status
 from approvals.pipeline import intent, transitions
-from audit.recording.actors import Target
+from approvals.step_up.rate_limit import OVERTAKEN_BY_REQUESTER
+from audit.recording.actors import Actor, Target
 
 CODE = "overtaken"
 _WORDS = (
     "Another decision about the same thing was committed first. Ask again if it is still wanted."
+)
+_BY_REQUESTER_WORDS = (
+    "Its requester decided something else about the same thing meanwhile. Ask again if it is still "
+    "wanted."
 )
 _BEFORE_UPDATE = "asked_before_update"
 _BEFORE_UPDATE_WORDS = (
@@ -28,11 +33,12 @@ _BEFORE_UPDATE_WORDS = (
 )
 
 
-def close(target: Target, winner: Approval | None = None) -> int:
+def close(target: Target, winner: Approval | None = None, by: Actor | None = None) -> int:
     """Close what a decision about `target`, just committed in this transaction, overtook.
 
-    Returns how many. `winner` is the approval that committed. One that was asked for meanwhile and
-    that another transaction has locked is left to it: its own answer finds that the state changed.
+    Returns how many. `winner` is the approval that committed, `by` whoever decided without one. A
+    request that was made meanwhile and that another transaction has locked is left to it: its own
+    answer finds that the state changed.
     """
     waiting = Approval.objects.filter(
         target_kind=target.kind, target_name=target.name, status=Status.PENDING
@@ -43,7 +49,12 @@ def close(target: Target, winner: Approval | None = None) -> int:
     for approval in waiting:
         if approval.state_digest == _state_now(approval):
             continue
-        transitions.fail(approval, None, *why(approval, CODE, _WORDS))
+        own = by is not None and (by.iss, by.sub) == (
+            approval.requester_iss,
+            approval.requester_sub,
+        )
+        said = (OVERTAKEN_BY_REQUESTER, _BY_REQUESTER_WORDS) if own else (CODE, _WORDS)
+        transitions.fail(approval, None, *why(approval, *said))
         closed += 1
     return closed
 

@@ -267,7 +267,7 @@ def _commit(
             prepared=prepared,
         )
         for about in (now.target, *done.parts):
-            conflicts.close(about)
+            conflicts.close(about, by=now.actor)
         performed = Performed(
             operation=operation,
             event_id=done.event_id,

@@ -16,6 +16,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from approvals import clock
 from approvals.errors import Refused
@@ -27,6 +28,8 @@ SLACK_S: Final = 600
 """How much longer an intent may wait for its person's turn than that person has to answer."""
 WITHDRAWN_MOST: Final = 10
 """Requests that one person withdraws within an hour before they can request nothing more."""
+OVERTAKEN_BY_REQUESTER: Final = "overtaken_by_requester"
+"""The code of a request that its requester overtook by another decision."""
 _WORDS: Final = "waiting for its turn: one person gets at most"
 
 
@@ -88,14 +91,15 @@ def not_after(approval: Approval) -> datetime:
 
 
 def check_withdrawn(actor: Actor, now: datetime) -> None:
-    """Refuse a request of an actor who withdrew many: made again, each rings a phone.
+    """Refuse a request of an actor who withdrew many, or ended them by decisions of their own: made
+    again, each rings a phone.
 
     Raises:
         Refused: `asked_too_often`.
     """
     withdrawn = Approval.objects.filter(
+        Q(outcome=Outcome.CANCELLED) | Q(outcome_code=OVERTAKEN_BY_REQUESTER),
         status=Status.CLOSED,
-        outcome=Outcome.CANCELLED,
         created__gt=now - timedelta(hours=1),
         requester_iss=actor.iss,
         requester_sub=actor.sub,
@@ -103,6 +107,6 @@ def check_withdrawn(actor: Actor, now: datetime) -> None:
     if actor.sub and withdrawn.count() >= WITHDRAWN_MOST:
         raise Refused(
             "asked_too_often",
-            f"You withdrew {WITHDRAWN_MOST} requests within an hour. Ask again later; what "
-            "restricts without an approval goes on.",
+            f"You withdrew or overtook {WITHDRAWN_MOST} requests within an hour. Ask again later; "
+            "what restricts without an approval goes on.",
         )

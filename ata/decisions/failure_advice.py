@@ -43,6 +43,7 @@ AFTER_FAILURE: Final = {
     "intent_differs": "What was kept is no longer what was asked for. " + _ATTACK,
     "intent_expired": "The answer came after the request's own time. " + _AGAIN,
     "state_changed": "It changed while people were asked: look at it, then decide again.",
+    "overtaken_by_requester": "You decided about it meanwhile: look at it, then decide again.",
     "overtaken": "Another decision about it was committed first: look at it, then decide again.",
     "policy_changed": "The policy changed while people were asked. " + _AGAIN,
     "rule_changed": "Another rule applies now. " + _AGAIN,

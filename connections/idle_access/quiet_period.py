@@ -10,6 +10,7 @@ from django.db.models import Q
 from approvals import clock
 from approvals.models import Approval, Outcome, Status
 from approvals.pipeline import conflicts
+from approvals.step_up.rate_limit import OVERTAKEN_BY_REQUESTER
 from audit.recording.actors import Target
 
 QUIET: Final = timedelta(minutes=15)
@@ -21,6 +22,7 @@ _WHY: Final = {
     Outcome.EXPIRED: "Its owner did not answer",
     Outcome.CANCELLED: "The request was withdrawn",
 }
+_OVERTAKEN: Final = (conflicts.CODE, OVERTAKEN_BY_REQUESTER)
 
 
 def why_nobody_is_asked(verb: str, target: Target) -> str:
@@ -33,7 +35,7 @@ def why_nobody_is_asked(verb: str, target: Target) -> str:
             status=Status.CLOSED,
             closed__gt=clock.now() - QUIET,
         )
-        .filter(Q(outcome__in=_WHY) | Q(outcome=Outcome.FAILED, outcome_code=conflicts.CODE))
+        .filter(Q(outcome__in=_WHY) | Q(outcome=Outcome.FAILED, outcome_code__in=_OVERTAKEN))
         .order_by("-closed")
         .first()
     )

@@ -454,6 +454,28 @@ def test_who_withdraws_again_and_again_asks_nobody_for_an_hour(travel: Travel) -
     assert declare(url=f"{url}/other").approval is not None
 
 
+def test_who_overtakes_their_own_requests_asks_nobody_for_an_hour() -> None:
+    url = "https://elsewhere.example/mcp"
+    for turn in range(10):
+        assert declare(url=url).approval is not None
+        variable = "GITHUB_TOKEN" if turn % 2 else "GH_TOKEN"
+        assert declare(env={"github": variable}).approval is None
+        own = Approval.objects.latest("created")
+        assert (own.outcome, own.outcome_code) == ("failed", "overtaken_by_requester"), turn
+    with pytest.raises(Refused) as refused:
+        declare(url=url)
+    assert refused.value.code == "asked_too_often"
+    assert declare(by=OONA, url=url).approval is not None
+
+
+def test_requests_that_somebody_else_overtakes_count_for_nobody() -> None:
+    url = "https://elsewhere.example/mcp"
+    for turn in range(11):
+        assert declare(url=url).approval is not None
+        declare(by=OONA, env={"github": "GITHUB_TOKEN" if turn % 2 else "GH_TOKEN"})
+        assert Approval.objects.latest("created").outcome_code == "overtaken"
+
+
 def test_what_restricts_at_once_is_open_to_who_withdrew_too_often(travel: Travel) -> None:
     for _ in range(WITHDRAWN_MOST):
         done = declare(url="https://elsewhere.example/mcp")
