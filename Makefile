@@ -39,7 +39,7 @@ structure: install-dev ## print the measures of the structure, and what exceeds 
 machines: ## try both commands as a plain user, without Chromium, in a path with spaces, two at once
 	@bash scripts/machines.sh
 
-bench: ## measure at volume beside named baselines (benchmarks/README.md); long the first time
+bench: ## measure at volume against named baselines (benchmarks/README.md); long the first time
 	@sh scripts/install.sh requirements-bench.txt
 	@$(PY) -m benchmarks.run
 
