@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from approvals.models import Effect
 from approvals.pipeline import locks
 from audit.erasure import subjects, working_rows
 from audit.erasure.subjects import (
@@ -28,6 +29,7 @@ from audit.recording.actors import Target
 from connections.access_reviews import account_snapshot, opening, result, work_integrity, work_lease
 from connections.lifecycle import restrictions
 from connections.models import (
+    AccessState,
     Allowance,
     AllowRule,
     AppAccess,
@@ -115,7 +117,8 @@ def from_manifests(_key: str) -> Iterator[str]:
 
 
 def _restricted_by_others(whose: Whose) -> Iterator[Restriction]:
-    """Freezes of the person and what bars them from their accounts, by anybody else."""
+    """Freezes of the person, what bars them from their accounts, and what is not deleted at Auth0
+    yet, by anybody else."""
     frozen = Freeze.objects.filter(kind=FrozenKind.PERSON, name__in=whose.subs)
     for freeze in frozen.exclude(by__in=whose.subs):
         yield Restriction("freeze", f"freeze {freeze.pk}")
@@ -123,6 +126,11 @@ def _restricted_by_others(whose: Whose) -> Iterator[Restriction]:
         for one in restrictions.of_others(account):
             what = "suspension" if one.state == State.SUSPENDED else "revocation"
             yield Restriction(what, f"{account.pk} {one.id or (one.state, one.by, one.since)}")
+    for access in AppAccess.objects.filter(whose.of(), state=AccessState.REVOKING):
+        decided = Effect.objects.filter(operation=access.operation)
+        by = decided.values_list("actor__sub", flat=True).first()
+        if by not in whose.subs:
+            yield Restriction("unfinished revocation", f"{access.pk} {access.operation}")
 
 
 def _lock(whose: Whose) -> None:

@@ -28,6 +28,7 @@ from auth0_client.errors import Auth0Error, Forbidden, RateLimited
 from auth0_client.management_api import Management
 from connections.application_grants import grant_sync
 from connections.models import AccessKind, AccessState, AppAccess
+from connections.revocation import deletion
 from http_client.errors import HttpClientError
 
 DELETE: Final = "auth0.delete_access"
@@ -108,9 +109,11 @@ def _revoke(ctx: CommitContext) -> Committed:
 @registry.effect(DELETE)
 def delete(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """Delete it by its id; one that is gone already counts as deleted."""
-    row = AppAccess.objects.filter(pk=payload["access"], operation=payload["operation"]).first()
+    row = AppAccess.objects.filter(pk=payload["access"]).first()
     management = issuer.management()
     if row is None:
+        return EffectResult("failed", deletion.NOT_KNOWN)
+    if row.operation != payload["operation"]:
         return EffectResult("failed", "taken up again before anything was deleted")
     if management is None:
         return _not_done(row, "no Management API client is configured")
@@ -126,8 +129,7 @@ def delete(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         return EffectResult("pending", error.advice)
     except HttpClientError:
         return EffectResult("pending", "Auth0 could not be reached")
-    grant_sync.gone(row, "revoked")
-    row.refresh_from_db()
+    row = grant_sync.gone(row, "revoked") or row
     return EffectResult("done", "deleted at Auth0", data=grant_sync.facts_of(row))
 
 
@@ -140,13 +142,14 @@ def _delete(management: Management, row: AppAccess) -> None:
 
 def _not_done(row: AppAccess, why: str) -> EffectResult:
     """It was refused for good: Auth0 still holds it, and the page says so."""
+    revoking = AppAccess.objects.filter(pk=row.pk, state=AccessState.REVOKING)
     with transaction.atomic():
-        held = AppAccess.objects.select_for_update().get(pk=row.pk)
-        if (held.state, held.operation) == (AccessState.REVOKING, row.operation):
+        held = revoking.filter(operation=row.operation).select_for_update().first()
+        if held is not None:
             held.state, held.state_since = AccessState.LIVE, clock.now()
             held.operation, held.detail = "", why[:300]
             held.save(update_fields=_DECIDED)
-    return EffectResult("failed", why, data=grant_sync.facts_of(held))
+    return EffectResult("failed", why, data=grant_sync.facts_of(held or row))
 
 
 registry.register(

@@ -180,17 +180,19 @@ def _take(row: AppAccess, grant: Listed, now: datetime) -> None:
     row.last_used_at, row.seen_at = grant.last_used_at, now
 
 
-def gone(row: AppAccess, how: str) -> None:
-    """Auth0 no longer holds it, by whomever it was ended."""
+def gone(row: AppAccess, how: str) -> AppAccess | None:
+    """Auth0 no longer holds it, by whomever it was ended; its row, None where its owner was erased
+    meanwhile."""
     with transaction.atomic():
-        held = AppAccess.objects.select_for_update().get(pk=row.pk)
-        if held.state == AccessState.GONE:
-            return
+        held = AppAccess.objects.select_for_update().filter(pk=row.pk).first()
+        if held is None or held.state == AccessState.GONE:
+            return held
         ours = held.state == AccessState.REVOKING
         held.state, held.state_since, held.detail = AccessState.GONE, clock.now(), ""
         held.save(update_fields=["state", "state_since", "detail"])
         if not ours:  # the revocation's own step tells
             _record(held, {"drift": "vanished", "how": how})
+    return held
 
 
 def name_applications(management: Management) -> None:

@@ -12,6 +12,8 @@ from approvals.models import Effect, EffectState
 from connections.models import ConnectedAccount
 
 DELETE = "auth0.delete_connected_account"
+NOT_KNOWN = "it is not known here any more; Auth0 may still have it"
+"""The detail of a deletion whose row is gone, as after the erasure of its owner."""
 END_ACCESS = "auth0.revoke_access"
 
 

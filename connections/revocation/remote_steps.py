@@ -26,7 +26,9 @@ def delete_connected_account(payload: dict[str, Any], run: EffectRun) -> EffectR
     facts: dict[str, Any] = {"connection": payload["connection"]}
     if account is not None:
         facts |= names.facts_of(account)
-    if account is None or account.operation != payload["operation"]:
+    if account is None:
+        return EffectResult("failed", deletion.NOT_KNOWN, data=facts)
+    if account.operation != payload["operation"]:
         return EffectResult("failed", "taken back before anything was deleted", data=facts)
     if account.state == State.REVOKED:
         return EffectResult("done", "deleted at Auth0", data=facts)

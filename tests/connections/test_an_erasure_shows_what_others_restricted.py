@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from approvals import clock, issuer
 from approvals.erasure import decisions
-from approvals.models import Outcome
+from approvals.models import Effect, Outcome
+from approvals.outbox import runner
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
-from connections.models import ConnectedAccount
+from connections.models import AccessKind, AppAccess, ConnectedAccount
+from connections.revocation import deletion
 from tests.connections.campaign import connected
 from tests.connections.decided import approve, decide, person
 from tests.connections.visitor import know
@@ -65,6 +69,57 @@ def test_what_the_person_restricted_is_not_counted() -> None:
     account = connected("member1", "github", "repo")
     decide("member1", "suspend", account)
     assert "restricted" not in sentence()
+
+
+def granted() -> AppAccess:
+    now, me = clock.now(), person("member1")
+    return AppAccess.objects.create(
+        iss=me.iss, sub=me.sub, kind=AccessKind.GRANT, auth0_id="cgr_1", client_id="app",
+        state_since=now, first_seen=now, seen_at=now,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("by", "counted"), [("admin", True), ("member1", False)])
+def test_a_revocation_at_auth0_that_is_not_done_yet_is_counted(by: str, counted: bool) -> None:
+    access = granted()
+    done = perform(
+        person(by), "access.revoke", Target(access.kind, str(access.pk)), reason="incident"
+    )
+    if done.approval is not None:
+        approve(done, "admin2")
+    assert ("others restricted: 1 unfinished revocation. " in sentence()) == counted
+
+
+@pytest.mark.parametrize("what", ["grant", "account"])
+def test_a_revocation_whose_person_was_erased_claims_nothing_of_auth0(what: str) -> None:
+    if what == "grant":
+        access = granted()
+        perform(person("member1"), "access.revoke", Target(access.kind, str(access.pk)))
+        access.delete()
+    else:
+        account = connected("member1", "github", "repo")
+        decide("member1", "revoke", account)
+        account.delete()
+    step = Effect.objects.get(kind__in=["auth0.delete_access", deletion.DELETE])
+    runner.run(step)
+    step.refresh_from_db()
+    assert (step.state, step.detail) == (
+        "failed",
+        "it is not known here any more; Auth0 may still have it",
+    )
+
+
+def test_a_grant_whose_owner_is_erased_while_auth0_deletes_it_is_deleted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    access = granted()
+    perform(person("member1"), "access.revoke", Target(access.kind, str(access.pk)))
+    asked = SimpleNamespace(delete_grant=lambda _id: access.delete())
+    monkeypatch.setattr(issuer, "management", lambda: asked)
+    step = Effect.objects.get(kind="auth0.delete_access")
+    runner.run(step)
+    step.refresh_from_db()
+    assert (step.state, step.detail) == ("done", "deleted at Auth0")
 
 
 def test_an_approval_ends_no_restriction_that_it_did_not_show() -> None:
