@@ -10,7 +10,6 @@ from uuid import UUID
 
 from audit.exports.manifest import build, key_statements
 from audit.keys import log_identity
-from audit.ledger import note
 from audit.ledger.offline import coverage_check, export_manifest
 from audit.models import Event
 from audit.proofs import service
@@ -77,7 +76,4 @@ def manifest_of(event: Mapping[str, Any]) -> dict[str, Any]:
         **key_statements(),
         "how_to_check": "ata verify MANIFEST FILE --vkey KEY, without a server.",
     }
-    signed = note.sign(
-        export_manifest.statement(manifest), log_identity.origin(), log_identity.seed()
-    )
-    return {**manifest, "signed": signed}
+    return export_manifest.sign(manifest, log_identity.origin(), log_identity.seed())

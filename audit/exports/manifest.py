@@ -10,7 +10,6 @@ from typing import Any
 from audit.clock import rfc3339
 from audit.exports.formats import FORMATS
 from audit.keys import keyring, log_identity
-from audit.ledger import note
 from audit.ledger.key_transitions import key_history
 from audit.ledger.offline import export_manifest
 from audit.ledger.query import EventQuery
@@ -37,10 +36,7 @@ def manifest_of(job: ExportJob) -> dict[str, Any]:
     manifest = _unsigned(job)
     if not job.finished:
         return manifest
-    signed = note.sign(
-        export_manifest.statement(manifest), log_identity.origin(), log_identity.seed()
-    )
-    return {**manifest, "signed": signed}
+    return export_manifest.sign(manifest, log_identity.origin(), log_identity.seed())
 
 
 def _unsigned(job: ExportJob) -> dict[str, Any]:

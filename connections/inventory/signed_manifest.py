@@ -13,7 +13,6 @@ from uuid import UUID
 
 from audit.exports.manifest import build, key_statements
 from audit.keys import log_identity
-from audit.ledger import note
 from audit.ledger.format.entry import ERASED
 from audit.ledger.offline import export_manifest, inventory
 from audit.models import Event
@@ -79,10 +78,7 @@ def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
         **key_statements(),
         "how_to_check": "ata verify MANIFEST FILE --vkey KEY, without a server.",
     }
-    signed = note.sign(
-        export_manifest.statement(manifest), log_identity.origin(), log_identity.seed()
-    )
-    return {**manifest, "signed": signed}
+    return export_manifest.sign(manifest, log_identity.origin(), log_identity.seed())
 
 
 def _openings(event_id: UUID) -> list[dict[str, Any]]:

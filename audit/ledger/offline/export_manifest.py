@@ -37,6 +37,17 @@ def statement(manifest: Mapping[str, Any]) -> str:
     return f"{first}\n{hashlib.sha256(canonical(unsigned)).hexdigest()}\n"
 
 
+def sign(manifest: Mapping[str, Any], origin: str, seed: bytes) -> dict[str, Any]:
+    """The manifest with the signature of the log's Ed25519 key.
+
+    Args:
+        manifest: not signed.
+        origin: name of the log.
+        seed: 32 bytes.
+    """
+    return {**manifest, "signed": note.sign(statement(manifest), origin, seed)}
+
+
 def read_manifest(text: bytes) -> dict[str, Any]:
     """A manifest, which proves nothing before `check`.
 
