@@ -333,7 +333,7 @@ def _judged(
     `opened`: whether openings were given.
     """
     from audit.ledger import levels
-    from audit.ledger.packs.pack_check import claim_of, unproven
+    from audit.ledger.packs.claims import claim_of, unproven
     from audit.ledger.packs.report import WHO_ACTED, WHO_APPROVED, Claim
 
     actor = event.get("actor")

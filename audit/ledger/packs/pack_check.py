@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from audit.ledger import issuer_tokens, levels, passkey_assertions
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError, canonical
-from audit.ledger.format.vocabulary import IMPORTED
 from audit.ledger.key_transitions import key_history
-from audit.ledger.levels import IssuerKeys, Judged, Level
+from audit.ledger.levels import IssuerKeys, Judged
 from audit.ledger.note import NoteError
 from audit.ledger.offline.proof_check import (
     SAME_FOR_ALL_UNPROVEN,
@@ -30,16 +29,13 @@ from audit.ledger.offline.proof_check import (
     verify_proof_file,
 )
 from audit.ledger.packs import archive as packs
+from audit.ledger.packs import claims
 from audit.ledger.packs import messages as words
 from audit.ledger.packs import values as values
 from audit.ledger.packs.archive import Pack, PackError
 from audit.ledger.packs.report import (
-    WHO_ACTED,
-    WHO_APPROVED,
     Check,
-    Claim,
     EventReport,
-    Named,
     PackReport,
 )
 from audit.ledger.policy import Policy
@@ -261,56 +257,13 @@ def _check_event(contents: _Contents, index: int, roots: Roots) -> EventReport:
         own = levels.human(event, contents.bodies, contents.issuer_keys, contents.passkeys)
         claimed = own if own.code > human.code else None
     said, gaps = words.said(event, judged, human), _gaps(judged, contents.withheld)
-    claim = claim_of(event, judged, human, gaps)
+    claim = claims.claim_of(event, judged, human, gaps)
     return EventReport(index, str(event["id"]), said, tuple(checks), human, log, claimed, claim)
 
 
-def claim_of(
-    event: dict[str, Any],
-    judged: Sequence[Judged],
-    human: Level,
-    gaps: Iterable[tuple[str, str]],
-) -> Claim:
-    """What an event says about people, whose evidence was judged; `gaps` as `Claim.gaps`."""
-    actor = event["actor"]
-    named = words.text(actor["sub"]) or (event["via"] != "task" and words.text(actor["name"]))
-    approved = () if levels.is_refusal(event) else levels.approvers(event)
-    imported = event["source"] in IMPORTED
-    acts = frozenset(str(event[key]) for key in ("approval", "operation") if event[key])
-    counted = [one for one in judged if one.counts]
-    signatures = counted if human.code >= "H2" else []
-    return Claim(
-        actor=_person(actor) if named else None,
-        approvers=tuple(dict.fromkeys(map(_person, approved))),
-        signed_in=frozenset(one.person for one in counted if one.kind == "id_token"),
-        signed=frozenset(one.person for one in signatures if one.kind != "id_token"),
-        acts=frozenset() if imported else acts,
-        intent=event["intent_hash"],
-        imported=imported,
-        gaps=tuple(gaps),
-    )
-
-
-def _person(who: Mapping[str, Any]) -> Named:
-    iss, sub = who.get("iss"), who.get("sub")
-    if isinstance(iss, str) and isinstance(sub, str):
-        return Named(words.person(who), (iss, sub))
-    return Named(words.person(who), ("", ""))
-
-
 def _gaps(judged: Sequence[Judged], withheld: values.Withheld) -> Iterable[tuple[str, str]]:
-    for what, one in unproven(judged):
+    for what, one in claims.unproven(judged):
         yield what, _evidence_detail(one, withheld)
-
-
-def unproven(judged: Sequence[Judged]) -> Iterable[tuple[str, Judged]]:
-    """What the evidence that was not checked leaves open; of two signatures one is enough."""
-    signed = any(one.counts and one.kind != "id_token" for one in judged)
-    for one in judged:
-        if one.state == "unknown" and one.kind == "id_token":
-            yield WHO_ACTED, one
-        elif one.state == "unknown" and not signed:
-            yield WHO_APPROVED, one
 
 
 def _timed(contents: _Contents, roots: Roots) -> tuple[list[Check], datetime | None]:
