@@ -181,10 +181,10 @@ def check_signed(text: str, keys: Iterable[VerifierKey]) -> None:
         NoteError: one of them has not signed it.
     """
     said = note.parse(text)
-    by = {(one.name, one.key_id) for one in said.signatures}
+    by = {(one.name, one.key_id): one for one in reversed(said.signatures)}
     for key in keys:
         if key.key_type != ED25519:
             continue
-        if (key.name, key.key_id) not in by:
+        if (signature := by.get((key.name, key.key_id))) is None:
             raise NoteError(f"{key} has not signed the statement that names it")
-        note.verify(said, [key])
+        note.check_signature(said.text, signature, key)
