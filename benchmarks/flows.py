@@ -47,7 +47,7 @@ OWNERS: Final = ("operator2", "member1", "member2")
 """Whose account is revoked in each run; the last one is measured."""
 CONTROL: Final = "control-token-of-the-measurement"
 
-NOT_PRODUCT: Final = {"tests", "benchmarks", "scripts", "tenant", "demo", "local", "torture"}
+NOT_PRODUCT: Final = {"tests", "benchmarks", "scripts", "demo", "local", "torture"}
 BELOW: Final = {"auth0_client", "http_client"}
 KINDS_NOT_COUNTED: Final = {"models", "migrations", "middleware"}
 

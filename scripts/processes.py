@@ -28,7 +28,7 @@ _BIN = Path(sys.executable).parent
 
 def tenant_command(env: Env) -> list[str]:
     """The local tenant's server."""
-    return _server("tenant.wsgi:application", env.TENANT_PORT)
+    return _server("local.tenant.wsgi:application", env.TENANT_PORT)
 
 
 def portal_command(env: Env) -> list[str]:

@@ -179,8 +179,8 @@ def prepare_tenant(child: dict[str, str]) -> None:
     """The local tenant's database and its accounts; nothing with a real tenant."""
     if env.local_tenant:
         own = environment_of("tenant", child)
-        step("Local tenant", "-m", "tenant", "migrate", env=own)
-        step("Demo accounts", "-m", "tenant", "seed", env=own)
+        step("Local tenant", "-m", "local.tenant", "migrate", env=own)
+        step("Demo accounts", "-m", "local.tenant", "seed", env=own)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ READY_S = 120.0
 PROGRAMS = {
     "portal": b"portal.wsgi",
     "worker": b"portal\0--quiet\0worker",
-    "tenant": b"tenant.wsgi",
+    "tenant": b"local.tenant.wsgi",
     "gateway": b"demo.gateway",
     "import": b"import_defenseclaw",
 }

@@ -171,7 +171,7 @@ def sign(portal_tenant: LocalTenant) -> Callable[[list[dict[str, Any]]], list[st
         bodies = [good | {"jti": str(uuid.uuid4())} | change for change in changes]
         program = (
             "import json, time\n"
-            "from tenant import tokens\n"
+            "from local.tenant import tokens\n"
             f"bodies = json.loads({json.dumps(json.dumps(bodies))})\n"
             "at = {'now': int(time.time()), 'soon': int(time.time()) + 120,"
             " 'past': int(time.time()) - 900}\n"

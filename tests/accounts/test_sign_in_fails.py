@@ -138,7 +138,7 @@ def sign(portal_tenant: LocalTenant) -> Callable[[dict[str, Any]], str]:
     def by_the_tenant(body: dict[str, Any]) -> str:
         program = (
             "import json, time\n"
-            "from tenant import tokens\n"
+            "from local.tenant import tokens\n"
             f"body = json.loads({json.dumps(json.dumps(body))})\n"
             "times = {'now': int(time.time()), 'later': int(time.time()) + 600,"
             " 'past': int(time.time()) - 4000}\n"

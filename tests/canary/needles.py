@@ -29,7 +29,7 @@ _DIGESTS = (
     ("provider refresh token", "SELECT refresh_digest FROM tenant_vault_providergrant"),
     ("provider access token", "SELECT digest FROM tenant_vault_providertoken"),
 )
-# The shapes of tenant/ids.py and of the providers: 43 letters, with or without a prefix.
+# The shapes of local/tenant/ids.py and of the providers: 43 letters, with or without a prefix.
 _SECRET = 43
 _PREFIXED = re.compile(rb"(?=((?:gh[ur]_|xoxp-|xoxe-1-|ya29\.|1//|v1\.)[A-Za-z0-9_-]{43,63}))")
 _RUN = re.compile(rb"[A-Za-z0-9_-]{43,}")
@@ -37,8 +37,8 @@ _HEX = re.compile(rb"[0-9a-f-]+|[0-9A-F-]+")
 _JWT = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}")
 _SEALED_PROVIDER_TOKENS = """
 import django, json; django.setup()
-from tenant.vault.models import ConnectedAccount
-from tenant.vault.sealing import unseal
+from local.tenant.vault.models import ConnectedAccount
+from local.tenant.vault.sealing import unseal
 print(json.dumps([unseal(bytes(sealed), a.id) for a in ConnectedAccount.objects.all()
                   for sealed in (a.sealed_refresh_token, a.sealed_access_token)]))
 """
@@ -110,7 +110,9 @@ def collect(stack: Stack, homes: Path) -> Needles:
         for path in (stack.var_dir / "secrets").iterdir()
     }
     values[(stack.var_dir / "tenant-secret-key").read_bytes().strip()] = "the tenant's key"
-    sealed = stack.run("-c", _SEALED_PROVIDER_TOKENS, DJANGO_SETTINGS_MODULE="tenant.settings")
+    sealed = stack.run(
+        "-c", _SEALED_PROVIDER_TOKENS, DJANGO_SETTINGS_MODULE="local.tenant.settings"
+    )
     assert sealed.returncode == 0, sealed.stderr
     for token in json.loads(sealed.stdout):
         values[token.encode()] = "provider token in the vault"

@@ -28,7 +28,7 @@ from tests.support.tenant import LocalTenant
 type Visitors = Callable[[str], Visitor]
 
 _CONSENT = """
-from tenant.models import ConsentGrant, Person
+from local.tenant.models import ConsentGrant, Person
 from allauth.idp.oidc.models import Client
 ConsentGrant.objects.all().delete()
 ConsentGrant.objects.create(

@@ -151,7 +151,14 @@ def test_every_name_in_the_table_of_settings_for_tests_is_read_by_something() ->
     names = {name for row in rows for name in re.findall(r"`([A-Z][A-Z_]{5,})", row)}
     sources = "".join(
         path.read_text()
-        for folder in ("portal", "accounts", "tenant", "scripts", "tests/support", "approvals")
+        for folder in (
+            "portal",
+            "accounts",
+            "local/tenant",
+            "scripts",
+            "tests/support",
+            "approvals",
+        )
         for path in (ROOT / folder).rglob("*.py")
     ) + text_of("scripts/test.sh")
     assert len(names) > 10

@@ -40,12 +40,12 @@ def broken(portal_tenant: LocalTenant) -> Broken:
 
     @contextmanager
     def change(program: str) -> Iterator[None]:
-        imports = "from allauth.idp.oidc.models import Client\nfrom tenant.models import *\n"
+        imports = "from allauth.idp.oidc.models import Client\nfrom local.tenant.models import *\n"
         try:
             portal_tenant.execute(imports + program)
             yield
         finally:
-            portal_tenant.execute("from tenant import seed; seed.run()")
+            portal_tenant.execute("from local.tenant import seed; seed.run()")
 
     return change
 

@@ -105,7 +105,7 @@ def test_what_another_thread_calls_is_counted(shop: dict[str, ModuleType], calls
 def test_middleware_models_migrations_and_what_is_below_the_product_do_not_count(
     tmp_path: Path,
 ) -> None:
-    for app in ("audit", "portal", "http_client", "tests", "tenant"):
+    for app in ("audit", "portal", "http_client", "tests", "local"):
         (tmp_path / app).mkdir()
         (tmp_path / app / "__init__.py").touch()
     product = ProductFiles(tmp_path, ["portal/pages/refusals.py"])
@@ -114,7 +114,7 @@ def test_middleware_models_migrations_and_what_is_below_the_product_do_not_count
         "audit/management/commands/verify_ledger.py",
         "audit/models/tree.py", "portal/models.py", "audit/migrations/0001_initial.py",
         "audit/ledger/note.py", "portal/middleware.py", "portal/pages/refusals.py",
-        "http_client/client.py", "tests/conftest.py", "tenant/views.py", "manage.py",
+        "http_client/client.py", "tests/conftest.py", "local/views.py", "manage.py",
         "no_package/module.py", "audit/page.html",
     ]  # fmt: skip
     assert [path for path in paths if product.path_of(str(tmp_path / path))] == paths[:3]

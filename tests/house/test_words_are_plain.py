@@ -32,7 +32,7 @@ PACKAGES = (
     "portal",
     "scripts",
     "serving",
-    "tenant",
+    "local",
     "torture",
     "ui",
 )

@@ -20,7 +20,7 @@ for name in names:
 ours = {name.split(".")[0] for name in sys.modules if sys.modules[name] is not None}
 rooms = {
     *("accounts", "api", "approvals", "connections", "enforcement", "http_client", "portal"),
-    *("tenant", "ui"),
+    *("local", "ui"),
 }
 assert not ours & rooms, ours
 assert not [n for n in sys.modules if n.startswith("audit.") and not n.startswith("audit.ledger")]

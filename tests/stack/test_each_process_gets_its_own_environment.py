@@ -50,7 +50,11 @@ def test_every_process_of_the_stack_is_either_the_portals_or_gets_its_own_part(
 
 def test_the_tenant_reads_all_that_it_needs_from_its_part() -> None:
     told = subprocess.run(
-        [sys.executable, "-c", "from tenant.env import env; print(env().auth0_client_secret)"],
+        [
+            sys.executable,
+            "-c",
+            "from local.tenant.env import env; print(env().auth0_client_secret)",
+        ],
         env=environment_of("tenant", GIVEN),
         cwd=CHECKOUT,
         capture_output=True,

@@ -84,8 +84,10 @@ class LocalTenant:
         }
 
     def run(self, *commands: str) -> str:
-        """Run ``python -m tenant COMMAND...`` and return what it printed."""
-        done = PORTAL.run(["-m", "tenant", *commands], cwd=CHECKOUT, env=self._own_environment())
+        """Run ``python -m local.tenant COMMAND...`` and return what it printed."""
+        done = PORTAL.run(
+            ["-m", "local.tenant", *commands], cwd=CHECKOUT, env=self._own_environment()
+        )
         if done.returncode:
             raise RuntimeError(f"{' '.join(commands)} failed:\n{done.stderr}")
         return done.stdout
@@ -97,7 +99,7 @@ class LocalTenant:
         return self._companion.execute(program)
 
     def _own_environment(self) -> dict[str, str]:
-        return self.environment() | {"DJANGO_SETTINGS_MODULE": "tenant.settings"}
+        return self.environment() | {"DJANGO_SETTINGS_MODULE": "local.tenant.settings"}
 
     def start(self) -> LocalTenant:
         """Migrate, seed and serve; returns when discovery answers."""
@@ -109,7 +111,8 @@ class LocalTenant:
     def serve(self) -> None:
         """Start the server process on the prepared database."""
         command = [
-            sys.executable, "-m", "serving", "tenant.wsgi:application", "--port", str(self.port),
+            *(sys.executable, "-m", "serving", "local.tenant.wsgi:application"),
+            *("--port", str(self.port)),
         ]  # fmt: skip
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(

@@ -163,11 +163,11 @@ def test_confirming_needs_the_pages_own_form(tenant_server: LocalTenant, browser
 
 
 def test_allauth_still_needs_our_device_code_hook(tenant_server: LocalTenant) -> None:
-    """Fails when allauth ships ``validate_device_code``: then delete ours in tenant/engine.py."""
+    """Fails when allauth ships ``validate_device_code``: delete ours then."""
     program = (
         "from allauth.idp.oidc.internal.oauthlib.request_validator import "
         "OAuthLibRequestValidator as upstream\n"
-        "from tenant.engine import TenantValidator as ours\n"
+        "from local.tenant.engine import TenantValidator as ours\n"
         "print(hasattr(upstream, 'validate_device_code'), hasattr(ours, 'validate_device_code'))"
     )
     assert tenant_server.execute(program).split() == ["False", "True"]

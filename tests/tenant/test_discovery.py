@@ -70,7 +70,7 @@ def test_the_tenant_refuses_to_start_where_it_does_not_belong(
     tenant_server: LocalTenant, variable: str, value: str, fix: str
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tenant", "migrate"],
+        [sys.executable, "-m", "local.tenant", "migrate"],
         cwd=CHECKOUT,
         env=tenant_server.environment() | {variable: value},
         capture_output=True,

@@ -1,0 +1,1 @@
+"""What plays the world on one machine, labelled DEMO; nothing of the product imports it."""

@@ -1,0 +1,18 @@
+"""Plugs the CIBA poll grant into the tenant's token endpoint."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class CibaConfig(AppConfig):
+    name = "local.tenant.ciba"
+    label = "tenant_ciba"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from local.tenant import grants
+        from local.tenant.ciba import exchange, limits
+
+        limits.poll_interval_s()
+        grants.register(exchange.GRANT, exchange.poll)

@@ -1,0 +1,102 @@
+"""``/oauth/token`` and ``/oauth/revoke``."""
+
+from __future__ import annotations
+
+from allauth.idp.oidc.models import Client
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from local.tenant import body, clients, engine, grants, logs, refreshing, sessions
+from local.tenant.clients import settings_of
+from local.tenant.engine import DEVICE_GRANT, ENGINE_GRANTS
+from local.tenant.errors import OAuthError, invalid_request
+from local.tenant.ids import digest
+from local.tenant.issuing import Decision
+from local.tenant.models import RefreshToken
+
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+# Polling answers are no failure and Auth0 does not log them.
+QUIET = frozenset({"authorization_pending", "slow_down"})
+LOG_CODES = {
+    "authorization_code": ("seacft", "feacft"),
+    "refresh_token": ("sertft", "fertft"),
+    "client_credentials": ("seccft", "feccft"),
+    DEVICE_GRANT: ("sede", "fede"),
+}
+
+
+@csrf_exempt
+@require_POST
+def token(request: HttpRequest) -> HttpResponse:
+    """Authenticate the client, then run the grant it asks for."""
+    params = body.params(request)
+    grant_type = params.get("grant_type", "")
+    if not grant_type:
+        raise invalid_request("Missing required parameter: grant_type")
+    _refuse_unknown(grant_type)
+    client = clients.authenticate(request)
+    clients.require_grant(client, grant_type)
+    handler = grants.handler_of(grant_type)
+    if handler is not None:
+        return handler(request, client, params)
+    return _by_engine(client, grant_type, params)
+
+
+@csrf_exempt
+@require_POST
+def revoke(request: HttpRequest) -> HttpResponse:
+    """Revoke a refresh token: 200 and an empty body whether or not it exists (RFC 7009)."""
+    params = body.params(request)
+    client = clients.authenticate(request)
+    if not params.get("token"):
+        raise invalid_request("Missing required parameter: token")
+    row = RefreshToken.objects.filter(digest=digest(params["token"]), client=client).first()
+    if row is not None:
+        refreshing.revoke_family(row)
+        logs.write("srrt", client=client, person=row.person)
+    return HttpResponse(status=200)
+
+
+def _refuse_unknown(grant_type: str) -> None:
+    if grant_type in ENGINE_GRANTS or grants.handler_of(grant_type):
+        return
+    hint = f"Unsupported grant type: {grant_type}."
+    if grant_type == grants.MISSPELT_VAULT_GRANT:
+        hint += f" The Token Vault grant is {grants.VAULT_GRANT}."
+    raise OAuthError(403, "unsupported_grant_type", hint)
+
+
+def _by_engine(client: Client, grant_type: str, params: dict[str, str]) -> HttpResponse:
+    refusal: OAuthError | None = None
+    # One transaction, committed even when refused: a spent code or a revoked family must stay so.
+    with transaction.atomic():
+        try:
+            answer, decision = engine.exchange(client, params)
+            _note_success(client, grant_type, decision)
+        except OAuthError as error:
+            refusal = error
+    if refusal is None:
+        return JsonResponse(answer, headers=NO_STORE)
+    if refusal.error not in QUIET:
+        logs.write(
+            LOG_CODES[grant_type][1],
+            client=client,
+            description=refusal.description,
+            details={"error": refusal.error},
+        )
+    return refusal.response()
+
+
+def _note_success(client: Client, grant_type: str, decision: Decision) -> None:
+    if decision.session is not None and grant_type == "authorization_code":
+        sessions.visit(decision.session, client)
+    logs.write(
+        LOG_CODES[grant_type][0],
+        client=client,
+        person=decision.person,
+        audience=decision.audience,
+        scope=decision.scope,
+        details={"rotating": settings_of(client).rotating} if grant_type == "refresh_token" else {},
+    )

@@ -1,0 +1,19 @@
+"""Plugs the Token Vault exchange into the tenant's token endpoint."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class VaultConfig(AppConfig):
+    name = "local.tenant.vault"
+    label = "tenant_vault"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from local.tenant import grants
+        from local.tenant.vault import exchange
+        from local.tenant.vault.providers import authority
+
+        authority.token_lifetime_s()
+        grants.register(grants.VAULT_GRANT, exchange.exchange)
