@@ -36,9 +36,9 @@ _BEFORE_UPDATE_WORDS = (
 def close(target: Target, winner: Approval | None = None, by: Actor | None = None) -> int:
     """Close what a decision about `target`, just committed in this transaction, overtook.
 
-    Returns how many. `winner` is the approval that committed, `by` whoever decided without one. A
-    request that was made meanwhile and that another transaction has locked is left to it: its own
-    answer finds that the state changed.
+    Returns how many. `winner` is the approval that committed, `by` the person who decided without
+    one. A request that was made meanwhile and that another transaction has locked is left to it:
+    its own answer finds that the state changed.
     """
     waiting = Approval.objects.filter(
         target_kind=target.kind, target_name=target.name, status=Status.PENDING
