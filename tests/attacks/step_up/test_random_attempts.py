@@ -51,7 +51,7 @@ def test_the_oracle_finds_an_act_that_nobody_approved(
 ) -> None:
     """With the floor and the check of what was meant taken out, it counts what gets through."""
     monkeypatch.setattr(minimum, "raised", lambda approver, _situation: approver)
-    monkeypatch.setattr(recheck, "broken", lambda _approval: "")
+    monkeypatch.setattr(recheck, "no_longer_true", lambda _approval: "")
     time = Clockwork()
     monkeypatch.setattr(clock, "now", time.now)
     world = World(provider, lamps, time)
