@@ -155,6 +155,12 @@ def test_the_worked_example_of_the_format_is_right() -> None:
     assert proof.verify(shown[1], body, [key[1]]).size == 1
 
 
+def test_every_path_that_contributing_names_exists() -> None:
+    named = set(re.findall(r"`([\w.-]+(?:/[\w.-]+)+)`", text_of("CONTRIBUTING.md")))
+    assert len(named) > 15
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
 def test_no_document_names_a_machine() -> None:
     for document in (*DOCUMENTS, ROOT / "LICENSE"):
         found = re.search(r"(?<![\w.:/])/(?:work|root|home|tmp|Users)/", document.read_text())
