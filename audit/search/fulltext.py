@@ -180,7 +180,7 @@ class Postings:
             f"SELECT term, doc FROM temp.{_VOCABULARY} WHERE doc >= %s AND doc < %s",  # noqa: S608
             (first, end),
         )
-        yield from self.cursor
+        return iter(self.cursor)
 
     def beyond(self) -> int:
         """How many postings are at positions that no entry has."""
