@@ -75,6 +75,13 @@ def test_every_claim_names_a_test_that_exists() -> None:
     assert not missing
 
 
+def test_no_claim_is_without_a_test() -> None:
+    claims = text_of("THREAT_MODEL.md").partition("## Claims")[2].partition("\n## ")[0]
+    rows = [line for line in claims.splitlines() if re.match(r"\| (?!claim \|)[^-]", line)]
+    assert len(rows) > 50
+    assert [row[:80] for row in rows if not re.search(r"`[\w/]+/test_\w+\.py", row)] == []
+
+
 def test_every_setting_is_documented_and_no_other() -> None:
     table = text_of("docs/deploy.md").partition("## Environment")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
