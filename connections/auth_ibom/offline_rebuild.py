@@ -24,7 +24,7 @@ from audit.ledger.format.canonical import EntryError
 from audit.ledger.format.entry import reveal
 from audit.ledger.note import NoteError
 from audit.ledger.offline.log_file import EntriesError, EntriesFile
-from connections.auth_ibom.records import Account
+from connections.auth_ibom.records import Access, Account
 from connections.auth_ibom.replay import ACTIONS, Inventory
 
 
@@ -54,7 +54,7 @@ def rebuild(
         "origin": file.checkpoint.origin,
         "moment": at.isoformat() if at else None,
         "accounts": [_account(found.accounts[name]) for name in sorted(found.accounts)],
-        "access": [_plain(asdict(found.access[name])) for name in sorted(found.access)],
+        "access": [_access(found.access[name]) for name in sorted(found.access)],
         "untold": found.untold,
     }
 
@@ -62,6 +62,12 @@ def rebuild(
 def _account(account: Account) -> dict[str, Any]:
     plain = asdict(account) | {"uses": [asdict(use) for use in account.users]}
     del plain["reasons"]  # those that it had before
+    return _plain(plain)
+
+
+def _access(access: Access) -> dict[str, Any]:
+    plain = asdict(access)
+    plain["use_told"] = plain.pop("use_known")  # as earlier versions printed it
     return _plain(plain)
 
 

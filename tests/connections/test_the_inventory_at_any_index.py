@@ -277,6 +277,7 @@ def test_a_stranger_rebuilds_it_from_a_file_of_the_log_alone(db: None, tmp_path:
     found = {one["id"]: one for one in json.loads(done.stdout)["accounts"]}
     portal = {account.id: account for account in facts.at(size).accounts}
     assert found.keys() == portal.keys()
+    assert all("use_told" in one for one in json.loads(done.stdout)["access"])
     for name, account in portal.items():
         told_ = found[name]
         assert (told_["state"], told_["sub"], told_["email"], tuple(told_["scopes"])) == (
