@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from accounts.break_glass.limits import hold_to_limits
+from accounts.break_glass.allowed_requests import hold_to_limits
 from accounts.recent_sign_in.requirement import page_behind
 from accounts.request_priority import vouch_for
 from accounts.sessions import service

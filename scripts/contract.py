@@ -140,7 +140,7 @@ def _routes() -> str:
 
 
 def _filters() -> str:
-    from audit.ledger.query.keys import KEYS
+    from audit.ledger.query.filter_keys import KEYS
 
     rows = [(f"`{key.name}`", " ".join(f"`{one}`" for one in key.choices)) for key in KEYS.values()]
     return (

@@ -31,7 +31,7 @@ from approvals import issuer
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, IssuerMismatch
 from auth0_client.grants.oauth import with_query
-from connections.revocation import pending_deletions
+from connections.revocation import owner_token_deletions
 from connections.sync import auth0_status
 from http_client.errors import BadAnswer, HttpClientError
 from http_client.redaction import printable
@@ -137,7 +137,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         following = self.begun.get("next") or settings.LOGIN_REDIRECT_URL
         session = service.begin(self.request, self.user, self.request.META["ATA_SIGN_IN"])
         self.request.session.pop("sign_in_restarted", None)
-        if pending_deletions.has_pending(session.user.iss, session.user.sub):
+        if owner_token_deletions.has_pending(session.user.iss, session.user.sub):
             return redirect("connections:finish")  # a revocation waits for its owner's own token
         return redirect(following if is_ours(following) else settings.LOGIN_REDIRECT_URL)
 

@@ -14,7 +14,7 @@ from approvals.models.erasures_and_holds import Erasure, ErasureState, LegalHold
 from approvals.models.notice import Notice, NoticeState, NoticeWay
 from approvals.models.passkey import Passkey
 from approvals.models.person import Person
-from approvals.models.policy import PolicyVersion
+from approvals.models.policy_version import PolicyVersion
 from approvals.models.short_lived import IdempotencyRecord, ShortLivedSecret
 
 __all__ = [

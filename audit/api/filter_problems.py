@@ -6,7 +6,7 @@ from typing import Any
 
 from api.problems import Problem, pointer_of, printable
 from audit.ledger.query import KEYS, EventQuery
-from audit.ledger.query.keys import MAX_VALUE
+from audit.ledger.query.filter_keys import MAX_VALUE
 
 
 def check(query: EventQuery, prefix: str = "") -> None:

@@ -16,7 +16,7 @@ from audit.ledger import checkpoint as checkpoints
 from audit.ledger.format.entry import Opening
 from audit.ledger.offline import log_file
 from audit.models import Checkpoint, Entry, Event, Openings
-from audit.proofs.cosigned_checkpoints import signed_note
+from audit.proofs.cosigned_note import signed_note
 from audit.recording.actors import Actor
 from audit.recording.read_events import openings_of
 from audit.recording.record import record

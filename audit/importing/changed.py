@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from audit.importing import jsontext
+from audit.importing import foreign_json
 from audit.importing.mapping.severities import ACKNOWLEDGED
 from audit.importing.masking import mask
 from audit.importing.rows import DERIVED_COLUMNS, SourceRow, change_id
@@ -48,7 +48,7 @@ def drafts(
     first = _first_seen([changed.event for changed in found])
     for changed in found:
         before = first.get(changed.event)
-        after = mask(jsontext.loggable(changed.row.values))
+        after = mask(foreign_json.loggable(changed.row.values))
         yield _draft(changed, before, after, instance=instance, actor=actor, now=now)
 
 

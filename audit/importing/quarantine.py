@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from audit.importing import jsontext
+from audit.importing import foreign_json
 from audit.importing.masking import mask
 from audit.importing.rows import SourceRow, content_digest
 from audit.models import QuarantinedRow
@@ -110,7 +110,7 @@ class Quarantine:
             detail=rejected.detail,
             digest=content_digest(row),
             size=row.size,
-            content=mask(jsontext.loggable(shown)),
+            content=mask(foreign_json.loggable(shown)),
             seen=self.now,
         )
 

@@ -2,7 +2,7 @@
 
 from audit.packs.build import Built, NothingToPack, TooMany, build, use_directory
 from audit.packs.event_selection import Selection, of_event, of_query
-from audit.packs.preview import Outlook, outlook
+from audit.packs.missing_evidence import Outlook, outlook
 
 __all__ = [
     "Built",

@@ -11,7 +11,7 @@ from audit.ledger.merkle import ProofError
 from audit.ledger.tiles import WIDTH
 from audit.models import Checkpoint, Entry, Event
 from audit.proofs import tile_cache, timestamping
-from audit.proofs.cosigned_checkpoints import signed_note
+from audit.proofs.cosigned_note import signed_note
 from audit.sequencing import signed_state
 from audit.sequencing.tree_store import entry_bytes, read_tile
 from audit.witnesses.quorum import witnessed_checkpoint

@@ -47,10 +47,10 @@ from audit.sequencing import (
     tree_store,
 )
 from audit.verification.checks import (
-    decision_tags,
     key_files,
     orphans,
     registry,
+    repeated_tags,
     rollup_counts,
 )
 from audit.verification.checks.entries import LeafChecker
@@ -145,7 +145,7 @@ class Round:
             ("keys and adoptions", lambda: key_files.check(self.findings)),
             ("the counts", lambda: rollup_counts.check(self.findings)),
             ("rows outside the log", lambda: orphans.rows(self.findings)),
-            ("decision tags", lambda: decision_tags.check_missing(self.findings)),
+            ("decision tags", lambda: repeated_tags.check_missing(self.findings)),
             ("files next to the log", lambda: self._papers.check(self.findings)),
             ("decisions", lambda: registry.check(self.findings, pending=True)),
             ("evidence and finished work", lambda: self._leaves.finish(whole=True)),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from audit.verification.checks.entries import Seen
     from audit.verification.checks.fulltext_index import Held
     from audit.verification.checks.key_files import Recorded
-    from audit.verification.checks.orphan_counts import Counts, Tally
+    from audit.verification.checks.row_totals import Counts, Tally
     from audit.verification.report import Findings
 
 
@@ -151,9 +151,9 @@ def _recorded() -> Recorded:
 
 
 def _tally(size: int) -> Tally:
-    from audit.verification.checks import orphan_counts
+    from audit.verification.checks import row_totals
 
-    return orphan_counts.take(size)
+    return row_totals.take(size)
 
 
 def _counts() -> Findings:

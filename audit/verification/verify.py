@@ -32,12 +32,12 @@ from audit.verification import (
     walk,
 )
 from audit.verification.checks import (
-    decision_tags,
     key_files,
-    orphan_counts,
     orphans,
     registry,
+    repeated_tags,
     rollup_counts,
+    row_totals,
 )
 from audit.verification.checks.entries import LeafChecker
 from audit.verification.checks.tree import TreeChecker
@@ -134,7 +134,7 @@ class _Walk:
     start: int
     size: int
     progress: Progress | None
-    counts: orphan_counts.Counts = orphan_counts.NONE
+    counts: row_totals.Counts = row_totals.NONE
     unread: int = 0
 
     def along(self, ranges: Iterator[walk.Walked]) -> None:
@@ -152,7 +152,7 @@ class _Walk:
 
     def _take(self, one: walk.Walked) -> bool:
         """Whether the tree goes on behind a range."""
-        self.counts = orphan_counts.added(self.counts, one.counts)
+        self.counts = row_totals.added(self.counts, one.counts)
         if self.progress is not None:
             self.progress(max(0, one.end - self.start), self.size - self.start)
         if one.leaves is not None:
@@ -201,7 +201,7 @@ class _Whole:
     crowd: Crowd | None
     start: int
     size: int
-    walked: orphan_counts.Counts | None  # what belongs to the entries; None unless all of them hold
+    walked: row_totals.Counts | None  # what belongs to the entries; None unless all of them hold
 
     def keys(self) -> None:
         key_files.check(self.findings, self.crowd.recorded() if self.crowd else None)
@@ -221,18 +221,18 @@ class _Whole:
         """Whether counts prove that no row lies outside the log."""
         if self.walked is None:
             return False
-        counted = self.crowd.tally() if self.crowd else orphan_counts.take(self.size)
+        counted = self.crowd.tally() if self.crowd else row_totals.take(self.size)
         return counted.proves(self.walked)
 
     def pending(self) -> None:
         """Events without a leaf must at least be whole."""
-        for some in batched(orphan_counts.waiting() if self.alone else _waiting(), _OPENED):
+        for some in batched(row_totals.waiting() if self.alone else _waiting(), _OPENED):
             self.leaves.check_pending(some)
 
     def strays(self) -> None:
         if not self.alone:
             orphans.rows(self.findings)
-        decision_tags.check_missing(self.findings)
+        repeated_tags.check_missing(self.findings)
         orphans.papers(self.findings)
 
     def decisions(self) -> None:

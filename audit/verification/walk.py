@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from audit.ledger.tree_edge import Joined
 from audit.sequencing import tree_store
-from audit.verification.checks import orphan_counts
+from audit.verification.checks import row_totals
 from audit.verification.checks.entries import LeafChecker
 from audit.verification.parallel import Checked, Crowd
 from audit.verification.report import Findings
@@ -39,7 +39,7 @@ class Walked:
     end: int
     there: int
     leaves: Sequence[bytes | None] | Joined | None
-    counts: orphan_counts.Counts = orphan_counts.NONE
+    counts: row_totals.Counts = row_totals.NONE
 
     @property
     def missing(self) -> bool:
@@ -118,7 +118,7 @@ def _with(
             return _unread(one, findings, error)
         finally:
             leaves.index.total = total  # of sums that are made with their seed, not with ours
-        counts = checked.counts if checked else orphan_counts.NONE
+        counts = checked.counts if checked else row_totals.NONE
         return Walked(one.first, one.end, one.there, found, counts)
 
     for one in ranges:

@@ -11,7 +11,7 @@ from django.db.models import Count, Max
 
 from audit.ledger.note import NoteError
 from audit.models import Checkpoint, Cosignature, WitnessState
-from audit.proofs.cosigned_checkpoints import signed_note
+from audit.proofs.cosigned_note import signed_note
 from audit.witnesses.configuration import Configuration, configured
 
 MOST_STEPS: Final = 64

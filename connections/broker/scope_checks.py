@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from auth0_client.token_vault import VaultToken
 from connections.broker.account_choice import Picked
-from connections.broker.caller_rules import Declared
+from connections.broker.component_rules import Declared
 from connections.broker.errors import TokenRefusal
-from connections.scope_escalation import allowances, connection_rules, escalation_requests
+from connections.scope_escalation import allowances, escalation_settings, refuse_or_ask
 from connections.scopes import catalogue, containment
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 def takes_anonymous(connection: str) -> bool:
     """Whether callers without a manifest get tokens of a connection that manifests name."""
-    return connection_rules.of(connection).anonymous
+    return escalation_settings.of(connection).anonymous
 
 
 def check_asked(
     ask: Ask, picked: Picked | None, declared: Declared
-) -> frozenset[str] | escalation_requests.Unasked:
+) -> frozenset[str] | refuse_or_ask.Unasked:
     """Scopes beyond the manifest that people allowed, as far as they were needed; or what people
     have to be asked. Asks nobody.
 
@@ -38,16 +38,16 @@ def check_asked(
             declared.excess,
             "Nobody was asked, because Auth0 could not say whose account it is.",
         )
-    return escalation_requests.check(
-        escalation_requests.Tried(
+    return refuse_or_ask.check(
+        refuse_or_ask.Tried(
             ask.actor, picked.account, ask.component, declared.excess, ask.agent, ask.prompt
         )
     )
 
 
-def people(unasked: escalation_requests.Unasked) -> TokenRefusal:
+def people(unasked: refuse_or_ask.Unasked) -> TokenRefusal:
     """Ask people about what goes beyond the manifest; the refusal names the approval."""
-    return escalation_requests.ask(unasked)
+    return refuse_or_ask.ask(unasked)
 
 
 def check_given(
@@ -64,7 +64,7 @@ def check_given(
             dropped here: nobody gets it, and it lives at the provider until it expires.
     """
     beyond = _excess(ask, picked, declared, token, allowed)
-    if not beyond or connection_rules.of(ask.connection).excess == "flag":
+    if not beyond or escalation_settings.of(ask.connection).excess == "flag":
         return beyond
     raise _dropped(ask, beyond, token)
 
@@ -90,7 +90,7 @@ def check_still(
     if missing:
         raise _undeclared(ask, missing, "That changed while Auth0 was asked.")
     beyond = _excess(ask, picked, declared, token, allowed)
-    strict = connection_rules.of(ask.connection).excess != "flag"
+    strict = escalation_settings.of(ask.connection).excess != "flag"
     if set(beyond) - set(flagged) or (beyond and strict):
         raise _dropped(ask, beyond, token)
 

@@ -21,13 +21,13 @@ from audit.recording.record import Draft
 from auth0_client.token_vault import VaultToken
 from connections.broker import exchange, observations, scope_checks
 from connections.broker.account_choice import ANY, Picked, Wanted, pick, refuse_unnamed
-from connections.broker.caller_rules import Component, Declared, check_decision, check_declared
+from connections.broker.component_rules import Component, Declared, check_decision, check_declared
 from connections.broker.errors import TokenRefusal
 from connections.idle_access import access_gate
 from connections.idle_access.connection_rules import OWNER, Setting
 from connections.lifecycle import freezes, restrictions
 from connections.models import NOT_HELD, ConnectedAccount, State
-from connections.scope_escalation.escalation_requests import Unasked
+from connections.scope_escalation.refuse_or_ask import Unasked
 from connections.scopes import catalogue
 from http_client.wait_hooks import Waiting
 

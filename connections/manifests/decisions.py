@@ -18,13 +18,13 @@ from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from connections import known_names
 from connections import phone_sentences as fitting
-from connections.broker.caller_rules import Component
+from connections.broker.component_rules import Component
 from connections.manifests import gains, in_force
 from connections.manifests.gains import Gains
 from connections.manifests.in_force import Declaration
 from connections.models import NOT_HELD, ConnectedAccount, Manifest, State
 from connections.notifications import notices
-from connections.scope_escalation import escalation_requests
+from connections.scope_escalation import refuse_or_ask
 from connections.scopes import catalogue
 
 _SECURITY = frozenset({"operator", "admin"})
@@ -59,7 +59,7 @@ def _validate_declaration(actor: Actor, target: Target, params: Mapping[str, Any
         raise Refused("bad_target", "name: letters, digits and . _ @ / : -", pointer="/target/name")
     gains, now = gains_of_declaration(target, params), clock.now()
     component = Component(target.kind, target.name)
-    if until := escalation_requests.denied_until(actor, component, gains.scopes, now):
+    if until := refuse_or_ask.denied_until(actor, component, gains.scopes, now):
         raise Refused(
             "denied_lately",
             f"Somebody denied you these permissions for {target.name}. Until {_clock(until)} "

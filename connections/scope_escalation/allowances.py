@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from approvals import clock
-from connections.broker.caller_rules import Component
+from connections.broker.component_rules import Component
 from connections.models import Allowance, ConnectedAccount
 
 

@@ -14,7 +14,7 @@ from django.db.models import F
 from approvals.errors import Refused
 from approvals.pipeline.intent import digest
 from audit.ledger.format.vocabulary import severity_rank
-from connections.broker.caller_rules import Component
+from connections.broker.component_rules import Component
 from connections.models import Attempts, ConnectedAccount, Escalation
 from connections.scopes import catalogue
 

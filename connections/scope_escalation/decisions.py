@@ -22,12 +22,12 @@ from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Subject, Target
 from connections import known_names, names, permissions
 from connections import phone_sentences as fitting
-from connections.broker.caller_rules import Component
+from connections.broker.component_rules import Component
 from connections.manifests import in_force
 from connections.models import NOT_HELD, Allowance, ConnectedAccount, Escalation, ScopeRule, State
 from connections.notifications import notices
-from connections.scope_escalation import allowances, attempts, connection_rules, escalation_requests
-from connections.scope_escalation.connection_rules import Rules
+from connections.scope_escalation import allowances, attempts, escalation_settings, refuse_or_ask
+from connections.scope_escalation.escalation_settings import Rules
 from connections.scopes import catalogue
 
 _LONGEST_NAME: Final = 60
@@ -48,7 +48,7 @@ class GrantParams(BaseModel):
     component: Annotated[str, StringConstraints(max_length=231)]
     scopes: list[in_force.ScopeName] = Field(min_length=1, max_length=100)
     agent: Annotated[str, StringConstraints(max_length=100)] = ""
-    for_s: int = Field(ge=connection_rules.SHORTEST_S, le=connection_rules.LONGEST_S)
+    for_s: int = Field(ge=escalation_settings.SHORTEST_S, le=escalation_settings.LONGEST_S)
 
 
 class WithdrawParams(BaseModel):
@@ -66,7 +66,7 @@ class RulesParams(BaseModel):
 
     excess: Literal["flag", "refuse"]
     anonymous: bool
-    allow_for_s: int = Field(ge=connection_rules.SHORTEST_S, le=connection_rules.LONGEST_S)
+    allow_for_s: int = Field(ge=escalation_settings.SHORTEST_S, le=escalation_settings.LONGEST_S)
 
 
 def _account(target: Target) -> ConnectedAccount:
@@ -96,7 +96,7 @@ def _tried(target: Target, params: Mapping[str, Any]) -> Escalation:
     said = (f"{row.kind}:{row.name}", row.account_id, row.scopes) if row else ()
     if row is None or said != (params["component"], account.id, params["scopes"]):
         raise Refused("unknown_escalation", "Nothing asked for that.", pointer="/params/escalation")
-    longest = connection_rules.of(account.connection).allow_for_s
+    longest = escalation_settings.of(account.connection).allow_for_s
     if params["for_s"] > longest:
         raise Refused(
             "too_long", f"Here it lasts {duration(longest)} at most.", pointer="/params/for_s"
@@ -115,7 +115,7 @@ def _look(target: Target, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """What those who approve are shown: the account, and the manifest that it goes beyond."""
     row, account = _tried(target, params), _account(target)
     component = Component(row.kind, row.name)
-    if escalation_requests.quiet_until(account, component, row.scopes, clock.now()):
+    if refuse_or_ask.quiet_until(account, component, row.scopes, clock.now()):
         raise Refused("denied_lately", "This was denied or taken back; nobody is asked again yet.")
     manifest = in_force.find(row.kind, row.name)
     return {
@@ -205,7 +205,7 @@ def _committed(made: Allowance) -> Committed:
 
 def _configure(ctx: CommitContext) -> Committed:
     known_names.check_connection(ctx.target.name)
-    before, wanted = connection_rules.of(ctx.target.name), RulesParams.model_validate(ctx.params)
+    before, wanted = escalation_settings.of(ctx.target.name), RulesParams.model_validate(ctx.params)
     ScopeRule.objects.update_or_create(
         name=ctx.target.name,
         defaults={
@@ -224,7 +224,7 @@ def _configure(ctx: CommitContext) -> Committed:
 def _rules_relax(target: Target, params: Mapping[str, Any]) -> bool:
     """Whether these rules let through anything that those in force do not."""
     wanted = Rules(params["excess"], params["anonymous"], params["allow_for_s"])
-    return wanted.looser_than(connection_rules.of(target.name))
+    return wanted.looser_than(escalation_settings.of(target.name))
 
 
 def _rules_severity(target: Target, params: Mapping[str, Any]) -> str:
@@ -232,7 +232,7 @@ def _rules_severity(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def _rules_look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
-    return connection_rules.of(target.name).as_json()
+    return escalation_settings.of(target.name).as_json()
 
 
 def _rules_sentence(target: Target, params: Mapping[str, Any]) -> str:
@@ -247,7 +247,7 @@ def _rules_sentence(target: Target, params: Mapping[str, Any]) -> str:
 
 registry.register(
     Verb(
-        name=escalation_requests.VERB,
+        name=refuse_or_ask.VERB,
         event="scope.granted",
         label="Allow beyond the manifest",
         roles=_SECURITY,

@@ -25,7 +25,7 @@ from connections.models import (
     ManifestNeed,
     ReconcileRun,
 )
-from connections.sync import differences, directory, runs, schedule
+from connections.sync import differences, people_and_roles, runs, schedule
 from connections.sync.schedule import Progress
 from http_client.errors import HttpClientError
 
@@ -48,7 +48,7 @@ def run_due(now: datetime | None = None) -> int:
 def _people(progress: Progress) -> None:
     """Read the directory; accounts of people who are new are compared next, not in ten minutes."""
     known = Person.objects.exclude(sub="").count()
-    directory.scheduled(progress)
+    people_and_roles.scheduled(progress)
     if Person.objects.exclude(sub="").count() > known:
         schedule.ask_now(ACCOUNTS, clock.now())
 

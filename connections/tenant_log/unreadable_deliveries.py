@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from audit.importing import jsontext
+from audit.importing import foreign_json
 from audit.importing.masking import mask
 from audit.models import QuarantinedRow
 from audit.recording.actors import SYSTEM, Target
@@ -58,7 +58,7 @@ def _kept(digests: set[bytes]) -> set[bytes]:
 
 
 def _row(item: Malformed, now: datetime) -> QuarantinedRow:
-    content = jsontext.loggable(item.content)
+    content = foreign_json.loggable(item.content)
     text = json.dumps(content, sort_keys=True)
     digest = hashlib.sha256(text.encode()).digest()
     if len(text) > _LONGEST:

@@ -24,7 +24,7 @@ from connections import permissions
 from connections.consent import connect_flow, offers
 from connections.consent.connect_flow import CREATE, DELETE, ConnectFailed
 from connections.models import ConnectedAccount, State
-from connections.revocation import pending_deletions
+from connections.revocation import owner_token_deletions
 from connections.scopes import catalogue
 from connections.views import authorization_flow
 from connections.views.authorization_flow import TokenFlow
@@ -71,7 +71,7 @@ def connect(request: HttpRequest, connection: str) -> HttpResponse:
 def finish(request: HttpRequest) -> HttpResponse:
     """Carry out the deletions that wait for this person's own token; they were decided before."""
     me = actor(request)
-    if not pending_deletions.has_pending(me.iss, me.sub):
+    if not owner_token_deletions.has_pending(me.iss, me.sub):
         return redirect("connections:mine")
     request.session[FINISH_TRIED] = clock.now().timestamp()
     return _authorize(request, TokenFlow("finish", "", "", True))
@@ -161,13 +161,13 @@ def _delete_dead_grant(me: Actor, flow: TokenFlow, token: str) -> None:
         perform(me, "connection.revoke", target, reason="Connected again")
         account.refresh_from_db()
     if account.state == State.REVOCATION_PENDING:
-        done = pending_deletions.delete(account, token)
+        done = owner_token_deletions.delete(account, token)
         if not done.done:
             raise ConnectFailed("not_deleted", f"The old grant is still there. {done.detail}")
 
 
 def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
-    outcomes = list(pending_deletions.delete_due(me.iss, me.sub, token))
+    outcomes = list(owner_token_deletions.delete_due(me.iss, me.sub, token))
     if all(one.done for one in outcomes):
         # Only a failed attempt makes the next one wait; another deletion may be due in seconds.
         request.session.pop(FINISH_TRIED, None)

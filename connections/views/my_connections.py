@@ -19,7 +19,7 @@ from connections.consent import needs, offers
 from connections.lifecycle import freezes
 from connections.manifests import in_force
 from connections.notifications import notices
-from connections.revocation import pending_deletions
+from connections.revocation import owner_token_deletions
 from connections.scopes import catalogue
 from connections.status import member_overview
 from connections.status.member_overview import Card
@@ -78,7 +78,7 @@ def _needs(me: Actor) -> list[dict[str, Any]]:
 def _should_finish(request: HttpRequest, me: Actor) -> bool:
     tried = request.session.get(FINISH_TRIED, 0)
     recent = clock.now().timestamp() - tried < _AGAIN_AFTER_S
-    return not recent and pending_deletions.has_pending(me.iss, me.sub)
+    return not recent and owner_token_deletions.has_pending(me.iss, me.sub)
 
 
 @never_cache

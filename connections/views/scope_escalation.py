@@ -19,7 +19,7 @@ from audit.recording.actors import Target
 from connections import permissions
 from connections.manifests import allow_rule, in_force
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed
-from connections.scope_escalation import allowances, connection_rules, page_rows
+from connections.scope_escalation import allowances, escalation_settings, page_rows
 from connections.scopes import catalogue
 from ui.refusals import tell
 
@@ -54,7 +54,7 @@ def watch(request: HttpRequest) -> HttpResponseBase:
 
 
 def _rules() -> list[dict[str, object]]:
-    set_ = connection_rules.of_all()
+    set_ = escalation_settings.of_all()
     asked = {
         one.target_name: one
         for one in Approval.objects.filter(verb="scope.configure", status=Status.PENDING)
@@ -69,7 +69,7 @@ def _rules() -> list[dict[str, object]]:
         {
             "name": name,
             "title": catalogue.title(name),
-            "rules": set_.get(name, connection_rules.Rules()),
+            "rules": set_.get(name, escalation_settings.Rules()),
             "asked": asked.get(name),
         }
         for name in sorted(named, key=lambda one: (catalogue.title(one).casefold(), one))

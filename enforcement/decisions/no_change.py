@@ -17,8 +17,8 @@ from audit.ledger.format.vocabulary import severity_rank
 from audit.recording.actors import Actor, Target
 from enforcement.decisions import recorded_state, restrictions
 from enforcement.decisions.restrictions import Restriction
-from enforcement.gateways import effective_state
-from enforcement.gateways.effective_state import At
+from enforcement.gateways import component_state
+from enforcement.gateways.component_state import At
 from enforcement.kinds import called, where
 from enforcement.models import Asset, Decision, Watch
 
@@ -103,13 +103,13 @@ def _rows(target: Target) -> dict[str, Asset]:
 
 
 def _states(target: Target) -> list[At]:
-    states = effective_state.everywhere(target.kind, target.name)
+    states = component_state.everywhere(target.kind, target.name)
     return [at for at in states if target.instance in {"", at.instance.name}]
 
 
 def _lost(states: Sequence[At]) -> bool:
     """Whether a gateway does not enforce what was decided, and no step is under way."""
-    return any(at.code == effective_state.NOT_ENFORCED and not at.waits for at in states)
+    return any(at.code == component_state.NOT_ENFORCED and not at.waits for at in states)
 
 
 def _unread(states: Sequence[At]) -> bool:

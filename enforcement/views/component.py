@@ -11,7 +11,7 @@ from audit.recording.actors import Actor, Target
 from audit.search import queries
 from enforcement import known_names
 from enforcement.decisions import block_and_allow, severity
-from enforcement.gateways import effective_state
+from enforcement.gateways import component_state
 from enforcement.kinds import SCANNED, called, noun
 from enforcement.models import Asset, Finding
 from enforcement.views import decide_form
@@ -30,7 +30,7 @@ def context(
     """Everything the page shows; the buttons are for the severity that was chosen."""
     if form is not None:
         severity_chosen = str(form["severity"].value() or "")
-    states = effective_state.everywhere(kind, name)
+    states = component_state.everywhere(kind, name)
     found = severity.found(kind, name)
     target = Target(kind, name)
     unknown = not known_names.is_known(kind, name)
@@ -40,9 +40,9 @@ def context(
         "noun": noun(kind),
         "called": called(kind, name),
         "states": states,
-        "reach": effective_state.REACH,
+        "reach": component_state.REACH,
         "live": any(state.waits for state in states),
-        "lacking": effective_state.not_enforced(states),
+        "lacking": component_state.not_enforced(states),
         "found": found,
         "never_scanned": not found,
         "scannable": kind in SCANNED,

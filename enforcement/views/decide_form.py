@@ -15,7 +15,7 @@ from approvals.policy import break_glass
 from audit.ledger.format.vocabulary import SEVERITIES, gravest, severity_rank
 from audit.recording.actors import Actor, Target
 from enforcement.gateways import instances
-from enforcement.gateways.effective_state import At
+from enforcement.gateways.component_state import At
 from ui.times import duration
 
 _TONES = {"block": "danger", "hold": "", "release": "", "unblock": "", "allow": ""}

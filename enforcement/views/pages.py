@@ -23,7 +23,7 @@ from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
 from enforcement import known_names
 from enforcement.decisions import severity
-from enforcement.gateways import effective_state, instances
+from enforcement.gateways import component_state, instances
 from enforcement.gateways.client import Gateway, GatewayError
 from enforcement.kinds import called
 from enforcement.models import Decision, Finding
@@ -188,10 +188,10 @@ def _back(path: str) -> str:
 def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
     """What each gateway would do now, by its lists and its policy; changes nothing."""
     latest = {scan.instance: scan for scan in severity.latest_scans(kind, name)}
-    states = {at.instance.name: at for at in effective_state.everywhere(kind, name)}
+    states = {at.instance.name: at for at in component_state.everywhere(kind, name)}
     asked, said = clock.now(), []
     for instance in instances.fleet().instances:
-        ours = effective_state.counts_in_answer(states.get(instance.name))
+        ours = component_state.counts_in_answer(states.get(instance.name))
         scan = latest.get(instance.name)
         try:
             known = (scan.severity, scan.findings) if scan else ("", -1)

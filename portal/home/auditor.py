@@ -12,7 +12,7 @@ from audit.search import queries
 from audit.search.decision_totals import REPORTED
 from audit.views.decision_actions import decision_actions
 from audit.views.trail import operation_outcomes
-from portal.home import alarms
+from portal.home import break_glass_and_quarantine
 from portal.home.panels import MOST, Home, Line, Panel, Tile
 from portal.pages import ledger_status
 
@@ -52,7 +52,11 @@ def auditor(me: Actor) -> Home:
             ),
             pending(me),
         ],
-        panels=[*alarms.break_glass(), *alarms.set_aside(), latest()],
+        panels=[
+            *break_glass_and_quarantine.break_glass(),
+            *break_glass_and_quarantine.set_aside(),
+            latest(),
+        ],
     )
 
 

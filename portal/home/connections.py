@@ -15,8 +15,8 @@ from connections.status import member_overview, state_filters
 from connections.status.account_status import Standing
 from connections.status.member_overview import Past
 from enforcement.kinds import called
-from portal.home.alarms import break_glass, set_aside
 from portal.home.auditor import latest, pending
+from portal.home.break_glass_and_quarantine import break_glass, set_aside
 from portal.home.panels import MOST, Home, Line, Panel, Tile
 from ui.times import relative
 

@@ -11,7 +11,6 @@ from approvals.api import decisions, policy
 from audit.api import events
 from connections.api import (
     access_reviews,
-    allowances,
     broker,
     comparisons,
     connections,
@@ -19,6 +18,7 @@ from connections.api import (
     manifests,
     remediations,
     review_decisions,
+    scope_allowances,
     settings,
 )
 
@@ -39,7 +39,7 @@ api.add_router("", policy.router)
 api.add_router("", broker.router)
 api.add_router("", manifests.router)
 api.add_router("", settings.router)
-api.add_router("", allowances.router)
+api.add_router("", scope_allowances.router)
 api.add_router("", remediations.router)
 api.add_router("", comparisons.router)
 api.add_router("", connections.router)

@@ -14,7 +14,7 @@ from approvals import clock, issuer, people
 from approvals.models import Person
 from audit.recording.actors import Actor
 from auth0_client.grants.device import Granted
-from connections.sync import directory
+from connections.sync import people_and_roles
 from tests.approvals.test_roles_come_from_the_newest_source import Directory
 from tests.connections.visitor import Gateway, Visitor, know
 from tests.support.sign_in import API, SUBS
@@ -69,7 +69,7 @@ def test_a_kept_sign_in_does_not_restore_a_role_that_the_directory_took(
     """Role removed at Auth0, the directory read it; the tokens of before still say operator."""
     who: Any = {"iss": settings.ENV.issuer, "sub": SUBS["operator"]}
     monkeypatch.setattr(issuer, "management", lambda: Directory(SUBS["operator"]))
-    assert directory.sync_people().people == 1
+    assert people_and_roles.sync_people().people == 1
     gateway = Gateway(granted.access_token)
     kept = gateway.call("POST", "/v1/session", {"id_token": granted.id_token})
     assert kept.status_code == 200, kept.content

@@ -14,7 +14,7 @@ from approvals.errors import Refused
 from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor
-from connections.sync import directory
+from connections.sync import people_and_roles
 from tests.accounts.trail import events
 from tests.approvals.asking import HALL
 from tests.approvals.lamps import Lamps
@@ -134,7 +134,7 @@ def test_a_session_that_still_has_the_role_decides_nothing_at_once(
     people.note_person(iss=ISS, sub=SUB, name="Anya", roles=["operator"])
     monkeypatch.setattr(issuer, "auth0", lambda: SimpleNamespace(issuer=ISS))
     monkeypatch.setattr(issuer, "management", Directory)
-    assert directory.sync_people().people == 1
+    assert people_and_roles.sync_people().people == 1
     with pytest.raises(Refused) as refused:
         perform(ANYA, "lamp.hold", HALL)
     assert refused.value.code == "not_permitted"

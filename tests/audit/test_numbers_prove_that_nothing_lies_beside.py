@@ -13,7 +13,7 @@ from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, ImportedRow, Openings
 from audit.sequencing import sequencer, tree_store
 from audit.verification import verify
-from audit.verification.checks import orphan_counts, orphans
+from audit.verification.checks import orphans, row_totals
 from audit.verification.report import Findings
 from tests.audit.factories import OLU, DraftFactory
 from tests.support.erasing import erase_person
@@ -128,16 +128,16 @@ def test_a_stray_does_not_stand_for_a_row_that_is_gone(log: list[UUID]) -> None:
 
 
 def test_what_comes_behind_the_size_is_taken_off(log: list[UUID]) -> None:
-    walked = orphan_counts.of(0, 200)
-    assert orphan_counts.take(200).proves(walked) and not orphan_counts.take(199).proves(walked)
-    assert orphan_counts.added(walked, orphan_counts.of(200, SIZE)) == orphan_counts.of(0, SIZE)
-    assert len(orphan_counts.waiting()) == 3 and tree_store.stored_size() == SIZE
+    walked = row_totals.of(0, 200)
+    assert row_totals.take(200).proves(walked) and not row_totals.take(199).proves(walked)
+    assert row_totals.added(walked, row_totals.of(200, SIZE)) == row_totals.of(0, SIZE)
+    assert len(row_totals.waiting()) == 3 and tree_store.stored_size() == SIZE
 
 
 def test_a_row_that_no_index_has_counts(log: list[UUID]) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("there all rows are counted in the table")
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN SELECT count(*) FROM {orphan_counts._ROWS['sqlite']}")
+        cursor.execute(f"EXPLAIN QUERY PLAN SELECT count(*) FROM {row_totals._ROWS['sqlite']}")
         (plan,) = cursor.fetchall()
     assert plan[3] == "SCAN audit_eventrow"

@@ -100,9 +100,9 @@ def prepare(number: str) -> str:
 
 def found(number: str) -> str:
     """How many people the directory finds at most."""
-    from connections.sync import directory
+    from connections.sync import people_and_roles
 
-    vars(directory)["MOST_FOUND"] = int(number)
+    vars(people_and_roles)["MOST_FOUND"] = int(number)
     return "ready"
 
 
@@ -115,9 +115,9 @@ def work(seconds: str) -> dict[str, Any]:
 
 def people(seconds: str) -> dict[str, Any]:
     """The directory, if it is due then."""
-    from connections.sync import directory, reconcile
+    from connections.sync import people_and_roles, reconcile
 
-    return _due(reconcile.PEOPLE, directory.scheduled, seconds)
+    return _due(reconcile.PEOPLE, people_and_roles.scheduled, seconds)
 
 
 def _due(name: str, job: Any, seconds: str) -> dict[str, Any]:

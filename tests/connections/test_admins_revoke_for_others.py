@@ -13,7 +13,7 @@ from audit.models import EventRow
 from connections.manifests import in_force
 from connections.models import ConnectedAccount, State
 from connections.notifications import notices
-from connections.revocation import pending_deletions
+from connections.revocation import owner_token_deletions
 from connections.sync import reconcile
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
@@ -128,7 +128,7 @@ def test_an_approved_revocation_finishes_with_the_owners_own_token(
     sweep()
     step.refresh_from_db()
     assert (step.state, fresh(theirs).state) == ("done", State.REVOKED)
-    assert not pending_deletions.has_pending(theirs.iss, theirs.sub)
+    assert not owner_token_deletions.has_pending(theirs.iss, theirs.sub)
 
 
 def test_no_banner_says_refused_after_the_request_was_denied(

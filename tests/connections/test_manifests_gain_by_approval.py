@@ -19,7 +19,7 @@ from approvals.step_up.rate_limit import WITHDRAWN_MOST
 from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
-from connections.broker.caller_rules import Component, check_declared
+from connections.broker.component_rules import Component, check_declared
 from connections.broker.errors import TokenRefusal
 from connections.manifests import in_force
 from connections.manifests.in_force import Declaration

@@ -24,7 +24,7 @@ from connections.models import (
     Schedule,
     State,
 )
-from connections.sync import directory, reconcile, schedule
+from connections.sync import people_and_roles, reconcile, schedule
 from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
 from tests.support.pages import signed_in
 from tests.support.tenant import CHECKOUT, LocalTenant
@@ -160,8 +160,8 @@ def test_roles_stay_where_the_tenant_manages_none(
     iss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     know("admin")
-    monkeypatch.setattr(directory, "ROLES", frozenset({"another-product"}))
-    directory.sync_people()
+    monkeypatch.setattr(people_and_roles, "ROLES", frozenset({"another-product"}))
+    people_and_roles.sync_people()
     assert Person.objects.get(sub=subject("admin")).roles == ["admin"]
 
 

@@ -12,8 +12,8 @@ from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
 from connections.manifests import in_force
 from connections.models import ConnectedAccount, ScopeRule
-from connections.scope_escalation import connection_rules
-from connections.scope_escalation.connection_rules import Rules
+from connections.scope_escalation import escalation_settings
+from connections.scope_escalation.escalation_settings import Rules
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.tables import everything_stored
@@ -78,9 +78,9 @@ def test_letting_less_through_holds_at_once_and_more_waits(
     know("admin", "admin2")
     amir = visitor("admin")
     assert amir.post("/connections/scopes/github/", STRICT)["Location"] == "/connections/scopes/"
-    assert connection_rules.of("github") == Rules("refuse", False, 900)
+    assert escalation_settings.of("github") == Rules("refuse", False, 900)
     approval_page = amir.post("/connections/scopes/github/", LOOSE)["Location"]
-    assert connection_rules.of("github") == Rules("refuse", False, 900)
+    assert escalation_settings.of("github") == Rules("refuse", False, 900)
     approval = Approval.objects.get()
     assert approval_page == f"/approvals/{approval.id}/"
     assert approval.sentence == (
@@ -95,7 +95,7 @@ def test_letting_less_through_holds_at_once_and_more_waits(
     travel(6)
     sweep()
     browser.http.close()
-    assert connection_rules.of("github") == Rules("flag", True, 3600)
+    assert escalation_settings.of("github") == Rules("flag", True, 3600)
     assert EventRow.objects.filter(action="scope.configured").count() == 2
 
 
@@ -109,14 +109,14 @@ def test_what_lets_more_through_needs_another_person(
     know("admin", "admin2")
     visitor("admin2").post("/connections/scopes/github/", STRICT)
     visitor(who).post("/connections/scopes/github/", {**STRICT, **more})
-    assert connection_rules.of("github") == Rules("refuse", False, 900)
+    assert escalation_settings.of("github") == Rules("refuse", False, 900)
     assert Approval.objects.get().rule["approver"] == "another"
 
 
 def test_no_admin_opens_a_connection_to_undeclared_callers_alone(visitor: Visitors) -> None:
     know("admin", "admin2")
     visitor("admin").post("/connections/scopes/github/", LOOSE)
-    assert not connection_rules.of("github").anonymous
+    assert not escalation_settings.of("github").anonymous
     assert Approval.objects.get().rule["approver"] == "another"
 
 

@@ -20,7 +20,7 @@ from approvals.pipeline.service import perform
 from approvals.step_up import answers
 from audit.recording.actors import Actor, Target
 from connections.broker import exchange, token_broker
-from connections.broker.caller_rules import Component
+from connections.broker.component_rules import Component
 from connections.broker.errors import TokenRefusal
 from connections.broker.token_broker import Ask
 from connections.manifests import component_decisions, in_force

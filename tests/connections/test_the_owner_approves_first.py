@@ -16,7 +16,7 @@ from approvals.pipeline.service import perform
 from approvals.policy.dry_run import what_if
 from approvals.step_up import answers
 from audit.recording.actors import Actor, Target
-from connections.broker.caller_rules import Component
+from connections.broker.component_rules import Component
 from connections.models import Allowance, ConnectedAccount, Freeze
 from connections.scope_escalation import attempts
 from tests.approvals.policies import in_force, rule

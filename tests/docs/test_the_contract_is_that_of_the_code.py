@@ -6,7 +6,7 @@ import json
 import re
 
 from approvals import registry
-from audit.ledger.query.keys import KEYS
+from audit.ledger.query.filter_keys import KEYS
 from portal.env import Env
 from portal.v1.root import api
 from scripts import contract

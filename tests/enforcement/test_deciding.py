@@ -13,7 +13,7 @@ from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.read_events import load
 from enforcement.decisions import block_and_allow, gateway_holds
-from enforcement.gateways import effective_state, instances
+from enforcement.gateways import component_state, instances
 from enforcement.gateways.client import Gateway
 from enforcement.models import Asset
 from tests.enforcement.gateways import Edge, Town, known, lift, sentences, settle
@@ -135,7 +135,7 @@ def test_a_hold_is_not_sent_over_a_block_of_somebody_else_and_is_sent_once_that_
     do_due()
     look()
     assert edge.blocked() == {"pdf-exfil": reason}
-    here = effective_state.everywhere("skill", "pdf-exfil")[0]
+    here = component_state.everywhere("skill", "pdf-exfil")[0]
     assert here.code == "not_enforced"
     assert here.words == f"Not enforced yet: {gateway_holds.NOT_SENT}"
     assert not [said for said in sentences("skill.held") if "edge-1 acknowledged" in said]
@@ -143,7 +143,7 @@ def test_a_hold_is_not_sent_over_a_block_of_somebody_else_and_is_sent_once_that_
     look()
     do_due()
     assert edge.blocked()["pdf-exfil"].startswith("ATA hold ")
-    assert effective_state.everywhere("skill", "pdf-exfil")[0].code == "held"
+    assert component_state.everywhere("skill", "pdf-exfil")[0].code == "held"
 
 
 def test_a_hold_that_waited_too_long_for_the_block_of_another_is_sent_all_the_same(

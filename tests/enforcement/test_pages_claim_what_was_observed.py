@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from approvals.views.policy_sentences import ALWAYS
-from enforcement.gateways import effective_state
+from enforcement.gateways import component_state
 from enforcement.models import Finding, Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge
@@ -39,7 +39,7 @@ def test_an_acknowledged_hold_is_not_said_to_stop_a_use(
     do_due()
     shown = text(olu_web, PAGE)
     assert "On hold: the gateway acknowledged it. What it does at the next use" in shown
-    assert "was not observed" in shown and effective_state.REACH in shown
+    assert "was not observed" in shown and component_state.REACH in shown
     assert "It does not reach tokens already issued, nor what runs past a gateway" in shown
 
 

@@ -14,7 +14,7 @@ from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.manifests import component_decisions
 from enforcement.decisions import block_and_allow, severity
-from enforcement.gateways import effective_state, instances
+from enforcement.gateways import component_state, instances
 from enforcement.models import Asset, Decision
 from portal import wiring
 from tests.enforcement.gateways import Edge, Town, settle
@@ -44,7 +44,7 @@ def test_a_decision_about_every_instance_leaves_the_demo_gateways_out(
     do_due()
     assert [line.partition(" {")[0] for line in mine.changes] == ["POST /enforce/block"]
     assert all(not edge.blocked() for edge in town.edges.values())
-    states = {at.instance.name: at.code for at in effective_state.everywhere("tool", "shell.exec")}
+    states = {at.instance.name: at.code for at in component_state.everywhere("tool", "shell.exec")}
     assert states == {"mine": "held", "edge-1": "none", "edge-2": "none"}
 
 

@@ -467,7 +467,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "audit.search.rollups": ("Rollup sql", "counts, made from entries"),
     "audit.search.estimates": ("sql", "reads estimates"),
-    "audit.proofs.cosigned_checkpoints": ("sql", "reads cosignatures"),
+    "audit.proofs.cosigned_note": ("sql", "reads cosignatures"),
     "audit.keys.finish_rename": (
         "WitnessState",
         "what witnesses said of the name that the log had before",
@@ -480,7 +480,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.sequencing.sequencer": ("Checkpoint", "what it signed"),
     "audit.saved_views.erase_views": ("instance", "takes an erased person out of saved views"),
     "audit.saved_views.changes": ("SavedView instance", "views of the trail that people save"),
-    "audit.verification.checks.orphan_counts": ("sql", "counts rows"),
+    "audit.verification.checks.row_totals": ("sql", "counts rows"),
     "audit.sequencing.tree_store": ("sql", "reads tiles and leaves"),
     "audit.proofs.timestamping": ("TimeToken", "what a time authority said about a checkpoint"),
     "audit.sequencing.checkpoint_thinning": (
@@ -513,7 +513,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Allowance ScopeRule instance",
         "commits of the verbs scope.*",
     ),
-    "connections.scope_escalation.escalation_requests": (
+    "connections.scope_escalation.refuse_or_ask": (
         "instance",
         "which request asks about what was tried",
     ),
@@ -547,7 +547,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "ConnectedAccount Use instance",
         "which agent used what, and when",
     ),
-    "connections.revocation.pending_deletions": (
+    "connections.revocation.owner_token_deletions": (
         "instance",
         "deletions that wait for their owner",
     ),

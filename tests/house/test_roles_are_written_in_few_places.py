@@ -17,7 +17,7 @@ ASSIGNED: Final = {
     "approvals.erasure.stores._erase_people": "an erased person has none",
 }
 NOTED: Final = {
-    "note_person": {"connections.sync.directory._Walk._note": "what the directory assigns"},
+    "note_person": {"connections.sync.people_and_roles._Walk._note": "what the directory assigns"},
     "note_sign_in": {
         "accounts.oidc_backend.OperatorBackend._account": "the ID token of a sign-in on a page",
         "accounts.api._remember": "the ID token of a command line's sign-in",

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import typer
 
-from ata.commands.connections import review_campaigns
+from ata.commands.connections import open_and_close_review
 from ata.errors import AtaError, ExitCode, usage_error
 from ata.options import Json, NoWait, Reason, open_screen
 from ata.output.safe_text import safe
@@ -25,8 +25,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-app.command("open")(review_campaigns.begin)
-app.command("close")(review_campaigns.close)
+app.command("open")(open_and_close_review.begin)
+app.command("close")(open_and_close_review.close)
 _PATH = "/v1/reviews"
 Review = Annotated[str, typer.Argument(metavar="REVIEW", help="The review's id.")]
 Account = Annotated[

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from audit.importing import defenseclaw_seals, jsontext
+from audit.importing import defenseclaw_seals, foreign_json
 from audit.importing.mapping import outcomes, row_actors, severities, targets
 from audit.importing.mapping.facts import Facts, changes_of, codes, opaque, reason_of
 from audit.importing.rows import SourceRow
@@ -32,11 +32,11 @@ _CODES: Final = (
 
 def facts(row: SourceRow, time: datetime, key: defenseclaw_seals.Key | None) -> Facts:
     """What an audit row says."""
-    record = jsontext.load_object(row.text(defenseclaw_seals.RECORD))
+    record = foreign_json.load_object(row.text(defenseclaw_seals.RECORD))
     body = _body(row, record)
-    structured = jsontext.load_object(row.text("structured_json"))
+    structured = foreign_json.load_object(row.text("structured_json"))
     details = row.text("details")
-    parsed = jsontext.load_object(details)
+    parsed = foreign_json.load_object(details)
     action = row.text("action")
     kind, name = targets.of_event(action, row.text("target"), details, body, parsed)
     claim = row_actors.resolve(
@@ -73,7 +73,7 @@ def _typed(record: Mapping[str, Any], body: Mapping[str, Any]) -> Mapping[str, A
 
 def _body(row: SourceRow, record: Mapping[str, Any]) -> dict[str, Any]:
     body = record.get("body")
-    return body if isinstance(body, dict) else jsontext.load_object(row.text("payload_json"))
+    return body if isinstance(body, dict) else foreign_json.load_object(row.text("payload_json"))
 
 
 def _v8_source(row: SourceRow) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from audit.importing import jsontext
+from audit.importing import foreign_json
 from audit.importing.mapping.row_actors import SYSTEM, Claim
 from audit.importing.mapping.severities import Severity
 
@@ -51,7 +51,7 @@ def codes(values: Mapping[str, Any], *columns: str) -> dict[str, Any]:
         if isinstance(value, str) and _CODE.fullmatch(value):
             found[column] = value
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            found[column] = jsontext.loggable(value)
+            found[column] = foreign_json.loggable(value)
     return found
 
 

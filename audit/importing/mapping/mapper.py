@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from audit.importing import decision_tags, jsontext
+from audit.importing import decision_tags, foreign_json
 from audit.importing.defenseclaw_seals import Key
 from audit.importing.mapping import audit_events, other_tables, row_actors, scans, times
 from audit.importing.mapping.decision_matches import TAG as BY_TAG
@@ -53,13 +53,13 @@ class Mapper:
         facts.reason = decision_tags.without(facts.reason)
         words = (claim.sub, claim.name, facts.name, facts.user, facts.reason, facts.agent)
         mask = Masker(row.values, words, facts.private, facts.changes)
-        raw = mask(jsontext.loggable(row.values))
+        raw = mask(foreign_json.loggable(row.values))
         data: dict[str, Any] = {"table": row.table, "actor_provenance": claim.provenance}
         data |= codes({"row_id": row.id}, "row_id") | _severity_notes(row, facts) | facts.data
         data |= match.data if match else {}
         if mask.count:
             data["masked_values"] = mask.count
-        private = {k: mask(jsontext.loggable(v)) for k, v in facts.private.items()}
+        private = {k: mask(foreign_json.loggable(v)) for k, v in facts.private.items()}
         private["raw"] = {"columns": raw, "digest": digest.hex()}
         return Draft(
             id=event_id(self._instance, row.table, row.id),
@@ -73,8 +73,8 @@ class Mapper:
             on_behalf_of=_user(facts.user, mask),
             agent=mask(facts.agent),
             operation=match.operation if match and match.by == BY_TAG else "",
-            reason=mask(jsontext.plain_text(facts.reason)),
-            changes=mask(jsontext.loggable(facts.changes)),
+            reason=mask(foreign_json.plain_text(facts.reason)),
+            changes=mask(foreign_json.loggable(facts.changes)),
             data=data,
             private=private,
             time=facts.time,
@@ -112,7 +112,7 @@ class Mapper:
     def _target(self, facts: Facts, mask: Masker) -> Target | None:
         if not facts.name and not facts.kind:
             return None
-        name = mask(jsontext.plain_text(facts.name))
+        name = mask(foreign_json.plain_text(facts.name))
         return Target(opaque(facts.kind), name, self._instance)
 
 
@@ -134,7 +134,7 @@ def _actor(claim: row_actors.Claim, facts: Facts, mask: Masker) -> Actor:
     shared = Actor(
         iss="", sub="", via="import", session=mask(facts.session), request=mask(facts.request)
     )
-    sub, name = (mask(jsontext.plain_text(text)) for text in (claim.sub, claim.name))
+    sub, name = (mask(foreign_json.plain_text(text)) for text in (claim.sub, claim.name))
     return replace(shared, sub=sub, name=name)
 
 
@@ -142,7 +142,7 @@ def _user(named: str, mask: Masker) -> Subject | None:
     claim = row_actors.asserted(named.strip()) if named.strip() else None
     if claim is None or not (claim.sub or claim.name):
         return None
-    sub, name = (mask(jsontext.plain_text(text)) for text in (claim.sub, claim.name))
+    sub, name = (mask(foreign_json.plain_text(text)) for text in (claim.sub, claim.name))
     return Subject(iss="", sub=sub, name=name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from audit.importing import jsontext
+from audit.importing import foreign_json
 from audit.importing.mapping import outcomes, row_actors, severities
 from audit.importing.mapping.facts import Facts, changes_of, codes, opaque
 from audit.importing.rows import SourceRow
@@ -13,7 +13,7 @@ from audit.importing.rows import SourceRow
 def activity_facts(row: SourceRow, time: datetime) -> Facts:
     """What an activity of generation 7 says: somebody changed something, before and after."""
     action = row.text("action")
-    states = (jsontext.load(row.text("before_json")), jsontext.load(row.text("after_json")))
+    states = (foreign_json.load(row.text("before_json")), foreign_json.load(row.text("after_json")))
     return Facts(
         time=time,
         action=action,

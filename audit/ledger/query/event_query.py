@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from audit.ledger.query.filter_keys import KEYS, MAX_VALUE, BadValue, Key, nearest_of
+
 from . import bar
 from .bar import Pair
 from .errors import InvalidQuery, QueryError
-from .keys import KEYS, MAX_VALUE, BadValue, Key, nearest_of
 from .matching import compile_clauses
 from .sentence import in_words
 from .text import terms

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from .keys import instant
+from audit.ledger.query.filter_keys import instant
+
 from .text import normalise, search_words, terms
 
 type Event = dict[str, Any]

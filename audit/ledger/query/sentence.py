@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .keys import KEYS
+from audit.ledger.query.filter_keys import KEYS
 
 _QUOTED = frozenset(("q",))
 

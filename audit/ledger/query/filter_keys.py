@@ -20,8 +20,7 @@ from audit.ledger.format.vocabulary import (
     SOURCES,
     VIAS,
 )
-
-from .text import terms
+from audit.ledger.query.text import terms
 
 ORDERS: Final = ("newest", "oldest")
 MAX_VALUE: Final = 1000

@@ -2,8 +2,8 @@
 
 Each table has as many rows as the walk along the log met in it, and as events have that were not
 walked: then there is no other row in it. Looking each row up takes twenty times as long, and is
-left to `straycheck` where the numbers do not agree. Rows that the walk met differ from each other,
-because entries do, so none is counted twice that could make up for a stray.
+left to `audit.verification.checks.orphans` where the numbers do not agree. Rows that the walk met
+differ from each other, because entries do, so none is counted twice that could make up for a stray.
 """
 
 from __future__ import annotations

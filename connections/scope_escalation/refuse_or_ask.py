@@ -21,11 +21,11 @@ from approvals.pipeline.service import Performed, perform
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from connections import known_names, permissions
-from connections.broker.caller_rules import Component
+from connections.broker.component_rules import Component
 from connections.broker.errors import TokenRefusal
 from connections.models import Allowance, ConnectedAccount, Escalation
 from connections.notifications import notices
-from connections.scope_escalation import allowances, attempts, connection_rules
+from connections.scope_escalation import allowances, attempts, escalation_settings
 from connections.scope_escalation.attempts import Noted, TooManyAsks
 from connections.scopes import catalogue, containment
 
@@ -227,7 +227,7 @@ def _params(tried: Tried, row: Escalation) -> dict[str, object]:
         "component": str(tried.component),
         "scopes": list(row.scopes),
         "agent": tried.agent,
-        "for_s": connection_rules.of(tried.account.connection).allow_for_s,
+        "for_s": escalation_settings.of(tried.account.connection).allow_for_s,
     }
 
 
