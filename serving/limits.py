@@ -17,7 +17,7 @@ READ_NOTHING_S: Final = 60  # a reader who takes nothing for so long is gone
 LINGER_S: Final = 2  # to say a refusal while its body still comes in
 
 CONNECTIONS: Final = 1000  # poll() has no limit of 1024 descriptors as select() has
-SPARE_CONNECTIONS: Final = 50  # kept free for new ones by closing those idle longest
+SPARE_CONNECTIONS: Final = 50  # kept free by closing those longest without a request
 
 UNREAD: Final = 1_048_576  # of one answer in memory; then its thread waits for the reader
 PATIENCE_S: Final = 0.05  # before a spare thread takes the place of one that waits

@@ -103,7 +103,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 self._set_threads()
 
     def readable(self) -> bool:
-        """Whether new connections are accepted; closes idle ones for them first."""
+        """Whether new connections are accepted; closes unfinished and idle ones for them first."""
         excess = len(self._map) + limits.SPARE_CONNECTIONS - self.connections
         if excess > 0 and self.accepting:
             quiet = [c for c in list(self.active_channels.values()) if not c.requests]

@@ -1,4 +1,4 @@
-"""Whether break-glass is open: until a time that the operator set, and never for long."""
+"""Whether break-glass is open: until a time set in the environment, and never for long."""
 
 from __future__ import annotations
 

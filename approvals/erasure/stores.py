@@ -154,7 +154,7 @@ def _digest_of(pk: int) -> str:
 
 
 def _answered(whose: Whose) -> None:
-    """Address and evidence of the approvers are erased with them."""
+    """Address and evidence of those who answered are erased with them."""
     for sub in whose.subs:
         for approval in Approval.objects.filter(answered_by__sub=sub):
             approval.answered_by = _nobody(approval.answered_by)

@@ -1,6 +1,6 @@
 """What no policy document may go below, however it was approved (DESIGN 1.3.2).
 
-Something final or relaxing at HIGH or CRITICAL and acts on other people's things need a person.
+Something final or loosening at HIGH or CRITICAL and acts on other people's things need a person.
 CRITICAL, the policy itself, keys and what a finding asks for automatically need another one than
 the requester; where only one person is enrolled they may, labelled single-person.
 """

@@ -310,7 +310,7 @@ def _passkeys(path: Path | None) -> dict[str, Passkey]:
     except ValueError as error:
         raise usage_error(
             f"{path} is no directory of passkeys: {error}.",
-            "The portal's account page offers it; get it from its operator.",
+            "The portal's account page offers it; get it from the person who keeps the enrolments.",
         ) from error
 
 

@@ -16,7 +16,7 @@ _CONNECT_AGAIN = "Connect the account again at {portal}/connections/."
 _REVIEWS = "`ata reviews list` and `ata reviews show` name those there are."
 _NAME = "Check the name or id."
 _OTHERWISE = "Check that ATA_PORTAL is the portal's own address."
-_ADMIN = "Tell the portal's operator; `manage.py check_auth0` names what is wrong."
+_ADMIN = "Tell the administrator of the portal's host; `manage.py check_auth0` names what is wrong."
 _FIXES: Final = {
     "token_missing": _SIGN_IN,
     "token_expired": _SIGN_IN,
@@ -70,7 +70,8 @@ _FIXES: Final = {
     "being_opened": "Wait until `ata reviews list` shows it; a large one takes a while.",
     "being_closed": "Wait until it is closed: `ata reviews list` says when.",
     "interrupted": _AGAIN,
-    "no_log_key": "Tell the portal's operator: the key that signs the log is missing.",
+    "no_log_key": "Tell the administrator of the portal's host: "
+    "the key that signs the log is missing.",
     "review_closed": "It is closed: `ata reviews result` fetches what came of it.",
     "not_closed": "Wait until an admin closes it; `ata reviews close` does.",
     "not_reviewer": "Leave it to its reviewers; {portal}/connections/reviews/ says who they are.",
@@ -98,7 +99,8 @@ _FIXES: Final = {
     "reason_required": "Say why with --reason.",
     "unknown_finding": _NAME,
     "unknown_instance": "Name a registered instance; {portal}/enforcement/fleet/ lists them.",
-    "gateways_unreadable": "Ask the portal's operator to mend DEFENSECLAW_INSTANCES_FILE.",
+    "gateways_unreadable": "Ask the administrator of the portal's host "
+    "to mend DEFENSECLAW_INSTANCES_FILE.",
     "still_running": _SOON,
     "idempotency_mismatch": _AGAIN,
     "not_sequenced": "Try again in a second: the proof exists once the event is in the tree.",
@@ -157,7 +159,7 @@ _STATUS_FIXES = {
     409: "It is not in a state for this: look at it in the portal, {portal}.",
     422: "Check what was given.",
     429: _SOON,
-    500: "Tell the portal's operator, with the reference if there is one.",
+    500: "Tell the administrator of the portal's host, with the reference if there is one.",
     502: "The proxy before the portal found nobody: check that the portal runs.",
     503: _SOON,
     504: _SOON,

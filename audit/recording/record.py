@@ -29,7 +29,7 @@ from audit.recording.actors import Actor, EvidenceRef, Subject, Target
 from audit.search.projection import values_of, values_of_each
 
 _FEW = 100  # events; of fewer, what is done for many takes longer than it saves
-_BATCH = 64  # events that are made beside each other
+_BATCH = 64  # events that are made together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

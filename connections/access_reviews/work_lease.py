@@ -1,4 +1,4 @@
-"""The lease of who opens or closes a review: renewed with each batch, ended by a takeover.
+"""The lease of a process that opens or closes a review: each batch renews it, a takeover ends it.
 
 An erasure stops all of them: what they hold in memory may tell of the person.
 """
@@ -59,8 +59,8 @@ def go_on(review: Review) -> None:
 def batch(review: Review) -> Iterator[None]:
     """A transaction that writes a part, and says that one lives.
 
-    A writer that finds SQLite locked looks again after a while, and would find it locked if the
-    next part followed at once: behind each the file is free for a moment.
+    A writer that finds SQLite locked looks again after a while, and would find it locked each
+    time if the next part followed at once: behind each the file is free for a moment.
 
     Raises:
         Refused: as `go_on`.
@@ -78,7 +78,7 @@ def batch(review: Review) -> Iterator[None]:
 
 
 def interrupted() -> Refused:
-    """The refusal for the one who was stopped."""
+    """The refusal for a process that was stopped."""
     return Refused(
         "interrupted",
         "It took too long, or somebody was erased meanwhile. Nothing was done: ask again.",

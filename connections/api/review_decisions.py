@@ -43,7 +43,8 @@ def decide(request: HttpRequest, review_id: UUID, account_id: UUID, body: Decide
     """For its reviewers. A revocation follows at once: 202 where it has to be approved.
 
     The decision stands also where its revocation is `refused`. Deciding again replaces the answer
-    until a revocation began; a reviewer who was replaced before is refused it: `decided_again`.
+    until a revocation began; a decision that was replaced
+    before is refused its revocation: `decided_again`.
     """
     item = _item(request, review_id, account_id)
 

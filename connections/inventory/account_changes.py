@@ -10,7 +10,8 @@ the oldest on that was under way when it asked last (`pg_snapshot_xmin`), so it 
 twice and never misses one. No transaction waits for another because of this: who changes an account
 holds its row already.
 
-The last use of an account is recorded once an hour: a broker uses accounts many times a second.
+The triggers note a change of a last use at most once an hour: a broker uses accounts many times
+a second.
 """
 
 from __future__ import annotations

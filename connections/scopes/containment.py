@@ -57,9 +57,9 @@ def beyond(connection: str, wanted: Iterable[str], declared: Iterable[str]) -> t
 def left_out(connection: str, scopes: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
     """The scopes that no wanted one is, holds or grants in effect, each once, sorted.
 
-    For what was denied: after a denial of `drive.file` nobody is asked for `drive`. Broader than
-    `beyond`, which decides what needs nobody. Sources: as above, Gmail API "Choose scopes", Drive
-    API "Choose scopes", and "Microsoft Graph permissions reference".
+    For what was denied: a component that was denied `drive.file` cannot ask for `drive` instead.
+    Broader than `beyond`, which decides what needs nobody. Sources: as above, Gmail API "Choose
+    scopes", Drive API "Choose scopes", and "Microsoft Graph permissions reference".
     """
     service, asked = catalogue.service(connection), list(wanted)
     left = beyond(connection, scopes, asked)

@@ -1,1 +1,1 @@
-"""Operations: health, metrics, request ids, commands for operators."""
+"""Operations: health, metrics, request ids, commands for the machine."""

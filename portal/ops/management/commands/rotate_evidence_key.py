@@ -68,7 +68,7 @@ class Command(BaseCommand):
         _generated().with_name("EVIDENCE_KEY_PREVIOUS").unlink(missing_ok=True)
         noun = "key is" if count == 1 else "keys are"
         self.stdout.write(
-            f"{count} {noun}wrapped again, and the previous EVIDENCE_KEY opens nothing any more. "
+            f"{count} {noun} wrapped again, and the previous EVIDENCE_KEY opens nothing any more. "
             "Unset EVIDENCE_KEY_PREVIOUS where you set it, restart, and destroy the old key."
         )
         if accounts := BreakGlassAccount.objects.count():
