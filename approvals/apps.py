@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
+
+_REGISTERING = (
+    "approvals.erasure.decisions",
+    "approvals.erasure.ledger_check",
+    "approvals.erasure.stores",
+    "approvals.event_sentences",
+    "approvals.passkeys.decisions",
+    "approvals.passkeys.passkey_sentences",
+    "approvals.policy.ledger_check",
+    "approvals.policy.policy_change",
+)
 
 
 class ApprovalsConfig(AppConfig):
@@ -13,10 +26,5 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Import what registers itself, in every process."""
-        from approvals import event_sentences  # noqa: F401
-        from approvals.erasure import decisions as erasure_decisions  # noqa: F401
-        from approvals.erasure import ledger_check as erasure_ledger_check  # noqa: F401
-        from approvals.erasure import stores  # noqa: F401
-        from approvals.passkeys import decisions as passkey_decisions  # noqa: F401
-        from approvals.passkeys import passkey_sentences  # noqa: F401
-        from approvals.policy import ledger_check, policy_change  # noqa: F401
+        for module in _REGISTERING:
+            import_module(module)

@@ -1,20 +1,37 @@
+"""Registers what the app owns: decisions, remote steps, stores and integrity checks."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
 from django.apps import AppConfig
+
+_REGISTERING = (
+    "connections.access_reviews.decisions",
+    "connections.access_reviews.ledger_check",
+    "connections.application_grants.decisions",
+    "connections.erasure",
+    "connections.idle_access.decisions",
+    "connections.lifecycle.bulk",
+    "connections.lifecycle.decisions",
+    "connections.lifecycle.freezes",
+    "connections.manifests.allow_rule",
+    "connections.manifests.decisions",
+    "connections.revocation.remote_steps",
+    "connections.scope_escalation.decisions",
+)
 
 
 class ConnectionsConfig(AppConfig):
+    """OAuth connections of agents."""
+
     name = "connections"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from connections import erasure, event_sentences  # noqa: F401 - registers on import
-        from connections.access_reviews import decisions as access_reviews  # noqa: F401
-        from connections.access_reviews import ledger_check  # noqa: F401
-        from connections.application_grants import decisions as applications  # noqa: F401
-        from connections.idle_access import decisions as idle_access  # noqa: F401
-        from connections.lifecycle import bulk, decisions, freezes  # noqa: F401
-        from connections.manifests import allow_rule  # noqa: F401
-        from connections.manifests import decisions as manifests  # noqa: F401
-        from connections.revocation import remote_steps  # noqa: F401
-        from connections.scope_escalation import decisions as scope_escalation  # noqa: F401
+        """Import what registers itself, in every process."""
+        for module in _REGISTERING:
+            import_module(module)
+        from connections import event_sentences
 
         event_sentences.register()
