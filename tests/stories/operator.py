@@ -17,7 +17,10 @@ def decide(page: Page, house: House, path: str, act: str, reason: str, severity:
     page.get_by_role("checkbox", name="knows this name").check()
     page.get_by_label("Reason").fill(reason)
     if severity:
-        page.get_by_label("Severity").select_option(severity)
+        # The buttons are asked for again and exchanged; one pressed meanwhile is gone.
+        with page.expect_response(lambda answer: path in answer.url):
+            page.get_by_label("Severity").select_option(severity)
+        expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
     page.locator(f"button[name=act][value={act}]").click()
 
 
