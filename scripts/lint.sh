@@ -6,7 +6,7 @@ bin=.venv/bin
 $bin/ruff format --check .
 $bin/ruff check .
 $bin/python -m scripts.unused_code
-find templates tenant -name '*.html' -print0 | xargs -0 $bin/djade --target-version 6.1 --check
-$bin/djlint templates tenant --lint --quiet
+find templates local -name '*.html' -print0 | xargs -0 $bin/djade --target-version 6.1 --check
+$bin/djlint templates local --lint --quiet
 $bin/lint-imports
 $bin/python manage.py makemigrations --check --dry-run
