@@ -68,7 +68,7 @@ def test_each_problem_of_the_portal_says_what_to_do(
         (Reply(404, raw=b"<html>", content_type="text/html"), "not_found", "name or id"),
         (Reply(418, {}), "http_418", "ATA_PORTAL"),
         (Reply(429, {}), "rate_limited", "Try again in a moment"),
-        (Reply(500, raw=b"oops"), "http_500", "the portal's operator"),
+        (Reply(500, raw=b"oops"), "http_500", "the administrator of the portal's host"),
         (Reply(502, raw=b""), "http_502", "check that the portal runs"),
         (Reply(503, raw=b""), "http_503", "Try again"),
         (Reply(302, raw=b""), "redirected", "ATA_PORTAL"),
