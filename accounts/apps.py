@@ -1,11 +1,25 @@
+"""Registers what the app owns: the erasure of accounts, and the sentences of its events."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
 from django.apps import AppConfig
+
+_REGISTERING = (
+    "accounts.break_glass.break_glass_sentences",
+    "accounts.erasure",
+    "accounts.refusal_sentences",
+)
 
 
 class IdentityConfig(AppConfig):
+    """Signed-in people."""
+
     name = "accounts"
     label = "identity"
 
     def ready(self) -> None:
-        """Register what erases accounts, and the sentences of refusals."""
-        from accounts import erasure, refusal_sentences  # noqa: F401
-        from accounts.break_glass import break_glass_sentences  # noqa: F401
+        """Import what registers itself, in every process."""
+        for module in _REGISTERING:
+            import_module(module)

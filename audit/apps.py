@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -14,5 +16,5 @@ class AuditConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Which values of a person lie here is registered at import, in every process."""
-        from audit.erasure import stores  # noqa: F401
+        """Import what registers which values of a person lie here, in every process."""
+        import_module("audit.erasure.stores")

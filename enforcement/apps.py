@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
+
+_REGISTERING = (
+    "enforcement.decisions.block_and_allow",
+    "enforcement.decisions.dispositions",
+    "enforcement.decisions.gateway_holds",
+    "enforcement.decisions.remote_steps",
+    "enforcement.erasure",
+    "enforcement.event_sentences",
+)
 
 
 class EnforcementConfig(AppConfig):
-    """DECIDES."""
+    """What DefenseClaw's gateways report, and what is decided about it."""
 
     name = "enforcement"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Registration happens at import, in every process."""
-        from enforcement import erasure, event_sentences  # noqa: F401
-        from enforcement.decisions import (  # noqa: F401
-            block_and_allow,
-            dispositions,
-            gateway_holds,
-            remote_steps,
-        )
+        """Import what registers itself, in every process."""
+        for module in _REGISTERING:
+            import_module(module)
