@@ -96,7 +96,7 @@ def person(request: HttpRequest, subject: str) -> HttpResponse:
         "more": [text for text in (whose.email, *whose.subs) if text],
         "stores": [{"label": label, "count": count} for label, count in rows if count],
         "words": whose.words,
-        "beside": whose.labels,
+        "labels": whose.labels,
         "short": whose.short,
         "left": certificate.out_of_reach().values(),
         "restricted": decisions.counted_restrictions(whose),

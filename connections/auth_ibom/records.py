@@ -94,7 +94,7 @@ class Access:
     created_at: datetime | None = None
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
-    use_known: bool = True  # whether who told of it would tell of its use
+    use_known: bool = True  # False: where it was reported, uses are not reported
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The signed log: its state, its public files, the whole of it to take away."""
+"""Pages of the signed log: its state, its public files, its download."""
