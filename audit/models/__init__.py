@@ -3,8 +3,9 @@
 from audit.models.event import Event, Openings
 from audit.models.evidence import EvidenceItem
 from audit.models.export import ExportBlock, ExportJob
-from audit.models.imported import ImportedRow, QuarantinedRow, RepeatedTag
+from audit.models.imported import ImportedRow, RepeatedTag
 from audit.models.projection import EventRow, Rollup
+from audit.models.quarantined_row import QuarantinedRow
 from audit.models.saved_view import SavedView
 from audit.models.time_token import TimeToken
 from audit.models.tree import Checkpoint, Cosignature, Entry, Tile

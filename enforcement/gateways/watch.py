@@ -1,31 +1,28 @@
-"""Watching the gateways: new scans every two seconds, health and lists every ten.
+"""Reading new scans of the gateways' audit databases, every two seconds.
 
-The first look at an instance starts from now: what was stored before is history. It tells how
-grave each thing was last found to be, but raises no event and asks nobody.
+`health_checks` asks the gateways how they are. at an instance starts from now: what was
+stored before is history. It tells how grave each thing was last found to be, but raises no event
+and asks nobody.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.db.models.functions import Least
 
 from approvals import clock
-from approvals.models import Effect, EffectState
 from audit.db import leases
-from enforcement.decisions import gateway_holds
 from enforcement.findings import automatic_requests, intake, unreadable_rows
 from enforcement.findings.unreadable_rows import Unreadable
 from enforcement.gateways import audit_database as sources
-from enforcement.gateways import instances, reachability
+from enforcement.gateways import health_checks, instances, reachability
 from enforcement.gateways.audit_database import (
     Position,
     Source,
@@ -34,7 +31,6 @@ from enforcement.gateways.audit_database import (
     Strays,
     opened,
 )
-from enforcement.gateways.client import Gateway, GatewayError, Health, Listed
 from enforcement.gateways.instances import Instance
 from enforcement.kinds import SCANNED
 from enforcement.models import Scan, Watch
@@ -42,7 +38,6 @@ from enforcement.models import Scan, Watch
 log = logging.getLogger(__name__)
 
 EVERY = timedelta(seconds=2)
-PROBE_EVERY = timedelta(seconds=10)
 _LEASE = timedelta(seconds=60)
 _NOTED_EVERY = timedelta(seconds=10)
 _UNFINISHED_SCAN = timedelta(seconds=30)
@@ -63,7 +58,7 @@ def poll_due() -> int:
     new = sum(_claimed(i.name, now, partial(_read, i, now)) for i in registered)
     if automatic_requests.waits():
         _claimed(_ASKING, now, lambda _watch: automatic_requests.ask_due())
-    _probe_due(registered, now)
+    health_checks.ask_due(registered, now)
     return new
 
 
@@ -244,69 +239,3 @@ def _begin(source: Source, strays: Strays, name: str, watch: Watch, now: datetim
 
 def _moved(watch: Watch, position: Position) -> None:
     Watch.objects.filter(pk=watch.pk).update(last_rowid=position.rowid, last_scan=position.scan)
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What a gateway answered, or why it did not. `at` is when it was asked, not when it said."""
-
-    at: datetime
-    health: Health | None = None
-    blocked: tuple[Listed, ...] = ()
-    allowed: tuple[Listed, ...] = ()
-    trouble: str = ""
-
-
-def probe(instance: Instance) -> Probe:
-    """Ask one gateway how it is and what it enforces; never raises, touches no table."""
-    gateway, at = Gateway(instance), clock.now()
-    try:
-        return Probe(at, gateway.health(), gateway.blocked(), gateway.allowed())
-    except GatewayError as trouble:
-        return Probe(at, trouble=trouble.detail)
-    except Exception as error:
-        log.exception("asking %s how it is failed", instance.name)
-        return Probe(at, trouble=f"asking it failed ({type(error).__name__})")
-
-
-def _probe_due(registered: tuple[Instance, ...], now: datetime) -> None:
-    free = Watch.objects.filter(Q(probe_due=None) | Q(probe_due__lte=now))
-    until = now + PROBE_EVERY
-    due = [i for i in registered if free.filter(name=i.name).update(probe_due=until)]
-    if not due:
-        return
-    with ThreadPoolExecutor(min(8, len(due)), thread_name_prefix="probe") as pool:
-        for instance, said in zip(due, pool.map(probe, due), strict=True):
-            try:
-                _note_probe(instance, said, clock.now())
-            except Exception:
-                log.exception("what %s answered cannot be kept", instance.name)
-
-
-def _note_probe(instance: Instance, said: Probe, now: datetime) -> None:
-    watch = Watch.objects.get(name=instance.name)
-    came_back = watch.reachable is False and said.health is not None
-    watch.reachable, watch.checked, watch.detail = said.health is not None, now, said.trouble[:300]
-    fields = ["reachable", "checked", "detail"]
-    if said.health is not None:
-        # A step that was acknowledged while we asked may be missing from these lists.
-        watch.last_seen, watch.listed_at = now, said.at
-        watch.version, watch.connectors = said.health.version, list(said.health.connectors)
-        watch.blocked = [asdict(item) for item in said.blocked]
-        watch.allowed = [asdict(item) for item in said.allowed]
-        fields += ["last_seen", "listed_at", "version", "connectors", "blocked", "allowed"]
-    watch.save(update_fields=fields)
-    if came_back:
-        _try_again_now(instance.name, now)
-    if said.health is not None:
-        gateway_holds.send_waiting(instance.name, said.blocked)
-
-
-def _try_again_now(name: str, now: datetime) -> None:
-    """A gateway that answers again is sent at once what it missed."""
-    Effect.objects.filter(
-        instance=name,
-        kind__startswith="gateway.",
-        state__in=[EffectState.PENDING, EffectState.UNKNOWN],
-        due__gt=now,
-    ).update(due=now)

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from accounts.break_glass import availability
+from accounts.break_glass import banners as break_glass
 from accounts.models import SignedInSession, User
 from approvals import clock
 from approvals.models import Approval, Status
@@ -118,7 +118,7 @@ def _break_glass_banners(
 ) -> list[dict[str, str]]:
     """That somebody is in without the issuer, or could be."""
     staff = bool(person and set(person.roles) & _SEES_ALL)
-    return availability.banners(session.ends_at if session else None, staff=staff)
+    return break_glass.banners(session.ends_at if session else None, staff=staff)
 
 
 def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:

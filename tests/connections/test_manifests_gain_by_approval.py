@@ -269,11 +269,11 @@ def test_a_variable_that_leads_a_process_elsewhere_is_refused(variable: str) -> 
 
 
 def test_the_command_line_refuses_the_same_variables_and_names_the_same_defaults() -> None:
-    from ata.mcp import credentials
+    from ata.mcp import manifest
 
-    assert credentials._DANGEROUS.pattern == in_force._DANGEROUS.pattern
+    assert manifest._DANGEROUS.pattern == in_force._DANGEROUS.pattern
     for connection in ("github", "google-oauth2", "a"):
-        assert credentials.default_variable(connection) == in_force.default_variable(connection)
+        assert manifest.default_variable(connection) == in_force.default_variable(connection)
 
 
 def test_an_approval_is_void_once_the_manifest_changed() -> None:

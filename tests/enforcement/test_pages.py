@@ -12,7 +12,7 @@ from accounts.models import SignedInSession
 from approvals import clock
 from approvals.models import Approval, Effect
 from audit.models import Event
-from enforcement.gateways import instances, watch
+from enforcement.gateways import health_checks, instances, watch
 from enforcement.models import Asset, Finding, FindingStatus
 from tests.accounts.trail import events
 from tests.enforcement.browsing import browser
@@ -122,12 +122,12 @@ def test_a_list_that_lost_our_block_is_shown_as_not_enforced(
 def test_lists_asked_for_before_the_acknowledgement_say_nothing_against_it(
     town: Town, olu_web: Client, do_due: Do
 ) -> None:
-    asked = {i.name: watch.probe(i) for i in instances.fleet().instances}
+    asked = {i.name: health_checks.probe(i) for i in instances.fleet().instances}
     olu_web.post(PAGE, NEW | {"act": "block", "reason": "x"})
     do_due()
     watch.poll_due()
     for instance in instances.fleet().instances:
-        watch._note_probe(instance, asked[instance.name], clock.now())
+        health_checks.note(instance, asked[instance.name], clock.now())
     shown = text(olu_web, PAGE)
     assert "Blocked: the gateway acknowledged it." in shown and "Not enforced" not in shown
 
