@@ -75,12 +75,6 @@ def bounded(in_all_s: float | None = None) -> Iterator[None]:
         _spent.reset(token)
 
 
-def restart() -> None:
-    """Begin the count again, for a write that belongs to other requests too."""
-    if (spent := _spent.get()) is not None:
-        spent.restart()
-
-
 def _ends_a_savepoint(sql: Any) -> bool:
     """Whether it ends a savepoint, which waits for nobody. Where that fails after an error, Django
     undoes the whole transaction and reports it to nobody: the error may have been caught."""

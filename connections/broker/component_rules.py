@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from connections.broker.errors import TokenRefusal
 from connections.manifests import allow_rule, component_decisions, in_force
 from connections.models import ManifestNeed
+from connections.scope_escalation import escalation_settings
 from connections.scopes import catalogue, containment
 
 
@@ -44,14 +45,9 @@ class Declared:
 
 
 def check_declared(
-    component: Component | None,
-    connection: str,
-    wanted: Collection[str],
-    anonymous: Callable[[str], bool] = lambda _connection: False,
+    component: Component | None, connection: str, wanted: Collection[str]
 ) -> Declared:
     """The need that speaks of this request, and what goes beyond it.
-
-    `anonymous` is asked whether a connection that manifests name takes callers without one.
 
     Raises:
         TokenRefusal: `undeclared_caller`.
@@ -59,7 +55,7 @@ def check_declared(
     title = catalogue.title(connection)
     manifest = in_force.find(component.kind, component.name) if component else None
     if manifest is None:
-        if not in_force.naming(connection) or anonymous(connection):
+        if not in_force.naming(connection) or escalation_settings.of(connection).anonymous:
             return Declared(None)
         who = f"{component} has no manifest" if component else "The request names no skill"
         raise TokenRefusal(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -41,19 +40,10 @@ def look_again(iss: str, sub: str) -> bool:
     return known
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One use of an account. `expires` is when the token that it brought dies, if known."""
-
-    account: ConnectedAccount
-    agent: str
-    skill: str
-    at: datetime
-    expires: datetime | None
-
-
-def count(one: Seen) -> None:
-    """Count a use in the caller's transaction.
+def count(
+    account: ConnectedAccount, agent: str, skill: str, at: datetime, expires: datetime | None
+) -> None:
+    """Count a use in the caller's transaction; `expires` is when its token dies, if known.
 
     The conditional update is the check: a suspension or revocation before it wins.
 
@@ -61,22 +51,22 @@ def count(one: Seen) -> None:
         TokenRefusal: the account is no longer usable; nothing was changed.
     """
     changes: dict[str, Any] = {
-        "last_used_at": one.at,
-        "last_agent": one.agent,
-        "last_skill": one.skill,
+        "last_used_at": at,
+        "last_agent": agent,
+        "last_skill": skill,
         "failures": 0,
     }
-    if one.expires:
-        last = Greatest(Coalesce(F("last_token_expires_at"), one.expires), one.expires)
+    if expires:
+        last = Greatest(Coalesce(F("last_token_expires_at"), expires), expires)
         changes["last_token_expires_at"] = last
-    usable = ConnectedAccount.objects.filter(pk=one.account.pk, state=State.CONNECTED)
+    usable = ConnectedAccount.objects.filter(pk=account.pk, state=State.CONNECTED)
     if not usable.update(**changes):
-        one.account.refresh_from_db()
-        raise refusal_of(one.account)
+        account.refresh_from_db()
+        raise refusal_of(account)
     # The account's row is ours by now, so nobody else creates the same row of uses.
-    used = {"account": one.account, "agent": one.agent, "skill": one.skill}
-    if not Use.objects.filter(**used).update(count=F("count") + 1, last=one.at):
-        Use.objects.create(**used, count=1, first=one.at, last=one.at)
+    used = {"account": account, "agent": agent, "skill": skill}
+    if not Use.objects.filter(**used).update(count=F("count") + 1, last=at):
+        Use.objects.create(**used, count=1, first=at, last=at)
 
 
 def dead_grant(account: ConnectedAccount) -> None:

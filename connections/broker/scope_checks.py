@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from connections.broker.token_broker import Ask
 
 
-def takes_anonymous(connection: str) -> bool:
-    """Whether callers without a manifest get tokens of a connection that manifests name."""
-    return escalation_settings.of(connection).anonymous
-
-
 def check_asked(
     ask: Ask, picked: Picked | None, declared: Declared
 ) -> frozenset[str] | refuse_or_ask.Unasked:
@@ -43,11 +38,6 @@ def check_asked(
             ask.actor, picked.account, ask.component, declared.excess, ask.agent, ask.prompt
         )
     )
-
-
-def people(unasked: refuse_or_ask.Unasked) -> TokenRefusal:
-    """Ask people about what goes beyond the manifest; the refusal names the approval."""
-    return refuse_or_ask.ask(unasked)
 
 
 def check_given(

@@ -12,12 +12,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, transaction
 
 from approvals import clock
-from audit.db.group_commit import Together
+from audit.db.write_queue import in_turn
+from audit.models import Event
 from audit.recording.actors import Actor, Subject, Target
-from audit.recording.record import Draft
+from audit.recording.record import record
 from auth0_client.token_vault import VaultToken
 from connections.broker import exchange, observations, scope_checks
 from connections.broker.account_choice import ANY, Picked, Wanted, pick, refuse_unnamed
@@ -27,6 +28,7 @@ from connections.idle_access import access_gate
 from connections.idle_access.connection_rules import OWNER, Setting
 from connections.lifecycle import freezes, restrictions
 from connections.models import NOT_HELD, ConnectedAccount, State
+from connections.scope_escalation import refuse_or_ask
 from connections.scope_escalation.refuse_or_ask import Unasked
 from connections.scopes import catalogue
 from http_client.wait_hooks import Waiting
@@ -67,17 +69,6 @@ class _Admitted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Handing:
-    """A token about to leave: whose use it is, and what stood when it was found to be allowed."""
-
-    ask: Ask
-    use: observations.Seen | None
-    admitted: _Admitted
-    token: VaultToken
-    excess: tuple[str, ...]  # as its event names it
-
-
-@dataclass(frozen=True, slots=True)
 class Given:
     """What the gateway gets; the portal forgets it."""
 
@@ -106,7 +97,7 @@ def token_for(ask: Ask, waiting: Waiting = nullcontext) -> Given:
             ask.actor, ask.subject_token, ask.connection, picked, ask.wanted.login_hint, waiting
         )
         excess = scope_checks.check_given(ask, picked, declared, token, admitted.allowed)
-        return _hand_out(_Handing(ask, None, admitted, token, excess), shared, waiting)
+        return _hand_out(ask, admitted, token, excess, shared=shared)
     except TokenRefusal as refusal:
         refusal.account = refusal.account or (picked.account if picked else None)
         _record_refusal(ask, refusal)
@@ -116,9 +107,9 @@ def token_for(ask: Ask, waiting: Waiting = nullcontext) -> Given:
 def _check_rules(ask: Ask) -> tuple[Setting, Declared]:
     """What is refused whichever account it is: nobody is asked, Auth0 neither."""
     _check_client(ask)
-    _check_frozen(ask)
+    freezes.check(ask.agent, ask.actor.sub, ask.connection)
     setting = access_gate.check_hours(ask.connection)
-    declared = _declared(ask)
+    declared = check_declared(ask.component, ask.connection, ask.scopes)
     check_decision(ask.component)
     return setting, declared
 
@@ -128,14 +119,13 @@ def _admit(ask: Ask, picked: Picked | None, setting: Setting, declared: Declared
     accounts = _usable(ask, picked)
     sleeping = access_gate.asleep(ask.connection, setting, accounts)
     allowed = scope_checks.check_asked(ask, picked, declared)
-    unasked = allowed if isinstance(allowed, Unasked) else None
     if sleeping and not ask.prompt:
         title = catalogue.title(ask.connection)
         raise TokenRefusal.unprompted(f"{title} is asleep.", sleeping[0])
-    if sleeping and (unasked is None or setting.wake == OWNER):
+    if sleeping and (not isinstance(allowed, Unasked) or setting.wake == OWNER):
         access_gate.wake(ask.actor, sleeping, ask.skill or ask.agent or "an agent")
     if isinstance(allowed, Unasked):
-        raise scope_checks.people(allowed)
+        raise refuse_or_ask.ask(allowed)
     return _Admitted(picked, tuple(accounts), allowed)
 
 
@@ -146,14 +136,6 @@ def _check_client(ask: Ask) -> None:
             "client_not_allowed",
             "This application may not ask for provider tokens. Add it to AUTH0_BROKER_CLIENTS.",
         )
-
-
-def _declared(ask: Ask) -> Declared:
-    return check_declared(ask.component, ask.connection, ask.scopes, scope_checks.takes_anonymous)
-
-
-def _check_frozen(ask: Ask) -> None:
-    freezes.check(ask.agent, ask.actor.sub, ask.connection)
 
 
 def _usable(ask: Ask, picked: Picked | None) -> list[ConnectedAccount]:
@@ -205,8 +187,18 @@ def _check_unseen(ask: Ask) -> None:
         )
 
 
-def _hand_out(handed: _Handing, shared: bool, waiting: Waiting) -> Given:
-    ask, token, picked = handed.ask, handed.token, handed.admitted.picked
+def _hand_out(
+    ask: Ask, admitted: _Admitted, token: VaultToken, excess: tuple[str, ...], *, shared: bool
+) -> Given:
+    """Count the use and record it, unless somebody refused it while Auth0 was asked.
+
+    Args:
+        excess: scopes of the token that its event names as excess.
+
+    Raises:
+        TokenRefusal: what refuses it now; nothing was written.
+    """
+    account = admitted.picked.account if admitted.picked else None
     now = clock.now()
     granted = tuple(sorted(token.scope))
     expires = now + timedelta(seconds=token.expires_in) if token.expires_in is not None else None
@@ -215,56 +207,38 @@ def _hand_out(handed: _Handing, shared: bool, waiting: Waiting) -> Given:
         "scopes": list(granted),
         "expires_in": token.expires_in,
         "expires_at": clock.stamp(expires) if expires else None,
-        "excess_scopes": list(handed.excess),
-        "ambiguous_account": bool(picked and picked.ambiguous),
-        "in_inventory": picked is not None,
+        "excess_scopes": list(excess),
+        "ambiguous_account": bool(admitted.picked and admitted.picked.ambiguous),
+        "in_inventory": account is not None,
         "shared_exchange": shared,
     }
-
-    account = picked.account if picked else None
-    use = observations.Seen(account, ask.agent, ask.skill, now, expires) if account else None
-    draft = _draft(ask, "token.exchanged", "success", _target(account), data)
-    event = _together.write(replace(handed, use=use), [draft], waiting)
+    with in_turn(), transaction.atomic():
+        _check_again(ask, admitted, token, excess)
+        if account is not None:
+            observations.count(account, ask.agent, ask.skill, now, expires)
+        event = _record(ask, "token.exchanged", "success", _target(account), data)
     return Given(
         access_token=token.access_token,
         token_type=token.token_type,
         expires_in=token.expires_in,
         scope=granted,
         connection=ask.connection,
-        event_id=str(event),
+        event_id=str(event.id),
     )
 
 
-def _last_look(handed: Sequence[_Handing]) -> list[TokenRefusal | None]:
-    """Those whom somebody refused while Auth0 was asked; the uses of the others are counted.
-
-    Accounts are locked in one order, so that no two transactions wait for each other.
-    """
-    refused = [_refused_meanwhile(one) for one in handed]
-    uses = [(n, one.use) for n, one in enumerate(handed) if refused[n] is None and one.use]
-    for n, use in sorted(uses, key=lambda use: (use[1].account.pk, use[1].at)):
-        try:
-            observations.count(use)
-        except TokenRefusal as refusal:
-            refused[n] = refusal
-    return refused
-
-
-def _refused_meanwhile(one: _Handing) -> TokenRefusal | None:
-    ask, picked = one.ask, one.admitted.picked
-    try:
-        if picked is None:  # no account that is counted below shows what was restricted
-            _check_unseen(ask)
-        elif not picked.hint:
-            _check_chosen(ask)
-        setting, declared = _check_rules(ask)
-        known = [account.pk for account in one.admitted.accounts]
-        accounts = ConnectedAccount.objects.filter(pk__in=known) if known else ()
-        access_gate.check_still_awake(ask.connection, setting, tuple(accounts))
-        scope_checks.check_still(ask, picked, declared, one.token, one.excess)
-    except TokenRefusal as refusal:
-        return refusal
-    return None
+def _check_again(ask: Ask, admitted: _Admitted, token: VaultToken, excess: tuple[str, ...]) -> None:
+    """What was allowed before Auth0 was asked is so now."""
+    picked = admitted.picked
+    if picked is None:  # no account that is counted shows what was restricted
+        _check_unseen(ask)
+    elif not picked.hint:
+        _check_chosen(ask)
+    setting, declared = _check_rules(ask)
+    known = [account.pk for account in admitted.accounts]
+    accounts = ConnectedAccount.objects.filter(pk__in=known) if known else ()
+    access_gate.check_still_awake(ask.connection, setting, tuple(accounts))
+    scope_checks.check_still(ask, picked, declared, token, excess)
 
 
 def _check_chosen(ask: Ask) -> None:
@@ -279,41 +253,30 @@ def _check_chosen(ask: Ask) -> None:
         refuse_unnamed(accounts, ask.connection)
 
 
-_together = Together(_last_look)
-
-
 def _record_refusal(ask: Ask, refusal: TokenRefusal) -> None:
     ours = refusal.status in {403, 404} and refusal.code != "connection_not_linked"
-    ours = ours or bool(refusal.excess)
-    outcome = "denied" if ours else "failure"
+    outcome = "denied" if ours or refusal.excess else "failure"
     target = _target(refusal.account)
     data: dict[str, Any] = {"code": refusal.code, **refusal.facts}
     if refusal.approval:
         data["approval_id"] = refusal.approval
     if refusal.maybe_issued:
         data["maybe_issued"] = True
-
-    said = [_excess(ask, refusal, target)] if refusal.excess else []
-    said.append(_draft(ask, "token.refused", outcome, target, data))
-    refusal.event_id = str(_together.write(None, said))
-
-
-def _excess(ask: Ask, refusal: TokenRefusal, target: Target | None) -> Draft:
-    """That more was asked for than is declared; pending while people are asked about it."""
-    excess = {"excess_scopes": list(refusal.excess), **refusal.facts}
-    outcome = "pending" if refusal.approval else "denied"
-    return _draft(
-        ask,
-        "scope.escalated",
-        outcome,
-        target,
-        excess,
-        severity=refusal.severity,
-        approval=refusal.approval,
-    )
+    with in_turn(), transaction.atomic():
+        if refusal.excess:  # more was asked for than is declared
+            _record(
+                ask,
+                "scope.escalated",
+                "pending" if refusal.approval else "denied",
+                target,
+                {"excess_scopes": list(refusal.excess), **refusal.facts},
+                severity=refusal.severity,
+                approval=refusal.approval,
+            )
+        refusal.event_id = str(_record(ask, "token.refused", outcome, target, data).id)
 
 
-def _draft(
+def _record(
     ask: Ask,
     action: str,
     outcome: str,
@@ -322,11 +285,11 @@ def _draft(
     *,
     severity: str = "",
     approval: str = "",
-) -> Draft:
+) -> Event:
     actor = ask.actor
-    return Draft(
-        actor=replace(actor, via="broker"),
-        action=action,
+    return record(
+        replace(actor, via="broker"),
+        action,
         outcome=outcome,
         source="broker",
         target=target,

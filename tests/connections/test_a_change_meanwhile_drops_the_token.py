@@ -5,24 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
 from audit.models import EventRow
 from audit.recording.actors import Actor
-from audit.recording.record import Draft
 from auth0_client.token_vault import VaultToken
 from connections.broker import token_broker
 from connections.broker.account_choice import Picked
 from connections.broker.errors import TokenRefusal
-from connections.broker.observations import Seen
 from connections.models import ConnectedAccount, Freeze, FrozenKind, State, Use
 from connections.sync import differences
 from tests.audit.own_database import own_database
@@ -63,26 +62,24 @@ def connected(id: str = "cac_1") -> ConnectedAccount:
     )
 
 
-def handing(
-    account: ConnectedAccount, *, lasts: bool = True, hint: str = "583231"
-) -> token_broker._Handing:
+type Handing = tuple[token_broker.Ask, token_broker._Admitted, VaultToken]
+
+
+def handing(account: ConnectedAccount, *, lasts: bool = True, hint: str = "583231") -> Handing:
     """A token of this account that is about to leave, found to be allowed just now; without a hint
     the vault chose it."""
     actor = Actor(iss=ISS, sub=SUB, via="broker")
     [client, *_] = settings.ENV.broker_clients
     ask = token_broker.Ask(actor, "token", client, "github", agent="claw")
-    now = clock.now()
-    use = Seen(account, "claw", "", now, now if lasts else None)
     admitted = token_broker._Admitted(Picked(account, hint), (account,), frozenset())
-    token = VaultToken("secret", "Bearer", frozenset({"repo"}), 300, "5f")
-    return token_broker._Handing(ask, use, admitted, token, ())
+    expires_in = 300 if lasts else None
+    return ask, admitted, VaultToken("secret", "Bearer", frozenset({"repo"}), expires_in, "5f")
 
 
-def hand_out(one: token_broker._Handing) -> Any:
-    """The event, or the refusal."""
-    draft = Draft(actor=one.ask.actor, action="token.exchanged", agent="claw", connection="github")
+def hand_out(one: Handing) -> Any:
+    """What the gateway gets, or the refusal."""
     try:
-        return token_broker._together.write(one, [draft])
+        return token_broker._hand_out(*one, (), shared=False)
     except TokenRefusal as refusal:
         return refusal
 
@@ -95,38 +92,18 @@ def exchanged() -> int:
     return EventRow.objects.filter(action="token.exchanged").count()
 
 
-def test_uses_of_one_moment_are_counted_each(
-    elsewhere: Callable[[Callable[[], Any]], Any],
-) -> None:
+def test_each_use_is_counted(elsewhere: Callable[[Callable[[], Any]], Any]) -> None:
     def work() -> None:
         one, other = connected(), connected("cac_2")
-        uses = [(one, True), (other, False), (one, False), (one, True)]
-        handed = [handing(account, lasts=lasts) for account, lasts in uses]
-        with transaction.atomic():
-            assert token_broker._last_look(handed[::-1]) == [None] * 4
+        for account, lasts in ((one, True), (other, False), (one, False), (one, True)):
+            assert not isinstance(hand_out(handing(account, lasts=lasts)), TokenRefusal)
         found = {use.account_id: (use.count, use.last) for use in Use.objects.all()}
-        last = [one.use.at for one in handed if one.use]
-        assert found == {one.pk: (3, last[3]), other.pk: (1, last[1])}
         for account in (one, other):
             account.refresh_from_db()
-        assert (one.last_used_at, one.last_token_expires_at) == (last[3], last[3])
-        assert (other.last_used_at, other.last_token_expires_at) == (last[1], None)
-
-    elsewhere(work)
-
-
-def test_an_account_suspended_meanwhile_stops_no_other_of_the_moment(
-    elsewhere: Callable[[Callable[[], Any]], Any],
-) -> None:
-    def work() -> None:
-        one, other = connected(), connected("cac_2")
-        handed = [handing(one), handing(other)]
-        ConnectedAccount.objects.filter(pk=one.pk).update(state=State.SUSPENDED)
-        with transaction.atomic():
-            first, second = token_broker._last_look(handed)
-        assert isinstance(first, TokenRefusal) and first.code == "connection_suspended"
-        assert second is None
-        assert list(Use.objects.values_list("account", "count")) == [(other.pk, 1)]
+        assert found == {one.pk: (3, one.last_used_at), other.pk: (1, other.last_used_at)}
+        assert one.last_used_at is not None
+        assert one.last_token_expires_at == one.last_used_at + timedelta(seconds=300)
+        assert other.last_token_expires_at is None
 
     elsewhere(work)
 
@@ -204,11 +181,11 @@ def test_no_connection_is_held_while_auth0_is_asked(
 
     def exchange(*_: object) -> tuple[VaultToken, bool]:
         held.append(connection.connection)
-        return one.token, False
+        return one[2], False
 
     monkeypatch.setattr("connections.broker.exchange.exchange", exchange)
     one = elsewhere(lambda: handing(connected()))
-    assert elsewhere(lambda: token_broker.token_for(one.ask)).access_token == "secret"
+    assert elsewhere(lambda: token_broker.token_for(one[0])).access_token == "secret"
     assert held == [None]
     assert elsewhere(exchanged) == 1
 
