@@ -6,11 +6,10 @@ Nothing here holds the list as a whole: fifty thousand accounts take as much mem
 from __future__ import annotations
 
 import hashlib
-import json
+import pickle
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from functools import lru_cache
 from itertools import batched, count
 from typing import Any, Final
@@ -57,17 +56,13 @@ class Listed:
     Packed, a hundred thousand accounts take some ten megabytes.
     """
 
-    review: UUID
     seal: Seal
     packed: list[bytes]
 
     def batches(self) -> Iterator[list[ReviewItem]]:
         """The accounts as rows to be saved, in their order."""
-        first = 1
         for one in self.packed:
-            rows = json.loads(zlib.decompress(one))
-            yield [_unpacked(self.review, n, row) for n, row in enumerate(rows, start=first)]
-            first += len(rows)
+            yield pickle.loads(zlib.decompress(one))  # noqa: S301 - of this process's memory
 
 
 def read(review: UUID, taken: Taken) -> Listed:
@@ -76,35 +71,8 @@ def read(review: UUID, taken: Taken) -> Listed:
     for items in batched(_items(review, taken), BATCH):
         for item in items:
             seal.add(facts(item))
-        packed.append(zlib.compress(json.dumps([_packed(item) for item in items]).encode(), 1))
-    return Listed(review, seal, packed)
-
-
-_PACKED: Final = ("account", "auth0_id", "iss", "sub", "connection", "state", "scopes", "excess",
-                  "last_used_at", "elsewhere_on", "watched_since", "uses")  # fmt: skip
-_FROM: Final[Mapping[str, Callable[[str], Any]]] = {
-    "account": UUID,
-    "last_used_at": datetime.fromisoformat,
-    "elsewhere_on": date.fromisoformat,
-    "watched_since": datetime.fromisoformat,
-}
-
-
-def _packed(item: ReviewItem) -> list[Any]:
-    values = (getattr(item, name) for name in _PACKED)
-    return [
-        value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, UUID)
-        else value
-        for value in values
-    ]  # fmt: skip
-
-
-def _unpacked(review: UUID, number: int, row: list[Any]) -> ReviewItem:
-    values = {
-        name: _FROM[name](value) if value is not None and name in _FROM else value
-        for name, value in zip(_PACKED, row, strict=True)
-    }
-    return ReviewItem(review_id=review, number=number, **values)
+        packed.append(zlib.compress(pickle.dumps(items), 1))
+    return Listed(seal, packed)
 
 
 def _items(review: UUID, taken: Taken) -> Iterator[ReviewItem]:
@@ -146,12 +114,12 @@ def _builder(review: UUID, taken: Taken) -> Callable[[Sequence[UUID]], Iterator[
     return build
 
 
-def differing(listed: Listed, taken: Taken, accounts: Collection[UUID]) -> list[UUID]:
-    """Which of some accounts of a list that is stored are not now as the list says, or are gone."""
-    build, differ = _builder(listed.review, taken), []
-    for ids in batched(sorted(accounts), BATCH):
-        now = {item.account: facts(item) for item in build(ids)}
-        for item in ReviewItem.objects.filter(review=listed.review, account__in=ids):
+def differing(review: Review, taken: Taken) -> list[UUID]:
+    """Accounts of a stored list that are not now as it says, or are gone; within `one_moment`."""
+    build, differ = _builder(review.pk, taken), []
+    for items in batches(review):
+        now = {item.account: facts(item) for item in build([item.account for item in items])}
+        for item in items:
             if (facts(item) | {"number": None}) != now.get(item.account, {}):
                 differ.append(item.account)
     return differ

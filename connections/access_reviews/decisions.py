@@ -103,9 +103,8 @@ def _open(ctx: CommitContext) -> Committed:
     review = written.filter(lease=done.lease).first()
     if review is None:
         raise work_lease.interrupted()
-    changed = done.changed or []
     review.digest, review.opened_at, review.as_of = seal.hex(), now, done.as_of
-    review.changed = [str(one) for one in changed[: opening.NAMED]]
+    review.changed = [str(one) for one in done.changed[: opening.NAMED]]
     review.lease = None
     review.save()
     return Committed(
@@ -118,8 +117,8 @@ def _open(ctx: CommitContext) -> Committed:
             "accounts": seal.number,
             "as_of": clock.stamp(done.as_of),
             "scope_sha256": review.digest,
-            **({} if done.changed is None else {"changed": len(changed)}),
-            **({"changed_accounts": review.changed} if changed else {}),
+            "changed": len(done.changed),
+            **({"changed_accounts": review.changed} if review.changed else {}),
         },
         private={"admins": review.admins} if review.admins else {},
     )

@@ -20,13 +20,11 @@ from approvals.errors import Refused
 from connections.access_reviews import account_snapshot, reminders, work_lease
 from connections.access_reviews.account_filter import Taken, Wanted, take
 from connections.access_reviews.account_snapshot import Listed
-from connections.inventory import account_changes
 from connections.models import Review, ReviewItem
 from connections.snapshot import one_moment
 
 NAMED: Final = 100
 """Changed accounts that are named; more are counted."""
-_NOTHING_SINCE: Final = 2**62  # behind every change, and within what both engines count to
 _AT_ONCE: Final = 5_000
 
 
@@ -37,13 +35,13 @@ class Written:
     Attributes:
         as_of: its moment.
         lease: of who wrote it.
-        changed: accounts of it that changed while it was written; None where nobody tells.
+        changed: accounts of it that changed while it was written.
     """
 
     listed: Listed
     as_of: datetime
     lease: datetime | None
-    changed: list[UUID] | None
+    changed: list[UUID]
 
 
 def write(review: Review, wanted: Wanted) -> Written:
@@ -54,7 +52,6 @@ def write(review: Review, wanted: Wanted) -> Written:
     """
     _begin(review)
     try:
-        before = account_changes.read(_NOTHING_SINCE)
         with one_moment():
             now = clock.now()
             taken = take(wanted, now)
@@ -65,8 +62,10 @@ def write(review: Review, wanted: Wanted) -> Written:
             with work_lease.batch(review):
                 ReviewItem.objects.bulk_create(items)
         reminders.plan(review, now)
+        with one_moment():
+            changed = account_snapshot.differing(review, taken)
         work_lease.go_on(review)
-        return Written(listed, now, review.lease, _changed(listed, taken, before))
+        return Written(listed, now, review.lease, changed)
     except BaseException:
         take_away(Review.opening.filter(work_lease.held_or_nobodys(review), pk=review.pk))
         raise
@@ -100,20 +99,6 @@ def check(taken: Taken) -> None:
             "too_many",
             f"The filter takes {taken.number} accounts of {account_snapshot.MOST} at most.",
         )
-
-
-def _changed(
-    listed: Listed, taken: Taken, before: account_changes.Changes | None
-) -> list[UUID] | None:
-    """Accounts that no longer are as the list says, by the changes that triggers recorded since."""
-    changes = (
-        account_changes.read(before.upto)
-        if before is not None and account_changes.are_recorded()
-        else None
-    )
-    if changes is None or before is None or changes.mark != before.mark:
-        return None
-    return account_snapshot.differing(listed, taken, changes.accounts)
 
 
 def take_away(reviews: QuerySet[Review]) -> None:

@@ -1,17 +1,17 @@
-"""Changes of accounts are told from now on (`connections.inventory.account_changes`)."""
+"""Changes of accounts are told from now on."""
 
 from django.db import migrations, models
 
-from connections.inventory import change_triggers
+from connections.migrations import _account_triggers
 
 
 def tell(apps, schema_editor):
-    for statement in change_triggers.create_statements(schema_editor.connection.vendor):
+    for statement in _account_triggers.create_statements(schema_editor.connection.vendor):
         schema_editor.execute(statement, params=None)
 
 
 def tell_no_more(apps, schema_editor):
-    for statement in change_triggers.drop_statements(schema_editor.connection.vendor):
+    for statement in _account_triggers.drop_statements(schema_editor.connection.vendor):
         schema_editor.execute(statement, params=None)
 
 

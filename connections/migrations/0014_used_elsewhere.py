@@ -3,16 +3,16 @@
 from django.db import migrations, models
 from django.db.models import Max, OuterRef, Subquery
 
-from connections.inventory import change_triggers
+from connections.migrations import _account_triggers
 
 
 def tell(_apps, schema_editor):
-    for statement in change_triggers.create_statements(schema_editor.connection.vendor):
+    for statement in _account_triggers.create_statements(schema_editor.connection.vendor):
         schema_editor.execute(statement, params=None)
 
 
 def tell_no_more(_apps, schema_editor):
-    for statement in change_triggers.drop_statements(schema_editor.connection.vendor):
+    for statement in _account_triggers.drop_statements(schema_editor.connection.vendor):
         schema_editor.execute(statement, params=None)
 
 

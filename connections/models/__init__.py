@@ -2,7 +2,6 @@
 
 from connections.models.access import AccessKind, AccessState, AppAccess
 from connections.models.account import NOT_HELD, ConnectedAccount, State, Use
-from connections.models.change import AccountChange
 from connections.models.escalation import Allowance, Attempts, Escalation, ScopeRule
 from connections.models.freeze import Freeze, FrozenKind
 from connections.models.just_in_time import JustInTime
@@ -32,7 +31,6 @@ __all__ = [
     "NOT_HELD",
     "AccessKind",
     "AccessState",
-    "AccountChange",
     "AllowRule",
     "Allowance",
     "AppAccess",

@@ -14,7 +14,6 @@ from django.views.decorators.cache import never_cache
 from approvals import issuer
 from audit.db import insert_only
 from auth0_client.errors import Auth0Error
-from connections.inventory import change_triggers
 from enforcement.gateways import reachability
 from http_client.errors import HttpClientError
 from portal.ops import storage
@@ -78,7 +77,7 @@ def _database() -> str:
 
 
 def _guards() -> str:
-    return "; ".join(insert_only.problems() + change_triggers.problems())
+    return "; ".join(insert_only.problems())
 
 
 def _preparation() -> str:

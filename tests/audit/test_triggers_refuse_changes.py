@@ -18,7 +18,6 @@ from audit.models import (
 )
 from audit.sequencing import sequencer
 from audit.verification import verify
-from connections.inventory import change_triggers
 from tests.audit.factories import NOON, DraftFactory
 from tests.support.recording import record_many
 
@@ -176,27 +175,3 @@ def test_a_trigger_of_sqlite_moved_to_another_table_is_found() -> None:
     found = " ".join(insert_only.problems())
     assert "audit_tile_no_update is missing" in found
     assert "audit_tile_no_update on audit_rollup is not one of ours" in found
-
-
-@pytest.mark.parametrize(
-    ("table", "trigger", "function"),
-    [
-        ("connections_use", "connections_use_journal", "ata_use_tells"),
-    ],
-)
-def test_a_watching_trigger_with_a_namesake_of_its_function_counts_as_missing(
-    table: str, trigger: str, function: str
-) -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip(POSTGRESQL_ONLY)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = %s", [trigger])
-        ((made,),) = cursor.fetchall()
-    change(
-        "CREATE SCHEMA evil",
-        f"CREATE FUNCTION evil.{function}() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RETURN NEW; END $$",
-        f"DROP TRIGGER {trigger} ON {table}",
-        made.replace(f"FUNCTION {function}()", f"FUNCTION evil.{function}()"),
-    )
-    assert [found for found in change_triggers.problems() if table in found]

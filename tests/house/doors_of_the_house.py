@@ -525,10 +525,6 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Freeze instance",
         "commits of the verbs *.freeze and *.unfreeze",
     ),
-    "connections.inventory.account_changes": (
-        "AccountChange sql",
-        "the beginning of the list of changed accounts, which triggers write",
-    ),
     "connections.sync.requested_checks": ("PersonLook", "people to compare with Auth0 soon"),
     "connections.idle_access.decisions": (
         "JustInTime",

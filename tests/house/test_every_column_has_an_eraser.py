@@ -77,7 +77,6 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("connections.ConnectedAccount", "iss connection grant state held_by restriction", IDS),
     ("connections.ConnectedAccount", "operation source last_agent last_skill", CLEAR),
     ("connections.ConnectedAccount", "last_failure auth0_used_by auth0_failure", IDS),
-    ("connections.AccountChange", "mark", "random"),
     ("connections.Use", "agent skill", CLEAR),
     ("connections.Escalation", "key kind name scopes agent approval", CLEAR),
     ("connections.Allowance", "kind name scopes agent escalation approval", CLEAR),

@@ -1,4 +1,4 @@
-"""Triggers report every change of an account, and the inventory counts it on its next page."""
+"""The inventory counts every change of an account on its next page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -17,9 +16,8 @@ from approvals import clock
 from audit.clock import uuid7
 from audit.recording.actors import SYSTEM
 from connections import inventory
-from connections.inventory import account_changes, change_triggers
 from connections.manifests import in_force
-from connections.models import AccountChange, ConnectedAccount, Freeze, JustInTime, Use
+from connections.models import ConnectedAccount, Freeze, JustInTime, Use
 from connections.models.derived import mark_firsts
 from tests.audit.own_database import own_database
 from tests.connections.town import (
@@ -41,10 +39,8 @@ def own(
     django_db_setup: None,
     django_db_blocker: DjangoDbBlocker,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
-    """A database whose changes are committed, in a process that starts now."""
-    monkeypatch.setattr(account_changes, "_recorded_here", {})
+    """A database whose changes are committed, in a database of its own."""
     with django_db_blocker.unblock(), own_database(tmp_path):
         yield
 
@@ -178,110 +174,20 @@ CHANGES: dict[str, Callable[[datetime], object]] = {
 }
 
 
-ELSEWHERE = {"person frozen", "idle threshold", "manifest", "everything frozen"}
-"""Changes of other tables: the inventory reads them with every page."""
-
-
-def _reported() -> frozenset[UUID]:
-    told = account_changes.read(0)
-    assert told is not None
-    return told.accounts
-
-
-def test_every_kind_of_change_is_reported_and_counted_on_the_next_page(own: None) -> None:
+def test_every_kind_of_change_is_counted_on_the_next_page(own: None) -> None:
     def work() -> None:
         town()
         now = clock.now()
         before = same(now, pages=True)
         for name, change in CHANGES.items():
-            AccountChange.objects.exclude(account=change_triggers.NOBODY).delete()
-            assert not _reported()
             if connection.vendor == "sqlite":
                 change(now)
             else:
                 elsewhere(lambda change=change: change(now))  # type: ignore[misc]
-            assert bool(_reported()) is (name not in ELSEWHERE), name
             mark_firsts(Use)  # as its recorder does for each use that it writes
             after = same(now)
             assert after != before, f"{name} changed nothing"
             before = after
-
-    elsewhere(work)
-
-
-def test_what_no_facet_counts_is_not_reported(own: None) -> None:
-    def work() -> None:
-        town()
-        AccountChange.objects.exclude(account=change_triggers.NOBODY).delete()
-        Use.objects.update(count=7, last=clock.now())
-        one().update(seen_at=clock.now(), failures=3)
-        assert not _reported()
-
-    elsewhere(work)
-
-
-def test_uses_within_an_hour_are_reported_once(own: None) -> None:
-    def work() -> None:
-        town()
-        hour = datetime(2026, 3, 3, 10, tzinfo=clock.now().tzinfo)
-        ConnectedAccount.objects.update(last_used_at=hour)
-        AccountChange.objects.exclude(account=change_triggers.NOBODY).delete()
-        ConnectedAccount.objects.update(last_used_at=hour + timedelta(minutes=40))
-        assert not _reported()
-        ConnectedAccount.objects.update(last_used_at=hour + timedelta(minutes=70))
-        assert len(_reported()) == ConnectedAccount.objects.count()
-
-    elsewhere(work)
-
-
-def test_a_transaction_that_commits_late_is_not_missed(own: None) -> None:
-    """On PostgreSQL it began before others that were read already."""
-    if connection.vendor == "sqlite":
-        pytest.skip("SQLite has one writer at a time")
-    begun, go_on = threading.Event(), threading.Event()
-
-    def late() -> None:
-        with transaction.atomic():
-            update(state="suspended")(clock.now())
-            begun.set()
-            assert go_on.wait(30)
-
-    def work() -> None:
-        town()
-        thread = threading.Thread(target=lambda: elsewhere(late))
-        thread.start()
-        assert begun.wait(30)
-        elsewhere(lambda: one().filter(sub="p1").update(connection="jira"))
-        read = account_changes.read(0)
-        assert read is not None
-        suspended = ConnectedAccount.objects.filter(state="suspended")
-        before = set(suspended.values_list("pk", flat=True))
-        go_on.set()
-        thread.join(30)
-        new = set(suspended.values_list("pk", flat=True)) - before
-        after = account_changes.read(read.upto)
-        assert new and after is not None and new <= after.accounts
-
-    elsewhere(work)
-
-
-def test_a_missing_trigger_is_named(own: None) -> None:
-    def work() -> None:
-        assert change_triggers.problems() == [] and account_changes.are_recorded()
-        name, (table, _) = next(iter(change_triggers._triggers(connection.vendor).items()))
-        _sql(f"DROP TRIGGER {name}" + ("" if connection.vendor == "sqlite" else f" ON {table}"))
-        assert [name in problem for problem in change_triggers.problems()] == [True]
-
-    elsewhere(work)
-
-
-def test_another_mark_says_that_changes_may_have_been_lost(own: None) -> None:
-    def work() -> None:
-        town()
-        before = account_changes.read(0)
-        AccountChange.objects.all().delete()  # as emptying all tables at once does
-        after = account_changes.read(0)
-        assert before is not None and after is not None and before.mark != after.mark
 
     elsewhere(work)
 
