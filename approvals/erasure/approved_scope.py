@@ -24,9 +24,8 @@ from audit.ledger.format.canonical import canonical
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError
 from audit.models import Event, EventRow
-from audit.proofs import tile_cache
 from audit.recording.read_events import load
-from audit.sequencing import signed_state
+from audit.sequencing import signed_state, tree_store
 from audit.verification.unreadable_rows import UNREADABLE
 
 CODE: Final = "erasure_altered"
@@ -124,7 +123,7 @@ def decision(erasure: Erasure) -> dict[str, Any]:
         if index >= head.size:
             raise NotYet
         entry = bytes(Event.objects.get(pk=event).entry)
-        hashes = tile_cache.inclusion_proof(index, head.size, head.root)
+        hashes = tree_store.inclusion_proof(index, head.size)
         merkle.verify_inclusion(merkle.leaf_hash(entry), index, head.size, hashes, head.root)
     except (ProofError, NoteError, Event.DoesNotExist) as error:
         raise ValueError(f"the decision is not in the signed tree: {error}") from error

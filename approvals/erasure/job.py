@@ -54,7 +54,7 @@ def go_on(
         ends: digests of what others restricted and its approver was shown: with anything else it
             stops. None of one that is repeated, or was decided before they were kept.
     """
-    with process_locks.erasing_lock() as held:
+    with process_locks.alone("erasing") as held:
         if not held:
             return _waits(found, "another worker is at it", 2.0)
         found.refresh_from_db()

@@ -19,8 +19,8 @@ from ata.log.entry_bundles import Bundles, EntryLies
 from ata.log.origin_change import contradiction, describe_move, kept_of, lay_aside
 from ata.portal.http import answering, check_url, open_client
 from audit.ledger import checkpoint as checkpoints
+from audit.ledger import merkle
 from audit.ledger.checkpoint import Checkpoint
-from audit.ledger.compact_range import CompactRange
 from audit.ledger.key_transitions import origins
 from audit.ledger.key_transitions.origins import Move
 from audit.ledger.merkle import EMPTY_ROOT, HASH_SIZE, fold
@@ -180,9 +180,7 @@ class Following:
         """The root of the first so many entries, computed from what is kept."""
         if size == self.size:
             return self._root
-        tree = CompactRange()
-        tree.extend(self._hashes(0, size))
-        return tree.root()
+        return merkle.root(self._hashes(0, size))
 
     def _unread(self, size: int) -> bool:
         return self._bundles is not None and self._bundles.count < size
@@ -209,10 +207,7 @@ class Following:
             ) from error
         kept = (self._folder / "followed.leaves").read_bytes()[: head.size * HASH_SIZE]
         self._leaves, self.origin = bytearray(kept), head.origin
-        self._root = EMPTY_ROOT
-        tree = CompactRange()
-        tree.extend(self._hashes(0, self.size))
-        self._root = tree.root()
+        self._root = merkle.root(self._hashes(0, self.size))
         if (self.size, self._root) != (head.size, head.root):
             raise AtaError(
                 f"{self._folder / 'followed.leaves'} was damaged.",
@@ -300,9 +295,7 @@ class Following:
     def _take(self, fetched: bytes, head: Checkpoint) -> None:
         before = self.size
         self._leaves += fetched
-        tree = CompactRange()
-        tree.extend(self._hashes(0, self.size))
-        if tree.root() != head.root:
+        if merkle.root(self._hashes(0, self.size)) != head.root:
             del self._leaves[before * HASH_SIZE :]
             raise LogLies(
                 f"The tiles do not have the root that it signed for {head.size} entries: one from "

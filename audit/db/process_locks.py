@@ -6,65 +6,40 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from django.db import connection
 
 from audit.keys import log_identity
 
-_SEQUENCER_KEY = 0x6174612E6C6F67  # "ata.log"
-_WITNESSES_KEY = 0x6174612E776974  # "ata.wit"
-_ROUNDS_KEY = 0x6174612E726E64  # "ata.rnd"
-_STAMPING_KEY = 0x6174612E747361  # "ata.tsa"
-_ERASING_KEY = 0x6174612E657261  # "ata.era"
-_THINNING_KEY = 0x6174612E74686E  # "ata.thn"
+_KEYS: Final = {
+    "sequencer": 0x6174612E6C6F67,  # "ata.log"
+    "witnesses": 0x6174612E776974,  # "ata.wit"
+    "rounds": 0x6174612E726E64,  # "ata.rnd"
+    "stamping": 0x6174612E747361,  # "ata.tsa"
+    "erasing": 0x6174612E657261,  # "ata.era"
+    "thinning": 0x6174612E74686E,  # "ata.thn"
+}
+"""Key of the session's lock by what one process does at a time: `sequencer` extends and signs the
+tree, `witnesses` and `stamping` speak with others, `rounds` verifies continuously."""
+
+
+def alone(what: str) -> AbstractContextManager[bool]:
+    """Yield True while this process alone does `what`, a key of `_KEYS`; False if another does."""
+    return held(log_identity.folder() / f"{what}.lock", _KEYS[what])
 
 
 @contextmanager
-def sequencer_lock() -> Iterator[bool]:
-    """Yield True while this process alone may extend and sign the tree, False if another does.
+def held(path: Path, key: int) -> Iterator[bool]:
+    """Yield True while this process alone holds a lock, False if another does.
 
     SQLite lives on one host, so a lock file next to it is enough; on PostgreSQL the lock is held by
     the database session and ends with it.
     """
-    with _held("sequencer", _SEQUENCER_KEY) as held:
-        yield held
-
-
-@contextmanager
-def witnesses_lock() -> Iterator[bool]:
-    """Yield True while this process alone speaks with the witnesses, False if another does."""
-    with _held("witnesses", _WITNESSES_KEY) as held:
-        yield held
-
-
-@contextmanager
-def stamping_lock() -> Iterator[bool]:
-    """Yield True while this process alone asks the time authority, False if another does."""
-    with _held("stamping", _STAMPING_KEY) as held:
-        yield held
-
-
-@contextmanager
-def rounds_lock() -> Iterator[bool]:
-    """Yield True while this process alone verifies continuously, False if another does."""
-    with _held("rounds", _ROUNDS_KEY) as held:
-        yield held
-
-
-@contextmanager
-def erasing_lock() -> Iterator[bool]:
-    """Yield True while this process alone erases, False if another does."""
-    with _held("erasing", _ERASING_KEY) as held:
-        yield held
-
-
-@contextmanager
-def thinning_lock() -> Iterator[bool]:
-    """Yield True while this process alone removes old checkpoints, False if another does."""
-    with _held("thinning", _THINNING_KEY) as held:
+    with _file_lock(path) if connection.vendor == "sqlite" else _session_lock(key) as held:
         yield held
 
 
@@ -73,22 +48,20 @@ class Busy(RuntimeError):
 
 
 @contextmanager
-def wait_for(lock: Callable[[], AbstractContextManager[bool]], wait_s: float) -> Iterator[None]:
-    """Hold one of these locks, waiting up to `wait_s` for it.
+def wait_for(what: str, wait_s: float) -> Iterator[None]:
+    """Hold the lock of `alone`, waiting up to `wait_s` for it.
 
     Raises:
         Busy: another process held it all the time.
     """
     until = time.monotonic() + wait_s
     while True:
-        with lock() as held:
+        with alone(what) as held:
             if held:
                 yield
                 return
         if time.monotonic() >= until:
-            raise Busy(
-                f"another process held the {lock.__name__.replace('_', ' ')} for {wait_s:g} s"
-            )
+            raise Busy(f"another process held the {what} lock for {wait_s:g} s")
         time.sleep(0.02)
 
 
@@ -105,14 +78,7 @@ def one_at_a_time(name: str) -> None:
 
 
 @contextmanager
-def _held(name: str, key: int) -> Iterator[bool]:
-    with _file_lock(name) if connection.vendor == "sqlite" else session_lock(key) as held:
-        yield held
-
-
-@contextmanager
-def _file_lock(name: str) -> Iterator[bool]:
-    path = log_identity.folder() / f"{name}.lock"
+def _file_lock(path: Path) -> Iterator[bool]:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with path.open("w") as handle:
         try:
@@ -124,7 +90,7 @@ def _file_lock(name: str) -> Iterator[bool]:
 
 
 @contextmanager
-def session_lock(key: int) -> Iterator[bool]:
+def _session_lock(key: int) -> Iterator[bool]:
     """Yield True while this session of PostgreSQL alone holds the advisory lock `key`.
 
     Code that closes Django's connection within the block gives its session back to the pool, with

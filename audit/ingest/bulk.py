@@ -77,7 +77,7 @@ class Ingest(Sequencer):
         if not self._here():
             _plainly(rows, along)
             return False
-        with process_locks.sequencer_lock() as held:
+        with process_locks.alone("sequencer") as held:
             if not held or not self._ready():
                 _plainly(rows, along)
                 return False

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from audit.keys import finish_rename, keyring
+from audit.keys import keyring
 from audit.keys.keyring import Keyring, Period
 from audit.ledger.format import entry as entries
 from audit.ledger.key_transitions import handover, origins
@@ -25,15 +25,12 @@ ACTION: Final = "ledger.key_changed"
 def settle() -> int:
     """Begin the history of the keys where there is none, and record what is still untold.
 
-    A change of the log's name that a crash left half done is finished first.
-
     Called with the sequencer's lock. Returns how many events were recorded.
 
     Raises:
         LedgerIdentityError: the history or a key cannot be read.
         SequencerStopped: the last-signed state is damaged.
     """
-    finish_rename.complete()
     if not keyring.path().exists():
         keyring.begin(signed_state.signed_size())
     ring = keyring.read()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,6 @@ from typing import Any
 from audit.db.durable_files import write_durably
 from audit.keys import log_identity
 from audit.keys.log_identity import LedgerIdentityError
-from audit.keys.prepared_rename import Succession
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import mldsa, note
 from audit.ledger.checkpoint import Checkpoint
@@ -166,8 +165,6 @@ def read() -> Keyring:
         return Keyring((Period(log_identity.vkey(), 0),))
     ring = load()
     if ring.names[-1:] != (name,):
-        if log_identity.origin() != name:
-            return read()  # it changed its name since we asked
         raise LedgerIdentityError(
             f"{path()} is of the log {', '.join(sorted(ring.names))} and not of {name}; "
             "restore the file it began with"
@@ -176,7 +173,7 @@ def read() -> Keyring:
 
 
 def load() -> Keyring:
-    """The history as it is on file, with a change of name that has come true.
+    """The history as it is on file.
 
     Raises:
         LedgerIdentityError: the file is damaged.
@@ -190,16 +187,7 @@ def load() -> Keyring:
         raise LedgerIdentityError(
             f"{path()} is damaged ({error}); restore it from a backup"
         ) from None
-    waiting = log_identity.succession()
-    return ring if waiting is None else _gone_on(ring, waiting)
-
-
-def _gone_on(ring: Keyring, waiting: Succession) -> Keyring:
-    if waiting.statement in ring.statements:
-        return ring
-    ended = [p if p.until is not None else replace(p, until=waiting.until) for p in ring.periods]
-    begun = [Period(vkey, waiting.size) for vkey in waiting.seeds]
-    return replace(ring, periods=(*ended, *begun), statements=(*ring.statements, waiting.statement))
+    return ring
 
 
 def moves(ring: Keyring) -> list[Move]:
@@ -304,8 +292,6 @@ def vkeys() -> list[str]:
 def _held() -> Iterator[tuple[str, bytes]]:
     """Every seed that is on file, by its verifier key."""
     yield log_identity.vkey(), log_identity.seed()
-    if (waiting := log_identity.succession()) is not None:
-        yield from ((vkey, waiting.seed(at)) for at, vkey in enumerate(waiting.seeds))
     for path, following in log_identity.successions():
         for file in (path, following):
             if file.exists():

@@ -17,8 +17,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from audit.db.durable_files import write_durably
-from audit.keys import prepared_rename as following_name
-from audit.keys.prepared_rename import Damaged, Succession
 from audit.ledger import note
 from audit.ledger.note import NoteError
 
@@ -73,28 +71,13 @@ def kept_origin() -> str:
         return ""
 
 
-def succession() -> Succession | None:
-    """The change of name that has come true and is not yet in its places; None as a rule.
-
-    Raises:
-        LedgerIdentityError: the file is damaged.
-    """
-    try:
-        waiting = following_name.read(folder())
-    except Damaged as error:
-        raise LedgerIdentityError(str(error)) from None
-    return waiting if waiting is not None and waiting.origin == kept_origin() else None
-
-
 def _names_on_file() -> set[str]:
     """Names that the history of the keys tells of."""
     try:
         listed = json.loads((folder() / "keys.json").read_text())["keys"]
-        names = {str(one["vkey"]).partition("+")[0] for one in listed}
+        return {str(one["vkey"]).partition("+")[0] for one in listed}
     except (OSError, ValueError, TypeError, KeyError):
         return set()
-    waiting = succession()
-    return names | ({waiting.origin} if waiting else set())
 
 
 def _refuse_if_begun(path: Path) -> None:
@@ -122,8 +105,6 @@ def seed() -> bytes:
         LedgerIdentityError: the file is not a seed, cannot be read, or is gone although something
             was signed.
     """
-    if (waiting := succession()) is not None:
-        return waiting.seed()
     path = key_file()
     if not path.exists():
         _refuse_if_begun(path)

@@ -9,9 +9,11 @@ the log as `ledger.adopted`.
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,10 +21,8 @@ from django.db import transaction
 
 from audit import clock
 from audit.db import process_locks
-from audit.keys import finish_rename, key_events, keyring
-from audit.keys.recovery_records import Adoption, made_so_far
-from audit.keys.recovery_records import path as _path
-from audit.keys.recovery_records import write as _write
+from audit.db.durable_files import write_durably
+from audit.keys import key_events, keyring, log_identity
 from audit.ledger import tiles
 from audit.ledger.format import entry as entries
 from audit.ledger.merkle import ProofError
@@ -31,7 +31,7 @@ from audit.models import Event, EventRow
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.sequencing import signed_state, tree_store
-from audit.sequencing.signed_state import Head
+from audit.sequencing.signed_state import Head, SequencerStopped
 from audit.sequencing.tree_store import read_tile
 from audit.witnesses import conflict
 
@@ -40,6 +40,76 @@ ACTION: Final = "ledger.adopted"
 
 class AdoptionRefused(Exception):
     """There is nothing to adopt, or it cannot be; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """One that was made. Sizes in entries, roots in base64, `at` as in RFC 3339.
+
+    Attributes:
+        size, root: what the database held.
+        signed_size, signed_root: the tree that had been signed.
+        old_origin, new_origin: where the log went on under another name; else empty.
+        statement: by which the old keys vouch for the new name.
+        objection: what a witness said against the log then; not checked by us.
+    """
+
+    at: str
+    size: int
+    root: str
+    signed_size: int
+    signed_root: str
+    reason: str
+    by: str
+    old_origin: str = ""
+    new_origin: str = ""
+    statement: str = ""
+    objection: str = ""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the entry says in clear: both heads, and both names with the statement."""
+        heads: dict[str, Any] = {
+            "database": {"size": self.size, "root": self.root},
+            "signed": {"size": self.signed_size, "root": self.signed_root},
+        }
+        if not self.new_origin:
+            return heads
+        names = {"old": self.old_origin, "new": self.new_origin}
+        return heads | {"origin": names, "statement": self.statement}
+
+    @property
+    def private(self) -> dict[str, Any]:
+        """What the entry commits to."""
+        said = {"objection": self.objection} if self.objection else {}
+        return {"by": self.by} | said
+
+
+def made_so_far() -> list[Adoption]:
+    """Every adoption, oldest first.
+
+    Raises:
+        SequencerStopped: the file is damaged.
+    """
+    try:
+        return [Adoption(**one) for one in json.loads(path().read_text())]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError) as error:
+        raise SequencerStopped(
+            "state", f"{path()} is damaged ({error}); restore it from a backup"
+        ) from None
+
+
+def write(made: Iterable[Adoption]) -> None:
+    """Replace the file, durably."""
+    rows = [{name: getattr(one, name) for name in Adoption.__slots__} for one in made]
+    write_durably(path(), json.dumps(rows, indent=1).encode())
+
+
+def path() -> Path:
+    """Where the file lies."""
+    return log_identity.folder() / "adopted.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +163,9 @@ def adopt(reason: str, by: str) -> Adoption:
         AdoptionRefused: the sequencer is busy, nothing needs adopting, or it cannot be.
         SequencerStopped: the state file is damaged.
     """
-    with process_locks.sequencer_lock() as held:
+    with process_locks.alone("sequencer") as held:
         if not held:
             raise AdoptionRefused("The sequencer is busy; stop the worker and try again.")
-        finish_rename.complete()
         found = find()
         if not found.why or found.signed is None:
             raise AdoptionRefused("The database holds everything that was signed.")
@@ -109,7 +178,7 @@ def adopt(reason: str, by: str) -> Adoption:
             reason,
             by,
         )
-        _write([*(one for one in made_so_far()), made])
+        write([*made_so_far(), made])
         signed_state.write_state(found.database.size, found.database.root)
         settle()
     return made
@@ -166,9 +235,9 @@ def problems(logged: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Adoptions that are not `logged`; logged ones that the file does not hold."""
     made = [one.data for one in made_so_far()]
     if any(one not in logged for one in made):
-        yield f"an adoption in {_path()} is in no ledger.adopted entry"
+        yield f"an adoption in {path()} is in no ledger.adopted entry"
     if any(one not in made for one in logged):
-        yield f"the log tells of an adoption that {_path()} does not hold; restore it"
+        yield f"the log tells of an adoption that {path()} does not hold; restore it"
     yield from _names_that_begin_elsewhere()
 
 

@@ -8,7 +8,6 @@ seeds are gone then, the old public keys stay in the history.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -135,15 +134,11 @@ def promote() -> None:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Hold the sequencer's lock; a worker that runs lets go of it many times a second."""
-    until = time.monotonic() + _PATIENCE_S
-    while True:
-        with process_locks.sequencer_lock() as held:
-            if held:
-                yield
-                return
-        if time.monotonic() > until:
-            raise RotationRefused("The sequencer is busy; try again.")
-        time.sleep(0.05)
+    try:
+        with process_locks.wait_for("sequencer", _PATIENCE_S):
+            yield
+    except process_locks.Busy:
+        raise RotationRefused("The sequencer is busy; try again.") from None
 
 
 def check_writable(path: Path) -> None:

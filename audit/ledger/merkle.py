@@ -42,17 +42,6 @@ def fold(hashes: bytes) -> bytes:
     return hashes
 
 
-def fold_levels(hashes: bytes) -> list[bytes]:
-    """Return what stands above concatenated hashes: at h, roots of perfect subtrees of 2^h."""
-    levels = [hashes]
-    while len(lower := levels[-1]) >= 2 * HASH_SIZE:
-        ends = range(2 * HASH_SIZE, len(lower) + 1, 2 * HASH_SIZE)
-        levels.append(
-            b"".join([_sha256(b"\x01" + lower[end - 2 * HASH_SIZE : end]).digest() for end in ends])
-        )
-    return levels
-
-
 def root(leaf_hashes: Sequence[bytes]) -> bytes:
     """Return the tree head over the leaf hashes; SHA-256 of nothing for an empty tree.
 

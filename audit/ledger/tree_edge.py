@@ -2,41 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from audit.ledger.merkle import EMPTY_ROOT, HASH_SIZE, ProofError, fold, range_hash
 from audit.ledger.tiles import HEIGHT, TILE_BYTES, WIDTH, ReadTile, TileReader
-
-_NONE: Final[Mapping[int, bytes]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """Leaf hashes one after the other, 32 bytes each; `roots` of whole tiles among them by index.
-
-    The process that hashed them may fold them too, in parallel; a tree that is given a root does
-    not.
-    """
-
-    hashes: bytes
-    roots: Mapping[int, bytes] = field(default_factory=lambda: _NONE)
-
-    @classmethod
-    def of(cls, first: int, leaf_hashes: Iterable[bytes]) -> Joined:
-        """Join hashes of leaves from `first` on, and fold each whole tile of level 0.
-
-        Raises:
-            ProofError: one is not 32 bytes.
-        """
-        hashes = b"".join(leaf_hashes_checked(leaf_hashes))
-        begin = -first % WIDTH * HASH_SIZE
-        places = range(begin, len(hashes) - TILE_BYTES + 1, TILE_BYTES)
-        tiles = enumerate(places, -(-first // WIDTH))
-        return cls(hashes, {index: fold(hashes[at : at + TILE_BYTES]) for index, at in tiles})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +17,6 @@ class Tile:
     index: int
     hashes: bytes
     root: bytes = b""
-
-    @property
-    def width(self) -> int:
-        """Number of hashes, 1..256."""
-        return len(self.hashes) // HASH_SIZE
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the tile's bytes, for stores that address content."""
-        return hashlib.sha256(self.hashes).digest()
 
 
 class GrowingTree:
@@ -98,34 +58,29 @@ class GrowingTree:
         Raises:
             ProofError: one is not 32 bytes; nothing of the call is kept.
         """
-        return self.extend_joined(Joined(b"".join(leaf_hashes_checked(leaf_hashes))))
-
-    def extend_joined(self, leaves: Joined) -> list[Tile]:
-        """As `extend`, of hashes that are joined."""
-        added = leaves.hashes
+        added = b"".join(leaf_hashes_checked(leaf_hashes))
         full: list[Tile] = []
         while added:
             edge = self._edge[0]
             taken = added[: TILE_BYTES - len(edge)]
-            added = added[len(taken) :] if len(taken) < len(added) else b""
+            added = added[len(taken) :]
             edge += taken
             self._size += len(taken) // HASH_SIZE
             if len(edge) == TILE_BYTES:
-                self._carry(full, leaves.roots)
+                self._carry(full)
         return full
 
-    def _carry(self, full: list[Tile], roots: Mapping[int, bytes]) -> None:
+    def _carry(self, full: list[Tile]) -> None:
         level = 0
         while len(self._edge[level]) == TILE_BYTES:
             hashes = bytes(self._edge[level])
             index = (self._size >> HEIGHT * (level + 1)) - 1
-            root = (roots.get(index) if level == 0 else None) or fold(hashes)
-            full.append(Tile(level, index, hashes, root))
+            full.append(Tile(level, index, hashes, fold(hashes)))
             self._edge[level].clear()
             level += 1
             if level == len(self._edge):
                 self._edge.append(bytearray())
-            self._edge[level] += root
+            self._edge[level] += full[-1].root
 
     def root(self) -> bytes:
         """Return the tree head; SHA-256 of nothing while empty."""

@@ -10,10 +10,10 @@ from audit.ledger import proof, tiles
 from audit.ledger.merkle import ProofError
 from audit.ledger.tiles import WIDTH
 from audit.models import Checkpoint, Entry, Event
-from audit.proofs import tile_cache, timestamping
+from audit.proofs import timestamping
 from audit.proofs.cosigned_note import signed_note
 from audit.sequencing import signed_state
-from audit.sequencing.tree_store import entry_bytes, read_tile
+from audit.sequencing.tree_store import entry_bytes, inclusion_proof, read_tile
 from audit.witnesses.quorum import witnessed_checkpoint
 
 __all__ = [
@@ -75,8 +75,7 @@ def best_for(index: int) -> Checkpoint | None:
 
 def proof_at(index: int, checkpoint: Checkpoint) -> str:
     """The `.tlog-proof` text of an entry of the tree of a checkpoint; at most five queries."""
-    hashes = tile_cache.inclusion_proof(index, checkpoint.size, bytes(checkpoint.root))
-    return proof.write(index, hashes, signed_note(checkpoint))
+    return proof.write(index, inclusion_proof(index, checkpoint.size), signed_note(checkpoint))
 
 
 def checkpoint_note() -> str:

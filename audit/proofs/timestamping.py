@@ -68,7 +68,7 @@ def stamp_due(now: datetime) -> TimeToken | None:
     """
     if not settings.TSA_URL:
         return None
-    with process_locks.stamping_lock() as held:
+    with process_locks.alone("stamping") as held:
         checkpoint = _wanted() if held else None
         if checkpoint is None or _is_fresh(checkpoint, now):
             return None

@@ -192,7 +192,7 @@ def rebuild(*, batch: int = 2048, wait_s: float = 60.0) -> int:
     Raises:
         Busy: another process erases or sequences, and did so for `wait_s`.
     """
-    with process_locks.wait_for(process_locks.erasing_lock, wait_s):
+    with process_locks.wait_for("erasing", wait_s):
         fulltext.begin_rebuild()
         _remove_strays(batch, wait_s)
         done = 0
@@ -200,7 +200,7 @@ def rebuild(*, batch: int = 2048, wait_s: float = 60.0) -> int:
             _rebuild_range(done, done + batch, wait_s)
             done += batch
         made = [row_of(event, event["human"]) for event in read_events.load_entries(done, size)]
-        with process_locks.wait_for(process_locks.sequencer_lock, wait_s):
+        with process_locks.wait_for("sequencer", wait_s):
             _replace(made)
             now = tree_store.stored_size()
             late = [row_of(event, event["human"]) for event in read_events.load_entries(size, now)]
@@ -215,7 +215,7 @@ def rebuild(*, batch: int = 2048, wait_s: float = 60.0) -> int:
 def _rebuild_range(first: int, end: int, wait_s: float) -> None:
     """Replace what differs among the rows of entries `first <= seq < end`."""
     made = [row_of(event, event["human"]) for event in read_events.load_entries(first, end)]
-    with process_locks.wait_for(process_locks.sequencer_lock, wait_s), transaction.atomic():
+    with process_locks.wait_for("sequencer", wait_s), transaction.atomic():
         _replace(made)
         fulltext.index_rebuilt(first, end)
 
@@ -228,7 +228,7 @@ def _rebuild_waiting(batch: int, wait_s: float) -> int:
             row_of({**event, "index": None}, human_levels.level(event))
             for event in read_events.load_many(ids)
         ]
-        with process_locks.wait_for(process_locks.sequencer_lock, wait_s):
+        with process_locks.wait_for("sequencer", wait_s):
             still = Event.objects.filter(id__in=ids, leaf__isnull=True)
             unplaced = set(still.values_list("id", flat=True))
             _replace([row for row in made if row.event in unplaced])
@@ -272,5 +272,5 @@ def _remove_strays(batch: int, wait_s: float) -> None:
         ~Exists(event) | Q(seq__isnull=False) & ~Exists(place)
     ).values_list("event", flat=True)
     for ids in batched(list(astray), batch):
-        with process_locks.wait_for(process_locks.sequencer_lock, wait_s), transaction.atomic():
+        with process_locks.wait_for("sequencer", wait_s), transaction.atomic():
             _remove(list(EventRow.objects.filter(event__in=ids)))

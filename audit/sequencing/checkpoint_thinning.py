@@ -73,7 +73,7 @@ def run() -> Thinned | None:
     Recorded in the log before anything is deleted. Killed in between, the next run records the
     rest.
     """
-    with process_locks.thinning_lock() as held:
+    with process_locks.alone("thinning") as held:
         if not held:
             return None
         before = _day(clock.now()) - AGE

@@ -31,7 +31,6 @@ from audit.erasure import (
     idle_connections,
 )
 from audit.keys import (
-    finish_rename,
     key_events,
     keyring,
     log_identity,
@@ -102,7 +101,7 @@ class Sequencer:
             LedgerIdentityError: origin or key changed.
             DatabaseError: the database refused; nothing was signed.
         """
-        with process_locks.sequencer_lock() as held:
+        with process_locks.alone("sequencer") as held:
             if not held:
                 return Result(busy=True)
             try:
@@ -118,7 +117,6 @@ class Sequencer:
         return result
 
     def _run(self, sweep: bool) -> Result:
-        finish_rename.complete()
         if objection := conflict.reason():
             raise SequencerStopped("witness", objection)
         recovery.settle()

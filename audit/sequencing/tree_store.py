@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Max
 
+from audit.ledger import tiles
 from audit.ledger.tiles import HEIGHT, WIDTH, ReadTile
 from audit.models import Entry, EventRow, Tile
 
@@ -52,8 +53,17 @@ def _bytes(stored: Any) -> bytes:
     return bytes(stored) if isinstance(stored, bytes | memoryview) else b""
 
 
-def tiles_of_path(index: int, size: int) -> ReadTile:
-    """The tiles that prove entry `index` of a tree of `size`, read in three queries at most."""
+def inclusion_proof(index: int, size: int) -> list[bytes]:
+    """The inclusion proof of entry `index` in the stored tree of `size`; three queries at most.
+
+    Raises:
+        ProofError: index outside the tree, or leaf hashes missing.
+    """
+    return tiles.inclusion_proof(_tiles_of_path(index, size), index, size)
+
+
+def _tiles_of_path(index: int, size: int) -> ReadTile:
+    """The tiles that prove entry `index` of a tree of `size`."""
     names = set()
     level = 0
     while size >> HEIGHT * level:

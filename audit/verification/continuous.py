@@ -205,7 +205,7 @@ class Rounds:
 
     def turn(self, *, budget_s: float = SHARE) -> None:
         """Check for about `budget_s`: what is new first, then the round."""
-        with process_locks.rounds_lock() as held:
+        with process_locks.alone("rounds") as held:
             signed = signed_state.newest_checkpoint()
             if not held or signed is None:
                 self._round = self._newest = None

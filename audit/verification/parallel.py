@@ -5,35 +5,37 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import django
 from django.db import connection
 
-from audit.ledger.tree_edge import Joined
+from audit.verification.unreadable_rows import NOT_READ
+from audit.verification.walk import Range
 
 if TYPE_CHECKING:
-    from audit.verification.checks.entries import Seen
+    from audit.verification.checks.entries import LeafChecker, Seen
     from audit.verification.checks.fulltext_index import Held
-    from audit.verification.checks.key_files import Recorded
-    from audit.verification.checks.row_totals import Counts, Tally
-    from audit.verification.report import Findings
+
+type Hashes = Sequence[bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What a process found in a range: hashes of its leaves, None where anything is wrong."""
 
-    leaves: Joined | None
+    leaves: Hashes | None
     seen: Seen
-    counts: Counts
 
 
 class Crowd:
-    """Processes that verify ranges and whole tables in parallel.
+    """Processes that verify ranges in parallel.
 
     Where nothing else goes on in this process they are forked from it, which costs nothing; else
     they are started fresh, so that none inherits a connection or a lock, with one hash seed: the
@@ -42,7 +44,7 @@ class Crowd:
 
     def __init__(self, many: int, *, start: int, tree_only: bool) -> None:
         self._many = many
-        self._tree_only = tree_only
+        self._start = start
         before = os.environ.get("PYTHONHASHSEED")
         if not (forked := _alone()):
             os.environ["PYTHONHASHSEED"] = str(secrets.randbelow(2**32 - 1) + 1)
@@ -53,7 +55,6 @@ class Crowd:
                 initializer=_begin,
                 initargs=(start, tree_only),
             )
-            self._stages: dict[str, Future[Any]] = {}
             # A process starts when work comes to it, and has to find the seed then.
             list(self._pool.map(_hello, range(many)))
         finally:
@@ -62,43 +63,39 @@ class Crowd:
             else:
                 os.environ["PYTHONHASHSEED"] = before
 
-    def begin(self, start: int, size: int) -> None:
-        """Let checks of whole tables begin; their results are waited for later."""
-        self._stages["recorded"] = self._pool.submit(_recorded)
-        if self._tree_only:
-            return
-        if connection.vendor == "sqlite":
-            self._stages["index"] = self._pool.submit(_postings, start, size)
-        self._stages["counts"] = self._pool.submit(_counts)
-        self._stages["tally"] = self._pool.submit(_tally, size)
+    def walk(
+        self, ranges: Iterable[Range], leaves: LeafChecker
+    ) -> Iterator[tuple[Range, Callable[[], Hashes]]]:
+        """Ranges in their order, each with what waits for its hashes; some are checked ahead."""
+        waiting: deque[tuple[Range, Callable[[], Hashes]]] = deque()
+        for one in ranges:
+            # Nobody asks for the hashes of a range that is missing.
+            future = None if one.missing else self._pool.submit(_check, one.first, one.end)
+            waiting.append((one, partial(self._result, future, one, leaves)))
+            if len(waiting) > 2 * self._many:
+                yield waiting.popleft()
+        yield from waiting
 
-    @property
-    def ahead(self) -> int:
-        """How many ranges may wait at any moment."""
-        return 2 * self._many
+    def _result(self, future: Future[Checked] | None, one: Range, leaves: LeafChecker) -> Hashes:
+        try:
+            checked = future.result() if future else None
+        except NOT_READ:  # what it comes from does not come along: it is read here to be judged
+            checked = None
+        if checked is not None and checked.leaves is not None:
+            leaves.learn(checked.seen)
+            return checked.leaves
+        # Said by one voice, which knows all that came before: what others only suspect.
+        total = leaves.index.total + (checked.seen.postings if checked else 0)
+        try:
+            return leaves.check(one.first, one.end, examine_from=self._start)
+        finally:
+            leaves.index.total = total  # of sums that are made with their seed, not with ours
 
-    def check(self, first: int, end: int) -> Future[Checked]:
-        """Begin to check a range."""
-        return self._pool.submit(_check, first, end)
-
-    def recorded(self) -> Recorded:
-        """What the log has about its keys."""
-        recorded: Recorded = self._stages["recorded"].result()
-        return recorded
-
-    def tally(self) -> Tally:
-        """How many rows there are."""
-        counted: Tally = self._stages["tally"].result()
-        return counted
-
-    def counts(self) -> Findings:
-        """What is wrong with the counts."""
-        found: Findings = self._stages["counts"].result()
-        return found
-
-    def postings(self) -> Held | None:
+    def postings(self, first: int, size: int) -> Held | None:
         """What the full-text index holds, to compare with the rows; None where it is no table."""
-        return self._stages["index"].result() if "index" in self._stages else None
+        if connection.vendor != "sqlite":
+            return None
+        return self._pool.submit(_postings, first, size).result()
 
     def close(self) -> None:
         """End the processes; what waits is not begun."""
@@ -137,32 +134,10 @@ def _hello(_: int) -> None:
 def _check(first: int, end: int) -> Checked:
     start, tree_only, findings, leaves = _state["here"]
     before = findings.count
-    hashes, counts = leaves.check_range(first, end, examine_from=start, tree_only=tree_only)
-    # One value, folded here: handing over each hash costs the other side as much as reading them.
-    joined = Joined.of(first, hashes) if findings.count == before else None
+    hashes = leaves.check_range(first, end, examine_from=start, tree_only=tree_only)
+    good = findings.count == before
     findings.kept.clear()
-    return Checked(joined, leaves.take_seen(), counts)
-
-
-def _recorded() -> Recorded:
-    from audit.verification.checks import key_files
-
-    return key_files.look()
-
-
-def _tally(size: int) -> Tally:
-    from audit.verification.checks import row_totals
-
-    return row_totals.take(size)
-
-
-def _counts() -> Findings:
-    from audit.verification.checks import rollup_counts
-    from audit.verification.report import Findings
-
-    found = Findings()
-    rollup_counts.check(found)
-    return found
+    return Checked(hashes if good else None, leaves.take_seen())
 
 
 def _postings(first: int, size: int) -> Held:

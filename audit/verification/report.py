@@ -104,8 +104,3 @@ class Findings:
         self.count += 1
         if len(self.kept) < MAX_PROBLEMS:
             self.kept.append(Problem(code, message, index, str(event)))
-
-    def take(self, others: Findings) -> None:
-        """Add what was found elsewhere."""
-        self.count += others.count
-        self.kept += others.kept[: MAX_PROBLEMS - len(self.kept)]

@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import batched
-from uuid import UUID
 
 from django.db.models import Max
 
@@ -28,22 +27,19 @@ from audit.models import Checkpoint, Entry, Event
 from audit.sequencing import (
     tree_store,
 )
-from audit.verification import (
-    walk,
-)
 from audit.verification.checks import (
     key_files,
     orphans,
     registry,
     repeated_tags,
     rollup_counts,
-    row_totals,
 )
 from audit.verification.checks.entries import LeafChecker
 from audit.verification.checks.tree import TreeChecker
-from audit.verification.parallel import Crowd
+from audit.verification.parallel import Crowd, Hashes
 from audit.verification.report import Findings, Problem, Report
 from audit.verification.unreadable_rows import NOT_READ, can_read, note
+from audit.verification.walk import Range, ranges
 
 __all__ = ["OutsideLog", "Problem", "Report", "run"]
 
@@ -52,7 +48,6 @@ class OutsideLog(ValueError):
     """There is no entry of that number."""
 
 
-type Stages = tuple[tuple[str, Callable[[], None]], ...]
 type Progress = Callable[[int, int], None]
 BATCH = 4096
 _OPENED = 1024  # events without a leaf that are opened at a time
@@ -96,17 +91,21 @@ def run(
     if processes > 1 and Entry.objects.filter(seq__gte=start).count() >= _WORTH_PROCESSES:
         crowd = Crowd(processes, start=start, tree_only=tree_only)
     walking = _Walk(findings, trees, start, size, progress)
-    problems = findings.count
     with closing(crowd) if crowd else nullcontext():
-        if crowd is not None:
-            crowd.begin(start, size)
-        ranges = walk.ranges(trees.start, size, BATCH if crowd else batch)
-        walking.along(
-            walk.walk(ranges, leaves, findings, crowd, examine_from=start, tree_only=tree_only)
-        )
-        walked = None if start or findings.count > problems else walking.counts
-        whole = _Whole(findings, leaves, crowd, start, size, walked)
-        _finish(findings, leaves, trees, whole, tree_only=tree_only)
+        wanted = ranges(trees.start, size, BATCH if crowd else batch)
+        if crowd:
+            walking.along(crowd.walk(wanted, leaves))
+        else:
+            check = partial(leaves.check_range, examine_from=start, tree_only=tree_only)
+            walking.along((one, partial(check, one.first, one.end)) for one in wanted)
+        stages = [
+            ("keys and adoptions", lambda: key_files.check(findings)),
+            ("the tree", trees.finish),
+        ]
+        if not tree_only:
+            stages += _of_whole_tables(findings, leaves, crowd, start, size)
+        for what, stage in stages:
+            can_read(findings, what, stage)
     return Report(
         start=start,
         size=size,
@@ -125,7 +124,6 @@ class _Walk:
     """What the walk along the entries from the first to check leaves behind.
 
     Attributes:
-        counts: what other tables have of the entries.
         unread: how many entries could not be read.
     """
 
@@ -134,113 +132,69 @@ class _Walk:
     start: int
     size: int
     progress: Progress | None
-    counts: row_totals.Counts = row_totals.NONE
     unread: int = 0
 
-    def along(self, ranges: Iterator[walk.Walked]) -> None:
+    def along(self, ranges: Iterator[tuple[Range, Callable[[], Hashes]]]) -> None:
         """Take ranges in their order; what cannot be read ends none of the checks after it."""
         end = self.start
         try:
-            for one in ranges:
-                if not self._take(one):
+            for one, check in ranges:
+                if not self._take(one, check):
                     self.trees.stop()
                 end = one.end
+                if self.progress is not None:
+                    self.progress(max(0, end - self.start), self.size - self.start)
         except NOT_READ as error:
             note(self.findings, f"what follows entry {end - 1}", error, end)
             self.unread += self.size - end
             self.trees.stop()
 
-    def _take(self, one: walk.Walked) -> bool:
+    def _take(self, one: Range, check: Callable[[], Hashes]) -> bool:
         """Whether the tree goes on behind a range."""
-        self.counts = row_totals.added(self.counts, one.counts)
-        if self.progress is not None:
-            self.progress(max(0, one.end - self.start), self.size - self.start)
-        if one.leaves is not None:
-            # The tree begins at a tile boundary, a little before the first leaf asked for.
-            extend = partial(self.trees.extend, one.first, one.leaves)
-            return can_read(self.findings, "the tree", extend, one.first)
         if one.missing:  # nobody counts to a forged index
             missing = f"the entries {one.first} to {one.there - 1} are missing"
             self.findings.add("gap", missing, one.first)
-        else:
-            self.unread += one.end - max(one.first, self.start)
-        return False
-
-
-def _finish(
-    findings: Findings,
-    leaves: LeafChecker,
-    trees: TreeChecker,
-    whole: _Whole,
-    *,
-    tree_only: bool,
-) -> None:
-    """Check what only the whole can tell."""
-    tree: Stages = (
-        ("keys and adoptions", whole.keys),
-        ("the tree", trees.finish),
-    )
-    rest: Stages = (
-        ("events without a leaf", whole.pending),
-        ("the full-text index", whole.index),
-        ("the counts", whole.counts),
-        ("rows outside the log", whole.strays),
-        ("evidence and finished work", lambda: leaves.finish(whole=whole.start == 0)),
-        ("decisions", whole.decisions),
-    )
-    for what, check in tree if tree_only else tree + rest:
-        can_read(findings, what, check)
-
-
-@dataclass
-class _Whole:
-    """Checks of whole tables, here or by other processes."""
-
-    findings: Findings
-    leaves: LeafChecker
-    crowd: Crowd | None
-    start: int
-    size: int
-    walked: row_totals.Counts | None  # what belongs to the entries; None unless all of them hold
-
-    def keys(self) -> None:
-        key_files.check(self.findings, self.crowd.recorded() if self.crowd else None)
-
-    def index(self) -> None:
-        held = self.crowd.postings() if self.crowd else None
-        self.leaves.index.finish(self.start, self.size, held)
-
-    def counts(self) -> None:
-        if self.crowd:
-            self.findings.take(self.crowd.counts())
-        else:
-            rollup_counts.check(self.findings)
-
-    @cached_property
-    def alone(self) -> bool:
-        """Whether counts prove that no row lies outside the log."""
-        if self.walked is None:
             return False
-        counted = self.crowd.tally() if self.crowd else row_totals.take(self.size)
-        return counted.proves(self.walked)
-
-    def pending(self) -> None:
-        """Events without a leaf must at least be whole."""
-        for some in batched(row_totals.waiting() if self.alone else _waiting(), _OPENED):
-            self.leaves.check_pending(some)
-
-    def strays(self) -> None:
-        if not self.alone:
-            orphans.rows(self.findings)
-        repeated_tags.check_missing(self.findings)
-        orphans.papers(self.findings)
-
-    def decisions(self) -> None:
-        if self.start == 0:
-            registry.check(self.findings)
+        try:
+            leaves = check()
+        except NOT_READ as error:
+            note(self.findings, f"the entries {one.first} to {one.end - 1}", error, one.first)
+            self.unread += one.end - max(one.first, self.start)
+            return False
+        # The tree begins at a tile boundary, a little before the first leaf asked for.
+        extend = partial(self.trees.extend, one.first, leaves)
+        return can_read(self.findings, "the tree", extend, one.first)
 
 
-def _waiting() -> Iterator[UUID]:
-    """Events without a leaf."""
+def _of_whole_tables(
+    findings: Findings, leaves: LeafChecker, crowd: Crowd | None, start: int, size: int
+) -> list[tuple[str, Callable[[], None]]]:
+    """Checks that only the whole can tell, by what they are about."""
+
+    def index() -> None:
+        leaves.index.finish(start, size, crowd.postings(start, size) if crowd else None)
+
+    def strays() -> None:
+        orphans.rows(findings)
+        repeated_tags.check_missing(findings)
+        orphans.papers(findings)
+
+    def decisions() -> None:
+        if start == 0:
+            registry.check(findings)
+
+    return [
+        ("events without a leaf", lambda: _check_waiting(leaves)),
+        ("the full-text index", index),
+        ("the counts", lambda: rollup_counts.check(findings)),
+        ("rows outside the log", strays),
+        ("evidence and finished work", lambda: leaves.finish(whole=start == 0)),
+        ("decisions", decisions),
+    ]
+
+
+def _check_waiting(leaves: LeafChecker) -> None:
+    """Events without a leaf must at least be whole."""
     found = Event.objects.filter(leaf__isnull=True).values_list("id", flat=True)
-    return found.iterator(chunk_size=_OPENED)
+    for some in batched(found.iterator(chunk_size=_OPENED), _OPENED):
+        leaves.check_pending(some)

@@ -41,7 +41,7 @@ def push_due() -> int:
     if not targets:
         conflict.settle()
         return 0
-    with process_locks.witnesses_lock() as held:
+    with process_locks.alone("witnesses") as held:
         head = signed_state.newest_checkpoint() if held else None
         if head is None:
             return 0

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +30,9 @@ from audit.exports import (
     full_log,
 )
 from audit.keys import (
-    finish_rename,
     keyring,
     log_identity,
     recovery,
-    recovery_records,
     rotation,
 )
 from audit.ledger import checkpoint as checkpoints
@@ -44,7 +40,7 @@ from audit.ledger import note
 from audit.ledger.key_transitions import origins
 from audit.ledger.offline import export_manifest
 from audit.ledger.query import EventQuery
-from audit.models import Checkpoint, Entry, EventRow, WitnessState
+from audit.models import Checkpoint, Entry, WitnessState
 from audit.recording.actors import SYSTEM
 from audit.recording.read_events import load
 from audit.recording.record import record
@@ -244,7 +240,7 @@ def test_an_objection_to_the_old_name_holds_up_nothing_under_the_new_one_and_sta
         sequencer.run_once()
     rename()
     assert sequencer.run_once().signed and conflict.reason() == ""
-    made = recovery_records.made_so_far()[-1]
+    made = recovery.made_so_far()[-1]
     assert "has cosigned 5 entries" in made.objection and (made.size, made.signed_size) == (4, 4)
     assert "all of them are in it" in origins.parse(made.statement).words
     # A worker that was in the middle of asking writes what it heard about the old name.
@@ -267,7 +263,7 @@ def test_after_an_ordinary_adoption_the_log_need_not_wait_for_its_old_size() -> 
     assert grow(2).size == 3  # waits for more than 53
     rename()
     assert sequencer.run_once().signed
-    made = recovery_records.made_so_far()
+    made = recovery.made_so_far()
     assert [one.signed_size for one in made] == [lost.size, lost.size]
     assert signed_state.is_former(newest_checkpoint()) is False
     assert recovery.floor() == -1 and findings() == {}
@@ -324,100 +320,6 @@ def test_a_change_of_keys_under_way_ends_with_the_old_name() -> None:
     assert findings() == {}
 
 
-# A crash between any two steps
-
-
-class Killed(BaseException):
-    """The process ended here."""
-
-
-@contextmanager
-def dying_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Kill what runs inside at the step that is so far in: before a removal, behind a write."""
-    done: list[str] = []
-    synced, removed = durable_files.sync_folder, Path.unlink
-    recording, updating = record, conflict.forget
-
-    def at(what: str) -> None:
-        done.append(what)
-        if len(done) > step:
-            raise Killed
-
-    def sync(folder: Path) -> None:
-        synced(folder)
-        at("synced")
-
-    def remove(path: Path, missing_ok: bool = False) -> None:
-        if not path.name.startswith(".") and path.parent == log_identity.folder():
-            at(f"remove {path.name}")
-        removed(path, missing_ok=missing_ok)
-
-    def tell(*args: Any, **named: Any) -> Any:
-        at("before the event")
-        found = recording(*args, **named)
-        at("after the event")
-        return found
-
-    def forget() -> None:
-        at("before the objection is let go of")
-        updating()
-
-    with monkeypatch.context() as patch:
-        patch.setattr(durable_files, "sync_folder", sync)
-        patch.setattr(finish_rename, "sync_folder", sync)
-        patch.setattr(Path, "unlink", remove)
-        patch.setattr("audit.keys.recovery.record", tell)
-        patch.setattr(conflict, "forget", forget)
-        yield done
-
-
-def test_a_crash_at_any_step_leaves_the_log_under_one_name_or_the_other(
-    tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    grow(3)
-    rotation.start()
-    lose(3)
-    before, old, ended = settings.VAR_DIR, log_identity.vkey(), {OLD: 0, NEW: 0}
-    for step in range(60):
-        house = tmp_path / f"house-{step}"
-        shutil.copytree(before / "ledger", house / "ledger")
-        settings.VAR_DIR, killed = house, False
-        with undone():
-            with dying_at(step, monkeypatch) as done:
-                try:
-                    rename()
-                except Killed:
-                    killed = True
-            ended[now := log_identity.origin()] += 1
-            # As it lies there, nothing repaired: keys, seeds and name belong together.
-            ring = keyring.read()
-            assert {one.key for one in keyring.signers(ring)} == {p.key for p in ring.current}
-            assert {one.key.name for one in ring.current} == {now}
-            ours = note.vkey(log_identity.origin(), note.public_key(log_identity.seed()))
-            assert ours in {one.vkey for one in ring.current}
-            assert (ours == old) == (now == OLD)
-            assert len(recovery_records.made_so_far()) == (now == NEW)
-            if now == OLD:
-                with pytest.raises(SequencerStopped, match="ledger_adopt"):
-                    sequencer.run_once()
-                assert "truncated" in findings()
-            elif step % 2:  # the worker starts, or the change is ended first
-                assert sequencer.run_once().signed
-            if now == OLD or not step % 2:
-                rename()
-                assert sequencer.run_once().signed
-            grow()
-            assert findings() == {}, done
-            assert EventRow.objects.filter(action="ledger.adopted").count() == 1
-            assert Entry.objects.get(seq=3).event.id == (
-                EventRow.objects.get(action="ledger.adopted").event
-            )
-            assert not (house / "ledger" / "next-origin").exists()
-        if not killed:
-            break
-    assert not killed and ended[OLD] >= 1 and ended[NEW] >= 8, ended
-
-
 # Who lies about it
 
 
@@ -447,10 +349,10 @@ def test_a_name_without_a_word_of_the_old_keys_is_named(monkeypatch: pytest.Monk
     assert "last-signed" in findings()["state"]
     (log_identity.folder() / "last-signed").write_text(state)
     # The file of adoptions is emptied, or tells of no loss.
-    made = recovery_records.made_so_far()
-    recovery_records.write([])
+    made = recovery.made_so_far()
+    recovery.write([])
     assert "tells of an adoption" in findings()["state"]
-    recovery_records.write(made)
+    recovery.write(made)
     assert findings() == {}
 
 

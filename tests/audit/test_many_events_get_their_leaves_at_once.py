@@ -84,7 +84,7 @@ def test_where_leaves_cannot_be_given_events_wait_for_the_sequencer(
     if why != "within":
         request.getfixturevalue("outside")
     if why == "busy":
-        monkeypatch.setattr(process_locks, "sequencer_lock", _another_has_it)
+        monkeypatch.setattr(process_locks, "alone", _another_has_it)
     elif why == "elsewhere":
         (log_identity.folder() / "last-signed").unlink()
     elif why == "stopped":
@@ -99,6 +99,8 @@ def test_where_leaves_cannot_be_given_events_wait_for_the_sequencer(
 
 
 class _another_has_it:
+    def __init__(self, _what: str) -> None: ...
+
     def __enter__(self) -> bool:
         return False
 

@@ -26,7 +26,7 @@ from audit.db import (
 from audit.keys import (
     keyring,
     log_identity,
-    recovery_records,
+    recovery,
     rotation,
 )
 from audit.ledger import checkpoint as checkpoints
@@ -192,10 +192,10 @@ def test_the_ledger_page_tells_of_keys_that_ended_and_of_what_was_adopted(
     rotation.start()
     sequencer.run_once()
     rotation.finish()
-    made = recovery_records.Adoption(
+    made = recovery.Adoption(
         "2026-11-25T18:00:00.000000Z", 3, "b2xk", 40, "bG9zdA==", "the disk <b>failed</b>", "root"
     )
-    recovery_records.write([made])
+    recovery.write([made])
     page = unescape(text_of(ada.get("/audit/ledger/")))
     assert page.count("Signs no more.") == len(old) == 2
     assert all(vkey in page for vkey in service.vkeys())
@@ -222,8 +222,8 @@ def test_the_ledger_page_tells_of_a_new_name_and_what_a_witness_had_objected(
     assert f"It does not agree with the checkpoint of {lost}" in told
     assert "Nothing is signed until" not in told and "What the old keys have signed" in told
     assert "<b>failed" not in text_of(ada.get("/audit/ledger/"))
-    (made,) = recovery_records.made_so_far()
-    recovery_records.write([replace(made, objection="the witness w.example objects")])
+    (made,) = recovery.made_so_far()
+    recovery.write([replace(made, objection="the witness w.example objects")])
     page = unescape(text_of(ada.get("/audit/ledger/")))
     assert "Then: the witness w.example objects" in page
 

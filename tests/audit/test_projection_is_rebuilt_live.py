@@ -204,7 +204,7 @@ def test_the_command_says_who_is_in_its_way(pool: ThreadPoolExecutor) -> None:
     held, ended = threading.Event(), threading.Event()
 
     def erasing() -> None:
-        with process_locks.erasing_lock():
+        with process_locks.alone("erasing"):
             held.set()
             ended.wait(PATIENCE_S)
 

@@ -249,13 +249,13 @@ def test_a_second_database_session_finds_the_lock_taken() -> None:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite locks by file")
     other = connection.copy()
-    with process_locks.sequencer_lock() as held:
+    with process_locks.alone("sequencer") as held:
         assert held
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [process_locks._SEQUENCER_KEY])
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [process_locks._KEYS["sequencer"]])
             assert cursor.fetchone() == (False,)
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [process_locks._SEQUENCER_KEY])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [process_locks._KEYS["sequencer"]])
         assert cursor.fetchone() == (True,)
         cursor.execute("SELECT pg_advisory_unlock_all()")  # the session goes back to a pool
     other.close()
@@ -296,7 +296,7 @@ def test_a_lock_ends_with_its_block_though_its_session_went_back_to_the_pool(
 ) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite locks by file")
-    locked = process_locks.sequencer_lock if name == "sequencer" else partial(import_lock, "edge-1")
+    locked = partial(process_locks.alone if name == "sequencer" else import_lock, name)
 
     def forgotten() -> None:
         with locked(), connection.cursor() as cursor:
@@ -323,7 +323,7 @@ def test_a_lock_is_released_by_its_session_and_the_pool_keeps_it(tmp_path: Path)
     def twice() -> None:
         pids = []
         for _ in range(2):
-            with process_locks.sequencer_lock() as held, connection.cursor() as cursor:
+            with process_locks.alone("sequencer") as held, connection.cursor() as cursor:
                 assert held
                 cursor.execute("SELECT pg_backend_pid()")
                 pids += cursor.fetchone()

@@ -64,11 +64,11 @@ def test_what_is_refused_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
             adopt(*missing)
 
     @contextmanager
-    def busy() -> Iterator[bool]:
+    def busy(what: str) -> Iterator[bool]:
         yield False
 
     with monkeypatch.context() as patch:
-        patch.setattr("audit.keys.recovery.process_locks.sequencer_lock", busy)
+        patch.setattr("audit.keys.recovery.process_locks.alone", busy)
         with pytest.raises(CommandError, match="The sequencer is busy"):
             adopt()
     after = {one.name: one.read_bytes() for one in log_identity.folder().iterdir() if one.is_file()}

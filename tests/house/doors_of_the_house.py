@@ -468,10 +468,6 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.search.rollups": ("Rollup sql", "counts, made from entries"),
     "audit.search.estimates": ("sql", "reads estimates"),
     "audit.proofs.cosigned_note": ("sql", "reads cosignatures"),
-    "audit.keys.finish_rename": (
-        "WitnessState",
-        "what witnesses said of the name that the log had before",
-    ),
     "audit.search.statements": ("sql", "reads search rows"),
     "audit.erasure.working_rows": (
         "model",
@@ -480,7 +476,6 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.sequencing.sequencer": ("Checkpoint", "what it signed"),
     "audit.saved_views.erase_views": ("instance", "takes an erased person out of saved views"),
     "audit.saved_views.changes": ("SavedView instance", "views of the trail that people save"),
-    "audit.verification.checks.row_totals": ("sql", "counts rows"),
     "audit.sequencing.tree_store": ("sql", "reads tiles and leaves"),
     "audit.proofs.timestamping": ("TimeToken", "what a time authority said about a checkpoint"),
     "audit.sequencing.checkpoint_thinning": (

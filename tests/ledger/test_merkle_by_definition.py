@@ -9,7 +9,6 @@ import pytest
 from pymerkle import InmemoryTree
 
 from audit.ledger import merkle, tiles
-from audit.ledger.compact_range import CompactRange
 from audit.ledger.merkle import ProofError
 from audit.ledger.tree_edge import GrowingTree
 
@@ -73,16 +72,14 @@ def test_the_published_roots_of_the_reference_leaves_are_reproduced() -> None:
 
 def test_every_small_root_equals_the_definition_and_pymerkle() -> None:
     other = InmemoryTree(algorithm="sha256")
-    compact, growing = CompactRange(), GrowingTree()
+    growing = GrowingTree()
     for size in range(301):
         expected = tree_hash(ENTRIES[:size])
         assert merkle.root(LEAVES[:size]) == expected
-        assert compact.root() == expected
         assert growing.root() == expected
         if size:
             assert other.get_root(size) == expected
         other.append_entry(ENTRIES[size])
-        compact.append(LEAVES[size])
         growing.extend([LEAVES[size]])
 
 
@@ -192,19 +189,9 @@ def test_a_proof_is_refused_where_the_leaves_cannot_give_it() -> None:
             call()
 
 
-def test_a_compact_range_survives_saving_at_every_size() -> None:
-    kept = CompactRange()
-    for leaf in LEAVES[:70]:
-        kept = CompactRange.from_bytes(kept.to_bytes())
-        kept.append(leaf)
-    assert (kept.size, kept.root()) == (70, merkle.root(LEAVES[:70]))
-    for damaged in (b"", kept.to_bytes()[:-1], kept.to_bytes() + b"x"):
-        with pytest.raises(ProofError):
-            CompactRange.from_bytes(damaged)
-
-
-def test_a_refused_leaf_hash_leaves_the_compact_range_usable() -> None:
-    kept = CompactRange()
-    with pytest.raises(ProofError, match="leaf hash 2"):
-        kept.extend([LEAVES[0], LEAVES[1], b"short", LEAVES[3]])
+def test_a_refused_leaf_hash_leaves_a_growing_tree_as_it_was() -> None:
+    kept = GrowingTree()
+    kept.extend(LEAVES[:2])
+    with pytest.raises(ProofError):
+        kept.extend([LEAVES[2], b"short", LEAVES[3]])
     assert (kept.size, kept.root()) == (2, merkle.root(LEAVES[:2]))

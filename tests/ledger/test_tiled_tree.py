@@ -9,7 +9,7 @@ import pytest
 from audit.ledger import merkle, tiles
 from audit.ledger.merkle import ProofError
 from audit.ledger.tiles import TileName
-from audit.ledger.tree_edge import GrowingTree, Joined
+from audit.ledger.tree_edge import GrowingTree
 
 SIZE = 256 * 256 + 300
 LEAVES = [n.to_bytes(32) for n in range(SIZE)]
@@ -36,7 +36,7 @@ def store() -> Store:
     while position < SIZE:
         step = sizes.choice((1, 3, 255, 256, 257, 4000))
         for tile in tree.extend(LEAVES[position : position + step]):
-            assert tile.width == 256
+            assert len(tile.hashes) == 256 * 32
             assert (tile.level, tile.index) not in kept.full
             kept.full[tile.level, tile.index] = tile.hashes
         position = min(SIZE, position + step)
@@ -58,22 +58,6 @@ def test_roots_and_proofs_from_tiles_equal_those_from_leaves(store: Store, size:
     for old in {0, 1, size // 3, size - 1, size} if size else {0}:
         expected = merkle.consistency_proof(LEAVES, old, size)
         assert tiles.consistency_proof(store.read, old, size) == expected
-
-
-def test_leaves_that_somebody_else_joined_and_folded_make_the_same_tree(store: Store) -> None:
-    tree, position = GrowingTree(), 0
-    full: dict[tuple[int, int], bytes] = {}
-    sizes = random.Random(8)
-    while position < SIZE:
-        end = min(SIZE, position + sizes.choice((1, 255, 256, 300, 4096)))
-        joined = Joined.of(position, LEAVES[position:end])
-        whole = range(-(-position // 256), end // 256)
-        assert list(joined.roots) == list(whole)
-        assert all(joined.roots[n] == merkle.root(LEAVES[n * 256 : n * 256 + 256]) for n in whole)
-        full |= {(tile.level, tile.index): tile.hashes for tile in tree.extend_joined(joined)}
-        position = end
-    assert full == store.full
-    assert tree.root() == merkle.root(LEAVES)
 
 
 @pytest.mark.parametrize("size", [0, 1, 256, 300, 65536, 65600, SIZE])

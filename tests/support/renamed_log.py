@@ -1,47 +1,42 @@
 """A log that was renamed in place, as `ledger_adopt --new-origin` did until ADR 36.
 
 The product renames no log any more, but reads and verifies those that were renamed. This writes
-what the command wrote: `next-origin` whole, then the file of the origin, and the rest is put into
-its places by `audit.keys.finish_rename`.
+what the command left: origin, seeds, the history of the keys and the adoption.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 from base64 import b64decode, b64encode
-from dataclasses import asdict
+from dataclasses import replace
 
 from django.conf import settings
 
 from audit import clock
 from audit.db.durable_files import write_durably
-from audit.keys import finish_rename, key_events, keyring, log_identity, prepared_rename, recovery
-from audit.keys.prepared_rename import Succession
-from audit.keys.recovery import Found
-from audit.keys.recovery_records import Adoption, made_so_far
+from audit.keys import key_events, keyring, log_identity, recovery
+from audit.keys.keyring import Keyring, Period
+from audit.keys.recovery import Adoption, Found, made_so_far
 from audit.ledger import mldsa, note, tiles
 from audit.ledger.key_transitions.origins import Tree
 from audit.ledger.note import ED25519
+from audit.models import WitnessState
 from audit.sequencing import signed_state
 from audit.sequencing.tree_store import read_tile
+from audit.witnesses import conflict
 from tests.support.origin_statements import write_statement
 
 
 def rename(name: str, reason: str, by: str) -> Adoption:
-    """Let the log go on as `name` with what the database holds; called again it ends the rest."""
-    finish_rename.complete()
-    made = next(iter(made_so_far()[-1:]), None)
-    if made is None or made.new_origin != name:
-        made = _begin(name, recovery.find(), reason, by)
-        finish_rename.complete()
+    """Let the log go on as `name` with what the database holds."""
+    made = _begin(name, recovery.find(), reason, by)
     if settings.LEDGER_ORIGIN in ("", name):  # else the next start records it
         recovery.settle()
     return made
 
 
 def change_origin(name: str) -> None:
-    """The one step that made a prepared change true."""
+    """Put another name into the file of the origin."""
     write_durably(log_identity.folder() / "origin", f"{name}\n".encode())
 
 
@@ -67,12 +62,20 @@ def _begin(name: str, found: Found, reason: str, by: str) -> Adoption:
         found.objection,
     )
     until = max(one.size for one in before)
-    secret = {vkey: b64encode(seed).decode() for vkey, seed in seeds.items()}
-    prepared = Succession(name, kept.size, until, statement, secret, asdict(made))
-    write_durably(
-        prepared_rename.path(log_identity.folder()), json.dumps(asdict(prepared)).encode()
-    )
+    ring = keyring.read()
+    ended = [p if p.until is not None else replace(p, until=until) for p in ring.periods]
+    begun = [Period(vkey, kept.size) for vkey in seeds]
+    for (place, following), seed in zip(log_identity.successions(), seeds.values(), strict=True):
+        write_durably(place, b64encode(seed) + b"\n")
+        following.unlink(missing_ok=True)  # of a change of keys under the old name
+    recovery.write([*made_so_far(), made])
+    keyring.write(Keyring((*ended, *begun), (*ring.statements, statement), ring.unrecorded))
     change_origin(name)
+    # What witnesses said, they said of the old name.
+    WitnessState.objects.update(
+        state=WitnessState.State.NEW, detail="", size=0, failures=0, due=None, since=None
+    )
+    conflict.forget()
     return made
 
 

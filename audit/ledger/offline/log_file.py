@@ -19,10 +19,10 @@ from typing import Any, Final
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle
 from audit.ledger.checkpoint import Checkpoint
-from audit.ledger.compact_range import CompactRange
 from audit.ledger.format.canonical import canonical, parsed
 from audit.ledger.format.commitment import Opening
 from audit.ledger.note import NoteError, VerifierKey
+from audit.ledger.tree_edge import GrowingTree
 
 SCHEMA: Final = "ata.entries.v1"
 
@@ -117,11 +117,11 @@ class EntriesFile:
             raise EntriesError(f"its checkpoint does not hold: {error}") from error
 
     def __iter__(self) -> Iterator[Kept]:
-        tree = CompactRange()
+        tree = GrowingTree()
         self._note_root(tree, 0)
         for index in range(self.checkpoint.size):
             kept = _kept(next(self._lines, b""), index)
-            tree.append(merkle.leaf_hash(kept.entry))
+            tree.extend((merkle.leaf_hash(kept.entry),))
             self._note_root(tree, index + 1)
             yield kept
         if next(self._lines, b""):
@@ -129,7 +129,7 @@ class EntriesFile:
         if tree.root() != self.checkpoint.root:
             raise EntriesError("the entries do not have the root that the log signed")
 
-    def _note_root(self, tree: CompactRange, size: int) -> None:
+    def _note_root(self, tree: GrowingTree, size: int) -> None:
         if size in self._wanted:
             self.roots[size] = tree.root()
 

@@ -9,8 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.keys import recovery
 from audit.keys.log_identity import LedgerIdentityError
-from audit.keys.recovery import AdoptionRefused, Found
-from audit.keys.recovery_records import Adoption
+from audit.keys.recovery import Adoption, AdoptionRefused, Found
 from audit.management.of_data import OF_DATA
 from audit.sequencing import sequencer
 

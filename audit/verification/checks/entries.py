@@ -17,7 +17,6 @@ from audit.ledger.merkle import leaf_hash
 from audit.models import Entry, Event, EventRow
 from audit.recording.read_events import openings_of
 from audit.search.projection import COLUMNS, values_of
-from audit.verification.checks import row_totals
 from audit.verification.checks.evidence_store import EvidenceChecker
 from audit.verification.checks.finished_jobs import WorkChecker
 from audit.verification.checks.fulltext_index import IndexChecker
@@ -74,16 +73,10 @@ class LeafChecker:
 
     def check_range(
         self, first: int, end: int, *, examine_from: int, tree_only: bool
-    ) -> tuple[Sequence[bytes | None], row_totals.Counts]:
-        """As `check`, and how many rows the tables next to the entries have of them.
-
-        Args:
-            tree_only: compute hashes alone, and no number, where each is that of its leaf.
-        """
-        if tree_only:
-            hashes = _hashes(first, end)
-            return hashes or self.check(first, end, examine_from=examine_from), row_totals.NONE
-        return self.check(first, end, examine_from=examine_from), row_totals.of(first, end)
+    ) -> Sequence[bytes | None]:
+        """As `check`; with `tree_only` hashes alone, where each is that of its leaf."""
+        hashes = _hashes(first, end) if tree_only else None
+        return hashes or self.check(first, end, examine_from=examine_from)
 
     def check(self, first: int, end: int, *, examine_from: int) -> list[bytes | None]:
         """Check `first <= seq < end`; before `examine_from` only hashes are computed.

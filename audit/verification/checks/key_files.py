@@ -7,24 +7,14 @@ the log is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from audit.keys import key_events, keyring, recovery
 from audit.keys.log_identity import LedgerIdentityError
 from audit.verification.report import Findings
 
-type Recorded = Mapping[str, list[Mapping[str, Any]]]
 
-
-def look() -> Recorded:
-    """What the log tells of keys and adoptions."""
-    return key_events.data_of(key_events.ACTION, recovery.ACTION)
-
-
-def check(findings: Findings, logged: Recorded | None = None) -> None:
-    """Compare the files with the log, or with `logged`, read by another process."""
-    logged = look() if logged is None else logged
+def check(findings: Findings) -> None:
+    """Compare the files with the log."""
+    logged = key_events.data_of(key_events.ACTION, recovery.ACTION)
     try:
         ring = keyring.read()
     except LedgerIdentityError:

@@ -17,7 +17,7 @@ from audit.ledger import checkpoint as checkpoints
 from audit.ledger.merkle import HASH_SIZE, ProofError
 from audit.ledger.note import NoteError
 from audit.ledger.tiles import HEIGHT, WIDTH
-from audit.ledger.tree_edge import GrowingTree, Joined
+from audit.ledger.tree_edge import GrowingTree
 from audit.ledger.tree_edge import Tile as FullTile
 from audit.models import Checkpoint, Tile
 from audit.sequencing import signed_state
@@ -105,21 +105,19 @@ class TreeChecker:
             self._broken = True
             return GrowingTree()
 
-    def extend(self, first: int, leaves: Sequence[bytes | None] | Joined) -> None:
+    def extend(self, first: int, leaves: Sequence[bytes | None]) -> None:
         """Add leaves `first …` in order, meeting every signed size on the way; None is a gap."""
         if self._broken:
             return
-        if not isinstance(leaves, Joined):
-            whole = list(takewhile(lambda leaf: leaf is not None, leaves))
-            self._broken = len(whole) < len(leaves)
-            leaves = Joined(b"".join(leaf for leaf in whole if leaf))
-        added, end = first, first + len(leaves.hashes) // HASH_SIZE
+        whole = [leaf for leaf in takewhile(lambda leaf: leaf is not None, leaves) if leaf]
+        self._broken = len(whole) < len(leaves)
+        added, end = first, first + len(whole)
         while self._next is not None and self._next.size <= end:
-            size = self._next.size
-            self._add(first, added, size, leaves)
-            added = max(added, size)
+            size = max(added, self._next.size)
+            self._add(whole[added - first : size - first])
+            added = size
             self._meet(size)
-        self._add(first, added, end, leaves)
+        self._add(whole[added - first :])
 
     def stop(self) -> None:
         """Leaves are missing: no later root can be computed."""
@@ -150,14 +148,9 @@ class TreeChecker:
             self._findings.add("checkpoint", message)
             return None
 
-    def _add(self, first: int, begin: int, end: int, leaves: Joined) -> None:
-        """Add `begin … end` of leaves that begin at `first`."""
-        if begin >= end:
-            return
-        some = leaves.hashes[(begin - first) * HASH_SIZE : (end - first) * HASH_SIZE]
-        full = self._tree.extend_joined(Joined(some, leaves.roots))
-        if not full:
-            return
+    def _add(self, leaves: Sequence[bytes]) -> None:
+        """Add the next leaves, and compare the tiles that they fill."""
+        full = self._tree.extend(leaves)
         stored = stored_tiles((tile.level, tile.index) for tile in full)
         for tile in full:
             self._compare(tile, stored.get((tile.level, tile.index)))

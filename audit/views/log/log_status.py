@@ -26,7 +26,6 @@ from audit.exports import (
 from audit.keys import (
     keyring,
     recovery,
-    recovery_records,
 )
 from audit.ledger.key_transitions import origins
 from audit.models import Cosignature, VerificationRun
@@ -120,7 +119,7 @@ def _adoptions(size: int) -> list[dict[str, Any]]:
             "waits": one in waiting,
             "moved": origins.parse(one.statement) if one.statement else None,
         }
-        for one in reversed(recovery_records.made_so_far())
+        for one in reversed(recovery.made_so_far())
     ]
 
 

@@ -8,15 +8,16 @@ import io
 import json
 from base64 import b64encode
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from audit.ledger import merkle, note
-from audit.ledger.compact_range import CompactRange
 from audit.ledger.format import entry, table_cells, truncation
 from audit.ledger.format.canonical import canonical
 from audit.ledger.offline import export_files, export_manifest, log_file
+from audit.ledger.tree_edge import GrowingTree
 from tests.support.signed import sign_checkpoint
 
 ORIGIN, SEED = "ledger.example/test", bytes(range(32))
@@ -40,9 +41,9 @@ def built(n: int) -> entry.Built:
 
 
 BUILT = [built(n) for n in range(3)]
-TREE = CompactRange()
+TREE = GrowingTree()
 for _one in BUILT:
-    TREE.append(merkle.leaf_hash(_one.entry))
+    TREE.extend([merkle.leaf_hash(_one.entry)])
 SIGNED = sign_checkpoint(ORIGIN, 3, TREE.root(), SEED)
 ENTRIES = [log_file.header(ORIGIN, 3, SIGNED)] + [
     log_file.line(n, one.entry, one.openings, ()) for n, one in enumerate(BUILT)
@@ -50,6 +51,10 @@ ENTRIES = [log_file.header(ORIGIN, 3, SIGNED)] + [
 
 
 FILTER = {"words": "All events, oldest first", "params": {"order": "oldest"}, "bar": "order:oldest"}
+
+
+def revealed() -> list[dict[str, Any]]:
+    return [entry.reveal(one.document, one.openings, index=n) for n, one in enumerate(BUILT)]
 
 
 def verified(file: bytes, format: str = "csv") -> export_files.ExportReport:
@@ -65,7 +70,9 @@ def verified(file: bytes, format: str = "csv") -> export_files.ExportReport:
 
 
 def honest() -> tuple[list[str], list[list[str]]]:
-    events = [one.event() | {"index": n} for n, one in enumerate(BUILT)]
+    events = [
+        entry.reveal(one.document, one.openings) | {"index": n} for n, one in enumerate(BUILT)
+    ]
     header = list(table_cells.COLUMNS)
     return header, [
         [
@@ -149,7 +156,9 @@ def test_a_cell_without_a_value_was_never_erased(name: str) -> None:
 
 def with_member(member: dict[str, object], format: str) -> bytes:
     """The honest file, but for members of `data` of its second row."""
-    events = [one.event() | {"index": n} for n, one in enumerate(BUILT)]
+    events = [
+        entry.reveal(one.document, one.openings) | {"index": n} for n, one in enumerate(BUILT)
+    ]
     events[1]["data"] = events[1]["data"] | member
     if format == "ndjson":
         return b"\n".join(map(canonical, events)) + b"\n"
@@ -159,7 +168,9 @@ def with_member(member: dict[str, object], format: str) -> bytes:
 
 
 def test_a_member_that_stands_twice_hides_no_forgery() -> None:
-    events = [one.event() | {"index": n} for n, one in enumerate(BUILT)]
+    events = [
+        entry.reveal(one.document, one.openings) | {"index": n} for n, one in enumerate(BUILT)
+    ]
     texts = [canonical(event) for event in events]
     texts[1] = b'{"action":"skill.allowed","outcome":"success",' + texts[1][1:]
     json.loads(texts[1])
