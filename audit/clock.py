@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -18,12 +17,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def uuid7(random: Callable[[int], bytes] = os.urandom) -> UUID:
+def uuid7() -> UUID:
     """A UUID version 7 (RFC 9562 §5.7) that never sorts before an earlier one of this process.
 
     Twelve bits below the millisecond hold its fraction (RFC 9562 §6.2, method 3), so ids of one
-    process sort in the order in which they were made; 62 bits are of `random`, which returns so
-    many bytes.
+    process sort in the order in which they were made; 62 bits are random.
     """
     global _last
     nanoseconds = time.time_ns()
@@ -31,7 +29,7 @@ def uuid7(random: Callable[[int], bytes] = os.urandom) -> UUID:
     with _lock:
         tick = _last = max(tick, _last + 1)
     value = (tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64
-    return UUID(int=value | 0b10 << 62 | int.from_bytes(random(8)) >> 2)
+    return UUID(int=value | 0b10 << 62 | int.from_bytes(os.urandom(8)) >> 2)
 
 
 def rfc3339(moment: datetime) -> str:

@@ -35,7 +35,7 @@ def load_object(text: str) -> dict[str, Any]:
 def loggable(value: Any, depth: int = 0) -> Any:
     """The value as I-JSON: great numbers as text, binary as base64, nothing deeper than 24."""
     if isinstance(value, str):
-        return value if value.isascii() else plain_text(value)
+        return plain_text(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -47,17 +47,8 @@ def loggable(value: Any, depth: int = 0) -> Any:
     if depth >= _MAX_DEPTH:
         return "[too deep]"
     if isinstance(value, Mapping):
-        if all(map(_plain, value.values())) and "".join(map(str, value)).isascii():
-            return dict(value)
         return {plain_text(str(k)): loggable(v, depth + 1) for k, v in value.items()}
     return [loggable(item, depth + 1) for item in value]
-
-
-def _plain(value: Any) -> bool:
-    kind = type(value)
-    if kind is str:
-        return bool(value.isascii())
-    return value is None or kind is bool or (kind is int and abs(value) <= MAX_SAFE_INTEGER)
 
 
 def plain_text(text: str) -> str:

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-import orjson
-
 from audit.ledger.format import truncation
 
 
@@ -100,13 +98,6 @@ _SECRET_NAME: Final = re.compile(rf"(?i)(?:^|[._-]|[a-z])(?:{_NAMES})$")
 _BY_NAME: Final = _SHAPES[-1]
 _NOT_HARMLESS: Final = re.compile(_HARMLESS + r".{4}", re.IGNORECASE | re.DOTALL)
 _ESCAPED: Final = re.compile(r"(?<!\\)\\++u00(?!22|5[Cc])([2-7][0-9A-Fa-f])")
-_HINTS: Final = tuple(sorted({hint for shape in _SHAPES for hint in shape.hints}))
-# Most hints share a piece, and a text without the piece has none of them.
-_PIECES: Final = ("key", "gh", "k-", "sig", "code=", "pass")
-_BY_PIECE: Final = tuple(
-    (piece, tuple(h for h in _HINTS if next((p for p in _PIECES if p in h), h) == piece))
-    for piece in dict.fromkeys(next((p for p in _PIECES if p in h), h) for h in _HINTS)
-)
 
 
 class Masker:
@@ -119,9 +110,10 @@ class Masker:
     __slots__ = ("_long", "_shapes", "count")
 
     def __init__(self, *values: Any) -> None:
-        lower = _lowered(values)
-        hints = _found(lower)
-        self._shapes = [s for s in _SHAPES if hints.intersection(s.hints)] if hints else []
+        texts: list[str] = []
+        _gather(values, texts)
+        lower = "\n".join(texts).lower()
+        self._shapes = [s for s in _SHAPES if any(hint in lower for hint in s.hints)]
         self._long = len(lower) > truncation.BOUND
         self.count = 0
 
@@ -149,29 +141,8 @@ def fingerprint() -> str:
     return f"{shapes}\n{truncation.BOUND}"
 
 
-def _found(lower: str) -> set[str]:
-    found: set[str] = set()
-    for piece, hints in _BY_PIECE:
-        if piece in lower:
-            found.update(hint for hint in hints if hint in lower)
-    return found
-
-
-def _lowered(values: Any) -> str:
-    """All texts and names in the values, in lower case, with something between each two."""
-    try:
-        # Escapes only what stands in no hint: quotes, backslashes and control characters.
-        text = orjson.dumps(values, option=orjson.OPT_NON_STR_KEYS).decode()
-    except (TypeError, ValueError):  # lone surrogates, great numbers, binary
-        text = "\\u00"
-    if "\\u00" in text:
-        texts: list[str] = []
-        _gather(values, texts)
-        text = "\n".join(texts)
-    return text.lower()
-
-
 def _gather(value: Any, texts: list[str]) -> None:
+    """Add all texts and names in the value."""
     if isinstance(value, str):
         texts.append(_legible(value))
     elif isinstance(value, dict):

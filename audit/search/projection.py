@@ -36,26 +36,10 @@ def row_of(event: dict[str, Any], human: str) -> EventRow:
 
 def values_of(event: dict[str, Any], human: str, id: UUID | None = None) -> tuple[Any, ...]:
     """The values of that row, in the order of COLUMNS; `id` is the event's, where it is at hand."""
-    said, words = event_types.sentence(event), tokens.terms_of(event, human)
-    return _values(event, human, id or UUID(event["id"]), said, words)
-
-
-def values_of_each(
-    events: Sequence[dict[str, Any]], levels: Sequence[str], ids: Sequence[UUID]
-) -> list[tuple[Any, ...]]:
-    """The values of several, as `values_of`."""
-    said = list(
-        map(event_types.sentence, events)
-    )  # each step for all: see `audit.recording.record`
-    words = list(map(tokens.terms_of, events, levels))
-    return list(map(_values, events, levels, ids, said, words))
-
-
-def _values(event: dict[str, Any], human: str, id: UUID, said: str, words: str) -> tuple[Any, ...]:
     actor, target = event["actor"], event["target"]
     sub, action = shown_text(actor["sub"]), event["action"]
     values: tuple[Any, ...] = (
-        id,
+        id or UUID(event["id"]),
         event["index"],
         datetime.fromisoformat(event["time"]),
         datetime.fromisoformat(event["recorded_at"]),
@@ -81,8 +65,8 @@ def _values(event: dict[str, Any], human: str, id: UUID, said: str, words: str) 
         event["request"],
         event["via"],
         human,
-        said,
-        words,
+        event_types.sentence(event),
+        tokens.terms_of(event, human),
     )
     if "\0" in "".join(values[_TEXTS:]):
         return (*values[:_TEXTS], *map(_storable, values[_TEXTS:]))

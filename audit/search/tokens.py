@@ -32,12 +32,11 @@ PLAIN_KEYS = (
     "request",
     "via",
 )
-# Fields that `q` searches, by how often one value is met again.
+# Fields that `q` searches: of people, and others.
 _NAMES = ("sub", "email", "name")
-_SELDOM_SHARED = ("target.name", "reason", "changes", "data")
+_OTHERS = ("target.name", "reason", "changes", "data")
 _NAMED = ("instance", "connection", "agent", "skill")
 _OPAQUE = ("approval", "operation", "session", "request")  # searched by their keys alone
-_SHORT = 200  # characters; of longer values none is remembered
 # PostgreSQL refuses lexemes over 2,046 bytes; longer words are told apart by a digest.
 MAX_WORD = 480
 _FIRST_YEAR, _END_YEAR = 1970, 2200
@@ -58,11 +57,8 @@ def word_token(word: str) -> str:
 
 
 def terms_of(event: dict[str, Any], human: str) -> str:
-    """All tokens of a public event, each once, separated and surrounded by one space.
-
-    Most of them come from values that many events share, and are remembered with the value.
-    """
-    tokens = set(_words(searched(event, _SELDOM_SHARED)))
+    """All tokens of a public event, each once, separated and surrounded by one space."""
+    tokens = set(_words(searched(event, _OTHERS)))
     tokens.update(
         _of_kind(event["action"], event["outcome"], event["severity"], event["source"]),
         _of_way(event["via"], human),
@@ -111,42 +107,26 @@ def _of_way(via: str, human: str) -> tuple[str, ...]:
 
 
 def _of_name(key: str, value: str) -> tuple[str, ...]:
-    return _of_short_name(key, value) if len(value) <= _SHORT else _of_any_name(key, value)
-
-
-def _of_any_name(key: str, value: str) -> tuple[str, ...]:
     """Words of a name, and its token under a key that is filtered by."""
     return (*_words(value), value_token(key, value)) if key in PLAIN_KEYS else tuple(_words(value))
 
 
-_of_short_name = lru_cache(maxsize=8192)(_of_any_name)
-
-
-def _of_person(person: Mapping[str, Any]) -> Iterable[str]:
+def _of_person(person: Mapping[str, Any]) -> list[str]:
     """Tokens of an actor, who has roles, or of a principal; what is erased has none."""
-    texts = [text if isinstance(text := person[field], str) else "" for field in _NAMES]
-    roles = tuple(person["roles"]) if "roles" in person else None
-    of = _of_short_person if sum(map(len, texts)) <= _SHORT else _of_any_person
-    return of(roles, person["iss"], *texts)
-
-
-def _of_any_person(roles: tuple[str, ...] | None, iss: str, sub: str, *more: str) -> list[str]:
-    texts = (sub, *more)
+    texts = [text for field in _NAMES if isinstance(text := person[field], str)]
     tokens = [word for text in texts for word in _words(text)]
-    if key := subject_key(iss, sub):
+    if key := person_key(person):
         tokens.append(value_token("person", key))
-    if roles is not None:
+    if "roles" in person:
         tokens += [value_token("actor", normalise(text)) for text in texts if text]
-        tokens += [value_token("role", role) for role in roles or (("member",) if iss else ())]
+        roles = person["roles"] or (("member",) if person["iss"] else ())
+        tokens += [value_token("role", role) for role in roles]
     return tokens
-
-
-_of_short_person = lru_cache(maxsize=8192)(_of_any_person)
 
 
 def forget() -> None:
     """Keep no word of anybody."""
-    for kept in (value_token, _of_kind, _of_short_name, _of_short_person):
+    for kept in (value_token, _of_kind):
         kept.cache_clear()
 
 

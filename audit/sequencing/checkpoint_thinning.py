@@ -8,14 +8,12 @@ sizes is computed from tiles. Docs: ADR 23.
 from __future__ import annotations
 
 import hashlib
-from array import array
 from base64 import b64encode
-from bisect import bisect_left
 from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -77,17 +75,18 @@ def run() -> Thinned | None:
         if not held:
             return None
         before = _day(clock.now()) - AGE
-        kept = Kept.now()
-        removal = _Removal()
-        for one in superfluous(_older(before, removal.count), kept):
-            removal.add(one)
-        if removal.removed:
-            removal.record(before)
+        wanted = _wanted()
+        summary = _summary(superfluous(_older(before), wanted))
+        removed = summary["removed"]
+        kept = Checkpoint.objects.filter(created__lt=before).count() - removed
+        if removed:
+            data = {"before": rfc3339(before), "kept": kept, **summary}
+            record(SYSTEM, "ledger.thinned", data=data)
             # What came to be wanted since it was told of stays.
-            for some in batched(superfluous(_older(before), kept), _AT_ONCE):
+            for some in batched(superfluous(_older(before), wanted), _AT_ONCE):
                 with transaction.atomic():
                     Checkpoint.objects.filter(id__in=[one.id for one in some]).delete()
-        return Thinned(removal.removed, removal.old - removal.removed)
+        return Thinned(removed, kept)
 
 
 def superfluous(old: Iterable[Old], wanted: Wanted) -> Iterator[Old]:
@@ -115,37 +114,23 @@ def _hour(one: Old) -> datetime:
     return one.created.replace(minute=0, second=0, microsecond=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Sizes of trees that others cosigned, timed or took away, and at which a key begins or ends.
+def _wanted() -> Wanted:
+    """Trees that others cosigned, timed or took away, and at which a key begins or ends.
 
     Cosignatures and time tokens are asked for a few sizes at a time, by their index: there can be
     as many as checkpoints. The newest checkpoint stays by its size, however old it is.
     """
+    few = {size for one in keyring.read().periods for size in (one.since, one.until)}
+    few.add(Checkpoint.objects.order_by("-id").values_list("size", flat=True).first())
+    few.update(_taken_away())
 
-    few: frozenset[int]
-    taken_away: array[int]  # sorted; eight bytes for each export that ever left
-
-    @classmethod
-    def now(cls) -> Kept:
-        """As far as it is known at this moment."""
-        few = {size for one in keyring.read().periods for size in (one.since, one.until)}
-        few.add(Checkpoint.objects.order_by("-id").values_list("size", flat=True).first())
-        return cls(
-            frozenset(size for size in few if size is not None),
-            array("q", sorted(array("q", _taken_away()))),
-        )
-
-    def __call__(self, sizes: Collection[int]) -> set[int]:
-        """Those of some sizes that are kept."""
-        found = {size for size in sizes if size in self.few or self._was_taken(size)}
+    def wanted(sizes: Collection[int]) -> set[int]:
+        found = {size for size in sizes if size in few}
         for model in (Cosignature, TimeToken):
             found.update(model.objects.filter(size__in=sizes).values_list("size", flat=True))
         return found
 
-    def _was_taken(self, size: int) -> bool:
-        place = bisect_left(self.taken_away, size)
-        return place < len(self.taken_away) and self.taken_away[place] == size
+    return wanted
 
 
 def _taken_away() -> Iterator[int]:
@@ -157,7 +142,7 @@ def _taken_away() -> Iterator[int]:
             yield size
 
 
-def _older(before: datetime, count: Callable[[], None] = lambda: None) -> Iterator[Old]:
+def _older(before: datetime) -> Iterator[Old]:
     """Checkpoints signed before that moment.
 
     Time rises with the id, and only the id is sorted; one that is dated ahead is passed over.
@@ -168,42 +153,28 @@ def _older(before: datetime, count: Callable[[], None] = lambda: None) -> Iterat
         found = rows.values_list("id", "size", "root", "created")[:_READ]
         some = [Old(id, size, bytes(root), created) for id, size, root, created in found]
         for one in some:
-            if one.created > now:
-                continue
-            if one.created >= before:
+            if before <= one.created <= now:
                 return
-            count()
-            yield one
+            if one.created < before:
+                yield one
         if len(some) < _READ:
             return
         last = some[-1].id
 
 
-class _Removal:
-    """What the log says of a run, gathered one head at a time."""
-
-    def __init__(self) -> None:
-        self.old = self.removed = self._first = self._last = 0
-        self._heads = hashlib.sha256()
-
-    def count(self) -> None:
-        self.old += 1
-
-    def add(self, one: Old) -> None:
-        self._first, self._last = self._first if self.removed else one.size, one.size
-        self.removed += 1
-        self._heads.update(f"{one.size} {b64encode(one.root).decode()}\n".encode())
-
-    def record(self, before: datetime) -> None:
-        data = {
-            "before": rfc3339(before),
-            "removed": self.removed,
-            "kept": self.old - self.removed,
-            "first_size": self._first,
-            "last_size": self._last,
-            "heads_sha256": self._heads.hexdigest(),
-        }
-        record(SYSTEM, "ledger.thinned", data=data)
+def _summary(removed: Iterable[Old]) -> dict[str, Any]:
+    """What the log says of those that go, gathered one head at a time."""
+    count = first = last = 0
+    heads = hashlib.sha256()
+    for count, one in enumerate(removed, 1):
+        first, last = first if count > 1 else one.size, one.size
+        heads.update(f"{one.size} {b64encode(one.root).decode()}\n".encode())
+    return {
+        "removed": count,
+        "first_size": first,
+        "last_size": last,
+        "heads_sha256": heads.hexdigest(),
+    }
 
 
 def _day(moment: datetime) -> datetime:

@@ -61,8 +61,11 @@ FIELDS = st.fixed_dictionaries(
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is slow
 @given(st.lists(FIELDS, min_size=1, max_size=4), st.sampled_from(["L1", "L2", "L3"]))
 def test_packed_lines_are_the_lines_of_the_events(some: list[dict[str, Any]], level: str) -> None:
-    built = [entries.build(fields, id=clock.uuid7()).event(human="H0") for fields in some]
-    events = [{**event, "index": i, "log": None} for i, event in enumerate(built)]
+    built = [entries.build(fields, id=clock.uuid7()) for fields in some]
+    events = [
+        entries.reveal(one.document, one.openings, index=i, human="H0")
+        for i, one in enumerate(built)
+    ]
     packed = lines.pack(events, PACKED)
     told = [{**event, "log": level} for event in events]
     for name, format in ((name, FORMATS[name]) for name in PACKED):

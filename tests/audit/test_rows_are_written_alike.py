@@ -35,7 +35,7 @@ def values(shift: int) -> dict[type[models.Model], list[tuple[Any, ...]]]:
     times = [TIMES[n % len(TIMES)] for n in numbers]
     texts = [TEXTS[n % len(TEXTS)] for n in numbers]
     drafts: list[Draft] = [DraftFactory.build(id=id, target=None, reason="r") for id in ids]
-    prepared = [prepare(draft, TIMES[-2], lambda size: b"s" * size) for draft in drafts]
+    prepared = [prepare(draft, TIMES[-2]) for draft in drafts]
     rows = [
         (id, None if n % 2 else 100 * shift + n, time, time, *one.row[4:-2], text, text)
         for n, id, time, one, text in zip(numbers, ids, times, prepared, texts, strict=True)

@@ -16,8 +16,6 @@ FORGOTTEN: Final = {
     "audit.ledger.issuer_tokens._verified": "sign-in tokens that were verified",
     "audit.search.tokens.value_token": "words and filter values",
     "audit.search.tokens._of_kind": "words and filter values",
-    "audit.search.tokens._of_short_name": "words and filter values",
-    "audit.search.tokens._of_short_person": "words and filter values",
 }
 """Function -> the name under which it is registered."""
 OTHERS: Final = {
@@ -43,9 +41,6 @@ HOLD_NOBODY: Final = {
     "audit.search.tokens._of_way": "codes",
     "connections.access_reviews.account_snapshot.excess": "lives as long as a list is taken",
     "audit.keys.keyring._parsed": "public keys",
-    "audit.ledger.format.commitment._before": "paths of fields",
-    "audit.ledger.format.fields._is_action": "names of actions",
-    "audit.ledger.format.fields._is_key": "names of members",
     "audit.ledger.format.fields._is_time": "times",
     "audit.ledger.query.text._paths": "paths of fields",
     "audit.packs.assemble.verifier": "a page of ours",

@@ -80,7 +80,8 @@ def event(**changes: Any) -> dict[str, Any]:
         "approval": "a-1",
     }
     private = {"intent": TEXT} | changes.pop("private", {})
-    return entry.build(fields | changes | {"private": private}, id=UUID(int=1)).event()
+    built = entry.build(fields | changes | {"private": private}, id=UUID(int=1))
+    return entry.reveal(built.document, built.openings)
 
 
 def judged(

@@ -14,16 +14,12 @@ from functools import lru_cache
 from hmac import compare_digest
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from audit.ledger.format.canonical import EntryError, canonical
 
 SALT_SIZE: Final = 16
 MARK: Final = "$commit"
 
 _PREFIX: Final = b"ata.commit.v1\n"
-
-_sha256, _dumps = hashlib.sha256, orjson.dumps
 
 
 class Opening(NamedTuple):
@@ -51,21 +47,8 @@ def commit(path: str, salt: bytes, value: Any) -> str:
     """
     if len(salt) != SALT_SIZE:
         raise EntryError(f"the salt of {path} has {len(salt)} bytes instead of {SALT_SIZE}")
-    # A text, as most values are, has one spelling in both encoders.
-    body = _before(path) + salt + (_text(value) if type(value) is str else canonical(value))
-    return b2a_base64(_sha256(body).digest(), newline=False).decode()
-
-
-def _text(value: str) -> bytes:
-    try:
-        return _dumps(value)
-    except TypeError:
-        return canonical(value)  # a lone surrogate, which it names
-
-
-@lru_cache(maxsize=1024)
-def _before(path: str) -> bytes:
-    return _PREFIX + path.encode() + b"\n"
+    body = _PREFIX + path.encode() + b"\n" + salt + canonical(value)
+    return b2a_base64(hashlib.sha256(body).digest(), newline=False).decode()
 
 
 def check(commitment: str, opening: Opening) -> bool:

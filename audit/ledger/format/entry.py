@@ -7,7 +7,6 @@ later without touching the log.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +25,6 @@ __all__ = [
     "Built",
     "EntryError",
     "Opening",
-    "Salts",
     "build",
     "owner_of",
     "parse",
@@ -35,7 +33,6 @@ __all__ = [
 
 SCHEMA: Final = "ata.event.v1"
 ERASED: Final = {"erased": True}
-_SALT_BLOCK: Final = 4096
 _PATHS: Final = {
     at: tuple((key, f"{at}.{key}") for key in ("sub", "name", "email"))
     for at in ("actor", "on_behalf_of")
@@ -58,46 +55,6 @@ class Built:
     entry: bytes
     openings: tuple[Opening, ...]
     document: dict[str, Any] = field(repr=False, compare=False)
-
-    def event(self, *, human: str | None = None) -> dict[str, Any]:
-        """Return the public event JSON, like `reveal` but without hashing what was just made."""
-        document, value_of = self.document, {one.path: one.value for one in self.openings}.get
-        event = document.copy()
-        del event["salt"]
-        for at, paths in _PATHS.items():
-            if (plain := document[at]) is not None:
-                event[at] = person = plain.copy()
-                for key, path in paths:
-                    person[key] = value_of(path, "")
-        if (target := document["target"]) is not None:
-            event["target"] = target | {"name": value_of("target.name", "")}
-        event["reason"] = value_of("reason", "")
-        event["changes"] = value_of("changes")
-        if private := event.pop("private"):
-            event["data"] = document["data"] | {key: value_of(f"private.{key}") for key in private}
-        event["index"] = event["log"] = None
-        event["human"] = human
-        return event
-
-
-class Salts:
-    """Random bytes from the system, many at a time, for one batch of entries.
-
-    Of one process and one batch: kept for longer, a fork would hand out the same ones twice.
-    """
-
-    __slots__ = ("_at", "_bytes")
-
-    def __init__(self) -> None:
-        self._bytes, self._at = b"", 0
-
-    def __call__(self, size: int) -> bytes:
-        """That many bytes, never handed out before."""
-        at, end = self._at, self._at + size
-        if end > len(self._bytes):
-            self._bytes, at, end = os.urandom(max(_SALT_BLOCK, size)), 0, size
-        self._at = end
-        return self._bytes[at:end]
 
 
 class _Sealer:
@@ -142,7 +99,7 @@ def build(
             connection, agent, skill, approval, operation, session, request, intent_hash, reason,
             changes, data, private, evidence [{kind, digest}].
         id: the event's UUID.
-        salt_source: returns that many random bytes: the system, or `Salts` for a batch.
+        salt_source: returns that many random bytes.
         subjects: `subject_key` per path where the default is wrong. By default, values of
             `on_behalf_of` and of a private value with `iss` and `sub` belong to that person, all
             others to the actor.
@@ -218,39 +175,19 @@ def parse(entry: bytes) -> dict[str, Any]:
         EntryError: not UTF-8 JSON, not in canonical form, another schema, or fields missing,
             unknown or of another shape.
     """
-    document = _plainly(bytes(entry))
-    if document is not None:
-        shape.check_document(document)
-        return document
     try:
-        document = json.loads(entry)
-    except (ValueError, RecursionError) as error:
+        document = orjson.loads(entry)
+    except ValueError as error:
         raise EntryError(f"is not JSON ({error})") from error
     if not isinstance(document, dict):
         raise EntryError("is not a JSON object")
     if document.get("schema") != SCHEMA:
         raise EntryError(f"is {document.get('schema')!r}, not {SCHEMA}", "/schema")
-    # Re-encoding also refuses duplicate keys, which `json.loads` silently merges.
+    # Re-encoding also refuses duplicate keys, which reading silently merges.
     if canonical(document) != bytes(entry):
         raise EntryError("is not in canonical form (RFC 8785)")
     shape.check_document(document)
     return document
-
-
-def _plainly(entry: bytes) -> dict[str, Any] | None:
-    """The document where the fast encoder writes these very bytes; None leaves it to the slow way.
-
-    `data` alone can hold what that encoder writes otherwise than RFC 8785; `check_document` refuses
-    it anywhere else.
-    """
-    try:
-        document = orjson.loads(entry)
-        if document["schema"] != SCHEMA or not scan(document["data"], (None, "data")):
-            return None
-        again = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
-    except (ValueError, TypeError, LookupError, RecursionError):
-        return None
-    return document if again == entry else None
 
 
 def reveal(

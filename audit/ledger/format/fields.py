@@ -57,8 +57,7 @@ def plain(fields: Mapping[str, Any]) -> dict[str, Any]:
         raise EntryError("is not a field of an entry", f"/{min(fields.keys() - INPUT)}")
     document: dict[str, Any] = {}
     for name in PLAIN_TEXT:
-        value = fields.get(name)
-        document[name] = value if type(value) is str else text(fields, name)
+        document[name] = text(fields, name)
     for name, (default, allowed) in CLOSED.items():
         value = fields.get(name, default)
         if value not in allowed:
@@ -81,8 +80,6 @@ def text(fields: Mapping[str, Any], name: str, under: str = "") -> str:
         EntryError: it is not a string.
     """
     value = fields.get(name)
-    if type(value) is str:
-        return value
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -100,7 +97,7 @@ def mapping(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     allowed = _MEMBERS[name]
-    if type(value) is not dict and not isinstance(value, Mapping):
+    if not isinstance(value, Mapping):
         raise EntryError(f"is a {type(value).__name__}, not an object", f"/{name}")
     if not value.keys() <= allowed:
         raise EntryError("is not a member", f"/{name}/{min(value.keys() - allowed)}")
@@ -145,14 +142,9 @@ def private(fields: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise EntryError(f"is a {type(value).__name__}, not an object", "/private")
     for key in value:
-        if not isinstance(key, str) or not _is_key(key):
+        if not isinstance(key, str) or not _KEY.fullmatch(key):
             raise EntryError(f"has the key {key!r}: use 1 to 100 of A-Z a-z 0-9 _.:/-", "/private")
     return value
-
-
-@lru_cache(maxsize=1024)
-def _is_key(key: str) -> bool:
-    return _KEY.fullmatch(key) is not None
 
 
 def format_time(value: Any, pointer: str) -> str:
@@ -196,14 +188,9 @@ def uuid(value: UUID | str) -> str:
 
 
 def _action(value: Any) -> str:
-    if not isinstance(value, str) or not _is_action(value):
+    if not isinstance(value, str) or not _ACTION.fullmatch(value):
         raise EntryError(f"{value!r} is not an action such as skill.blocked", "/action")
     return value
-
-
-@lru_cache(maxsize=1024)
-def _is_action(value: str) -> bool:
-    return _ACTION.fullmatch(value) is not None
 
 
 def _evidence(item: Any, position: int) -> dict[str, str]:
