@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
-from django.http import HttpRequest, StreamingHttpResponse
-from django.http.response import HttpResponse, HttpResponseBase
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from ninja import Router
 
 from accounts.bearer import caller
 from api import openapi
 from api.problems import Problem
 from audit.exports import full_log
+from audit.views.log.whole_log_download import as_file
 from audit.views.readers import reads_everything
 
 router = Router(tags=["Audit"])
@@ -41,15 +42,7 @@ def entries(request: HttpRequest) -> HttpResponseBase:
         checkpoint = full_log.checkpoint_of(_size(request.GET.get("size", "")))
     except full_log.NoSuchTree as error:
         raise Problem(404, "not_found", f"{error}.".capitalize()) from None
-    answer: HttpResponseBase = (
-        HttpResponse()
-        if request.method == "HEAD"
-        else StreamingHttpResponse(full_log.hand_out(who, checkpoint))
-    )
-    answer["Content-Type"] = "application/x-ndjson"
-    answer["Content-Disposition"] = f'attachment; filename="entries-{checkpoint.size}.ndjson"'
-    answer["Cache-Control"] = "private, no-store"
-    return answer
+    return as_file(request, who, checkpoint, f"entries-{checkpoint.size}.ndjson")
 
 
 def _size(text: str) -> int | None:

@@ -171,7 +171,7 @@ def body(request: HttpRequest, digest: str) -> HttpResponse:
             raise PermissionError
         if item.subject and disclosure.may_read(who, item):
             needs_fresh_sign_in(request, f"/audit/evidence/{item.digest}/")
-        content = disclosure.read(who, item, clock.now()).body
+        content = disclosure.read(who, item, clock.now())
     except (EvidenceMissing, PermissionError) as error:
         if isinstance(error, PermissionError):
             mark(request, "not_yours", certain=True)
@@ -181,9 +181,7 @@ def body(request: HttpRequest, digest: str) -> HttpResponse:
         raise Problem(409, "not_released", f"{error}.") from None
     except EvidenceErased:
         raise Problem(410, "erased", "The person this was about has been erased.") from None
-    response = HttpResponse(content, content_type="application/octet-stream")
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return HttpResponse(content, content_type="application/octet-stream")
 
 
 def not_sequenced() -> Problem:
@@ -253,4 +251,4 @@ def report(request: HttpRequest) -> JsonResponse:
         results = reported_events.report(me.actor, items)
     except ValueError as error:
         raise Problem(422, "too_many", f"{error}.", pointer="") from None
-    return JsonResponse({"results": [result.as_json() for result in results]})
+    return JsonResponse({"results": results})

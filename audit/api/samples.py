@@ -15,12 +15,13 @@ from api.problems import Problem
 from audit.api.filter_problems import check, filter_schema
 from audit.clock import rfc3339
 from audit.ledger.offline.samples import LONGEST_SEED, MOST, SampleError, check_seed
+from audit.ledger.packs.messages import sentence
 from audit.models import EventRow
 from audit.recording import view_events
 from audit.recording.actors import Actor
 from audit.samples import drawing, requests
 from audit.samples import results as samples
-from audit.samples.results import Ask, Drawn, NoSample
+from audit.samples.results import Ask, NoSample
 from audit.search import filters
 from audit.views.sample_pages import DRAWERS
 
@@ -130,11 +131,11 @@ def create(request: HttpRequest, body: SampleIn) -> JsonResponse:
         try:
             check_seed(body.seed)
         except SampleError as error:
-            raise Problem(422, "invalid_request", _sentence(error), pointer="/seed") from None
+            raise Problem(422, "invalid_request", sentence(error), pointer="/seed") from None
     try:
         id = requests.ask(me, query, body.size, body.seed)
     except SampleError as error:
-        raise Problem(422, "bad_filter", _sentence(error), pointer="/filter") from None
+        raise Problem(422, "bad_filter", sentence(error), pointer="/filter") from None
     response = JsonResponse(_json(samples.find(id)), status=202)
     response["Location"] = f"/v1/audit/samples/{id}"
     return response
@@ -157,7 +158,7 @@ def one(request: HttpRequest, sample_id: UUID) -> JsonResponse:
     except NoSample:
         raise Problem(404, "not_found", "There is no such sample.") from None
     except SampleError as error:
-        raise Problem(409, "not_verified", _sentence(error)) from None
+        raise Problem(409, "not_verified", sentence(error)) from None
     if ask.drawn and ask.query is not None:
         view_events.note(me, ask.query)
     return JsonResponse(_json(ask))
@@ -168,11 +169,6 @@ def _drawer(request: HttpRequest) -> Actor:
     if not me.roles & set(DRAWERS):
         raise Problem(403, "not_permitted", "Samples are for auditors and admins.")
     return me
-
-
-def _sentence(error: ValueError) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _json(ask: Ask) -> dict[str, Any]:
@@ -192,7 +188,9 @@ def _json(ask: Ask) -> dict[str, Any]:
         "seed_of_tree": drawn.seed_of_tree if drawn else None,
         "sample": sample.to_dict() if sample else None,
         "sha256": drawn.sha256 if drawn else None,
-        "left_out": _left_out(drawn) if drawn else None,
+        "left_out": {"events": drawn.left_out, "reporters": drawn.reporters_left_out}
+        if drawn
+        else None,
         "events": _events(drawn.indices) if drawn else [],
         "others": [_other(each) for each in others if each.id != ask.id],
     }
@@ -206,23 +204,19 @@ def _status(ask: Ask) -> str:
     return "lapsed" if drawing.lapsed(ask) else "waiting"
 
 
-def _left_out(drawn: Drawn) -> dict[str, Any]:
-    return {"events": drawn.left_out, "reporters": drawn.reporters_left_out}
-
-
 def _events(indices: tuple[int, ...]) -> list[dict[str, Any]]:
     rows = {row.seq: row for row in EventRow.objects.filter(seq__in=indices)}
-    return [_event(row) for index in indices if (row := rows.get(index)) is not None]
-
-
-def _event(row: EventRow) -> dict[str, Any]:
-    return {
-        "index": row.seq,
-        "event_id": str(row.event),
-        "time": rfc3339(row.time),
-        "action": row.action,
-        "outcome": row.outcome,
-    }
+    return [
+        {
+            "index": row.seq,
+            "event_id": str(row.event),
+            "time": rfc3339(row.time),
+            "action": row.action,
+            "outcome": row.outcome,
+        }
+        for index in indices
+        if (row := rows.get(index)) is not None
+    ]
 
 
 def _other(ask: Ask) -> dict[str, Any]:

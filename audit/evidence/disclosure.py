@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import batched
 
@@ -36,21 +35,13 @@ LABELS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Disclosed:
-    """A body that was handed to a reader."""
-
-    item: EvidenceItem
-    body: bytes
-
-
 def may_read(reader: Actor, item: EvidenceItem) -> bool:
     """Whether the body of an item is this reader's to read."""
     own = bool(item.subject) and item.subject == reader.key
     return own or not item.subject or bool(reader.roles & _READERS)
 
 
-def read(reader: Actor, item: EvidenceItem, now: datetime) -> Disclosed:
+def read(reader: Actor, item: EvidenceItem, now: datetime) -> bytes:
     """Hand a body to somebody who may read it; records `evidence.read`, naming kind and digest.
 
     Raises:
@@ -67,7 +58,7 @@ def read(reader: Actor, item: EvidenceItem, now: datetime) -> Disclosed:
         target=Target("evidence", item.digest[:16]),
         data={"kind": item.kind, "digest": item.digest},
     )
-    return Disclosed(item, body)
+    return body
 
 
 def find(digest: str) -> EvidenceItem:

@@ -89,7 +89,7 @@ def words_of(query: EventQuery, requester: Mapping[str, Any], *, own: bool) -> s
 def key_statements() -> dict[str, Any]:
     """What former keys signed, for a manifest of a log that changed its name; else nothing."""
     carried = key_history.carried(keyring.read().statements)
-    return {export_manifest.KEY_STATEMENTS: carried} if carried else {}
+    return {key_history.MEMBER: carried} if carried else {}
 
 
 def file_name(job: ExportJob) -> str:

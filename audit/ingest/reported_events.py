@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -73,29 +71,6 @@ class Reported(_Strict):
     data: dict[str, Any] = Field(default_factory=dict, max_length=100)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one item: recorded with an id, or refused with a code and a pointer."""
-
-    index: int
-    id: UUID | None = None
-    code: str = ""
-    detail: str = ""
-    pointer: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """As the API shows it."""
-        if self.id is not None:
-            return {"index": self.index, "status": "recorded", "id": str(self.id)}
-        return {
-            "index": self.index,
-            "status": "refused",
-            "code": self.code,
-            "detail": self.detail,
-            "pointer": self.pointer,
-        }
-
-
 class Refused(ValueError):
     """An item that is not recorded."""
 
@@ -104,27 +79,27 @@ class Refused(ValueError):
         self.code, self.detail, self.pointer = code, detail, pointer
 
 
-def report(reporter: Actor, items: Sequence[Any]) -> list[Result]:
-    """Record what can be, refuse the rest item by item; results stand in the items' order.
+def report(reporter: Actor, items: Sequence[Any]) -> list[dict[str, Any]]:
+    """Record what can be, refuse the rest item by item; results as the API shows them, in order.
 
     Raises:
         ValueError: more than MOST items.
     """
     if len(items) > MOST:
         raise ValueError(f"at most {MOST:,} events at a time, not {len(items):,}")
-    results: list[Result] = []
+    results: list[dict[str, Any]] = []
     found: list[Prepared] = []
     recorded_at, names = clock.now(), Names()
     for index, item in enumerate(items):
         try:
             rows = _rows(reporter, item, recorded_at, names)
         except Refused as refused:
-            results.append(
-                Result(index, None, refused.code, refused.detail, f"/{index}{refused.pointer}")
-            )
+            why = {"code": refused.code, "detail": refused.detail}
+            pointer = f"/{index}{refused.pointer}"
+            results.append({"index": index, "status": "refused", **why, "pointer": pointer})
         else:
             found.append(rows)
-            results.append(Result(index, rows.id))
+            results.append({"index": index, "status": "recorded", "id": str(rows.id)})
     with transaction.atomic():
         write(found)
     return results

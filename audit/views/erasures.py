@@ -176,10 +176,8 @@ def certified(request: HttpRequest, erasure_id: UUID) -> HttpResponse:
         ),
     }
     text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
-    response = HttpResponse(text, content_type="application/json")
-    name = f"erasure-{found.subject[:12]}.json"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    saved = {"Content-Disposition": f'attachment; filename="erasure-{found.subject[:12]}.json"'}
+    return HttpResponse(text, content_type="application/json", headers=saved)
 
 
 def _on_paper(

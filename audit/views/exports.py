@@ -128,10 +128,8 @@ def manifest(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The manifest as JSON; complete once the file is."""
     job = _job(job_id)
     body = json.dumps(engine.manifest_of(job), indent=2, ensure_ascii=False) + "\n"
-    response = HttpResponse(body, content_type="application/json")
-    response["Content-Disposition"] = f'attachment; filename="{file_name(job)}.manifest.json"'
-    response["Cache-Control"] = "private, no-store"
-    return response
+    saved = {"Content-Disposition": f'attachment; filename="{file_name(job)}.manifest.json"'}
+    return HttpResponse(body, content_type="application/json", headers=saved)
 
 
 def _stream(job: ExportJob) -> HttpResponseBase:
@@ -146,7 +144,6 @@ def with_headers[R: HttpResponseBase](response: R, job: ExportJob) -> R:
     """Add what a browser needs to save the file; nothing of it comes from outside."""
     response["Content-Type"] = engine.FORMATS[job.format].content_type
     response["Content-Disposition"] = f'attachment; filename="{file_name(job)}"'
-    response["Cache-Control"] = "private, no-store"
     response["X-Accel-Buffering"] = "no"
     return response
 

@@ -64,10 +64,14 @@ def filter_pack(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 def verifier(request: HttpRequest) -> HttpResponse:
     """The single-file verifier for anybody, to be kept on a disk."""
-    response = HttpResponse(verifier_file(), content_type="text/html; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="verify.html"'
-    response["Cache-Control"] = "public, max-age=300"
-    return response
+    return HttpResponse(
+        verifier_file(),
+        content_type="text/html; charset=utf-8",
+        headers={
+            "Content-Disposition": 'attachment; filename="verify.html"',
+            "Cache-Control": "public, max-age=300",
+        },
+    )
 
 
 def _send(request: HttpRequest, selection: Selection, built: Built, name: str) -> HttpResponseBase:
@@ -83,7 +87,5 @@ def _send(request: HttpRequest, selection: Selection, built: Built, name: str) -
 
 def as_file(built: Built, name: str) -> HttpResponse:
     """The answer that a browser saves; nothing of it comes from outside."""
-    response = HttpResponse(built.body, content_type=CONTENT_TYPE)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "private, no-store"
-    return response
+    saved = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(built.body, content_type=CONTENT_TYPE, headers=saved)

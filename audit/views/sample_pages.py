@@ -17,6 +17,7 @@ from accounts.permissions import actor, needs_role
 from audit.ledger.format.table_cells import safe_cell
 from audit.ledger.format.vocabulary import SEVERITIES
 from audit.ledger.offline.samples import LONGEST_SEED, MOST, SampleError
+from audit.ledger.packs.messages import sentence
 from audit.ledger.query import InvalidQuery
 from audit.models import EventRow
 from audit.recording import view_events
@@ -55,7 +56,7 @@ def new(request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect(f"{PATH}{id}/")
         requests.check_price(wanted)
     except (SampleError, InvalidQuery) as error:
-        problem = _sentence(error)
+        problem = sentence(error)
     size = tree_store.stored_size()
     earlier, count = ([], 0) if problem else samples.of_filter(digest_of(wanted), _EARLIER)
     context = {
@@ -90,7 +91,7 @@ def sample(request: HttpRequest, sample_id: UUID) -> HttpResponse:
     except NoSample as error:
         raise Http404(f"{error}") from None
     except SampleError as error:
-        ask, problem = samples.find(sample_id), _sentence(error)
+        ask, problem = samples.find(sample_id), sentence(error)
     polled = bool(request.headers.get("HX-Request"))
     if polled and (ask.drawn or problem):
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
@@ -135,19 +136,13 @@ def download(request: HttpRequest, sample_id: UUID, kind: str) -> HttpResponse:
         body, media_type = ask.drawn.sample.to_bytes(), "application/json"
     else:
         body, media_type = _csv(ask.drawn), "text/csv; charset=utf-8"
-    response = HttpResponse(body, content_type=media_type)
-    response["Content-Disposition"] = f'attachment; filename="{_file(ask)}.{kind}"'
-    return response
+    saved = {"Content-Disposition": f'attachment; filename="{_file(ask)}.{kind}"'}
+    return HttpResponse(body, content_type=media_type, headers=saved)
 
 
 def _number(text: str) -> int:
     # Anything else is as wrong as 0, and says so.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
-
-
-def _sentence(error: ValueError) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _without_order(words: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import pytest
 
@@ -121,8 +122,7 @@ def test_an_event_with_a_hostile_text_is_recorded_and_shown_within_a_second(piec
     began = time.thread_time()
     item = {"action": "deploy.started", "data": {"log": text}}
     (result,) = reported_events.report(reporter, [item])
-    assert result.id is not None
-    event = read_events.load(result.id)
+    event = read_events.load(UUID(result["id"]))
     assert mask(event)["data"]["log"] == text
     assert time.thread_time() - began < 1
 

@@ -14,7 +14,6 @@ from django.test.utils import CaptureQueriesContext
 from audit.models import EventRow
 from audit.search import estimates, statements
 from audit.sequencing import sequencer
-from audit.views.event import exhibit
 from tests.audit.browsing import browser_of
 from tests.audit.factories import ADA, DraftFactory
 from tests.support.pages import keep_the_shell
@@ -75,6 +74,6 @@ def test_the_drawer_asks_no_more_than_its_page(browser: Client) -> None:
 
 
 def test_the_events_of_an_operation_are_found_by_their_index(browser: Client) -> None:
-    assert exhibit.rows_of("op-7").count() == 2
+    assert EventRow.of_operation("op-7").count() == 2
     if connection.vendor == "sqlite":  # PostgreSQL scans what fits in a few pages
-        assert "audit_row_story" in exhibit.rows_of("op-7").explain()
+        assert "audit_row_story" in EventRow.of_operation("op-7").explain()

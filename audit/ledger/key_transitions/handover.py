@@ -73,21 +73,35 @@ def parse(text: str) -> Handover:
     lines = body.removesuffix("\n").split("\n")
     if len(lines) < 5 or lines[0] != SCHEMA or not lines[2].startswith("from "):
         raise NoteError(f"it is no statement {SCHEMA}: origin, `from` and a size, keys")
+    old, new = keys_of(lines[3:], {"old": lines[1], "new": lines[1]})
+    return Handover(lines[1], parse_size(lines[2][len("from ") :]), old, new)
+
+
+def keys_of(
+    lines: Iterable[str], names: Mapping[str, str]
+) -> tuple[tuple[VerifierKey, ...], tuple[VerifierKey, ...]]:
+    """The keys before and after, by the lines of a statement that name them.
+
+    Args:
+        names: the log's, of `old` and of `new` keys.
+
+    Raises:
+        NoteError: a line of another form, a key of another log, no Ed25519 key or one key twice on
+            a side.
+    """
     keys: dict[str, list[VerifierKey]] = {"old": [], "new": []}
-    for line in lines[3:]:
+    for line in lines:
         word, _, vkey = line.partition(" ")
         if word not in keys or (word == "old" and keys["new"]):
-            raise NoteError("after the size come lines `old <vkey>`, then lines `new <vkey>`")
+            raise NoteError("keys stand in lines `old <vkey>`, then in lines `new <vkey>`")
         key = note.parse_vkey(vkey)
-        if key.name != lines[1] or key.key_type not in LOG_KEY_TYPES or str(key) != vkey:
-            raise NoteError(f"{vkey[:80]} is not a key of the log {lines[1]}")
+        if key.name != names[word] or key.key_type not in LOG_KEY_TYPES or str(key) != vkey:
+            raise NoteError(f"{vkey[:80]} is not a key of the log {names[word]}")
         keys[word].append(key)
     for some in keys.values():
         if not any(key.key_type == ED25519 for key in some) or len(set(some)) != len(some):
             raise NoteError("both sides name an Ed25519 key, and no key twice")
-    return Handover(
-        lines[1], parse_size(lines[2][len("from ") :]), tuple(keys["old"]), tuple(keys["new"])
-    )
+    return tuple(keys["old"]), tuple(keys["new"])
 
 
 def follow(

@@ -22,6 +22,8 @@ from audit.ledger.note import ED25519, NoteError, VerifierKey
 from audit.ledger.policy import Policy
 
 CHECK: Final = "What former keys signed of this log fits"
+MEMBER: Final = "key_statements"
+"""Of a signed document of another format, in which the statements can come along."""
 
 
 def carried(statements: Sequence[str]) -> list[str]:

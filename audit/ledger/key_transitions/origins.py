@@ -9,16 +9,16 @@ ones vouch for the new ones, the new ones claim no log that is not theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from audit.ledger import note
-from audit.ledger.checkpoint import LOG_KEY_TYPES, parse_size
+from audit.ledger.checkpoint import parse_size
 from audit.ledger.key_transitions import handover
 from audit.ledger.key_transitions.handover import Waiting
 from audit.ledger.merkle import HASH_SIZE
-from audit.ledger.note import ED25519, NoteError, VerifierKey
+from audit.ledger.note import NoteError, VerifierKey
 
 SCHEMA: Final = "ata.ledger-origin.v1"
 _HELD: Final = {True: "held", False: "lost"}
@@ -110,8 +110,10 @@ def parse(text: str) -> Move:
     trees, held = (_tree(*kept[1:3]), _tree(*last[1:3])), last[3] == _HELD[True]
     if held and (trees[0].size < trees[1].size or _differ(*trees)):
         raise NoteError("a tree that is not larger cannot hold another one")
-    keys = _keys(lines[5:], {"old": old_origin, "new": new_origin})
-    return Move(old_origin, new_origin, *trees, held, keys["old"], keys["new"])
+    old, new = handover.keys_of(lines[5:], {"old": old_origin, "new": new_origin})
+    if {key.public_key for key in old} & {key.public_key for key in new}:
+        raise NoteError("a key stands in it twice: a new name needs new keys")
+    return Move(old_origin, new_origin, *trees, held, old, new)
 
 
 def _differ(kept: Tree, last: Tree) -> bool:
@@ -123,24 +125,6 @@ def _tree(size: str, root: str) -> Tree:
     if len(value) != HASH_SIZE:
         raise NoteError(f"a root has {HASH_SIZE} bytes, not {len(value)}")
     return Tree(parse_size(size), value)
-
-
-def _keys(lines: Iterable[str], names: Mapping[str, str]) -> dict[str, tuple[VerifierKey, ...]]:
-    keys: dict[str, list[VerifierKey]] = {"old": [], "new": []}
-    for line in lines:
-        word, _, vkey = line.partition(" ")
-        if word not in keys or (word == "old" and keys["new"]):
-            raise NoteError("after the trees come lines `old <vkey>`, then lines `new <vkey>`")
-        key = note.parse_vkey(vkey)
-        if key.name != names[word] or key.key_type not in LOG_KEY_TYPES or str(key) != vkey:
-            raise NoteError(f"{vkey[:80]} is not a key of the log {names[word]}")
-        keys[word].append(key)
-    every = [key.public_key for some in keys.values() for key in some]
-    if len(set(every)) != len(every):
-        raise NoteError("a key stands in it twice: a new name needs new keys")
-    if not all(any(key.key_type == ED25519 for key in some) for some in keys.values()):
-        raise NoteError("both sides name an Ed25519 key")
-    return {word: tuple(some) for word, some in keys.items()}
 
 
 def trail(statements: Iterable[str], trusted: Iterable[str | VerifierKey]) -> Trail:

@@ -9,15 +9,12 @@ from typing import Any, Final
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import note
 from audit.ledger.format.canonical import EntryError, canonical, parsed
-from audit.ledger.key_transitions import key_history
 from audit.ledger.note import NoteError, VerifierKey
-from audit.ledger.offline.proof_check import Step
+from audit.ledger.offline.proof_check import Step, led_on
 from audit.ledger.policy import Policy
 from audit.ledger.query import EventQuery
 
 SCHEMA: Final = "ata.export.v1"
-KEY_STATEMENTS: Final = "key_statements"
-"""Of a manifest: what former keys signed, where the log changed its name."""
 INVENTORY: Final = "ata.inventory.v1"
 """Of a list of connected accounts, which `inventorycheck` checks."""
 COVERAGE: Final = "ata.coverage-file.v1"
@@ -124,16 +121,8 @@ def followed(manifest: Mapping[str, Any], trust: Policy) -> tuple[Policy, list[S
     A log that changed its name brings what its former keys signed
     (`audit.ledger.key_transitions.key_history`).
     """
-    if KEY_STATEMENTS not in manifest:
-        return trust, []
-    try:
-        statements = key_history.listed(manifest[KEY_STATEMENTS])
-        signed = str(manifest.get("signed", ""))
-        found = key_history.follow(statements, signer_of(manifest), signed, trust)
-    except NoteError as error:
-        return trust, [Step(key_history.CHECK, False, f"{error}.")]
-    count = f"{len(statements)} signed by the keys before them."
-    return found, [Step(key_history.CHECK, True, count)]
+    signed = str(manifest.get("signed", ""))
+    return led_on(manifest, lambda: signer_of(manifest), signed, trust)
 
 
 def signer_of(manifest: Mapping[str, Any]) -> str:

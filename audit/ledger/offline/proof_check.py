@@ -5,7 +5,7 @@ Needs no server and no network. `ata verify` and the portal's verify page show t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from audit.ledger import proof as proofs
 from audit.ledger.checkpoint import Checkpoint
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError
-from audit.ledger.key_transitions import origins
+from audit.ledger.key_transitions import key_history, origins
 from audit.ledger.key_transitions.origins import Move
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError, VerifierKey
@@ -84,6 +84,31 @@ class Report:
             "checkpoint": head
             and {"origin": head.origin, "size": head.size, "root": head.root.hex()},
         }
+
+
+def led_on(
+    said: Mapping[str, Any],
+    origin: Callable[[], str],
+    signed: str | Callable[[VerifierKey], bool],
+    trust: Policy,
+) -> tuple[Policy, list[Step]]:
+    """The verifier's policy with the keys to which its own lead, by what a signed document brings.
+
+    Args:
+        said: the document.
+        origin: returns the name under which the log signed it.
+        signed: as of `key_history.follow`.
+        trust: what the verifier brought.
+    """
+    if key_history.MEMBER not in said:
+        return trust, []
+    try:
+        statements = key_history.listed(said[key_history.MEMBER])
+        found = key_history.follow(statements, origin(), signed, trust)
+    except NoteError as error:
+        return trust, [Step(key_history.CHECK, False, f"{error}.")]
+    count = f"{len(statements)} signed by the keys before them."
+    return found, [Step(key_history.CHECK, True, count)]
 
 
 def verify_proof_file(

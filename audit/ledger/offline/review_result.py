@@ -20,13 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit.ledger import note
 from audit.ledger.format.canonical import EntryError, canonical, parsed
-from audit.ledger.key_transitions import key_history
 from audit.ledger.key_transitions.origins import Move
-from audit.ledger.note import ED25519, NoteError, VerifierKey
-from audit.ledger.offline.proof_check import Step, moved, moved_unproven
+from audit.ledger.note import ED25519, VerifierKey
+from audit.ledger.offline.proof_check import Step, led_on, moved, moved_unproven
 from audit.ledger.policy import Policy
 
-KEY_STATEMENTS: Final = "key_statements"
 PROFILES: Final = ("ata.access-review.v1", "ata.access-review.v2")
 LONGEST: Final = 64 * 1024 * 1024
 """Bytes of one line."""
@@ -128,16 +126,12 @@ def followed(head: Mapping[str, Any], trust: Policy) -> tuple[Policy, list[Step]
     A log that changed its name brings what its former keys signed
     (`audit.ledger.key_transitions.key_history`).
     """
-    if KEY_STATEMENTS not in head:
-        return trust, []
-    try:
-        statements = key_history.listed(head[KEY_STATEMENTS])
-        origin = note.parse_vkey(str(_get(head, "signature", "keyId"))).name
-        found = key_history.follow(statements, origin, lambda key: _made(head, key), trust)
-    except NoteError as error:
-        return trust, [Step(key_history.CHECK, False, f"{error}.")]
-    count = f"{len(statements)} signed by the keys before them."
-    return found, [Step(key_history.CHECK, True, count)]
+    return led_on(
+        head,
+        lambda: note.parse_vkey(str(_get(head, "signature", "keyId"))).name,
+        lambda key: _made(head, key),
+        trust,
+    )
 
 
 class _Walked:

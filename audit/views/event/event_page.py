@@ -22,7 +22,7 @@ from audit.models import Event
 from audit.proofs import service
 from audit.proofs.service import NotSequenced
 from audit.recording.actors import Actor
-from audit.recording.read_events import Recorded
+from audit.recording.read_events import Recorded, load_recorded
 from audit.views import quarantine_pages
 from audit.views.event import exhibit
 from audit.views.event.proof_picture import PathPicture, picture
@@ -111,7 +111,7 @@ def readable(request: HttpRequest, event_id: UUID) -> Recorded:
     """
     who = actor(request)
     try:
-        found = exhibit.read(event_id)
+        found = load_recorded(event_id)
     except Event.DoesNotExist:
         raise Http404(f"no event {event_id}") from None
     if not may_read(who, found.event):
@@ -138,7 +138,5 @@ def _place(found: exhibit.Exhibit, entry: bytes) -> Place | None:
 
 
 def _file(content: bytes, name: str, content_type: str) -> HttpResponse:
-    response = HttpResponse(content, content_type=content_type)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "private, no-store"
-    return response
+    saved = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type=content_type, headers=saved)

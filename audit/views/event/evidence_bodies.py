@@ -69,16 +69,14 @@ def _show(request: HttpRequest, item: EvidenceItem) -> HttpResponse:
     }
     try:
         found = disclosure.read(actor(request), item, clock.now())
-        context |= {"state": "read", "body": in_words(found.body)}
+        context |= {"state": "read", "body": in_words(found)}
     except NotReleasable:
         context["state"] = "not_released"
     except EvidenceErased:
         context["state"] = "erased"
     except EvidenceError as error:
         context |= {"state": "broken", "problem": str(error)}
-    response = render(request, "audit/evidence.html", context)
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return render(request, "audit/evidence.html", context)
 
 
 def in_words(raw: bytes) -> Body:

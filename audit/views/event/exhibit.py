@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.utils.safestring import SafeString
 
 from audit.evidence import disclosure, human_levels
@@ -24,7 +24,7 @@ from audit.ledger.policy import NONE, Policy
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.proofs import service
-from audit.recording import event_types, read_events
+from audit.recording import event_types
 from audit.recording.actors import Actor
 from audit.recording.read_events import Recorded
 from audit.recording.sentences import person, shown
@@ -144,15 +144,6 @@ def _came_to(event: dict[str, Any]) -> str:
     return operation_outcomes.came_to([opening]).get(event["id"], str(event["outcome"]))
 
 
-def read(event_id: UUID) -> Recorded:
-    """The public event with its entry.
-
-    Raises:
-        Event.DoesNotExist: there is none.
-    """
-    return read_events.load_recorded(event_id)
-
-
 def bodies_of(event: dict[str, Any], reader: Actor) -> list[dict[str, Any]]:
     """The evidence that an event names, with a link where this reader may open it."""
     readable = "auditor" in reader.roles or person_key(event["actor"]) == reader.key
@@ -236,7 +227,7 @@ def _repeats(event: dict[str, Any]) -> Fact:
     data = event["data"]
     operation = shown(data.get("repeats_operation")) or event["operation"]
     if data.get("repeats") == "tag":
-        row = rows_of(operation).filter(source="portal").order_by("event").first()
+        row = EventRow.of_operation(operation).filter(source="portal").order_by("event").first()
         who = row and (row.actor_name or row.actor_email or row.actor_sub)
         text = f"matches the decision of {who}" if who else f"matches operation {operation}"
         return Fact("Decision", text, note="it does not prove who wrote the row")
@@ -337,16 +328,11 @@ def _not_proven(human: Level, log: Level) -> list[str]:
     return [*dict.fromkeys([*said, TIME_UNPROVEN, *ALWAYS_UNPROVEN[:2]])]
 
 
-def rows_of(operation: str) -> QuerySet[EventRow]:
-    """The rows of one operation, by the index that leaves out those without one."""
-    return EventRow.of_operation(operation)
-
-
 def _story(event: dict[str, Any]) -> list[dict[str, Any]]:
     if not event["operation"]:
         return []
     tones = {"success": "ok", "denied": "bad", "failure": "bad", "expired": "warn"}
-    rows = rows_of(event["operation"])
+    rows = EventRow.of_operation(event["operation"])
     if event["source"] != "external":  # reports of versions before belong to no operation of ours
         rows = rows.exclude(source="external")
     found = list(rows.order_by(F("seq").asc(nulls_last=True), "event")[: _STORY + 1])

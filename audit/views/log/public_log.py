@@ -56,9 +56,7 @@ def keys(request: HttpRequest) -> JsonResponse:
     ring = keyring.read()
     keys = [{"vkey": p.vkey, "since": p.since, "until": p.until} for p in ring.periods]
     body = {"origin": service.origin(), "keys": keys, "statements": ring.statements}
-    response = JsonResponse(body)
-    response["Cache-Control"] = "public, max-age=300"
-    return response
+    return JsonResponse(body, headers={"Cache-Control": "public, max-age=300"})
 
 
 @login_not_required
@@ -68,10 +66,14 @@ def time_token(request: HttpRequest, size: int) -> HttpResponse:
     token = timestamping.token_for(size) if size < 2**63 else None
     if token is None:
         raise Http404(f"no time token is about a tree of {size}")
-    response = HttpResponse(bytes(token.response), content_type="application/timestamp-reply")
-    response["Content-Disposition"] = f'attachment; filename="{size}.tsr"'
-    response["Cache-Control"] = f"public, {_NEVER_CHANGES}"
-    return response
+    return HttpResponse(
+        bytes(token.response),
+        content_type="application/timestamp-reply",
+        headers={
+            "Content-Disposition": f'attachment; filename="{size}.tsr"',
+            "Cache-Control": f"public, {_NEVER_CHANGES}",
+        },
+    )
 
 
 @login_not_required

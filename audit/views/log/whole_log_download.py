@@ -6,11 +6,13 @@ import re
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, StreamingHttpResponse
-from django.http.response import HttpResponse, HttpResponseBase
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import actor
 from audit.exports import full_log
+from audit.models import Checkpoint
+from audit.recording.actors import Actor
 from audit.views.readers import for_readers
 
 FILE = "log.ndjson"
@@ -27,15 +29,18 @@ def entries(request: HttpRequest) -> HttpResponseBase:
         checkpoint = full_log.checkpoint_of(int(size) if size else None)
     except full_log.NoSuchTree as error:
         raise Http404(f"{error}") from None
-    answer: HttpResponseBase = (
-        HttpResponse()
-        if request.method == "HEAD"
-        else StreamingHttpResponse(full_log.hand_out(actor(request), checkpoint))
+    return as_file(request, actor(request), checkpoint, FILE)
+
+
+def as_file(
+    request: HttpRequest, who: Actor, checkpoint: Checkpoint, name: str
+) -> HttpResponseBase:
+    """The answer that a browser saves; to HEAD, nothing is handed out."""
+    return StreamingHttpResponse(
+        () if request.method == "HEAD" else full_log.hand_out(who, checkpoint),
+        content_type="application/x-ndjson",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-    answer["Content-Type"] = "application/x-ndjson"
-    answer["Content-Disposition"] = f'attachment; filename="{FILE}"'
-    answer["Cache-Control"] = "private, no-store"
-    return answer
 
 
 def commands() -> str:

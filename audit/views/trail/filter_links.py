@@ -89,10 +89,9 @@ def _facet(reading: Reading, facet: Facet, label: str, total: int) -> dict[str, 
         counted.sort(reverse=True)
     if facet.key == "severity":
         counted.sort(key=lambda one: SEVERITIES.index(one[0]), reverse=True)
-    known = {value for value, _ in counted[:_SHOWN]}
     rows: list[tuple[str, int | None]] = [*counted[:_SHOWN]]
     rows += [(v, n) for v, n in counted[_SHOWN:] if v in on]
-    rest = [value for value in on if value not in dict(counted) and value not in known]
+    rest = [value for value in on if value not in dict(counted)]
     if facet.key == "family" and len(on) <= _MANY:
         # An exact action is in no family's count: alone it is all that matches, else not counted.
         rows += [(value, total if len(on) == 1 else None) for value in rest]

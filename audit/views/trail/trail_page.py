@@ -14,6 +14,7 @@ from approvals import clock
 from audit.evidence import log_levels
 from audit.models import Event
 from audit.recording import view_events
+from audit.recording.read_events import load_recorded
 from audit.search import queries
 from audit.search.queries import BadCursor, Overview
 from audit.views.decision_actions import decision_actions
@@ -67,7 +68,7 @@ def _open(reading: Reading) -> exhibit.Exhibit | None:
     if reading.event is None:
         return None
     try:
-        return exhibit.exhibit_of(exhibit.read(reading.event))
+        return exhibit.exhibit_of(load_recorded(reading.event))
     except Event.DoesNotExist:
         return None
 
