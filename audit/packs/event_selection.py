@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
 
 from audit.ledger.format.vocabulary import IMPORTED
 from audit.ledger.packs.archive import MAX_EVENTS
@@ -22,6 +22,8 @@ _STORY = 200
 """Most other events of one approval and one operation that go into a pack."""
 _COUNTED = 2_000
 """So many are listed of each; where there are more, what is left out is a lower bound."""
+
+_PLACE = F("seq").asc(nulls_last=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +101,19 @@ def _of_operation(name: str, person: str, *, reports: bool) -> tuple[list[UUID],
     """As `_of_approval`, by the index of the operations: the page of an event asks for it too.
 
     A row of a gateway may have the operation of a decision, by a tag that the gateway can read.
+    Own events come first, so that no number of imported ones crowds them out.
     """
     rows = EventRow.of_operation(name)
     if person:
         rows = rows.filter(terms__contains=f" {value_token('person', person)} ")
-    own = rows if reports else rows.exclude(source__in=IMPORTED)
-    ordered = own.order_by(F("seq").asc(nulls_last=True), "event")
-    ids = list(ordered.values_list("event", flat=True)[:_COUNTED])
     if reports:
-        return ids, []
-    imported = rows.filter(source__in=IMPORTED).values_list("event", flat=True)
-    return ids, list(imported[:_COUNTED])
+        ordered = rows.order_by(_PLACE, "event").values_list("event", flat=True)
+        return list(ordered[:_COUNTED]), []
+    imported = ExpressionWrapper(Q(source__in=IMPORTED), BooleanField())
+    both = rows.annotate(imported=imported).order_by("imported", _PLACE, "event")
+    found = both.values_list("event", "imported")[: 2 * _COUNTED]
+    own = [event for event, other in found if not other]
+    return own[:_COUNTED], [event for event, other in found if other][:_COUNTED]
 
 
 def of_query(query: EventQuery) -> Selection:

@@ -74,7 +74,7 @@ def best_for(index: int) -> Checkpoint | None:
 
 
 def proof_at(index: int, checkpoint: Checkpoint) -> str:
-    """The `.tlog-proof` text of an entry of the tree of a checkpoint; at most five queries."""
+    """The `.tlog-proof` text of an entry of the tree of a checkpoint; two queries."""
     return proof.write(index, inclusion_proof(index, checkpoint.size), signed_note(checkpoint))
 
 
