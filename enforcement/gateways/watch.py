@@ -1,8 +1,8 @@
 """Reading new scans of the gateways' audit databases, every two seconds.
 
-`health_checks` asks the gateways how they are. at an instance starts from now: what was
-stored before is history. It tells how grave each thing was last found to be, but raises no event
-and asks nobody.
+`health_checks` asks the gateways how they are. The first look at an instance starts from now: what
+was stored before is history. It tells how grave each thing was last found to be, but raises no
+event and asks nobody.
 """
 
 from __future__ import annotations
