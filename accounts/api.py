@@ -16,14 +16,14 @@ from accounts.models import CommandLineSignIn
 from accounts.oidc_backend import known_roles
 from api import openapi
 from api.problems import Problem
-from approvals import issuer, people
+from approvals import auth0_clients, people_and_roster
 from approvals.passkeys import queries
 from audit.evidence import storage
 from audit.recording.actors import Actor, EvidenceRef, Subject
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.tokens.id_token import IdClaims, verify_id_token
-from connections.application_grants import cli_sessions
+from connections.application_grants import cli_session_list
 from connections.models import AccessState
 from http_client.errors import HttpClientError
 from ui.request_id import request_id
@@ -126,7 +126,7 @@ def _kept_sign_in(actor: Actor) -> dict[str, Any]:
 
 
 def _step_up(actor: Actor) -> list[Literal["phone", "passkey"]]:
-    person = people.find(actor.iss, actor.sub)
+    person = people_and_roster.find(actor.iss, actor.sub)
     ways: list[Literal["phone", "passkey"]] = []
     if person is None or person.phone is not False:
         ways.append("phone")
@@ -161,7 +161,7 @@ class CommandLineSessions(Schema):
 def command_line_sessions(request: HttpRequest) -> CommandLineSessions:
     """Each can be ended: `POST /v1/decisions` with `access.revoke`, `refresh_token` and its id."""
     me = caller(request).actor
-    found = cli_sessions.sessions_of(me.iss, me.sub)
+    found = cli_session_list.sessions_of(me.iss, me.sub)
     items = [
         CommandLineSession(
             id=str(row.pk),
@@ -191,8 +191,8 @@ def sign_in(request: HttpRequest, body: SignIn) -> Who:
     try:
         claims = verify_id_token(
             body.id_token,
-            issuer.auth0().keys,
-            issuer=issuer.auth0().issuer,
+            auth0_clients.auth0().keys,
+            issuer=auth0_clients.auth0().issuer,
             client_id=me.claims.client_id,
             nonce=None,
             now=time.time(),
@@ -208,7 +208,7 @@ def sign_in(request: HttpRequest, body: SignIn) -> Who:
         ) from None
     if claims.subject != me.actor.sub:
         raise Problem(422, "id_token_refused", "The ID token is about somebody else.")
-    issuer.keep_snapshots()
+    auth0_clients.keep_snapshots()
     kept = storage.put(
         "id_token",
         body.id_token.encode(),
@@ -227,8 +227,8 @@ def _remember(
 ) -> None:
     name, email = claims.name, claims.email
     when = datetime.fromtimestamp(claims.auth_time or claims.issued_at, UTC)
-    known = people.find(actor.iss, actor.sub)
-    people.note_sign_in(
+    known = people_and_roster.find(actor.iss, actor.sub)
+    people_and_roster.note_sign_in(
         iss=actor.iss,
         sub=actor.sub,
         name=name or (known.name if known else ""),

@@ -9,7 +9,7 @@ from django.apps import AppConfig
 _REGISTERING = (
     "accounts.break_glass.break_glass_sentences",
     "accounts.erasure",
-    "accounts.refusal_sentences",
+    "accounts.access_refusal_event_sentences",
 )
 
 

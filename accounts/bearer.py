@@ -11,12 +11,12 @@ from django.http import HttpRequest
 from accounts.models import CommandLineSignIn
 from accounts.oidc_backend import known_roles
 from accounts.recent_sign_in.requirement import what_a_token_lacks
-from accounts.request_priority import vouch_for
+from accounts.verified_caller_priority import vouch_for
 from api.problems import Problem
-from approvals import issuer, people
+from approvals import auth0_clients, people_and_roster
 from audit.recording.actors import Actor, EvidenceRef
 from auth0_client.errors import Auth0Error, TokenRefused
-from auth0_client.tokens.access_token import AccessClaims
+from auth0_client.tokens.access_and_approval_tokens import AccessClaims
 from http_client.errors import HttpClientError
 from ui.request_id import request_id
 
@@ -60,7 +60,7 @@ def check(request: HttpRequest, token: str) -> Caller:
         Problem: see `bearer`.
     """
     try:
-        claims = issuer.auth0().verify_access_token(
+        claims = auth0_clients.auth0().verify_access_token(
             token, allowed_azp=settings.ENV.api_clients | settings.ENV.broker_clients
         )
     except TokenRefused as refused:
@@ -89,9 +89,9 @@ def _no_dpop(words: str) -> Problem:
 
 
 def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:
-    person = people.find(claims.issuer, claims.subject)
+    person = people_and_roster.find(claims.issuer, claims.subject)
     issued_at = datetime.fromtimestamp(claims.issued_at, UTC)
-    roles = people.roles_in_force(person, known_roles(claims.roles), issued_at)
+    roles = people_and_roster.roles_in_force(person, known_roles(claims.roles), issued_at)
     return Actor(
         iss=claims.issuer,
         sub=claims.subject,

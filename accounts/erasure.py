@@ -8,17 +8,17 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 
 from accounts.models import CommandLineSignIn, User
-from audit.erasure import subjects, working_rows
-from audit.erasure.subjects import Known, Store, Whose, knows, register
+from audit.erasure import erase_names_in_text, subject_and_store_registry
+from audit.erasure.subject_and_store_registry import Known, Store, Whose, knows, register
 
 
 @knows
 def from_accounts(key: str) -> Iterator[Known]:
     """What the account says."""
-    for iss, sub in subjects.identities(User, key):
+    for iss, sub in subject_and_store_registry.identities(User, key):
         for user in User.objects.filter(iss=iss, sub=sub):
             yield Known(iss, sub, user.name, user.email)
-    for iss, sub in subjects.identities(CommandLineSignIn, key):
+    for iss, sub in subject_and_store_registry.identities(CommandLineSignIn, key):
         yield Known(iss, sub)
 
 
@@ -28,7 +28,7 @@ def _browsers(whose: Whose) -> list[str]:
     pattern, found = whose.pattern(), []
     for session in Session.objects.iterator():
         held = session.get_decoded()
-        named = pattern is not None and working_rows.holds(held, pattern)
+        named = pattern is not None and erase_names_in_text.holds(held, pattern)
         if named or str(held.get(SESSION_KEY, "")) in accounts:
             found.append(session.session_key)
     return found

@@ -15,8 +15,8 @@ from django.urls import reverse
 
 from accounts.break_glass.allowed_requests import hold_to_limits
 from accounts.recent_sign_in.requirement import page_behind
-from accounts.request_priority import vouch_for
 from accounts.sessions import service
+from accounts.verified_caller_priority import vouch_for
 
 
 class PagesNeedSignIn(LoginRequiredMiddleware):

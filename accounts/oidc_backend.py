@@ -18,7 +18,7 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
 from accounts.models import ROLES, User
 from accounts.sign_in_errors import SignInRefused, because_of
-from approvals import clock, issuer, people
+from approvals import auth0_clients, clock, people_and_roster
 from audit.evidence import storage
 from audit.recording.actors import EvidenceRef, Subject
 from auth0_client import userinfo
@@ -66,12 +66,12 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
             return None
         code = request.GET.get("code", "")
         try:
-            tokens = issuer.auth0().oauth.exchange_code(
+            tokens = auth0_clients.auth0().oauth.exchange_code(
                 code, code_verifier=code_verifier, redirect_uri=callback_url()
             )
             if not tokens.id_token:
                 raise SignInRefused("no_id_token", "The issuer answered without an ID token.")
-            claims = issuer.auth0().verify_id_token(
+            claims = auth0_clients.auth0().verify_id_token(
                 tokens.id_token,
                 nonce=nonce,
                 access_token=tokens.access_token,
@@ -97,7 +97,9 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         has no profile at all."""
         if claims.email or claims.name:
             return Profile(claims.name or "", claims.email or "", known_roles(claims.roles))
-        info = userinfo.fetch(issuer.auth0().discovery, issuer.outbound(), access_token)
+        info = userinfo.fetch(
+            auth0_clients.auth0().discovery, auth0_clients.outbound(), access_token
+        )
         if info.subject != claims.subject:
             raise SignInRefused("userinfo_mismatch", "The issuer described somebody else.")
         return Profile(info.name or "", info.email or "", known_roles(claims.roles))
@@ -114,7 +116,7 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
                 "last_seen": clock.now(),
             },
         )
-        people.note_sign_in(
+        people_and_roster.note_sign_in(
             iss=claims.issuer,
             sub=claims.subject,
             name=profile.name,
@@ -126,7 +128,7 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
 
     @staticmethod
     def _keep(claims: IdClaims, id_token: str) -> EvidenceRef:
-        issuer.keep_snapshots()
+        auth0_clients.keep_snapshots()
         return storage.put(
             "id_token",
             id_token.encode(),

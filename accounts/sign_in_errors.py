@@ -8,11 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from accounts.anonymous_events import record_anonymous
-from accounts.break_glass.availability import open_until
+from accounts.break_glass.open_until import open_until
 from audit.recording.actors import Actor
 from auth0_client.errors import Auth0Error, TokenRefused, Unavailable
 from http_client.errors import BadAnswer, HttpClientError
-from ui import outages
+from ui import outage_banners
 from ui.request_id import request_id
 
 _CLOCKS = frozenset({"expired", "issued_in_future", "not_yet_valid"})
@@ -59,9 +59,9 @@ def because_of(error: TokenRefused | Auth0Error | HttpClientError) -> SignInRefu
     if isinstance(error, Auth0Error):
         words = "The issuer did not confirm this sign-in."
         if isinstance(error, Unavailable):
-            words = outages.sign_in_words()
+            words = outage_banners.sign_in_words()
         return SignInRefused(error.code, words)
-    return SignInRefused("issuer_unreachable", outages.sign_in_words(), 503)
+    return SignInRefused("issuer_unreachable", outage_banners.sign_in_words(), 503)
 
 
 def failed(request: HttpRequest, refused: SignInRefused) -> HttpResponse:

@@ -3,14 +3,20 @@ the first of them by these names."""
 
 from django.urls import path
 
-from accounts.views import account, backchannel_logout, saved_forms, sign_in
+from accounts.views import account, backchannel_logout, resend_saved_form, sign_in_and_sign_out
 from accounts.views.break_glass import break_glass
 
 urlpatterns = [
-    path("oidc/authenticate/", sign_in.SignIn.as_view(), name="oidc_authentication_init"),
-    path("oidc/callback/", sign_in.Callback.as_view(), name="oidc_authentication_callback"),
-    path("oidc/logout/", sign_in.SignOut.as_view(), name="oidc_logout"),
-    path("oidc/go-on/<str:handle>/", saved_forms.resume, name="resume"),
+    path(
+        "oidc/authenticate/", sign_in_and_sign_out.SignIn.as_view(), name="oidc_authentication_init"
+    ),
+    path(
+        "oidc/callback/",
+        sign_in_and_sign_out.Callback.as_view(),
+        name="oidc_authentication_callback",
+    ),
+    path("oidc/logout/", sign_in_and_sign_out.SignOut.as_view(), name="oidc_logout"),
+    path("oidc/go-on/<str:handle>/", resend_saved_form.resume, name="resume"),
     path("oidc/break-glass/", break_glass, name="break-glass"),
     path(
         "oidc/backchannel-logout/",

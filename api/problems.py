@@ -11,13 +11,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from approvals.cancel_and_resend import NotYours
 from approvals.errors import FRESH_FOR_S, FRESH_SIGN_IN, Refused
 from approvals.models import Approval
-from approvals.requests import NotYours
 from connections.known_names import UnknownAgent
-from connections.scope_escalation.attempts import TooManyAsks
+from connections.scope_escalation.attempt_limits import TooManyAsks
 from enforcement.known_names import UnknownTarget
-from ui import refusals
+from ui import refusal_marks
 
 CONTENT_TYPE = "application/problem+json"
 _MFA = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
@@ -84,11 +84,11 @@ def answer(problem: Problem, request: HttpRequest | None = None) -> JsonResponse
 
 def _mark(request: HttpRequest, problem: Problem) -> None:
     if "event_id" in problem.members:  # it is on the trail already
-        refusals.unmark(request)
+        refusal_marks.unmark(request)
         return
-    said = refusals.mark_of(request)
+    said = refusal_marks.mark_of(request)
     if said is None or not said.certain:
-        refusals.mark(request, problem.code, str(problem.members.get("reason", "")))
+        refusal_marks.mark(request, problem.code, str(problem.members.get("reason", "")))
 
 
 def pointer_of(path: Iterable[str | int]) -> str:
@@ -159,13 +159,13 @@ def register(api: NinjaAPI) -> None:
 
     @api.exception_handler(Refused)
     def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
-        refusals.tell(request, error.code)
+        refusal_marks.tell(request, error.code)
         return answer(refusal(error), request)
 
     @api.exception_handler(Approval.DoesNotExist)
     def _no_approval(request: HttpRequest, error: Approval.DoesNotExist) -> HttpResponse:
         if isinstance(error, NotYours):
-            refusals.mark(request, "not_yours", certain=True)
+            refusal_marks.mark(request, "not_yours", certain=True)
         return answer(
             Problem(404, "not_found", "There is no such approval, or it is not yours to see."),
             request,

@@ -7,11 +7,11 @@ from importlib import import_module
 from django.apps import AppConfig
 
 _REGISTERING = (
-    "approvals.erasure.decisions",
-    "approvals.erasure.ledger_check",
+    "approvals.erasure.erase_and_hold_decisions",
+    "approvals.erasure.verify_erasure_rows",
     "approvals.erasure.stores",
     "approvals.event_sentences",
-    "approvals.passkeys.decisions",
+    "approvals.passkeys.enrol_and_revoke_decisions",
     "approvals.passkeys.passkey_sentences",
     "approvals.policy.ledger_check",
     "approvals.policy.policy_change",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.sentences import PublicEvent, person, phrase, shown, target
 
 
@@ -125,10 +125,10 @@ _NOT_TAKEN = {
     "passkey_signature": "the signature did not hold for this",
 }
 
-event_types.reword("policy.changed", policy_changed)
-event_types.reword("approval.requested", requested)
-event_types.reword("approval.approved", approved)
-event_types.reword("approval.denied", denied)
-event_types.reword("approval.expired", expired)
-event_types.reword("approval.failed", failed)
-event_types.reword("approval.cancelled", cancelled)
+action_registry.reword("policy.changed", policy_changed)
+action_registry.reword("approval.requested", requested)
+action_registry.reword("approval.approved", approved)
+action_registry.reword("approval.denied", denied)
+action_registry.reword("approval.expired", expired)
+action_registry.reword("approval.failed", failed)
+action_registry.reword("approval.cancelled", cancelled)

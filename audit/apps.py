@@ -17,4 +17,4 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         """Import what registers which values of a person lie here, in every process."""
-        import_module("audit.erasure.stores")
+        import_module("audit.erasure.audit_app_stores")

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from auth0_client.config import Client
-from auth0_client.endpoint import Endpoints, Reply
 from auth0_client.errors import Auth0Error, InvalidGrant
+from auth0_client.oauth_form_post import Endpoints, Reply
 
 GRANT: Final = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token"
 SUBJECT_TYPE: Final = "urn:ietf:params:oauth:token-type:access_token"

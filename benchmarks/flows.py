@@ -58,7 +58,7 @@ NAMES: Final = {
     "Actor": ("audit.recording.actors:Actor",),
     "Target": ("audit.recording.actors:Target",),
     "sequence": ("audit.sequencing.sequencer:run_once",),
-    "sweep": ("tests.support.sweeping:sweep", "approvals.jobs:sweep"),
+    "sweep": ("tests.support.sweeping:sweep", "approvals.due_work:sweep"),
     "drafts": ("benchmarks.events:drafts",),
     "LocalTenant": ("tests.support.tenant:LocalTenant",),
     "Secrets": ("tests.support.tenant:Secrets",),

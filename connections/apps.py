@@ -7,18 +7,18 @@ from importlib import import_module
 from django.apps import AppConfig
 
 _REGISTERING = (
-    "connections.access_reviews.decisions",
+    "connections.access_reviews.open_decide_close",
     "connections.access_reviews.ledger_check",
-    "connections.application_grants.decisions",
+    "connections.application_grants.grant_revocation",
     "connections.erasure",
-    "connections.idle_access.decisions",
-    "connections.lifecycle.bulk",
-    "connections.lifecycle.decisions",
+    "connections.idle_access.restrict_relax_wake",
+    "connections.lifecycle.bulk_decisions",
+    "connections.lifecycle.account_decisions",
     "connections.lifecycle.freezes",
-    "connections.manifests.allow_rule",
-    "connections.manifests.decisions",
-    "connections.revocation.remote_steps",
-    "connections.scope_escalation.decisions",
+    "connections.component_manifests.undecided_component_rule",
+    "connections.component_manifests.declare_and_remove",
+    "connections.revocation.end_sessions_step",
+    "connections.scope_escalation.allowance_decisions",
 )
 
 

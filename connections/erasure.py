@@ -12,8 +12,8 @@ from django.db.models import Q, QuerySet
 
 from approvals.models import Effect
 from approvals.pipeline import locks
-from audit.erasure import subjects, working_rows
-from audit.erasure.subjects import (
+from audit.erasure import erase_names_in_text, subject_and_store_registry
+from audit.erasure.subject_and_store_registry import (
     MARK,
     Known,
     Repeats,
@@ -26,8 +26,14 @@ from audit.erasure.subjects import (
     reserves,
 )
 from audit.recording.actors import Target
-from connections.access_reviews import account_snapshot, opening, result, work_integrity, work_lease
-from connections.lifecycle import restrictions
+from connections.access_reviews import (
+    frozen_account_list,
+    signed_result_file,
+    work_lease,
+    work_tamper_check,
+    write_opening,
+)
+from connections.lifecycle import restriction_stack
 from connections.models import (
     AccessState,
     Allowance,
@@ -96,7 +102,7 @@ _OWN = {
 @knows
 def from_accounts(key: str) -> Iterator[Known]:
     """What their accounts are called."""
-    for iss, sub in subjects.identities(ConnectedAccount, key):
+    for iss, sub in subject_and_store_registry.identities(ConnectedAccount, key):
         for account in ConnectedAccount.objects.filter(iss=iss, sub=sub):
             yield Known(iss, sub, also=(account.label, account.provider_user))
 
@@ -105,7 +111,7 @@ def from_accounts(key: str) -> Iterator[Known]:
 def from_elsewhere(key: str) -> Iterator[Known]:
     """Who is known by the tenant's log, reviews or applications alone."""
     for model in (AppAccess, LogFact, ReviewItem, OwnerLetter):
-        for iss, sub in subjects.identities(model, key):
+        for iss, sub in subject_and_store_registry.identities(model, key):
             yield Known(iss, sub)
 
 
@@ -123,7 +129,7 @@ def _restricted_by_others(whose: Whose) -> Iterator[Restriction]:
     for freeze in frozen.exclude(by__in=whose.subs):
         yield Restriction("freeze", f"freeze {freeze.pk}")
     for account in ConnectedAccount.objects.filter(whose.of(), barred=True):
-        for one in restrictions.of_others(account):
+        for one in restriction_stack.of_others(account):
             what = "suspension" if one.state == State.SUSPENDED else "revocation"
             yield Restriction(what, f"{account.pk} {one.id or (one.state, one.by, one.since)}")
     for access in AppAccess.objects.filter(whose.of(), state=AccessState.REVOKING):
@@ -155,22 +161,22 @@ def _count(whose: Whose) -> int:
     own = sum(rows.count() for rows in _rows(whose)) + _reviewed(whose).count()
     scrubbed = (*_SCRUBBED, *_OF_MANY)
     decided = [(m, tuple(f for f in fields if f != "sub")) for m, fields in scrubbed]
-    return own + sum(working_rows.count(model, fields, whose) for model, fields in decided)
+    return own + sum(erase_names_in_text.count(model, fields, whose) for model, fields in decided)
 
 
 def _reviews(whose: Whose) -> list[Sealed]:
     """Frozen lists that have the person, and signed results that name them."""
-    named = working_rows.naming(ReviewItem.objects.all(), ("uses", "sub", "auth0_id"), whose)
+    named = erase_names_in_text.naming(ReviewItem.objects.all(), ("uses", "sub", "auth0_id"), whose)
     lists = set(_reviewed(whose).values_list("review", flat=True))
     lists |= set(named.values_list("review", flat=True))
     signed = Review.objects.exclude(result="")
-    blocks = working_rows.naming(ReviewLines.objects.all(), ("text",), whose)
-    results = set(working_rows.naming(signed, ("result",), whose)) | set(
+    blocks = erase_names_in_text.naming(ReviewLines.objects.all(), ("text",), whose)
+    results = set(erase_names_in_text.naming(signed, ("result",), whose)) | set(
         signed.filter(pk__in=blocks.values("review"))
     )
     frozen = Review.objects.filter(pk__in=lists)
     return [
-        *(Sealed(one.digest, partial(account_snapshot.digest_now, one)) for one in frozen),
+        *(Sealed(one.digest, partial(frozen_account_list.digest_now, one)) for one in frozen),
         *(Sealed(one.result_digest, partial(_digest_of_result, one.pk)) for one in results),
     ]
 
@@ -179,20 +185,20 @@ def _repeated(whose: Whose) -> list[Repeats]:
     named = ("title", "admins", "opened_by", "closed_by")
     decided = ("reason", "decided_sub")
     theirs = whose.of() | whose.of("decided_iss", "decided_sub")
-    naming = working_rows.naming(ReviewItem.objects.all(), decided, whose)
+    naming = erase_names_in_text.naming(ReviewItem.objects.all(), decided, whose)
     return [
-        Repeats(working_rows.naming(Review.objects.all(), named, whose), named),
+        Repeats(erase_names_in_text.naming(Review.objects.all(), named, whose), named),
         Repeats(ReviewItem.objects.filter(theirs | Q(pk__in=naming.values("pk"))), decided),
     ]
 
 
 def _digest_of_result(pk: UUID) -> str:
-    return result.digest_now(Review.objects.get(pk=pk))
+    return signed_result_file.digest_now(Review.objects.get(pk=pk))
 
 
 def _erase(whose: Whose) -> int:
     work_lease.stop_all()
-    opening.take_away(Review.opening.all())
+    write_opening.take_away(Review.opening.all())
     gone = sum(rows.delete()[0] for rows in _rows(whose))
     # The line of a review stays: that an account was looked at, not whose it was.
     gone += _reviewed(whose).update(
@@ -203,10 +209,10 @@ def _erase(whose: Whose) -> int:
         decided_sub=MARK, reason=""
     )
     Freeze.objects.filter(by__in=whose.subs).update(by=MARK, by_name="", reason="")
-    whole = work_integrity.sealed_now()
-    gone += sum(working_rows.scrub(model, fields, whose) for model, fields in _SCRUBBED)
-    gone += working_rows.scrub(Review, ("result",), whose, names=False) + _scrub_lines(whose)
-    work_integrity.reseal(whole)
+    whole = work_tamper_check.sealed_now()
+    gone += sum(erase_names_in_text.scrub(model, fields, whose) for model, fields in _SCRUBBED)
+    gone += erase_names_in_text.scrub(Review, ("result",), whose, names=False) + _scrub_lines(whose)
+    work_tamper_check.reseal(whole)
     return gone
 
 
@@ -215,7 +221,7 @@ def _scrub_lines(whose: Whose) -> int:
     identity, pattern, changed = whose.pattern(), whose.pattern(labels=True), 0
     if identity is None or pattern is None:
         return 0
-    for block in list(working_rows.naming(ReviewLines.objects.all(), ("text",), whose)):
+    for block in list(erase_names_in_text.naming(ReviewLines.objects.all(), ("text",), whose)):
         lines = [
             pattern.sub(MARK, line) if identity.search(line) else line
             for line in block.text.split("\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.sentences import PublicEvent, person, phrase, shown, target
 from connections.scopes import catalogue
 
@@ -368,4 +368,4 @@ def register() -> None:
         ("review.decided", review_decided),
         ("review.closed", review_closed),
     ):
-        event_types.reword(name, sentence)
+        action_registry.reword(name, sentence)

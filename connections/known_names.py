@@ -11,7 +11,7 @@ from approvals.errors import Refused
 from audit.ledger.format import safe_display
 from audit.ledger.query import EventQuery
 from audit.recording.actors import Actor, Target
-from audit.search import queries
+from audit.search import event_search
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed, Use
 from connections.scopes import catalogue
 
@@ -56,7 +56,7 @@ def check_agent(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
 def _is_in_an_event(agent: str) -> bool:
     """By the index of search: at 200,000 events the rows themselves take 130 to 300 ms."""
     query = EventQuery().including("agent", agent)
-    return not query.errors and bool(queries.page(query, 1).rows)
+    return not query.errors and bool(event_search.page(query, 1).rows)
 
 
 def check(wanted: Mapping[str, Collection[str]]) -> None:

@@ -12,13 +12,13 @@ from django.db.models import Q
 from approvals import clock
 from approvals.models import Person
 from audit.recording.actors import Actor
-from connections import inventory, names, permissions
-from connections.auth_ibom.difference import Change
-from connections.auth_ibom.facts import Between
-from connections.auth_ibom.records import ERASED
+from connections import account_names, inventory, permissions
+from connections.auth_ibom.changes_between import Change
+from connections.auth_ibom.fact_collection import Between
+from connections.auth_ibom.record_types import ERASED
 from connections.inventory import Query
 from connections.models import Allowance, ConnectedAccount
-from connections.scope_escalation import queries as allowed
+from connections.scope_escalation import allowance_json as allowed
 from connections.scopes import catalogue
 from connections.status import account_status, state_filters
 from connections.status.account_status import Standing
@@ -72,7 +72,7 @@ def _one(row: ConnectedAccount, owner: Person | None, stands: Standing) -> dict[
         "connection": row.connection,
         "title": catalogue.title(row.connection),
         "account": row.named or None,
-        "owner": names.owner_of(row, owner),
+        "owner": account_names.owner_of(row, owner),
         "state": str(stands.code),
         "state_since": _stamp(stands.since),
         "state_reason": stands.reason or None,

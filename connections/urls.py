@@ -5,22 +5,22 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from connections.views import (
-    access_reviews,
+    access_review_pages,
     application_grants,
-    comparisons,
     connect,
     connection_detail,
+    escalation_list_and_rules,
     freeze,
+    idle_access_settings,
     my_connections,
-    remediations,
-    review_items,
-    scope_escalation,
-    settings,
+    pending_steps,
+    review_item_decision,
+    sync_runs_and_sources,
 )
 from connections.views.inventory import (
-    bulk_selection,
-    changes,
-    inventory_page,
+    all_connections,
+    bulk_actions,
+    changes_between_dates,
 )
 from ui.path_converters import NameConverter
 
@@ -46,17 +46,21 @@ urlpatterns = [
         freeze.unfreeze,
         name="unfreeze",
     ),
-    path("connections/remediations/", remediations.unfinished, name="remediations"),
+    path("connections/remediations/", pending_steps.unfinished, name="remediations"),
     path(
-        "connections/remediations/<uuid:step>/retry/", remediations.retry, name="remediation-retry"
+        "connections/remediations/<uuid:step>/retry/", pending_steps.retry, name="remediation-retry"
     ),
-    path("connections/inventory/selection/", bulk_selection.selected, name="selection"),
-    path("connections/settings/", settings.settings, name="settings"),
-    path("connections/settings/<any_name:connection>/", settings.setting, name="setting"),
-    path("connections/scopes/", scope_escalation.watch, name="watch"),
-    path("connections/allow/", scope_escalation.require_allow, name="require-allow"),
+    path("connections/inventory/selection/", bulk_actions.selected, name="selection"),
+    path("connections/settings/", idle_access_settings.settings, name="settings"),
     path(
-        "connections/scopes/<any_name:connection>/", scope_escalation.configure, name="scope-rules"
+        "connections/settings/<any_name:connection>/", idle_access_settings.setting, name="setting"
+    ),
+    path("connections/scopes/", escalation_list_and_rules.watch, name="watch"),
+    path("connections/allow/", escalation_list_and_rules.require_allow, name="require-allow"),
+    path(
+        "connections/scopes/<any_name:connection>/",
+        escalation_list_and_rules.configure,
+        name="scope-rules",
     ),
     path("connections/access/", application_grants.applications, name="applications"),
     path("connections/access/read/", application_grants.read_again, name="access-read"),
@@ -65,43 +69,55 @@ urlpatterns = [
         application_grants.revoke,
         name="access-revoke",
     ),
-    path("connections/inventory/", inventory_page.inventory, name="inventory"),
-    path("connections/inventory/changes/", changes.changes, name="changes"),
-    path("connections/inventory/export/", inventory_page.export_file, name="export"),
+    path("connections/inventory/", all_connections.inventory, name="inventory"),
+    path("connections/inventory/changes/", changes_between_dates.changes, name="changes"),
+    path("connections/inventory/export/", all_connections.export_file, name="export"),
     path(
         "connections/inventory/export/<uuid:event_id>/manifest/",
-        inventory_page.export_manifest,
+        all_connections.export_manifest,
         name="export-manifest",
     ),
-    path("connections/inventory/ibom/", inventory_page.ibom, name="ibom"),
-    path("connections/inventory/reconcile/", inventory_page.reconcile_now, name="reconcile"),
-    path("connections/inventory/sources/", comparisons.comparisons, name="sources"),
-    path("connections/inventory/status/", inventory_page.status, name="reconcile-status"),
-    path("connections/reviews/", access_reviews.reviews, name="reviews"),
-    path("connections/reviews/new/", access_reviews.new, name="review-new"),
-    path("connections/reviews/<uuid:review_id>/", access_reviews.review, name="review"),
-    path("connections/reviews/<uuid:review_id>/next/", review_items.following, name="review-next"),
-    path("connections/reviews/<uuid:review_id>/close/", access_reviews.close, name="review-close"),
+    path("connections/inventory/ibom/", all_connections.ibom, name="ibom"),
+    path("connections/inventory/reconcile/", all_connections.reconcile_now, name="reconcile"),
+    path("connections/inventory/sources/", sync_runs_and_sources.comparisons, name="sources"),
+    path("connections/inventory/status/", all_connections.status, name="reconcile-status"),
+    path("connections/reviews/", access_review_pages.reviews, name="reviews"),
+    path("connections/reviews/new/", access_review_pages.new, name="review-new"),
+    path("connections/reviews/<uuid:review_id>/", access_review_pages.review, name="review"),
     path(
-        "connections/reviews/<uuid:review_id>/cancel/", access_reviews.cancel, name="review-cancel"
+        "connections/reviews/<uuid:review_id>/next/",
+        review_item_decision.following,
+        name="review-next",
     ),
     path(
-        "connections/reviews/<uuid:review_id>/result/", access_reviews.result, name="review-result"
+        "connections/reviews/<uuid:review_id>/close/",
+        access_review_pages.close,
+        name="review-close",
+    ),
+    path(
+        "connections/reviews/<uuid:review_id>/cancel/",
+        access_review_pages.cancel,
+        name="review-cancel",
+    ),
+    path(
+        "connections/reviews/<uuid:review_id>/result/",
+        access_review_pages.result,
+        name="review-result",
     ),
     path(
         "connections/reviews/<uuid:review_id>/<uuid:item_id>/",
-        review_items.item,
+        review_item_decision.item,
         name="review-item",
     ),
     path(
         "connections/reviews/<uuid:review_id>/<uuid:item_id>/revoke/",
-        review_items.revoke,
+        review_item_decision.revoke,
         name="review-revoke",
     ),
     path("connections/<uuid:account_id>/", connection_detail.detail, name="detail"),
     path(
         "connections/<uuid:account_id>/allowances/<uuid:allowance_id>/withdraw/",
-        scope_escalation.withdraw,
+        escalation_list_and_rules.withdraw,
         name="withdraw",
     ),
     path("connections/<uuid:account_id>/revoke/", connection_detail.revoke, name="revoke"),

@@ -7,9 +7,9 @@ from importlib import import_module
 from django.apps import AppConfig
 
 _REGISTERING = (
-    "enforcement.decisions.block_and_allow",
-    "enforcement.decisions.dispositions",
-    "enforcement.decisions.gateway_holds",
+    "enforcement.decisions.block_allow_hold",
+    "enforcement.decisions.acknowledge_and_dismiss",
+    "enforcement.decisions.hold_and_release_steps",
     "enforcement.decisions.remote_steps",
     "enforcement.erasure",
     "enforcement.event_sentences",

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import Q
 
-from audit.erasure import working_rows
-from audit.erasure.subjects import MARK, Store, Whose, register, reserves
+from audit.erasure import erase_names_in_text
+from audit.erasure.subject_and_store_registry import MARK, Store, Whose, register, reserves
 from enforcement.models import Asset, Finding, Scan, Watch
 
 _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
@@ -32,7 +32,7 @@ def from_assets(_key: str) -> Iterator[str]:
 
 
 def _count(whose: Whose) -> int:
-    return sum(working_rows.count(model, fields, whose) for model, fields in _SCRUBBED)
+    return sum(erase_names_in_text.count(model, fields, whose) for model, fields in _SCRUBBED)
 
 
 def _erase(whose: Whose) -> int:
@@ -50,7 +50,7 @@ def _erase(whose: Whose) -> int:
         if theirs:
             row.save(update_fields=["holds_below"])
     Finding.objects.filter(Q(status_by__in=names)).update(status_by=MARK, status_reason="")
-    return sum(working_rows.scrub(model, fields, whose) for model, fields in _SCRUBBED)
+    return sum(erase_names_in_text.scrub(model, fields, whose) for model, fields in _SCRUBBED)
 
 
 register(

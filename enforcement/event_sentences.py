@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.sentences import PublicEvent, person, shown
 from enforcement.kinds import KINDS, called
 
@@ -129,12 +129,12 @@ def disposed(past: str) -> Sentence:
 
 
 for _kind in KINDS:
-    event_types.reword(f"{_kind}.blocked", decided("block"))
-    event_types.reword(f"{_kind}.unblocked", decided("unblock"))
-    event_types.reword(f"{_kind}.allowed", decided("allow"))
-    event_types.reword(f"{_kind}.held", held)
-    event_types.reword(f"{_kind}.released", released)
-    event_types.reword(f"{_kind}.override_logged", overridden)
-event_types.reword("finding.opened", found)
-event_types.reword("alert.acknowledged", disposed("acknowledged"))
-event_types.reword("alert.dismissed", disposed("dismissed"))
+    action_registry.reword(f"{_kind}.blocked", decided("block"))
+    action_registry.reword(f"{_kind}.unblocked", decided("unblock"))
+    action_registry.reword(f"{_kind}.allowed", decided("allow"))
+    action_registry.reword(f"{_kind}.held", held)
+    action_registry.reword(f"{_kind}.released", released)
+    action_registry.reword(f"{_kind}.override_logged", overridden)
+action_registry.reword("finding.opened", found)
+action_registry.reword("alert.acknowledged", disposed("acknowledged"))
+action_registry.reword("alert.dismissed", disposed("dismissed"))

@@ -18,7 +18,7 @@ from approvals import registry
 from approvals.errors import Refused
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
-from enforcement.decisions.block_and_allow import OPERATOR
+from enforcement.decisions.block_allow_hold import OPERATOR
 from enforcement.kinds import KINDS, called
 from enforcement.models import Asset, Decision, Finding, Scan, Watch
 

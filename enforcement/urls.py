@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from enforcement.kinds import KINDS
-from enforcement.views import pages
+from enforcement.views import view_functions
 from ui.path_converters import NameConverter
 
 
@@ -27,13 +27,15 @@ register_converter(KindConverter, "kind")
 register_converter(NameConverter, "asset_name")
 
 urlpatterns = [
-    path("enforcement/", pages.index, name="enforcement"),
-    path("enforcement/fleet/", pages.fleet, name="enforcement-fleet"),
-    path("enforcement/findings/<int:pk>/", pages.finding, name="enforcement-finding"),
+    path("enforcement/", view_functions.index, name="enforcement"),
+    path("enforcement/fleet/", view_functions.fleet, name="enforcement-fleet"),
+    path("enforcement/findings/<int:pk>/", view_functions.finding, name="enforcement-finding"),
     path(
         "enforcement/preview/<kind:kind>/<asset_name:name>/",
-        pages.preview,
+        view_functions.preview,
         name="enforcement-preview",
     ),
-    path("enforcement/<kind:kind>/<asset_name:name>/", pages.asset, name="enforcement-asset"),
+    path(
+        "enforcement/<kind:kind>/<asset_name:name>/", view_functions.asset, name="enforcement-asset"
+    ),
 ]

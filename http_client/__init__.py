@@ -14,7 +14,7 @@ from http_client.errors import (
 from http_client.json_fields import Fields
 from http_client.request_id import bind_request_id, current_request_id
 from http_client.response import Answer
-from http_client.timeouts import Retries, Timeouts
+from http_client.timeouts_and_retries import Retries, Timeouts
 
 __all__ = [
     "AddressRefused",

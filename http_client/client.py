@@ -22,16 +22,16 @@ import httpcore
 import httpx
 
 from http_client.address_guard import Forbidden, Guard
-from http_client.budget import spending
 from http_client.connection_pool import Headers, Lines, TooLarge
 from http_client.deadline import ends_at, remaining
-from http_client.error_mapping import translate
 from http_client.errors import AddressRefused, BadAnswer, RequestTimedOut
+from http_client.guarded_connect import GuardedBackend
 from http_client.request_id import HEADER as REQUEST_ID_HEADER
 from http_client.request_id import current_request_id
+from http_client.request_time_budget import spending
 from http_client.response import Answer
-from http_client.timeouts import Retries, Timeouts, with_retries
-from http_client.transport import GuardedBackend
+from http_client.timeouts_and_retries import Retries, Timeouts, with_retries
+from http_client.transport_error_mapping import translate
 
 log = logging.getLogger("outbound")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpcore
 
-from http_client.wait_hooks import waiting
+from http_client.lend_thread_while_waiting import waiting
 
 _ends: ContextVar[float | None] = ContextVar("outbound_deadline", default=None)
 

@@ -18,7 +18,7 @@ from typing import ClassVar, Literal
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
-from portal.secret_file import SecretFile
+from portal.rotating_secret_file import SecretFile
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

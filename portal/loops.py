@@ -17,9 +17,9 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from audit.erasure import idle_connections
-from portal.worker_threads import Lanes
-from serving import watchdog
-from serving.private_files import keep_private
+from portal.per_peer_thread_pool import Lanes
+from serving import stuck_interpreter_watchdog
+from serving.private_file_modes import keep_private
 
 log = logging.getLogger("portal.loops")
 
@@ -42,13 +42,13 @@ def repeat(work: Callable[[], object], every_s: float) -> Loop:
 
 def loops() -> dict[str, Loop]:
     """Name and loop of everything the worker does unasked."""
-    from accounts import expiry
+    from accounts import expired_row_cleanup
     from approvals import clock
+    from approvals.due_work import ASKING, LETTERS, STEPS, sweep
     from approvals.erasure import replay
-    from approvals.jobs import ASKING, LETTERS, STEPS, sweep
     from audit import (
+        due_exports_and_cleanup,
         exports,
-        jobs,
         witnesses,
     )
     from audit.erasure import (
@@ -63,15 +63,15 @@ def loops() -> dict[str, Loop]:
     )
     from audit.verification import (
         continuous,
-        requests,
+        requested_runs,
     )
     from connections.access_reviews import large_reviews
-    from connections.application_grants import grant_sync
-    from connections.idle_access import idle_events
-    from connections.notifications import letters as owners
-    from connections.sync import auth0_status, reconcile
+    from connections.application_grants import consent_and_token_sync
+    from connections.idle_access import idle_and_active_events
+    from connections.notifications import owner_letters as owners
+    from connections.sync import auth0_reachability, connected_accounts
     from connections.tenant_log import reader
-    from enforcement.gateways import watch
+    from enforcement.gateways import scan_polling
 
     asking = Lanes("asking", threads=4)
     steps = Lanes("steps", threads=8)
@@ -85,30 +85,30 @@ def loops() -> dict[str, Loop]:
         "witnesses": witnesses.loop,
         "time": timestamping.loop,
         "verifying": continuous.loop,
-        "audit-due": repeat(jobs.run, 1.0),
+        "audit-due": repeat(due_exports_and_cleanup.run, 1.0),
         "exports": repeat(exports.run_due, 1.0),  # a short one does not wait behind a long one
-        "audit-verify": repeat(requests.run_due, 1.0),
+        "audit-verify": repeat(requested_runs.run_due, 1.0),
         "thinning": repeat(checkpoint_thinning.run_due, 600.0),
         "erasures": repeat(replay.run_due, 30.0),
         "remembered": repeat(process_caches.look, 2.0),
-        "gateways": repeat(watch.poll_due, 1.0),
-        "inventory": repeat(reconcile.run_due, 5.0),
-        "dozing": repeat(idle_events.run, 20.0),
-        "tenant": repeat(auth0_status.run_due, 5.0),
-        "applications": repeat(grant_sync.run_due, 5.0),
+        "gateways": repeat(scan_polling.poll_due, 1.0),
+        "inventory": repeat(connected_accounts.run_due, 5.0),
+        "dozing": repeat(idle_and_active_events.run, 20.0),
+        "tenant": repeat(auth0_reachability.run_due, 5.0),
+        "applications": repeat(consent_and_token_sync.run_due, 5.0),
         "tenant-log": repeat(reader.run_due, 5.0),
         "reviews": repeat(large_reviews.run_due, 1.0),
         "tidy": repeat(_tidy, 60.0),
-        "sessions": repeat(lambda: expiry.tidy(clock.now()), 300.0),
+        "sessions": repeat(lambda: expired_row_cleanup.tidy(clock.now()), 300.0),
     }
 
 
 def _tidy() -> None:
     from approvals import clock
-    from approvals.jobs import tidy
-    from connections.access_reviews import closing, opening
+    from approvals.due_work import tidy
+    from connections.access_reviews import write_opening, write_result
 
-    for what in (tidy, opening.tidy, closing.tidy):
+    for what in (tidy, write_opening.tidy, write_result.tidy):
         what(clock.now())
 
 
@@ -140,7 +140,7 @@ class Loops(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no typ
 
     def start(self, worker: Any) -> None:
         """One supervised thread a loop; a worker that stands still is ended."""
-        watchdog.start()
+        stuck_interpreter_watchdog.start()
         for name, loop in loops().items():
             thread = threading.Thread(
                 target=supervise, args=(name, loop, self.stop_now), name=name, daemon=True

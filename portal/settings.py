@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 from django.utils.csp import CSP
 
-from portal.databases import cache, database
+from portal.database_settings import cache, database
 from portal.env import BASE_DIR, env
 from portal.logging import logging_config
-from portal.mailing import mailer
-from portal.production import refuse_unsafe
+from portal.mail_settings import mailer
+from portal.production_checks import refuse_unsafe
 
 refuse_unsafe(env)
 
@@ -59,17 +59,17 @@ MIDDLEWARE = [
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.ops.caching.PrivateByDefault",
-    "portal.pages.refusals.RefusalsAreShown",
+    "portal.pages.method_and_body_errors.RefusalsAreShown",
     "portal.ops.bodies.BodyLimits",
     "portal.ops.nul_bytes.TextsWithoutNul",
-    "api.methods.MethodsInWords",
+    "api.method_not_allowed.MethodsInWords",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Compressed pages that repeat what was asked could give secrets away letter by letter
     # (BREACH): this adds random length to each, and Django masks the CSRF token anew each time.
     "django.middleware.gzip.GZipMiddleware",
-    "portal.ops.storage.SessionsThatOutliveTheDisk",
+    "portal.ops.full_disk.SessionsThatOutliveTheDisk",
     "django.middleware.common.CommonMiddleware",
-    "accounts.access_refusals.RefusalsAreRecorded",
+    "accounts.access_refusal_events.RefusalsAreRecorded",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.PagesNeedSignIn",
@@ -106,7 +106,7 @@ AUTHENTICATION_BACKENDS = ["accounts.oidc_backend.OperatorBackend"]
 LOGIN_URL = "oidc_authentication_init"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
-SESSION_ENGINE = "accounts.sessions.store"
+SESSION_ENGINE = "accounts.sessions.hashed_key_store"
 # `__Host-` (RFC 6265bis section 4.1.3.2): browsers take it from this very host over https only, so
 # that no neighbour under the same domain can plant one.
 _host_only = "__Host-" if _https else ""

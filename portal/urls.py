@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from portal.v1 import docs
-from portal.v1.root import api
+from portal.v1.routers import api
 
 urlpatterns = [
     path("", include("portal.home.urls")),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from approvals.passkeys import trusted_keys
+from approvals.passkeys import verifier_trust_file
 from audit import packs
 from audit.evidence import human_levels
 from audit.recording.actors import Target
-from connections.consent import needs
-from connections.manifests import component_decisions, in_force
+from connections.component_manifests import decision_in_force, manifest_store
+from connections.consent import requests_to_connect
 from connections.scopes import catalogue
 from enforcement import known_names
-from enforcement.decisions import block_and_allow
+from enforcement.decisions import block_allow_hold
 from enforcement.gateways import instances
 from enforcement.models import Asset
 
@@ -20,12 +20,12 @@ _STRICTEST = ("hold", "block", "allow")
 def wire() -> None:
     """Called once at start: the broker learns decisions, an allow learns what it needs, and the
     levels and packs learn which passkeys to trust."""
-    component_decisions.answer_with(decision_of)
-    block_and_allow.prerequisites.append(missing_connections)
-    block_and_allow.when_allowed.append(needs.ask_members)
-    known_names.declared_names.append(in_force.names_of)
-    human_levels.use_passkeys(trusted_keys.trusted)
-    packs.use_directory(trusted_keys.document)
+    decision_in_force.answer_with(decision_of)
+    block_allow_hold.prerequisites.append(missing_connections)
+    block_allow_hold.when_allowed.append(requests_to_connect.ask_members)
+    known_names.declared_names.append(manifest_store.names_of)
+    human_levels.use_passkeys(verifier_trust_file.trusted)
+    packs.use_directory(verifier_trust_file.document)
 
 
 def decision_of(kind: str, name: str) -> str:
@@ -44,5 +44,5 @@ def missing_connections(target: Target) -> list[str]:
     return [
         f"Needs {catalogue.title(connection)}; {count} "
         f"{'person has' if count == 1 else 'people have'} not connected it."
-        for connection, count in needs.who_lacks(target).items()
+        for connection, count in requests_to_connect.who_lacks(target).items()
     ]

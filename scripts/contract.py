@@ -78,7 +78,7 @@ def _patterns(resolver: Any, prefix: str) -> Iterator[str]:
 
 def operations() -> Iterator[tuple[str, str, str, list[str]]]:
     """Each call in the OpenAPI document: method, path, summary, statuses below 400."""
-    from portal.v1.root import api
+    from portal.v1.routers import api
 
     for path, methods in api.get_openapi_schema()["paths"].items():
         for method, operation in methods.items():
@@ -173,11 +173,11 @@ def _ata() -> str:
 
 def _verbs() -> str:
     from approvals import registry
-    from audit.recording import event_types
+    from audit.recording import action_registry
 
     return (
         f"Decisions:\n\n{_families(registry.names())}\n\nEvents, and `defenseclaw.<action>` and "
-        f"`external.<action>`:\n\n{_families(event_types.names())}"
+        f"`external.<action>`:\n\n{_families(action_registry.names())}"
     )
 
 

@@ -39,11 +39,11 @@ class Machine:
 
 MACHINES: Final = (
     Machine("Account", "connections.models.account", "State", "state"),
-    Machine("Application at Auth0", "connections.models.access", "AccessState", "state"),
-    Machine("Approval", "approvals.models.approval", "Status", "status"),
-    Machine("Outcome of an approval", "approvals.models.approval", "Outcome", "outcome"),
-    Machine("Request to one person", "approvals.models.approval", "AskState", "state"),
-    Machine("Remote step", "approvals.models.effect", "EffectState", "state"),
+    Machine("Application at Auth0", "connections.models.application_grant", "AccessState", "state"),
+    Machine("Approval", "approvals.models.approval_and_asks", "Status", "status"),
+    Machine("Outcome of an approval", "approvals.models.approval_and_asks", "Outcome", "outcome"),
+    Machine("Request to one person", "approvals.models.approval_and_asks", "AskState", "state"),
+    Machine("Remote step", "approvals.models.outbox_effect", "EffectState", "state"),
     Machine("Item of an access review", "connections.models.review", "Choice", "choice"),
     Machine("Erasure", "approvals.models.erasures_and_holds", "ErasureState", "state"),
 )

@@ -88,7 +88,7 @@ def name_problems(files: list[Path]) -> Iterator[str]:
 
 
 def tier_of(module: str) -> str:
-    """The app and tier of a module: `audit.models.tree` is `audit models`."""
+    """The app and tier of a module: `audit.models.tree_and_checkpoints` is `audit models`."""
     app, _, rest = module.partition(".")
     parts = rest.split(".")
     return f"{app} {next((TIERS[p] for p in parts[:1] if p in TIERS), 'domain')}"

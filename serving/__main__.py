@@ -9,8 +9,8 @@ import socket
 import sys
 from pathlib import Path
 
-from serving.processes import share
 from serving.server import serve
+from serving.web_processes import share
 
 
 def main(argv: list[str]) -> int:

@@ -9,7 +9,6 @@ from typing import Any
 
 from waitress.channel import ClientDisconnected, HTTPChannel
 
-from serving.answering import Answer, Busy, Refusal
 from serving.limits import (
     HEADERS_WITHIN_S,
     IDLE_S,
@@ -18,7 +17,8 @@ from serving.limits import (
     READ_NOTHING_S,
     REQUEST_WITHIN_S,
 )
-from serving.request_reader import Request, is_unread
+from serving.request_parser_body_limit import Request, is_unread
+from serving.response_writing import Answer, Busy, Refusal
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]

@@ -19,9 +19,9 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from serving import limits, watchdog
-from serving.admission import Proven, Queue
+from serving import limits, stuck_interpreter_watchdog
 from serving.channel import Channel
+from serving.waiting_order import Proven, Queue
 
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
@@ -215,5 +215,5 @@ def serve(
     server = Server(application, listening, threads)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
-    watchdog.start()
+    stuck_interpreter_watchdog.start()
     server.run(parent)

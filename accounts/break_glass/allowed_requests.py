@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from accounts.models import SignedInSession
-from ui.refusals import mark
+from ui.refusal_marks import mark
 
 ALLOWED = {
     "oidc_logout": "whoever is in may leave",

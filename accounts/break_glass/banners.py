@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from accounts.break_glass.availability import open_until
+from accounts.break_glass.open_until import open_until
 from approvals import clock
 from ui.times import absolute
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.sentences import PublicEvent, person, shown
 
 _LOCKED = frozenset({"locked", "rate_limited"})
@@ -18,4 +18,4 @@ def used(event: PublicEvent) -> str:
     return f"Someone {how} break-glass as {name}"
 
 
-event_types.reword("breakglass.used", used)
+action_registry.reword("breakglass.used", used)

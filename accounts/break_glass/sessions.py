@@ -10,10 +10,10 @@ from django.contrib import auth
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts.break_glass.availability import open_until
+from accounts.break_glass.open_until import open_until
 from accounts.models import BreakGlassAccount, SignedInSession, User
 from accounts.sessions import service
-from accounts.sessions.store import stored_key
+from accounts.sessions.hashed_key_store import stored_key
 from approvals import clock
 from audit.recording.actors import Target
 from audit.recording.record import record

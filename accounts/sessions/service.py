@@ -12,13 +12,13 @@ from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
-from accounts.break_glass.availability import open_until
+from accounts.break_glass.open_until import open_until
 from accounts.models import SignedInSession, User
 from accounts.oidc_backend import SignIn
 from accounts.recent_sign_in.requirement import is_fresh
-from accounts.sessions.store import stored_key
+from accounts.sessions.hashed_key_store import stored_key
 from approvals import clock
-from audit.db.storage_errors import is_not_stored
+from audit.db.storage_error_kinds import is_not_stored
 from audit.recording.actors import Actor, EvidenceRef, Target
 from audit.recording.record import record
 from ui.request_id import request_id

@@ -8,7 +8,7 @@ from audit import exports
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, ExportJob
 from audit.recording.actors import Actor
-from audit.search import queries
+from audit.search import event_search
 from audit.views.trail import operation_outcomes
 
 PAGE = 25
@@ -29,8 +29,8 @@ def mine(me: Actor, cursor: str = "") -> Mine:
     """Events in which I acted or somebody acted for me, newest first."""
     query = EventQuery.parse({"cursor": [cursor]})
     try:
-        page = queries.page(query, limit=PAGE, person=me.key)
-    except (queries.BadCursor, ValueError):
+        page = event_search.page(query, limit=PAGE, person=me.key)
+    except (event_search.BadCursor, ValueError):
         return Mine([], problem="This place in the list is not one of ours. Start at the newest.")
     ends = operation_outcomes.came_to_rows(page.rows)
     for row in page.rows:

@@ -12,13 +12,13 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import SeenLogoutToken
 from accounts.sessions import service
-from approvals import issuer
+from approvals import auth0_clients
 from audit.recording.actors import Actor
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.tokens.logout_token import LogoutClaims
 from http_client.errors import HttpClientError
-from ui.refusals import mark
+from ui.refusal_marks import mark
 from ui.request_id import request_id
 
 
@@ -28,7 +28,7 @@ from ui.request_id import request_id
 def backchannel_logout(request: HttpRequest) -> HttpResponse:
     """200 when the sessions are ended, 400 with a reason otherwise, 503 to be sent again."""
     try:
-        token = issuer.auth0().verify_logout_token(request.POST.get("logout_token", ""))
+        token = auth0_clients.auth0().verify_logout_token(request.POST.get("logout_token", ""))
         _end(request, token)
     except TokenRefused as error:
         mark(request, "logout_token_refused", error.code, certain=True)

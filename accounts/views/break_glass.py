@@ -14,8 +14,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.anonymous_events import record_anonymous
-from accounts.break_glass import attempts, sessions
-from accounts.break_glass.availability import open_until
+from accounts.break_glass import credential_check, sessions
+from accounts.break_glass.open_until import open_until
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from ui.request_id import request_id
@@ -50,7 +50,7 @@ def break_glass(request: HttpRequest) -> HttpResponse:
     given = form.cleaned_data if form.is_valid() else {}
     name, secret, code = (str(given.get(field, "")) for field in ("name", "secret", "code"))
     with transaction.atomic():  # what counts against an account is recorded, or does not count
-        tried = attempts.attempt(request.META.get("REMOTE_ADDR", ""), name, secret, code)
+        tried = credential_check.attempt(request.META.get("REMOTE_ADDR", ""), name, secret, code)
         if tried.account is None:
             _record_failure(request, name, tried)
     if tried.account is None:
@@ -75,7 +75,7 @@ def _page(
     return render(request, "accounts/break_glass.html", context, status=status)
 
 
-def _record_failure(request: HttpRequest, name: str, tried: attempts.Tried) -> None:
+def _record_failure(request: HttpRequest, name: str, tried: credential_check.Tried) -> None:
     record_anonymous(
         Actor(iss="", sub="", via="web", request=request_id(request)),
         "breakglass.used",

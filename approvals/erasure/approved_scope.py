@@ -1,7 +1,7 @@
 """What an erasure may empty: what people approved, as the entry of the decision says it.
 
 The entry names the person, the row and the stores, and their digest. The row that repeats it is
-sealed (`approvals.integrity`). Before anything goes, the row has to be the one that was sealed and
+sealed (`approvals.row_seals`). Before anything goes, the row has to be the one that was sealed and
 the entry has to be in the tree that our keys signed, so that nobody widens an erasure, turns it to
 somebody else or begins one of their own by writing to the database.
 """
@@ -12,10 +12,10 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any, Final
 
-from approvals import integrity
-from approvals.erasure import tombstones
+from approvals import row_seals
+from approvals.erasure import erasure_list_file
 from approvals.models import Erasure
-from audit.erasure import subjects
+from audit.erasure import subject_and_store_registry
 from audit.evidence import human_levels
 from audit.keys import keyring
 from audit.ledger import merkle
@@ -24,8 +24,8 @@ from audit.ledger.format.canonical import canonical
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError
 from audit.models import Event, EventRow
-from audit.recording.read_events import load
-from audit.sequencing import signed_state, tree_store
+from audit.recording.stored_events import load
+from audit.sequencing import signed_state, stored_tree
 from audit.verification.unreadable_rows import UNREADABLE
 
 CODE: Final = "erasure_altered"
@@ -50,7 +50,7 @@ def scope(erasure: Erasure) -> dict[str, Any]:
     named = {
         "erasure": str(erasure.id),
         "subject": erasure.subject,
-        "reaches": [store.name for store in subjects.stores()],
+        "reaches": [store.name for store in subject_and_store_registry.stores()],
     }
     return {**named, "scope_sha256": _digest(named)}
 
@@ -63,13 +63,13 @@ def reach(decided: dict[str, Any]) -> set[str] | None:
 
 def save(erasure: Erasure, fields: Iterable[str]) -> None:
     """Write these fields, and the seal over the row."""
-    erasure.seal = integrity.seal(_LABEL, _said(erasure))
+    erasure.seal = row_seals.seal(_LABEL, _said(erasure))
     erasure.save(update_fields=[*fields, "seal"])
 
 
 def begin(erasure: Erasure) -> Erasure:
     """Write a new row, sealed."""
-    erasure.seal = integrity.seal(_LABEL, _said(erasure))
+    erasure.seal = row_seals.seal(_LABEL, _said(erasure))
     erasure.save(force_insert=True)
     return erasure
 
@@ -77,7 +77,7 @@ def begin(erasure: Erasure) -> Erasure:
 def is_sealed(erasure: Erasure) -> bool:
     """Whether the row is as this portal left it."""
     try:
-        return integrity.holds(_LABEL, _said(erasure), erasure.seal)
+        return row_seals.holds(_LABEL, _said(erasure), erasure.seal)
     except UNREADABLE:
         return False
 
@@ -123,7 +123,7 @@ def decision(erasure: Erasure) -> dict[str, Any]:
         if index >= head.size:
             raise NotYet
         entry = bytes(Event.objects.get(pk=event).entry)
-        hashes = tree_store.inclusion_proof(index, head.size)
+        hashes = stored_tree.inclusion_proof(index, head.size)
         merkle.verify_inclusion(merkle.leaf_hash(entry), index, head.size, hashes, head.root)
     except (ProofError, NoteError, Event.DoesNotExist) as error:
         raise ValueError(f"the decision is not in the signed tree: {error}") from error
@@ -159,5 +159,6 @@ def _said(erasure: Erasure) -> dict[str, Any]:
 
 def _is_listed(erasure: Erasure) -> bool:
     return any(
-        (one.subject, one.index) == (erasure.subject, erasure.index) for one in tombstones.read()
+        (one.subject, one.index) == (erasure.subject, erasure.index)
+        for one in erasure_list_file.read()
     )

@@ -1,6 +1,6 @@
 """The erase job: store after store, each step kept, so that a kill only means to go on.
 
-It is a remote-like step of the decision (`approvals.outbox.runner`): due work that any worker takes
+It is a remote-like step of the decision (`approvals.outbox.step_execution`): due work that any worker takes
 up, and its end, the certificate, is a separate event.
 """
 
@@ -16,24 +16,24 @@ from approvals import clock, registry
 from approvals.erasure import (
     approved_scope,
     certificate,
-    document_digests,
-    erased_rows,
-    legal_holds,
-    scope_mismatch,
-    tombstones,
+    changed_scope_refusal,
+    emptied_columns,
+    erased_or_altered_documents,
+    erasure_list_file,
+    legal_hold_check,
 )
 from approvals.models import Erasure, ErasureState
 from approvals.registry import EffectResult, EffectRun
 from audit.db import process_locks
-from audit.erasure import openings, stores, subjects, vacuum
-from audit.erasure.subjects import Store, Whose
+from audit.erasure import audit_app_stores, erase_openings, subject_and_store_registry, vacuum
+from audit.erasure.subject_and_store_registry import Store, Whose
 from audit.exports import erase_exports
 
 ERASE = "subject.erase"
 _BUDGET_S = 15.0  # well below the lease of a due step
 _HELD = "a legal hold was placed before all was erased"
 _RESTRICTED = "others restricted more of the person after the approval: decide again"
-_CODES = {_HELD: legal_holds.CODE, _RESTRICTED: "restricted_meanwhile"}
+_CODES = {_HELD: legal_hold_check.CODE, _RESTRICTED: "restricted_meanwhile"}
 
 
 @registry.effect(ERASE)
@@ -41,7 +41,7 @@ def erase(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """Go on with an erasure for a while; done once every store is."""
     found = Erasure.objects.filter(pk=payload["erasure"]).first()
     if found is None or found.operation != run.operation:
-        return scope_mismatch.refuse(found, run.operation)
+        return changed_scope_refusal.refuse(found, run.operation)
     return go_on(found, ends=payload.get("ends"))
 
 
@@ -60,7 +60,7 @@ def go_on(
         found.refresh_from_db()
         try:
             if approved_scope.altered(found):
-                return scope_mismatch.refuse(found, found.operation)
+                return changed_scope_refusal.refuse(found, found.operation)
         except approved_scope.NotYet:
             return _waits(found, "waits for the decision to be in the log", 1.0)
         if found.state == ErasureState.PENDING:
@@ -71,10 +71,10 @@ def go_on(
 
 
 def _go_on(found: Erasure, ends: Collection[str] | None, until: float) -> EffectResult:
-    if not found.replayed and legal_holds.in_force(found.subject).exists():
+    if not found.replayed and legal_hold_check.in_force(found.subject).exists():
         return _stop(found, _HELD)
-    left = [store for store in subjects.stores() if store.name not in found.steps]
-    if _is_restricted_further(left, subjects.identify(found.subject), ends):
+    left = [store for store in subject_and_store_registry.stores() if store.name not in found.steps]
+    if _is_restricted_further(left, subject_and_store_registry.identify(found.subject), ends):
         return _stop(found, _RESTRICTED)
     reach = _list(found)
     for store in left:
@@ -107,7 +107,7 @@ def _list(found: Erasure) -> set[str] | None:
     if found.index is None or not found.seal:
         found.index = decided["index"]
         approved_scope.save(found, ["index"])
-    tombstones.add(found.subject, found.index)
+    erasure_list_file.add(found.subject, found.index)
     return approved_scope.reach(decided)
 
 
@@ -115,10 +115,10 @@ def _erase_one(
     found: Erasure, store: Store, until: float, ends: Collection[str] | None = None
 ) -> EffectResult | None:
     """Erase one store; None once it is done."""
-    whose = subjects.identify(found.subject)
-    if store.name == stores.LOG:
+    whose = subject_and_store_registry.identify(found.subject)
+    if store.name == audit_app_stores.LOG:
         return _erase_log(found, whose, until)
-    if store.name == stores.DATABASE:
+    if store.name == audit_app_stores.DATABASE:
         try:
             vacuum.compact()
         except vacuum.Busy as busy:
@@ -129,28 +129,28 @@ def _erase_one(
         store.lock(whose)
         if _is_restricted_further([store], whose, ends):
             return _stop(found, _RESTRICTED)
-        sealed = document_digests.unaltered(store.sealed(whose))
-        said = erased_rows.read(store.repeats(whose))
+        sealed = erased_or_altered_documents.unaltered(store.sealed(whose))
+        said = emptied_columns.read(store.repeats(whose))
         _keep(found, store.name, store.erase(whose))
-        document_digests.note(found, sealed)
-        erased_rows.note(found, said)
+        erased_or_altered_documents.note(found, sealed)
+        emptied_columns.note(found, said)
     return None
 
 
 def _erase_log(found: Erasure, whose: Whose, until: float) -> EffectResult | None:
     def note(positions: Any) -> None:
         seen = [seq for first, last in found.touched for seq in range(first, last + 1)]
-        found.touched = openings.ranges([*seen, *positions])
+        found.touched = erase_openings.ranges([*seen, *positions])
         approved_scope.save(found, ["touched"])
 
-    while openings.erase_some(whose, note, placed_only=not found.replayed):
+    while erase_openings.erase_some(whose, note, placed_only=not found.replayed):
         if time.monotonic() > until:
             return _waits(found, "values of the audit trail", 0.0)
-    if not found.replayed and openings.waiting(whose):
+    if not found.replayed and erase_openings.waiting(whose):
         return _waits(found, "waits for the newest events to be in the log", 1.0)
     if found.touched:
         erase_exports.drop_holding(found.touched[0][0])  # one may have been written meanwhile
-    _keep(found, stores.LOG, sum(last - first + 1 for first, last in found.touched))
+    _keep(found, audit_app_stores.LOG, sum(last - first + 1 for first, last in found.touched))
     return None
 
 
@@ -171,7 +171,7 @@ def _stop(found: Erasure, why: str) -> EffectResult:
 
 
 def _stopped(found: Erasure) -> EffectResult:
-    code = _CODES.get(found.detail, legal_holds.CODE)
+    code = _CODES.get(found.detail, legal_hold_check.CODE)
     data = {"failure": code, **certificate.touched(found), **certificate.lists(found)}
     return EffectResult("failed", found.detail, data=data)
 

@@ -10,7 +10,7 @@ import logging
 from django.db import transaction
 
 from approvals import clock
-from approvals.erasure import approved_scope, job, tombstones
+from approvals.erasure import approved_scope, erasure_list_file, job
 from approvals.models import Erasure, ErasureState
 from audit.clock import uuid7
 from audit.recording.actors import SYSTEM, Target
@@ -45,7 +45,7 @@ def note_missing() -> int:
 
     And the other way round: one that the list lacks, since it is older, is added to it.
     """
-    listed = tombstones.read()
+    listed = erasure_list_file.read()
     there = {(one.subject, one.index): one for one in Erasure.objects.filter(index__isnull=False)}
     missing = [one for one in listed if (one.subject, one.index) not in there]
     for stone in missing:
@@ -61,7 +61,7 @@ def note_missing() -> int:
         approved_scope.begin(made)
     for name in there.keys() - {(one.subject, one.index) for one in listed}:
         if name[1] is not None and _was_decided(there[name]):
-            tombstones.add(name[0], name[1])
+            erasure_list_file.add(name[0], name[1])
     return len(missing)
 
 

@@ -26,10 +26,10 @@ from approvals.models import (
 from approvals.outbox import seals
 from approvals.pipeline import intent
 from approvals.pipeline.intent import digest
-from approvals.policy import versions
+from approvals.policy import policy_in_force
 from approvals.policy.document import SCHEMA
-from audit.erasure import process_caches, subjects, working_rows
-from audit.erasure.subjects import (
+from audit.erasure import erase_names_in_text, process_caches, subject_and_store_registry
+from audit.erasure.subject_and_store_registry import (
     MARK,
     Known,
     Repeats,
@@ -65,7 +65,7 @@ _PASSKEY = ("credential_id", "public_key", "name", "handle", "transports")
 @knows
 def from_people(key: str) -> Iterator[Known]:
     """What the directory of people says."""
-    for iss, sub in subjects.identities(Person, key):
+    for iss, sub in subject_and_store_registry.identities(Person, key):
         for person in Person.objects.filter(iss=iss, sub=sub):
             yield Known(iss, sub, person.name, person.email)
 
@@ -102,9 +102,9 @@ def _requested(whose: Whose) -> QuerySet[Approval]:
 
 
 def _count_requests(whose: Whose) -> int:
-    named = sum(working_rows.count(model, fields, whose) for model, fields in _SCRUBBED[1:])
-    named += working_rows.count(PolicyVersion, ("document",), whose)
-    naming = working_rows.naming(Approval.objects.all(), _APPROVAL, whose).values("pk")
+    named = sum(erase_names_in_text.count(model, fields, whose) for model, fields in _SCRUBBED[1:])
+    named += erase_names_in_text.count(PolicyVersion, ("document",), whose)
+    naming = erase_names_in_text.naming(Approval.objects.all(), _APPROVAL, whose).values("pk")
     return (
         named
         + Approval.objects.filter(
@@ -132,20 +132,20 @@ def _erase_requests(whose: Whose) -> int:
     _answered(whose)
     Effect.objects.filter(operation__in=[a.operation for a in own]).update(detail="")
     gone, _ = LegalHold.objects.filter(subject=whose.key).exclude(lifted_at=None).delete()
-    scrubbed = sum(working_rows.scrub(m, fields, whose) for m, fields in _SCRUBBED)
+    scrubbed = sum(erase_names_in_text.scrub(m, fields, whose) for m, fields in _SCRUBBED)
     # Identities alone: a name could be a word of the policy.
-    scrubbed += working_rows.scrub(PolicyVersion, ("document",), whose, names=False)
+    scrubbed += erase_names_in_text.scrub(PolicyVersion, ("document",), whose, names=False)
     seals.reseal(whole)
     return len(own) + gone + scrubbed
 
 
 def _policies(whose: Whose) -> list[Sealed]:
-    named = working_rows.naming(PolicyVersion.objects.all(), ("document",), whose)
+    named = erase_names_in_text.naming(PolicyVersion.objects.all(), ("document",), whose)
     return [Sealed(row.digest, partial(_digest_of, row.pk)) for row in named]
 
 
 def _authors(whose: Whose) -> list[Repeats]:
-    named = working_rows.naming(PolicyVersion.objects.all(), ("author",), whose)
+    named = erase_names_in_text.naming(PolicyVersion.objects.all(), ("author",), whose)
     return [Repeats(named, ("author",))]
 
 
@@ -194,11 +194,11 @@ def _erase_people(whose: Whose) -> int:
 
 def _answers(whose: Whose) -> QuerySet[IdempotencyRecord]:
     own = [idempotency.subject_of(Actor(iss=iss, sub=sub)) for iss, sub in whose.people]
-    naming = working_rows.naming(IdempotencyRecord.objects.all(), ("answer", "key"), whose)
+    naming = erase_names_in_text.naming(IdempotencyRecord.objects.all(), ("answer", "key"), whose)
     return IdempotencyRecord.objects.filter(Q(subject__in=own) | Q(pk__in=naming.values("pk")))
 
 
-process_caches.register("versions of the policy", versions.forget)
+process_caches.register("versions of the policy", policy_in_force.forget)
 register(
     Store(
         "requests",

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.db import migrations, models
 
-from approvals import integrity
+from approvals import row_seals
 
 _SEALED = (
     *("kind", "verb", "event", "operation", "actor", "target_kind", "target_name"),
@@ -17,7 +17,7 @@ def seal(apps: Any, schema_editor: Any) -> None:
     for effect in list(rows.exclude(state="done")):
         said = {name: getattr(effect, name) for name in _SEALED}
         said |= {"id": str(effect.pk), "approval": str(effect.approval_id or "")}
-        rows.filter(pk=effect.pk).update(seal=integrity.seal("ata.step.v1", said))
+        rows.filter(pk=effect.pk).update(seal=row_seals.seal("ata.step.v1", said))
 
 
 class Migration(migrations.Migration):

@@ -1,6 +1,6 @@
 """Rows of approvals. Nothing here is evidence: evidence is the audit trail."""
 
-from approvals.models.approval import (
+from approvals.models.approval_and_asks import (
     Answer,
     Approval,
     Ask,
@@ -9,13 +9,13 @@ from approvals.models.approval import (
     Outcome,
     Status,
 )
-from approvals.models.effect import Effect, EffectState
 from approvals.models.erasures_and_holds import Erasure, ErasureState, LegalHold
 from approvals.models.notice import Notice, NoticeState, NoticeWay
+from approvals.models.outbox_effect import Effect, EffectState
 from approvals.models.passkey import Passkey
 from approvals.models.person import Person
 from approvals.models.policy_version import PolicyVersion
-from approvals.models.short_lived import IdempotencyRecord, ShortLivedSecret
+from approvals.models.short_lived_secrets import IdempotencyRecord, ShortLivedSecret
 
 __all__ = [
     "Answer",

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from approvals import actors, clock
+from approvals import actor_json, clock
 from approvals.models import Approval, Ask
 from audit.ledger.format import safe_display
 
@@ -74,6 +74,6 @@ def document(ask: Ask) -> dict[str, Any]:
 def _who(approval: Approval) -> str:
     if not approval.requester_sub:
         return f"A {approval.severity} finding"
-    requester = actors.from_json(approval.requester)
-    name = safe_display.short(actors.requester_name(requester))
+    requester = actor_json.from_json(approval.requester)
+    name = safe_display.short(actor_json.requester_name(requester))
     return name[:1].upper() + name[1:]

@@ -1,6 +1,6 @@
 """Remote steps, held to what a commit wrote: a row that somebody made or changed is not run.
 
-The row is sealed with everything that its handler goes by (`approvals.integrity`). How far it is,
+The row is sealed with everything that its handler goes by (`approvals.row_seals`). How far it is,
 its label and its detail are not: they decide nothing that leaves the portal.
 """
 
@@ -13,13 +13,13 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import clock, integrity
+from approvals import clock, row_seals
 from approvals.models import Effect, EffectState
 from audit.models import EventRow
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
-from audit.verification.checks import registry
-from audit.verification.checks.registry import Wrong
+from audit.verification.checks import checks_from_other_apps
+from audit.verification.checks.checks_from_other_apps import Wrong
 from audit.verification.unreadable_rows import UNREADABLE
 
 CODE: Final = "step_altered"
@@ -44,7 +44,7 @@ def said(effect: Effect) -> dict[str, Any]:
 def is_sealed(effect: Effect) -> bool:
     """Whether the row is as its commit wrote it."""
     try:
-        return integrity.holds(LABEL, said(effect), effect.seal)
+        return row_seals.holds(LABEL, said(effect), effect.seal)
     except UNREADABLE:
         return False
 
@@ -57,7 +57,7 @@ def sealed_now() -> set[UUID]:
 def reseal(which: Collection[UUID]) -> None:
     """Seal these again: this portal removed personal values from them, or the key changes."""
     for effect in Effect.objects.filter(pk__in=which):
-        Effect.objects.filter(pk=effect.pk).update(seal=integrity.seal(LABEL, said(effect)))
+        Effect.objects.filter(pk=effect.pk).update(seal=row_seals.seal(LABEL, said(effect)))
 
 
 def refuse(effect: Effect) -> None:
@@ -87,4 +87,4 @@ def _unfinished() -> Iterator[Effect]:
     return found.iterator(chunk_size=500)
 
 
-registry.register("remote steps", problems, pending=True)
+checks_from_other_apps.register("remote steps", problems, pending=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.sentences import ERASED, PublicEvent, after_approval, person, shown
 
 
@@ -47,8 +47,8 @@ def refused(event: PublicEvent) -> str:
     return f"{words}: {why[:1].lower()}{why[1:]}" if why else words
 
 
-event_types.reword("passkey.enrolled", enrolled)
-event_types.reword("passkey.revoked", revoked)
-event_types.register(
+action_registry.reword("passkey.enrolled", enrolled)
+action_registry.reword("passkey.revoked", revoked)
+action_registry.register(
     "passkey.refused", label="Passkey refused", sentence=refused, severity="MEDIUM"
 )

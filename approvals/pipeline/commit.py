@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from approvals import actors, clock, integrity, policy, registry
+from approvals import actor_json, clock, policy, registry, row_seals
 from approvals.models import Approval, Effect
 from approvals.outbox import seals
 from approvals.registry import CommitContext, EffectSpec, Part, Verb
@@ -181,7 +181,7 @@ def add_effects(
             event=event,
             operation=operation,
             approval=approval,
-            actor=actors.to_json(actor) if actor.sub else {},
+            actor=actor_json.to_json(actor) if actor.sub else {},
             target_kind=target.kind,
             target_name=target.name,
             instance=spec.instance,
@@ -196,6 +196,6 @@ def add_effects(
         for spec in specs
     ]
     for row in rows:
-        row.seal = integrity.seal(seals.LABEL, seals.said(row))
+        row.seal = row_seals.seal(seals.LABEL, seals.said(row))
     Effect.objects.bulk_create(rows)
     return rows

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from approvals import actors, audit_events, clock, registry
+from approvals import actor_json, audit_events, clock, registry
 from approvals.errors import Refused
 from approvals.models import Answer, Approval, Ask, AskState, Outcome
-from approvals.pipeline import conflicts, recheck, transitions
+from approvals.pipeline import deny_expire_cancel, overtaken_requests, recheck
 from approvals.pipeline.commit import Done, commit_now
-from approvals.step_up import answer_verification, first_approver
-from approvals.step_up.recipients import ask_next
+from approvals.step_up import owner_first, stored_answer_check
+from approvals.step_up.ask_next_approver import ask_next
 from audit.recording.actors import Actor, EvidenceRef
 
 
@@ -29,7 +29,7 @@ def approve(
 
     The caller holds a transaction and a lock on `approval`.
     """
-    transitions.end_ask(ask, AskState.APPROVED)
+    deny_expire_cancel.end_ask(ask, AskState.APPROVED)
     approved = _approvals_of(approval)
     audit_events.approval_approved(
         approval,
@@ -40,51 +40,53 @@ def approve(
         channel=channel,
         number=len(approved),
     )
-    enough = len(approved) >= first_approver.needed(approval)
-    unsigned = not signed and answer_verification.several_voices(approval)
-    if unsigned or (enough and answer_verification.unproven(approval, approved.values(), ask)):
-        transitions.fail(approval, None, answer_verification.UNPROVEN, answer_verification.WORDS)
+    enough = len(approved) >= owner_first.needed(approval)
+    unsigned = not signed and stored_answer_check.several_voices(approval)
+    if unsigned or (enough and stored_answer_check.unproven(approval, approved.values(), ask)):
+        deny_expire_cancel.fail(
+            approval, None, stored_answer_check.UNPROVEN, stored_answer_check.WORDS
+        )
         return
     if not enough:
         _go_on(approval, ask)
         return
     approval.answer = Answer.APPROVED
-    approval.answered_by = actors.to_json(person)
+    approval.answered_by = actor_json.to_json(person)
     try:
         registry.get(approval.verb).lock(approval.target, approval.params)
         if broken := recheck.no_longer_true(approval):
-            transitions.fail(approval, None, *_why(approval, broken))
+            deny_expire_cancel.fail(approval, None, *_why(approval, broken))
             return
         with transaction.atomic():
             done = _commit(approval, person, approved)
             for about in (approval.target, *done.parts):
-                conflicts.close(about, winner=approval)
+                overtaken_requests.close(about, winner=approval)
     except Refused as refused:  # the verb finds at the last moment that it cannot be done
-        transitions.fail(
+        deny_expire_cancel.fail(
             approval, None, refused.code, f"Approved, but it cannot be done: {refused.detail}"
         )
         return
     approval.held = False  # what stays is the committed decision, not the hold
-    transitions.close_as(approval, Outcome.APPROVED, event_id=done.event_id)
+    deny_expire_cancel.close_as(approval, Outcome.APPROVED, event_id=done.event_id)
 
 
 def _why(approval: Approval, broken: str) -> tuple[str, str]:
     """Code and sentence of what is no longer true."""
     words = "Approved, but what was approved is no longer true."
     if broken == recheck.STATE_CHANGED:
-        return conflicts.why(approval, broken, words)
+        return overtaken_requests.why(approval, broken, words)
     return broken, words
 
 
 def _go_on(approval: Approval, ask: Ask) -> None:
     """Bring a request that its first person approved to the others."""
-    if not first_approver.is_first(approval, ask.person):
+    if not owner_first.is_first(approval, ask.person):
         return
-    requester = actors.from_json(approval.requester)
+    requester = actor_json.from_json(approval.requester)
     if ask_next(approval, requester, clock.now()):
         audit_events.approval_requested(approval, requester)
     else:
-        transitions.fail(
+        deny_expire_cancel.fail(
             approval, None, "no_approver", "Its owner approved, and nobody else could be asked."
         )
 

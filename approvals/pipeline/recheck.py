@@ -9,14 +9,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from approvals import actors, clock, people, policy, registry
+from approvals import actor_json, clock, people_and_roster, policy, registry
 from approvals.models import Approval, AskState, Person
 from approvals.pipeline import intent
-from approvals.step_up import first_approver, rate_limit
-from audit.erasure.subjects import MARK
+from approvals.step_up import owner_first, rate_limit
+from audit.erasure.subject_and_store_registry import MARK
 from audit.models import EventRow
 from audit.recording.actors import Actor
-from audit.recording.read_events import load
+from audit.recording.stored_events import load
 
 READ_WITHIN = timedelta(minutes=10)
 """An answer that is read later than this after its time, as after a long outage, is not carried
@@ -41,7 +41,7 @@ def no_longer_true(approval: Approval) -> str:
     if approval.state_digest != intent.digest(dict(verb.look(target, approval.params))):
         return STATE_CHANGED
     if approval.requester_sub:
-        asked = people.find(approval.requester_iss, approval.requester_sub)
+        asked = people_and_roster.find(approval.requester_iss, approval.requester_sub)
         if asked is None or not policy.may(requester_now(approval), verb, target):
             return "requester_lost_role"
     return _rule_broken(approval)
@@ -113,14 +113,14 @@ def _rule_broken(approval: Approval) -> str:
         return "rule_changed"
     asks = approval.asks.filter(state=AskState.APPROVED).select_related("person")
     approvers = {(ask.person.iss, ask.person.sub): ask.person for ask in asks}
-    if broken := first_approver.broken(approval, approvers, applies, requester):
+    if broken := owner_first.broken(approval, approvers, applies, requester):
         return broken
     own = (requester.iss, requester.sub)
     if applies["approver"] == "self":
         return "approver_is_another" if set(approvers) - {own} else ""
     if not all(_may_approve(applies, person) for person in approvers.values()):
         return "approver_lost_role"
-    if own in approvers and first_approver.another_could(applies, requester):
+    if own in approvers and owner_first.another_could(applies, requester):
         return "approver_is_requester"
     return ""
 
@@ -128,10 +128,10 @@ def _rule_broken(approval: Approval) -> str:
 def requester_now(approval: Approval) -> Actor:
     """The requester with the roles held now; the system where a finding asked."""
     if not approval.requester_sub:
-        return actors.from_json({})
-    known = people.find(approval.requester_iss, approval.requester_sub)
+        return actor_json.from_json({})
+    known = people_and_roster.find(approval.requester_iss, approval.requester_sub)
     roles = frozenset(known.roles) if known else frozenset()
-    return replace(actors.from_json(approval.requester), roles=roles)
+    return replace(actor_json.from_json(approval.requester), roles=roles)
 
 
 def _may_approve(rule: dict[str, Any], person: Person) -> bool:

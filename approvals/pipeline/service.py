@@ -13,20 +13,20 @@ from django.conf import settings
 from django.db import transaction
 from pydantic import ValidationError
 
-from approvals import actors, clock, people, policy, registry
+from approvals import actor_json, clock, people_and_roster, policy, registry
 from approvals.audit_events import approval_requested
 from approvals.errors import FRESH_SIGN_IN, NothingToDo, Refused
 from approvals.models import Approval, Effect
-from approvals.pipeline import conflicts, intent, locks, recheck
+from approvals.pipeline import intent, locks, overtaken_requests, recheck
 from approvals.pipeline.commit import commit_now
-from approvals.pipeline.holds import place_hold
-from approvals.policy import break_glass
+from approvals.pipeline.target_holds import place_hold
+from approvals.policy import break_glass_limits
 from approvals.registry import Stance, Verb
-from approvals.step_up import possible_approvers, rate_limit
-from approvals.step_up.recipients import ask_next
+from approvals.step_up import approver_exists, rate_limit
+from approvals.step_up.ask_next_approver import ask_next
 from audit.clock import uuid7
 from audit.ledger.format import safe_display
-from audit.ledger.format.vocabulary import severity_rank
+from audit.ledger.format.field_values import severity_rank
 from audit.recording.actors import SYSTEM, Actor, Target
 
 LONGEST_SENTENCE: Final = 500
@@ -84,8 +84,8 @@ def perform(
         NothingToDo: what is decided is so already.
     """
     request = _prepare(actor, verb, target, dict(params or {}), reason, severity)
-    if why := break_glass.why_not(actor, request.verb):
-        raise Refused(break_glass.CODE, why)
+    if why := break_glass_limits.why_not(actor, request.verb):
+        raise Refused(break_glass_limits.CODE, why)
     if request.rule.kind == "refuse":  # not theirs any more since it was prepared
         raise _not_permitted(request.verb)
     request.verb.bars(actor, target)
@@ -267,7 +267,7 @@ def _commit(
             prepared=prepared,
         )
         for about in (now.target, *done.parts):
-            conflicts.close(about, by=now.actor)
+            overtaken_requests.close(about, by=now.actor)
         performed = Performed(
             operation=operation,
             event_id=done.event_id,
@@ -286,7 +286,11 @@ def _judged_again(request: _Request) -> _Request:
             `changed_meanwhile`: what it relaxes, how grave it is or the policy changed since it was
             judged, so that it needs an approval, or none.
     """
-    actor, target, params = people.with_current_roles(request.actor), request.target, request.params
+    actor, target, params = (
+        people_and_roster.with_current_roles(request.actor),
+        request.target,
+        request.params,
+    )
     verb = _as_it_relaxes(registry.get(request.verb.name), target, params)
     now = _judged(verb, actor, target, params, request.reason, request.severity)
     if now.rule.kind == request.rule.kind:
@@ -352,8 +356,8 @@ def _row(request: _Request, now: datetime) -> dict[str, Any]:
         "state_digest": state,
         "policy_digest": request.policy.digest,
         "rule": request.rule.as_json(),
-        "single_person": possible_approvers.only_requester_can(request.rule, request.actor),
-        "requester": actors.to_json(request.actor) if request.actor.sub else {},
+        "single_person": approver_exists.only_requester_can(request.rule, request.actor),
+        "requester": actor_json.to_json(request.actor) if request.actor.sub else {},
         "requester_iss": request.actor.iss,
         "requester_sub": request.actor.sub,
         "created": now,

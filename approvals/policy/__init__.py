@@ -7,9 +7,10 @@ in force.
 
 from __future__ import annotations
 
-from approvals.policy import evaluation, versions
+from approvals.policy import evaluation, policy_in_force
 from approvals.policy.document import Document
 from approvals.policy.evaluation import Decision, may
+from approvals.policy.policy_in_force import InForce, in_force
 from approvals.policy.sentences import (
     duration,
     if_denied,
@@ -17,7 +18,6 @@ from approvals.policy.sentences import (
     in_words,
     who_approves,
 )
-from approvals.policy.versions import InForce, in_force
 from approvals.registry import Verb
 from audit.recording.actors import Actor, Target
 
@@ -39,17 +39,17 @@ __all__ = [
 
 def current() -> Document:
     """The policy in force."""
-    return versions.in_force().document
+    return policy_in_force.in_force().document
 
 
 def policy_digest() -> str:
     """Digest of the policy in force, repeated in every intent."""
-    return versions.in_force().digest
+    return policy_in_force.in_force().digest
 
 
 def decide(
     actor: Actor, verb: Verb, target: Target, severity: str, under: InForce | None = None
 ) -> Decision:
     """Refuse, commit at once, or require a step-up, under the policy in force (or `under`)."""
-    policy = under or versions.in_force()
+    policy = under or policy_in_force.in_force()
     return evaluation.decide(policy.document, actor, verb, target, severity)

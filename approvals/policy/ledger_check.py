@@ -7,17 +7,21 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from approvals.erasure.document_digests import standing
+from approvals.erasure.erased_or_altered_documents import standing
 from approvals.erasure.permitted_gaps import Excuses
 from approvals.models import PolicyVersion
 from approvals.pipeline.intent import digest
-from audit.verification.checks import registry
-from audit.verification.checks.registry import Wrong, is_of, opened
+from audit.verification.checks import checks_from_other_apps
+from audit.verification.checks.checks_from_other_apps import Wrong, is_of, opened
 
 
 def problems() -> Iterator[Wrong]:
     """Rows that no event made, events whose row is gone, and rows that say something else."""
-    changed = {UUID(one["id"]): one for one in registry.events_of("policy.changed") if _made(one)}
+    changed = {
+        UUID(one["id"]): one
+        for one in checks_from_other_apps.events_of("policy.changed")
+        if _made(one)
+    }
     rows = list(PolicyVersion.objects.order_by("id"))
     excuses = Excuses()
     for row in rows:
@@ -70,4 +74,4 @@ def _other_author(row: PolicyVersion, actor: dict[str, Any], excuses: Excuses) -
     )
 
 
-registry.register("policies", problems)
+checks_from_other_apps.register("policies", problems)

@@ -14,11 +14,11 @@ from uuid import UUID
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
 
-from approvals import actors, clock, people, registry
+from approvals import actor_json, clock, people_and_roster, registry
 from approvals.errors import Refused
 from approvals.models import Person, PolicyVersion
 from approvals.pipeline.intent import digest
-from approvals.policy import minimum, versions
+from approvals.policy import minimum, policy_in_force
 from approvals.policy.conditions import Situation
 from approvals.policy.diff import Change, as_changes, changes
 from approvals.policy.document import BadDocument, Document, read
@@ -47,7 +47,7 @@ def checked(document: Mapping[str, Any], base: str) -> tuple[Document, list[Chan
     Raises:
         Refused: `bad_policy` (naming the place), `stale_policy`, `nothing_changes`.
     """
-    now = versions.in_force()
+    now = policy_in_force.in_force()
     if base != now.digest:
         raise Refused(
             "stale_policy",
@@ -77,7 +77,7 @@ def checked(document: Mapping[str, Any], base: str) -> tuple[Document, list[Chan
 
 def admins() -> list[Person]:
     """Who can change the policy, in the order of the roster."""
-    return list(people.with_role("admin"))
+    return list(people_and_roster.with_role("admin"))
 
 
 def _locked_out(made: Document) -> str:
@@ -94,14 +94,14 @@ def _locked_out(made: Document) -> str:
         needed = decided.count + 1
     else:
         able, needed = everybody, min(2, len(everybody))  # alone, they may by themselves
-    if decided.channel in people.NEEDS_PASSKEY:
-        keyed = people.with_passkeys(able)
+    if decided.channel in people_and_roster.NEEDS_PASSKEY:
+        keyed = people_and_roster.with_passkeys(able)
         able = [p for p in able if p.pk in keyed]
     if len(able) >= needed:
         return ""
     return (
         f"Nobody could change the policy again: that would need {needed} admins"
-        f"{' with a passkey that counts' if decided.channel in people.NEEDS_PASSKEY else ''}, "
+        f"{' with a passkey that counts' if decided.channel in people_and_roster.NEEDS_PASSKEY else ''}, "
         f"so that one can ask and the others approve, and there are {len(able)}."
     )
 
@@ -144,7 +144,7 @@ def _commit(ctx: CommitContext) -> Committed:
         approval=ctx.approval,
         operation=ctx.operation,
         created=clock.now(),
-        author=actors.to_json(ctx.actor),
+        author=actor_json.to_json(ctx.actor),
     )
     return Committed(
         data={"before": ctx.params["base"], "after": after, "number": made.number},
@@ -169,7 +169,7 @@ registry.register(
         recorded=_recorded,
         params=ChangeParams,
         severity=_severity,
-        look=lambda _target, _params: {"policy": versions.in_force().digest},
+        look=lambda _target, _params: {"policy": policy_in_force.in_force().digest},
         sentence=_sentence,
         if_approved="Every later decision meets it. What waits under the old policy fails.",
         if_denied="The policy stays as it is.",

@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from approvals import actors, policy, registry
+from approvals import actor_json, policy, registry
 from approvals.models import Ask
-from approvals.step_up import first_approver
+from approvals.step_up import owner_first
 from audit.ledger.format.safe_display import visible
 from audit.recording.actors import Actor
 
@@ -60,7 +60,7 @@ def for_ask(ask: Ask) -> list[Detail]:
     A sentence of more characters than one text takes continues in a further row.
     """
     approval = ask.approval
-    requester = actors.from_json(approval.requester)
+    requester = actor_json.from_json(approval.requester)
     first, rest = _halves(approval.sentence)
     verb = registry.get(approval.verb)
     shown: list[Shown] = [
@@ -81,17 +81,17 @@ def for_ask(ask: Ask) -> list[Detail]:
 
 
 def _requester(requester: Actor) -> str:
-    return actors.requester_name(requester) if requester.sub else "automatic, for a finding"
+    return actor_json.requester_name(requester) if requester.sub else "automatic, for a finding"
 
 
 def _request(ask: Ask) -> str:
     """Which request: the ends of the intent hash, and which of how many approvals this one is."""
     approval = ask.approval
     short = f"{approval.intent_hash[:8]}…{approval.intent_hash[-8:]}"
-    needed = first_approver.needed(approval)
-    if first_approver.identity(approval) is None and needed > 1:
+    needed = owner_first.needed(approval)
+    if owner_first.identity(approval) is None and needed > 1:
         return f"{short}, one of {needed} approvals"
-    number = 1 if needed == 1 or first_approver.is_first(approval, ask.person) else 2
+    number = 1 if needed == 1 or owner_first.is_first(approval, ask.person) else 2
     return f"{short}, {number} of {needed}"
 
 

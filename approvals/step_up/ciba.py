@@ -13,26 +13,26 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 
 from approvals import (
-    actors,
+    actor_json,
     audit_events,
+    auth0_clients,
     clock,
-    issuer,
 )
 from approvals.models import Approval, Ask, AskState, Channel, Person, Status
 from approvals.pipeline import (
+    deny_expire_cancel,
     locks,
-    transitions,
 )
 from approvals.step_up import (
     authorization_details,
-    ciba_answers,
+    ciba_answer_verification,
     rate_limit,
     sealed_answers,
     sealed_secrets,
 )
-from approvals.step_up.recipients import add_ask, ask_next
+from approvals.step_up.ask_next_approver import add_ask, ask_next
 from auth0_client.errors import Auth0Error, RateLimited, Unavailable
-from auth0_client.grants import ciba, polling
+from auth0_client.grants import ciba, poll_results
 from http_client.errors import HttpClientError
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def _start(ask: Ask) -> None:
     if not rate_limit.take(ask, now):
         return
     try:
-        started = issuer.auth0().ciba.start(
+        started = auth0_clients.auth0().ciba.start(
             ask.person.sub,
             ask.code,
             audience=settings.ENV.AUTH0_APPROVAL_AUDIENCE,
@@ -167,14 +167,14 @@ def _give_up(ask: Ask, code: str, detail: str) -> None:
             )
             return
         Ask.objects.filter(pk=ask.pk).update(state=AskState.FAILED, detail=detail[:300], due=None)
-        if transitions.enough_left(approval):
+        if deny_expire_cancel.enough_left(approval):
             return
-        following = ask_next(approval, actors.from_json(approval.requester), now)
+        following = ask_next(approval, actor_json.from_json(approval.requester), now)
         if following is None:
             ask.refresh_from_db()
-            transitions.fail(approval, ask, code, detail)
+            deny_expire_cancel.fail(approval, ask, code, detail)
         else:
-            audit_events.approval_requested(approval, actors.from_json(approval.requester))
+            audit_events.approval_requested(approval, actor_json.from_json(approval.requester))
 
 
 def _listen(ask: Ask) -> None:
@@ -188,7 +188,7 @@ def _listen(ask: Ask) -> None:
     elif now < ask.expires_at:
         _again(ask, ask.expires_at)
     else:
-        _finish(ask, ciba_answers.expired(ask, now, source="our clock"))
+        _finish(ask, ciba_answer_verification.expired(ask, now, source="our clock"))
 
 
 def _poll(ask: Ask) -> None:
@@ -199,30 +199,30 @@ def _poll(ask: Ask) -> None:
     try:
         auth_req_id = sealed_secrets.read(SECRET, str(ask.pk))
     except sealed_secrets.SecretGone:
-        _finish(ask, ciba_answers.lost(ask))
+        _finish(ask, ciba_answer_verification.lost(ask))
         return
     try:
-        issuer.auth0().keys.snapshot()  # the answer comes once: collect it when it can be checked
-        answer = issuer.auth0().ciba.poll(auth_req_id, interval=round(ask.interval_s))
+        auth0_clients.auth0().keys.snapshot()  # the answer comes once: collect it when it can be checked
+        answer = auth0_clients.auth0().ciba.poll(auth_req_id, interval=round(ask.interval_s))
     except (Auth0Error, HttpClientError) as error:
         log.warning("poll of ask %s failed: %s", ask.pk, error)
         now = clock.now()  # a wait begins when it is asked for
         if now > ask.expires_at + timedelta(minutes=10):
-            _finish(ask, ciba_answers.unreachable(ask, now))
+            _finish(ask, ciba_answer_verification.unreachable(ask, now))
         else:
             asked = error.wait_s(now) or 0 if isinstance(error, RateLimited) else 0
             pause = timedelta(seconds=max(ask.interval_s, min(asked, _LONGEST_WAIT_S)))
             _again(ask, now + max(_RETRY, pause))
         return
     match answer:
-        case polling.Pending():
+        case poll_results.Pending():
             _still_waiting(ask, now, ask.interval_s)
-        case polling.SlowDown(retry_after=wait):
-            interval = max(ask.interval_s + polling.DEFAULT_INTERVAL_S, wait)
+        case poll_results.SlowDown(retry_after=wait):
+            interval = max(ask.interval_s + poll_results.DEFAULT_INTERVAL_S, wait)
             Ask.objects.filter(pk=ask.pk).update(interval_s=interval)
             _still_waiting(ask, now, interval)
-        case polling.Lost():
-            _finish(ask, ciba_answers.lost(ask))
+        case poll_results.Lost():
+            _finish(ask, ciba_answer_verification.lost(ask))
         case _:
             _settle(ask, sealed_answers.store(ask, answer))
 
@@ -230,16 +230,16 @@ def _poll(ask: Ask) -> None:
 def _settle(ask: Ask, sealed: sealed_answers.Sealed) -> None:
     match sealed.answer:
         case ciba.Approved() as answer:
-            _finish(ask, ciba_answers.approved(ask, answer, sealed.epoch))
+            _finish(ask, ciba_answer_verification.approved(ask, answer, sealed.epoch))
         case ciba.Refused():
-            _finish(ask, ciba_answers.refused(ask, sealed.at))
-        case polling.Expired():
-            _finish(ask, ciba_answers.expired(ask, sealed.at, source="issuer"))
+            _finish(ask, ciba_answer_verification.refused(ask, sealed.at))
+        case poll_results.Expired():
+            _finish(ask, ciba_answer_verification.expired(ask, sealed.at, source="issuer"))
 
 
 def _still_waiting(ask: Ask, now: datetime, interval_s: float) -> None:
     if now > ask.expires_at + GRACE:
-        _finish(ask, ciba_answers.expired(ask, now, source="our clock"))
+        _finish(ask, ciba_answer_verification.expired(ask, now, source="our clock"))
         return
     following = now + timedelta(seconds=interval_s)
     # One last look just after expiry, so that an expiry is shown when it happens.
@@ -249,7 +249,7 @@ def _still_waiting(ask: Ask, now: datetime, interval_s: float) -> None:
     _again(ask, following)
 
 
-def _finish(ask: Ask, settle: ciba_answers.Settle) -> None:
+def _finish(ask: Ask, settle: ciba_answer_verification.Settle) -> None:
     """Apply an answer once, under a lock; what was approved too late commits nothing."""
     try:
         with transaction.atomic(durable=True):

@@ -18,14 +18,14 @@ from django.db import transaction
 from approvals import clock
 from approvals.models import Ask
 from approvals.step_up import sealed_secrets
-from auth0_client.grants import ciba, polling
+from auth0_client.grants import ciba, poll_results
 from auth0_client.tokens.token_response import Tokens
 
 KEPT_FOR: Final = timedelta(hours=1)
 """Longer than anything is committed after its time (`meant.READ_WITHIN`)."""
 _KIND: Final = "ciba_answer"
 
-type Answer = ciba.Approved | ciba.Refused | polling.Expired
+type Answer = ciba.Approved | ciba.Refused | poll_results.Expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def drop(ask: Ask) -> None:
 def _as_json(answer: Answer) -> dict[str, object]:
     if isinstance(answer, ciba.Refused):
         return {"answer": "refused", "detail": answer.detail}
-    if isinstance(answer, polling.Expired):
+    if isinstance(answer, poll_results.Expired):
         return {"answer": "expired"}
     return {
         "answer": "approved",
@@ -80,7 +80,7 @@ def _from_json(found: dict[str, Any]) -> Answer:
     if found["answer"] == "refused":
         return ciba.Refused(str(found["detail"]))
     if found["answer"] == "expired":
-        return polling.Expired()
+        return poll_results.Expired()
     return ciba.Approved(
         Tokens(
             access_token=str(found["access_token"]),

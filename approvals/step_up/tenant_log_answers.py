@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from approvals import issuer
+from approvals import auth0_clients
 from approvals.models import Ask, AskState
 from auth0_client.errors import Auth0Error
 from http_client.errors import HttpClientError
@@ -50,7 +50,7 @@ def approval_seen(ask: Ask) -> bool:
 
 
 def _seen(kind: str, ask: Ask, rivals: set[AskState]) -> Rejection | None:
-    management = issuer.management()
+    management = auth0_clients.management()
     if management is None or ask.started is None:
         return None
     try:

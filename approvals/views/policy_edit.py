@@ -25,14 +25,14 @@ from approvals import policy
 from approvals.errors import FRESH_FOR_S, FRESH_SIGN_IN, Refused
 from approvals.pipeline.intent import digest
 from approvals.pipeline.service import perform
-from approvals.policy import versions
+from approvals.policy import policy_in_force
 from approvals.policy.document import BadDocument, Document, read
 from approvals.policy.policy_change import TARGET, VERB
-from approvals.views import policy_draft, policy_sentences
-from approvals.views.policy_draft import Draft
-from approvals.views.policy_preview import trial
-from audit.ledger.format.vocabulary import ROLES, SEVERITIES
-from ui.refusals import mark, tell
+from approvals.views import policy_draft_form, policy_page_context
+from approvals.views.policy_draft_form import Draft
+from approvals.views.policy_dry_run_form import trial
+from audit.ledger.format.field_values import ROLES, SEVERITIES
+from ui.refusal_marks import mark, tell
 
 _STATUS = {"stale_policy": 409, "no_approver": 409, "not_permitted": 403}
 
@@ -54,7 +54,7 @@ def edit(request: HttpRequest) -> HttpResponseBase:
         if made is not None:
             return _review(request, made, stale=stale)
         return _form(request, draft, status=422)
-    policy_draft.act(draft, word)
+    policy_draft_form.act(draft, word)
     if added := request.POST.get("roster-add") if word == "personadd" else "":
         draft.roster = [*dict.fromkeys([*draft.roster, added])]
     return _form(request, draft, stale=stale)
@@ -63,7 +63,7 @@ def edit(request: HttpRequest) -> HttpResponseBase:
 @needs_fresh_sign_in()
 def _begin(request: HttpRequest) -> HttpResponse:
     now = policy.in_force()
-    return _form(request, policy_draft.of(now.document, now.digest))
+    return _form(request, policy_draft_form.of(now.document, now.digest))
 
 
 def _draft_of(request: HttpRequest) -> Draft:
@@ -71,10 +71,10 @@ def _draft_of(request: HttpRequest) -> Draft:
     whole = request.POST.get("document", "")
     if whole:
         try:
-            return policy_draft.of(read(json.loads(whole)), request.POST.get("base", ""))
+            return policy_draft_form.of(read(json.loads(whole)), request.POST.get("base", ""))
         except (BadDocument, ValueError, AttributeError):
             pass
-    return policy_draft.posted(request.POST)
+    return policy_draft_form.posted(request.POST)
 
 
 def _form(
@@ -85,9 +85,9 @@ def _form(
         "draft": draft,
         "severities": list(reversed(SEVERITIES)),
         "roles": ROLES,
-        "about": [(name, said[0]) for name, said in policy_draft.ABOUT.items()],
-        "channels": policy_draft.CHANNELS,
-        "people": policy_draft.people(),
+        "about": [(name, said[0]) for name, said in policy_draft_form.ABOUT.items()],
+        "channels": policy_draft_form.CHANNELS,
+        "people": policy_draft_form.people(),
         "usual_s": settings.STEP_UP_EXPIRY_S,
         "stale": stale,
         "trying": _trying(request, draft),
@@ -112,9 +112,9 @@ def _trying(request: HttpRequest, draft: Draft) -> Any:
 def review(request: HttpRequest) -> HttpResponse:
     """Going back: what proposing the version `?from=` again would change."""
     now, name = policy.in_force(), request.GET.get("from", "")
-    if not versions.exists(name) or name == now.digest:
+    if not policy_in_force.exists(name) or name == now.digest:
         return redirect("approvals-policy")
-    earlier = versions.load(name)
+    earlier = policy_in_force.load(name)
     if earlier.digest != name:  # altered, so another one would be proposed
         return redirect("approvals-policy")
     again = earlier.document.model_copy(update={"number": now.document.number + 1})
@@ -163,7 +163,7 @@ def _review(
     now = policy.in_force()
     document = made.as_json()
     context = {
-        "changes": policy_sentences.differences(now.document, made),
+        "changes": policy_page_context.differences(now.document, made),
         "document": json.dumps(document),
         "pretty": json.dumps(document, indent=2, sort_keys=True),
         "digest": digest(document),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from approvals import actors, clock, policy, registry
+from approvals import actor_json, clock, policy, registry
 from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
 from approvals.registry import Verb
-from approvals.step_up import first_approver, rate_limit
+from approvals.step_up import owner_first, rate_limit
 from audit.recording.actors import Actor
 from ui.times import duration
 
@@ -54,21 +54,21 @@ def requester_name(approval: Approval, viewer: Actor | None = None) -> str:
     """Who asked; a finding when nobody did."""
     if not approval.requester_sub:
         return f"a {approval.severity} finding, by itself"
-    asked = actors.from_json(approval.requester)
+    asked = actor_json.from_json(approval.requester)
     if viewer is not None and (asked.iss, asked.sub) == (viewer.iss, viewer.sub):
         return "an agent of yours" if asked.via == "broker" else "you"
-    return actors.requester_name(asked)
+    return actor_json.requester_name(asked)
 
 
 def channel_of(approval: Approval) -> str:
     """The way in by which it was requested."""
-    via = actors.from_json(approval.requester).via if approval.requester_sub else ""
+    via = actor_json.from_json(approval.requester).via if approval.requester_sub else ""
     return CHANNELS.get(via, "")
 
 
 def answerer_name(approval: Approval, viewer: Actor | None = None) -> str:
     """Who answered, or is inferred to have."""
-    who = actors.from_json(approval.answered_by)
+    who = actor_json.from_json(approval.answered_by)
     if viewer is not None and (who.iss, who.sub) == (viewer.iss, viewer.sub):
         return "you"
     return who.name or who.email or who.sub
@@ -80,7 +80,7 @@ def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -
         return _closed(approval)
     if ask is None:
         return Standing("warn", "users", "waiting for somebody to ask")
-    needed = first_approver.needed(approval)
+    needed = owner_first.needed(approval)
     if needed > 1:
         said = sum(one.state == AskState.APPROVED for one in approval.asks.all())
         return Standing("info", "users", f"{said} of {needed} approved")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ata.clock import now, parse_time
-from ata.decisions import failure_advice, remote_steps
+from ata.decisions import gateway_wait, outcome_advice
 from ata.errors import AtaError, ExitCode, Unreachable
 from ata.output.safe_text import in_words, safe, time_left
 from ata.output.screen import Screen, paint
@@ -60,7 +60,7 @@ class Approval:
     def exit_code(self) -> ExitCode:
         """How the command ends once the approval is closed."""
         if self.outcome == "approved":
-            return remote_steps.exit_code(self.body)
+            return gateway_wait.exit_code(self.body)
         return _EXIT_CODES.get(self.outcome, ExitCode.FAILED)
 
 
@@ -111,7 +111,7 @@ def wait_to_the_end(
     approval = wait_for(portal, path, screen, first=first)
     if approval.outcome != "approved":
         return approval
-    return Approval.parse(remote_steps.wait_for_gateways(portal, path, screen, approval.body))
+    return Approval.parse(gateway_wait.wait_for_gateways(portal, path, screen, approval.body))
 
 
 def report(screen: Screen, approval: Approval) -> None:
@@ -120,9 +120,9 @@ def report(screen: Screen, approval: Approval) -> None:
     lines = [f"{mark} {_outcome_sentence(approval)}"]
     if approval.body.get("detail"):
         lines.append(f"  {safe(approval.body['detail'])}")
-    if means := failure_advice.what_it_means(approval.body):
+    if means := outcome_advice.what_it_means(approval.body):
         lines.append(f"  {means}")
-    lines += [f"  {line}" for line in remote_steps.effect_lines(approval.body)]
+    lines += [f"  {line}" for line in gateway_wait.effect_lines(approval.body)]
     if approval.body.get("event_id"):
         lines.append(f"  Event {safe(approval.body['event_id'])}")
     screen.result(approval.body, *lines)
@@ -159,8 +159,8 @@ def _interrupted(portal: Portal, approval: Approval) -> AtaError:
 
 
 def _outcome_sentence(approval: Approval) -> str:
-    answer = failure_advice.outcome_words(approval.body)
-    if approval.outcome == "approved" and (confirmed := remote_steps.summary(approval.body)):
+    answer = outcome_advice.outcome_words(approval.body)
+    if approval.outcome == "approved" and (confirmed := gateway_wait.summary(approval.body)):
         answer = f"{answer}, {confirmed}"
     subject = safe(approval.sentence).rstrip(".")
     return f"{subject}: {answer}." if subject else f"{answer.capitalize()}."

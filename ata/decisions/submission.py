@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import typer
 
 from ata.clock import now
-from ata.decisions import name_choice, remote_steps
+from ata.decisions import gateway_wait, unknown_name_prompt
 from ata.decisions.approval_wait import Approval, report, wait_to_the_end
 from ata.errors import AtaError, ExitCode
 from ata.output.safe_text import in_words, safe
@@ -36,7 +36,7 @@ def _submit(portal: Portal, screen: Screen, body: Mapping[str, object]) -> Answe
     except AtaError as error:
         if error.code != "unknown_target" or not screen.asks:
             raise
-        again = name_choice.choose(screen, error, body)
+        again = unknown_name_prompt.choose(screen, error, body)
     return portal.post("/v1/decisions", again, idempotency_key=str(uuid.uuid4()))
 
 
@@ -55,7 +55,7 @@ def follow(portal: Portal, screen: Screen, answer: Answer, *, wait: bool) -> Non
         body: Mapping[str, object] = answer.body
         if wait and body.get("operation"):
             path = f"/v1/decisions/{body['operation']}"
-            body = remote_steps.wait_for_gateways(portal, path, screen, body)
+            body = gateway_wait.wait_for_gateways(portal, path, screen, body)
         _report_committed(screen, body, waited=wait)
         return
     if not wait:
@@ -74,14 +74,14 @@ def _report_needless(screen: Screen, body: Mapping[str, object]) -> None:
 
 
 def _report_committed(screen: Screen, body: Mapping[str, object], *, waited: bool) -> None:
-    failed = remote_steps.exit_code(body) if waited else ExitCode.DONE
-    waits = bool(remote_steps.open_at(body))
+    failed = gateway_wait.exit_code(body) if waited else ExitCode.DONE
+    waits = bool(gateway_wait.open_at(body))
     status = "committed" if waits else "failed" if failed else "done"
     mark = paint("✗", "red") if failed else paint("✓", "green")
     what = safe(body.get("sentence")) or "Decision"
     lines = [
-        f"{mark} {what}: {remote_steps.summary(body) or 'committed'}.",
-        *(f"  {line}" for line in remote_steps.effect_lines(body)),
+        f"{mark} {what}: {gateway_wait.summary(body) or 'committed'}.",
+        *(f"  {line}" for line in gateway_wait.effect_lines(body)),
     ]
     if body.get("event_id"):
         lines.append(f"  Event {safe(body['event_id'])}")

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
 from ata.errors import AtaError
-from ata.mcp.bounded_lines import MAX_LINE, BoundedLine, Reader
+from ata.mcp.bounded_line_reader import MAX_LINE, BoundedLine, Reader
+from ata.mcp.bounded_pipe_writer import CAPACITY, Buffered, Outbox
 from ata.mcp.credentials import Credentials
-from ata.mcp.outbox import CAPACITY, Buffered, Outbox
 from ata.mcp.redaction import Redactor
 
 STOP_STEP_S = 3.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ata.errors import AtaError
-from ata.mcp.bounded_lines import MAX_LINE, Id
+from ata.mcp.bounded_line_reader import MAX_LINE, Id
 
 UNASKED = frozenset(
     {

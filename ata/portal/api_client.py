@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from ata.errors import AtaError, Unreachable
-from ata.portal.http import answering, check_url, open_client
+from ata.portal.http_connection import answering, check_url, open_client
 from ata.portal.problem_documents import problem
-from ata.session.oauth import fresh_session
 from ata.session.session_file import SessionStore
+from ata.session.token_refresh import fresh_session
 
 if TYPE_CHECKING:
     from types import TracebackType

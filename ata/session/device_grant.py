@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ata.errors import AtaError, ExitCode, Unreachable
-from ata.portal.http import answering, open_client
-from ata.session.oauth import Endpoints, Refusal, Tokens, request_tokens
+from ata.portal.http_connection import answering, open_client
+from ata.session.token_refresh import Endpoints, Refusal, Tokens, request_tokens
 
 SCOPE = "openid profile email offline_access"
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"

@@ -12,8 +12,8 @@ from ata.output.safe_text import safe
 from ata.output.screen import Screen, paint
 
 if TYPE_CHECKING:
-    from audit.ledger.offline.export_files import ExportReport
-    from audit.ledger.policy import Policy
+    from audit.ledger.offline.export_check import ExportReport
+    from audit.ledger.trust_policy import Policy
 
 _LONGEST_MANIFEST = 1_000_000  # bytes
 _HOW = "Give the manifest and the exported file: ata verify FILE.manifest.json FILE."
@@ -71,8 +71,8 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
     Raises:
         AtaError: usage, when a file cannot be read.
     """
-    from audit.ledger.offline import coverage_check, inventory
-    from audit.ledger.offline.export_files import check
+    from audit.ledger.offline import connection_inventory_check, coverage_report_check
+    from audit.ledger.offline.export_check import check
     from audit.ledger.offline.export_manifest import COVERAGE, INVENTORY, followed
 
     trust, carried = followed(export.manifest, trust)
@@ -80,9 +80,9 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
     try:
         body = export.file.read_bytes()
         if export.manifest["schema"] == INVENTORY:
-            report = inventory.check(export.manifest, body, *trusted)
+            report = connection_inventory_check.check(export.manifest, body, *trusted)
         elif export.manifest["schema"] == COVERAGE:
-            report = coverage_check.check(export.manifest, body, *trusted)
+            report = coverage_report_check.check(export.manifest, body, *trusted)
         elif entries is None:
             report = check(export.manifest, body, None, *trusted)
         else:

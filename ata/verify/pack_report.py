@@ -9,7 +9,7 @@ from ata.output.safe_text import safe
 from ata.output.screen import Screen, paint
 
 if TYPE_CHECKING:
-    from audit.ledger.levels import Level
+    from audit.ledger.evidence_levels import Level
     from audit.ledger.packs.report import Check, EventReport, PackReport, Verdict
 
 _MARKS = {
@@ -24,7 +24,7 @@ _OTHER = ("·", "dim")
 
 def show(screen: Screen, name: str, report: PackReport) -> None:
     """Print the report of one pack, or its JSON."""
-    from audit.ledger.packs.messages import OWN_DESCRIPTION
+    from audit.ledger.packs.report_sentences import OWN_DESCRIPTION
 
     lines = [safe(name), *([f"{OWN_DESCRIPTION} {safe(report.words)}"] if report.words else [])]
     for event in report.events:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from ata.errors import AtaError, usage_error
 from ata.output.safe_text import safe
 from ata.output.screen import Screen, paint
-from ata.verify.evidence_files import read_file
+from ata.verify.evidence_file_grouping import read_file
 
 if TYPE_CHECKING:
     from audit.ledger.offline.samples import Sample
-    from audit.ledger.policy import Policy
     from audit.ledger.query import EventQuery
+    from audit.ledger.trust_policy import Policy
 
 _LONGEST: Final = 1_000_000  # bytes
 

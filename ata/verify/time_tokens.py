@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ata.errors import usage_error
-from ata.verify.evidence_files import read_file
+from ata.verify.evidence_file_grouping import read_file
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -33,11 +33,11 @@ class Token:
 
     def judge(self, proof_text: bytes) -> Timed:
         """Whether a trusted authority stamped the checkpoint of this proof."""
-        from audit.ledger import proof
+        from audit.ledger import inclusion_proof_file
         from audit.ledger.merkle import ProofError
 
         try:
-            signed = proof.parse(proof_text).checkpoint
+            signed = inclusion_proof_file.parse(proof_text).checkpoint
         except ProofError as error:
             return Timed(False, f"{error}.")
         return self.judge_checkpoint(signed.encode())

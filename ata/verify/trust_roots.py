@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ata.errors import usage_error
-from ata.verify.evidence_files import read_file
+from ata.verify.evidence_file_grouping import read_file
 
 if TYPE_CHECKING:
     from audit.ledger.key_transitions.origins import Trail
     from audit.ledger.note import VerifierKey
-    from audit.ledger.policy import Policy
+    from audit.ledger.trust_policy import Policy
 
 
 def read_trust(policy: Path | None, vkeys: Sequence[str], history: Path | None = None) -> Policy:
@@ -27,7 +27,7 @@ def read_trust(policy: Path | None, vkeys: Sequence[str], history: Path | None =
         AtaError: usage, when something cannot be read or no log key is left.
     """
     from audit.ledger import note
-    from audit.ledger.policy import NONE, Policy, PolicyError, parse
+    from audit.ledger.trust_policy import NONE, Policy, PolicyError, parse
 
     try:
         named = parse(read_file(policy).decode()) if policy else Policy((), {}, {}, NONE)

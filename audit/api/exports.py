@@ -14,14 +14,14 @@ from accounts.bearer import caller
 from api import openapi, schemas
 from api.problems import Problem
 from audit import exports as engine
-from audit.api.filter_problems import check, filter_schema
+from audit.api.filter_schema_and_problems import check, filter_schema
 from audit.clock import rfc3339
 from audit.exports.manifest import file_name
 from audit.exports.xlsx import MEDIA_TYPE
 from audit.models import ExportJob
-from audit.search import filters
+from audit.search import filter_parsing
 from audit.views.exports import with_headers
-from audit.views.readers import may_download, person_filter
+from audit.views.read_permissions import may_download, person_filter
 
 router = Router(tags=["Audit"])
 
@@ -45,7 +45,7 @@ class ExportIn(Schema):
 def create(request: HttpRequest, body: ExportIn) -> JsonResponse:
     """202 with an id; poll it until `status` is `ready`."""
     who = caller(request).actor
-    query = filters.from_dict(body.filter)
+    query = filter_parsing.from_dict(body.filter)
     check(query, "/filter")
     try:
         job = engine.request(who, query, body.format, person=person_filter(who))

@@ -12,18 +12,18 @@ from pydantic import ConfigDict
 from accounts.bearer import caller
 from api import openapi, schemas
 from api.problems import Problem
-from audit.api.filter_problems import check, filter_schema
+from audit.api.filter_schema_and_problems import check, filter_schema
 from audit.clock import rfc3339
 from audit.ledger.offline.samples import LONGEST_SEED, MOST, SampleError, check_seed
-from audit.ledger.packs.messages import sentence
+from audit.ledger.packs.report_sentences import sentence
 from audit.models import EventRow
-from audit.recording import view_events
+from audit.recording import trail_viewed_events
 from audit.recording.actors import Actor
-from audit.samples import drawing, requests
-from audit.samples import results as samples
-from audit.samples.results import Ask, NoSample
-from audit.search import filters
-from audit.views.sample_pages import DRAWERS
+from audit.samples import draw_and_record, requests
+from audit.samples import recorded_samples as samples
+from audit.samples.recorded_samples import Ask, NoSample
+from audit.search import filter_parsing
+from audit.views.sample_request_and_download import DRAWERS
 
 router = Router(tags=["Audit"])
 _OTHERS: Final = 50
@@ -125,7 +125,7 @@ def create(request: HttpRequest, body: SampleIn) -> JsonResponse:
     """202 with an id; poll it until `status` is `drawn`. The first tree that is signed with the ask
     in it decides; without a seed it gives that too. For auditors and admins; it is recorded."""
     me = _drawer(request)
-    query = filters.from_dict(body.filter)
+    query = filter_parsing.from_dict(body.filter)
     check(query, "/filter")
     if body.seed:
         try:
@@ -154,13 +154,13 @@ def one(request: HttpRequest, sample_id: UUID) -> JsonResponse:
     returned. 409 `not_verified`: search rows say otherwise than the entries."""
     me = _drawer(request)
     try:
-        ask = drawing.drawn(me, sample_id)
+        ask = draw_and_record.drawn(me, sample_id)
     except NoSample:
         raise Problem(404, "not_found", "There is no such sample.") from None
     except SampleError as error:
         raise Problem(409, "not_verified", sentence(error)) from None
     if ask.drawn and ask.query is not None:
-        view_events.note(me, ask.query)
+        trail_viewed_events.note(me, ask.query)
     return JsonResponse(_json(ask))
 
 
@@ -201,7 +201,7 @@ def _status(ask: Ask) -> str:
         return "drawn"
     if ask.query is None:
         return "erased"
-    return "lapsed" if drawing.lapsed(ask) else "waiting"
+    return "lapsed" if draw_and_record.lapsed(ask) else "waiting"
 
 
 def _events(indices: tuple[int, ...]) -> list[dict[str, Any]]:

@@ -13,18 +13,18 @@ from pydantic import ConfigDict
 from accounts.bearer import caller
 from api import openapi, paging, schemas
 from api.problems import Problem
-from audit.api.filter_problems import check, filter_schema
+from audit.api.filter_schema_and_problems import check, filter_schema
 from audit.clock import rfc3339
 from audit.ledger.query import EventQuery
 from audit.models import SavedView
 from audit.recording.actors import Actor
 from audit.saved_views import changes
 from audit.saved_views.changes import NotSaved, NotYourView, Wanted
-from audit.saved_views.parsing import query_of
-from audit.search import filters, queries
+from audit.saved_views.stored_filter_parsing import query_of
+from audit.search import event_search, filter_parsing
 from audit.views.built_in_views import ShippedView, shipped
-from audit.views.readers import reads_everything
-from ui.refusals import mark
+from audit.views.read_permissions import reads_everything
+from ui.refusal_marks import mark
 
 router = Router(tags=["Audit"])
 _POINTERS: Final = {"bad_name": "/name", "bad_description": "/description", "bad_filter": "/filter"}
@@ -153,7 +153,7 @@ def one(request: HttpRequest, view_id: UUID) -> JsonResponse:
         raise _none(request, view_id) from None
     query, events = query_of(view.filter), None
     if not query.errors:
-        total = queries.total(query)
+        total = event_search.total(query)
         events = {"count": total.count, "exact": total.exact}
     return JsonResponse({**_json(view, me), "events": events})
 
@@ -212,7 +212,7 @@ def _none(request: HttpRequest, view_id: UUID) -> Problem:
 
 
 def _wanted(body: ViewIn) -> Wanted:
-    query = filters.from_dict(body.filter)
+    query = filter_parsing.from_dict(body.filter)
     check(query, "/filter")
     return Wanted(body.name, query, body.description, body.shared)
 

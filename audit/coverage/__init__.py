@@ -4,7 +4,7 @@ Counts come from the rollups and are exact; the last event of each is looked up 
 hour. Nothing walks the log.
 """
 
-from audit.coverage.counts import Counted, Last, count
+from audit.coverage.event_counts_by_filter import Counted, Last, count
 from audit.coverage.period import BadPeriod, Period
 from audit.coverage.requirements import FRAMEWORKS, Framework, Requirement
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connection, models
 
-from audit.models.fields import ExactJSONField
+from audit.models.exact_json_field import ExactJSONField
 
 _WORTH_COPY = 8  # rows; of fewer, plain inserts take fewer turns with the server
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from audit.db import triggers
+from audit.db import installed_triggers
 
 FIRST_GUARDED = (  # since migration 0002
     "audit_event",
@@ -113,7 +113,7 @@ def problems() -> list[str]:
     A trigger of the right name that does nothing is as good as none, and one that nobody of us
     made may rewrite what is inserted; so tables, definitions and functions are compared.
     """
-    wanted, present = _wanted(), triggers.firing_on("audit_")
+    wanted, present = _wanted(), installed_triggers.firing_on("audit_")
     found = [
         f"the trigger {name} is missing; run migrate or restore it"
         for _, name in sorted(wanted.keys() - present.keys())
@@ -130,7 +130,7 @@ def problems() -> list[str]:
     return found + (_postgresql_problems() if connection.vendor == "postgresql" else [])
 
 
-def _wanted() -> dict[triggers.Key, str]:
+def _wanted() -> dict[installed_triggers.Key, str]:
     """Definition of each trigger by its table and name, as the engine spells it."""
     vendor = connection.vendor
     return {
@@ -143,7 +143,7 @@ def _wanted() -> dict[triggers.Key, str]:
 def _postgresql_problems() -> list[str]:
     """Ways past a trigger that only PostgreSQL has: its function, rules, the replica role."""
     found = []
-    if triggers.functions([_FUNCTION]) != [(_FUNCTION, _PG_FUNCTION.split("$$")[1])]:
+    if installed_triggers.functions([_FUNCTION]) != [(_FUNCTION, _PG_FUNCTION.split("$$")[1])]:
         found.append(f"the function {_FUNCTION} was changed: triggers may refuse nothing")
     rules = _rows(
         "SELECT r.rulename, c.relname FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class "

@@ -13,8 +13,8 @@ import time
 
 from django.db import OperationalError, connection
 
-from audit.erasure.subjects import stores
-from audit.search import fulltext
+from audit.erasure.subject_and_store_registry import stores
+from audit.search import fulltext_index
 
 _TRIES = 20
 _PAUSE_S = 0.25
@@ -42,7 +42,7 @@ def _compact_sqlite() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA secure_delete=ON")
-            fulltext.merge(cursor)
+            fulltext_index.merge(cursor)
             cursor.execute("VACUUM")
             for _ in range(_TRIES):
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

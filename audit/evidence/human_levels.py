@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from audit.evidence import storage
-from audit.ledger import levels
+from audit.ledger import evidence_levels
 from audit.ledger.passkey_assertions import Passkey
 
 type PasskeySource = Callable[[], Mapping[str, Passkey]]
 
-_NOTHING = levels.Level("H0", ("No evidence was recorded.",))
+_NOTHING = evidence_levels.Level("H0", ("No evidence was recorded.",))
 _passkeys: PasskeySource = dict
 
 
@@ -24,10 +24,12 @@ def use_passkeys(source: PasskeySource) -> None:
     _passkeys = source
 
 
-def explain(event: Mapping[str, Any], keys: levels.IssuerKeys | None = None) -> levels.Level:
+def explain(
+    event: Mapping[str, Any], keys: evidence_levels.IssuerKeys | None = None
+) -> evidence_levels.Level:
     """Level of a public event with its reasons, from the bodies in the evidence store.
 
-    Never from mere presence: `audit.ledger.levels` verifies each body, as `ata verify` does.
+    Never from mere presence: `audit.ledger.evidence_levels` verifies each body, as `ata verify` does.
     """
     references = event["evidence"]
     if not references:
@@ -36,9 +38,9 @@ def explain(event: Mapping[str, Any], keys: levels.IssuerKeys | None = None) -> 
     signed = any(reference["kind"] == "assertion" for reference in references)
     passkeys = _passkeys() if signed else {}
     trusted = storage.IssuerKeys() if keys is None else keys
-    return levels.human(dict(event), bodies, trusted, passkeys)
+    return evidence_levels.human(dict(event), bodies, trusted, passkeys)
 
 
-def level(event: Mapping[str, Any], keys: levels.IssuerKeys | None = None) -> str:
+def level(event: Mapping[str, Any], keys: evidence_levels.IssuerKeys | None = None) -> str:
     """Level code of a public event; `keys` are those of its issuers, where somebody read them."""
     return explain(event, keys).code

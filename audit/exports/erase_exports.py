@@ -8,8 +8,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Min, Q
 
-from audit.erasure import working_rows
-from audit.erasure.subjects import MARK, Whose
+from audit.erasure import erase_names_in_text
+from audit.erasure.subject_and_store_registry import MARK, Whose
 from audit.exports import jobs
 from audit.models import EventRow, ExportJob, Openings
 
@@ -57,10 +57,10 @@ def forget(whose: Whose) -> int:
     pattern = whose.pattern()
     for job in list(_asked(whose)):
         own = job.owner == whose.key
-        names = pattern is not None and working_rows.holds([job.params, job.words], pattern)
+        names = pattern is not None and erase_names_in_text.holds([job.params, job.words], pattern)
         if pattern is not None:
-            job.requester = working_rows.cleaned(job.requester, pattern)
-            job.error = working_rows.cleaned(job.error, pattern)
+            job.requester = erase_names_in_text.cleaned(job.requester, pattern)
+            job.error = erase_names_in_text.cleaned(job.error, pattern)
         if own:
             job.requester = {**job.requester, "sub": MARK, "name": "", "email": ""}
         if own or names:
@@ -76,7 +76,7 @@ def forget(whose: Whose) -> int:
 
 def _asked(whose: Whose) -> Any:
     own = ExportJob.objects.filter(owner=whose.key).exclude(requester__contains=f'"{MARK}"')
-    naming = working_rows.naming(ExportJob.objects.all(), TEXTS, whose).values("pk")
+    naming = erase_names_in_text.naming(ExportJob.objects.all(), TEXTS, whose).values("pk")
     return ExportJob.objects.filter(Q(pk__in=own.values("pk")) | Q(pk__in=naming))
 
 

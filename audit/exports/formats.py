@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from audit.exports import xlsx
-from audit.importing.masking import mask
+from audit.importing.secret_masking import mask
 from audit.ledger.format import ocsf, table_cells
 from audit.ledger.format.canonical import canonical
 from audit.ledger.format.table_cells import Cell, Event, safe_cell
-from audit.recording import event_types
+from audit.recording import action_registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _columns() -> Mapping[str, Callable[[Event], Cell]]:
     for name, read in table_cells.COLUMNS.items():
         columns[name] = read
         if name == "severity":
-            columns["sentence"] = event_types.sentence
+            columns["sentence"] = action_registry.sentence
     return columns
 
 

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Iterator
 from django.db.models import Count, Sum, TextField
 from django.db.models.functions import Cast, Length
 
-from audit.importing.masking import mask
+from audit.importing.secret_masking import mask
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger.format.entry import Opening
 from audit.ledger.offline import log_file
 from audit.models import Checkpoint, Entry, Event, Openings
 from audit.proofs.cosigned_note import signed_note
 from audit.recording.actors import Actor
-from audit.recording.read_events import openings_of
 from audit.recording.record import record
+from audit.recording.stored_events import openings_of
 from audit.sequencing import signed_state
 
 _BATCH = 500

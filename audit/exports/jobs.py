@@ -25,16 +25,16 @@ from django.db.models import Q, QuerySet
 from audit import clock
 from audit.clock import rfc3339
 from audit.db import leases
-from audit.exports import blocks_in_order
+from audit.exports import lines_in_query_order
 from audit.exports.formats import FORMATS
 from audit.exports.manifest import words_of
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.models import ExportJob
-from audit.proofs import service
+from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Actor, EvidenceRef
 from audit.recording.record import record
-from audit.recording.view_events import digest_of
-from audit.search import queries
+from audit.recording.trail_viewed_events import digest_of
+from audit.search import event_search
 from audit.sequencing import signed_state
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def request(
     if newest is None or signed_state.is_former(newest):
         raise NothingSigned("the log has signed nothing yet; start the worker and try again")
     query, now = query.at(""), clock.now()
-    expected = queries.expected(query, size=newest.size, person=person)
+    expected = event_search.expected(query, size=newest.size, person=person)
     requester = _requester(actor)
     return ExportJob.objects.create(
         owner=actor.key,
@@ -93,7 +93,7 @@ def request(
         words=words_of(query, requester, own=bool(person)),
         tree_size=newest.size,
         root=bytes(newest.root),
-        checkpoint=service.signed_note(newest),
+        checkpoint=proofs_and_tiles.signed_note(newest),
         expected=expected.count,
         estimated=not expected.exact,
         created=now,
@@ -252,12 +252,12 @@ def _content(job: ExportJob) -> Iterator[bytes]:
 
 
 def _lines(job: ExportJob) -> Iterator[tuple[bytes, int]]:
-    found = blocks_in_order.pieces(
+    found = lines_in_query_order.pieces(
         EventQuery.from_params(job.params),
         job.format,
         size=job.tree_size,
         person=job.person,
-        few=job.expected <= queries.CAP,
+        few=job.expected <= event_search.CAP,
     )
     for piece, rows in found:
         job.rows += rows

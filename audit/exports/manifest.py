@@ -10,7 +10,7 @@ from typing import Any
 from audit.clock import rfc3339
 from audit.exports.formats import FORMATS
 from audit.keys import keyring, log_identity
-from audit.ledger.key_transitions import key_history
+from audit.ledger.key_transitions import key_statements_in_exports
 from audit.ledger.offline import export_manifest
 from audit.ledger.query import EventQuery
 from audit.models import ExportJob
@@ -31,7 +31,7 @@ def manifest_of(job: ExportJob) -> dict[str, Any]:
     """Plain JSON. Times are UTC with Z; `sha256` is of the file as it was handed out.
 
     Once the file is complete the log's key signs it (`signed`, see
-    `audit.ledger.offline.export_files`).
+    `audit.ledger.offline.export_check`).
     """
     manifest = _unsigned(job)
     if not job.finished:
@@ -88,8 +88,8 @@ def words_of(query: EventQuery, requester: Mapping[str, Any], *, own: bool) -> s
 
 def key_statements() -> dict[str, Any]:
     """What former keys signed, for a manifest of a log that changed its name; else nothing."""
-    carried = key_history.carried(keyring.read().statements)
-    return {key_history.MEMBER: carried} if carried else {}
+    carried = key_statements_in_exports.carried(keyring.read().statements)
+    return {key_statements_in_exports.MEMBER: carried} if carried else {}
 
 
 def file_name(job: ExportJob) -> str:

@@ -7,9 +7,9 @@ shown.
 from __future__ import annotations
 
 from audit.importing.lock import ImportRunning
-from audit.importing.masking import mask
 from audit.importing.report import Counts, ImportReport
 from audit.importing.run import run
+from audit.importing.secret_masking import mask
 from audit.importing.source import ImportRefused, SourceLost
 
 __all__ = [

@@ -19,16 +19,21 @@ from django.db import transaction
 
 from audit import clock
 from audit.db import bulk_insert
-from audit.importing import changed, quarantine, seal_keys, summary
-from audit.importing.changed import Changed
+from audit.importing import (
+    changed_rows,
+    gateway_registry_and_seal_keys,
+    import_run_events,
+    quarantine_writer,
+)
+from audit.importing.changed_rows import Changed
 from audit.importing.lock import import_lock
 from audit.importing.mapping import Malformed, Mapper, Matches
-from audit.importing.operations import Operations
-from audit.importing.quarantine import Quarantine, Rejected
+from audit.importing.portal_operation_lookup import Operations
+from audit.importing.quarantine_writer import Quarantine, Rejected
 from audit.importing.report import Counts, ImportReport
-from audit.importing.rows import SourceRow, content_digest, event_id
 from audit.importing.source import ImportRefused, Source, opened
-from audit.ingest.bulk import Ingest, made
+from audit.importing.source_row_identity import SourceRow, content_digest, event_id
+from audit.ingest.signed_batches import Ingest, made
 from audit.ledger.format.canonical import EntryError
 from audit.models import ImportedRow, RepeatedTag
 from audit.recording import record as recording
@@ -69,9 +74,9 @@ def run(
     instance = _name(instance or path.stem)
     started = time.monotonic()
     with opened(path) as source, import_lock(instance):
-        key = seal_keys.find(path, instance, key_file)
+        key = gateway_registry_and_seal_keys.find(path, instance, key_file)
         now = clock.now()
-        matches = Matches(instance, Operations(), seal_keys.registered())
+        matches = Matches(instance, Operations(), gateway_registry_and_seal_keys.registered())
         work = _Work(
             report=ImportReport(instance, key_id=key.id if key else ""),
             mapper=Mapper(instance, key, matches, now),
@@ -83,7 +88,7 @@ def run(
         work.all(source, progress or _silent, batch)
         work.report.not_imported = source.not_imported()
         work.report.reasons.update(work.aside.reasons)
-        work.report.event = summary.record_run(work.report, work.aside, path.name, actor)
+        work.report.event = import_run_events.record_run(work.report, work.aside, path.name, actor)
     work.report.seconds = time.monotonic() - started
     return work.report
 
@@ -179,7 +184,7 @@ class _Work:
         self.matches.look_up([row for row, event in named if event not in seen])
         for row, event in named:
             if not row.id:
-                batch.rejected.append(quarantine.without_id(row))
+                batch.rejected.append(quarantine_writer.without_id(row))
                 continue
             digest = content_digest(row)
             known = seen.get(event)
@@ -207,7 +212,7 @@ class _Work:
         batch: _Batch,
         refused: Mapping[UUID, str],
     ) -> bool:
-        rejected = quarantine.fault(row)
+        rejected = quarantine_writer.fault(row)
         if event in refused:
             rejected = Rejected(row, "not_recordable", refused[event])
         if rejected is None:
@@ -244,7 +249,7 @@ class _Work:
                 batch.rejected.append(Rejected(change.row, "not_recordable", fault))
 
     def _changes(self, batch: _Batch) -> Iterable[Draft]:
-        return changed.drafts(
+        return changed_rows.drafts(
             list(batch.changes), instance=self.report.instance, actor=self.actor, now=self.now
         )
 

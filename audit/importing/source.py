@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from audit.importing.rows import ID_COLUMNS, SourceRow
+from audit.importing.source_row_identity import ID_COLUMNS, SourceRow
 
 _HEADER: Final = b"SQLite format 3\0"
 _MAX_BATCH_BYTES: Final = 16 * 2**20

@@ -15,13 +15,13 @@ from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from audit import clock
-from audit.importing.masking import mask
-from audit.ingest import reported_fields
-from audit.ingest.reported_fields import Names
+from audit.importing.secret_masking import mask
+from audit.ingest import clear_or_committed_fields
+from audit.ingest.clear_or_committed_fields import Names
 from audit.ledger.format.canonical import EntryError
-from audit.ledger.format.vocabulary import OUTCOMES, SEVERITIES
+from audit.ledger.format.field_values import OUTCOMES, SEVERITIES
 from audit.ledger.query import instant
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.actors import Actor, Subject, Target
 from audit.recording.record import Draft, Prepared, prepare, write
 
@@ -109,7 +109,7 @@ def _rows(reporter: Actor, item: Any, recorded_at: datetime, names: Names) -> Pr
     event = _read(item)
     action = _action(event.action)
     clear, committed = names.split(_plain_fields(event))
-    extra = {reported_fields.FIELD: mask(committed)} if committed else {}
+    extra = {clear_or_committed_fields.FIELD: mask(committed)} if committed else {}
     draft = Draft(
         actor=_claimed(event.actor, clear["actor.iss"], reporter),
         action=action,
@@ -143,7 +143,7 @@ def _read(item: Any) -> Reported:
         first = error.errors()[0]
         pointer = "".join(f"/{part}" for part in first["loc"])
         raise Refused("invalid_event", f"{pointer or 'event'}: {first['msg']}", pointer) from None
-    for name in ("reported_by", reported_fields.FIELD):
+    for name in ("reported_by", clear_or_committed_fields.FIELD):
         if name in event.data:
             detail = f"data.{name} is set by this portal; leave it out"
             raise Refused("invalid_event", detail, f"/data/{name}")
@@ -154,7 +154,7 @@ def _action(name: str) -> str:
     if not _ACTION.fullmatch(name):
         detail = "action is lower case words with dots between, such as deploy.started"
         raise Refused("invalid_event", detail, "/action")
-    if name.partition(".")[0] in event_types.families():
+    if name.partition(".")[0] in action_registry.families():
         detail = (
             f"{name} is a name of this portal's own events; report under another family, "
             "such as deploy.started"

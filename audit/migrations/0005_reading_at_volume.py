@@ -5,7 +5,7 @@ On PostgreSQL the full-text index also knows in which block of the log a row lie
 
 from django.db import migrations, models
 
-from audit.search import fulltext, rollups
+from audit.search import fulltext_index, rollups
 
 
 def count_again(apps, schema_editor):
@@ -15,7 +15,7 @@ def count_again(apps, schema_editor):
 
 
 def index_blocks(apps, schema_editor):
-    for statement in fulltext.block_statements(schema_editor.connection.vendor):
+    for statement in fulltext_index.block_statements(schema_editor.connection.vendor):
         schema_editor.execute(statement, params=None)
 
 

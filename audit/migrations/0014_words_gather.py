@@ -2,11 +2,11 @@
 
 from django.db import migrations
 
-from audit.search import fulltext
+from audit.search import fulltext_index
 
 
 def take_limit(apps, schema_editor):
-    for statement in fulltext.unlimited_statements(schema_editor.connection.vendor):
+    for statement in fulltext_index.unlimited_statements(schema_editor.connection.vendor):
         schema_editor.execute(statement, params=None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from audit.models.fields import ExactJSONField
+from audit.models.exact_json_field import ExactJSONField
 
 
 class QuarantinedRow(models.Model):
@@ -17,7 +17,7 @@ class QuarantinedRow(models.Model):
     instance = models.TextField()
     table = models.TextField()
     row_id = models.TextField()  # its id, or rowid:N where it has no usable one
-    reason = models.TextField()  # a code of audit.importing.quarantine
+    reason = models.TextField()  # a code of audit.importing.quarantine_writer
     detail = models.TextField()
     digest = models.BinaryField(max_length=32)  # of what came, whole and unmasked
     size = models.PositiveBigIntegerField(null=True)  # about how many bytes came

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import models
 
-from audit.models.fields import ExactJSONField
+from audit.models.exact_json_field import ExactJSONField
 
 
 class SavedView(models.Model):

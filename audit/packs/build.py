@@ -19,25 +19,25 @@ from audit.clock import rfc3339
 from audit.evidence import storage
 from audit.evidence.storage import EvidenceErased, EvidenceError, NotReleasable
 from audit.exports.manifest import build as version
-from audit.importing.masking import mask
+from audit.importing.secret_masking import mask
 from audit.keys import keyring, log_identity
-from audit.ledger import proof as proof_files
+from audit.ledger import inclusion_proof_file as proof_files
 from audit.ledger import tiles
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import canonical
 from audit.ledger.format.commitment import Opening
-from audit.ledger.key_transitions import key_history
+from audit.ledger.key_transitions import key_statements_in_exports
 from audit.ledger.packs import archive
 from audit.ledger.passkey_assertions import DIRECTORY
 from audit.models import Checkpoint, Entry, EvidenceItem
-from audit.packs.assemble import verifier
-from audit.packs.erased import certificates_for
+from audit.packs.erasure_certificates import certificates_for
 from audit.packs.event_selection import Selection
 from audit.packs.readme import README
-from audit.proofs import service, timestamping
-from audit.recording.read_events import openings_of
+from audit.packs.verify_html import verifier
+from audit.proofs import proofs_and_tiles, timestamping
+from audit.recording.stored_events import openings_of
 from audit.sequencing import signed_state
-from audit.sequencing.tree_store import read_tile
+from audit.sequencing.stored_tree import read_tile
 
 type Directory = Callable[[], dict[str, Any]]
 type MayRead = Callable[[EvidenceItem], bool]
@@ -144,8 +144,8 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
     extra = certificates_for(leaves, openings, checkpoint.size)
     openings |= openings_of([id for id, _ in extra.values()])
     leaves = dict(sorted((leaves | extra).items()))
-    checkpoint = service.best_for(max(leaves)) or checkpoint
-    note = service.signed_note(checkpoint)
+    checkpoint = proofs_and_tiles.best_for(max(leaves)) or checkpoint
+    note = proofs_and_tiles.signed_note(checkpoint)
     draft = _Draft()
     hidden = set(extra) if selection.person else set()
     documents = _add_events(draft, leaves, openings, checkpoint, note, hidden)
@@ -153,8 +153,8 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
     _add_roots(draft, documents)
     draft.add("README.txt", README.encode())
     draft.add("log/checkpoint", note.encode())
-    if statements := key_history.carried(keyring.read().statements):
-        draft.add("log/key-history", key_history.write(statements))
+    if statements := key_statements_in_exports.carried(keyring.read().statements):
+        draft.add("log/key-history", key_statements_in_exports.write(statements))
     if (token := timestamping.token_of(checkpoint)) is not None:
         draft.add("log/time-token", token)
     draft.add("log/vkey", _lines(keyring.vkeys()))

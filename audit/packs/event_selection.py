@@ -9,13 +9,13 @@ from uuid import UUID
 
 from django.db.models import BooleanField, ExpressionWrapper, F, Q
 
-from audit.ledger.format.vocabulary import IMPORTED
+from audit.ledger.format.field_values import IMPORTED
 from audit.ledger.packs.archive import MAX_EVENTS
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.models import EventRow
-from audit.recording import event_types
-from audit.search import queries
-from audit.search.tokens import value_token
+from audit.recording import action_registry
+from audit.search import event_search
+from audit.search.index_tokens import value_token
 from audit.sequencing import signed_state
 
 _STORY = 200
@@ -73,7 +73,7 @@ def of_event(event: dict[str, Any], *, person: str = "") -> Selection:
         about["left_out_at_least"], number = True, f"At least {left_out}"
     were = "event that names it was" if number == "1" else "events that name it were"
     missing = f" {number} {were} left out." if left_out else ""
-    sentence = event_types.sentence(event).rstrip(".")
+    sentence = action_registry.sentence(event).rstrip(".")
     own = " Only events of the person who made the pack." if person else ""
     return Selection(kept, about, f"{sentence}.{others}{missing}{own}", person=person)
 
@@ -94,7 +94,7 @@ def _of_approval(id: str, person: str, *, reports: bool) -> tuple[list[UUID], li
 
 
 def _ids(query: EventQuery, person: str) -> list[UUID]:
-    return [row.event for row in queries.page(query, _COUNTED, person=person).rows]
+    return [row.event for row in event_search.page(query, _COUNTED, person=person).rows]
 
 
 def _of_operation(name: str, person: str, *, reports: bool) -> tuple[list[UUID], list[UUID]]:
@@ -126,7 +126,7 @@ def of_query(query: EventQuery) -> Selection:
         raise InvalidQuery(query.errors)
     newest = signed_state.newest_checkpoint()
     size = newest.size if newest else 0
-    events = queries.iterate(query.at(""), size=size)
+    events = event_search.iterate(query.at(""), size=size)
     found = [UUID(event["id"]) for event in islice(events, MAX_EVENTS + 1)]
     plain = query.at("")
     ids = tuple(found[:MAX_EVENTS])

@@ -28,7 +28,7 @@ from audit.witnesses import configured, witnessed_checkpoint
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
 from http_client.errors import HttpClientError
-from http_client.timeouts import Retries, Timeouts
+from http_client.timeouts_and_retries import Retries, Timeouts
 
 _log = logging.getLogger(__name__)
 

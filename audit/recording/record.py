@@ -22,7 +22,7 @@ from audit.evidence import human_levels
 from audit.ledger.format import entry as entries
 from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, Openings
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.actors import Actor, EvidenceRef, Subject, Target
 from audit.search.projection import values_of
 
@@ -165,7 +165,7 @@ def prepare(draft: Draft, recorded_at: datetime) -> Prepared:
     Raises:
         UnknownAction, EntryError: as `record`.
     """
-    spec = event_types.get(draft.action)
+    spec = action_registry.get(draft.action)
     id = draft.id or clock.uuid7()
     fields = _fields(draft, spec.severity, recorded_at)
     built = entries.build(fields, id=id)

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import batched
 from typing import Any, Final
 
-from audit.exports import blocks_in_order
+from audit.exports import lines_in_query_order
 from audit.exports.full_log import released_of
-from audit.importing.masking import mask
+from audit.importing.secret_masking import mask
 from audit.ledger.format import entry as entries
-from audit.ledger.offline.export_filter import PERSONAL, Wanted
+from audit.ledger.offline.export_membership import PERSONAL, Wanted
 from audit.ledger.offline.samples import Source, source_from, source_of
 from audit.ledger.query import EventQuery
 from audit.models import Entry, EventRow, Openings
-from audit.recording.read_events import openings_of
+from audit.recording.stored_events import openings_of
 
 _BATCH: Final = 500
 _LOOKED_UP: Final = 2_000
@@ -42,7 +42,7 @@ class Population:
 
     def __iter__(self) -> Iterator[tuple[int, Source, None]]:
         """Positions; while they come, `undecided` counts those of whom nobody can tell."""
-        found = blocks_in_order.positions(plain_of(self._query), size=self._size)
+        found = lines_in_query_order.positions(plain_of(self._query), size=self._size)
         if not opens(self._query):
             for some in batched(found, _LOOKED_UP):
                 yield from ((seq, source, None) for seq, source in _sources(some))

@@ -11,10 +11,10 @@ from audit.ledger.offline.samples import SampleError, canonical_filter, check_se
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.recording.actors import Actor
 from audit.recording.record import record
-from audit.recording.view_events import digest_of
+from audit.recording.trail_viewed_events import digest_of
 from audit.samples.population import opens, plain_of
-from audit.search import queries
-from audit.sequencing import tree_store
+from audit.search import event_search
+from audit.sequencing import stored_tree
 
 MOST_OPENED: Final = 20_000
 """Entries that are opened for one draw, about four seconds of work."""
@@ -71,7 +71,7 @@ def check_price(query: EventQuery) -> None:
     """
     if not opens(query):
         return
-    most = queries.expected(plain_of(query), size=tree_store.stored_size())
+    most = event_search.expected(plain_of(query), size=stored_tree.stored_size())
     if most.count > MOST_OPENED:
         raise SampleError(
             f"texts and names are looked up in the entries themselves, and {most} of them would "

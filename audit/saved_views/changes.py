@@ -16,14 +16,14 @@ from django.db.models import Q, QuerySet
 
 from audit import clock
 from audit.db import process_locks
-from audit.erasure.subjects import MARK
+from audit.erasure.subject_and_store_registry import MARK
 from audit.ledger.format import safe_display
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.models import SavedView
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
-from audit.recording.view_events import digest_of
-from audit.saved_views.parsing import query_of
+from audit.recording.trail_viewed_events import digest_of
+from audit.saved_views.stored_filter_parsing import query_of
 
 MOST: Final = 200
 """Views that one person may keep."""

@@ -9,10 +9,15 @@ from functools import cached_property
 from typing import Any
 
 from audit.ledger.query import EventQuery
-from audit.search import decision_totals, facets, rollup_counts, statements
-from audit.search.counting import PLACE, Counts, Finder, Matches
-from audit.search.decision_totals import Decisions
-from audit.search.facets import FACETS, KEYS, Facet, Histogram
+from audit.search import (
+    decisions_by_verified_human,
+    facets_and_histograms,
+    rollup_counts,
+    statements,
+)
+from audit.search.decisions_by_verified_human import Decisions
+from audit.search.facets_and_histograms import FACETS, KEYS, Facet, Histogram
+from audit.search.matching_rows import PLACE, Counts, Finder, Matches
 from audit.search.query_plan import Plan
 from audit.search.rollup_counts import Cell
 from audit.search.rollups import FACETS as COUNTED
@@ -49,7 +54,7 @@ class Survey:
             if self.query.values(KEYS.get(key, key))
         }
         base = self.query.dropping("human").dropping("human", excluded=True)
-        self.every = decision_totals.among(base, self.decided) if self.decided else None
+        self.every = decisions_by_verified_human.among(base, self.decided) if self.decided else None
         self.finder.ask(self._to_sample())
 
     def _to_sample(self) -> list[Plan]:
@@ -120,28 +125,30 @@ class Survey:
 
     def _facet(self, key: str, grouped: dict[str, Counts]) -> Facet:
         if key in grouped:
-            return facets.ranked(key, grouped[key].counter, exact=grouped[key].exact)
+            return facets_and_histograms.ranked(key, grouped[key].counter, exact=grouped[key].exact)
         if key in self.variants:
-            return facets.ranked(key, _by(key, self._of(self.variants[key])), exact=True)
+            return facets_and_histograms.ranked(
+                key, _by(key, self._of(self.variants[key])), exact=True
+            )
         if self._counts_many and (key in COUNTED or key == _FAMILY):
-            return facets.ranked(key, _by(key, self._of(self.query)), exact=True)
-        return facets.ranked(key, self.matches.counts(key), exact=self.matches.exact)
+            return facets_and_histograms.ranked(key, _by(key, self._of(self.query)), exact=True)
+        return facets_and_histograms.ranked(key, self.matches.counts(key), exact=self.matches.exact)
 
     def histogram(self, buckets: int) -> Histogram:
         """Matches over event time in at most `buckets` buckets."""
         start, end = self.plan.start, self.plan.end
         if not self._counts_many:
-            return facets.histogram_of(self.matches, start, end, buckets)
+            return facets_and_histograms.histogram_of(self.matches, start, end, buckets)
         waiting = self.finder.waiting_of(self.plan)
         points = [(row[PLACE["time"]], row[PLACE["outcome"]], 1) for row in waiting]
         span = rollup_counts.span()
         if span is None:
-            return facets.histogram_of(Matches(waiting), start, end, buckets)
+            return facets_and_histograms.histogram_of(Matches(waiting), start, end, buckets)
         times = [time for time, _, _ in points]
         start = start or min([span[0], *times])
         end = end or max([span[1], *times])
-        step = facets.step_for(start, end, buckets, facets.STEPS[3])
-        return facets.binned(
+        step = facets_and_histograms.step_for(start, end, buckets, facets_and_histograms.STEPS[3])
+        return facets_and_histograms.binned(
             points + rollup_counts.points(self.query, self.plan, step), start, end, step
         )
 
@@ -151,13 +158,17 @@ class Survey:
             return Decisions(0, 0, exact=True)
         plan = self.plan_for(self.every)
         if rollup_counts.can_answer(self.every, plan):
-            return decision_totals.summed(_by("human", self._of(self.every)), exact=True)
+            return decisions_by_verified_human.summed(
+                _by("human", self._of(self.every)), exact=True
+            )
         if self.matches.exact and not _asks_for_human(self.query):
             takes = rollup_counts.test_of(self.every)
             rows = (row for row in self.matches.rows if takes(tuple(row[i] for i in _CELL)))
-            return decision_totals.summed(Counter(row[PLACE["human"]] for row in rows), exact=True)
+            return decisions_by_verified_human.summed(
+                Counter(row[PLACE["human"]] for row in rows), exact=True
+            )
         (found,) = self.finder.grouped([(plan, "human")])
-        return decision_totals.summed(found.counter, exact=found.exact)
+        return decisions_by_verified_human.summed(found.counter, exact=found.exact)
 
 
 def _asks_for_human(query: EventQuery) -> bool:

@@ -14,11 +14,11 @@ from django.db.models import Exists, Max, OuterRef, Q
 from audit.db import bulk_insert, process_locks
 from audit.evidence import human_levels
 from audit.ledger.format.commitment import subject_key
-from audit.ledger.format.vocabulary import severity_rank
+from audit.ledger.format.field_values import severity_rank
 from audit.models import Entry, Event, EventRow, ExportBlock
-from audit.recording import event_types, read_events
-from audit.search import fulltext, rollups, tokens
-from audit.sequencing import tree_store
+from audit.recording import action_registry, stored_events
+from audit.search import fulltext_index, index_tokens, rollups
+from audit.sequencing import stored_tree
 
 COLUMNS = tuple(f.attname for f in EventRow._meta.concrete_fields)
 DERIVED = tuple(name for name in COLUMNS if name not in ("event", "seq"))
@@ -65,8 +65,8 @@ def values_of(event: dict[str, Any], human: str, id: UUID | None = None) -> tupl
         event["request"],
         event["via"],
         human,
-        event_types.sentence(event),
-        tokens.terms_of(event, human),
+        action_registry.sentence(event),
+        index_tokens.terms_of(event, human),
     )
     if "\0" in "".join(values[_TEXTS:]):
         return (*values[:_TEXTS], *map(_storable, values[_TEXTS:]))
@@ -104,7 +104,7 @@ def project_missing(first: int, end: int) -> int:
     present = set(
         EventRow.objects.filter(seq__gte=first, seq__lt=end).values_list("event", flat=True)
     )
-    events = read_events.load_entries(first, end)
+    events = stored_events.load_entries(first, end)
     rows = [row_of(event, event["human"]) for event in events]
     missing = [row for row in rows if row.event not in present]
     bulk_insert.insert(missing)
@@ -117,14 +117,14 @@ def refresh(ids: Sequence[UUID]) -> int:
     with transaction.atomic():
         stored = EventRow.objects.in_bulk(ids)
         drop_rendered(row.seq for row in stored.values())
-        fulltext.drop_unfinished()
-        for event in read_events.load_many(ids):
+        fulltext_index.drop_unfinished()
+        for event in stored_events.load_many(ids):
             row = stored[UUID(event["id"])]
             expected = row_of(event, human_levels.level(event))
             if not differences(row, expected):
                 continue
             if row.seq is not None:
-                fulltext.replace(row.seq, row.terms, expected.terms)
+                fulltext_index.replace(row.seq, row.terms, expected.terms)
                 rollups.move(row, expected)
             for name in DERIVED:
                 setattr(row, name, getattr(expected, name))
@@ -156,7 +156,7 @@ def stale() -> bool:
     placed = EventRow.objects.filter(seq__isnull=False)
     newest = placed.values_list("action").annotate(last=Max("seq")).order_by()
     rows = {row.event: row for row in placed.filter(seq__in=[last for _, last in newest])}
-    events = read_events.load_rows(list(rows.values()))
+    events = stored_events.load_rows(list(rows.values()))
     return any(
         differences(row, row_of(event, row.human))
         for event, row in zip(events, rows.values(), strict=True)
@@ -177,31 +177,33 @@ def rebuild(*, batch: int = 2048, wait_s: float = 60.0) -> int:
         Busy: another process erases or sequences, and did so for `wait_s`.
     """
     with process_locks.wait_for("erasing", wait_s):
-        fulltext.begin_rebuild()
+        fulltext_index.begin_rebuild()
         _remove_strays(batch, wait_s)
         done = 0
-        while (size := tree_store.stored_size()) - done >= batch:
+        while (size := stored_tree.stored_size()) - done >= batch:
             _rebuild_range(done, done + batch, wait_s)
             done += batch
-        made = [row_of(event, event["human"]) for event in read_events.load_entries(done, size)]
+        made = [row_of(event, event["human"]) for event in stored_events.load_entries(done, size)]
         with process_locks.wait_for("sequencer", wait_s):
             _replace(made)
-            now = tree_store.stored_size()
-            late = [row_of(event, event["human"]) for event in read_events.load_entries(size, now)]
+            now = stored_tree.stored_size()
+            late = [
+                row_of(event, event["human"]) for event in stored_events.load_entries(size, now)
+            ]
             _replace(late)
             with transaction.atomic():
-                fulltext.index_rebuilt(done, now)
-                fulltext.end_rebuild()
+                fulltext_index.index_rebuilt(done, now)
+                fulltext_index.end_rebuild()
             rollups.repair()
         return now + _rebuild_waiting(batch, wait_s)
 
 
 def _rebuild_range(first: int, end: int, wait_s: float) -> None:
     """Replace what differs among the rows of entries `first <= seq < end`."""
-    made = [row_of(event, event["human"]) for event in read_events.load_entries(first, end)]
+    made = [row_of(event, event["human"]) for event in stored_events.load_entries(first, end)]
     with process_locks.wait_for("sequencer", wait_s), transaction.atomic():
         _replace(made)
-        fulltext.index_rebuilt(first, end)
+        fulltext_index.index_rebuilt(first, end)
 
 
 def _rebuild_waiting(batch: int, wait_s: float) -> int:
@@ -210,7 +212,7 @@ def _rebuild_waiting(batch: int, wait_s: float) -> int:
     for ids in batched(waiting, batch):
         made = [
             row_of({**event, "index": None}, human_levels.level(event))
-            for event in read_events.load_many(ids)
+            for event in stored_events.load_many(ids)
         ]
         with process_locks.wait_for("sequencer", wait_s):
             still = Event.objects.filter(id__in=ids, leaf__isnull=True)
@@ -226,7 +228,7 @@ def _replace(made: Sequence[EventRow]) -> None:
     """
     wanted = {row.event: row for row in made}
     seqs = [row.seq for row in made if row.seq is not None]
-    with transaction.atomic(), fulltext.gathering(len(made)):
+    with transaction.atomic(), fulltext_index.gathering(len(made)):
         stored = {row.event: row for row in EventRow.objects.filter(event__in=wanted)}
         if seqs:
             there = EventRow.objects.filter(seq__gte=seqs[0], seq__lte=seqs[-1])

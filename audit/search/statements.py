@@ -11,13 +11,13 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from audit.models import EventRow
-from audit.search import fulltext
+from audit.search import fulltext_index
+from audit.search.index_tokens import ALL
 from audit.search.query_plan import Group, Plan, Token
-from audit.search.tokens import ALL
 
 CAP = 10_000  # up to so many matches are counted one by one, and every one of them is looked at
 _WIDE = 4  # alternatives
-_BLOCK = 16  # bits of a position within a block of audit.search.fulltext.PG_BLOCK
+_BLOCK = 16  # bits of a position within a block of audit.search.fulltext_index.PG_BLOCK
 
 
 def rows(
@@ -112,7 +112,9 @@ def _in_desert(
     conditions += ["r.seq < %s"] if high is not None else []
     limits = [each for each in (low, high) if each is not None]
     source, found, params, position = _base(plan)
-    where = " AND ".join([f"{fulltext.PG_BLOCK_OF_R} @> ARRAY[b.n::bigint]", *conditions, *found])
+    where = " AND ".join(
+        [f"{fulltext_index.PG_BLOCK_OF_R} @> ARRAY[b.n::bigint]", *conditions, *found]
+    )
     order = "DESC" if descending else "ASC"
     series = f"{last}, {first}, -1" if descending else f"{first}, {last}, 1"
     inner = (
@@ -143,16 +145,16 @@ def _base(plan: Plan) -> tuple[str, list[str], list[Any], str]:
     if plan.groups and connection.vendor == "sqlite":
         # CROSS JOIN keeps the full-text index outside: it walks matches in order of position and
         # stops at the limit.
-        source = f"{fulltext.TABLE} f CROSS JOIN audit_eventrow r ON r.seq = f.rowid"
+        source = f"{fulltext_index.TABLE} f CROSS JOIN audit_eventrow r ON r.seq = f.rowid"
         position = "f.rowid"
-        conditions.append(f"f.{fulltext.TABLE} MATCH %s")
+        conditions.append(f"f.{fulltext_index.TABLE} MATCH %s")
         params.append(match_expression(plan.groups))
     elif plan.groups:
         # The operator lets the index find the rows. No index has the order of the sum, so the
         # planner, which knows little of how often tokens meet, cannot choose to walk instead.
         position = "r.seq + 0"
         for groups in _keys(plan.groups):
-            conditions.append(f"r.{fulltext.PG_VECTOR} @@ %s::tsquery")
+            conditions.append(f"r.{fulltext_index.PG_VECTOR} @@ %s::tsquery")
             params.append(tsquery(groups))
     _limit(plan, "f.rowid" if position == "f.rowid" else "r.seq", conditions, params)
     return source, conditions, params, position
@@ -181,7 +183,9 @@ def test(plan: Plan) -> tuple[str, list[Any]]:
     conditions += [_equals(group, params) for group in groups if group.column]
     words = [group for group in groups if not group.column]
     if words and connection.vendor == "postgresql":
-        conditions.append(f"ts_match_vq(r.{fulltext.PG_VECTOR}, %s::tsquery)")  # no index has it
+        conditions.append(
+            f"ts_match_vq(r.{fulltext_index.PG_VECTOR}, %s::tsquery)"
+        )  # no index has it
         params.append(tsquery(words))
     else:
         conditions += [_has(group, params) for group in words]

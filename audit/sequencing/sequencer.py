@@ -34,7 +34,7 @@ from audit.keys import (
     key_events,
     keyring,
     log_identity,
-    recovery,
+    restored_database_adoption,
     rotation,
 )
 from audit.ledger import tree_edge as growing_trees
@@ -43,16 +43,16 @@ from audit.models import Checkpoint, Entry, Event, EventRow, Tile
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.search import (
-    fulltext,
+    fulltext_index,
     projection,
     rollups,
 )
 from audit.sequencing import (
     signed_state,
-    tree_store,
+    stored_tree,
 )
 from audit.sequencing.signed_state import SequencerStopped
-from audit.witnesses import conflict
+from audit.witnesses import signing_stop
 
 __all__ = ["Result", "Sequencer", "SequencerStopped", "loop", "run_once", "stopped_reason"]
 
@@ -117,13 +117,13 @@ class Sequencer:
         return result
 
     def _run(self, sweep: bool) -> Result:
-        if objection := conflict.reason():
+        if objection := signing_stop.reason():
             raise SequencerStopped("witness", objection)
-        recovery.settle()
+        restored_database_adoption.settle()
         key_events.settle()
         rotation.promote()
         growing = self._load()
-        if first := recovery.unplaced():
+        if first := restored_database_adoption.unplaced():
             self._commit(growing, first, patient=False)
         result = replace(self._publish(growing), sequenced=len(first))
         again = _PATIENT
@@ -143,10 +143,10 @@ class Sequencer:
         return result
 
     def _load(self) -> GrowingTree:
-        size = tree_store.stored_size()
+        size = stored_tree.stored_size()
         if self._tree is None or self._tree.size != size:
             signed_state.check_heads(size)
-            self._tree = GrowingTree.load(tree_store.read_tile, size)
+            self._tree = GrowingTree.load(stored_tree.read_tile, size)
         return self._tree
 
     def _pending(self, sweep: bool) -> list[tuple[UUID, bytes]]:
@@ -171,12 +171,12 @@ class Sequencer:
         """
         first = growing.size
         full = growing.extend(leaf for _, leaf in batch)
-        with transaction.atomic(durable=True), fulltext.gathering(len(batch)):
+        with transaction.atomic(durable=True), fulltext_index.gathering(len(batch)):
             bulk_insert.insert_values(Entry, [(first + i, id) for i, (id, _) in enumerate(batch)])
             insert_tiles(full)
             if projection.place(first, growing.size) < len(batch):
                 projection.project_missing(first, growing.size)
-            fulltext.index_range(first, growing.size)
+            fulltext_index.index_range(first, growing.size)
             rollups.add_range(first, growing.size)
             if patient and older_waits(batch[-1][0]):
                 raise Overtaken
@@ -193,7 +193,7 @@ class Sequencer:
             if signed_state.signed_before(size):  # a restored state may lag behind its database
                 signed_state.write_state(size, root)
             return result
-        if size <= recovery.floor():
+        if size <= restored_database_adoption.floor():
             # Trees up to there were signed with what is lost now.
             return replace(result, due_s=_REPEAT.total_seconds())
         state = signed_state.read_state()
@@ -203,7 +203,7 @@ class Sequencer:
         signed_state.write_state(size, root)
         signed = keyring.sign(signers, size, root, now)
         # The time of the signature, whatever the one before says
-        # (`audit.verification.checks.checkpoint_order`).
+        # (`audit.verification.checks.checkpoint_order_and_times`).
         Checkpoint.objects.create(size=size, root=root, note=signed, created=now)
         return replace(result, signed=True, due_s=_REPEAT.total_seconds())
 

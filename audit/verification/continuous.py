@@ -44,17 +44,17 @@ from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.sequencing import (
     signed_state,
-    tree_store,
+    stored_tree,
 )
 from audit.verification.checks import (
-    key_files,
+    checks_from_other_apps,
     orphans,
-    registry,
-    repeated_tags,
+    recorded_keys,
     rollup_counts,
+    stored_decision_tags,
 )
 from audit.verification.checks.entries import LeafChecker
-from audit.verification.checks.tree import TreeChecker
+from audit.verification.checks.tree_and_signed_checkpoints import TreeChecker
 from audit.verification.report import Findings, Problem, nearest
 from audit.verification.unreadable_rows import can_read
 
@@ -142,12 +142,12 @@ class Round:
         also: tuple[tuple[str, Callable[[], object]], ...] = (
             ("events without a leaf", lambda: self._leaves.check_pending(list(waiting[:_STEP]))),
             ("the tree", self._trees.finish),
-            ("keys and adoptions", lambda: key_files.check(self.findings)),
+            ("keys and adoptions", lambda: recorded_keys.check(self.findings)),
             ("the counts", lambda: rollup_counts.check(self.findings)),
             ("rows outside the log", lambda: orphans.rows(self.findings)),
-            ("decision tags", lambda: repeated_tags.check_missing(self.findings)),
+            ("decision tags", lambda: stored_decision_tags.check_missing(self.findings)),
             ("files next to the log", lambda: self._papers.check(self.findings)),
-            ("decisions", lambda: registry.check(self.findings, pending=True)),
+            ("decisions", lambda: checks_from_other_apps.check(self.findings, pending=True)),
             ("evidence and finished work", lambda: self._leaves.finish(whole=True)),
         )
         for what, check in also:
@@ -182,7 +182,7 @@ class Newest:
     def _meet(self, signed: Checkpoint) -> None:
         last = signed.size - 1
         try:
-            root = tiles.root(tree_store.read_tile, signed.size)
+            root = tiles.root(stored_tree.read_tile, signed.size)
         except ProofError as error:
             self.findings.add("tile", str(error), last)
             return

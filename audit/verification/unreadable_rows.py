@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from django.db import DatabaseError, DataError
 
-from audit.db import storage_errors
+from audit.db import storage_error_kinds
 from audit.verification.report import Findings
 
 # What converters raise for a value that no writer of ours puts into its column.
@@ -22,7 +22,7 @@ def note(findings: Findings, what: str, error: Exception, index: int | None = No
     Raises:
         DatabaseError: the error itself, where the database only does not answer now.
     """
-    if isinstance(error, DatabaseError) and storage_errors.is_not_stored(error):
+    if isinstance(error, DatabaseError) and storage_error_kinds.is_not_stored(error):
         raise error
     kind = f"{type(error).__name__}: " if isinstance(error, UNREADABLE) else ""
     findings.add("unreadable", f"{what} cannot be read: {kind}{error}", index)

@@ -25,17 +25,17 @@ from audit.evidence import (
 )
 from audit.models import Checkpoint, Entry, Event
 from audit.sequencing import (
-    tree_store,
+    stored_tree,
 )
 from audit.verification.checks import (
-    key_files,
+    checks_from_other_apps,
     orphans,
-    registry,
-    repeated_tags,
+    recorded_keys,
     rollup_counts,
+    stored_decision_tags,
 )
 from audit.verification.checks.entries import LeafChecker
-from audit.verification.checks.tree import TreeChecker
+from audit.verification.checks.tree_and_signed_checkpoints import TreeChecker
 from audit.verification.parallel import Crowd, Hashes
 from audit.verification.report import Findings, Problem, Report
 from audit.verification.unreadable_rows import NOT_READ, can_read, note
@@ -77,7 +77,7 @@ def run(
     """
     # Read in this order a checkpoint can never be ahead of the size by mere timing.
     last_checkpoint = Checkpoint.objects.aggregate(last=Max("id"))["last"] or 0
-    size = tree_store.stored_size()
+    size = stored_tree.stored_size()
     if not 0 <= start <= max(size - 1, 0):
         raise OutsideLog(f"the log has entries 0 to {size - 1}; {start} is outside")
     storage.forget_read()
@@ -99,7 +99,7 @@ def run(
             check = partial(leaves.check_range, examine_from=start, tree_only=tree_only)
             walking.along((one, partial(check, one.first, one.end)) for one in wanted)
         stages = [
-            ("keys and adoptions", lambda: key_files.check(findings)),
+            ("keys and adoptions", lambda: recorded_keys.check(findings)),
             ("the tree", trees.finish),
         ]
         if not tree_only:
@@ -176,12 +176,12 @@ def _of_whole_tables(
 
     def strays() -> None:
         orphans.rows(findings)
-        repeated_tags.check_missing(findings)
+        stored_decision_tags.check_missing(findings)
         orphans.papers(findings)
 
     def decisions() -> None:
         if start == 0:
-            registry.check(findings)
+            checks_from_other_apps.check(findings)
 
     return [
         ("events without a leaf", lambda: _check_waiting(leaves)),

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from audit.ledger.query import EventQuery
-from audit.search import decision_totals, filters
-from audit.views.decision_actions import decision_actions
+from audit.search import decisions_by_verified_human, filter_parsing
+from audit.views.decision_action_names import decision_actions
 
 _KINDS: Final = ("skill", "mcp", "plugin", "tool")
 
@@ -94,7 +94,8 @@ def shipped() -> list[ShippedView]:
 
 def _plain() -> list[ShippedView]:
     return [
-        ShippedView(key, name, says, filters.from_bar(text)) for key, name, says, text in _PLAIN
+        ShippedView(key, name, says, filter_parsing.from_bar(text))
+        for key, name, says, text in _PLAIN
     ]
 
 
@@ -105,15 +106,15 @@ def _blocked_or_allowed() -> ShippedView:
         "blocked-or-allowed",
         "Blocked or allowed by people",
         "Skills, MCP servers, plugins and tools that somebody decided about here.",
-        filters.from_bar(text),
+        filter_parsing.from_bar(text),
     )
 
 
 def _without_a_human() -> ShippedView:
-    every = decision_totals.among(EventQuery(), decision_actions()) or EventQuery()
+    every = decisions_by_verified_human.among(EventQuery(), decision_actions()) or EventQuery()
     return ShippedView(
         "without-a-verified-human",
         "Decisions without a verified human",
         "Decisions that stay asserted (H0): no issuer and no passkey signed who it was.",
-        decision_totals.with_human(every, verified=False),
+        decisions_by_verified_human.with_human(every, verified=False),
     )

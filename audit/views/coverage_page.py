@@ -18,10 +18,10 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import actor, needs_role
 from audit import clock
-from audit.coverage import BadPeriod, Period, report_file
+from audit.coverage import BadPeriod, Period, signed_report_manifest
 from audit.coverage.period import CHOICES
-from audit.proofs.service import NotSequenced
-from audit.views import framework_coverage
+from audit.proofs.proofs_and_tiles import NotSequenced
+from audit.views import coverage_report
 
 _FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 _KEYS = ("days", "after", "before")
@@ -38,7 +38,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
         period = Period.read(given, now)
     except BadPeriod as bad:
         period, mistake = Period.read({}, now), bad
-    made = framework_coverage.report(period, now)
+    made = coverage_report.report(period, now)
     context = {
         "report": made,
         "period": period,
@@ -70,9 +70,9 @@ def download(request: HttpRequest) -> HttpResponse:
         period = Period.read({key: request.GET.get(key, "") for key in _KEYS}, now)
     except BadPeriod as bad:
         raise BadRequest(f"{bad}.") from None
-    made = framework_coverage.report(period, now)
+    made = coverage_report.report(period, now)
     text = (
-        framework_coverage.as_csv(made)
+        coverage_report.as_csv(made)
         if format == "csv"
         else json.dumps(made, indent=2, ensure_ascii=False) + "\n"
     )
@@ -81,7 +81,7 @@ def download(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(body, content_type=_FORMATS[format])
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     if request.method == "GET":
-        event = str(report_file.hand_out(actor(request), made, body, format))
+        event = str(signed_report_manifest.hand_out(actor(request), made, body, format))
         response["ATA-Event"] = event
         response["Link"] = f'<{reverse("coverage-manifest", args=[event])}>; rel="describedby"'
     response["Repr-Digest"] = f"sha-256=:{b64encode(hashlib.sha256(body).digest()).decode()}:"
@@ -94,8 +94,8 @@ def download(request: HttpRequest) -> HttpResponse:
 def manifest(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The signed manifest of a report that was taken away, by the event that its answer named."""
     try:
-        made = report_file.manifest_of(report_file.event_of(event_id))
-    except report_file.NoFile:
+        made = signed_report_manifest.manifest_of(signed_report_manifest.event_of(event_id))
+    except signed_report_manifest.NoFile:
         raise Http404(str(event_id)) from None
     except NotSequenced:
         said = "It has no place in the signed tree yet; within about a second it has.\n"

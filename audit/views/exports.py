@@ -22,14 +22,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.permissions import actor
 from audit import clock, packs
 from audit import exports as engine
-from audit.evidence import disclosure
+from audit.evidence import body_and_pack_disclosure
 from audit.exports.manifest import file_name
 from audit.ledger.packs.archive import MAX_EVENTS
 from audit.ledger.query import EventQuery
 from audit.models import ExportJob
-from audit.search import queries
-from audit.sequencing import tree_store
-from audit.views.readers import for_readers
+from audit.search import event_search
+from audit.sequencing import stored_tree
+from audit.views.read_permissions import for_readers
 from audit.views.trail import filter_links
 from audit.views.trail.page_state import read, url_of
 
@@ -66,8 +66,8 @@ def new(request: HttpRequest) -> HttpResponseBase:
         return HttpResponseRedirect(f"/audit/?{request.GET.urlencode()}")
     if request.method == "POST":
         return _make(request, query)
-    size = tree_store.stored_size()
-    total = queries.expected(query, size=size)
+    size = stored_tree.stored_size()
+    total = event_search.expected(query, size=size)
     context = {
         "words": query.in_words(),
         "crumbs": [{"text": "Exports", "url": "/audit/exports/"}, {"text": "New"}],
@@ -85,7 +85,9 @@ def new(request: HttpRequest) -> HttpResponseBase:
 
 
 def _pack_lacks(request: HttpRequest, query: EventQuery) -> str:
-    return disclosure.outlook(actor(request), packs.of_query(query), clock.now()).words
+    return body_and_pack_disclosure.outlook(
+        actor(request), packs.of_query(query), clock.now()
+    ).words
 
 
 def _make(request: HttpRequest, query: EventQuery) -> HttpResponseBase:
@@ -163,10 +165,10 @@ def _commands(file: str) -> str:
     )
 
 
-def _total(job: ExportJob) -> queries.Total:
+def _total(job: ExportJob) -> event_search.Total:
     if job.finished:
-        return queries.Total(job.rows)
-    return queries.Total(job.expected, exact=not job.estimated)
+        return event_search.Total(job.rows)
+    return event_search.Total(job.expected, exact=not job.estimated)
 
 
 def _shown(job: ExportJob) -> dict[str, Any]:

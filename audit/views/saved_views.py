@@ -17,12 +17,12 @@ from accounts.permissions import actor
 from audit.ledger.query import EventQuery, InvalidQuery, QueryError
 from audit.models import SavedView
 from audit.recording.actors import Actor
-from audit.saved_views import changes, counts
+from audit.saved_views import changes, event_totals_from_rollups
 from audit.saved_views.changes import NotSaved, NotYourView, Wanted
-from audit.saved_views.parsing import query_of
-from audit.search import filters, queries
+from audit.saved_views.stored_filter_parsing import query_of
+from audit.search import event_search, filter_parsing
 from audit.views.built_in_views import shipped
-from audit.views.readers import for_readers
+from audit.views.read_permissions import for_readers
 from audit.views.trail import filter_links
 from audit.views.trail.page_state import read, url_of
 
@@ -69,7 +69,7 @@ def count(request: HttpRequest) -> HttpResponse:
     reading = read(request.GET)
     if reading.mistakes:
         return HttpResponse("the filter has mistakes; reload the page", status=400)
-    return render(request, "audit/_view_count.html", {"total": queries.total(reading.query)})
+    return render(request, "audit/_view_count.html", {"total": event_search.total(reading.query)})
 
 
 @never_cache
@@ -84,7 +84,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _form(request, {"bar": query.to_bar()}, "Save a view")
     # The dialog on the trail has no field for the filter: it is that of the page.
-    query = filters.from_bar(request.POST["bar"]) if "bar" in request.POST else query
+    query = filter_parsing.from_bar(request.POST["bar"]) if "bar" in request.POST else query
     try:
         view = changes.keep(actor(request), _wanted(request.POST, query))
     except (NotSaved, InvalidQuery) as problem:
@@ -104,7 +104,7 @@ def edit(request: HttpRequest, view_id: UUID) -> HttpResponse:
         raise PermissionDenied(_ONLY_ITS_OWNER)
     if request.method != "POST":
         return _form(request, _of_view(found), found.name, view=found)
-    query = filters.from_bar(request.POST.get("bar", ""))
+    query = filter_parsing.from_bar(request.POST.get("bar", ""))
     try:
         changed = changes.change(me, view_id, _wanted(request.POST, query))
     except SavedView.DoesNotExist:  # removed meanwhile
@@ -270,7 +270,7 @@ def _maker(view: SavedView) -> str:
 def _count(rows: Iterable[dict[str, Any]]) -> None:
     """Give each row its count where that is known at once, else the address that counts."""
     rows = list(rows)
-    totals = counts.totals([row["query"] for row in rows])
+    totals = event_totals_from_rollups.totals([row["query"] for row in rows])
     for row, total in zip(rows, totals, strict=True):
         row["total"] = total
         if total is None and row["url"]:

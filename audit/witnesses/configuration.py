@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from audit.keys import keyring
-from audit.ledger import note, policy
+from audit.ledger import note, trust_policy
 from audit.ledger.note import VerifierKey
-from audit.ledger.policy import Policy, PolicyError
+from audit.ledger.trust_policy import Policy, PolicyError
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _read(
             "whose cosignature counts. Write a C2SP tlog-policy that names the witnesses' keys."
         )
     try:
-        found = policy.parse(file.read_text())
+        found = trust_policy.parse(file.read_text())
     except (OSError, UnicodeDecodeError, PolicyError) as error:
         return Configuration(problem=f"LEDGER_POLICY_FILE cannot be used: {error}.")
     found = replace(found, logs=tuple(map(note.parse_vkey, present)))

@@ -12,12 +12,12 @@ from audit.ledger.checkpoint import parse_size
 from audit.ledger.cosignature import Cosignature
 from audit.ledger.note import NoteError
 from audit.models import Checkpoint
-from audit.sequencing.tree_store import read_tile
+from audit.sequencing.stored_tree import read_tile
 from audit.witnesses.configuration import Target
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
 from http_client.errors import HttpClientError
-from http_client.timeouts import Retries, Timeouts
+from http_client.timeouts_and_retries import Retries, Timeouts
 
 _PATIENCE = Timeouts(connect=1.5, read=3.0, write=3.0, total=4.0)
 _LONGEST_ANSWER = 65_536

@@ -15,7 +15,7 @@ from audit.db import process_locks
 from audit.erasure import idle_connections
 from audit.models import Checkpoint, Cosignature, WitnessState
 from audit.sequencing import signed_state
-from audit.witnesses import conflict
+from audit.witnesses import signing_stop
 from audit.witnesses.configuration import Target, configured
 from audit.witnesses.exchange import Said, Verdict, request_body, submit
 
@@ -39,14 +39,14 @@ def push_due() -> int:
     """
     targets = configured().targets
     if not targets:
-        conflict.settle()
+        signing_stop.settle()
         return 0
     with process_locks.alone("witnesses") as held:
         head = signed_state.newest_checkpoint() if held else None
         if head is None:
             return 0
         if signed_state.is_former(head):  # nothing is signed under the present name yet
-            conflict.settle()
+            signing_stop.settle()
             return 0
         due = [target for target in targets if _is_due(target, head, clock.now())]
         if not due:
@@ -55,7 +55,7 @@ def push_due() -> int:
         for target, said in zip(due, _ask_all(due, head), strict=True):
             about, said = _asked_again(target, head, said)
             done += _keep(target, about, said)
-        conflict.settle()
+        signing_stop.settle()
         return done
 
 

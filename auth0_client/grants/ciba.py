@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from auth0_client.config import Client
-from auth0_client.endpoint import Endpoints, Reply
 from auth0_client.errors import Auth0Error, BadRequest
-from auth0_client.grants.polling import (
+from auth0_client.grants.poll_results import (
     DEFAULT_INTERVAL_S,
     Expired,
     Lost,
@@ -22,6 +21,7 @@ from auth0_client.grants.polling import (
     SlowDown,
     slow_down,
 )
+from auth0_client.oauth_form_post import Endpoints, Reply
 from auth0_client.tokens.token_response import Tokens, read_tokens
 from http_client.json_fields import Fields
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from auth0_client.config import Client
-from auth0_client.endpoint import Endpoints
-from auth0_client.grants.polling import (
+from auth0_client.grants.poll_results import (
     DEFAULT_INTERVAL_S,
     Expired,
     Lost,
@@ -15,6 +14,7 @@ from auth0_client.grants.polling import (
     SlowDown,
     slow_down,
 )
+from auth0_client.oauth_form_post import Endpoints
 from auth0_client.tokens.token_response import Tokens, read_tokens
 
 GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"

@@ -13,7 +13,7 @@ from typing import Any
 
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
-from http_client.wait_hooks import waits_in
+from http_client.lend_thread_while_waiting import waits_in
 from tests.support.vault_provider import TYPE, VAULT
 
 _URL = os.environ["BARE_URL"]

@@ -159,9 +159,9 @@ def _until(true: Callable[[], bool], began: float, at_most_s: float = 60.0) -> f
 @contextmanager
 def _worker() -> Iterator[None]:
     """The asking loop of one worker."""
-    from approvals.jobs import ASKING, sweep
+    from approvals.due_work import ASKING, sweep
     from portal.loops import repeat
-    from portal.worker_threads import Lanes
+    from portal.per_peer_thread_pool import Lanes
 
     stop, lanes = threading.Event(), Lanes("asking", threads=4)
     loop = repeat(lambda: sweep(lanes, ASKING), 0.5)
@@ -177,9 +177,9 @@ def _worker() -> Iterator[None]:
 def _measure_many(tenant: LocalTenant, many: int) -> None:
     """Answers that all wait at once, committed by one worker: how many a second."""
     from approvals import clock
-    from approvals.jobs import ASKING, sweep
+    from approvals.due_work import ASKING, sweep
     from approvals.models import Approval, Ask
-    from portal.worker_threads import Lanes
+    from portal.per_peer_thread_pool import Lanes
     from tests.approvals.people_of import Phones, acting
 
     olu = acting("operator", "operator")

@@ -36,12 +36,12 @@ _BASELINE = (
 
 def main(bar: str) -> None:
     """Measure."""
-    from audit.exports import blocks
-    from audit.sequencing import tree_store
+    from audit.exports import line_block_cache
+    from audit.sequencing import stored_tree
 
-    size = tree_store.stored_size()
+    size = stored_tree.stored_size()
     with spent() as packing:
-        packed = blocks.fill(budget_s=1e9)
+        packed = line_block_cache.fill(budget_s=1e9)
     if packed:
         _say("packing", **packing.line(packed * 256))
     for format in ("csv", "ndjson"):
@@ -50,9 +50,12 @@ def main(bar: str) -> None:
         if bar:
             _export(f"{format} packed {bar}", format, bar, size)
     if size >= OPENED:
-        read, blocks.read = blocks.read, lambda *_: {}  # as if nothing were packed
+        read, line_block_cache.read = (
+            line_block_cache.read,
+            lambda *_: {},
+        )  # as if nothing were packed
         _export("csv opened", "csv", "order:oldest", OPENED)
-        blocks.read = read
+        line_block_cache.read = read
     _baseline(size)
 
 

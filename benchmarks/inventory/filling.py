@@ -42,7 +42,7 @@ def main(people: int) -> None:
 
     from approvals.models import Person
     from connections.models import ConnectedAccount, Use
-    from connections.models.derived import mark_firsts
+    from connections.models.computed_fields import mark_firsts
 
     if ConnectedAccount.objects.count() >= people * EACH:
         return
@@ -72,7 +72,7 @@ def main(people: int) -> None:
 
 
 def _manifests(choose: random.Random) -> None:
-    from connections.manifests.in_force import Declaration, declare_shipped
+    from connections.component_manifests.manifest_store import Declaration, declare_shipped
 
     for n, skill in enumerate(_SKILLS):
         kind, _, name = skill.partition(":")

@@ -30,7 +30,7 @@ _USES, _OTHERS = 0.75, 0.2
 def main(entries: int) -> None:
     """Measure the database of the environment."""
     from audit.models import Entry
-    from connections.auth_ibom import difference, facts, log_events, replay
+    from connections.auth_ibom import changes_between, fact_collection, log_events, replay
 
     def walk(size: int) -> replay.Inventory:
         inventory = replay.Inventory()
@@ -44,10 +44,10 @@ def main(entries: int) -> None:
     print(json.dumps({"entries": total}), flush=True)
     _time("at the end", lambda: log_events.known(total))
     _time("the same by a walk", lambda: walk(total))
-    _time("difference of the last hundredth", lambda: facts.between(str(late), ""))
+    _time("difference of the last hundredth", lambda: fact_collection.between(str(late), ""))
     _time(
         "the same by a walk",
-        lambda: difference.between(walk(late), log_events.events(total, late)),
+        lambda: changes_between.between(walk(late), log_events.events(total, late)),
     )
 
 

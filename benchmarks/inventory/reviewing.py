@@ -32,7 +32,7 @@ def main() -> None:
     from audit.recording.actors import Actor, Target
     from audit.sequencing import sequencer
     from benchmarks.inventory.filling import ISSUER
-    from connections.access_reviews import account_snapshot
+    from connections.access_reviews import frozen_account_list
     from connections.models import Review
 
     sequencer.run_once()  # from here on there is a key to sign with
@@ -50,7 +50,7 @@ def main() -> None:
     pages = {"first": "", "middle": f"?after={last // 2}", "last": f"?before={last}"}
     for name, query in pages.items():
         _time(f"its {name} page", partial(browser.get, page + query))
-    _time("hold the list to its digest", lambda: account_snapshot.stands(review))
+    _time("hold the list to its digest", lambda: frozen_account_list.stands(review))
     _time("close", lambda: perform(admin, "review.close", target))
     _time("read the result", lambda: _read(browser.get(f"{page}result/")))
 

@@ -103,7 +103,7 @@ def _one_by_one(worker: Any, many: int) -> None:
 
 def _commit_to_proof(worker: Any, many: int) -> None:
     """Seconds from a commit to the moment at which the event has a proof, while others write."""
-    from audit.proofs import service
+    from audit.proofs import proofs_and_tiles
     from audit.sequencing import sequencer
     from tests.support.recording import record_many
 
@@ -117,9 +117,9 @@ def _commit_to_proof(worker: Any, many: int) -> None:
         committed = time.perf_counter()
         while True:
             try:
-                service.proof_for(ids[-1])
+                proofs_and_tiles.proof_for(ids[-1])
                 break
-            except service.NotSequenced:
+            except proofs_and_tiles.NotSequenced:
                 time.sleep(0.01)
         waits.append(time.perf_counter() - committed)
     stop.set()
@@ -128,7 +128,7 @@ def _commit_to_proof(worker: Any, many: int) -> None:
 
 
 def _inclusion() -> None:
-    from audit.proofs import service
+    from audit.proofs import proofs_and_tiles
     from audit.sequencing import signed_state
 
     newest = signed_state.newest_checkpoint()
@@ -136,17 +136,17 @@ def _inclusion() -> None:
     times = []
     for _ in range(_PROOFS):
         began, cpu = time.perf_counter(), time.process_time()
-        service.proof_at(random.randrange(newest.size), newest)
+        proofs_and_tiles.proof_at(random.randrange(newest.size), newest)
         times.append(min(time.perf_counter() - began, max(time.process_time() - cpu, 1e-6)))
     _say("inclusion proof, processor time", size=newest.size, bound_s=0.002, **_quantiles(times))
 
 
 def _verify() -> None:
-    from audit.sequencing import tree_store
+    from audit.sequencing import stored_tree
     from audit.verification import verify
 
     processes = len(os.sched_getaffinity(0))
-    size = tree_store.stored_size()
+    size = stored_tree.stored_size()
     ways: dict[str, dict[str, Any]] = {
         "bytes and tree": {"tree_only": True},
         "everything": {},
@@ -168,7 +168,7 @@ def _verify() -> None:
 
 
 def _leaves(size: int) -> list[bytes]:
-    from audit.sequencing.tree_store import entry_bytes
+    from audit.sequencing.stored_tree import entry_bytes
 
     return [entry for first in range(0, size, 5000) for entry in entry_bytes(first, first + 5000)]
 

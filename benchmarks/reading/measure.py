@@ -31,10 +31,10 @@ ROUNDS = 7
 
 def main(rounds: int, only: str = "") -> None:
     """Measure the database of the environment."""
-    from audit.sequencing import tree_store
+    from audit.sequencing import stored_tree
     from benchmarks.reading.mix import MIX
 
-    browser, size = signed_in_auditor(), tree_store.stored_size()
+    browser, size = signed_in_auditor(), stored_tree.stored_size()
     pages = [(asked.name, asked.url(size)) for asked in MIX if only in asked.name]
     newest = _some_event()
     pages += [
@@ -123,8 +123,8 @@ def signed_in_auditor() -> Client:
     from django.test import Client
 
     from accounts.models import SignedInSession, User
+    from accounts.sessions.hashed_key_store import stored_key
     from accounts.sessions.service import SESSION_ID
-    from accounts.sessions.store import stored_key
     from approvals import clock
 
     user, _ = User.objects.update_or_create(

@@ -32,9 +32,9 @@ class Asked:
     def url(self, size: int) -> str:
         """Address of the page in a trail of `size` events."""
         from audit.ledger.query import EventQuery
-        from audit.search import filters
+        from audit.search import filter_parsing
 
-        query = EventQuery.from_bar(self.bar, filters.VOCABULARY)
+        query = EventQuery.from_bar(self.bar, filter_parsing.VOCABULARY)
         if query.errors:
             raise ValueError(f"{self.name}: {query.errors[0].message}")
         if self.at is not None:

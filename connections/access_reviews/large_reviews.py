@@ -18,12 +18,12 @@ from uuid import UUID
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Max
 
-from approvals import actors, clock, people, policy, registry
+from approvals import actor_json, clock, people_and_roster, policy, registry
 from approvals.errors import Refused
 from approvals.pipeline.service import Performed, perform
-from approvals.policy import break_glass
+from approvals.policy import break_glass_limits
 from audit.recording.actors import Actor, Target
-from connections.access_reviews import decisions, work_integrity, work_lease
+from connections.access_reviews import open_decide_close, work_lease, work_tamper_check
 from connections.access_reviews.account_filter import Wanted, take
 from connections.models import Review, ReviewItem, ReviewLines, ReviewWork
 
@@ -67,14 +67,14 @@ def begin(actor: Actor, verb: str, target: Target, params: Mapping[str, Any]) ->
     if _number(verb, target, params) <= AT_ONCE or not _may(actor, verb, target):
         perform(actor, verb, target, params=params)
         return True
-    decisions.check(verb, target, params)
+    open_decide_close.check(verb, target, params)
     id, now = UUID(target.name), clock.now()
-    by, given = actors.to_json(actor), dict(params)
+    by, given = actor_json.to_json(actor), dict(params)
     row = ReviewWork(review=id, verb=verb, actor=by, params=given, asked=now, due=now)
     try:
         with transaction.atomic():
             ReviewWork.objects.filter(pk=id, due=None).delete()  # tried again
-            work_integrity.seal(row).save(force_insert=True)
+            work_tamper_check.seal(row).save(force_insert=True)
     except IntegrityError:
         raise work_lease.being(verb) from None
     return False
@@ -89,7 +89,7 @@ def _number(verb: str, target: Target, params: Mapping[str, Any]) -> int:
 def _may(actor: Actor, name: str, target: Target) -> bool:
     """Whether a worker may do it for them; who may not is refused by `perform`, in its words."""
     verb = registry.get(name)
-    return policy.may(actor, verb, target) and not break_glass.why_not(actor, verb)
+    return policy.may(actor, verb, target) and not break_glass_limits.why_not(actor, verb)
 
 
 def cancel(review: UUID) -> bool:
@@ -120,14 +120,14 @@ def run_due() -> int:
 def _do(work: ReviewWork | None) -> None:
     if work is None:
         return
-    if not work_integrity.is_sealed(work):
-        work_integrity.refuse(work)
+    if not work_tamper_check.is_sealed(work):
+        work_tamper_check.refuse(work)
         return
     # Its due time is the lease: where another worker took it over, it is another one.
     mine = ReviewWork.objects.filter(pk=work.pk, due=work.due)
     try:
         perform(
-            _as_now(actors.from_json(work.actor)),
+            _as_now(actor_json.from_json(work.actor)),
             work.verb,
             Target("review", str(work.pk)),
             params=work.params,
@@ -149,7 +149,7 @@ def _do(work: ReviewWork | None) -> None:
 
 def _as_now(asker: Actor) -> Actor:
     """Who asked, with the roles that they have now."""
-    known = people.find(asker.iss, asker.sub)
+    known = people_and_roster.find(asker.iss, asker.sub)
     return replace(asker, roles=frozenset(known.roles) if known else frozenset())
 
 

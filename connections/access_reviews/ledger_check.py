@@ -9,9 +9,9 @@ from uuid import UUID
 from approvals import clock
 from approvals.erasure.permitted_gaps import Excuses
 from audit.models import EventRow
-from audit.verification.checks import registry
-from audit.verification.checks.registry import Wrong, is_of, opened
-from connections.access_reviews import account_snapshot, result
+from audit.verification.checks import checks_from_other_apps
+from audit.verification.checks.checks_from_other_apps import Wrong, is_of, opened
+from connections.access_reviews import frozen_account_list, signed_result_file
 from connections.models import Choice, Review, ReviewItem
 
 type Event = dict[str, Any]
@@ -49,7 +49,7 @@ def _reviews(excuses: Excuses) -> Iterator[Wrong]:
 
 def _recorded(action: str, member: str) -> Iterator[Event]:
     """Events that a review made: one without what it is about has no row."""
-    return (event for event in registry.events_of(action) if member in event["data"])
+    return (event for event in checks_from_other_apps.events_of(action) if member in event["data"])
 
 
 def _opening(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
@@ -71,7 +71,7 @@ def _opening(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
         yield "opener"
     if not is_of(review.opened_at, event):
         yield "time of opening"
-    if account_snapshot.stands(review).altered:
+    if frozen_account_list.stands(review).altered:
         yield "list of accounts"
 
 
@@ -93,7 +93,7 @@ def _closing(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
         yield "closer"
     if not is_of(review.closed_at, event):
         yield "time of closing"
-    if result.stands(review).altered:
+    if signed_result_file.stands(review).altered:
         yield "result"
 
 
@@ -162,4 +162,4 @@ def _another(noun: str, what: str, event: Event) -> Wrong:
     return Wrong(f"the row of the {noun} says another {what}", event["index"], event["id"])
 
 
-registry.register("access reviews", problems)
+checks_from_other_apps.register("access reviews", problems)

@@ -19,7 +19,7 @@ from approvals import clock
 from approvals.models import NoticeState, Person
 from approvals.notifications import delivery
 from audit.ledger.format import safe_display
-from connections.access_reviews import reviewers, work_lease
+from connections.access_reviews import reviewer_permissions, work_lease
 from connections.models import Review, Reviewers, ReviewLetter
 
 BEFORE: Final = timedelta(days=3)
@@ -70,7 +70,7 @@ def work(letter: ReviewLetter) -> None:
         row.update(due=now + _BEING_WRITTEN)
         return
     late = now > review.due
-    left = reviewers.decidable(person.as_actor("mail"), review, now).filter(choice="")
+    left = reviewer_permissions.decidable(person.as_actor("mail"), review, now).filter(choice="")
     count = 0 if late else left.count()
     # After a pause of the worker both are due: the later one is enough.
     newer = ReviewLetter.objects.filter(review=review, person=person, due__lte=now)

@@ -17,10 +17,10 @@ from connections.api import connection_schemas
 from connections.broker import token_broker
 from connections.broker.account_choice import Wanted
 from connections.broker.errors import TokenRefusal
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 
 _NAME = re.compile(r"[\x21-\x7E](?:[\x20-\x7E]{0,198}[\x21-\x7E])?")
-_CONNECTION = re.compile(in_force.CONNECTION)
+_CONNECTION = re.compile(manifest_store.CONNECTION)
 _MAX_SCOPES = 4000
 _MAX_ACCOUNT = 255
 

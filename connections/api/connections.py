@@ -13,19 +13,19 @@ from pydantic import ConfigDict
 from accounts.bearer import caller
 from api import openapi, schemas
 from api.problems import Problem, pointer_of, printable
-from approvals.api import decisions, idempotency
-from audit.api.events import not_sequenced
+from approvals.api import decisions_and_requests, idempotency
+from audit.api.events_proofs_and_reports import not_sequenced
 from audit.exports.xlsx import MEDIA_TYPE
-from audit.proofs.service import NotSequenced
-from audit.views.readers import may_read
+from audit.proofs.proofs_and_tiles import NotSequenced
+from audit.views.read_permissions import may_read
 from connections import inventory, permissions, serializers
 from connections.api import connection_schemas
+from connections.application_grants import consent_and_token_search as listing_of_access
 from connections.application_grants import export_file as applications
-from connections.application_grants import queries as listing_of_access
-from connections.auth_ibom import document, export, facts
-from connections.inventory import export_table, signed_manifest, table_files
+from connections.auth_ibom import document, export, fact_collection
+from connections.inventory import export_table, signed_export_manifest, table_files
 from connections.models import ConnectedAccount
-from connections.views.inventory.downloads import with_manifest
+from connections.views.inventory.download_responses import with_manifest
 
 router = Router(tags=["Connections"])
 
@@ -168,10 +168,10 @@ def ibom(request: HttpRequest, at: Annotated[str, Field(max_length=40)] = "") ->
     if at and not actor.roles & permissions.SEES_ALL:
         raise Problem(403, "not_permitted", "An earlier inventory is for auditors and admins.")
     try:
-        size = facts.size_of(at) if at else None
-    except facts.BadMoment as bad:
+        size = fact_collection.size_of(at) if at else None
+    except fact_collection.BadMoment as bad:
         raise Problem(422, "invalid_request", str(bad), pointer="/at") from None
-    made = export.export(actor, size=size, moment=facts.moment_of(at) if at else None)
+    made = export.export(actor, size=size, moment=fact_collection.moment_of(at) if at else None)
     return HttpResponse(
         made.body,
         content_type=document.MEDIA_TYPE,
@@ -248,11 +248,11 @@ def _words(given: dict[str, list[str]]) -> str:
 def export_manifest(request: HttpRequest, event_id: UUID) -> JsonResponse:
     """By the event that `ATA-Event` named; `ata verify MANIFEST FILE` checks both offline."""
     try:
-        event, who = signed_manifest.event_of(event_id), caller(request).actor
+        event, who = signed_export_manifest.event_of(event_id), caller(request).actor
         mine = not event["data"]["everybody"] and may_read(who, event)
         if mine or who.roles & permissions.SEES_ALL:
-            return JsonResponse(signed_manifest.manifest_of(event))
-    except signed_manifest.NoExport:
+            return JsonResponse(signed_export_manifest.manifest_of(event))
+    except signed_export_manifest.NoExport:
         pass
     except NotSequenced:
         raise not_sequenced() from None
@@ -277,8 +277,8 @@ def ibom_difference(
     if not caller(request).actor.roles & permissions.SEES_ALL:
         raise Problem(403, "not_permitted", "Everybody's inventory is for auditors and admins.")
     try:
-        found = facts.between(start, end)
-    except facts.BadMoment as bad:
+        found = fact_collection.between(start, end)
+    except fact_collection.BadMoment as bad:
         pointer = "/from" if str(bad).startswith("from") else "/to"
         raise Problem(422, "invalid_request", str(bad), pointer=pointer) from None
     return JsonResponse(serializers.difference(found))
@@ -308,11 +308,13 @@ def revoke(request: HttpRequest, connection_id: str, body: RevokeIn | None = Non
     """Answers as `POST /v1/decisions`: 201 for your own, 202 for another person's."""
     account = _visible(request, connection_id)
     given = body or RevokeIn(reason="", end_sessions=False)
-    return decisions.decide(
+    return decisions_and_requests.decide(
         request,
-        decisions.DecisionIn(
+        decisions_and_requests.DecisionIn(
             verb="connection.revoke",
-            target=decisions.TargetIn(kind="connection", name=str(account.id), instance=""),
+            target=decisions_and_requests.TargetIn(
+                kind="connection", name=str(account.id), instance=""
+            ),
             reason=given.reason,
             severity=None,
             finding_id=None,

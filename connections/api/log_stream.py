@@ -9,11 +9,11 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse, UnreadablePostError
 from ninja import Field, Router, Schema
 
-from accounts.request_priority import vouch_for
+from accounts.verified_caller_priority import vouch_for
 from api import openapi
 from api.problems import Problem
 from connections.models import Feed
-from connections.tenant_log import items, recorder
+from connections.tenant_log import items, record_entries
 
 router = Router(tags=["Ingest"])
 
@@ -67,7 +67,7 @@ def auth0_logs(request: HttpRequest) -> JsonResponse:
         found = items.of_body(body)
     except items.TooMany as error:
         raise Problem(413, "too_many", f"{error}.", limit=items.MOST) from None
-    taken = recorder.take(Feed.STREAM, found)
+    taken = record_entries.take(Feed.STREAM, found)
     return JsonResponse(
         {
             "received": taken.received,

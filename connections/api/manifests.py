@@ -12,18 +12,20 @@ from accounts.bearer import caller
 from api import openapi, schemas
 from api.problems import Problem
 from approvals import clock
-from approvals.api.decisions import answer_of
+from approvals.api.decisions_and_requests import answer_of
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
 from connections.api import connection_schemas
-from connections.manifests import component_decisions, in_force
+from connections.component_manifests import decision_in_force, manifest_store
 from connections.models import Manifest
 
 router = Router(tags=["Manifests"])
 
 
-type _Kind = Annotated[str, Field(json_schema_extra={"enum": sorted(in_force.KINDS)})]
-type _Name = Annotated[str, Field(json_schema_extra={"pattern": f"^{in_force.NAME.pattern}$"})]
+type _Kind = Annotated[str, Field(json_schema_extra={"enum": sorted(manifest_store.KINDS)})]
+type _Name = Annotated[
+    str, Field(json_schema_extra={"pattern": f"^{manifest_store.NAME.pattern}$"})
+]
 
 
 @router.get(
@@ -48,7 +50,7 @@ def index(request: HttpRequest) -> JsonResponse:
 def read(request: HttpRequest, kind: _Kind, name: _Name) -> JsonResponse:
     """`decision` is none, allow, hold or block."""
     _check(kind, name)
-    manifest = in_force.find(kind, name)
+    manifest = manifest_store.find(kind, name)
     if manifest is None:
         raise Problem(404, "not_found", f"{kind} {name} has no manifest. Declare one with PUT.")
     return JsonResponse(_json(manifest))
@@ -65,23 +67,23 @@ def declare(
     request: HttpRequest,
     kind: _Kind,
     name: _Name,
-    body: in_force.Declaration,
+    body: manifest_store.Declaration,
     new: bool = False,
 ) -> JsonResponse:
     """200 where nothing is gained (without an event where it is in force already); 202 where
     somebody has to approve. `new=true` confirms names that nobody knows yet (409
     `unknown_target`)."""
     _check(kind, name)
-    known = in_force.find(kind, name)
+    known = manifest_store.find(kind, name)
     actor = caller(request).actor
-    unchanged = known is not None and known.digest == in_force.digest_of(kind, name, body)
+    unchanged = known is not None and known.digest == manifest_store.digest_of(kind, name, body)
     if known is not None and unchanged and actor.roles & {"operator", "admin"}:
         return JsonResponse(_json(known))
     params = body.model_dump(mode="json") | ({"new": True} if new else {})
     done = perform(actor, "manifest.declare", Target(kind, name), params=params)
     if done.approval is not None:
         return _waiting(done)
-    written = in_force.find(kind, name)
+    written = manifest_store.find(kind, name)
     assert written is not None
     return JsonResponse(_json(written) | {"event_id": str(done.event_id)})
 
@@ -109,14 +111,14 @@ def _waiting(done: Performed) -> JsonResponse:
 
 
 def _check(kind: str, name: str) -> None:
-    if kind not in in_force.KINDS:
+    if kind not in manifest_store.KINDS:
         raise Problem(
             422,
             "invalid_request",
-            f"kind: one of {', '.join(sorted(in_force.KINDS))}.",
+            f"kind: one of {', '.join(sorted(manifest_store.KINDS))}.",
             pointer="/kind",
         )
-    if not in_force.NAME.fullmatch(name):
+    if not manifest_store.NAME.fullmatch(name):
         raise Problem(
             422, "invalid_request", "name: letters, digits and . _ @ / : -", pointer="/name"
         )
@@ -124,8 +126,8 @@ def _check(kind: str, name: str) -> None:
 
 def _json(manifest: Manifest) -> dict[str, Any]:
     return {
-        **in_force.content(manifest),
+        **manifest_store.content(manifest),
         "digest": manifest.digest,
         "declared_at": clock.stamp(manifest.declared_at),
-        "decision": component_decisions.decision_of(manifest.kind, manifest.name),
+        "decision": decision_in_force.decision_of(manifest.kind, manifest.name),
     }

@@ -11,14 +11,14 @@ from pydantic import ConfigDict
 
 from accounts.bearer import caller
 from api import openapi, schemas
-from approvals.api import decisions, idempotency
+from approvals.api import decisions_and_requests, idempotency
 from approvals.errors import Refused
-from connections.access_reviews import remediation, reviewers
+from connections.access_reviews import remediation, reviewer_permissions
 from connections.access_reviews.remediation import Decided
 from connections.api import review_schemas
-from connections.api.access_reviews import not_there, visible
+from connections.api.review_lists_and_results import not_there, visible
 from connections.models import ReviewItem
-from ui.refusals import tell
+from ui.refusal_marks import tell
 
 router = Router(tags=["Access reviews"])
 
@@ -83,7 +83,7 @@ def _answer_of(done: Decided) -> idempotency.Answer:
     status: int = 201
     answer: dict[str, Any] = {"operation": None, "effects": []}
     if done.revocation is not None:
-        status, answer = decisions.answer_of(done.revocation)
+        status, answer = decisions_and_requests.answer_of(done.revocation)
     answer |= {"event_id": done.event, "decision": str(done.item.choice)}
     if status == 201:
         no = done.refused
@@ -107,16 +107,16 @@ def revoke(request: HttpRequest, review_id: UUID, account_id: UUID) -> JsonRespo
         begun = remediation.begin(
             caller(request).actor,
             item,
-            before_commit=lambda begun: keep(*decisions.answer_of(begun)),
+            before_commit=lambda begun: keep(*decisions_and_requests.answer_of(begun)),
         )
-        return decisions.answer_of(begun)
+        return decisions_and_requests.answer_of(begun)
 
     return idempotency.answered(request, act)
 
 
 def _item(request: HttpRequest, review_id: UUID, account_id: UUID) -> ReviewItem:
     review = visible(request, review_id)
-    seen = reviewers.items(caller(request).actor, review).select_related("review")
+    seen = reviewer_permissions.items(caller(request).actor, review).select_related("review")
     found = seen.filter(pk=account_id).first()
     if found is None:
         raise not_there(request, review.items.filter(pk=account_id).exists())

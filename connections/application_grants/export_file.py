@@ -15,11 +15,11 @@ from audit.ledger.format.table_cells import Cell
 from audit.recording.actors import Actor
 from audit.recording.record import record
 from connections import permissions
-from connections.application_grants import queries
-from connections.auth_ibom import facts
-from connections.auth_ibom.facts import Proof
+from connections.application_grants import consent_and_token_search
+from connections.auth_ibom import fact_collection
+from connections.auth_ibom.fact_collection import Proof
 from connections.inventory import table_files
-from connections.inventory.filters import SOURCES
+from connections.inventory.query_parameters import SOURCES
 from connections.inventory.table_files import File
 from connections.models import AccessKind, AppAccess
 
@@ -85,15 +85,21 @@ def export(actor: Actor, words: str, format: str) -> File:
         KeyError: no such format.
     """
     sees_all, now = bool(actor.roles & permissions.SEES_ALL), clock.now()
-    found = queries.found(actor, words, everybody=sees_all)
+    found = consent_and_token_search.found(actor, words, everybody=sees_all)
     file = table_files.write(COLUMNS, _rows(found), format, "Applications")
     event = record(
         actor,
         "connection.exported",
-        data=file.facts() | {"what": queries.WHAT, "everybody": sees_all, "build": build()},
-        private={"filter": {"q": words} if words else {}, "words": queries.in_words(words)},
+        data=file.facts()
+        | {"what": consent_and_token_search.WHAT, "everybody": sees_all, "build": build()},
+        private={
+            "filter": {"q": words} if words else {},
+            "words": consent_and_token_search.in_words(words),
+        },
     )
-    return file.signed_by(str(event), f"{queries.WHAT}-{now:%Y%m%dT%H%M%S}.{format}")
+    return file.signed_by(
+        str(event), f"{consent_and_token_search.WHAT}-{now:%Y%m%dT%H%M%S}.{format}"
+    )
 
 
 def _rows(found: QuerySet[AppAccess]) -> Iterator[Row]:
@@ -110,6 +116,6 @@ def _rows(found: QuerySet[AppAccess]) -> Iterator[Row]:
 
 def _batch(batch: list[AppAccess]) -> Iterator[Row]:
     people = {(p.iss, p.sub): p for p in Person.objects.filter(sub__in={a.sub for a in batch})}
-    proofs = facts.proofs_of_access([str(access.pk) for access in batch])
+    proofs = fact_collection.proofs_of_access([str(access.pk) for access in batch])
     for access in batch:
         yield Row(access, people.get((access.iss, access.sub)), proofs.get(str(access.pk)))

@@ -10,9 +10,9 @@ from django.conf import settings
 
 from approvals.clock import stamp
 from audit.clock import uuid7
-from connections.auth_ibom import declarations, grants
-from connections.auth_ibom.facts import Facts
-from connections.auth_ibom.records import Access, Account, Declared, Used
+from connections.auth_ibom import access_review_attestations, grants
+from connections.auth_ibom.fact_collection import Facts
+from connections.auth_ibom.record_types import Access, Account, Declared, Used
 from connections.scopes import catalogue, containment
 
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json; version=1.7"
@@ -58,8 +58,8 @@ def build(facts: Facts, serial: UUID | None = None) -> dict[str, Any]:
     if parts.citations:
         document["citations"] = parts.citations
     states = {account.id: account.state for account in facts.accounts}
-    if added := declarations.build(facts.reviews, states, parts.excess):
-        document |= {"definitions": declarations.standard(), "declarations": added}
+    if added := access_review_attestations.build(facts.reviews, states, parts.excess):
+        document |= {"definitions": access_review_attestations.standard(), "declarations": added}
     return document
 
 

@@ -10,7 +10,7 @@ from approvals.clock import stamp
 from audit.ledger.format.canonical import canonical
 from audit.recording.actors import Actor
 from audit.recording.record import record
-from connections.auth_ibom import document, facts, signing
+from connections.auth_ibom import document, fact_collection, signing
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,9 @@ def export(
     Raises:
         LedgerIdentityError: the log has no key to sign with.
     """
-    found = facts.read(actor, own=own) if size is None else facts.at(size, moment)
+    found = (
+        fact_collection.read(actor, own=own) if size is None else fact_collection.at(size, moment)
+    )
     signed = signing.sign(document.build(found))
     body = canonical(signed)
     record(

@@ -19,8 +19,8 @@ from django.db.models import BooleanField, Count, Max, Min, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from audit.models import Event, EventRow
-from audit.models.projection import ACCESS, INVENTORY
-from audit.recording import read_events
+from audit.models.search_row_and_rollup import ACCESS, INVENTORY
+from audit.recording import stored_events
 from connections.auth_ibom import replay
 from connections.auth_ibom.replay import Counted, Inventory
 
@@ -172,7 +172,7 @@ def _at(places: Iterable[int]) -> Iterator[_Ref]:
 
 def _opened(refs: Iterable[_Ref]) -> Iterator[dict[str, Any]]:
     for some in batched(refs, _BATCH):
-        yield from read_events.load_rows(some)
+        yield from stored_events.load_rows(some)
 
 
 def _entries(refs: Iterable[_Ref]) -> Iterator[tuple[_Ref, bytes]]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from connections.auth_ibom import applications
-from connections.auth_ibom.opened_values import moment, owner, text
-from connections.auth_ibom.records import (
+from connections.auth_ibom import consent_and_token_replay
+from connections.auth_ibom.event_values import moment, owner, text
+from connections.auth_ibom.record_types import (
     ERASED,
     Access,
     Account,
@@ -25,7 +25,7 @@ from connections.auth_ibom.records import (
     Reviewed,
     Used,
 )
-from connections.idle_access.connection_rules import Setting
+from connections.idle_access.connection_settings import Setting
 from connections.status import account_status
 from connections.status.account_status import EVERYTHING, Frozen, Ground
 
@@ -60,7 +60,7 @@ ABOUT_ALL: Final = (
 ACTIONS: Final = (
     *_ACCOUNTS,
     *ABOUT_ALL,
-    *applications.ACTIONS,
+    *consent_and_token_replay.ACTIONS,
     "connection.use_seen",
     USE,
     "token.refused",
@@ -123,7 +123,7 @@ class Inventory:
             _ALONE[action](self, event)
         elif action in _ACCOUNTS and event["outcome"] in {"success", "pending"}:
             self._count(event)
-        elif action in applications.ACTIONS:
+        elif action in consent_and_token_replay.ACTIONS:
             self._accessed(event)
         elif action == "connection.use_seen":
             self._seen(event)
@@ -218,7 +218,7 @@ class Inventory:
 
     def _accessed(self, event: Event) -> None:
         """A consent or refresh token of an application that came, changed or went."""
-        known = applications.access_of(event, self.access)
+        known = consent_and_token_replay.access_of(event, self.access)
         if known is None:
             return
         self.access[known.id] = known

@@ -10,19 +10,19 @@ from contextlib import nullcontext
 from django.conf import settings
 from django.db import connection as database
 
-from approvals import clock, issuer
+from approvals import auth0_clients, clock
 from audit.recording.actors import Actor
 from auth0_client.errors import Auth0Error, RateLimited, ReauthenticationNeeded
 from auth0_client.token_vault import NotLinked, ReconnectRequired, SubjectExpired, VaultToken
-from connections.broker import observations
+from connections.broker import accounts_and_uses
 from connections.broker.account_choice import Picked
 from connections.broker.errors import TokenRefusal
 from connections.broker.single_flight import Flights
 from connections.models import ConnectedAccount
 from connections.scopes import catalogue
-from connections.sync import differences
+from connections.sync import update_accounts
 from http_client.errors import HttpClientError
-from http_client.wait_hooks import Waiting, waits_in
+from http_client.lend_thread_while_waiting import Waiting, waits_in
 
 _flights: Flights[tuple[str, str, str, str], VaultToken] = Flights()
 
@@ -85,16 +85,18 @@ def _fetch(
     subject_token: str, connection: str, hint: str, account: ConnectedAccount | None
 ) -> VaultToken:
     try:
-        return issuer.auth0().vault.exchange_access_token(subject_token, connection, hint or None)
+        return auth0_clients.auth0().vault.exchange_access_token(
+            subject_token, connection, hint or None
+        )
     except (SubjectExpired, ReauthenticationNeeded) as error:
         raise TokenRefusal(401, "subject_token_expired", error.advice) from None
     except NotLinked:
         if account is not None:
-            differences.vanished(account, "the vault does not hold it")
+            update_accounts.vanished(account, "the vault does not hold it")
         raise not_linked(connection) from None
     except ReconnectRequired:
         if account is not None:
-            observations.dead_grant(account)
+            accounts_and_uses.dead_grant(account)
         raise TokenRefusal(
             409,
             "reconnect_required",

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from auth0_client.token_vault import VaultToken
 from connections.broker.account_choice import Picked
-from connections.broker.component_rules import Declared
+from connections.broker.component_checks import Declared
 from connections.broker.errors import TokenRefusal
-from connections.scope_escalation import allowances, escalation_settings, refuse_or_ask
+from connections.scope_escalation import allowances_in_force, refuse_or_ask, rules_per_connection
 from connections.scopes import catalogue, containment
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def check_given(
             dropped here: nobody gets it, and it lives at the provider until it expires.
     """
     beyond = _excess(ask, picked, declared, token, allowed)
-    if not beyond or escalation_settings.of(ask.connection).excess == "flag":
+    if not beyond or rules_per_connection.of(ask.connection).excess == "flag":
         return beyond
     raise _dropped(ask, beyond, token)
 
@@ -75,12 +75,14 @@ def check_still(
     """
     if ask.component is None:
         return
-    allowed = allowances.scopes_of(picked.account, ask.component) if picked else frozenset()
+    allowed = (
+        allowances_in_force.scopes_of(picked.account, ask.component) if picked else frozenset()
+    )
     missing = containment.beyond(ask.connection, declared.excess, allowed)
     if missing:
         raise _undeclared(ask, missing, "That changed while Auth0 was asked.")
     beyond = _excess(ask, picked, declared, token, allowed)
-    strict = escalation_settings.of(ask.connection).excess != "flag"
+    strict = rules_per_connection.of(ask.connection).excess != "flag"
     if set(beyond) - set(flagged) or (beyond and strict):
         raise _dropped(ask, beyond, token)
 
@@ -96,7 +98,7 @@ def _excess(
         return ()
     beyond = containment.beyond(ask.connection, token.scope, declared.need.scopes)
     if beyond and picked is not None:
-        more = allowed or allowances.scopes_of(picked.account, ask.component)
+        more = allowed or allowances_in_force.scopes_of(picked.account, ask.component)
         beyond = containment.beyond(ask.connection, beyond, more)
     return beyond
 

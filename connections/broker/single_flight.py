@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from contextlib import nullcontext
 
-from http_client.wait_hooks import Waiting
+from http_client.lend_thread_while_waiting import Waiting
 
 
 class Flights[K: Hashable, V]:

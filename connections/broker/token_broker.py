@@ -15,23 +15,23 @@ from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 
 from approvals import clock
-from audit.db.write_queue import in_turn
+from audit.db.sqlite_write_lock import in_turn
 from audit.models import Event
 from audit.recording.actors import Actor, Subject, Target
 from audit.recording.record import record
 from auth0_client.token_vault import VaultToken
-from connections.broker import exchange, observations, scope_checks
+from connections.broker import accounts_and_uses, exchange, scope_checks
 from connections.broker.account_choice import ANY, Picked, Wanted, pick, refuse_unnamed
-from connections.broker.component_rules import Component, Declared, check_decision, check_declared
+from connections.broker.component_checks import Component, Declared, check_decision, check_declared
 from connections.broker.errors import TokenRefusal
 from connections.idle_access import access_gate
-from connections.idle_access.connection_rules import OWNER, Setting
-from connections.lifecycle import freezes, restrictions
+from connections.idle_access.connection_settings import OWNER, Setting
+from connections.lifecycle import freezes, restriction_stack
 from connections.models import NOT_HELD, ConnectedAccount, State
 from connections.scope_escalation import refuse_or_ask
 from connections.scope_escalation.refuse_or_ask import Unasked
 from connections.scopes import catalogue
-from http_client.wait_hooks import Waiting
+from http_client.lend_thread_while_waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +142,19 @@ def _usable(ask: Ask, picked: Picked | None) -> list[ConnectedAccount]:
     """The accounts that the exchange may use; where the vault chooses, all of them."""
     if picked is None or not picked.ambiguous:
         return [picked.account] if picked else []
-    held = observations.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
+    held = accounts_and_uses.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
     return [account for account in held if account.state == State.CONNECTED]
 
 
 def _picked(ask: Ask) -> Picked | None:
     """The account to use; None when the inventory cannot be completed and the vault decides."""
     whose = ask.actor.iss, ask.actor.sub
-    accounts = observations.accounts_of(*whose, ask.connection)
+    accounts = accounts_and_uses.accounts_of(*whose, ask.connection)
     if not _any_held(accounts):
-        if not observations.look_again(*whose):
+        if not accounts_and_uses.look_again(*whose):
             _check_unseen(ask)
             return None
-        accounts = observations.accounts_of(*whose, ask.connection)
+        accounts = accounts_and_uses.accounts_of(*whose, ask.connection)
     if not _any_held(accounts):
         raise exchange.not_linked(ask.connection)
     return pick(accounts, ask.connection, ask.wanted)
@@ -171,7 +171,7 @@ def _check_unseen(ask: Ask) -> None:
     Raises:
         TokenRefusal: `connection_suspended`, `account_ambiguous`.
     """
-    if restrictions.barring(ask.actor.iss, ask.actor.sub, ask.connection):
+    if restriction_stack.barring(ask.actor.iss, ask.actor.sub, ask.connection):
         raise TokenRefusal(
             403,
             "connection_suspended",
@@ -215,7 +215,7 @@ def _hand_out(
     with in_turn(), transaction.atomic():
         _check_again(ask, admitted, token, excess)
         if account is not None:
-            observations.count(account, ask.agent, ask.skill, now, expires)
+            accounts_and_uses.count(account, ask.agent, ask.skill, now, expires)
         event = _record(ask, "token.exchanged", "success", _target(account), data)
     return Given(
         access_token=token.access_token,
@@ -247,7 +247,7 @@ def _check_chosen(ask: Ask) -> None:
     Raises:
         TokenRefusal: as `pick`; `connection_suspended` where one of them is restricted.
     """
-    accounts = observations.accounts_of(ask.actor.iss, ask.actor.sub, ask.connection)
+    accounts = accounts_and_uses.accounts_of(ask.actor.iss, ask.actor.sub, ask.connection)
     if _any_held(accounts):
         pick(accounts, ask.connection, ask.wanted)
         refuse_unnamed(accounts, ask.connection)

@@ -12,18 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from approvals import clock, issuer
+from approvals import auth0_clients, clock
 from approvals.pipeline.service import perform
 from approvals.step_up import sealed_secrets
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, Conflict, TokenRefused
-from auth0_client.grants.oauth import Authorization
-from auth0_client.grants.pkce import Pkce, one_time_value
+from auth0_client.grants.code_and_refresh import Authorization
+from auth0_client.grants.pkce_state_nonce import Pkce, one_time_value
 from connections import permissions
-from connections.consent import arrival
+from connections.consent import new_account
 from connections.models import ConnectedAccount
-from connections.sync import reconcile
+from connections.sync import connected_accounts
 from http_client.errors import HttpClientError
 
 CREATE = "create:me:connected_accounts"
@@ -69,7 +69,7 @@ def ask_for_token(
     Raises:
         Auth0Error, HttpClientError: discovery could not be read.
     """
-    auth0 = issuer.auth0()
+    auth0 = auth0_clients.auth0()
     return auth0.oauth.begin(
         redirect_uri,
         scope=" ".join(("openid", *scopes)),
@@ -87,7 +87,7 @@ def redeem(
     Raises:
         ConnectFailed: another person is signed in at Auth0, or the token is not what was asked.
     """
-    auth0 = issuer.auth0()
+    auth0 = auth0_clients.auth0()
     try:
         tokens = auth0.oauth.exchange_code(code, code_verifier=verifier, redirect_uri=redirect_uri)
         claims = auth0.verify_id_token(tokens.id_token or "", nonce=nonce)
@@ -115,7 +115,7 @@ def start(actor: Actor, token: str, wish: Wish, redirect_uri: str) -> Started:
     """
     pkce, state = Pkce.create(), one_time_value()
     try:
-        begun = issuer.auth0().my_account.connect(
+        begun = auth0_clients.auth0().my_account.connect(
             token,
             wish.connection,
             redirect_uri=redirect_uri,
@@ -187,7 +187,7 @@ def complete(actor: Actor, session: Session, code: str, redirect_uri: str) -> Co
         ConnectFailed: `already_connected`, or Auth0's reason.
     """
     try:
-        completed = issuer.auth0().my_account.complete(
+        completed = auth0_clients.auth0().my_account.complete(
             session.token,
             auth_session=session.auth_session,
             connect_code=code,
@@ -195,7 +195,7 @@ def complete(actor: Actor, session: Session, code: str, redirect_uri: str) -> Co
             code_verifier=session.verifier,
         )
     except Conflict:
-        reconcile.one_person(actor.iss, actor.sub)
+        connected_accounts.one_person(actor.iss, actor.sub)
         raise ConnectFailed(
             "already_connected",
             "This very account is connected already. Disconnect it first if its permissions "
@@ -203,10 +203,10 @@ def complete(actor: Actor, session: Session, code: str, redirect_uri: str) -> Co
         ) from None
     except (Auth0Error, HttpClientError) as error:
         if getattr(error, "maybe_delivered", False):
-            reconcile.one_person(actor.iss, actor.sub)
+            connected_accounts.one_person(actor.iss, actor.sub)
             raise _unsure() from None
         raise _failed(error) from None
-    arrival.seal(actor, session.account_id, completed, session.label)
+    new_account.seal(actor, session.account_id, completed, session.label)
     target = Target("connection", session.account_id)
     perform(actor, "connection.connect", target, params={"flow": session.account_id})
     account = permissions.mine(actor).get(connection=completed.connection, auth0_id=completed.id)
@@ -215,9 +215,9 @@ def complete(actor: Actor, session: Session, code: str, redirect_uri: str) -> Co
 
 
 def _learn_name(account: ConnectedAccount) -> None:
-    management = issuer.management()
+    management = auth0_clients.management()
     if management is not None:
-        reconcile.name_accounts(management, account.sub, [account])
+        connected_accounts.name_accounts(management, account.sub, [account])
 
 
 def not_connected(actor: Actor, account_id: str, connection: str, failed: ConnectFailed) -> None:

@@ -15,9 +15,9 @@ from approvals.errors import Refused
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
 from connections.broker.errors import TokenRefusal
-from connections.idle_access import quiet_period
-from connections.idle_access.connection_rules import Setting
-from connections.idle_access.decisions import WAKE
+from connections.idle_access import wake_cooldown
+from connections.idle_access.connection_settings import Setting
+from connections.idle_access.restrict_relax_wake import WAKE
 from connections.models import ConnectedAccount
 from connections.scopes import catalogue
 from connections.status import account_status, state_filters
@@ -45,7 +45,7 @@ def asleep(
     """
     found = _sleeping(connection, setting, accounts)
     for account in found:
-        if why := quiet_period.why_nobody_is_asked(WAKE, Target("connection", str(account.id))):
+        if why := wake_cooldown.why_nobody_is_asked(WAKE, Target("connection", str(account.id))):
             title = catalogue.title(connection)
             raise TokenRefusal(
                 403, "connection_suspended", f"{title} is asleep. {why}", account=account

@@ -10,7 +10,8 @@ from connections.inventory.declared_fit import (
     is_idle,
     quiet_since,
 )
-from connections.inventory.filters import (
+from connections.inventory.page_assembly import PAGE, SHOWN, Group, Inventory, Row, look
+from connections.inventory.query_parameters import (
     FILTERS,
     GROUPS,
     KEYS_OF_PAGES,
@@ -22,7 +23,6 @@ from connections.inventory.filters import (
     Query,
     parse,
 )
-from connections.inventory.page_query import PAGE, SHOWN, Group, Inventory, Row, look
 
 __all__ = [
     "FILTERS",

@@ -11,10 +11,10 @@ from functools import partial
 from django.db.models import Q
 
 from audit.recording.actors import Actor
-from connections.inventory import conditions, groups, index_counts
+from connections.inventory import conditions, facet_counts, groups
 from connections.inventory.conditions import Conditions, Found, Owners
-from connections.inventory.filters import Query
-from connections.inventory.index_counts import How, Tally
+from connections.inventory.facet_counts import How, Tally
+from connections.inventory.query_parameters import Query
 from connections.status import state_filters
 from connections.status.account_status import Ground
 
@@ -73,8 +73,8 @@ def answer(wanted: Wanted) -> Answer:
     how = {key: _how(query, tally, tight, key) for key in ("agent", "skill")}
     return Answer(
         tally,
-        index_counts.owners(where.all(but=["owner"])) if few else None,
-        index_counts.users(where, how),
+        facet_counts.owners(where.all(but=["owner"])) if few else None,
+        facet_counts.users(where, how),
         frozenset(key for key, way in how.items() if way is How.ALL),
         groups.reader(query.group, where),
         where.all,
@@ -95,8 +95,8 @@ def count(query: Query, ground: Ground, now: datetime, say: _Say) -> tuple[Tally
     """The cells of a query and its conditions; three queries."""
     shows = [f"show={value}" for value in query.values("show")]
     base = say({}).all(but=["state", "connection", "source", *shows])
-    cells = tuple(index_counts.cells(base, ground, now))
-    fits = index_counts.fits_of({(cell.connection, cell.grant) for cell in cells})
+    cells = tuple(facet_counts.cells(base, ground, now))
+    fits = facet_counts.fits_of({(cell.connection, cell.grant) for cell in cells})
     return Tally(cells, fits, query), say(fits)
 
 

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from approvals.models import Person
 from connections.inventory.declared_fit import LIVE, Fit, idle_before, idle_where
-from connections.inventory.filters import UNNAMED, Query
+from connections.inventory.query_parameters import UNNAMED, Query
 from connections.models import NOT_HELD, ConnectedAccount, State, Use
 from connections.status import state_filters
 from connections.status.account_status import Ground

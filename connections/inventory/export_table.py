@@ -15,15 +15,15 @@ from audit.ledger.format.table_cells import Cell
 from audit.recording.actors import Actor
 from audit.recording.record import record
 from connections import inventory, permissions
-from connections.auth_ibom import facts
-from connections.auth_ibom.facts import Proof
+from connections.auth_ibom import fact_collection
+from connections.auth_ibom.fact_collection import Proof
 from connections.inventory import table_files
 from connections.inventory.aggregates import Asked
-from connections.inventory.filters import SOURCES, Query
+from connections.inventory.query_parameters import SOURCES, Query
 from connections.inventory.table_files import File
 from connections.models import ConnectedAccount
 from connections.scopes import catalogue
-from connections.status import account_facts, account_status, member_overview
+from connections.status import account_status, facts_with_sources, member_overview
 from connections.status.account_status import Standing
 
 _BATCH: Final = 400
@@ -52,8 +52,8 @@ def _stamp(name: str) -> Callable[[Row], Cell]:
 
 def _use_source(row: Row) -> Cell:
     if row.account.used_elsewhere:
-        return account_facts.SOURCES["tenant_log"]
-    return account_facts.SOURCES["broker"] if row.account.last_used_at else ""
+        return facts_with_sources.SOURCES["tenant_log"]
+    return facts_with_sources.SOURCES["broker"] if row.account.last_used_at else ""
 
 
 def _elsewhere_by(row: Row) -> Cell:
@@ -137,7 +137,7 @@ def _rows(asked: Asked) -> Iterator[Row]:
 
 def _batch(batch: list[ConnectedAccount], asked: Asked) -> Iterator[Row]:
     people = {(p.iss, p.sub): p for p in Person.objects.filter(sub__in={a.sub for a in batch})}
-    proofs = facts.proofs([str(account.pk) for account in batch])
+    proofs = fact_collection.proofs([str(account.pk) for account in batch])
     declared = inventory.declared_scopes()
     for account in batch:
         yield Row(

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from django.db.models import Exists, OuterRef, Q
 
 from approvals.models import Person
-from connections.inventory import index_counts
-from connections.inventory.filters import Place
+from connections.inventory import facet_counts
 from connections.inventory.groups import Bucket
+from connections.inventory.query_parameters import Place
 from connections.models import ConnectedAccount
 
 type Key = tuple[str, str]
@@ -48,7 +48,7 @@ def walk(where: Q, after: Place | None, size: int) -> list[Bucket]:
     keys = list(named)
     if len(keys) < size + 2:
         keys += _unnamed(where, behind, size + 2 - len(keys))
-    counts = index_counts.owners(where & _any_of(keys)) if keys else {}
+    counts = facet_counts.owners(where & _any_of(keys)) if keys else {}
     return [_bucket(key, counts[key], named.get(key)) for key in keys if key in counts]
 
 

@@ -18,7 +18,7 @@ from django.conf import settings
 
 from audit.exports import xlsx
 from audit.ledger.format.table_cells import Cell, safe_cell
-from connections.auth_ibom.facts import Proof
+from connections.auth_ibom.fact_collection import Proof
 
 _IN_MEMORY: Final = 4 * 1024 * 1024  # bytes; larger files wait on the disk, unlinked
 

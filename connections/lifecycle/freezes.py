@@ -22,7 +22,7 @@ from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from connections import known_names
 from connections.broker.errors import TokenRefusal
-from connections.lifecycle import restrictions
+from connections.lifecycle import restriction_stack
 from connections.models import ConnectedAccount, Freeze, FrozenKind, Use
 from connections.scopes import catalogue
 from connections.status.account_status import EVERYTHING
@@ -178,7 +178,7 @@ def _commit_unfreeze(ctx: CommitContext) -> Committed:
     freezes = list(_placed(ctx.target).select_for_update())
     if not freezes:
         raise NothingToDo(_not_frozen(ctx.target))
-    restrictions.check(ctx, *(one.by for one in freezes))
+    restriction_stack.check(ctx, *(one.by for one in freezes))
     _placed(ctx.target).delete()
     return _committed(ctx)
 

@@ -2,8 +2,8 @@
 
 from django.db import migrations, models
 
-import connections.models.derived
-from connections.models.derived import grant_digest
+import connections.models.computed_fields
+from connections.models.computed_fields import grant_digest
 
 
 def name_grants(apps, _editor):
@@ -33,13 +33,13 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='connectedaccount',
             name='grant',
-            field=connections.models.derived.GrantDigest(default='', editable=False, max_length=16),
+            field=connections.models.computed_fields.GrantDigest(default='', editable=False, max_length=16),
         ),
         migrations.RunPython(name_grants, migrations.RunPython.noop),
         migrations.AddField(
             model_name='connectedaccount',
             name='used_on',
-            field=models.GeneratedField(db_persist=True, expression=connections.models.derived.DayOf('last_used_at'), output_field=models.DateField(null=True)),
+            field=models.GeneratedField(db_persist=True, expression=connections.models.computed_fields.DayOf('last_used_at'), output_field=models.DateField(null=True)),
         ),
         migrations.AddIndex(
             model_name='connectedaccount',

@@ -2,8 +2,8 @@
 
 from django.db import migrations, models
 
-import connections.models.derived
-from connections.models.derived import mark_firsts
+import connections.models.computed_fields
+from connections.models.computed_fields import mark_firsts
 
 
 def mark_them(apps, _editor):
@@ -21,12 +21,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='use',
             name='first_of_agent',
-            field=connections.models.derived.FirstOf('agent', default=False, editable=False),
+            field=connections.models.computed_fields.FirstOf('agent', default=False, editable=False),
         ),
         migrations.AddField(
             model_name='use',
             name='first_of_skill',
-            field=connections.models.derived.FirstOf('skill', default=False, editable=False),
+            field=connections.models.computed_fields.FirstOf('skill', default=False, editable=False),
         ),
         migrations.RunPython(mark_them, migrations.RunPython.noop),
         migrations.AddIndex(

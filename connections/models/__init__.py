@@ -1,12 +1,12 @@
 """Rows of connections: working state, no token. Evidence is the audit trail."""
 
-from connections.models.access import AccessKind, AccessState, AppAccess
 from connections.models.account import NOT_HELD, ConnectedAccount, State, Use
-from connections.models.escalation import Allowance, Attempts, Escalation, ScopeRule
+from connections.models.application_grant import AccessKind, AccessState, AppAccess
+from connections.models.component_manifest import AllowRule, HeldVariables, Manifest, ManifestNeed
+from connections.models.escalation_and_allowance import Allowance, Attempts, Escalation, ScopeRule
 from connections.models.freeze import Freeze, FrozenKind
-from connections.models.just_in_time import JustInTime
-from connections.models.manifest import AllowRule, HeldVariables, Manifest, ManifestNeed
-from connections.models.notice import Need, Notice, OwnerLetter
+from connections.models.idle_access_setting import JustInTime
+from connections.models.notice_and_letter import Need, Notice, OwnerLetter
 from connections.models.review import (
     Choice,
     Review,
@@ -16,7 +16,7 @@ from connections.models.review import (
     ReviewLines,
     ReviewWork,
 )
-from connections.models.schedule import ConnectionSetting, ReconcileRun, Schedule
+from connections.models.sync_schedule import ConnectionSetting, ReconcileRun, Schedule
 from connections.models.tenant_log import (
     Feed,
     LogFact,

@@ -10,9 +10,9 @@ from approvals import clock
 from approvals.models import Approval, Outcome, Person, Status
 from approvals.policy.sentences import duration
 from audit.recording.actors import Actor
-from connections import names, permissions
+from connections import account_names, permissions
 from connections.models import Allowance, ConnectedAccount, Escalation
-from connections.scope_escalation import allowances, queries
+from connections.scope_escalation import allowance_json, allowances_in_force
 from connections.scopes import catalogue
 from connections.scopes.catalogue import Scope
 
@@ -65,8 +65,8 @@ class Asked:
 
 def allowed_on(account: ConnectedAccount, viewer: Actor) -> list[Allowed]:
     """Allowances of an account that hold now."""
-    whose = names.owner_name(account)
-    return [_allowed(row, viewer, whose) for row in allowances.in_force(account)]
+    whose = account_names.owner_name(account)
+    return [_allowed(row, viewer, whose) for row in allowances_in_force.in_force(account)]
 
 
 def all_allowed(viewer: Actor) -> list[Allowed]:
@@ -102,8 +102,8 @@ def asked(approval: Approval) -> Asked | None:
         component=str(params.get("component", "")),
         agent=str(params.get("agent", "")),
         account=account,
-        whose=names.owner_name(account),
-        title=names.in_words(account),
+        whose=account_names.owner_name(account),
+        title=account_names.in_words(account),
         scopes=tuple(catalogue.in_words(account.connection, wanted)),
         missing=tuple(s for s in wanted if account.scopes and s not in account.scopes),
         lasts=duration(int(params.get("for_s", 0))),
@@ -126,8 +126,8 @@ def _allowed(row: Allowance, viewer: Actor, whose: str) -> Allowed:
         row=row,
         scopes=tuple(catalogue.in_words(row.account.connection, row.scopes)),
         whose=whose,
-        title=names.in_words(row.account),
-        can_withdraw=own or bool(viewer.roles & queries.MAY_END),
+        title=account_names.in_words(row.account),
+        can_withdraw=own or bool(viewer.roles & allowance_json.MAY_END),
     )
 
 
@@ -148,7 +148,7 @@ def _attempt(row: Escalation, approval: Approval | None, whose: str) -> Tried:
         row=row,
         scopes=tuple(catalogue.in_words(row.account.connection, row.scopes)),
         whose=whose,
-        title=names.in_words(row.account),
+        title=account_names.in_words(row.account),
         state=state,
         words=words,
         approval=str(approval.pk) if approval else "",

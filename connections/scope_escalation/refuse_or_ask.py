@@ -21,12 +21,12 @@ from approvals.pipeline.service import Performed, perform
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from connections import known_names, permissions
-from connections.broker.component_rules import Component
+from connections.broker.component_checks import Component
 from connections.broker.errors import TokenRefusal
 from connections.models import Allowance, ConnectedAccount, Escalation
-from connections.notifications import notices
-from connections.scope_escalation import allowances, attempts, escalation_settings
-from connections.scope_escalation.attempts import Noted, TooManyAsks
+from connections.notifications import owner_notices
+from connections.scope_escalation import allowances_in_force, attempt_limits, rules_per_connection
+from connections.scope_escalation.attempt_limits import Noted, TooManyAsks
 from connections.scopes import catalogue, containment
 
 QUIET: Final = timedelta(hours=24)
@@ -71,14 +71,14 @@ def check(tried: Tried) -> frozenset[str] | Unasked:
         TokenRefusal: `scope_escalation_pending`, `scope_not_declared` or `asked_too_often`, where
             it is refused without asking anybody; `interaction_required`.
     """
-    allowed = allowances.scopes_of(tried.account, tried.component)
+    allowed = allowances_in_force.scopes_of(tried.account, tried.component)
     missing = containment.beyond(tried.account.connection, tried.scopes, allowed)
     if not missing:
         return allowed
     tried, now = replace(tried, scopes=missing), clock.now()
     if not tried.prompt:  # counted neither: nobody asked for anything
         raise TokenRefusal.unprompted(_what(tried), tried.account)
-    noted = attempts.note(tried.account, tried.component, tried.scopes, tried.agent, now)
+    noted = attempt_limits.note(tried.account, tried.component, tried.scopes, tried.agent, now)
     if noted.turned_critical:
         _tell(tried, "scope_repeated", f"{noted.within_hour} tries within an hour")
     unasked = Unasked(tried, noted)
@@ -111,7 +111,7 @@ def _unknown(tried: Tried) -> TokenRefusal | None:
 
 def _too_often(tried: Tried, now: datetime) -> TokenRefusal | None:
     try:
-        attempts.check_asks(tried.account, tried.component, now)
+        attempt_limits.check_asks(tried.account, tried.component, now)
     except TooManyAsks as limit:
         return _too_many(tried, limit)
     return None
@@ -197,7 +197,7 @@ def _ask(tried: Tried, noted: Noted, now: datetime) -> TokenRefusal:
     def claim(done: Performed) -> None:
         if done.approval is None:  # no policy lets this pass unasked; see `actions`
             return
-        attempts.hold(tried.account, tried.component)
+        attempt_limits.hold(tried.account, tried.component)
         mine = Escalation.objects.filter(pk=noted.row.pk, approval=before)
         if not mine.update(approval=str(done.approval.id), asked_at=now):
             raise _Overtaken
@@ -227,14 +227,14 @@ def _params(tried: Tried, row: Escalation) -> dict[str, object]:
         "component": str(tried.component),
         "scopes": list(row.scopes),
         "agent": tried.agent,
-        "for_s": escalation_settings.of(tried.account.connection).allow_for_s,
+        "for_s": rules_per_connection.of(tried.account.connection).allow_for_s,
     }
 
 
 def _tell(tried: Tried, code: str, what: str) -> None:
     by = f"{tried.component.name} ({tried.agent})" if tried.agent else tried.component.name
     asked = code == "scope_asked"  # who is asked gets the letter of that request
-    notices.tell(
+    owner_notices.tell(
         tried.account, code, safe_display.short(by), safe_display.visible(what), letter=not asked
     )
 
@@ -263,8 +263,8 @@ def _too_many(tried: Tried, limit: TooManyAsks) -> TokenRefusal:
         429,
         "asked_too_often",
         f"{_what(tried)} The portal asks people about a component "
-        f"{attempts.ASKS_PER_HOUR} times an hour at most, and about all components of one person "
-        f"{attempts.ASKS_PER_PERSON} times, so nobody is asked now.",
+        f"{attempt_limits.ASKS_PER_HOUR} times an hour at most, and about all components of one person "
+        f"{attempt_limits.ASKS_PER_PERSON} times, so nobody is asked now.",
         retry_after_s=float(limit.retry_after_s),
     )
 

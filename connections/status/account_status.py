@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
-from connections.idle_access.connection_rules import OWNER, Setting, span
+from connections.idle_access.connection_settings import OWNER, Setting, span
 
 EXPIRES_SOON: Final = timedelta(days=7)
 EVERYTHING: Final = "*"

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from approvals import clock, issuer
+from approvals import auth0_clients, clock
 from auth0_client.errors import BadRequest, NotFound
 from auth0_client.management_api import LogPage, Management
 from connections.models import Feed, LogFeed
-from connections.sync import requested_checks, schedule
+from connections.sync import person_queue, schedule
 from connections.sync.schedule import Progress
-from connections.tenant_log import feeds, recorder
+from connections.tenant_log import feed_gaps, record_entries
 from connections.tenant_log.items import entry_of
 
 READER = "tenant-log"
@@ -28,7 +28,7 @@ _MOST_PAGES = 500
 def run_due(now: datetime | None = None) -> int:
     """Read on if it is time, and look at the people whom entries were about."""
     ran = schedule.run_due({READER: read}, now or clock.now(), every=EVERY)
-    return ran + requested_checks.run_due(now)
+    return ran + person_queue.run_due(now)
 
 
 def read(progress: Progress) -> None:
@@ -38,7 +38,7 @@ def read(progress: Progress) -> None:
         RateLimited: the tenant wants us to wait; what was read is kept.
         Auth0Error, HttpClientError: the log cannot be read.
     """
-    management = issuer.management()
+    management = auth0_clients.management()
     if management is None:
         progress.say("No Management API client is configured (AUTH0_MGMT_CLIENT_ID).")
         return
@@ -56,13 +56,15 @@ def read(progress: Progress) -> None:
         progress.step()
         if len(page.entries) < TAKE:
             break
-    feeds.watch_the_stream(clock.now())
-    recorder.tidy(clock.now())
+    feed_gaps.watch_the_stream(clock.now())
+    record_entries.tidy(clock.now())
 
 
 def _keep(page: LogPage, cursor: str) -> str:
     following = page.next_from or cursor
-    recorder.take(Feed.CHECKPOINT, [entry_of(item) for item in page.entries], cursor=following)
+    record_entries.take(
+        Feed.CHECKPOINT, [entry_of(item) for item in page.entries], cursor=following
+    )
     # A page that leads back to itself would be read for ever: nothing in it had an id.
     return following if following != cursor else ""
 
@@ -76,12 +78,12 @@ def _cursor(management: Management) -> str:
         page = management.search_logs("", per_page=TAKE)
         mine = [entry_of(item) for item in page.entries]
         newest = str(page.entries[0]["log_id"]) if page.entries else ""
-        recorder.take(Feed.CHECKPOINT, mine, cursor=newest)
+        record_entries.take(Feed.CHECKPOINT, mine, cursor=newest)
         return newest
-    if known.heard is not None and clock.now() - known.heard > feeds.AWAY:
+    if known.heard is not None and clock.now() - known.heard > feed_gaps.AWAY:
         with transaction.atomic():
-            row = feeds.locked(Feed.CHECKPOINT)
-            feeds.lost(row, "away", clock.now())
+            row = feed_gaps.locked(Feed.CHECKPOINT)
+            feed_gaps.lost(row, "away", clock.now())
             row.heard = clock.now()
             row.save()
     return known.cursor
@@ -89,7 +91,7 @@ def _cursor(management: Management) -> str:
 
 def _begin(management: Management) -> str:
     newest = management.latest_log_id() or ""
-    recorder.take(Feed.CHECKPOINT, [], cursor=newest)
+    record_entries.take(Feed.CHECKPOINT, [], cursor=newest)
     return newest
 
 
@@ -97,8 +99,8 @@ def _begin_again(management: Management) -> str:
     """Auth0 no longer knows our checkpoint: say that entries are missing, and go on from now."""
     newest = management.latest_log_id() or ""
     with transaction.atomic():
-        row = feeds.locked(Feed.CHECKPOINT)
-        feeds.lost(row, "checkpoint_lost", clock.now())
+        row = feed_gaps.locked(Feed.CHECKPOINT)
+        feed_gaps.lost(row, "checkpoint_lost", clock.now())
         row.cursor, row.heard = newest, clock.now()
         row.save()
     return ""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from audit.importing import foreign_json
-from audit.importing.masking import mask
+from audit.importing.secret_masking import mask
 from audit.models import QuarantinedRow
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record

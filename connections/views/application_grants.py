@@ -21,11 +21,11 @@ from approvals.errors import Refused
 from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections.application_grants import grant_sync, queries
-from connections.application_grants.decisions import is_own
+from connections.application_grants import consent_and_token_search, consent_and_token_sync
+from connections.application_grants.grant_revocation import is_own
 from connections.models import AccessState, AppAccess, Schedule
 from connections.permissions import SEES_ALL
-from ui.refusals import tell
+from ui.refusal_marks import tell
 
 PAGE = 100
 _READ_KEY = "connections.application_grants.read."
@@ -41,8 +41,8 @@ def applications(request: HttpRequest) -> HttpResponse:
     """One's own, or everybody's with `?all=1` for admins and auditors; `?q=` looks for some."""
     me = actor(request)
     everybody = bool(request.GET.get("all")) and bool(me.roles & SEES_ALL)
-    wanted = queries.words_of({"q": request.GET.getlist("q")})
-    rows = queries.found(me, wanted if everybody else "", everybody=everybody)
+    wanted = consent_and_token_search.words_of({"q": request.GET.getlist("q")})
+    rows = consent_and_token_search.found(me, wanted if everybody else "", everybody=everybody)
     page = list(rows[: PAGE + 1])
     owners = {p.sub: p for p in Person.objects.filter(iss=me.iss, sub__in={r.sub for r in page})}
     context = {
@@ -57,7 +57,9 @@ def applications(request: HttpRequest) -> HttpResponse:
         "everybody": everybody,
         "may_see_all": bool(me.roles & SEES_ALL),
         "wanted": wanted,
-        "export_query": urlencode({"what": queries.WHAT} | ({"q": wanted} if wanted else {})),
+        "export_query": urlencode(
+            {"what": consent_and_token_search.WHAT} | ({"q": wanted} if wanted else {})
+        ),
         "hidden": [("all", "1")],
         **_read(me, everybody=everybody),
     }
@@ -66,7 +68,7 @@ def applications(request: HttpRequest) -> HttpResponse:
 
 def _read(me: Actor, *, everybody: bool) -> dict[str, Any]:
     """When Auth0's list was read, and a command line's sign-in that it cannot have yet."""
-    schedule = Schedule.objects.filter(name=grant_sync.APPLICATIONS).first()
+    schedule = Schedule.objects.filter(name=consent_and_token_sync.APPLICATIONS).first()
     at = schedule.finished if schedule else None
     if not everybody:
         own: datetime | None = cache.get(_READ_KEY + me.key)
@@ -86,7 +88,7 @@ def read_again(request: HttpRequest) -> HttpResponse:
     me, now = actor(request), clock.now()
     if not cache.add(_BUSY_KEY + me.key, True, _BUSY_S):
         messages.error(request, f"Auth0 was asked less than {_BUSY_S} seconds ago. Try again soon.")
-    elif grant_sync.one_person(me.iss, me.sub):
+    elif consent_and_token_sync.one_person(me.iss, me.sub):
         cache.set(_READ_KEY + me.key, now, _KEPT_S)
         messages.success(request, f"You had Auth0’s list of {me.name or me.email} read.")
     else:

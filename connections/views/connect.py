@@ -21,13 +21,13 @@ from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from auth0_client.errors import Auth0Error
 from connections import permissions
-from connections.consent import connect_flow, offers
+from connections.consent import connect_flow, connectable_services
 from connections.consent.connect_flow import CREATE, DELETE, ConnectFailed
 from connections.models import ConnectedAccount, State
-from connections.revocation import owner_token_deletions
+from connections.revocation import delete_with_owner_token
 from connections.scopes import catalogue
-from connections.views import authorization_flow
-from connections.views.authorization_flow import TokenFlow
+from connections.views import authorization_state
+from connections.views.authorization_state import TokenFlow
 from http_client.errors import HttpClientError
 
 log = logging.getLogger(__name__)
@@ -48,12 +48,12 @@ def _url(name: str) -> str:
 def connect(request: HttpRequest, connection: str) -> HttpResponse:
     """Say what will be asked for; on POST, begin."""
     me = actor(request)
-    offer = offers.offer(me, connection)
+    offer = connectable_services.offer(me, connection)
     if offer is None:
         raise Http404(connection)
     given = request.POST if request.method == "POST" else request.GET
     component, replaces = given.get("for", "")[:240], given.get("replaces", "")[:36]
-    wish = offers.wish(
+    wish = connectable_services.wish(
         connection, component=component, label=given.get("label", ""), replaces=replaces
     )
     if request.method == "POST":
@@ -71,7 +71,7 @@ def connect(request: HttpRequest, connection: str) -> HttpResponse:
 def finish(request: HttpRequest) -> HttpResponse:
     """Carry out the deletions that wait for this person's own token; they were decided before."""
     me = actor(request)
-    if not owner_token_deletions.has_pending(me.iss, me.sub):
+    if not delete_with_owner_token.has_pending(me.iss, me.sub):
         return redirect("connections:mine")
     request.session[FINISH_TRIED] = clock.now().timestamp()
     return _authorize(request, TokenFlow("finish", "", "", True))
@@ -94,7 +94,7 @@ def _authorize(request: HttpRequest, flow: TokenFlow, *, silently: bool = True) 
         flow.purpose, begun.nonce, begun.code_verifier, silently, flow.connection, flow.component,
         flow.label, flow.replaces, flow.account_id,
     )  # fmt: skip
-    authorization_flow.remember(request, begun.state, kept)
+    authorization_state.remember(request, begun.state, kept)
     return redirect(begun.url)
 
 
@@ -102,7 +102,7 @@ def _authorize(request: HttpRequest, flow: TokenFlow, *, silently: bool = True) 
 @require_GET
 def token_callback(request: HttpRequest) -> HttpResponse:
     """Auth0's answer: the token is used here and dropped, or sealed for the connect's end."""
-    flow = authorization_flow.take(request, request.GET.get("state", ""))
+    flow = authorization_state.take(request, request.GET.get("state", ""))
     if flow is None:
         return _lost(request)
     error = request.GET.get("error", "")
@@ -129,14 +129,14 @@ def _with_token(request: HttpRequest, me: Actor, flow: TokenFlow) -> HttpRespons
         return _delete(request, me, token)
     if flow.replaces:
         _delete_dead_grant(me, flow, token)
-    wish = offers.wish(
+    wish = connectable_services.wish(
         flow.connection,
         component=flow.component,
         label=flow.label,
         account_id=flow.account_id,
     )
     started = connect_flow.start(me, token, wish, _url("callback"))
-    authorization_flow.expect_return(request, started.state, flow.account_id, flow.connection)
+    authorization_state.expect_return(request, started.state, flow.account_id, flow.connection)
     return _onwards(request, flow.connection, started.url)
 
 
@@ -161,13 +161,13 @@ def _delete_dead_grant(me: Actor, flow: TokenFlow, token: str) -> None:
         perform(me, "connection.revoke", target, reason="Connected again")
         account.refresh_from_db()
     if account.state == State.REVOCATION_PENDING:
-        done = owner_token_deletions.delete(account, token)
+        done = delete_with_owner_token.delete(account, token)
         if not done.done:
             raise ConnectFailed("not_deleted", f"The old grant is still there. {done.detail}")
 
 
 def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
-    outcomes = list(owner_token_deletions.delete_due(me.iss, me.sub, token))
+    outcomes = list(delete_with_owner_token.delete_due(me.iss, me.sub, token))
     if all(one.done for one in outcomes):
         # Only a failed attempt makes the next one wait; another deletion may be due in seconds.
         request.session.pop(FINISH_TRIED, None)
@@ -187,7 +187,7 @@ def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
 def callback(request: HttpRequest) -> HttpResponse:
     """The provider sent the browser back."""
     state = request.GET.get("state", "")
-    sent = authorization_flow.take_return(request, state)
+    sent = authorization_state.take_return(request, state)
     if sent is None:
         return _lost(request)
     me = actor(request)

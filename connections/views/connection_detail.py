@@ -18,12 +18,12 @@ from approvals.models import Outcome, Status
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections import (
-    names,
+    account_names,
     permissions,
 )
 from connections.lifecycle import (
-    decisions,
-    restrictions,
+    account_decisions,
+    restriction_stack,
 )
 from connections.models import ConnectedAccount, State
 from connections.scope_escalation import page_rows
@@ -31,14 +31,14 @@ from connections.scopes import (
     catalogue,
 )
 from connections.status import (
-    account_facts,
-    impact,
+    facts_with_sources,
+    impact_and_history,
     member_overview,
     state_filters,
 )
-from connections.views.provider_links import provider_settings
-from ui.navigation_entry import mark_entry
-from ui.refusals import tell
+from connections.views.provider_settings_urls import provider_settings
+from ui.current_navigation_entry import mark_entry
+from ui.refusal_marks import tell
 
 _PAST = {
     "connection.revoke": "revoked",
@@ -69,8 +69,8 @@ def _fetch(request: HttpRequest, account_id: UUID) -> tuple[Actor, ConnectedAcco
 def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Everything about one account."""
     me, account = _fetch(request, account_id)
-    rows, older = impact.timeline(account, _event(request.GET.get("before", "")))
-    needs = account_facts.needs(account)
+    rows, older = impact_and_history.timeline(account, _event(request.GET.get("before", "")))
+    needs = facts_with_sources.needs(account)
     context = _context(me, account) | {
         "uses": account.uses.order_by("-last"),
         "past": member_overview.past_us([account]).get(account.pk, ()),
@@ -81,9 +81,9 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "needs": needs,
         "excess": sum(need.excess for need in needs),
         "missing": sum(not need.granted for need in needs),
-        "facts": list(account_facts.facts(account)),
-        "told_by": account_facts.SOURCES.get(account.source, account.source),
-        "newest": account_facts.newest(account),
+        "facts": list(facts_with_sources.facts(account)),
+        "told_by": facts_with_sources.SOURCES.get(account.source, account.source),
+        "newest": facts_with_sources.newest(account),
         "reads": bool(me.roles),
         "waiting": _waiting(account),
         "allowed": page_rows.allowed_on(account, me),
@@ -101,7 +101,7 @@ def _event(text: str) -> UUID | None:
 
 def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
     own = permissions.is_owner(me, account)
-    found = impact.of(account)
+    found = impact_and_history.of(account)
     return {
         "account": account,
         "card": member_overview.card(account, me),
@@ -110,11 +110,11 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
         "sleeps": state_filters.setting_of(account.connection).in_words(
             catalogue.title(account.connection)
         ),
-        "owner": names.owner(account),
+        "owner": account_names.owner(account),
         "own": own,
         "impact": found,
         "effects": found.sentences(account),
-        "undo_s": decisions.UNDO_S,
+        "undo_s": account_decisions.UNDO_S,
         "provider_url": provider_settings(account.connection),
         "crumbs": [
             {"text": "My connections", "url": "/connections/"}
@@ -127,20 +127,20 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
 
 def _suspension(me: Actor, account: ConnectedAccount) -> dict[str, str]:
     """Who suspended an account, and who can end that, in words."""
-    placed = [one for one in restrictions.layers(account) if one.state == State.SUSPENDED]
-    if restrictions.waits(account):
+    placed = [one for one in restriction_stack.layers(account) if one.state == State.SUSPENDED]
+    if restriction_stack.waits(account):
         ends = "It is decided with the request about it."
     elif all(one.by == account.sub for one in placed):
         ends = f"{'You' if permissions.is_owner(me, account) else 'Its owner'} can resume it."
     else:
         ends = "An admin can resume it, which needs an approval."
     subs = list(dict.fromkeys(one.by for one in placed if one.by))
-    by = ["you" if sub == me.sub else names.person_name(account.iss, sub) for sub in subs]
+    by = ["you" if sub == me.sub else account_names.person_name(account.iss, sub) for sub in subs]
     return {"by": " and ".join(by), "ends": ends}
 
 
 def _steps(account: ConnectedAccount) -> list[dict[str, object]]:
-    sentences = impact.steps(account)
+    sentences = impact_and_history.steps(account)
     url = provider_settings(account.connection)
     if sentences and url:
         title = catalogue.title(account.connection)
@@ -165,7 +165,7 @@ def _story(me: Actor, row: Any) -> dict[str, Any]:
 
 def _waiting(account: ConnectedAccount) -> dict[str, Any] | None:
     """The request about this account that still explains its state."""
-    approval = impact.approval_of(account)
+    approval = impact_and_history.approval_of(account)
     if approval is None:
         return None
     unanswered = approval.outcome in {Outcome.EXPIRED, Outcome.FAILED} and account.held_by == str(
@@ -243,7 +243,7 @@ def _perform(
     if own and verb == "connection.revoke":  # the page itself shows the countdown and Undo
         return redirect("connections:mine")
     account.refresh_from_db()
-    named = names.whose(account, me)
+    named = account_names.whose(account, me)
     if verb == "connection.resume" and account.state == State.SUSPENDED:
         messages.warning(request, f"Somebody else had suspended {named}: only your part ended.")
     else:

@@ -17,7 +17,7 @@ from connections import known_names
 from connections.lifecycle import freezes
 from connections.models import Freeze, FrozenKind
 from connections.status.account_status import EVERYTHING
-from ui.refusals import tell
+from ui.refusal_marks import tell
 
 _KINDS = frozenset(FrozenKind.values)
 _WORDS = {

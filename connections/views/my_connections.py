@@ -14,12 +14,12 @@ from django_htmx.http import HttpResponseClientRedirect
 from accounts.permissions import actor
 from approvals import clock
 from audit.recording.actors import Actor
-from connections.access_reviews import reviewers
-from connections.consent import needs, offers
+from connections.access_reviews import reviewer_permissions
+from connections.component_manifests import manifest_store
+from connections.consent import connectable_services, requests_to_connect
 from connections.lifecycle import freezes
-from connections.manifests import in_force
-from connections.notifications import notices
-from connections.revocation import owner_token_deletions
+from connections.notifications import owner_notices
+from connections.revocation import delete_with_owner_token
 from connections.scopes import catalogue
 from connections.status import member_overview
 from connections.status.member_overview import Card
@@ -41,13 +41,13 @@ def mine(request: HttpRequest) -> HttpResponse:
         "frozen": freezes.in_force("", me.sub, ""),
         "cards": cards,
         "summary": member_overview.summary(me),
-        "offers": [offer for offer in offers.offers(me) if not offer.connected],
+        "offers": [offer for offer in connectable_services.offers(me) if not offer.connected],
         "needs": _needs(me),
         "notices": [
             (notice, catalogue.title(notice.account.connection))
-            for notice in notices.for_person(me.iss, me.sub)
+            for notice in owner_notices.for_person(me.iss, me.sub)
         ],
-        "reviews": reviewers.waiting_for(me, clock.now()),
+        "reviews": reviewer_permissions.waiting_for(me, clock.now()),
         **_ending(cards),
     }
     return render(request, "connections/mine.html", context)
@@ -59,18 +59,18 @@ def _ending(cards: list[Card]) -> dict[str, Any]:
 
 
 def _needs(me: Actor) -> list[dict[str, Any]]:
-    declared = in_force.needs_by_connection()
+    declared = manifest_store.needs_by_connection()
     return [
         {
             "need": need,
             "title": catalogue.title(need.connection),
             "scopes": catalogue.in_words(
                 need.connection,
-                offers.scopes_for(component, declared.get(need.connection, ())),
+                connectable_services.scopes_for(component, declared.get(need.connection, ())),
             ),
             "component": component,
         }
-        for need in needs.open_for(me.iss, me.sub)
+        for need in requests_to_connect.open_for(me.iss, me.sub)
         for component in (f"{need.kind}:{need.name}",)
     ]
 
@@ -78,7 +78,7 @@ def _needs(me: Actor) -> list[dict[str, Any]]:
 def _should_finish(request: HttpRequest, me: Actor) -> bool:
     tried = request.session.get(FINISH_TRIED, 0)
     recent = clock.now().timestamp() - tried < _AGAIN_AFTER_S
-    return not recent and owner_token_deletions.has_pending(me.iss, me.sub)
+    return not recent and delete_with_owner_token.has_pending(me.iss, me.sub)
 
 
 @never_cache
@@ -95,7 +95,7 @@ def pending_fragment(request: HttpRequest) -> HttpResponse:
 def dismiss_need(request: HttpRequest, need_id: int) -> HttpResponse:
     """Not now: the member was asked to connect something and does not want to."""
     me = actor(request)
-    if not needs.dismiss(me.iss, me.sub, need_id, clock.now()):
+    if not requests_to_connect.dismiss(me.iss, me.sub, need_id, clock.now()):
         raise Http404
     return redirect("connections:mine")
 
@@ -104,5 +104,5 @@ def dismiss_need(request: HttpRequest, need_id: int) -> HttpResponse:
 def put_notices_away(request: HttpRequest) -> HttpResponse:
     """The person has read what others did to their connections."""
     me = actor(request)
-    notices.put_away(me.iss, me.sub, clock.now())
+    owner_notices.put_away(me.iss, me.sub, clock.now())
     return redirect("connections:mine")

@@ -13,12 +13,12 @@ from uuid import UUID
 
 from approvals.models import Approval, Status
 from audit.ledger.format import safe_display
-from audit.ledger.format.vocabulary import severity_rank
+from audit.ledger.format.field_values import severity_rank
 from audit.recording.actors import Actor, Target
-from enforcement.decisions import recorded_state, restrictions
-from enforcement.decisions.restrictions import Restriction
-from enforcement.gateways import component_state
-from enforcement.gateways.component_state import At
+from enforcement.decisions import asset_decisions, hold_and_block_owners
+from enforcement.decisions.hold_and_block_owners import Restriction
+from enforcement.gateways import decided_and_enforced_state
+from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.kinds import called, where
 from enforcement.models import Asset, Decision, Watch
 
@@ -45,7 +45,7 @@ def unblock(_actor: Actor, target: Target, _params: Mapping[str, Any], _severity
     stands = any(row.holder or row.decision != Decision.NONE for row in rows.values())
     if stands or any(state.code != "none" for state in states) or _unread(states):
         return ""
-    lifted = recorded_state.decisive(rows, target.instance, "")
+    lifted = asset_decisions.decisive(rows, target.instance, "")
     by = f" {_since(lifted.decided_by, lifted.decided_at)}" if lifted and lifted.decided_at else ""
     return f"{_named(target)} is neither blocked nor allowed {where(target.instance)}{by}."
 
@@ -55,7 +55,7 @@ def hold(actor: Actor, target: Target, params: Mapping[str, Any], severity: str)
     severity. What only somebody else restricted, or a request can still end, they hold as well."""
     if blocked := block(actor, target, params, severity):
         return blocked
-    holds = restrictions.holds_on(restrictions.on_scope(target))
+    holds = hold_and_block_owners.holds_on(hold_and_block_owners.on_scope(target))
     stays = [one for one in holds if one.sub == actor.sub and not _waits(one.approval)]
     if not _is_theirs(actor, stays, severity) or _lost(_states(target)):
         return ""
@@ -73,7 +73,7 @@ def release(_actor: Actor, target: Target, _params: Mapping[str, Any], _severity
 
 def _decided(target: Target, decision: Decision) -> str:
     rows = _rows(target)
-    row = recorded_state.decisive(rows, target.instance, "")
+    row = asset_decisions.decisive(rows, target.instance, "")
     stands = [row] if row and target.instance else [row for row in rows.values() if row.is_decided]
     differs = any(one.decision != decision for one in stands)
     held = any(one.holder for one in rows.values())
@@ -84,8 +84,8 @@ def _decided(target: Target, decision: Decision) -> str:
 
 
 def _blocks(target: Target) -> list[Restriction]:
-    row = recorded_state.decisive(_rows(target), target.instance, "")
-    return restrictions.blocks_on([row] if row else [])
+    row = asset_decisions.decisive(_rows(target), target.instance, "")
+    return hold_and_block_owners.blocks_on([row] if row else [])
 
 
 def _is_theirs(actor: Actor, placed: Sequence[Restriction], severity: str) -> bool:
@@ -103,13 +103,13 @@ def _rows(target: Target) -> dict[str, Asset]:
 
 
 def _states(target: Target) -> list[At]:
-    states = component_state.everywhere(target.kind, target.name)
+    states = decided_and_enforced_state.everywhere(target.kind, target.name)
     return [at for at in states if target.instance in {"", at.instance.name}]
 
 
 def _lost(states: Sequence[At]) -> bool:
     """Whether a gateway does not enforce what was decided, and no step is under way."""
-    return any(at.code == component_state.NOT_ENFORCED and not at.waits for at in states)
+    return any(at.code == decided_and_enforced_state.NOT_ENFORCED and not at.waits for at in states)
 
 
 def _unread(states: Sequence[At]) -> bool:

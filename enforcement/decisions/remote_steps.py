@@ -10,9 +10,9 @@ from typing import Any
 
 from approvals.models import Effect, EffectState
 from approvals.registry import EffectResult, EffectRun, effect
-from enforcement.decisions.step_order import FINAL_STEPS, not_now
+from enforcement.decisions.superseded_steps import FINAL_STEPS, not_now
 from enforcement.gateways import attempt_tags, instances
-from enforcement.gateways.audit_database import SourceUnreadable, opened
+from enforcement.gateways.audit_database_scans import SourceUnreadable, opened
 from enforcement.gateways.client import Gateway, GatewayError, Listed, NotAnswering
 from enforcement.gateways.instances import Instance
 

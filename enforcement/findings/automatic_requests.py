@@ -11,10 +11,10 @@ from django.db.models import Min
 
 from approvals.errors import Refused
 from approvals.models import Approval, Outcome, Status
-from approvals.pipeline import holds
+from approvals.pipeline import target_holds
 from approvals.pipeline.service import holds_target, perform
 from audit.recording.actors import SYSTEM, Target
-from enforcement.decisions import recorded_state
+from enforcement.decisions import asset_decisions
 from enforcement.gateways import instances
 from enforcement.models import AskNeed, Asset, Decision, Scan
 
@@ -68,7 +68,7 @@ def _settle_joined() -> None:
 
 def _settle(scan: Scan) -> None:
     scope = instances.fleet().scope_of(scan.instance)
-    waiting = recorded_state.waiting_block(scan.kind, scan.name, scope)
+    waiting = asset_decisions.waiting_block(scan.kind, scan.name, scope)
     if waiting is not None:
         mine = waiting.folded == folded(scan)
         if not mine:
@@ -86,12 +86,12 @@ def _hold_joined(scan: Scan, scope: str, waiting: Approval) -> None:
     """Hold what a scan found that joins a request: somebody may have released it since, and a
     request that holds nothing, by the rule that it was asked under, says so to who answers it."""
     if waiting.rule.get("while_pending") == "hold":
-        holds.place_hold_again(waiting.pk)
+        target_holds.place_hold_again(waiting.pk)
         return
     target = Target(scan.kind, scan.name, scope)
-    held = recorded_state.holders_of(scan.kind, scan.name, scope)
+    held = asset_decisions.holders_of(scan.kind, scan.name, scope)
     if not held and holds_target(f"{scan.kind}.block", target, "CRITICAL"):
-        holds.hold_without_request(
+        target_holds.hold_without_request(
             target, f"{_reason(scan)}. The request to block it that waits holds nothing."
         )
 
@@ -110,7 +110,7 @@ def _ask(scan: Scan, scope: str) -> None:
         if refused.code == "already_asked":
             return  # somebody asked meanwhile: it joins at the next look
         log.error("scan %s cannot ask automatically: %s", scan.scan_id, refused.code)
-        holds.hold_without_request(
+        target_holds.hold_without_request(
             Target(scan.kind, scan.name, scope),
             f"{_reason(scan)}. Nobody was asked to block it: {refused.detail}",
         )

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from django.db import transaction
 
-from audit.ledger.format.vocabulary import severity_rank
+from audit.ledger.format.field_values import severity_rank
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
-from enforcement.gateways.audit_database import SourceScan
+from enforcement.gateways.audit_database_scans import SourceScan
 from enforcement.kinds import SCANNED
 from enforcement.models import AskNeed, Finding, FindingStatus, Scan
-from enforcement.models.finding import COUNTING
+from enforcement.models.scan_and_finding import COUNTING
 
 
 def take(instance: str, found: SourceScan, now: datetime, *, history: bool = False) -> Scan | None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from approvals.registry import EffectRun
-from audit.importing import decision_tags
-from audit.importing.decision_tags import Content
+from audit.importing import decision_tag_hmac
+from audit.importing.decision_tag_hmac import Content
 from enforcement.gateways.client import Listed
 
 BLOCK: Final = "api-enforce-block"
@@ -24,7 +24,7 @@ HOLD_MARK: Final = "ATA hold "
 def mint(run: EffectRun, action: str, kind: str, name: str) -> str:
     """The tag of this try; `action` is what the gateway logs the call as."""
     content = Content(action, kind, name, run.instance)
-    return decision_tags.mint(run.operation, run.attempt, content)
+    return decision_tag_hmac.mint(run.operation, run.attempt, content)
 
 
 def reason_with(tag: str, reason: str) -> str:
@@ -39,9 +39,9 @@ def is_ours(listed: Listed, run: EffectRun, action: str, reason: str) -> bool:
     if listed.reason == reason and run.operation in reason:
         return True  # written before tries had tags
     content = Content(action, listed.kind, listed.name, run.instance)
-    return decision_tags.without(listed.reason) == reason and any(
+    return decision_tag_hmac.without(listed.reason) == reason and any(
         tag.operation == run.operation and tag.verifies(content)
-        for tag in decision_tags.find(listed.reason)
+        for tag in decision_tag_hmac.find(listed.reason)
     )
 
 
@@ -49,12 +49,13 @@ def is_of_this_portal(listed: Listed, run: EffectRun, action: str) -> bool:
     """Whether a line of the gateway's list has the tag of any try of this portal for it; who copied
     one passes too."""
     content = Content(action, listed.kind, listed.name, run.instance)
-    return any(tag.verifies(content) for tag in decision_tags.find(listed.reason))
+    return any(tag.verifies(content) for tag in decision_tag_hmac.find(listed.reason))
 
 
 def names_person(text: str, run: EffectRun, action: str, kind: str, name: str) -> bool:
     """Whether a row's request id or details have the tag of an earlier try of this step."""
     content = Content(action, kind, name, run.instance)
     return any(
-        tag.operation == run.operation and tag.verifies(content) for tag in decision_tags.find(text)
+        tag.operation == run.operation and tag.verifies(content)
+        for tag in decision_tag_hmac.find(text)
     )

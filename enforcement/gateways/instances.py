@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from audit.importing.seal_keys import demo_registry, registries
+from audit.importing.gateway_registry_and_seal_keys import demo_registry, registries
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from approvals.models import Approval, Status
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
-from audit.search import queries
+from audit.search import event_search
 from enforcement import known_names
-from enforcement.decisions import block_and_allow, severity
-from enforcement.gateways import component_state
+from enforcement.decisions import block_allow_hold, decision_severity
+from enforcement.gateways import decided_and_enforced_state
 from enforcement.kinds import SCANNED, called, noun
 from enforcement.models import Asset, Finding
 from enforcement.views import decide_form
@@ -30,8 +30,8 @@ def context(
     """Everything the page shows; the buttons are for the severity that was chosen."""
     if form is not None:
         severity_chosen = str(form["severity"].value() or "")
-    states = component_state.everywhere(kind, name)
-    found = severity.found(kind, name)
+    states = decided_and_enforced_state.everywhere(kind, name)
+    found = decision_severity.found(kind, name)
     target = Target(kind, name)
     unknown = not known_names.is_known(kind, name)
     return {
@@ -40,19 +40,19 @@ def context(
         "noun": noun(kind),
         "called": called(kind, name),
         "states": states,
-        "reach": component_state.REACH,
+        "reach": decided_and_enforced_state.REACH,
         "live": any(state.waits for state in states),
-        "lacking": component_state.not_enforced(states),
+        "lacking": decided_and_enforced_state.not_enforced(states),
         "found": found,
         "never_scanned": not found,
         "scannable": kind in SCANNED,
         "unknown": unknown,
         "nearest": known_names.nearest(kind, name) if unknown else (),
-        "scans": severity.latest_scans(kind, name),
-        "findings": severity.open_findings(kind, name),
+        "scans": decision_severity.latest_scans(kind, name),
+        "findings": decision_severity.open_findings(kind, name),
         "rows": list(Asset.objects.filter(kind=kind, name=name).order_by("instance")),
         "approvals": pending(kind, name),
-        "needs": block_and_allow.needs(target) if kind == "mcp" else [],
+        "needs": block_allow_hold.needs(target) if kind == "mcp" else [],
         "acts": decide_form.acts(kind, name, states, person, severity_chosen),
         "form": form,
         "raised": decide_form.raised(found),
@@ -76,7 +76,7 @@ def _events(names: list[str], kinds: set[str]) -> list[EventRow]:
     query = EventQuery.from_params({"target": names})
     if query.errors or not names:
         return []
-    return [row for row in queries.page(query, limit=_STORY).rows if row.target_kind in kinds]
+    return [row for row in event_search.page(query, limit=_STORY).rows if row.target_kind in kinds]
 
 
 def story(kind: str, name: str) -> list[dict[str, Any]]:

@@ -11,11 +11,11 @@ from django.conf import settings
 
 from approvals import policy, registry
 from approvals.errors import Refused
-from approvals.policy import break_glass
-from audit.ledger.format.vocabulary import SEVERITIES, gravest, severity_rank
+from approvals.policy import break_glass_limits
+from audit.ledger.format.field_values import SEVERITIES, gravest, severity_rank
 from audit.recording.actors import Actor, Target
 from enforcement.gateways import instances
-from enforcement.gateways.component_state import At
+from enforcement.gateways.decided_and_enforced_state import At
 from ui.times import duration
 
 _TONES = {"block": "danger", "hold": "", "release": "", "unblock": "", "allow": ""}
@@ -84,7 +84,7 @@ def _sensible(states: Sequence[At]) -> list[str]:
 
 def _act(verb_name: str, act: str, target: Target, person: Actor, raised_to: str) -> Act | None:
     verb = registry.get(verb_name)
-    if break_glass.why_not(person, verb):
+    if break_glass_limits.why_not(person, verb):
         return None
     try:
         severity = gravest(*filter(None, (verb.severity(target, {}), raised_to)))

@@ -10,7 +10,7 @@ from approvals import policy, registry
 from audit.recording.actors import Actor, Target
 from enforcement.kinds import KINDS, called
 from enforcement.models import Finding
-from enforcement.models.finding import COUNTING
+from enforcement.models.scan_and_finding import COUNTING
 from ui.times import duration
 
 

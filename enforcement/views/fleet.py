@@ -10,8 +10,8 @@ from django.db.models import Count
 
 from approvals import clock
 from approvals.models import Effect, EffectState
-from enforcement.decisions.step_order import STEPS
-from enforcement.gateways import instances, reachability, watch
+from enforcement.decisions.superseded_steps import STEPS
+from enforcement.gateways import gateway_problems, instances, scan_polling
 from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch
 
@@ -39,7 +39,7 @@ class Line:
             return f"Not read: {why}."
         if self.watch is None or self.watch.read_at is None:
             return "About to be read."
-        return f"Set to be read every {int(watch.EVERY.total_seconds())} seconds."
+        return f"Set to be read every {int(scan_polling.EVERY.total_seconds())} seconds."
 
     @property
     def last_read(self) -> datetime | None:
@@ -54,7 +54,7 @@ class Line:
     @property
     def not_read(self) -> str:
         """Why its findings are not read now; empty where they are, or will be soon."""
-        return reachability.why_not_read(self.instance, self.watch, clock.now())
+        return gateway_problems.why_not_read(self.instance, self.watch, clock.now())
 
 
 def context() -> dict[str, Any]:

@@ -8,12 +8,12 @@ from approvals.views import inbox
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.recording.actors import Actor
-from audit.search import queries
-from audit.search.decision_totals import REPORTED
-from audit.views.decision_actions import decision_actions
+from audit.search import event_search
+from audit.search.decisions_by_verified_human import REPORTED
+from audit.views.decision_action_names import decision_actions
 from audit.views.trail import operation_outcomes
 from portal.home import break_glass_and_quarantine
-from portal.home.panels import MOST, Home, Line, Panel, Tile
+from portal.home.panel_types import MOST, Home, Line, Panel, Tile
 from portal.pages import ledger_status
 
 _VERIFIED = ["H1", "H2", "H3"]
@@ -21,7 +21,9 @@ _LOOKED_AT = 60
 _TONES = {"ok": "ok", "warn": "warn", "bad": "bad"}
 
 
-def _said(every: queries.Total, named: queries.Total, nameless: queries.Total) -> str:
+def _said(
+    every: event_search.Total, named: event_search.Total, nameless: event_search.Total
+) -> str:
     if not every.count:
         return "No decision is on record yet."
     decisions = "decision" if every.count == 1 else "decisions"
@@ -33,8 +35,8 @@ def _said(every: queries.Total, named: queries.Total, nameless: queries.Total) -
 def auditor(me: Actor) -> Home:
     """The question an auditor comes with, answered first."""
 
-    def count(levels: list[str]) -> queries.Total:
-        return queries.total(_query(levels))
+    def count(levels: list[str]) -> event_search.Total:
+        return event_search.total(_query(levels))
 
     every, named, nameless = count([]), count(_VERIFIED), count(["H0"])
     facts = ledger_status.facts()
@@ -85,7 +87,7 @@ def _newest() -> list[tuple[EventRow, str]]:
     that it is from; the newest event says what it came to.
     """
     found: dict[str, list[EventRow]] = {}
-    for row in queries.page(_query([], steps=True), limit=_LOOKED_AT).rows:
+    for row in event_search.page(_query([], steps=True), limit=_LOOKED_AT).rows:
         found.setdefault(row.operation or str(row.event), []).append(row)
     shown = [_taken(rows) for rows in list(found.values())[:MOST]]
     ends = operation_outcomes.came_to_rows(shown)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from approvals import clock
 from audit.models import EventRow
-from portal.home.panels import MOST, Line, Panel
+from portal.home.panel_types import MOST, Line, Panel
 
 _SHOWN_FOR = timedelta(days=30)
 _URL = "/audit/?action=breakglass.used"

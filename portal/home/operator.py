@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from audit.ledger.format.vocabulary import severity_rank
+from audit.ledger.format.field_values import severity_rank
 from audit.recording.actors import Actor
 from enforcement.kinds import called
 from enforcement.models import Asset, Finding, FindingStatus
 from portal.home.auditor import latest, pending
-from portal.home.panels import MOST, Home, Line, Panel, Tile
+from portal.home.panel_types import MOST, Home, Line, Panel, Tile
 
 _HOLDS = "/enforcement/?list=held"
 

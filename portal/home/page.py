@@ -12,9 +12,9 @@ from collections.abc import Callable
 from approvals.views import inbox
 from audit.recording.actors import Actor
 from portal.home.auditor import auditor
-from portal.home.connections import admin, mine
+from portal.home.connection_panels import admin, mine
 from portal.home.operator import operator
-from portal.home.panels import Home, Panel
+from portal.home.panel_types import Home, Panel
 from portal.home.scope_escalation import watch
 
 log = logging.getLogger("ui")

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from approvals import clock
 from audit.recording.actors import Actor
-from connections.manifests import allow_rule
+from connections.component_manifests import undecided_component_rule
 from connections.scope_escalation import page_rows
-from portal.home.panels import MOST, Home, Line, Panel
+from portal.home.panel_types import MOST, Home, Line, Panel
 
 _A_DAY = timedelta(days=1)
 _WATCH = "/connections/scopes/"
@@ -21,7 +21,7 @@ def watch(me: Actor) -> Home:
 
 
 def _open(me: Actor) -> list[Panel]:
-    if "admin" not in me.roles or not allow_rule.is_open():
+    if "admin" not in me.roles or not undecided_component_rule.is_open():
         return []
     line = Line(
         "Components that nobody decided on get credentials",

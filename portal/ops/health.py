@@ -11,12 +11,12 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
-from approvals import issuer
+from approvals import auth0_clients
 from audit.db import insert_only
 from auth0_client.errors import Auth0Error
-from enforcement.gateways import reachability
+from enforcement.gateways import gateway_problems
 from http_client.errors import HttpClientError
-from portal.ops import storage
+from portal.ops import full_disk
 
 PREPARATION = "preparation"
 PREPARING = "first-start-running"
@@ -39,7 +39,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """
     checks: dict[str, Callable[[], str]] = {
         "database": _database,
-        "storage": storage.trouble,
+        "storage": full_disk.trouble,
         "ledger_guards": _guards,
         "issuer": _issuer,
         PREPARATION: _preparation,
@@ -65,7 +65,7 @@ def _run(check: Callable[[], str]) -> str:
 
 def _warnings() -> dict[str, str]:
     try:
-        return {f"gateway {name}": why for name, why in reachability.troubles().items()}
+        return {f"gateway {name}": why for name, why in gateway_problems.troubles().items()}
     except Exception as error:  # the database: a check says so already
         return {"gateways": type(error).__name__}
 
@@ -89,7 +89,7 @@ def _preparation() -> str:
 
 def _issuer() -> str:
     try:
-        issuer.auth0().discovery.document()
+        auth0_clients.auth0().discovery.document()
     except (Auth0Error, HttpClientError) as error:
         return str(error)
     return ""

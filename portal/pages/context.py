@@ -20,8 +20,8 @@ from audit.recording.actors import Actor
 from connections.lifecycle import freezes
 from enforcement.models import Asset
 from portal.pages import ledger_status, navigation
-from ui import local_tenant, outages
-from ui.navigation_entry import entry_of
+from ui import local_tenant, outage_banners
+from ui.current_navigation_entry import entry_of
 from ui.request_id import request_id
 from ui.times import absolute, relative
 
@@ -122,10 +122,10 @@ def _break_glass_banners(
 
 
 def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
-    away = outages.health()
+    away = outage_banners.health()
     if person is None:
-        return outages.banners(away, person=False, staff=False)
-    found = outages.banners(away, person=True, staff=bool(set(person.roles) & _SEES_ALL))
+        return outage_banners.banners(away, person=False, staff=False)
+    found = outage_banners.banners(away, person=True, staff=bool(set(person.roles) & _SEES_ALL))
     if reason := ledger_status.stopped():
         found.append(
             {

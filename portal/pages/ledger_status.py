@@ -8,7 +8,7 @@ from typing import Any
 from django.core.cache import cache
 
 from audit import witnesses
-from audit.evidence import log_levels
+from audit.evidence import log_proof_levels
 from audit.models import VerificationRun, WitnessState
 from audit.sequencing import sequencer
 from audit.sequencing.signed_state import newest_checkpoint
@@ -76,7 +76,7 @@ _OBJECTS = (WitnessState.State.REFUSES, WitnessState.State.CONFLICT)
 
 def _witnesses() -> dict[str, str]:
     """What others vouch for; without a quorum of witnesses that are not ours, nobody does."""
-    sizes = log_levels.current()
+    sizes = log_proof_levels.current()
     words = f"witnessed to #{sizes.witnessed:,}" if sizes.witnessed else "0 independent witnesses"
     if problem := witnesses.configured().problem:
         return {"state": "bad", "words": f"witnesses: {problem.rstrip('.')}"}

@@ -19,7 +19,7 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import condition, require_safe
 
-from portal.v1.root import api
+from portal.v1.routers import api
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 

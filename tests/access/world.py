@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 from playwright.sync_api import expect
 
-from approvals.policy.versions import default
+from approvals.policy.policy_in_force import default
 from tests.access.routes import Samples
 from tests.audit import imports
 from tests.stories.house import House, fresh

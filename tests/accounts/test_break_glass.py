@@ -13,13 +13,13 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 
-from accounts.break_glass import accounts, attempts
+from accounts.break_glass import accounts, credential_check
 from accounts.break_glass.accounts import Handed
 from accounts.models import BreakGlassAccount, BreakGlassTries, SignedInSession
-from approvals import issuer
+from approvals import auth0_clients
 from audit.evidence import human_levels
 from portal.env import Env, EnvironmentRefused
-from portal.production import refusals
+from portal.production_checks import refusals
 from tests.accounts.break_glass import HOST, PAGE, Hands, code_of, codes, inside, opened, try_
 from tests.accounts.trail import events
 from tests.attacks.sign_in.production import PRODUCTION
@@ -181,7 +181,7 @@ def test_a_code_without_the_secret_opens_nothing_and_is_not_spent(night: Handed)
 def test_after_five_failures_the_account_rests_for_a_quarter_of_an_hour(
     night: Handed, hands: Hands
 ) -> None:
-    for _ in range(attempts.LOCK_AFTER):
+    for _ in range(credential_check.LOCK_AFTER):
         try_(night, code="000000")
     assert try_(night).status_code == 403
     assert codes()[-1] == "locked"
@@ -191,21 +191,24 @@ def test_after_five_failures_the_account_rests_for_a_quarter_of_an_hour(
 
 
 def test_after_twenty_failures_only_the_machine_unlocks(night: Handed, hands: Hands) -> None:
-    for _ in range(attempts.LOCK_FOR_GOOD_AFTER):
+    for _ in range(credential_check.LOCK_FOR_GOOD_AFTER):
         hands.pass_(minutes=16)
         try_(night, code="000000")
         cache.clear()
     hands.pass_(hours=-5)
     assert (
-        attempts.attempt("", "night-shift", night.secret, code_of(night, hands.now)).code
+        credential_check.attempt("", "night-shift", night.secret, code_of(night, hands.now)).code
         == "locked"
     )
     call_command("breakglass", "unlock", "night-shift", stdout=StringIO())
-    assert attempts.attempt("", "night-shift", night.secret, code_of(night, hands.now)).code == ""
+    assert (
+        credential_check.attempt("", "night-shift", night.secret, code_of(night, hands.now)).code
+        == ""
+    )
 
 
 def test_a_crowd_of_failures_keeps_nobody_out_who_has_secret_and_code(night: Handed) -> None:
-    few = attempts.FAILURES_A_MINUTE
+    few = credential_check.FAILURES_A_MINUTE
     empty = [Client().post(PAGE, {}, HTTP_HOST=HOST).status_code for _ in range(few + 1)]
     assert empty == [403] * few + [429], "one address"
     unknown = [
@@ -217,7 +220,7 @@ def test_a_crowd_of_failures_keeps_nobody_out_who_has_secret_and_code(night: Han
 
 
 def test_a_crowd_hears_the_same_of_an_account_and_of_none(night: Handed, hands: Hands) -> None:
-    few = attempts.FAILURES_A_MINUTE
+    few = credential_check.FAILURES_A_MINUTE
     for changes in ({"secret": "wrong"}, {"name": "nobody"}, {"secret": ""}):
         hands.pass_(minutes=20)
         answers = [try_(night, None, **changes) for _ in range(few + 2)]
@@ -229,14 +232,14 @@ def test_a_crowd_hears_the_same_of_an_account_and_of_none(night: Handed, hands: 
 
 
 def test_failures_beyond_those_of_a_minute_still_count_against_the_account(night: Handed) -> None:
-    for _ in range(attempts.FAILURES_A_MINUTE + 1):
+    for _ in range(credential_check.FAILURES_A_MINUTE + 1):
         try_(night, name="")
     assert [try_(night, code="000000").status_code for _ in range(5)] == [429] * 5
     assert try_(night).status_code == 429, "it rests"
 
 
 def test_unlocking_forgets_the_failures_of_this_minute(night: Handed) -> None:
-    for _ in range(attempts.FAILURES_A_MINUTE + 1):
+    for _ in range(credential_check.FAILURES_A_MINUTE + 1):
         try_(night, code="000000")
     call_command("breakglass", "unlock", "night-shift", stdout=StringIO())
     assert not BreakGlassTries.objects.exists()
@@ -278,12 +281,12 @@ def test_a_sign_in_that_fails_because_the_issuer_is_away_shows_the_open_door(
     night: Handed, settings: Any
 ) -> None:
     settings.ENV = settings.ENV.model_copy(update={"AUTH0_ISSUER": "http://localhost:9/"})
-    issuer.auth0.cache_clear()
+    auth0_clients.auth0.cache_clear()
     page = Client().get("/oidc/authenticate/", HTTP_HOST=HOST).content.decode()
     assert f'href="{PAGE}"' in page
     opened(settings, None)
     assert PAGE not in Client().get("/oidc/authenticate/", HTTP_HOST=HOST).content.decode()
-    issuer.auth0.cache_clear()
+    auth0_clients.auth0.cache_clear()
 
 
 def test_members_are_not_told_that_the_door_is_open(night: Handed) -> None:

@@ -14,7 +14,7 @@ import pytest
 from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
-from accounts.break_glass import accounts, attempts
+from accounts.break_glass import accounts, credential_check
 from accounts.models import BreakGlassAccount, BreakGlassTries
 from approvals import clock
 from audit.evidence import storage
@@ -60,17 +60,22 @@ def alone[T](call: Callable[[], T]) -> T:
 @pytest.mark.usefixtures("ground")
 def test_of_many_wrong_tries_at_once_five_are_looked_at_and_the_account_rests() -> None:
     alone(lambda: accounts.create("night-shift"))
-    found = Counter(at_once(lambda: attempts.attempt("", "night-shift", "wrong", "000000").code))
-    assert found == {"wrong_secret": attempts.LOCK_AFTER, "locked": AT_ONCE - attempts.LOCK_AFTER}
+    found = Counter(
+        at_once(lambda: credential_check.attempt("", "night-shift", "wrong", "000000").code)
+    )
+    assert found == {
+        "wrong_secret": credential_check.LOCK_AFTER,
+        "locked": AT_ONCE - credential_check.LOCK_AFTER,
+    }
     row = alone(lambda: BreakGlassAccount.objects.get())
-    assert row.failures == attempts.LOCK_AFTER and row.locked_until is not None
+    assert row.failures == credential_check.LOCK_AFTER and row.locked_until is not None
 
 
 @pytest.mark.usefixtures("ground")
 def test_a_code_that_many_send_at_once_opens_once() -> None:
     made = alone(lambda: accounts.create("night-shift"))
     code = pyotp.TOTP(made.totp_secret).at(clock.now())
-    codes = at_once(lambda: attempts.attempt("", "night-shift", made.secret, code).code, 4)
+    codes = at_once(lambda: credential_check.attempt("", "night-shift", made.secret, code).code, 4)
     assert Counter(codes) == {"": 1, "replayed_code": 3}
 
 
@@ -82,12 +87,12 @@ def test_of_many_failures_of_a_minute_ten_are_within_the_limit(
     monkeypatch.setattr(clock, "now", lambda: now)
 
     def fail(ip: str) -> bool:
-        return attempts.attempt(ip, "nobody", "wrong", "000000").too_many
+        return credential_check.attempt(ip, "nobody", "wrong", "000000").too_many
 
     found = Counter(at_once(lambda: fail("192.0.2.7")))
-    few = attempts.FAILURES_A_MINUTE
+    few = credential_check.FAILURES_A_MINUTE
     assert found == {False: few, True: AT_ONCE - few}
     assert not alone(lambda: fail("192.0.2.8")), "another address"
-    alone(lambda: attempts.tidy(now))
+    alone(lambda: credential_check.tidy(now))
     assert alone(BreakGlassTries.objects.count) == 3
     assert not alone(lambda: BreakGlassTries.objects.filter(whose__contains="192.0").exists())

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts import anonymous_events
-from accounts.break_glass import attempts
+from accounts.break_glass import credential_check
 from accounts.break_glass.accounts import Handed
 from accounts.models import BreakGlassAccount
 from tests.accounts.break_glass import HOST, PAGE, Hands, try_
@@ -35,13 +35,13 @@ def named() -> list[str]:
 def test_each_failure_that_counts_is_recorded_in_the_midst_of_a_crowd(
     night: Handed, hands: Hands
 ) -> None:
-    for _ in range(attempts.LOCK_FOR_GOOD_AFTER // attempts.LOCK_AFTER):
+    for _ in range(credential_check.LOCK_FOR_GOOD_AFTER // credential_check.LOCK_AFTER):
         crowd()
-        for _ in range(attempts.LOCK_AFTER):
+        for _ in range(credential_check.LOCK_AFTER):
             try_(night, code="000000")
         hands.pass_(minutes=15, seconds=1)
-    assert BreakGlassAccount.objects.get().failures == attempts.LOCK_FOR_GOOD_AFTER
-    assert Counter(named()) == {"wrong_code": attempts.LOCK_FOR_GOOD_AFTER}
+    assert BreakGlassAccount.objects.get().failures == credential_check.LOCK_FOR_GOOD_AFTER
+    assert Counter(named()) == {"wrong_code": credential_check.LOCK_FOR_GOOD_AFTER}
 
 
 def test_tries_at_a_locked_account_and_at_none_stay_within_the_share_of_strangers(
@@ -50,9 +50,9 @@ def test_tries_at_a_locked_account_and_at_none_stay_within_the_share_of_stranger
     for number in range(50):
         try_(night, Client(REMOTE_ADDR=f"10.0.1.{number}"), secret="wrong")
         try_(night, Client(REMOTE_ADDR=f"10.0.2.{number}"), name=f"nobody-{number}")
-    assert Counter(named())["wrong_secret"] == attempts.LOCK_AFTER
+    assert Counter(named())["wrong_secret"] == credential_check.LOCK_AFTER
     assert (
-        len(events()) <= anonymous_events.MOST + attempts.LOCK_AFTER + 1
+        len(events()) <= anonymous_events.MOST + credential_check.LOCK_AFTER + 1
     )  # and one that made the account
 
 
@@ -91,5 +91,5 @@ def test_a_name_of_nobody_costs_the_same_statements_as_an_account(
         crowd()
     known, unknown = cost("night-shift"), cost("nobody")
     assert known == unknown and len(known) > 4
-    BreakGlassAccount.objects.update(failures=attempts.LOCK_FOR_GOOD_AFTER)
+    BreakGlassAccount.objects.update(failures=credential_check.LOCK_FOR_GOOD_AFTER)
     assert cost("night-shift") == unknown

@@ -10,11 +10,11 @@ import pytest
 from django.conf import settings
 
 from accounts.models import CommandLineSignIn
-from approvals import clock, issuer, people
+from approvals import auth0_clients, clock, people_and_roster
 from approvals.models import Person
 from audit.recording.actors import Actor
 from auth0_client.grants.device import Granted
-from connections.sync import people_and_roles
+from connections.sync import people_roles_and_phones
 from tests.approvals.test_roles_come_from_the_newest_source import Directory
 from tests.connections.visitor import Gateway, Visitor, know
 from tests.support.sign_in import API, SUBS
@@ -25,7 +25,7 @@ from tests.support.tenant import LocalTenant
 def granted(portal_tenant: LocalTenant, visitor: Callable[[str], Visitor]) -> Any:
     """Tokens of a real device flow of an operator."""
     know("operator")
-    device = issuer.auth0().device
+    device = auth0_clients.auth0().device
     started = device.start(scope="openid profile offline_access", audience=API)
     browser = portal_tenant.browser()
     page = browser.sign_in(browser.get(started.verification_uri_complete or ""), SUBS["operator"])
@@ -68,13 +68,16 @@ def test_a_kept_sign_in_does_not_restore_a_role_that_the_directory_took(
 ) -> None:
     """Role removed at Auth0, the directory read it; the tokens of before still say operator."""
     who: Any = {"iss": settings.ENV.issuer, "sub": SUBS["operator"]}
-    monkeypatch.setattr(issuer, "management", lambda: Directory(SUBS["operator"]))
-    assert people_and_roles.sync_people().people == 1
+    monkeypatch.setattr(auth0_clients, "management", lambda: Directory(SUBS["operator"]))
+    assert people_roles_and_phones.sync_people().people == 1
     gateway = Gateway(granted.access_token)
     kept = gateway.call("POST", "/v1/session", {"id_token": granted.id_token})
     assert kept.status_code == 200, kept.content
     assert Person.objects.get(**who).roles == []
-    assert people.roster(roles=["operator"], approver="another", requester=Actor("x", "y")) == []
+    assert (
+        people_and_roster.roster(roles=["operator"], approver="another", requester=Actor("x", "y"))
+        == []
+    )
     assert kept.json()["roles"] == [], "and the access token gives none either"
     decision = {"verb": "skill.hold", "target": {"kind": "skill", "name": "pdf"}, "reason": "x"}
     refused = gateway.call("POST", "/v1/decisions", decision)
@@ -83,6 +86,6 @@ def test_a_kept_sign_in_does_not_restore_a_role_that_the_directory_took(
 
 def test_a_kept_sign_in_gives_the_role_that_it_has(granted: Any) -> None:
     who: Any = {"iss": settings.ENV.issuer, "sub": SUBS["operator"]}
-    people.note_person(**who, roles=[], read_at=clock.now() - timedelta(hours=1))
+    people_and_roster.note_person(**who, roles=[], read_at=clock.now() - timedelta(hours=1))
     Gateway(granted.access_token).call("POST", "/v1/session", {"id_token": granted.id_token})
     assert Person.objects.get(**who).roles == ["operator"]

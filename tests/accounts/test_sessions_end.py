@@ -14,10 +14,10 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from accounts import expiry
+from accounts import expired_row_cleanup
 from accounts.models import SeenLogoutToken, SignedInSession
 from accounts.sessions import service
-from accounts.sessions.store import stored_key
+from accounts.sessions.hashed_key_store import stored_key
 from approvals import clock
 from tests.accounts.trail import events
 from tests.connections.visitor import Answer, Visitor
@@ -137,10 +137,10 @@ def test_a_session_that_ran_out_is_not_shown_as_live_and_is_forgotten(visitor: V
     assert [row.session_key for row in service.of(user)] == [
         stored_key(me.client.session.session_key)
     ]
-    expiry.tidy(clock.now() + timedelta(minutes=2))
+    expired_row_cleanup.tidy(clock.now() + timedelta(minutes=2))
     assert SignedInSession.objects.get().session_key == stored_key(me.client.session.session_key)
     assert me.get("/account/").status_code == 200
-    expiry.tidy(clock.now() + timedelta(hours=13))
+    expired_row_cleanup.tidy(clock.now() + timedelta(hours=13))
     assert not SignedInSession.objects.exists() and not Session.objects.exists()
 
 
@@ -148,7 +148,7 @@ def test_a_logout_token_is_remembered_for_as_long_as_it_could_be_replayed(db: No
     now = clock.now()
     for jti, seconds in (("live", 5), ("within the leeway", -59), ("over", -600)):
         SeenLogoutToken.objects.create(jti=jti, expires=now + timedelta(seconds=seconds))
-    expiry.tidy(now)
+    expired_row_cleanup.tidy(now)
     kept = set(SeenLogoutToken.objects.values_list("jti", flat=True))
     assert kept == {"live", "within the leeway"}
 

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from accounts.models import SignedInSession
-from approvals import issuer
+from approvals import auth0_clients
 from tests.accounts.trail import events
 from tests.connections.visitor import Answer, Visitor
 from tests.support.sign_in import SUBS
@@ -100,13 +100,13 @@ def test_an_issuer_that_is_away_is_said(
     visitor: Visit, settings: Any, portal_tenant: LocalTenant
 ) -> None:
     settings.ENV = settings.ENV.model_copy(update={"AUTH0_ISSUER": "http://localhost:9/"})
-    issuer.auth0.cache_clear()
-    issuer.outbound.cache_clear()
+    auth0_clients.auth0.cache_clear()
+    auth0_clients.outbound.cache_clear()
     try:
         assert_failed(visitor("operator").get("/oidc/authenticate/"), "issuer_unreachable")
     finally:
-        issuer.auth0.cache_clear()
-        issuer.outbound.cache_clear()
+        auth0_clients.auth0.cache_clear()
+        auth0_clients.outbound.cache_clear()
 
 
 # Tokens: what the issuer's token endpoint could be made to answer.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from audit.models import EventRow
-from audit.search.queries import publics
+from audit.search.event_search import publics
 
 
 def events(action: str = "") -> list[dict[str, Any]]:

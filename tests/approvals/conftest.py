@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 
-from approvals import issuer
+from approvals import auth0_clients
 from audit.evidence import storage
 from audit.recording.actors import Actor
 from tests.approvals.lamps import Lamps, furnish
@@ -69,8 +69,8 @@ def phones(answering_tenant: LocalTenant, settings: Any) -> Iterator[Phones]:
 
 def forget_issuer() -> None:
     """Make the next call speak to the issuer that the settings name now."""
-    issuer.auth0.cache_clear()
-    issuer.outbound.cache_clear()
+    auth0_clients.auth0.cache_clear()
+    auth0_clients.outbound.cache_clear()
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from typing import Any
 
 import pytest
 
-from approvals import issuer
+from approvals import auth0_clients
 from audit.recording.actors import Actor
 from tests.approvals.people_of import Phones
 from tests.attacks.sign_in.forging import Forge
@@ -183,8 +183,8 @@ def place(request: pytest.FixtureRequest, settings: Any) -> Iterator[Place]:
             env = {f"AUTH0_{k.upper()}": v for k, v in held.items() if isinstance(v, str)}
             found = Elsewhere(held["issuer"], subs, held)
     settings.ENV = settings.ENV.model_copy(update=env)
-    for cached in (issuer.auth0, issuer.outbound):
+    for cached in (auth0_clients.auth0, auth0_clients.outbound):
         cached.cache_clear()
     yield found
-    for cached in (issuer.auth0, issuer.outbound):
+    for cached in (auth0_clients.auth0, auth0_clients.outbound):
         cached.cache_clear()

@@ -19,7 +19,7 @@ from approvals.registry import (
     Stance,
     Verb,
 )
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.actors import Actor, Target
 from audit.recording.sentences import phrase
 
@@ -121,6 +121,6 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> Lamps:
     monkeypatch.setitem(registry._HANDLERS, "lamp.step", room.step)
     for past in ("blocked", "allowed", "held", "released", "noted", "removed", "override_logged"):
         name = f"lamp.{past}"
-        spec = event_types.ActionSpec(name, name, phrase(f"{past} {{target}}"))
-        monkeypatch.setitem(event_types._ACTIONS, name, spec)
+        spec = action_registry.ActionSpec(name, name, phrase(f"{past} {{target}}"))
+        monkeypatch.setitem(action_registry._ACTIONS, name, spec)
     return room

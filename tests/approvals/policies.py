@@ -7,13 +7,13 @@ from typing import Any
 
 from django.db import transaction
 
-from approvals import actors, clock, people, policy, registry
+from approvals import actor_json, clock, people_and_roster, policy, registry
 from approvals.models import Passkey, PolicyVersion
 from approvals.pipeline.commit import commit_now
 from approvals.pipeline.intent import digest
 from approvals.policy.document import read
 from approvals.policy.policy_change import TARGET
-from approvals.policy.versions import InForce
+from approvals.policy.policy_in_force import InForce
 from audit.clock import uuid7
 from audit.recording.actors import SYSTEM, Actor
 from audit.recording.record import record
@@ -21,7 +21,7 @@ from audit.recording.record import record
 
 def keyed(person: Actor) -> Passkey:
     """A passkey of theirs, as enrolment and a second person leave it."""
-    owner = people.find(person.iss, person.sub)
+    owner = people_and_roster.find(person.iss, person.sub)
     assert owner is not None
     now = clock.now()
     return Passkey.objects.create(
@@ -85,5 +85,5 @@ def put(made: dict[str, Any]) -> None:
             created=clock.now(),
             operation=operation,
             event_id=event.id,
-            author=actors.to_json(SYSTEM),
+            author=actor_json.to_json(SYSTEM),
         )

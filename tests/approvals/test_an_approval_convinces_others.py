@@ -14,10 +14,10 @@ from audit import clock, packs
 from audit.evidence import storage
 from audit.ledger import note
 from audit.ledger.packs import pack_check
-from audit.ledger.policy import NONE, Policy
-from audit.proofs import service
+from audit.ledger.trust_policy import NONE, Policy
+from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Actor
-from audit.recording.read_events import load
+from audit.recording.stored_events import load
 from audit.sequencing import sequencer
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
@@ -46,7 +46,7 @@ def test_the_pack_of_an_approved_act_convinces_with_the_issuers_own_keys(
     selection = selection_of(fresh(approval))
     today = packs.build(selection, clock.now(), lambda item: True)
     later = packs.build(selection, clock.now() + LONG_AFTER, lambda item: True)
-    log = Policy((note.parse_vkey(service.vkey()),), {}, {}, NONE)
+    log = Policy((note.parse_vkey(proofs_and_tiles.vkey()),), {}, {}, NONE)
     discovery: Any = httpx.get(f"{phones.tenant.issuer}.well-known/openid-configuration").json()
     jwks: Any = httpx.get(discovery["jwks_uri"]).json()
 

@@ -10,9 +10,9 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from approvals import actors, clock
+from approvals import actor_json, clock
 from approvals.models import Approval, Ask, AskState, Effect, Status
-from approvals.pipeline import transitions
+from approvals.pipeline import deny_expire_cancel
 from approvals.pipeline.service import perform
 from approvals.registry import EffectSpec
 from audit.recording.actors import SYSTEM, Actor, Target
@@ -95,7 +95,7 @@ def test_the_live_part_is_sent_only_when_something_changed(waiting: Approval) ->
 def test_without_scripts_the_page_reloads_itself_until_it_is_over(waiting: Approval) -> None:
     client = signed_in("operator", "operator")
     assert b'<noscript><meta http-equiv="refresh"' in page(client, waiting).content
-    transitions.cancel(fresh(waiting), Actor(iss="i", sub="s"))
+    deny_expire_cancel.cancel(fresh(waiting), Actor(iss="i", sub="s"))
     over = page(client, waiting).content
     assert b"http-equiv" not in over and b'hx-trigger="every 2s"' not in over
 
@@ -103,7 +103,7 @@ def test_without_scripts_the_page_reloads_itself_until_it_is_over(waiting: Appro
 def test_a_remote_step_that_is_still_to_come_keeps_the_page_live(
     waiting: Approval, lamps: Lamps
 ) -> None:
-    transitions.cancel(fresh(waiting), Actor(iss="i", sub="s"))
+    deny_expire_cancel.cancel(fresh(waiting), Actor(iss="i", sub="s"))
     lamps.effects = [EffectSpec("lamp.step", {}, "edge-1", "Tell edge-1")]
     perform(acting("operator", "operator"), "lamp.note", HALL)
     Effect.objects.update(operation=waiting.operation)
@@ -222,7 +222,7 @@ def deny_inferred(approval: Approval) -> None:
     locked = fresh(approval)
     current = locked.current
     assert current is not None
-    transitions.deny(
+    deny_expire_cancel.deny(
         locked,
         current,
         oona.as_actor(via="phone"),
@@ -267,7 +267,9 @@ def test_every_end_is_said_in_words(
         held=held,
         answer=who,
         outcome_detail="Auth0 was away." if outcome == "failed" else "",
-        answered_by=actors.to_json(known("operator2").as_actor("phone")) if who != "none" else {},
+        answered_by=actor_json.to_json(known("operator2").as_actor("phone"))
+        if who != "none"
+        else {},
         closed=clock.now(),
     )
     assert words in text(page(signed_in("auditor", "auditor"), waiting))

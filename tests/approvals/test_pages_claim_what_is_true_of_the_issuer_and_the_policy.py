@@ -8,9 +8,9 @@ from django.test import Client
 from approvals import registry
 from approvals.models import Approval, Ask, AskState
 from approvals.pipeline import final_approval
-from approvals.policy import dry_run
+from approvals.policy import single_decision_dry_run
 from approvals.policy.document import DEFAULT, read
-from approvals.views import policy_sentences
+from approvals.views import policy_page_context
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
@@ -47,15 +47,15 @@ def test_what_the_local_tenant_did_is_labelled_demo_and_not_said_of_auth0(
 
 
 def test_that_nobody_else_holds_the_role_is_said_where_the_floor_is() -> None:
-    [said] = [one for one in policy_sentences.ALWAYS if "No policy can go below that" in one]
+    [said] = [one for one in policy_page_context.ALWAYS if "No policy can go below that" in one]
     assert "Where nobody else holds the role, the one who asks may approve" in said
 
 
 def test_what_restricts_is_not_said_to_be_undone_where_it_cannot(lamps: Lamps) -> None:
-    titles = [group.title for group in policy_sentences.verb_groups()]
+    titles = [group.title for group in policy_page_context.verb_groups()]
     assert "Tightening: at once" in titles and not any("undone" in one for one in titles)
     verb = registry.get("passkey.revoke")
-    tried = dry_run.what_if(read(DEFAULT), verb, "HIGH", roles=frozenset({"admin"}))
+    tried = single_decision_dry_run.what_if(read(DEFAULT), verb, "HIGH", roles=frozenset({"admin"}))
     assert tried.why == ("Tightening is immediate; no rule is asked.",)
 
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from django.db import OperationalError
 
-from approvals import issuer, people
+from approvals import auth0_clients, people_and_roster
 from approvals.errors import Refused
 from approvals.models import Approval, ShortLivedSecret
-from approvals.pipeline import transitions
+from approvals.pipeline import deny_expire_cancel
 from approvals.step_up import authorization_details, sealed_secrets
 from approvals.step_up.binding_codes import new_code
 from approvals.step_up.ciba import SECRET
@@ -114,7 +114,7 @@ def test_a_requester_who_lost_the_role_commits_nothing(
 ) -> None:
     approval = ask(olu)
     work()
-    people.note_person(iss=olu.iss, sub=olu.sub, roles=[])
+    people_and_roster.note_person(iss=olu.iss, sub=olu.sub, roles=[])
     phones.answer("operator2", code_of(approval), "approve")
     work()
     assert_failed(approval, "requester_lost_role")
@@ -125,7 +125,7 @@ def test_an_approver_who_lost_the_role_commits_nothing(
 ) -> None:
     approval = ask(olu)
     work()
-    people.note_person(iss=oona.iss, sub=oona.sub, roles=["auditor"])
+    people_and_roster.note_person(iss=oona.iss, sub=oona.sub, roles=["auditor"])
     phones.answer("operator2", code_of(approval), "approve")
     work()
     assert_failed(approval, "approver_lost_role")
@@ -211,7 +211,7 @@ def test_a_denial_whose_commit_failed_is_the_denial_of_when_it_was_read(
         raise OperationalError("deadlock detected")
 
     with monkeypatch.context() as broken:
-        broken.setattr(transitions, "deny", fails)
+        broken.setattr(deny_expire_cancel, "deny", fails)
         work(1)
     assert fresh(approval).status == "pending"
     travel()  # by an hour: read now, it would be an expiry
@@ -224,7 +224,7 @@ def swap(approval: Approval, who: str, words: list[dict[str, Any]] | None) -> st
     code = new_code()
     ask_ = approval.current
     assert ask_ is not None
-    started = issuer.auth0().ciba.start(
+    started = auth0_clients.auth0().ciba.start(
         SUBS[who],
         code,
         audience="https://ata.local/approvals" if words is not None else None,

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from approvals import clock, requests
-from approvals.jobs import LETTERS
+from approvals import cancel_and_resend, clock
+from approvals.due_work import LETTERS
 from approvals.models import Notice, NoticeState, NoticeWay
-from approvals.notifications import service, webhook
+from approvals.notifications import approver_notices, webhook
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from portal.env import EnvironmentRefused
-from portal.mailing import mailer
+from portal.mail_settings import mailer
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
@@ -85,7 +85,7 @@ def test_sending_the_push_again_sends_no_second_letter(lamps: Lamps, mailbox: Ma
     acting("operator2", "operator")
     olu = acting("operator", "operator")
     approval = ask(olu)
-    requests.send_again(olu, str(approval.id))
+    cancel_and_resend.send_again(olu, str(approval.id))
     deliver()
     assert len(mailbox.letters) <= 1
 
@@ -111,7 +111,7 @@ def test_no_letter_leaves_after_the_end(lamps: Lamps, mailbox: Mailbox) -> None:
     acting("operator2", "operator")
     olu = acting("operator", "operator")
     approval = ask(olu)
-    requests.cancel(olu, str(approval.id))
+    cancel_and_resend.cancel(olu, str(approval.id))
     deliver()
     assert mailbox.letters == [] and the_notice().state == NoticeState.NEEDLESS
 
@@ -119,13 +119,13 @@ def test_no_letter_leaves_after_the_end(lamps: Lamps, mailbox: Mailbox) -> None:
 def test_a_storm_reaches_a_person_at_a_bearable_rate(lamps: Lamps, mailbox: Mailbox) -> None:
     acting("operator2", "operator")
     olu = acting("operator", "operator")
-    for number in range(service.PER_MINUTE + 2):
+    for number in range(approver_notices.PER_MINUTE + 2):
         perform(olu, "lamp.block", Target("lamp", f"hall{number}"), severity="CRITICAL")
     deliver()
-    assert len(mailbox.letters) == service.PER_MINUTE
+    assert len(mailbox.letters) == approver_notices.PER_MINUTE
     Notice.objects.filter(sent__isnull=False).update(sent=clock.now() - timedelta(minutes=2))
     deliver()
-    assert len(mailbox.letters) == service.PER_MINUTE + 2
+    assert len(mailbox.letters) == approver_notices.PER_MINUTE + 2
 
 
 def test_the_team_gets_a_signed_webhook_that_names_nobody(lamps: Lamps, team: Receiver) -> None:

@@ -11,12 +11,12 @@ from django.db.models import QuerySet
 from django.db.models.signals import post_init
 from django.test.utils import CaptureQueriesContext
 
-from approvals import clock, people
+from approvals import clock, people_and_roster
 from approvals.models import Person
 from approvals.policy import policy_change
-from approvals.views import policy_draft
+from approvals.views import policy_draft_form
 from audit.recording.actors import Actor
-from connections.access_reviews import reviewers
+from connections.access_reviews import reviewer_permissions
 
 pytestmark = pytest.mark.django_db
 NOBODY = Actor(iss="", sub="", via="task")
@@ -59,14 +59,16 @@ def made(queries: CaptureQueriesContext) -> list[str]:
 
 
 def test_the_admins_are_all_who_have_that_very_role(town: None) -> None:
-    assert [person.sub for person in reviewers.admins()] == ["amir", "zoe"]
-    assert {person.sub for person in people.with_role("admin")} == {"amir", "zoe", ""}
-    assert {person.sub for person in people.with_role("operator")} == {"olu"}
-    assert not people.with_role("%")
-    assert people.with_roles().count() == 6
+    assert [person.sub for person in reviewer_permissions.admins()] == ["amir", "zoe"]
+    assert {person.sub for person in people_and_roster.with_role("admin")} == {"amir", "zoe", ""}
+    assert {person.sub for person in people_and_roster.with_role("operator")} == {"olu"}
+    assert not people_and_roster.with_role("%")
+    assert people_and_roster.with_roles().count() == 6
 
 
-@pytest.mark.parametrize("asked", [people.with_roles, lambda: people.with_role("admin")])
+@pytest.mark.parametrize(
+    "asked", [people_and_roster.with_roles, lambda: people_and_roster.with_role("admin")]
+)
 def test_an_index_knows_who_has_a_role(town: None, asked: Any) -> None:
     assert "person_with_roles" in plan(asked())
 
@@ -74,10 +76,10 @@ def test_an_index_knows_who_has_a_role(town: None, asked: Any) -> None:
 @pytest.mark.parametrize(
     "asks",
     [
-        reviewers.admins,
-        policy_draft.people,
+        reviewer_permissions.admins,
+        policy_draft_form.people,
         policy_change.admins,
-        lambda: people.roster(roles=("operator",), approver="another", requester=NOBODY),
+        lambda: people_and_roster.roster(roles=("operator",), approver="another", requester=NOBODY),
     ],
 )
 def test_nobody_without_a_role_is_read_to_find_those_with_one(town: None, asks: Any) -> None:

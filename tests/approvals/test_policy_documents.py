@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from approvals import policy, registry
 from approvals.models import PolicyVersion
-from approvals.policy import evaluation, minimum, sentences, versions
+from approvals.policy import evaluation, minimum, policy_in_force, sentences
 from approvals.policy.conditions import Situation, first_match
 from approvals.policy.diff import changes
 from approvals.policy.document import DEFAULT, BadDocument, Document, read
-from approvals.policy.dry_run import what_if
+from approvals.policy.single_decision_dry_run import what_if
 from approvals.registry import Stance
-from audit.ledger.format.vocabulary import SEVERITIES
+from audit.ledger.format.field_values import SEVERITIES
 from audit.recording.actors import Target
-from enforcement.decisions import severity
+from enforcement.decisions import decision_severity
 from tests.approvals.lamps import Lamps
 from tests.approvals.policies import document, in_force, rule
 
@@ -238,7 +238,7 @@ def test_what_no_rule_matches_still_meets_the_floor(lamps: Lamps) -> None:
 def test_the_newest_version_is_in_force_at_the_cost_of_one_read(
     lamps: Lamps, django_assert_num_queries: Any
 ) -> None:
-    assert policy.in_force() == versions.default()
+    assert policy.in_force() == policy_in_force.default()
     first = in_force(rule("one"))
     second = in_force(rule("two"))
     assert (first.document.number, second.document.number) == (1, 2)
@@ -250,7 +250,7 @@ def test_a_stored_policy_that_was_altered_is_not_believed(lamps: Lamps) -> None:
     weaker = in_force(rule("one")).document.as_json()
     weaker["rules"][0]["approver"] = "none"
     PolicyVersion.objects.update(document=weaker)
-    versions._kept.cache_clear()
+    policy_in_force._kept.cache_clear()
     now = policy.in_force()
     assert now.broken and now.document.rules[0].id == "safest"
     decided = evaluation.by_rule(
@@ -262,6 +262,6 @@ def test_a_stored_policy_that_was_altered_is_not_believed(lamps: Lamps) -> None:
 
 
 def test_loosening_what_was_never_scanned_counts_as_the_policy_says(db: None) -> None:
-    assert severity.of_loosening(Target("skill", "new"), {}) == "HIGH"
+    assert decision_severity.of_loosening(Target("skill", "new"), {}) == "HIGH"
     in_force(rule("all"), never_scanned_loosening="CRITICAL")
-    assert severity.of_loosening(Target("skill", "new"), {}) == "CRITICAL"
+    assert decision_severity.of_loosening(Target("skill", "new"), {}) == "CRITICAL"

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from approvals import clock, registry
-from approvals.jobs import CLAIM, LEASE, STEPS
+from approvals.due_work import CLAIM, LEASE, STEPS
 from approvals.models import Effect
-from approvals.outbox import runner
+from approvals.outbox import step_execution
 from approvals.pipeline.service import perform
 from approvals.registry import EffectResult, EffectRun, EffectSpec
-from audit.erasure import subjects
+from audit.erasure import subject_and_store_registry
 from audit.recording.actors import Actor, Target
 from tests.accounts.trail import events
 from tests.approvals.lamps import Lamps
@@ -84,7 +84,7 @@ def test_repeats_wait_longer_each_time(lamps: Lamps, olu: Actor) -> None:
     effect = started(lamps, olu)
     waits = []
     for attempt in (1, 2, 3, 4, 5, 6, 7, 20):
-        runner.settle(effect, EffectResult("pending", "away"), attempt)
+        step_execution.settle(effect, EffectResult("pending", "away"), attempt)
         assert effect.due is not None
         waits.append(round((effect.due - effect.updated).total_seconds()))
     assert waits == [1, 2, 5, 15, 60, 300, 900, 900]
@@ -106,7 +106,7 @@ def test_what_may_have_been_done_stays_unknown_until_somebody_could_look(
 
 def test_a_handler_may_say_when_to_try_again(lamps: Lamps, olu: Actor) -> None:
     effect = started(lamps, olu)
-    runner.settle(effect, EffectResult("pending", retry_in_s=77), 1)
+    step_execution.settle(effect, EffectResult("pending", retry_in_s=77), 1)
     assert effect.due is not None
     assert round((effect.due - effect.updated).total_seconds()) == 77
 
@@ -126,10 +126,14 @@ def test_a_handler_that_breaks_leaves_the_step_to_be_read_back(
 
 def test_nothing_is_tried_for_ever(lamps: Lamps, olu: Actor) -> None:
     effect = started(lamps, olu)
-    runner.settle(effect, EffectResult("unknown", "still away"), runner.MAX_ATTEMPTS)
+    step_execution.settle(
+        effect, EffectResult("unknown", "still away"), step_execution.MAX_ATTEMPTS
+    )
     assert effect.state == "unknown", "an outage over a weekend does not end a step"
-    effect.created -= runner.TRIED_FOR
-    runner.settle(effect, EffectResult("unknown", "still away"), runner.MAX_ATTEMPTS)
+    effect.created -= step_execution.TRIED_FOR
+    step_execution.settle(
+        effect, EffectResult("unknown", "still away"), step_execution.MAX_ATTEMPTS
+    )
     effect.refresh_from_db()
     assert (effect.state, effect.due) == ("failed", None)
     assert results()[-1] == ("failure", "edge-1")
@@ -223,8 +227,8 @@ def test_a_step_that_waits_goes_on_without_an_erased_persons_words(
     payload = {"note": f"for {olu.sub}"}
     lamps.effects = [EffectSpec("lamp.step", payload, "edge-1", "Tell edge-1")]
     perform(olu, "lamp.hold", HALL, severity="HIGH")
-    whose = subjects.identify(olu.key)
-    next(one for one in subjects.stores() if one.name == "requests").erase(whose)
+    whose = subject_and_store_registry.identify(olu.key)
+    next(one for one in subject_and_store_registry.stores() if one.name == "requests").erase(whose)
     effect = Effect.objects.get()
     assert effect.payload == {"note": "for [erased]"} and effect.actor["sub"] == "[erased]"
     sweep()

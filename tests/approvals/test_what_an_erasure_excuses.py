@@ -7,11 +7,11 @@ import time
 import pytest
 
 from approvals import clock
-from approvals.erasure import approved_scope, erased_rows, tombstones
+from approvals.erasure import approved_scope, emptied_columns, erasure_list_file
 from approvals.erasure.permitted_gaps import Excuses
 from approvals.models import Erasure, PolicyVersion
 from audit.clock import uuid7
-from audit.erasure.subjects import MARK
+from audit.erasure.subject_and_store_registry import MARK
 
 pytestmark = pytest.mark.django_db
 
@@ -23,12 +23,12 @@ ROW = PolicyVersion(pk=7)
 @pytest.fixture
 def excuses() -> Excuses:
     """Those of an erasure that emptied one column of one row."""
-    rows = {erased_rows.name_of(ROW): ["author"]}
+    rows = {emptied_columns.name_of(ROW): ["author"]}
     made = Erasure(
         id=uuid7(), subject=SUBJECT, operation="op", index=3, emptied=rows, begun=clock.now()
     )
     approved_scope.begin(made)
-    tombstones.add(SUBJECT, 3)
+    erasure_list_file.add(SUBJECT, 3)
     return Excuses()
 
 

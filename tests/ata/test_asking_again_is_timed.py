@@ -7,7 +7,7 @@ import math
 import pytest
 
 from ata.errors import AtaError
-from ata.mcp import renewal
+from ata.mcp import broker_recheck_schedule
 from ata.mcp.credentials import ASK_AGAIN_S, Credentials
 
 FAILED = AtaError("Busy.", code="busy", fix="Wait.")
@@ -24,12 +24,12 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(renewal, "time", made)
+    monkeypatch.setattr(broker_recheck_schedule, "time", made)
     return made
 
 
 def test_nothing_is_asked_until_somebody_writes_or_lines_wait(clock: Clock) -> None:
-    asks = renewal.Renewal()
+    asks = broker_recheck_schedule.Renewal()
     asks.note(GOOD)
     assert asks.due_at(waiting=False) == math.inf
     assert asks.due_at(waiting=True) == clock.at + ASK_AGAIN_S
@@ -40,7 +40,7 @@ def test_nothing_is_asked_until_somebody_writes_or_lines_wait(clock: Clock) -> N
 def test_failures_are_asked_again_after_doubling_pauses_until_the_credential_expires(
     clock: Clock,
 ) -> None:
-    asks = renewal.Renewal()
+    asks = broker_recheck_schedule.Renewal()
     asks.note(GOOD)
     pauses = []
     while not asks.expired():
@@ -52,7 +52,7 @@ def test_failures_are_asked_again_after_doubling_pauses_until_the_credential_exp
 
 
 def test_while_a_question_is_open_only_the_expiry_counts(clock: Clock) -> None:
-    asks = renewal.Renewal()
+    asks = broker_recheck_schedule.Renewal()
     asks.note(GOOD)
     asks.note(FAILED)
     asks.asking = True
@@ -60,7 +60,7 @@ def test_while_a_question_is_open_only_the_expiry_counts(clock: Clock) -> None:
 
 
 def test_a_good_answer_ends_the_doubling(clock: Clock) -> None:
-    asks = renewal.Renewal()
+    asks = broker_recheck_schedule.Renewal()
     for answer in (FAILED, FAILED, GOOD, FAILED):
         asks.note(answer)
     assert asks.due_at(waiting=False) == clock.at + ASK_AGAIN_S

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ata.errors import AtaError
+from ata.log.cosigning_server import Witness
 from ata.log.follower import Following, LogLies, NotSeenYet
-from ata.log.witness import Witness
 from audit.ledger import checkpoint, merkle, note, tiles
 from audit.ledger.key_transitions import origins
 from audit.ledger.key_transitions.origins import Tree

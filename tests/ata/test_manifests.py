@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ata.folders import folder_reader, formats
+from ata.folders import component_discovery, skill_and_mcp_file_parsers
 from tests.ata.ata_process import Ata
 from tests.ata.portal_stand_in import Reply, StandIn
 
@@ -93,7 +93,7 @@ def folder(tmp_path: Path, **files: object) -> Path:
 
 def only(place: Path) -> tuple[str, str, dict[str, object], dict[str, object], list[str]]:
     """Kind, name, what is declared, the same with guesses, and what is missing."""
-    (one,) = folder_reader.read(place).components
+    (one,) = component_discovery.read(place).components
     sure = one.declaration()
     return one.kind, one.name, sure, one.declaration(guesses=True), one.missing(sure)
 
@@ -136,7 +136,7 @@ def test_a_bundle_names_the_variable_that_a_sensitive_value_goes_into(tmp_path: 
 
 
 def test_a_clients_list_is_one_component_each_and_no_value_of_it_is_kept(tmp_path: Path) -> None:
-    read = folder_reader.read(folder(tmp_path, __mcp__json=CLIENT))
+    read = component_discovery.read(folder(tmp_path, __mcp__json=CLIENT))
     assert [(one.kind, one.name) for one in read.components] == [("mcp", "github"), ("mcp", "docs")]
     assert "s3cret" not in repr(read)
     assert read.components[1].declaration()["url"] == "https://mcp.example/sse"
@@ -189,7 +189,7 @@ def test_a_file_that_cannot_be_read_is_named_with_why(
     place = tmp_path / "odd"
     place.mkdir()
     (place / name).write_text(text)
-    read = folder_reader.read(place)
+    read = component_discovery.read(place)
     assert read.components == ()
     assert why in read.unread[0]
     assert read.unread[0].startswith(name)
@@ -199,12 +199,18 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     place = folder(tmp_path)
     (tmp_path / "elsewhere.json").write_text(json.dumps(REGISTRY))
     (place / "server.json").symlink_to(tmp_path / "elsewhere.json")
-    assert folder_reader.read(place).unread == ("server.json: it is a link to somewhere else",)
+    assert component_discovery.read(place).unread == (
+        "server.json: it is a link to somewhere else",
+    )
 
 
 def test_a_yaml_that_builds_objects_is_refused() -> None:
-    with pytest.raises(formats.Unreadable):
-        list(formats.skill("---\nname: !!python/object/apply:os.getcwd []\n---\n", "SKILL.md", "x"))
+    with pytest.raises(skill_and_mcp_file_parsers.Unreadable):
+        list(
+            skill_and_mcp_file_parsers.skill(
+                "---\nname: !!python/object/apply:os.getcwd []\n---\n", "SKILL.md", "x"
+            )
+        )
 
 
 def test_reading_shows_what_is_sure_guessed_and_missing_and_declares_nothing(

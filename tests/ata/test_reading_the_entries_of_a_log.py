@@ -16,9 +16,9 @@ import httpx
 import pytest
 
 from ata.errors import AtaError
-from ata.log import entry_bundles
+from ata.log import entry_bundle_check
+from ata.log.cosigning_server import Witness
 from ata.log.follower import Following, LogLies
-from ata.log.witness import Witness
 from audit.ledger import merkle, note, tiles
 from audit.ledger.format import entry
 from tests.ata.ata_process import ACCESS_TOKEN, Ata
@@ -131,7 +131,7 @@ def test_every_entry_is_read_once_and_again_only_to_be_compared(log: Log, tmp_pa
 def test_a_long_log_is_read_in_several_looks(
     log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entry_bundles, "AT_ONE_LOOK", 1)
+    monkeypatch.setattr(entry_bundle_check, "AT_ONE_LOOK", 1)
     one = reading(log, tmp_path)
     witness = Witness(tmp_path, "w.example", TRUSTED, one)
     seen = one.look()

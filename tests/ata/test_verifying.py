@@ -15,7 +15,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from audit.ledger import merkle, mldsa, note, proof
+from audit.ledger import inclusion_proof_file, merkle, mldsa, note
 from audit.ledger.format import entry
 from audit.ledger.key_transitions import handover
 from tests.ata.ata_process import Ata
@@ -76,7 +76,7 @@ def write_pack(tmp_path: Path, token: bytes, **evidence: list[dict[str, str]]) -
     signed = sign_checkpoint(ORIGIN, len(leaves), root, LOG.seed)
     for index, (name, built) in enumerate(events.items(), 3):
         path = merkle.inclusion_proof(leaves, index, len(leaves))
-        (folder / f"{name}.tlog-proof").write_text(proof.write(index, path, signed))
+        (folder / f"{name}.tlog-proof").write_text(inclusion_proof_file.write(index, path, signed))
         (folder / f"{name}.entry").write_bytes(built.entry)
         openings = [
             {"path": o.path, "subject": o.subject, "salt": o.salt.hex(), "value": o.value}

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from ata.errors import AtaError
-from ata.log.witness import Reply, Witness
+from ata.log.cosigning_server import Reply, Witness
 from audit.ledger import checkpoint, cosignature, merkle, note
 from tests.ata.ata_process import Ata
 from tests.support.signed import sign_checkpoint

@@ -7,8 +7,8 @@ import secrets
 from django.test import Client
 
 from accounts.models import SignedInSession, User
+from accounts.sessions.hashed_key_store import stored_key
 from accounts.sessions.service import SESSION_ID
-from accounts.sessions.store import stored_key
 from approvals import clock
 from audit.recording.actors import Actor
 

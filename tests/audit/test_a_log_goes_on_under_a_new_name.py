@@ -13,7 +13,7 @@ from django.test import Client
 from typer.testing import CliRunner
 
 from ata.cli import app
-from ata.log.witness import Witness, serve
+from ata.log.cosigning_server import Witness, serve
 from audit import (
     clock,
     exports,
@@ -24,7 +24,7 @@ from audit.db import (
     durable_files,
 )
 from audit.evidence import (
-    log_levels,
+    log_proof_levels,
 )
 from audit.exports import (
     full_log,
@@ -32,7 +32,7 @@ from audit.exports import (
 from audit.keys import (
     keyring,
     log_identity,
-    recovery,
+    restored_database_adoption,
     rotation,
 )
 from audit.ledger import checkpoint as checkpoints
@@ -42,15 +42,15 @@ from audit.ledger.offline import export_manifest
 from audit.ledger.query import EventQuery
 from audit.models import Checkpoint, Entry, WitnessState
 from audit.recording.actors import SYSTEM
-from audit.recording.read_events import load
 from audit.recording.record import record
+from audit.recording.stored_events import load
 from audit.sequencing import (
     sequencer,
     signed_state,
 )
 from audit.sequencing.signed_state import SequencerStopped
 from audit.verification.verify import run as verified
-from audit.witnesses import conflict
+from audit.witnesses import signing_stop
 from tests.attacks.ledger.world import undone
 from tests.attacks.tamper import owner
 from tests.audit.factories import ADA
@@ -130,7 +130,7 @@ def test_the_whole_drill(
     kept = grow(5)
     old_key = log_identity.vkey()
     witness(old_key)
-    assert witnesses.push_due() == 1 and log_levels.current().level(3) == "L2"
+    assert witnesses.push_due() == 1 and log_proof_levels.current().level(3) == "L2"
     event = Entry.objects.get(seq=2).event_id
     selection = packs.of_event(load(event))
     (tmp_path / "old.zip").write_bytes(packs.build(selection, clock.now(), lambda _: True).body)
@@ -166,10 +166,10 @@ def test_the_whole_drill(
     assert witnesses.push_due() == 0
     row = WitnessState.objects.get()
     assert row.state == WitnessState.State.REFUSES and "404" in row.detail
-    assert log_levels.current().level(3) == "L1"
+    assert log_proof_levels.current().level(3) == "L1"
     new_key = log_identity.vkey()
     witness(new_key, old_key)
-    assert witnesses.push_due() == 1 and log_levels.current().level(5) == "L2"
+    assert witnesses.push_due() == 1 and log_proof_levels.current().level(5) == "L2"
     assert sequencer.run_once() and findings() == {}
 
     # What was handed out of the old name holds by its key; what is of the new one by its own.
@@ -239,8 +239,8 @@ def test_an_objection_to_the_old_name_holds_up_nothing_under_the_new_one_and_sta
     with pytest.raises(SequencerStopped, match="objects"):
         sequencer.run_once()
     rename()
-    assert sequencer.run_once().signed and conflict.reason() == ""
-    made = recovery.made_so_far()[-1]
+    assert sequencer.run_once().signed and signing_stop.reason() == ""
+    made = restored_database_adoption.made_so_far()[-1]
     assert "has cosigned 5 entries" in made.objection and (made.size, made.signed_size) == (4, 4)
     assert "all of them are in it" in origins.parse(made.statement).words
     # A worker that was in the middle of asking writes what it heard about the old name.
@@ -252,21 +252,21 @@ def test_an_objection_to_the_old_name_holds_up_nothing_under_the_new_one_and_sta
     record(SYSTEM, "external.happened")
     assert sequencer.run_once().signed
     witness(log_identity.vkey())
-    assert witnesses.push_due() == 1 and conflict.reason() == ""
+    assert witnesses.push_due() == 1 and signing_stop.reason() == ""
     assert findings() == {}
 
 
 def test_after_an_ordinary_adoption_the_log_need_not_wait_for_its_old_size() -> None:
     grow(3)
     lost = lose(50)
-    recovery.adopt("the disk is gone", "me")
+    restored_database_adoption.adopt("the disk is gone", "me")
     assert grow(2).size == 3  # waits for more than 53
     rename()
     assert sequencer.run_once().signed
-    made = recovery.made_so_far()
+    made = restored_database_adoption.made_so_far()
     assert [one.signed_size for one in made] == [lost.size, lost.size]
     assert signed_state.is_former(newest_checkpoint()) is False
-    assert recovery.floor() == -1 and findings() == {}
+    assert restored_database_adoption.floor() == -1 and findings() == {}
 
 
 def test_a_new_name_that_loses_entries_too_is_adopted_or_renamed_again() -> None:
@@ -276,7 +276,7 @@ def test_a_new_name_that_loses_entries_too_is_adopted_or_renamed_again() -> None
     with undone():
         sequencer.run_once()
         grow(6)
-    recovery.adopt("and again", "me")  # the database has nothing of the new name
+    restored_database_adoption.adopt("and again", "me")  # the database has nothing of the new name
     assert sequencer.run_once().sequenced == 2
     grow(12)
     assert findings() == {}
@@ -297,7 +297,7 @@ def test_a_database_of_before_the_new_name_is_not_signed_silently() -> None:
     with pytest.raises(SequencerStopped, match="the database holds 2 entries but the statement"):
         sequencer.run_once()
     assert "truncated" in findings()
-    recovery.adopt("the backup of the backup", "me")
+    restored_database_adoption.adopt("the backup of the backup", "me")
     grow(4)
     assert findings() == {}
 
@@ -349,10 +349,10 @@ def test_a_name_without_a_word_of_the_old_keys_is_named(monkeypatch: pytest.Monk
     assert "last-signed" in findings()["state"]
     (log_identity.folder() / "last-signed").write_text(state)
     # The file of adoptions is emptied, or tells of no loss.
-    made = recovery.made_so_far()
-    recovery.write([])
+    made = restored_database_adoption.made_so_far()
+    restored_database_adoption.write([])
     assert "tells of an adoption" in findings()["state"]
-    recovery.write(made)
+    restored_database_adoption.write(made)
     assert findings() == {}
 
 

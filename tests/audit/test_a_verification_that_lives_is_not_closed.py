@@ -15,8 +15,8 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from audit.models import VerificationRun
 from audit.sequencing import sequencer
-from audit.verification import requests
-from audit.verification.checks import registry
+from audit.verification import requested_runs
+from audit.verification.checks import checks_from_other_apps
 from tests.audit.factories import ADA, DraftFactory
 from tests.audit.own_database import own_database
 from tests.support.recording import record_many
@@ -35,23 +35,23 @@ def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker)
 def test_a_run_in_a_long_check_at_the_end_is_not_called_broken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(requests, "SILENT", timedelta(seconds=2))
-    monkeypatch.setattr(requests, "_ALIVE_EVERY_S", 0.1, raising=False)
+    monkeypatch.setattr(requested_runs, "SILENT", timedelta(seconds=2))
+    monkeypatch.setattr(requested_runs, "_ALIVE_EVERY_S", 0.1, raising=False)
     reached, looked = threading.Event(), threading.Event()
-    check = registry.check
+    check = checks_from_other_apps.check
 
     def long_check(*given: object, **named: object) -> None:
         reached.set()
         assert looked.wait(PATIENCE_S)
         check(*given, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(registry, "check", long_check)
+    monkeypatch.setattr(checks_from_other_apps, "check", long_check)
 
     def verified() -> str:
         try:
             list(record_many(DraftFactory.build() for _ in range(3)))
             sequencer.run_once()
-            return requests.perform(requests.request(ADA).id).state
+            return requested_runs.perform(requested_runs.request(ADA).id).state
         finally:
             connection.close()
 
@@ -60,7 +60,7 @@ def test_a_run_in_a_long_check_at_the_end_is_not_called_broken(
             until = time.monotonic() + 3.0  # longer than SILENT
             states = []
             while time.monotonic() < until:
-                requests.run_due()
+                requested_runs.run_due()
                 states.append(VerificationRun.objects.get().state)
                 time.sleep(0.2)
             return states

@@ -15,15 +15,15 @@ from typer.testing import CliRunner
 
 from ata.cli import app
 from audit import exports
-from audit.erasure import openings
+from audit.erasure import erase_openings
 from audit.exports import full_log
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.offline import export_files, export_manifest
-from audit.ledger.offline.export_files import ExportReport
+from audit.ledger.offline import export_check, export_manifest
+from audit.ledger.offline.export_check import ExportReport
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.proofs import service
+from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
@@ -50,7 +50,7 @@ class Files:
 
     def check(self, **bent: Any) -> ExportReport:
         one = replace(self, **bent)
-        return export_files.check(one.manifest, one.file, one.entries, [one.vkey])
+        return export_check.check(one.manifest, one.file, one.entries, [one.vkey])
 
     def signed_again(self, file: bytes, **members: Any) -> Files:
         """As the owner of the log key would sign it, digest and all."""
@@ -82,7 +82,7 @@ def taken(query: str = "", format: str = "ndjson", person: str = "", who: Any = 
     job.refresh_from_db()
     pieces = b"".join(full_log.hand_out(ADA, full_log.checkpoint_of(job.tree_size)))
     entries = tuple(pieces.splitlines(keepends=True))
-    return Files(exports.manifest_of(job), body, entries, service.vkey())
+    return Files(exports.manifest_of(job), body, entries, proofs_and_tiles.vkey())
 
 
 @pytest.mark.parametrize("format", ["ndjson", "csv", "ocsf"])
@@ -214,7 +214,7 @@ def test_words_other_than_those_of_the_parameters_are_refused_whoever_signed(tra
         report = signed.check()
         (step,) = (one for one in report.steps if one.name == WORDS)
         assert not report.ok and not step.ok and said in step.detail, step
-        assert not export_files.check(signed.manifest, signed.file, None, [signed.vkey]).ok
+        assert not export_check.check(signed.manifest, signed.file, None, [signed.vkey]).ok
 
 
 def test_rows_in_another_order_than_the_filter_names_are_refused(trail: None) -> None:
@@ -240,7 +240,7 @@ def test_an_export_of_one_persons_events_says_whose_they_are(trail: None) -> Non
     ):
         signed = files.signed_again(files.file, **members)
         assert not signed.check().ok, members
-        assert not export_files.check(signed.manifest, signed.file, None, [signed.vkey]).ok, members
+        assert not export_check.check(signed.manifest, signed.file, None, [signed.vkey]).ok, members
 
 
 def test_the_command_line_and_the_page_say_whose_events_an_export_has(
@@ -251,7 +251,7 @@ def test_the_command_line_and_the_page_say_whose_events_an_export_has(
     job.refresh_from_db()
     (tmp_path / "m.json").write_text(json.dumps(exports.manifest_of(job)))
     files = [str(tmp_path / "m.json"), str(tmp_path / "f.ndjson")]
-    done = CliRunner().invoke(app, ["verify", *files, "--vkey", service.vkey()])
+    done = CliRunner().invoke(app, ["verify", *files, "--vkey", proofs_and_tiles.vkey()])
     whose = f"Only events of {MIA.sub} at"
     assert done.exit_code == 0 and whose in done.output, done.output
     assert whose in text_of(browser_of(ADA).get(reverse("export", args=[job.id])))
@@ -284,7 +284,7 @@ def test_entries_that_were_changed_left_out_or_of_another_tree_are_refused(trail
 
 def certify(indices: list[int]) -> None:
     """What the end of an erasure leaves in the log."""
-    data = {"certificate": True, "subject": MIA.key, "ranges": openings.ranges(indices)}
+    data = {"certificate": True, "subject": MIA.key, "ranges": erase_openings.ranges(indices)}
     record(OLU, "subject.erased", target=Target("subject", MIA.key), data=data)
     sequencer.run_once()
 

@@ -10,12 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 
-from audit.evidence import log_levels
-from audit.ledger import cosignature, merkle, note, proof, tiles
+from audit.evidence import log_proof_levels
+from audit.ledger import cosignature, inclusion_proof_file, merkle, note, tiles
 from audit.ledger.merkle import ProofError
 from audit.models import Cosignature, Event
-from audit.proofs import service
-from audit.recording.read_events import load
+from audit.proofs import proofs_and_tiles
+from audit.recording.stored_events import load
 from audit.sequencing import sequencer
 from tests.audit.factories import NOON, DraftFactory
 from tests.audit.signed import newest_checkpoint
@@ -28,24 +28,28 @@ def test_every_event_of_a_log_of_two_tile_levels_is_proven() -> None:
     ids = list(record_many([DraftFactory.build() for _ in range(600)]))
     sequencer.run_once()
     for index in (0, 1, 255, 256, 511, 512, 599):
-        text = service.proof_for(ids[index])
-        head = proof.verify(text, service.entry_of(ids[index]), [service.vkey()])
-        assert (head.size, proof.parse(text).index) == (600, index)
+        text = proofs_and_tiles.proof_for(ids[index])
+        head = inclusion_proof_file.verify(
+            text, proofs_and_tiles.entry_of(ids[index]), [proofs_and_tiles.vkey()]
+        )
+        assert (head.size, inclusion_proof_file.parse(text).index) == (600, index)
         with pytest.raises(ProofError):
-            proof.verify(text, service.entry_of(ids[index - 1]), [service.vkey()])
+            inclusion_proof_file.verify(
+                text, proofs_and_tiles.entry_of(ids[index - 1]), [proofs_and_tiles.vkey()]
+            )
 
 
 def test_there_is_no_proof_before_the_signature() -> None:
     (id,) = record_many([DraftFactory.build()])
-    with pytest.raises(service.NotSequenced, match="try again"):
-        service.proof_for(id)
-    with pytest.raises(service.NotSequenced):
-        service.checkpoint_note()
+    with pytest.raises(proofs_and_tiles.NotSequenced, match="try again"):
+        proofs_and_tiles.proof_for(id)
+    with pytest.raises(proofs_and_tiles.NotSequenced):
+        proofs_and_tiles.checkpoint_note()
     with pytest.raises(Event.DoesNotExist):
-        service.proof_for(uuid4())
+        proofs_and_tiles.proof_for(uuid4())
     assert load(id)["log"] == "L0"
     sequencer.run_once()
-    assert service.proof_for(id)
+    assert proofs_and_tiles.proof_for(id)
     assert (load(id)["log"], load(id)["index"]) == ("L1", 0)
 
 
@@ -59,28 +63,30 @@ def test_a_cosignature_travels_with_the_checkpoint() -> None:
     Cosignature.objects.create(
         size=1, root=newest.root, name="witness.example", line=line, created=NOON
     )
-    keys = [service.vkey(), cosignature.vkey("witness.example", public)]
-    assert set(note.verify(service.checkpoint_note(), keys)) == {
+    keys = [proofs_and_tiles.vkey(), cosignature.vkey("witness.example", public)]
+    assert set(note.verify(proofs_and_tiles.checkpoint_note(), keys)) == {
         "ledger.example/test",
         "witness.example",
     }
-    proof.verify(service.proof_for(id), service.entry_of(id), keys)
+    inclusion_proof_file.verify(proofs_and_tiles.proof_for(id), proofs_and_tiles.entry_of(id), keys)
 
 
 def test_tiles_and_bundles_rebuild_the_log() -> None:
     ids = list(record_many([DraftFactory.build() for _ in range(300)]))
     sequencer.run_once()
-    entries = tiles.read_bundle(service.bundle(0)) + tiles.read_bundle(service.bundle(1, 44))
-    assert entries == [service.entry_of(id) for id in ids]
-    leaves = service.served_tile(0, 0) + service.served_tile(0, 1, 44)
+    entries = tiles.read_bundle(proofs_and_tiles.bundle(0)) + tiles.read_bundle(
+        proofs_and_tiles.bundle(1, 44)
+    )
+    assert entries == [proofs_and_tiles.entry_of(id) for id in ids]
+    leaves = proofs_and_tiles.served_tile(0, 0) + proofs_and_tiles.served_tile(0, 1, 44)
     assert leaves == b"".join(map(merkle.leaf_hash, entries))
-    assert service.served_tile(1, 0, 1) == merkle.root(
+    assert proofs_and_tiles.served_tile(1, 0, 1) == merkle.root(
         [leaves[i : i + 32] for i in range(0, 8192, 32)]
     )
     with pytest.raises(ProofError):
-        service.bundle(1, 45)
+        proofs_and_tiles.bundle(1, 45)
     with pytest.raises(ProofError):
-        service.served_tile(0, 1, 45)
+        proofs_and_tiles.served_tile(0, 1, 45)
 
 
 def test_the_command_prints_the_signed_checkpoint() -> None:
@@ -98,7 +104,7 @@ def test_the_command_prints_the_signed_checkpoint() -> None:
 
 
 def test_log_levels_follow_sizes() -> None:
-    sizes = log_levels.LogSizes(signed=10, witnessed=6, timed=2)
+    sizes = log_proof_levels.LogSizes(signed=10, witnessed=6, timed=2)
     assert [sizes.level(i) for i in (None, 10, 9, 6, 5, 2, 1, 0)] == (
         ["L0", "L0", "L1", "L1", "L2", "L2", "L3", "L3"]
     )

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from ata.cli import app
 from ata.verify.trust_roots import read_trust
 from audit import clock
-from audit.evidence import log_levels
-from audit.ledger import cosignature, levels, note, time_tokens
+from audit.evidence import log_proof_levels
+from audit.ledger import cosignature, evidence_levels, note, time_tokens
 from audit.ledger.time_tokens import TimestampError
 from audit.models import Checkpoint, Cosignature, EventRow, TimeToken
-from audit.proofs import service, timestamping
+from audit.proofs import proofs_and_tiles, timestamping
 from audit.sequencing import sequencer
 from audit.verification import verify
 from tests.audit.browsing import browser_of, text_of
@@ -57,7 +57,7 @@ def grow(n: int = 3) -> Checkpoint:
 def witnessed(path: Path, settings: object, checkpoint: Checkpoint) -> str:
     """A quorum of one witness has cosigned this checkpoint; returns the policy."""
     key = cosignature.vkey("w.example/w", note.public_key(_WITNESS))
-    text = f"log {service.vkey()}\nwitness w {key}\nquorum w\n"
+    text = f"log {proofs_and_tiles.vkey()}\nwitness w {key}\nquorum w\n"
     (path / "policy").write_text(text)
     settings.LEDGER_POLICY_FILE = path / "policy"  # type: ignore[attr-defined]
     line = cosignature.sign(checkpoint.note, "w.example/w", _WITNESS, int(clock.now().timestamp()))
@@ -79,16 +79,20 @@ def test_what_witnesses_saw_is_stamped_and_reaches_the_highest_level(
     grow(2)
     token = timestamping.stamp_due(clock.now())
     assert token is not None and token.size == head.size  # nobody stamps what no witness saw
-    sizes = log_levels.current()
+    sizes = log_proof_levels.current()
     assert [sizes.level(i) for i in (3, 4)] == ["L3", "L1"]
     id = EventRow.objects.get(seq=1).event
-    proof = service.proof_for(id)
+    proof = proofs_and_tiles.proof_for(id)
     moment = time_tokens.verify(
         bytes(token.response), proof.split("\n\n", 1)[1], timestamping.roots()
     )
     trust = read_trust(tmp_path / "policy", [])
     assert (
-        text and levels.log(service.entry_of(id), proof, trust, external_time=moment).code == "L3"
+        text
+        and evidence_levels.log(
+            proofs_and_tiles.entry_of(id), proof, trust, external_time=moment
+        ).code
+        == "L3"
     )
     page = text_of(browser_of(ADA).get("/audit/ledger/"))
     assert "127.0.0.1" in page and f"/log/time/{head.size}" in page
@@ -102,7 +106,7 @@ def verified(
 ) -> tuple[int, str]:
     """What the command line makes of it, offline: exit code and level."""
     (folder / "e.tlog-proof").write_text(proof)
-    (folder / "e.entry").write_bytes(service.entry_of(id))
+    (folder / "e.entry").write_bytes(proofs_and_tiles.entry_of(id))
     (folder / "e.tsr").write_bytes(bytes(token.response))
     done = CliRunner().invoke(
         app,
@@ -129,7 +133,7 @@ def test_without_trusted_roots_a_token_is_kept_and_counts_for_nobody(
     head = grow()
     witnessed(tmp_path, settings, head)
     assert timestamping.stamp_due(clock.now()) is not None
-    assert log_levels.current().level(0) == "L2"
+    assert log_proof_levels.current().level(0) == "L2"
     assert "counts for nobody" in text_of(browser_of(ADA).get("/audit/ledger/"))
 
 

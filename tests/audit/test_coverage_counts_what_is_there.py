@@ -10,11 +10,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from audit.coverage import FRAMEWORKS, BadPeriod, Period, count, requirements
-from audit.evidence.log_levels import LogSizes
+from audit.evidence.log_proof_levels import LogSizes
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, Rollup
-from audit.recording import event_types
-from audit.search import estimates, rollup_counts, statements
+from audit.recording import action_registry
+from audit.search import rollup_counts, sampled_estimates, statements
 from audit.search.query_plan import plan_of
 from audit.sequencing import sequencer
 from tests.audit.factories import DraftFactory
@@ -91,7 +91,7 @@ def test_the_newest_event_of_an_instance_is_found_whatever_the_period(
 ) -> None:
     if sampled:
         monkeypatch.setattr(statements, "CAP", 20)
-        monkeypatch.setattr(estimates, "RUNS", 10)
+        monkeypatch.setattr(sampled_estimates, "RUNS", 10)
     names = [EventQuery.from_bar(f"instance:{name}") for name in ("edge-1", "gone")]
     size = EventRow.objects.count()
     edge, gone = count([], PERIODS[-1], names, LogSizes(signed=size)).named
@@ -125,8 +125,8 @@ def test_every_filter_can_be_counted_and_names_actions_that_exist() -> None:
             for action in query.values("action"):
                 known = action.removesuffix(".*")
                 family = known.partition(".")[0]
-                assert family in event_types.families(), f"{one.number}: {action}"
-                assert action.endswith(".*") or known in event_types.names(), (
+                assert family in action_registry.families(), f"{one.number}: {action}"
+                assert action.endswith(".*") or known in action_registry.names(), (
                     f"{one.number}: {action}"
                 )
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import pytest
 
 from audit import exports
-from audit.evidence.log_levels import current
+from audit.evidence.log_proof_levels import current
 from audit.ledger.query import EventQuery
-from audit.search import estimates, queries, statements
-from audit.search.facets import Facet
+from audit.search import event_search, sampled_estimates, statements
+from audit.search.facets_and_histograms import Facet
 from audit.sequencing import sequencer
 from benchmarks.events import drafts
 from tests.audit.factories import ADA
@@ -32,16 +32,16 @@ def test_an_estimate_is_called_so_and_is_near(monkeypatch: pytest.MonkeyPatch) -
     list(record_many(drafts(0, SIZE, SIZE)))
     sequencer.run_once()
     monkeypatch.setattr(statements, "CAP", 50)
-    monkeypatch.setattr(estimates, "RUNS", 128)
-    monkeypatch.setattr(estimates, "RUN", 4)
+    monkeypatch.setattr(sampled_estimates, "RUNS", 128)
+    monkeypatch.setattr(sampled_estimates, "RUN", 4)
     for bar in BARS:
         query = EventQuery.from_bar(bar)
-        truth, found = true(query), queries.overview(query)
+        truth, found = true(query), event_search.overview(query)
         assert truth > statements.CAP, f"{bar} matches too few to be estimated: {truth}"
         total = found.page.total
         assert str(total) == f"about {total.count:,}"
         assert near(total.count, truth), (bar, total, truth)
-        assert queries.total(query) == total
+        assert event_search.total(query) == total
         job = exports.request(ADA, query, "csv")
         assert job.estimated and near(job.expected, truth)
         assert not found.histogram.exact
@@ -57,13 +57,13 @@ def test_an_estimate_is_called_so_and_is_near(monkeypatch: pytest.MonkeyPatch) -
 
 def true(query: EventQuery) -> int:
     """How many match, counted one by one."""
-    return sum(1 for _ in queries.iterate(query, size=current().signed))
+    return sum(1 for _ in event_search.iterate(query, size=current().signed))
 
 
 def most_frequent(facet: Facet) -> tuple[str, str]:
     """Key and value of the filter for a facet's first value."""
     value = facet.values[0][0]
-    return queries.FACET_KEYS.get(facet.key, facet.key), value + ".*" * (facet.key == "family")
+    return event_search.FACET_KEYS.get(facet.key, facet.key), value + ".*" * (facet.key == "family")
 
 
 def near(estimate: int, truth: int) -> bool:

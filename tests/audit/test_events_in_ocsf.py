@@ -14,7 +14,7 @@ from audit import exports
 from audit.ledger.format import ocsf
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.recording import event_types, read_events
+from audit.recording import action_registry, stored_events
 from audit.recording.actors import Subject, Target
 from audit.recording.record import record
 from audit.sequencing.sequencer import run_once
@@ -31,7 +31,7 @@ NAMES = {
     3004: "entity_management",
     6003: "api_activity",
 }
-SEVERAL = [*event_types.names(), "defenseclaw.skill-block", "external.deployed"]
+SEVERAL = [*action_registry.names(), "defenseclaw.skill-block", "external.deployed"]
 
 
 @cache
@@ -62,7 +62,7 @@ def event() -> dict[str, Any]:
         reason="a scan found it",
     )
     run_once()
-    return read_events.load(EventRow.objects.get().event)
+    return stored_events.load(EventRow.objects.get().event)
 
 
 BARE: dict[str, Any] = {
@@ -112,7 +112,7 @@ def test_a_sign_in_an_act_and_a_token_have_the_classes_a_siem_looks_for(
 
 
 def test_no_action_of_ours_is_left_without_an_activity_by_accident() -> None:
-    other = {name for name in event_types.names() if ocsf.class_of(name)[1] == 99}
+    other = {name for name in action_registry.names() if ocsf.class_of(name)[1] == 99}
     assert other == {
         "access.refused", "audit.imported", "audit.quarantined", "audit.sample_asked",
         "audit.sampled", "audit.verified", "audit.view_shared", "audit.view_unshared",

@@ -16,12 +16,12 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from audit.db import durable_files
 from audit.evidence import storage
-from audit.ledger import proof
+from audit.ledger import inclusion_proof_file
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, EvidenceItem
-from audit.proofs import service
-from audit.recording.read_events import load
-from audit.search import queries
+from audit.proofs import proofs_and_tiles
+from audit.recording.stored_events import load
+from audit.search import event_search
 from audit.sequencing import sequencer
 from audit.verification import verify
 from tests.audit.factories import MIA, OLU, DraftFactory
@@ -183,12 +183,16 @@ def test_erasing_a_person_keeps_the_ledger_whole() -> None:
     assert event["actor"]["sub"] == event["reason"] == {"erased": True}
     assert load(of_mia)["actor"]["name"] == "Mia Straße"
     for bar in ("zebra", "actor:olu@acme.example", "olu"):
-        assert queries.page(EventQuery.from_bar(bar)).total.count == 0, bar
-    assert queries.page(EventQuery.from_bar("straße")).total.count == 1
+        assert event_search.page(EventQuery.from_bar(bar)).total.count == 0, bar
+    assert event_search.page(EventQuery.from_bar("straße")).total.count == 1
     with pytest.raises(storage.EvidenceErased):
         storage.get(held.digest)
     assert verify.run().ok
-    assert proof.verify(service.proof_for(of_olu), service.entry_of(of_olu), [service.vkey()])
+    assert inclusion_proof_file.verify(
+        proofs_and_tiles.proof_for(of_olu),
+        proofs_and_tiles.entry_of(of_olu),
+        [proofs_and_tiles.vkey()],
+    )
     with pytest.raises(ValueError, match="nobody"):
         erase_person("")
 

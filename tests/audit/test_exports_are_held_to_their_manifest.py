@@ -21,9 +21,9 @@ from django.core.cache import cache
 from django.db import OperationalError, connection
 from django.test import Client
 
-from approvals import people
+from approvals import people_and_roster
 from audit import clock, exports
-from audit import jobs as due_work
+from audit import due_exports_and_cleanup as due_work
 from audit.exports import jobs, xlsx
 from audit.exports.formats import FORMATS
 from audit.keys import log_identity
@@ -32,10 +32,10 @@ from audit.ledger.format import entry as entries
 from audit.ledger.format.table_cells import safe_cell
 from audit.ledger.query import EventQuery
 from audit.models import Event, EventRow, ExportJob
-from audit.recording import read_events
+from audit.recording import stored_events
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
-from audit.search import queries
+from audit.search import event_search
 from audit.sequencing import sequencer
 from portal.loops import loops
 from tests.audit.browsing import browser_of, text_of
@@ -96,7 +96,7 @@ def _cell(cell: ElementTree.Element) -> str:
 def test_the_file_holds_exactly_what_the_filter_matches(trail: None) -> None:
     _, body = made("action:token.*")
     rows = read_csv(body)
-    expected = queries.page(EventQuery.from_bar("action:token.*")).rows
+    expected = event_search.page(EventQuery.from_bar("action:token.*")).rows
     assert [row["id"] for row in rows] == [str(row.event) for row in expected]
     assert rows[0]["time"].endswith("Z") and rows[0]["recorded_at"].endswith("Z")
     assert rows[0]["actor_name"] == MIA.name
@@ -106,7 +106,7 @@ def test_ndjson_is_the_public_event_a_line(trail: None) -> None:
     _, body = made("order:oldest", "ndjson")
     events = [json.loads(line) for line in body.splitlines()]
     assert [event["index"] for event in events] == list(range(12))
-    assert events[0] == read_events.load(EventRow.objects.get(seq=0).event)
+    assert events[0] == stored_events.load(EventRow.objects.get(seq=0).event)
 
 
 def test_the_manifest_the_event_and_the_file_agree(trail: None) -> None:
@@ -122,7 +122,7 @@ def test_the_manifest_the_event_and_the_file_agree(trail: None) -> None:
     head = checkpoints.verify(manifest["tree"]["checkpoint"], [log_identity.vkey()])
     assert (head.size, head.root) == (12, b64decode(manifest["tree"]["root"]))
     assert job.event is not None
-    event = read_events.load(job.event)
+    event = stored_events.load(job.event)
     assert (event["action"], event["actor"]["sub"]) == ("audit.exported", ADA.sub)
     assert event["data"]["sha256"] == digest and event["data"]["count"] == 7
     assert exports.path_of(job).read_bytes() == body
@@ -131,10 +131,10 @@ def test_the_manifest_the_event_and_the_file_agree(trail: None) -> None:
 
 def test_what_is_searched_for_is_private_in_the_entry(trail: None) -> None:
     job, _ = made("mia@acme.example")
-    from audit.proofs import service
+    from audit.proofs import proofs_and_tiles
 
     assert job.event is not None
-    assert "mia" not in legible(service.entry_of(job.event))
+    assert "mia" not in legible(proofs_and_tiles.entry_of(job.event))
 
 
 def test_events_after_the_checkpoint_are_not_in_the_file(trail: None) -> None:
@@ -374,7 +374,7 @@ def test_files_go_after_seven_days_and_the_record_stays(
 def test_the_first_byte_is_sent_before_any_event_is_read(
     trail: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "publics", lambda *a: pytest.fail("read before the header"))
+    monkeypatch.setattr(event_search, "publics", lambda *a: pytest.fail("read before the header"))
     job = exports.request(ADA, EventQuery(), "csv")
     assert next(exports.stream(job.id)).startswith(b"index,id,time")
 
@@ -464,7 +464,7 @@ def test_the_api_makes_waits_and_hands_out(trail: None, of: Callers) -> None:
 def loses_every_role(person: Actor) -> None:
     """The directory was read since the sign-in, and lists none of our roles."""
     later = clock.now() + timedelta(minutes=1)
-    people.note_person(iss=person.iss, sub=person.sub, roles=[], read_at=later)
+    people_and_roster.note_person(iss=person.iss, sub=person.sub, roles=[], read_at=later)
 
 
 PARTS = ("", "/download", "/manifest")

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.importing.rows import SourceRow, content_digest
-from audit.models.fields import ExactJSONField
+from audit.importing.source_row_identity import SourceRow, content_digest
+from audit.models.exact_json_field import ExactJSONField
 
 TEXT = st.text(max_size=8) | st.sampled_from(["\udcff", "\x7f\x00\x1f\u2028", "é😀", '"\\/'])
 VALUE = TEXT | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.binary(max_size=4)

@@ -141,6 +141,6 @@ def test_values_that_json_lacks_are_kept_as_text(path: Path) -> None:
 
 
 def _event_of(row_id: str) -> Any:
-    from audit.importing.rows import event_id
+    from audit.importing.source_row_identity import event_id
 
     return event_id("edge-1", "audit_events", row_id)

@@ -15,12 +15,12 @@ from audit import clock
 from audit.db import durable_files
 from audit.keys import keyring, log_identity, rotation
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger import note, policy
+from audit.ledger import note, trust_policy
 from audit.ledger.key_transitions import handover
 from audit.ledger.note import NoteError
 from audit.ledger.offline import proof_check as offline
 from audit.models import Checkpoint, EventRow
-from audit.proofs import service
+from audit.proofs import proofs_and_tiles
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.sequencing import sequencer, signed_state
@@ -46,7 +46,10 @@ def findings() -> dict[str, str]:
 
 def changes() -> list[dict[str, object]]:
     ids = EventRow.objects.filter(action="ledger.key_changed").order_by("event")
-    return [json.loads(service.entry_of(id))["data"] for id in ids.values_list("event", flat=True)]
+    return [
+        json.loads(proofs_and_tiles.entry_of(id))["data"]
+        for id in ids.values_list("event", flat=True)
+    ]
 
 
 def as_before_there_were_two(var_dir: Path) -> str:
@@ -73,16 +76,18 @@ def test_each_checkpoint_bears_both_signatures_and_either_key_verifies(
     assert log_identity.mldsa_file().stat().st_mode & 0o777 == 0o600
     assert changes() == [] and findings() == {}
     id = EventRow.objects.get(seq=1).event
-    asked = policy.parse(f"log {ed}\nlog {ml}\nquorum none\nrequire ed25519 ml-dsa-44")
-    assert offline.verify_proof_file(service.proof_for(id), service.entry_of(id), policy=asked).ok
+    asked = trust_policy.parse(f"log {ed}\nlog {ml}\nquorum none\nrequire ed25519 ml-dsa-44")
+    assert offline.verify_proof_file(
+        proofs_and_tiles.proof_for(id), proofs_and_tiles.entry_of(id), policy=asked
+    ).ok
 
 
 @pytest.mark.usefixtures("unguarded")
 def test_an_installation_with_one_key_gets_the_other_and_says_so(var_dir: Path) -> None:
     old = as_before_there_were_two(var_dir)
-    assert service.vkeys() == [old]
+    assert proofs_and_tiles.vkeys() == [old]
     signed = grow()
-    both = service.vkeys()
+    both = proofs_and_tiles.vkeys()
     assert both[0] == old and checkpoints.verify(signed, both[1:]).size == 5
     (told,) = changes()
     assert (told["state"], told["size"], told["keys"]) == ("began", 3, both[1:])
@@ -191,7 +196,7 @@ def test_statements_lead_from_key_to_key_and_nowhere_else() -> None:
 
 def test_new_keys_sign_beside_the_old_ones_and_then_alone(client: Client, var_dir: Path) -> None:
     grow(2)
-    old = service.vkeys()
+    old = proofs_and_tiles.vkeys()
     old_seed = log_identity.seed()
     with pytest.raises(CommandError, match="No change of keys is under way"):
         call_command("ledger_rotate_key", "--finish")
@@ -202,7 +207,7 @@ def test_new_keys_sign_beside_the_old_ones_and_then_alone(client: Client, var_di
         call_command("ledger_rotate_key", "--finish")
     assert log_identity.seed() == old_seed  # manifests still bear the key that everybody has
     overlapping = grow()
-    every = service.vkeys()
+    every = proofs_and_tiles.vkeys()
     new = [one for one in every if one not in old]
     assert len(every) == 4 and len(note.parse(overlapping).signatures) == 4
     for one in every:
@@ -211,7 +216,7 @@ def test_new_keys_sign_beside_the_old_ones_and_then_alone(client: Client, var_di
 
     call_command("ledger_rotate_key", "--finish")
     after = grow()
-    assert service.vkeys() == new and log_identity.seed() != old_seed
+    assert proofs_and_tiles.vkeys() == new and log_identity.seed() != old_seed
     assert not list((var_dir / "ledger").glob("next-*"))
     assert checkpoints.verify(after, new).size == 6
     with pytest.raises(NoteError, match="no trusted key has signed"):

@@ -14,11 +14,11 @@ import pytest
 
 from audit import importing
 from audit.exports import full_log
-from audit.importing import mask, masking
+from audit.importing import mask, secret_masking
 from audit.ingest import reported_events
 from audit.ledger.format import truncation
 from audit.models import QuarantinedRow
-from audit.recording import read_events
+from audit.recording import stored_events
 from audit.recording.actors import Actor
 from audit.sequencing import sequencer
 from tests.audit import imports
@@ -56,9 +56,9 @@ def test_sixteen_times_the_text_takes_at_most_twenty_times_as_long(
     assert _seconds(lambda: mask(large), 3) <= 20 * max(_seconds(lambda: mask(small)), 0.0005)
 
 
-@pytest.mark.parametrize("shape", masking._SHAPES, ids=lambda shape: shape.hints[0])
+@pytest.mark.parametrize("shape", secret_masking._SHAPES, ids=lambda shape: shape.hints[0])
 def test_no_text_takes_more_than_five_times_what_prose_of_its_size_takes(
-    shape: masking._Shape,
+    shape: secret_masking._Shape,
 ) -> None:
     prose = _of(PROSE, KIB * KIB)
     most = 5 * _seconds(partial(mask, prose))
@@ -122,7 +122,7 @@ def test_an_event_with_a_hostile_text_is_recorded_and_shown_within_a_second(piec
     began = time.thread_time()
     item = {"action": "deploy.started", "data": {"log": text}}
     (result,) = reported_events.report(reporter, [item])
-    event = read_events.load(UUID(result["id"]))
+    event = stored_events.load(UUID(result["id"]))
     assert mask(event)["data"]["log"] == text
     assert time.thread_time() - began < 1
 

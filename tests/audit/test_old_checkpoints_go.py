@@ -13,11 +13,11 @@ from audit.db import insert_only
 from audit.ledger.format import entry as entries
 from audit.ledger.tiles import consistency_proof
 from audit.models import Checkpoint, Cosignature, Event, EventRow, TimeToken
-from audit.proofs import service
+from audit.proofs import proofs_and_tiles
 from audit.recording.record import record
 from audit.sequencing import checkpoint_thinning, sequencer, signed_state
 from audit.sequencing.checkpoint_thinning import Old, superfluous
-from audit.sequencing.tree_store import read_tile
+from audit.sequencing.stored_tree import read_tile
 from audit.verification import verify
 from tests.audit.factories import ADA, DraftFactory
 from tests.support.recording import record_many
@@ -92,7 +92,7 @@ def test_what_goes_is_told_and_everything_still_holds(made: list[Checkpoint]) ->
     assert newest is not None
     gone = next(one for one in made if one.size not in left())
     assert consistency_proof(read_tile, gone.size, newest.size)  # needs no note
-    assert service.proof_at(3, newest)
+    assert proofs_and_tiles.proof_at(3, newest)
 
 
 def test_what_is_younger_than_a_week_stays_and_the_guard_says_so() -> None:

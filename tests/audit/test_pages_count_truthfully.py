@@ -9,7 +9,7 @@ import pytest
 from audit.ledger.query import EventQuery
 from audit.models import Rollup
 from audit.recording.actors import Subject
-from audit.search import decision_totals, queries, rollups
+from audit.search import decisions_by_verified_human, event_search, rollups
 from audit.sequencing import sequencer
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.pages import signed_in
@@ -19,7 +19,7 @@ DECIDED = ("skill.blocked", "skill.allowed", "connection.revoked")
 pytestmark = pytest.mark.django_db
 
 
-def facet(overview: queries.Overview, key: str) -> dict[str, int]:
+def facet(overview: event_search.Overview, key: str) -> dict[str, int]:
     found = next(f for f in overview.facets if f.key == key)
     return dict(found.values)
 
@@ -44,7 +44,7 @@ def trail(request: pytest.FixtureRequest) -> None:
 
 
 def test_a_facet_counts_as_if_its_own_filter_were_not_there(trail: None) -> None:
-    found = queries.overview(EventQuery.from_bar("outcome:denied actor:olu@acme.example"))
+    found = event_search.overview(EventQuery.from_bar("outcome:denied actor:olu@acme.example"))
     assert found.page.total.count == 1
     assert facet(found, "outcome") == {"success": 1, "denied": 1}
     assert facet(found, "actor") == {OLU.email: 1, MIA.email: 1}
@@ -52,7 +52,7 @@ def test_a_facet_counts_as_if_its_own_filter_were_not_there(trail: None) -> None
 
 
 def test_decisions_are_counted_by_whether_they_name_a_verified_human(trail: None) -> None:
-    found = queries.overview(EventQuery(), decided=DECIDED).decisions
+    found = event_search.overview(EventQuery(), decided=DECIDED).decisions
     assert (found.total, found.verified, found.unverified, found.exact) == (3, 0, 3, True)
 
 
@@ -69,23 +69,29 @@ def test_decisions_are_counted_by_whether_they_name_a_verified_human(trail: None
     ],
 )
 def test_the_decisions_of_a_filter_stay_inside_it(trail: None, bar: str, count: int) -> None:
-    assert queries.overview(EventQuery.from_bar(bar), decided=DECIDED).decisions.total == count
+    assert event_search.overview(EventQuery.from_bar(bar), decided=DECIDED).decisions.total == count
 
 
 def test_the_link_to_decisions_shows_exactly_those_counted(trail: None) -> None:
-    every = decision_totals.among(EventQuery(), DECIDED)
+    every = decisions_by_verified_human.among(EventQuery(), DECIDED)
     assert every is not None
-    assert queries.page(decision_totals.with_human(every, verified=False)).total.count == 3
-    assert queries.page(decision_totals.with_human(every, verified=True)).total.count == 0
+    assert (
+        event_search.page(decisions_by_verified_human.with_human(every, verified=False)).total.count
+        == 3
+    )
+    assert (
+        event_search.page(decisions_by_verified_human.with_human(every, verified=True)).total.count
+        == 0
+    )
 
 
 def test_one_person_sees_what_they_did_and_what_was_done_for_them(trail: None) -> None:
     mine = Subject(MIA.iss, MIA.sub).key
-    found = queries.overview(EventQuery(), person=mine)
+    found = event_search.overview(EventQuery(), person=mine)
     assert [row.action for row in found.page.rows] == ["token.refused", "connection.revoked"]
     assert found.page.total.count == 2
     assert sum(bucket.count for bucket in found.histogram.buckets) == 2
-    assert queries.page(EventQuery.from_bar("action:skill.*"), person=mine).rows == []
+    assert event_search.page(EventQuery.from_bar("action:skill.*"), person=mine).rows == []
 
 
 @pytest.mark.parametrize("year", [1, 9999])
@@ -98,15 +104,15 @@ def test_events_and_ranges_at_the_ends_of_time_have_a_histogram(year: int, asked
     assert answer.status_code == 200
     # The two alone: whether this visit is an event too depends on what was visited before.
     query = EventQuery.parse({"action": "skill.*"} | dict([asked.split("=")] if asked else []))
-    bars = queries.overview(query, 10).histogram
+    bars = event_search.overview(query, 10).histogram
     outside = year == 9999 and asked.startswith("before")
     assert sum(bar.count for bar in bars.buckets) == (1 if outside else 2)
 
 
 def test_nothing_matches_where_the_levels_asked_for_exclude_each_other(trail: None) -> None:
     query = EventQuery.from_bar("-log:L0 -log:L1 -log:L2 -log:L3")
-    assert queries.total(query) == queries.Total(0)
-    assert list(queries.iterate(query, size=6)) == []
+    assert event_search.total(query) == event_search.Total(0)
+    assert list(event_search.iterate(query, size=6)) == []
 
 
 def test_the_last_microsecond_of_an_hour_counts_in_that_hour() -> None:

@@ -28,9 +28,9 @@ from audit.coverage import FRAMEWORKS
 from audit.keys import log_identity
 from audit.keys.log_identity import vkey
 from audit.ledger import note
-from audit.ledger.offline import coverage_check, export_manifest
+from audit.ledger.offline import coverage_report_check, export_manifest
 from audit.models import EventRow, QuarantinedRow
-from audit.recording.read_events import load
+from audit.recording.stored_events import load
 from audit.sequencing import sequencer
 from connections.models import Feed, LogFeed, ReconcileRun
 from enforcement.models import Watch
@@ -281,7 +281,7 @@ def test_who_takes_a_report_is_on_record_and_the_manifest_verifies_without_us(
     assert f'href="{where}"' in page
     manifest = export_manifest.read_manifest(ada.get(where).content)
     assert manifest["event"]["id"] == event and manifest["exporter"]["sub"] == ADA.sub
-    report = coverage_check.check(manifest, body, [vkey()])
+    report = coverage_report_check.check(manifest, body, [vkey()])
     assert report.ok, report.steps
     assert any("counts are right" in limit for limit in report.not_proven)
     (tmp_path / "m.json").write_bytes(ada.get(where).content)
@@ -309,11 +309,13 @@ def test_a_manifest_that_lies_fails_even_signed_by_the_log(ada: Client, what: st
     sequencer.run_once()
     manifest = json.loads(ada.get(where).content)
     LIES[what](manifest)
-    assert not coverage_check.check(manifest, body, [vkey()]).ok
+    assert not coverage_report_check.check(manifest, body, [vkey()]).ok
     text = export_manifest.statement(manifest)
     signed = manifest | {"signed": note.sign(text, log_identity.origin(), log_identity.seed())}
     failed = [
-        step.name for step in coverage_check.check(signed, body, [vkey()]).steps if not step.ok
+        step.name
+        for step in coverage_report_check.check(signed, body, [vkey()]).steps
+        if not step.ok
     ]
     assert "The log has an entry about this very file" in failed
 
@@ -323,7 +325,7 @@ def test_another_file_than_the_one_taken_fails(ada: Client) -> None:
     body, _, where = taken(ada)
     sequencer.run_once()
     manifest = json.loads(ada.get(where).content)
-    assert not coverage_check.check(manifest, body + b" ", [vkey()]).ok
+    assert not coverage_report_check.check(manifest, body + b" ", [vkey()]).ok
 
 
 def test_a_manifest_is_for_who_may_take_the_report_and_of_no_other_event(ada: Client) -> None:

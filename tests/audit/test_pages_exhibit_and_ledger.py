@@ -18,7 +18,7 @@ from django.db import connection
 from django.test import Client
 
 from audit import (
-    jobs,
+    due_exports_and_cleanup,
 )
 from audit.db import (
     insert_only,
@@ -26,7 +26,7 @@ from audit.db import (
 from audit.keys import (
     keyring,
     log_identity,
-    recovery,
+    restored_database_adoption,
     rotation,
 )
 from audit.ledger import checkpoint as checkpoints
@@ -34,7 +34,7 @@ from audit.ledger import merkle, tiles
 from audit.ledger.offline.proof_check import verify_proof_file
 from audit.models import Checkpoint, Event, EventRow, VerificationRun
 from audit.proofs import (
-    service,
+    proofs_and_tiles,
 )
 from audit.recording.actors import SYSTEM, Subject, Target
 from audit.recording.record import record
@@ -42,7 +42,7 @@ from audit.sequencing import (
     sequencer,
 )
 from audit.verification import (
-    requests,
+    requested_runs,
 )
 from audit.views.event.proof_picture import picture
 from tests.attacks.ledger.world import undone
@@ -192,13 +192,13 @@ def test_the_ledger_page_tells_of_keys_that_ended_and_of_what_was_adopted(
     rotation.start()
     sequencer.run_once()
     rotation.finish()
-    made = recovery.Adoption(
+    made = restored_database_adoption.Adoption(
         "2026-11-25T18:00:00.000000Z", 3, "b2xk", 40, "bG9zdA==", "the disk <b>failed</b>", "root"
     )
-    recovery.write([made])
+    restored_database_adoption.write([made])
     page = unescape(text_of(ada.get("/audit/ledger/")))
     assert page.count("Signs no more.") == len(old) == 2
-    assert all(vkey in page for vkey in service.vkeys())
+    assert all(vkey in page for vkey in proofs_and_tiles.vkeys())
     assert "Adopted after a restore" in page and "40 had been signed" in page
     assert "Nothing is signed until the log is larger than 40" in page
     assert "<b>failed" not in text_of(ada.get("/audit/ledger/"))
@@ -222,8 +222,8 @@ def test_the_ledger_page_tells_of_a_new_name_and_what_a_witness_had_objected(
     assert f"It does not agree with the checkpoint of {lost}" in told
     assert "Nothing is signed until" not in told and "What the old keys have signed" in told
     assert "<b>failed" not in text_of(ada.get("/audit/ledger/"))
-    (made,) = recovery.made_so_far()
-    recovery.write([replace(made, objection="the witness w.example objects")])
+    (made,) = restored_database_adoption.made_so_far()
+    restored_database_adoption.write([replace(made, objection="the witness w.example objects")])
     page = unescape(text_of(ada.get("/audit/ledger/")))
     assert "Then: the witness w.example objects" in page
 
@@ -241,8 +241,8 @@ def test_verify_makes_a_run_that_waits_for_the_worker_then_passes(
     VerificationRun.objects.update(asked=run.asked - timedelta(seconds=30))
     page = text_of(ada.get(answer["Location"]))
     assert "Waiting for the worker" in page and 'hx-trigger="every 1s"' in page
-    assert jobs.run() == 0, "exports do not wait for it"
-    assert requests.run_due() == 1
+    assert due_exports_and_cleanup.run() == 0, "exports do not wait for it"
+    assert requested_runs.run_due() == 1
     fragment = text_of(ada.get(answer["Location"], headers={"HX-Request": "true"}))
     assert "<html" not in fragment and "hx-trigger" not in fragment
     signed = Checkpoint.objects.count()
@@ -257,18 +257,18 @@ def test_a_failed_run_names_index_and_reason(event: Event, ada: Client) -> None:
         for statement in insert_only.drop_statements(connection.vendor):
             cursor.execute(statement)
     Event.objects.filter(id=event.id).update(entry=b"{}")
-    run = requests.request(ADA)
-    requests.perform(run.id)
+    run = requested_runs.request(ADA)
+    requested_runs.perform(run.id)
     page = text_of(ada.get(f"/audit/ledger/runs/{run.id}/"))
     assert "did not hold" in page and "#0" in page
     assert "Not everything holds" in page and "the trigger" in page
 
 
 def test_a_run_whose_worker_died_says_so(event: Event, ada: Client) -> None:
-    run = requests.request(ADA)
+    run = requested_runs.request(ADA)
     old = run.asked - timedelta(minutes=5)
     VerificationRun.objects.update(state=VerificationRun.State.RUNNING, seen=old, started=old)
-    requests.run_due()
+    requested_runs.run_due()
     assert "the worker was stopped" in text_of(ada.get(f"/audit/ledger/runs/{run.id}/"))
 
 

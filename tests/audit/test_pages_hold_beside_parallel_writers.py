@@ -30,8 +30,8 @@ from audit.ledger.query import EventQuery
 from audit.ledger.tree_edge import GrowingTree
 from audit.models import Event, EventRow, Openings
 from audit.recording.record import Draft, Prepared, prepared, record, write
-from audit.search import counting, estimates, queries, rollups, statements
-from audit.sequencing import sequencer, tree_store
+from audit.search import event_search, matching_rows, rollups, sampled_estimates, statements
+from audit.sequencing import sequencer, stored_tree
 from tests.audit.factories import DraftFactory
 from tests.audit.ingesting import ingest
 from tests.audit.own_database import own_database
@@ -113,9 +113,9 @@ def shared(
     """A database for several threads, also as if it held too much to be counted."""
     if request.param == "sampled":
         monkeypatch.setattr(statements, "CAP", 20)
-        monkeypatch.setattr(counting, "_FAR", 30)
-        monkeypatch.setattr(estimates, "RUNS", 5)
-        monkeypatch.setattr(estimates, "RUN", 3)
+        monkeypatch.setattr(matching_rows, "_FAR", 30)
+        monkeypatch.setattr(sampled_estimates, "RUNS", 5)
+        monkeypatch.setattr(sampled_estimates, "RUN", 3)
     patience = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)  # threads take turns more often, so more moments are met
     try:
@@ -229,17 +229,17 @@ def read_beside_the_others() -> None:
         until = time.monotonic() + WITHIN_S
         for walked in count():
             # A busy machine lets the others do less: then there are more walks.
-            enough = walked >= WALKED and tree_store.stored_size() > 10 * FAR
+            enough = walked >= WALKED and stored_tree.stored_size() > 10 * FAR
             if enough or time.monotonic() > until:
                 break
             for bar in WALKS:
                 walk(EventQuery.from_bar(bar), house, pick)
-    assert tree_store.stored_size() > 10 * FAR, "nobody wrote, or nothing got its place"
+    assert stored_tree.stored_size() > 10 * FAR, "nobody wrote, or nothing got its place"
 
 
 def walk(query: EventQuery, house: House, pick: random.Random) -> None:
     """Read the newest events of a filter that all of them match, page by page."""
-    floor, newest = tree_store.stored_size() - FAR, query.order == "newest"
+    floor, newest = stored_tree.stored_size() - FAR, query.order == "newest"
     recent = EventRow.objects.filter(Q(seq__gte=floor) | Q(seq=None))
     there = set(recent.values_list("event", flat=True))
     cursor = "" if newest else f"s{floor - 1}"
@@ -257,11 +257,11 @@ def walk(query: EventQuery, house: House, pick: random.Random) -> None:
     hold(found, there, newest=newest)
 
 
-def as_page_or_api(query: EventQuery, pick: random.Random) -> queries.Page:
+def as_page_or_api(query: EventQuery, pick: random.Random) -> event_search.Page:
     """One page as the audit page reads it, or as the API does."""
     if pick.random() < 0.5:
-        return queries.overview(query, LIMIT).page
-    return queries.page(query, LIMIT)
+        return event_search.overview(query, LIMIT).page
+    return event_search.page(query, LIMIT)
 
 
 def hold(found: list[EventRow], there: set[UUID], *, newest: bool) -> None:

@@ -16,7 +16,7 @@ from django.db import connection
 
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.search import counting, estimates, queries, statements
+from audit.search import event_search, matching_rows, sampled_estimates, statements
 from audit.sequencing import sequencer
 from tests.audit.factories import DraftFactory
 from tests.support.recording import record_many
@@ -49,9 +49,9 @@ def trail(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> se
     """24 events in the log and 9 that wait, also as if they were too many to count."""
     if request.param == "sampled":
         monkeypatch.setattr(statements, "CAP", 4)
-        monkeypatch.setattr(counting, "_FAR", 10)
-        monkeypatch.setattr(estimates, "RUNS", 5)
-        monkeypatch.setattr(estimates, "RUN", 3)
+        monkeypatch.setattr(matching_rows, "_FAR", 10)
+        monkeypatch.setattr(sampled_estimates, "RUNS", 5)
+        monkeypatch.setattr(sampled_estimates, "RUN", 3)
     write(24)
     sequencer.run_once()
     write(9)
@@ -64,8 +64,12 @@ def arrive() -> None:
     write(2)
 
 
-def page_rows(query: EventQuery, surrounded: bool) -> queries.Page:
-    return queries.overview(query, limit=8).page if surrounded else queries.page(query, limit=8)
+def page_rows(query: EventQuery, surrounded: bool) -> event_search.Page:
+    return (
+        event_search.overview(query, limit=8).page
+        if surrounded
+        else event_search.page(query, limit=8)
+    )
 
 
 @pytest.mark.parametrize("surrounded", [True, False], ids=["page", "api"])
@@ -100,7 +104,7 @@ def test_oldest_first_shows_each_event_once_and_in_order(trail: set[str], bar: s
         cursor = ""
         for _ in range(40):
             with before_statement(moment, arrive if len(found) < 40 else list):
-                page = queries.overview(query.at(cursor), limit=8).page
+                page = event_search.overview(query.at(cursor), limit=8).page
             found += [str(row.event) for row in page.rows]
             if not page.next_cursor:
                 break
@@ -120,5 +124,5 @@ def test_a_cursor_that_is_placed_past_the_known_tree_leads_on(trail: set[str], b
         last = EventRow.objects.order_by("event").last()
         assert last is not None
         with before_statement(moment, arrive):
-            page = queries.page(query.at(f"p{last.event.hex}"), limit=50)
+            page = event_search.page(query.at(f"p{last.event.hex}"), limit=50)
         assert all(row.event > last.event for row in page.rows), moment

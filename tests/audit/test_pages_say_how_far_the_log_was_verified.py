@@ -12,7 +12,7 @@ from audit.models import VerificationRun
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from audit.verification import requests
+from audit.verification import requested_runs
 from audit.verification.continuous import Progress
 from portal.pages import ledger_status
 from tests.audit.browsing import browser_of, text_of
@@ -62,7 +62,7 @@ def test_a_verification_says_up_to_which_entry_and_claims_nothing_of_later_ones(
     signed(2)
     ada = browser_of(ADA)
     ada.post("/audit/ledger/verify/")
-    requests.perform(VerificationRun.objects.get().id)
+    requested_runs.perform(VerificationRun.objects.get().id)
     signed(5)
     page = text_of(ada.get("/audit/ledger/"))
     assert "Everything holds up to #2</h2>" in page and "Everything holds</h2>" not in page

@@ -18,7 +18,7 @@ from audit.db import process_locks
 from audit.ledger.query import EventQuery
 from audit.models import Entry, Event, EventRow, Rollup
 from audit.recording.record import record
-from audit.search import projection, queries
+from audit.search import event_search, projection
 from audit.sequencing import sequencer
 from audit.verification import verify
 from tests.audit.factories import OLU, DraftFactory
@@ -119,7 +119,7 @@ def test_what_is_recorded_during_a_rebuild_neither_collides_nor_gets_lost(
         assert not EventRow.objects.filter(sentence="as an older version said it").exists()
         sequencer.run_once()
         everything_holds()
-        found = queries.page(EventQuery.from_bar("meanwhile"), limit=100)
+        found = event_search.page(EventQuery.from_bar("meanwhile"), limit=100)
         assert len(found.rows) == len(others.recorded)
 
     pool.submit(closing(rebuilt)).result()

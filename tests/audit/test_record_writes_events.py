@@ -19,11 +19,11 @@ from audit.ledger.format.canonical import EntryError
 from audit.ledger.format.commitment import Opening
 from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, Openings
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.actors import SYSTEM, EvidenceRef, Subject, Target
-from audit.recording.read_events import load, openings_of
 from audit.recording.record import Draft, Prepared, prepare, prepared, record
 from audit.recording.sentences import phrase
+from audit.recording.stored_events import load, openings_of
 from tests.audit.factories import ADA, MIA, NOON, OLU, DraftFactory
 from tests.support.legible import legible
 from tests.support.recording import record_many
@@ -98,9 +98,9 @@ def test_what_was_recorded_is_read_back_whole() -> None:
 
 
 def test_an_unknown_action_is_refused_and_the_nearest_is_named() -> None:
-    with pytest.raises(event_types.UnknownAction, match=r"did you mean skill\.blocked"):
+    with pytest.raises(action_registry.UnknownAction, match=r"did you mean skill\.blocked"):
         record(OLU, "skill.bloked")
-    with pytest.raises(event_types.UnknownAction):
+    with pytest.raises(action_registry.UnknownAction):
         record(OLU, "defenseclaw.")
     assert not Event.objects.exists()
 
@@ -189,7 +189,7 @@ def test_a_batch_with_a_bad_draft_is_not_written_and_those_before_stay() -> None
     drafts = [DraftFactory.build(), DraftFactory.build(), DraftFactory.build(action="no.such")]
     stream = record_many(drafts, batch=2)
     assert len([next(stream), next(stream)]) == 2
-    with pytest.raises(event_types.UnknownAction):
+    with pytest.raises(action_registry.UnknownAction):
         next(stream)
     assert Event.objects.count() == 2
 
@@ -242,7 +242,7 @@ def test_a_phrase_says_who_did_what_where_and_after_which_approval(
 ) -> None:
     (id,) = record_many([draft])
     assert phrase(words)(load(id)) == sentence
-    assert EventRow.objects.get(event=id).sentence == event_types.sentence(load(id))
+    assert EventRow.objects.get(event=id).sentence == action_registry.sentence(load(id))
 
 
 def test_what_another_system_reported_says_who_told_us() -> None:
@@ -261,14 +261,14 @@ def test_what_another_system_reported_says_who_told_us() -> None:
 def test_every_registered_action_has_a_label_and_a_sentence() -> None:
     (id,) = record_many([DraftFactory.build()])
     public = load(id)
-    for name in event_types.names():
-        spec = event_types.get(name)
+    for name in action_registry.names():
+        spec = action_registry.get(name)
         assert spec.label and "{" not in spec.sentence(public | {"action": name})
 
 
 def test_an_action_is_registered_once() -> None:
     with pytest.raises(ValueError, match="twice"):
-        event_types.register("skill.blocked", label="Again", sentence="blocked")
+        action_registry.register("skill.blocked", label="Again", sentence="blocked")
 
 
 def test_ids_sort_in_the_order_in_which_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:

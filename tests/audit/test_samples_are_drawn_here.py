@@ -19,13 +19,13 @@ from audit.keys import log_identity
 from audit.ledger.offline.samples import SCHEMA_1, Draw, SampleError, Source, sample_of
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.models import Event, EventRow, Openings
-from audit.recording import read_events
+from audit.recording import stored_events
 from audit.recording.actors import Actor
 from audit.recording.record import record
-from audit.samples import drawing, requests, results
-from audit.samples.drawing import NoSample
-from audit.samples.results import Ask
-from audit.search import fulltext, projection
+from audit.samples import draw_and_record, recorded_samples, requests
+from audit.samples.draw_and_record import NoSample
+from audit.samples.recorded_samples import Ask
+from audit.search import fulltext_index, projection
 from audit.sequencing import sequencer
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.recording import record_many
@@ -52,14 +52,14 @@ def asked(bar: str = "", size: int = 7, seed: str = "") -> Ask:
     """A sample that Ada asked for, and that was drawn."""
     id = requests.ask(ADA, EventQuery.from_bar(bar), size, seed)
     sequencer.run_once()
-    drawing.drawn(ADA, id)
+    draw_and_record.drawn(ADA, id)
     sequencer.run_once()
-    return results.find(id)
+    return recorded_samples.find(id)
 
 
 def told(action: str) -> list[dict[str, Any]]:
     rows = EventRow.objects.filter(action=action).order_by("event")
-    return [read_events.load(row.event) for row in rows]
+    return [stored_events.load(row.event) for row in rows]
 
 
 def offline(ask: Ask, folder: Path, *more: str) -> Any:
@@ -127,7 +127,7 @@ def test_nobody_fills_a_sample_with_events_of_their_own(
     gateways = sum(row.source == "defenseclaw" for row in picked)
     assert gateways in (2, 3), "a turn as everybody"
     reported = {
-        read_events.load(row.event)["data"]["reported_by"]["sub"]
+        stored_events.load(row.event)["data"]["reported_by"]["sub"]
         for row in picked
         if row.source == "external"
     }
@@ -166,7 +166,7 @@ def test_a_search_row_with_another_actor_draws_nothing() -> None:
     ask = requests.ask(ADA, EventQuery(), 200)
     sequencer.run_once()
     with pytest.raises(SampleError, match=f"entry {row.seq} says otherwise than its search row"):
-        drawing.drawn(ADA, ask)
+        draw_and_record.drawn(ADA, ask)
 
 
 def test_a_sample_from_before_this_format_is_read_and_drawn_again(tmp_path: Path) -> None:
@@ -178,14 +178,14 @@ def test_a_sample_from_before_this_format_is_read_and_drawn_again(tmp_path: Path
     events = ((seq, Source("", ""), None) for seq in range(tree.size))
     sample = sample_of(draw, 7, draw.pick(events, 7), 0)
     data = sample.to_dict() | {
-        "asked": str(id), "filter": results.find(id).filter, "seed_of_tree": False,
+        "asked": str(id), "filter": recorded_samples.find(id).filter, "seed_of_tree": False,
         "sha256": hashlib.sha256(sample.to_bytes()).hexdigest(),
     }  # fmt: skip
     for name in ("schema", "seed"):
         del data[name]
-    record(ADA, "audit.sampled", id=results.drawn_id(id), operation=str(id), data=data)
+    record(ADA, "audit.sampled", id=recorded_samples.drawn_id(id), operation=str(id), data=data)
     sequencer.run_once()
-    ask = results.find(id)
+    ask = recorded_samples.find(id)
     assert ask.drawn is not None and ask.drawn.sample is not None
     assert ask.drawn.sample.to_bytes() == sample.to_bytes()
     assert (ask.drawn.reporters, ask.drawn.reporters_left_out) == (None, None)
@@ -195,11 +195,11 @@ def test_a_sample_from_before_this_format_is_read_and_drawn_again(tmp_path: Path
 def test_nobody_knows_the_tree_when_they_ask() -> None:
     happens()
     id = requests.ask(ADA, EventQuery(), 5)
-    assert drawing.drawn(ADA, id).drawn is None, "no tree with the ask in it is signed"
+    assert draw_and_record.drawn(ADA, id).drawn is None, "no tree with the ask in it is signed"
     assert not told("audit.sampled")
     sequencer.run_once()
     happens(3)
-    ask = drawing.drawn(ADA, id)
+    ask = draw_and_record.drawn(ADA, id)
     assert ask.drawn is not None and ask.index is not None
     assert ask.index < ask.drawn.tree_size <= ask.index + 1, "the first tree, not the newest"
 
@@ -225,7 +225,7 @@ def test_it_is_drawn_once_whoever_looks_and_however_often() -> None:
     happens()
     first = asked()
     happens(20)
-    again = drawing.drawn(OLU, first.id)
+    again = draw_and_record.drawn(OLU, first.id)
     assert again.drawn == first.drawn
     assert len(told("audit.sampled")) == 1
 
@@ -248,7 +248,7 @@ def test_the_same_ask_later_is_another_draw_and_both_are_found() -> None:
     other = asked("via:web", 5)
     assert one.drawn is not None and two.drawn is not None
     assert one.filter == two.filter != other.filter
-    found, count = results.of_filter(one.filter, 10)
+    found, count = recorded_samples.of_filter(one.filter, 10)
     assert ([each.id for each in found], count) == ([two.id, one.id], 2)
     assert found[1].drawn == one.drawn
 
@@ -278,10 +278,12 @@ def test_a_search_row_that_somebody_bent_draws_nothing() -> None:
     row = rows.order_by("seq")[0]
     bent = EventRow.objects.get(action="skill.blocked", seq=0)
     assert row.seq is not None
-    fulltext.replace(row.seq, row.terms, bent.terms)  # SQLite's index; PostgreSQL's is of the row
+    fulltext_index.replace(
+        row.seq, row.terms, bent.terms
+    )  # SQLite's index; PostgreSQL's is of the row
     EventRow.objects.filter(pk=row.pk).update(terms=bent.terms)
     with pytest.raises(SampleError, match=f"entry {row.seq} says otherwise than its search row"):
-        drawing.drawn(ADA, ask)
+        draw_and_record.drawn(ADA, ask)
     assert not told("audit.sampled")
 
 
@@ -292,12 +294,12 @@ def test_what_named_an_erased_person_stays_drawn_and_cannot_be_drawn_again() -> 
     own = asked("action:skill.blocked", 3)
     Openings.objects.filter(event__in=[named.id, seeded.id]).delete()
     for ask in (named, seeded):
-        again = drawing.drawn(ADA, ask.id)
+        again = draw_and_record.drawn(ADA, ask.id)
         assert again.query is None and (again.words, again.seed) == ("", "")
         assert again.by == "(erased)"
         assert again.drawn is not None and again.drawn.sample is None
         assert ask.drawn is not None and again.drawn.indices == ask.drawn.indices
-    kept = drawing.drawn(ADA, own.id).drawn
+    kept = draw_and_record.drawn(ADA, own.id).drawn
     assert kept is not None and kept.sample is not None
 
 
@@ -305,9 +307,11 @@ def test_two_who_open_it_at_once_are_told_of_one_draw() -> None:
     happens()
     id = requests.ask(ADA, EventQuery(), 5)
     sequencer.run_once()
-    ask = results.find(id)
-    first = drawing.drawn(ADA, id)
-    late = drawing.settle(OLU, ask)  # found it not drawn yet, and has worked it out meanwhile
+    ask = recorded_samples.find(id)
+    first = draw_and_record.drawn(ADA, id)
+    late = draw_and_record.settle(
+        OLU, ask
+    )  # found it not drawn yet, and has worked it out meanwhile
     assert late.drawn == first.drawn
     assert len(told("audit.sampled")) == 1
 
@@ -351,14 +355,14 @@ def test_only_what_was_asked_for_is_a_sample() -> None:
     assert row is not None
     for id in (row.event, uuid4()):
         with pytest.raises(NoSample):
-            drawing.drawn(ADA, id)
+            draw_and_record.drawn(ADA, id)
 
 
 def test_what_nobody_looked_at_in_time_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     happens(3)
     id = requests.ask(ADA, EventQuery(), 5)
     sequencer.run_once()
-    monkeypatch.setattr(drawing, "WITHIN", -drawing.WITHIN)
-    ask = drawing.drawn(ADA, id)
-    assert ask.drawn is None and drawing.lapsed(ask)
+    monkeypatch.setattr(draw_and_record, "WITHIN", -draw_and_record.WITHIN)
+    ask = draw_and_record.drawn(ADA, id)
+    assert ask.drawn is None and draw_and_record.lapsed(ask)
     assert not told("audit.sampled")

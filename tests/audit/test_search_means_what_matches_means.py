@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from audit.clock import rfc3339
-from audit.evidence import log_levels
-from audit.ledger.format.vocabulary import OUTCOMES, SEVERITIES, SOURCES
+from audit.evidence import log_proof_levels
+from audit.ledger.format.field_values import OUTCOMES, SEVERITIES, SOURCES
 from audit.ledger.query import EventQuery, InvalidQuery, search_words
 from audit.models import Checkpoint, EventRow, Openings
 from audit.recording.actors import SYSTEM, Actor, Subject, Target
 from audit.recording.record import Draft
-from audit.search import counting, estimates, queries, statements
+from audit.search import event_search, matching_rows, sampled_estimates, statements
+from audit.search.index_tokens import _time_tokens, range_tokens, terms_of, word_token
 from audit.search.projection import refresh
-from audit.search.tokens import _time_tokens, range_tokens, terms_of, word_token
 from audit.sequencing import sequencer
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.recording import record_many
@@ -91,7 +91,7 @@ def corpus() -> Corpus:
     erased += waiting[:2]
     Openings.objects.filter(event__in=erased, subject=MIA.key).delete()
     refresh(erased)
-    return Corpus(queries.publics(list(EventRow.objects.all())))
+    return Corpus(event_search.publics(list(EventRow.objects.all())))
 
 
 TOLD = {"family", "source", "outcome", "severity", "human", "via"}
@@ -157,14 +157,14 @@ def expected(query: EventQuery, events: list[dict[str, Any]]) -> list[str]:
 @given(query=filters())
 def test_every_page_of_every_query_is_the_definition(corpus: Corpus, query: EventQuery) -> None:
     wanted = pages_are_the_definition(corpus, query)
-    assert queries.page(query).total == queries.Total(len(wanted))
-    whole = queries.overview(query)
+    assert event_search.page(query).total == event_search.Total(len(wanted))
+    whole = event_search.overview(query)
     assert sum(bucket.count for bucket in whole.histogram.buckets) == len(wanted)
     facets = {facet.key: dict(facet.values) for facet in whole.facets}
     # A facet that is filtered by counts as if it were not.
     assert sum(facets["outcome"].values()) >= len(wanted)
     assert query.values("outcome") or sum(facets["outcome"].values()) == len(wanted)
-    assert whole.page == queries.page(query)
+    assert whole.page == event_search.page(query)
 
 
 @settings(
@@ -177,12 +177,12 @@ def test_a_log_that_is_too_large_to_count_has_the_same_pages(
     large: Corpus, query: EventQuery
 ) -> None:
     wanted = pages_are_the_definition(large, query)
-    for found in (queries.page(query).total, queries.overview(query).page.total):
+    for found in (event_search.page(query).total, event_search.overview(query).page.total):
         assert found.exact or len(wanted) > CAP
         assert not found.exact or found.count == len(wanted)
-    size = log_levels.current().signed
-    placed = sum(1 for _ in queries.iterate(query, size=size))
-    told = queries.expected(query, size=size)
+    size = log_proof_levels.current().signed
+    placed = sum(1 for _ in event_search.iterate(query, size=size))
+    told = event_search.expected(query, size=size)
     assert told.count == placed if told.exact else placed > CAP
 
 
@@ -196,9 +196,9 @@ def large(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     be counted always is."""
     monkeypatch.setattr(statements, "CAP", CAP)
     monkeypatch.setattr(statements, "_WIDE", 1)
-    monkeypatch.setattr(counting, "_FAR", 10)
-    monkeypatch.setattr(estimates, "RUNS", 10)
-    monkeypatch.setattr(estimates, "RUN", 4)
+    monkeypatch.setattr(matching_rows, "_FAR", 10)
+    monkeypatch.setattr(sampled_estimates, "RUNS", 10)
+    monkeypatch.setattr(sampled_estimates, "RUN", 4)
     return corpus
 
 
@@ -208,8 +208,8 @@ def pages_are_the_definition(corpus: Corpus, query: EventQuery) -> list[str]:
     found: list[str] = []
     cursor, pages = "", []
     while True:
-        page = queries.page(query.at(cursor), limit=17)
-        assert queries.overview(query.at(cursor), limit=17).page.rows == page.rows
+        page = event_search.page(query.at(cursor), limit=17)
+        assert event_search.overview(query.at(cursor), limit=17).page.rows == page.rows
         pages.append([str(row.event) for row in page.rows])
         found += pages[-1]
         if not page.next_cursor:
@@ -217,10 +217,10 @@ def pages_are_the_definition(corpus: Corpus, query: EventQuery) -> list[str]:
         cursor = page.next_cursor
     assert found == wanted
     for earlier in reversed(pages[:-1]):
-        page = queries.page(query.at(page.prev_cursor), limit=17)
+        page = event_search.page(query.at(page.prev_cursor), limit=17)
         assert [str(row.event) for row in page.rows] == earlier
     assert page.prev_cursor == ""
-    assert [event["id"] for event in queries.iterate(query, chunk=23)] == wanted
+    assert [event["id"] for event in event_search.iterate(query, chunk=23)] == wanted
     return wanted
 
 
@@ -229,57 +229,57 @@ def test_a_page_shows_levels_and_needs_few_queries(
 ) -> None:
     query = EventQuery.from_bar("-outcome:denied exfil*")
     with django_assert_max_num_queries(9):  # one for those that wait
-        page = queries.page(query)
-        events = queries.publics(page.rows)
+        page = event_search.page(query)
+        events = event_search.publics(page.rows)
     with django_assert_max_num_queries(8):
-        whole = queries.overview(query)
+        whole = event_search.overview(query)
     assert whole.page == page
     assert page.tree_size == 100 and len(events) == len(page.rows) > 0
     assert {e["log"] for e in events if e["index"] is not None} == {"L1"}
-    assert queries.public(page.rows[0]) == events[0]
+    assert event_search.public(page.rows[0]) == events[0]
 
 
 def test_a_cursor_stays_good_while_events_are_sequenced(corpus: Corpus) -> None:
-    everything = [e["id"] for e in queries.iterate(EventQuery())]
-    first = queries.page(EventQuery(), limit=10)
+    everything = [e["id"] for e in event_search.iterate(EventQuery())]
+    first = event_search.page(EventQuery(), limit=10)
     sequencer.run_once()
-    second = queries.page(EventQuery().at(first.next_cursor), limit=200)
+    second = event_search.page(EventQuery().at(first.next_cursor), limit=200)
     assert [str(row.event) for row in (*first.rows, *second.rows)] == everything
 
 
 def test_an_export_of_a_size_is_of_that_moment(corpus: Corpus) -> None:
     sequencer.run_once()
-    events = list(queries.iterate(EventQuery.from_bar("order:oldest"), size=70))
+    events = list(event_search.iterate(EventQuery.from_bar("order:oldest"), size=70))
     assert [event["index"] for event in events] == list(range(70))
-    assert list(queries.iterate(EventQuery.from_bar("log:L0"), size=70)) == []
+    assert list(event_search.iterate(EventQuery.from_bar("log:L0"), size=70)) == []
 
 
 @pytest.mark.parametrize("cursor", ["x", "s-1", "s9999999999999999999999", "pzz", "~", "p12"])
 def test_a_cursor_that_is_not_ours_is_refused(cursor: str) -> None:
-    with pytest.raises(queries.BadCursor, match="first page"):
-        queries.page(EventQuery().at(cursor))
+    with pytest.raises(event_search.BadCursor, match="first page"):
+        event_search.page(EventQuery().at(cursor))
 
 
 def test_a_query_with_errors_matches_nothing_silently() -> None:
     with pytest.raises(InvalidQuery):
-        queries.page(EventQuery.from_bar("colour:red"))
+        event_search.page(EventQuery.from_bar("colour:red"))
 
 
 def test_more_than_the_cap_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statements, "CAP", 20)
     list(record_many(drafts(60, seed=4)))
     sequencer.run_once()
-    page = queries.page(EventQuery.from_bar("-instance:edge-1"))
+    page = event_search.page(EventQuery.from_bar("-instance:edge-1"))
     assert (str(page.total), page.total.exact) == (f"about {page.total.count}", False)
-    assert str(queries.page(EventQuery()).total) == "60"
-    facets = queries.overview(EventQuery.from_bar("-outcome:denied")).facets
+    assert str(event_search.page(EventQuery()).total) == "60"
+    facets = event_search.overview(EventQuery.from_bar("-outcome:denied")).facets
     exact = {facet.key: facet.exact for facet in facets}
     assert exact["severity"] is True and exact["instance"] is False
-    whole = queries.overview(EventQuery())
+    whole = event_search.overview(EventQuery())
     assert sum(dict(whole.facets[2].values).values()) == 60
     assert whole.histogram.exact is True
     assert sum(bucket.count for bucket in whole.histogram.buckets) == 60
-    assert queries.overview(EventQuery.from_bar("-zzz")).histogram.exact is False
+    assert event_search.overview(EventQuery.from_bar("-zzz")).histogram.exact is False
 
 
 @pytest.mark.parametrize(
@@ -301,9 +301,9 @@ def test_rollups_count_what_rows_count(
     sequencer.run_once()
     list(record_many(drafts(10, seed=6)))
     query = EventQuery.from_bar(f"{action} after:2026-01-01")
-    by_rows = {facet.key: facet.values for facet in queries.overview(query).facets}
+    by_rows = {facet.key: facet.values for facet in event_search.overview(query).facets}
     monkeypatch.setattr(statements, "CAP", 5)
-    facets = queries.overview(query).facets
+    facets = event_search.overview(query).facets
     by_rollups = {facet.key: facet.values for facet in facets if facet.exact}
     assert set(by_rollups) == (TOLD if rolled else set())
     assert all(by_rollups[key] == by_rows[key] for key in by_rollups)
@@ -345,5 +345,5 @@ def test_no_free_text_reaches_a_filter_token(corpus: Corpus) -> None:
     for event in corpus:
         tokens = terms_of(event, "H0").split()
         assert len(tokens) == len(set(tokens))
-    assert queries.page(EventQuery.from_bar("act*")).total.count < len(corpus)
-    assert log_levels.current().signed == 100
+    assert event_search.page(EventQuery.from_bar("act*")).total.count < len(corpus)
+    assert log_proof_levels.current().signed == 100

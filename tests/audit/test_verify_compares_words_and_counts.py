@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 from django.db.models import F
 
 from audit.models import EventRow, Rollup
-from audit.search import fulltext, projection
+from audit.search import fulltext_index, projection
 from audit.sequencing import sequencer
 from audit.verification import verify
 from tests.audit.factories import OLU, DraftFactory
@@ -54,7 +54,7 @@ def test_an_index_of_other_rows_is_named(log: None) -> None:
 def test_a_change_that_fts5_did_not_write_yet_is_found(log: None) -> None:
     assert found() == set()
     terms = EventRow.objects.get(seq=3).terms
-    fulltext.replace(3, terms, " ghost ")
+    fulltext_index.replace(3, terms, " ghost ")
     assert found() == {("index", 3)}
 
 
@@ -84,7 +84,7 @@ def test_an_index_that_cannot_be_read_is_named_and_the_rest_checked(log: None, d
 @on_sqlite
 def test_a_table_that_cannot_be_read_is_named_and_the_rest_checked(log: None) -> None:
     terms = EventRow.objects.get(seq=3).terms
-    fulltext.replace(3, terms, " ghost ")
+    fulltext_index.replace(3, terms, " ghost ")
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_rollup RENAME TO elsewhere")
     said = {(p.code, p.message.partition(":")[0]) for p in verify.run().problems}
@@ -99,7 +99,7 @@ def test_a_database_that_is_busy_is_no_finding(log: None, monkeypatch: pytest.Mo
         cause.sqlite_errorcode = 5
         raise OperationalError("database is locked") from cause
 
-    monkeypatch.setattr("audit.search.fulltext.Postings.between", busy)
+    monkeypatch.setattr("audit.search.fulltext_index.Postings.between", busy)
     with pytest.raises(OperationalError):
         verify.run()
 
@@ -109,7 +109,7 @@ def test_an_erased_word_that_the_index_kept_is_found(
     log: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert found() == set()
-    monkeypatch.setattr(fulltext, "replace", lambda *_: None)
+    monkeypatch.setattr(fulltext_index, "replace", lambda *_: None)
     erase_person(OLU.key)
     assert "index" in {code for code, _ in found()}
 
@@ -119,10 +119,10 @@ def test_an_erased_word_that_the_index_kept_is_found(
 def test_a_word_changed_in_the_index_is_named(log: None, place: int) -> None:
     terms = EventRow.objects.get(seq=place).terms
     word = terms.split()[0]
-    fulltext.replace(place, terms, terms.replace(f" {word} ", " ghost "))
+    fulltext_index.replace(place, terms, terms.replace(f" {word} ", " ghost "))
     assert found() == {("index", place)}
     assert found() == {("index", place)}, "each time"
-    fulltext.replace(place, terms.replace(f" {word} ", " ghost "), terms)
+    fulltext_index.replace(place, terms.replace(f" {word} ", " ghost "), terms)
     assert found() == set()
 
 
@@ -155,6 +155,6 @@ def test_a_changed_count_is_named(log: None) -> None:
 def test_a_row_and_its_word_and_count_changed_alike_are_found(log: None) -> None:
     row = EventRow.objects.get(seq=7)
     terms = row.terms.replace(" ", " ghost ", 1)
-    fulltext.replace(7, row.terms, terms)
+    fulltext_index.replace(7, row.terms, terms)
     EventRow.objects.filter(seq=7).update(terms=terms)
     assert ("projection", 7) in found()

@@ -25,10 +25,10 @@ from audit.models import (
     VerificationRun,
 )
 from audit.recording.actors import Actor
-from audit.recording.read_events import load
+from audit.recording.stored_events import load
 from audit.search import projection
 from audit.sequencing import sequencer, signed_state
-from audit.verification import requests, verify
+from audit.verification import requested_runs, verify
 from tests.audit.factories import ADA, OLU, DraftFactory
 from tests.audit.signed import newest_checkpoint
 from tests.support.recording import record_many
@@ -250,17 +250,17 @@ def test_the_command_exits_by_the_result(var_dir: Path) -> None:
 def test_a_run_that_was_asked_for_keeps_its_result_and_is_recorded() -> None:
     list(record_many([DraftFactory.build() for _ in range(3)]))
     sequencer.run_once()
-    run = requests.request(ADA)
+    run = requested_runs.request(ADA)
     assert isinstance(ADA, Actor) and run.requested_by == "Ada Auditor"
-    done = requests.perform(run.id)
+    done = requested_runs.perform(run.id)
     assert (done.state, done.checked, done.total) == (VerificationRun.State.PASSED, 3, 3)
     assert done.result["ok"] is True
-    requests.perform(run.id)
+    requested_runs.perform(run.id)
     assert EventRow.objects.filter(action="audit.verified").count() == 1
 
 
 def test_a_failed_run_raises_the_alarm(log: list[UUID]) -> None:
-    done = requests.perform(requests.request(ADA).id)
+    done = requested_runs.perform(requested_runs.request(ADA).id)
     assert done.state == VerificationRun.State.FAILED
     assert EventRow.objects.filter(action="ledger.alarm").count() == 1
 
@@ -270,7 +270,7 @@ def test_a_level_that_is_not_what_the_evidence_proves_is_an_alarm(db: None) -> N
     sequencer.run_once()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE audit_eventrow SET human = 'H3' WHERE seq = 0")
-    done = requests.perform(requests.request(ADA).id)
+    done = requested_runs.perform(requested_runs.request(ADA).id)
     codes = {(problem["code"], problem["index"]) for problem in done.result["problems"]}
     assert ("level", 0) in codes
     (alarm,) = EventRow.objects.filter(action="ledger.alarm")

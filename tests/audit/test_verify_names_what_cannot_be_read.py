@@ -16,7 +16,7 @@ from django.db import DatabaseError, OperationalError
 
 from audit.models import EventRow, Rollup
 from audit.sequencing import sequencer
-from audit.verification import continuous, requests, verify
+from audit.verification import continuous, requested_runs, verify
 from audit.verification.checks import entries
 from audit.verification.continuous import Progress, Rounds
 from tests.audit.factories import ADA, DraftFactory
@@ -108,7 +108,7 @@ def test_a_database_that_is_busy_verifies_nothing_and_says_so(
         def busy() -> int:
             raise failed(BUSY)
 
-        monkeypatch.setattr("audit.sequencing.tree_store.stored_size", busy)
+        monkeypatch.setattr("audit.sequencing.stored_tree.stored_size", busy)
     code, out = said("--json")
     assert (code, json.loads(out)) == (
         1,
@@ -122,9 +122,9 @@ def test_a_database_that_is_busy_verifies_nothing_and_says_so(
 
 
 def test_a_verification_that_was_asked_for_names_them_too(breaks: Breaks) -> None:
-    run = requests.request(ADA)
+    run = requested_runs.request(ADA)
     breaks(CORRUPT)
-    done = requests.perform(run.id)
+    done = requested_runs.perform(run.id)
     assert done.state == "failed" and done.result["problems"][0]["code"] == "unreadable"
 
 

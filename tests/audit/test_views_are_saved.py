@@ -13,16 +13,16 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from audit import clock, jobs
-from audit.erasure.subjects import Whose
+from audit import clock, due_exports_and_cleanup
+from audit.erasure.subject_and_store_registry import Whose
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, SavedView
-from audit.recording import read_events
+from audit.recording import stored_events
 from audit.recording.actors import Actor
-from audit.saved_views import changes, counts, erase_views
+from audit.saved_views import changes, event_totals_from_rollups, person_erasure
 from audit.saved_views.changes import NotSaved, Wanted
-from audit.search import estimates, filters, statements
-from audit.search.queries import total
+from audit.search import filter_parsing, sampled_estimates, statements
+from audit.search.event_search import total
 from audit.sequencing import sequencer
 from audit.views.built_in_views import shipped
 from tests.audit.browsing import browser_of, text_of
@@ -47,7 +47,7 @@ def saved(
 
 def told(action: str) -> list[dict[str, Any]]:
     rows = EventRow.objects.filter(action=action).order_by("event")
-    return [read_events.load(row.event) for row in rows]
+    return [stored_events.load(row.event) for row in rows]
 
 
 def words(client: Client, path: str) -> str:
@@ -62,7 +62,7 @@ def words(client: Client, path: str) -> str:
 @pytest.mark.parametrize("one", shipped(), ids=lambda one: one.key)
 def test_every_view_that_ships_is_one_that_can_be_run(one: Any) -> None:
     assert one.query.clauses and not one.query.errors
-    assert filters.from_bar(one.query.to_bar()) == one.query, "it names actions that exist"
+    assert filter_parsing.from_bar(one.query.to_bar()) == one.query, "it names actions that exist"
     assert total(one.query).exact
     assert one.name and one.description.endswith(".")
 
@@ -243,7 +243,7 @@ def test_what_was_removed_can_be_brought_back_for_a_day() -> None:
     assert (len(told("audit.view_shared")), len(told("audit.view_unshared"))) == (2, 1)
     SavedView.objects.update(removed=clock.now() - timedelta(days=1), removed_by=ADA.key)
     assert ada.post(f"/audit/views/{view.id}/restore/").status_code == 404
-    assert jobs.run() >= 1
+    assert due_exports_and_cleanup.run() >= 1
     assert not SavedView.objects.exists(), "the worker forgets it"
 
 
@@ -327,7 +327,7 @@ def test_who_has_no_identity_owns_nothing() -> None:
 def events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "sampled":
         monkeypatch.setattr(statements, "CAP", 20)
-        monkeypatch.setattr(estimates, "RUNS", 10)
+        monkeypatch.setattr(sampled_estimates, "RUNS", 10)
     list(record_many(DraftFactory.build(operation=f"op-{n // 2}") for n in range(300)))
     sequencer.run_once()
     list(record_many(DraftFactory.build() for _ in range(3)))  # these wait for their place
@@ -339,14 +339,14 @@ def events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_what_counts_tell_is_the_number_of_the_trail(events: None, text: str) -> None:
     query = EventQuery.from_bar(text)
-    assert counts.totals([query]) == [total(query)]
+    assert event_totals_from_rollups.totals([query]) == [total(query)]
 
 
 @pytest.mark.parametrize(
     "text", ["documents", "operation:op-7", "after:2026-01-01", "log:L0", "x:y"]
 )
 def test_what_counts_do_not_tell_is_left_to_be_counted(events: None, text: str) -> None:
-    assert counts.totals([EventQuery.from_bar(text)]) == [None]
+    assert event_totals_from_rollups.totals([EventQuery.from_bar(text)]) == [None]
 
 
 def test_such_a_view_is_counted_by_a_piece_of_the_page(events: None) -> None:
@@ -393,9 +393,9 @@ def test_an_erased_person_leaves_no_view_of_their_own_and_no_name_in_any() -> No
     shared = saved(OLU, "by Olu Operator", "via:web", shared=True)
     about = saved(ADA, "what she did", 'actor:"Olu Operator" outcome:denied')
     other = saved(ADA, "other", "via:api")
-    assert erase_views.count(whose(OLU)) == 4
-    assert erase_views.forget(whose(OLU)) == 4
-    assert erase_views.forget(whose(OLU)) == 0, "doing it again changes nothing"
+    assert person_erasure.count(whose(OLU)) == 4
+    assert person_erasure.forget(whose(OLU)) == 4
+    assert person_erasure.forget(whose(OLU)) == 0, "doing it again changes nothing"
     left = {view.id: view for view in SavedView.objects.all()}
     assert left.keys() == {shared.id, about.id, other.id}
     assert (left[shared.id].owner, left[shared.id].maker) == ("", {})

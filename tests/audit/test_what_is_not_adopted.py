@@ -68,7 +68,7 @@ def test_what_is_refused_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         yield False
 
     with monkeypatch.context() as patch:
-        patch.setattr("audit.keys.recovery.process_locks.alone", busy)
+        patch.setattr("audit.keys.restored_database_adoption.process_locks.alone", busy)
         with pytest.raises(CommandError, match="The sequencer is busy"):
             adopt()
     after = {one.name: one.read_bytes() for one in log_identity.folder().iterdir() if one.is_file()}

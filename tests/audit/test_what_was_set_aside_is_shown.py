@@ -13,12 +13,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from audit import clock, importing
-from audit.importing import quarantine as reasons
-from audit.importing import quarantined_rows, summary
+from audit.importing import import_run_events, quarantine_queries
+from audit.importing import quarantine_writer as reasons
 from audit.models import EventRow, QuarantinedRow
-from audit.views import quarantine_pages
+from audit.views import quarantine_list
 from connections.models import Feed
-from connections.tenant_log import items, recorder
+from connections.tenant_log import items, record_entries
 from tests.audit import imports
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.calling import Caller, caller
@@ -52,7 +52,7 @@ def path(tmp_path: Path) -> Path:
 
 def of_the_log(feed: Feed = Feed.STREAM) -> None:
     """A delivery of the tenant log with something that is no entry."""
-    recorder.take(feed, [items.entry_of({"type": "seta", "date": "2026-11-24T10:00:00Z"})])
+    record_entries.take(feed, [items.entry_of({"type": "seta", "date": "2026-11-24T10:00:00Z"})])
 
 
 def row(row_id: str) -> QuarantinedRow:
@@ -128,7 +128,7 @@ def test_more_than_are_counted_are_said_to_be_more(
     ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many(7)
-    monkeypatch.setattr(quarantined_rows, "COUNTED", 5)
+    monkeypatch.setattr(quarantine_queries, "COUNTED", 5)
     assert "More than 5 rows." in text_of(ada.get(PAGE))
 
 
@@ -176,7 +176,7 @@ def test_rows_of_a_killed_import_are_of_the_next_that_ends(
     ada: Client, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as killed:
-        killed.setattr(summary, "record_run", lambda *_: 1 / 0)
+        killed.setattr(import_run_events, "record_run", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             importing.run(path, "edge-1")
     kept = row("timeless")
@@ -245,7 +245,7 @@ def test_the_api_lists_in_pages_and_shows_one(api: Caller, path: Path) -> None:
     narrowed = api.get("/quarantine", {"source": "edge-1", "reason": "bad_time"}).json()
     (one,) = narrowed["items"]
     assert one["event_id"] == str(event_of("edge-1")) and one["became"] is None
-    assert (one["words"], one["row"]) == (quarantine_pages.words_of("bad_time"), "yesterday")
+    assert (one["words"], one["row"]) == (quarantine_list.words_of("bad_time"), "yesterday")
     shown = api.get(f"/quarantine/{one['id']}").json()
     assert {name: shown[name] for name in one} == one
     assert shown["content"]["details"] == "curl -u [masked: GitHub token]"

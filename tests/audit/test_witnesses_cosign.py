@@ -15,24 +15,24 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ata.log.witness import Witness, serve
+from ata.log.cosigning_server import Witness, serve
 from audit import (
     clock,
     witnesses,
 )
 from audit.evidence import (
-    log_levels,
+    log_proof_levels,
 )
 from audit.keys import (
     keyring,
     log_identity,
 )
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger import cosignature, merkle, note, policy
+from audit.ledger import cosignature, merkle, note, trust_policy
 from audit.ledger.offline.proof_check import verify_proof_file
 from audit.models import Checkpoint, Cosignature, EventRow, WitnessState
 from audit.proofs import (
-    service,
+    proofs_and_tiles,
 )
 from audit.sequencing import (
     sequencer,
@@ -81,10 +81,10 @@ def witness(tmp_path: Path) -> Iterator[Callable[[str], Somebody]]:
 
 
 @pytest.fixture
-def trust(tmp_path: Path, settings: object) -> Callable[..., policy.Policy]:
+def trust(tmp_path: Path, settings: object) -> Callable[..., trust_policy.Policy]:
     """Writes the portal's policy: all of these witnesses, so many of which make the quorum."""
 
-    def write(*all_of: Witness, quorum: str = "all", urls: bool = True) -> policy.Policy:
+    def write(*all_of: Witness, quorum: str = "all", urls: bool = True) -> trust_policy.Policy:
         lines = [f"log {log_identity.vkey()}"]
         for one in all_of:
             url = f" {getattr(one, 'url', '')}" if urls else ""
@@ -94,7 +94,7 @@ def trust(tmp_path: Path, settings: object) -> Callable[..., policy.Policy]:
         path = tmp_path / "policy"
         path.write_text(text)
         settings.LEDGER_POLICY_FILE = path  # type: ignore[attr-defined]
-        return policy.parse(text)
+        return trust_policy.parse(text)
 
     return write
 
@@ -114,28 +114,33 @@ def now_due() -> None:
 
 
 def test_each_new_tree_is_cosigned_and_proves_that_others_saw_it(
-    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+    witness: Callable[[str], Somebody], trust: Callable[..., trust_policy.Policy]
 ) -> None:
     first, second = witness("one.example/w"), witness("two.example/w")
     mine = trust(first, second)
     head = grow(5)
-    assert log_levels.current().level(4) == "L1"
+    assert log_proof_levels.current().level(4) == "L1"
     assert witnesses.push_due() == 2
-    assert log_levels.current().level(4) == "L2"
+    assert log_proof_levels.current().level(4) == "L2"
     assert witnesses.push_due() == 0  # nothing new to say
     later = grow(300)
-    assert log_levels.current().level(4) == "L2" and log_levels.current().level(300) == "L1"
+    assert (
+        log_proof_levels.current().level(4) == "L2"
+        and log_proof_levels.current().level(300) == "L1"
+    )
     id = EventRow.objects.get(seq=2).event
     # Until the newer tree is cosigned the proof leads to the one that is.
-    assert checkpoints.parse(service.proof_for(id).split("\n\n", 1)[1]).size == head.size
+    assert checkpoints.parse(proofs_and_tiles.proof_for(id).split("\n\n", 1)[1]).size == head.size
     assert witnesses.push_due() == 2
-    report = verify_proof_file(service.proof_for(id), service.entry_of(id), policy=mine)
+    report = verify_proof_file(
+        proofs_and_tiles.proof_for(id), proofs_and_tiles.entry_of(id), policy=mine
+    )
     assert report.ok and report.checkpoint and report.checkpoint.size == later.size
     assert not any("same log" in line for line in report.not_proven)
 
 
 def test_below_the_quorum_an_event_is_not_witnessed(
-    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+    witness: Callable[[str], Somebody], trust: Callable[..., trust_policy.Policy]
 ) -> None:
     first, second, third = (witness(f"{name}.example/w") for name in ("one", "two", "three"))
     trust(first, second, third, quorum="2")
@@ -152,7 +157,7 @@ def test_below_the_quorum_an_event_is_not_witnessed(
 
 
 def test_a_witness_with_the_key_of_the_log_counts_for_nobody(
-    tmp_path: Path, witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+    tmp_path: Path, witness: Callable[[str], Somebody], trust: Callable[..., trust_policy.Policy]
 ) -> None:
     ours = witness("ours.example/w")
     ours._seed = log_identity.seed()
@@ -166,7 +171,7 @@ def test_a_witness_with_the_key_of_the_log_counts_for_nobody(
 
 
 def test_a_signature_that_the_policy_does_not_know_is_not_kept(
-    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy], settings: object
+    witness: Callable[[str], Somebody], trust: Callable[..., trust_policy.Policy], settings: object
 ) -> None:
     known, stranger = witness("one.example/w"), witness("stranger.example/w")
     trust(known)
@@ -179,7 +184,7 @@ def test_a_signature_that_the_policy_does_not_know_is_not_kept(
 
 
 def test_a_witness_that_knows_more_than_this_database_stops_the_signing(
-    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+    witness: Callable[[str], Somebody], trust: Callable[..., trust_policy.Policy]
 ) -> None:
     """The whole house was restored, the last-signed state with it, or somebody runs a copy."""
     one = witness("one.example/w")
@@ -198,7 +203,7 @@ def test_a_witness_that_knows_more_than_this_database_stops_the_signing(
 
 
 def test_another_history_of_the_same_length_stops_it_too_and_agreement_starts_it_again(
-    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+    witness: Callable[[str], Somebody], trust: Callable[..., trust_policy.Policy]
 ) -> None:
     one = witness("one.example/w")
     trust(one)
@@ -219,7 +224,7 @@ def test_another_history_of_the_same_length_stops_it_too_and_agreement_starts_it
 
 
 def test_the_strip_is_red_within_five_seconds_of_a_witness_that_saw_something_else(
-    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+    witness: Callable[[str], Somebody], trust: Callable[..., trust_policy.Policy]
 ) -> None:
     """The worker's loop as it paces itself, and the strip as it is cached.
 
@@ -241,11 +246,11 @@ def test_the_strip_is_red_within_five_seconds_of_a_witness_that_saw_something_el
         witnesses.push_due()
         time.sleep(pause)
         waited += pause
-    assert log_levels.current().level(4) == "L1"  # nobody vouches for what came since
+    assert log_proof_levels.current().level(4) == "L1"  # nobody vouches for what came since
 
 
 def test_a_witness_that_lost_our_memory_of_it_is_asked_where_it_is(
-    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+    witness: Callable[[str], Somebody], trust: Callable[..., trust_policy.Policy]
 ) -> None:
     one = witness("one.example/w")
     trust(one)
@@ -289,7 +294,7 @@ def strip() -> object:
 
 
 def test_the_newest_head_is_what_is_pushed(
-    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+    witness: Callable[[str], Somebody], trust: Callable[..., trust_policy.Policy]
 ) -> None:
     one = witness("one.example/w")
     trust(one)
@@ -302,7 +307,7 @@ def test_the_newest_head_is_what_is_pushed(
 
 def test_of_one_tree_and_witness_one_cosignature_is_kept_however_often_it_signs(
     witness: Callable[[str], Somebody],
-    trust: Callable[..., policy.Policy],
+    trust: Callable[..., trust_policy.Policy],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trust(witness("one.example/w"), witness("two.example/w"))
@@ -319,7 +324,7 @@ def test_of_one_tree_and_witness_one_cosignature_is_kept_however_often_it_signs(
 
 def test_a_cosignature_that_arrived_when_our_clock_was_wrong_holds(
     witness: Callable[[str], Somebody],
-    trust: Callable[..., policy.Policy],
+    trust: Callable[..., trust_policy.Policy],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trust(witness("one.example/w"))
@@ -363,8 +368,12 @@ def test_a_round_does_not_grow_with_the_checkpoints_that_were_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(continuous, "REST", timedelta(0))
-    monkeypatch.setattr("audit.verification.checks.tree._SHARE", 10, raising=False)
-    monkeypatch.setattr("audit.verification.checks.tree._NEWEST", 5, raising=False)
+    monkeypatch.setattr(
+        "audit.verification.checks.tree_and_signed_checkpoints._SHARE", 10, raising=False
+    )
+    monkeypatch.setattr(
+        "audit.verification.checks.tree_and_signed_checkpoints._NEWEST", 5, raising=False
+    )
     verified: list[int] = []
     real = keyring.Keyring.verify
 
@@ -401,7 +410,7 @@ def test_an_old_cosignature_that_does_not_hold_is_met_by_a_round_of_some(
 
 
 def test_finding_the_witnessed_tree_does_not_grow_with_the_cosignatures_that_were_kept(
-    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+    witness: Callable[[str], Somebody], trust: Callable[..., trust_policy.Policy]
 ) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("only SQLite counts the steps of a query")
@@ -460,7 +469,7 @@ def kept_of(row: Cosignature, sizes: Iterable[int]) -> None:
 
 
 def test_witnesses_that_sign_in_turns_do_not_make_the_search_long(
-    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+    witness: Callable[[str], Somebody], trust: Callable[..., trust_policy.Policy]
 ) -> None:
     trust(witness("one.example/w"), witness("two.example/w"))
     head = grow(3)
@@ -475,7 +484,7 @@ def test_witnesses_that_sign_in_turns_do_not_make_the_search_long(
 
 
 def test_rows_that_no_witness_signed_do_not_make_the_search_long(
-    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+    witness: Callable[[str], Somebody], trust: Callable[..., trust_policy.Policy]
 ) -> None:
     trust(witness("one.example/w"), witness("two.example/w"))
     head = grow(3)

@@ -10,10 +10,10 @@ import pytest
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit.ingest.bulk import Ingest, made
+from audit.ingest.signed_batches import Ingest, made
 from audit.ledger.query import EventQuery
 from audit.recording.record import prepared
-from audit.search import fulltext, queries
+from audit.search import event_search, fulltext_index
 from audit.sequencing import sequencer
 from tests.audit.factories import DraftFactory
 from tests.audit.own_database import own_database
@@ -52,14 +52,14 @@ def ingested(writer: Ingest, reason: str) -> None:
 
 
 def found(word: str) -> int:
-    return queries.page(EventQuery.from_bar(word)).total.count
+    return event_search.page(EventQuery.from_bar(word)).total.count
 
 
 def pages_in_the_list() -> int:
     if connection.vendor != "postgresql":
         return 0
     with connection.cursor() as cursor:
-        cursor.execute("SELECT gin_clean_pending_list(%s::regclass)", [fulltext.PG_INDEX])
+        cursor.execute("SELECT gin_clean_pending_list(%s::regclass)", [fulltext_index.PG_INDEX])
         (pages,) = cursor.fetchone()
         return int(pages)
 

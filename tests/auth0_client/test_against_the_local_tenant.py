@@ -10,8 +10,8 @@ import pytest
 from auth0_client import TokenRefused, userinfo
 from auth0_client.grants.ciba import Approved, Refused
 from auth0_client.grants.device import Denied, Granted
-from auth0_client.grants.pkce import Pkce
-from auth0_client.grants.polling import Lost, Pending, SlowDown
+from auth0_client.grants.pkce_state_nonce import Pkce
+from auth0_client.grants.poll_results import Lost, Pending, SlowDown
 from auth0_client.my_account import SCOPES
 from auth0_client.token_vault import NotLinked, SubjectExpired
 from tests.auth0_client.town import API, PORTAL, Town

@@ -17,7 +17,7 @@ from auth0_client.errors import (
     Unavailable,
 )
 from auth0_client.grants.ciba import Approved, NotEnrolled, Started
-from auth0_client.grants.polling import Lost
+from auth0_client.grants.poll_results import Lost
 from http_client import BadAnswer
 from tests.auth0_client.pretended_tenant import (
     DETAILS,

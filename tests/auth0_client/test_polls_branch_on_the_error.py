@@ -16,7 +16,7 @@ from auth0_client.errors import (
 )
 from auth0_client.grants.ciba import Refused
 from auth0_client.grants.device import Denied, Granted
-from auth0_client.grants.polling import Expired, Lost, Pending, SlowDown
+from auth0_client.grants.poll_results import Expired, Lost, Pending, SlowDown
 from tests.auth0_client.pretended_tenant import (
     ISSUER,
     REQ_ID,

@@ -24,9 +24,9 @@ from pytest_django.plugin import DjangoDbBlocker
 from approvals.models import Approval
 from audit.evidence import storage
 from audit.models import EventRow
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 from connections.models import Attempts, Escalation
-from connections.scope_escalation.attempts import ASKS_PER_HOUR
+from connections.scope_escalation.attempt_limits import ASKS_PER_HOUR
 from enforcement.models import Asset
 from tests.audit.own_database import own_database
 from tests.connections.visitor import device_token, know
@@ -82,10 +82,10 @@ class Served:
 
 def _ready() -> None:
     know("operator", "admin")
-    declared = in_force.Declaration.model_validate(
+    declared = manifest_store.Declaration.model_validate(
         {"connections": [{"connection": "github", "scopes": ["read:user", "repo"]}]}
     )
-    in_force.declare_shipped("mcp", "github-mcp", declared)
+    manifest_store.declare_shipped("mcp", "github-mcp", declared)
     Asset.objects.create(kind="mcp", name="github-mcp", decision="allow")
 
 

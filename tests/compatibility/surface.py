@@ -22,10 +22,10 @@ from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from approvals import registry
-from audit.recording import event_types, record
+from audit.recording import action_registry, record
 from audit.recording.actors import Actor, Target
 from portal.loops import loops
-from portal.v1.root import api
+from portal.v1.routers import api
 from tests.house.code import ROOT
 
 _LABEL = re.compile(r"\Aata\.[a-z][\w.-]*\n?\Z")
@@ -110,8 +110,8 @@ def verbs() -> Iterator[str]:
     for name in registry.names():
         verb = registry.get(name)
         yield f"verb {name} {verb.stance} {digest(verb.params.model_json_schema())}"
-    for name in event_types.names():
-        yield f"action {name} {event_types.get(name).severity}"
+    for name in action_registry.names():
+        yield f"action {name} {action_registry.get(name).severity}"
 
 
 def jobs() -> Iterator[str]:
@@ -141,7 +141,7 @@ def labels() -> Iterator[str]:
 def entries() -> Iterator[str]:
     """The bytes of one event of each action, with seeded salts and fixed times."""
     at = datetime(2026, 11, 28, 12, tzinfo=UTC)
-    for n, action in enumerate(event_types.names()):
+    for n, action in enumerate(action_registry.names()):
         draft = record.Draft(
             actor=Actor(iss="https://issuer.example/", sub=f"auth0|{n}", name="Mia Müller"),
             action=action,

@@ -15,8 +15,8 @@ from approvals.errors import Refused
 from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
-from connections.access_reviews import remediation, result
-from connections.manifests.in_force import Declaration
+from connections.access_reviews import remediation, signed_result_file
+from connections.component_manifests.manifest_store import Declaration
 from connections.models import ConnectedAccount, Review, ReviewItem, Use
 from tests.connections.visitor import NAMES, know, subject
 
@@ -108,7 +108,7 @@ def close(review: Review) -> dict[str, Any]:
 
 def file_of(review: Review) -> list[bytes]:
     """The lines of the result as they are handed out."""
-    return "".join(result.text(review)).encode().splitlines(keepends=True)
+    return "".join(signed_result_file.text(review)).encode().splitlines(keepends=True)
 
 
 def path(item: ReviewItem, more: str = "") -> str:

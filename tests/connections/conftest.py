@@ -11,8 +11,8 @@ from django.core.cache import cache
 
 from approvals import clock
 from audit.evidence import storage
-from connections.manifests import component_decisions, in_force
-from connections.manifests.in_force import Declaration
+from connections.component_manifests import decision_in_force, manifest_store
+from connections.component_manifests.manifest_store import Declaration
 from portal import wiring
 from tests.connections.api_house import NOTHING, ApiHouse, api_house
 from tests.connections.visitor import Gateway, Visitor, device_token, know
@@ -32,9 +32,9 @@ def _own_ground(
     storage._kept.cache_clear()
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)  # type: ignore[attr-defined]
     cache.clear()
-    component_decisions.answer_with(lambda _kind, _name: component_decisions.ALLOW)
+    decision_in_force.answer_with(lambda _kind, _name: decision_in_force.ALLOW)
     yield
-    component_decisions.answer_with(wiring.decision_of)
+    decision_in_force.answer_with(wiring.decision_of)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def place(house: ApiHouse, request: pytest.FixtureRequest) -> ApiHouse:
 
 
 @pytest.fixture
-def github_mcp() -> in_force.Declaration:
+def github_mcp() -> manifest_store.Declaration:
     """The manifest of github-mcp, in force."""
     declared = Declaration.model_validate(
         {
@@ -60,7 +60,7 @@ def github_mcp() -> in_force.Declaration:
             "env": {"github": "GITHUB_TOKEN"},
         }
     )
-    in_force.declare_shipped("mcp", "github-mcp", declared)
+    manifest_store.declare_shipped("mcp", "github-mcp", declared)
     return declared
 
 

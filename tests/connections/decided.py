@@ -9,7 +9,7 @@ from django.db import transaction
 
 from approvals.errors import Refused
 from approvals.models import Approval
-from approvals.pipeline import final_approval, locks, transitions
+from approvals.pipeline import deny_expire_cancel, final_approval, locks
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
 from connections.models import ConnectedAccount
@@ -63,7 +63,7 @@ def _answer(done: Performed, who: str, *, approved: bool) -> Approval:
         if approved:
             final_approval.approve(approval, ask, person(who), signed=True, evidence=())
         else:
-            transitions.deny(
+            deny_expire_cancel.deny(
                 approval, ask, person(who), inferred=False, source="a test", now=ask.expires_at
             )
     approval.refresh_from_db()

@@ -100,24 +100,24 @@ def prepare(number: str) -> str:
 
 def found(number: str) -> str:
     """How many people the directory finds at most."""
-    from connections.sync import people_and_roles
+    from connections.sync import people_roles_and_phones
 
-    vars(people_and_roles)["MOST_FOUND"] = int(number)
+    vars(people_roles_and_phones)["MOST_FOUND"] = int(number)
     return "ready"
 
 
 def work(seconds: str) -> dict[str, Any]:
     """Whatever is due then."""
-    from connections.sync import reconcile
+    from connections.sync import connected_accounts
 
-    return _due(reconcile.ACCOUNTS, reconcile.everybody, seconds)
+    return _due(connected_accounts.ACCOUNTS, connected_accounts.everybody, seconds)
 
 
 def people(seconds: str) -> dict[str, Any]:
     """The directory, if it is due then."""
-    from connections.sync import people_and_roles, reconcile
+    from connections.sync import connected_accounts, people_roles_and_phones
 
-    return _due(reconcile.PEOPLE, people_and_roles.scheduled, seconds)
+    return _due(connected_accounts.PEOPLE, people_roles_and_phones.scheduled, seconds)
 
 
 def _due(name: str, job: Any, seconds: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from approvals import clock
 from approvals.errors import Refused
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections.application_grants import grant_sync
+from connections.application_grants import consent_and_token_sync
 from connections.models import (
     AccessKind,
     AccessState,
@@ -22,8 +22,8 @@ from connections.models import (
     Feed,
     LogKind,
 )
-from connections.sync import differences
-from connections.tenant_log import items, recorder
+from connections.sync import update_accounts
+from connections.tenant_log import items, record_entries
 from tests.connections.visitor import subject
 
 _SCOPES = ("repo", "read:user", "delete_repo", "gist")
@@ -39,11 +39,11 @@ def any_of[M: Model](choose: random.Random, rows: QuerySet[M]) -> M | None:
     return choose.choice(found) if found else None
 
 
-def fact(choose: random.Random, auth0_id: str) -> differences.Fact:
+def fact(choose: random.Random, auth0_id: str) -> update_accounts.Fact:
     now = clock.now().replace(microsecond=0)
     ends = choose.choice([None, now + timedelta(days=3), now - timedelta(days=1)])
     scopes = tuple(sorted(choose.sample(_SCOPES, choose.randint(0, 3))))
-    return differences.Fact(auth0_id, choose.choice(["github", "slack"]), scopes, now, ends)
+    return update_accounts.Fact(auth0_id, choose.choice(["github", "slack"]), scopes, now, ends)
 
 
 def used_elsewhere(choose: random.Random, row: ConnectedAccount) -> None:
@@ -60,7 +60,7 @@ def used_elsewhere(choose: random.Random, row: ConnectedAccount) -> None:
         )
         for at in days
     ]
-    recorder.take(choose.choice(list(Feed)), told)
+    record_entries.take(choose.choice(list(Feed)), told)
 
 
 def applications(choose: random.Random, sub: str) -> None:
@@ -75,7 +75,7 @@ def applications(choose: random.Random, sub: str) -> None:
     going = set(AppAccess.objects.filter(state="revoking").values_list("auth0_id", flat=True))
     ends = choose.choice([None, clock.now().replace(microsecond=0) + timedelta(days=30)])
     listed = [
-        grant_sync.Listed(
+        consent_and_token_sync.Listed(
             kind,
             f"{sub} {kind} {n}",
             f"app-{n}",
@@ -86,7 +86,9 @@ def applications(choose: random.Random, sub: str) -> None:
         for n in range(4)
         if choose.random() < 0.7 or f"{sub} {kind} {n}" in going
     ]
-    grant_sync._compare(settings.ENV.issuer, sub, kind, listed, clock.now() + timedelta(seconds=1))
+    consent_and_token_sync._compare(
+        settings.ENV.issuer, sub, kind, listed, clock.now() + timedelta(seconds=1)
+    )
 
 
 def step(choose: random.Random) -> None:
@@ -96,16 +98,16 @@ def step(choose: random.Random) -> None:
     what = choose.choice(["appears", "seen", "gone", "suspend", "resume", "revoke", "elsewhere"])
     if row is None or what == "appears":
         known = ConnectedAccount.objects.count()
-        differences.appeared(
+        update_accounts.appeared(
             settings.ENV.issuer, subject(who), fact(choose, f"cac_{known}"), "management"
         )
     elif what == "seen":
         seen = replace(fact(choose, row.auth0_id), connection=row.connection)
-        differences.still_there(row, seen, clock.now() + timedelta(seconds=1))
+        update_accounts.still_there(row, seen, clock.now() + timedelta(seconds=1))
     elif what == "elsewhere":
         used_elsewhere(choose, row)
     elif what == "gone":
-        differences.vanished(row, "a test")
+        update_accounts.vanished(row, "a test")
     else:
         me = Actor(iss=row.iss, sub=row.sub, via="web")
         try:

@@ -23,7 +23,7 @@ from connections.broker import token_broker
 from connections.broker.account_choice import Picked
 from connections.broker.errors import TokenRefusal
 from connections.models import ConnectedAccount, Freeze, FrozenKind, State, Use
-from connections.sync import differences
+from connections.sync import update_accounts
 from tests.audit.own_database import own_database
 
 ISS, SUB = "https://issuer/", "auth0|somebody"
@@ -57,8 +57,8 @@ def elsewhere(db: None, tmp_path: Path) -> Iterator[Callable[[Callable[[], Any]]
 
 
 def connected(id: str = "cac_1") -> ConnectedAccount:
-    return differences.appeared(
-        ISS, SUB, differences.Fact(id, "github", ("repo",), None, None), "x"
+    return update_accounts.appeared(
+        ISS, SUB, update_accounts.Fact(id, "github", ("repo",), None, None), "x"
     )
 
 

@@ -11,22 +11,22 @@ from django.conf import settings
 
 from approvals import clock
 from audit.sequencing import sequencer
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 from connections.models import AppAccess, ConnectedAccount, SeenUse
-from connections.status import account_facts, impact
-from connections.sync import differences
+from connections.status import facts_with_sources, impact_and_history
+from connections.sync import update_accounts
 from tests.accounts.trail import events
 from tests.connections.visitor import know, subject
 from tests.support.pages import signed_in
 
-FACT = differences.Fact("cac_x", "github", ("repo", "gist"), None, None)
+FACT = update_accounts.Fact("cac_x", "github", ("repo", "gist"), None, None)
 
 
 @pytest.fixture
-def account(db: None, github_mcp: in_force.Declaration) -> ConnectedAccount:
+def account(db: None, github_mcp: manifest_store.Declaration) -> ConnectedAccount:
     """One scope that fits, one in excess, and one that is missing."""
     know("member1")
-    return differences.appeared(settings.ENV.issuer, subject("member1"), FACT, "management")
+    return update_accounts.appeared(settings.ENV.issuer, subject("member1"), FACT, "management")
 
 
 def page(account: ConnectedAccount, query: str = "", who: str = "auditor") -> str:
@@ -34,7 +34,7 @@ def page(account: ConnectedAccount, query: str = "", who: str = "auditor") -> st
 
 
 def test_scopes_say_which_are_needed_and_by_what(account: ConnectedAccount) -> None:
-    found = {need.scope.name: need for need in account_facts.needs(account)}
+    found = {need.scope.name: need for need in facts_with_sources.needs(account)}
     assert list(found) == ["gist", "read:user", "repo"]  # excess, then missing, then what fits
     assert found["gist"].excess and not found["gist"].needed_by
     assert not found["read:user"].granted and found["repo"].granted
@@ -45,7 +45,7 @@ def test_scopes_say_which_are_needed_and_by_what(account: ConnectedAccount) -> N
 
 
 def test_each_fact_has_a_source_and_what_is_not_known_says_so(account: ConnectedAccount) -> None:
-    facts = {fact.label: fact for fact in account_facts.facts(account)}
+    facts = {fact.label: fact for fact in facts_with_sources.facts(account)}
     assert all(fact.source for fact in facts.values())
     assert facts["Scopes"].as_of == account.seen_at and facts["Last use"].moment is None
     assert "not seen since" in page(account)
@@ -66,12 +66,12 @@ def test_the_story_goes_on_behind_its_last_event(
     for n in range(6):
         scopes = ("repo",) if n % 2 else ("repo", "gist", f"x{n}")
         later = clock.now() + timedelta(seconds=n + 1)
-        differences.still_there(account, replace(FACT, scopes=scopes), later)
+        update_accounts.still_there(account, replace(FACT, scopes=scopes), later)
     sequencer.run_once()
-    monkeypatch.setattr(impact, "PAGE", 3)
+    monkeypatch.setattr(impact_and_history, "PAGE", 3)
     seen, before = [], None
     while True:
-        rows, before = impact.timeline(account, before)
+        rows, before = impact_and_history.timeline(account, before)
         seen += [row.event for row in rows]
         if before is None:
             break
@@ -86,7 +86,7 @@ def test_a_scope_that_another_holds_is_neither_missing_nor_too_many(
     account: ConnectedAccount,
 ) -> None:
     account.scopes = ["user", "public_repo"]  # read:user and repo are declared
-    found = {need.scope.name: need for need in account_facts.needs(account)}
+    found = {need.scope.name: need for need in facts_with_sources.needs(account)}
     assert found["read:user"].granted and not found["repo"].granted
     assert found["user"].excess and found["public_repo"].needed_by == ("mcp:github-mcp",)
 
@@ -120,7 +120,7 @@ def test_a_use_past_the_broker_is_told_with_its_source_and_day(
         iss=account.iss, sub=account.sub, state_since=clock.now(),
         seen_at=clock.now(), first_seen=clock.now(),
     )  # fmt: skip
-    facts = {fact.label: fact for fact in account_facts.facts(account)}
+    facts = {fact.label: fact for fact in facts_with_sources.facts(account)}
     past = facts["Last use past us"]
     assert (past.text, past.source, past.moment) == (
         "The Concierge", "Auth0’s tenant log", account.elsewhere_since,
@@ -137,7 +137,9 @@ def test_a_use_past_the_broker_is_told_with_its_source_and_day(
     short = f"{account.elsewhere_on:%-d %b}"
     assert f"Past us: The Concierge, {short}, says Auth0’s tenant log." in home
     assert f"; past us on {short}, says Auth0’s tenant log" in home
-    [effect] = [one for one in impact.of(account).sentences(account) if "Past our broker" in one]
+    [effect] = [
+        one for one in impact_and_history.of(account).sentences(account) if "Past our broker" in one
+    ]
     assert "The Concierge, desk used it" in effect and "until it is deleted at Auth0" in effect
 
 
@@ -148,7 +150,7 @@ def test_our_own_exchange_in_the_tenant_log_is_no_use_past_us(account: Connected
         auth0_used_at=clock.now(), auth0_used_by=vault
     )
     account.refresh_from_db()
-    facts = {fact.label: fact for fact in account_facts.facts(account)}
+    facts = {fact.label: fact for fact in facts_with_sources.facts(account)}
     assert facts["Last token at Auth0"].text == "our token broker asked"
     assert not [label for label in facts if "past us" in label]
     assert "Used past us" not in page(account)

@@ -14,7 +14,7 @@ import pytest
 
 from audit.ledger import note
 from audit.ledger.note import VerifierKey
-from audit.ledger.offline import review_result
+from audit.ledger.offline import access_review_check
 from tests.connections.api_house import ADMIN, AUDITOR, MIA, MILO, NOTHING, ApiHouse
 from tests.connections.review_house import TOMORROW
 from tests.support.forking import CHECKOUT, COMMAND_LINE
@@ -57,8 +57,10 @@ def _closed(place: ApiHouse, folder: Path) -> tuple[Lines, str]:
         return list(lines), key
 
 
-def report(lines: Lines, key: str, required: tuple[int, ...] = ()) -> review_result.ReviewReport:
-    return review_result.check(lines, [note.parse_vkey(key)], required)
+def report(
+    lines: Lines, key: str, required: tuple[int, ...] = ()
+) -> access_review_check.ReviewReport:
+    return access_review_check.check(lines, [note.parse_vkey(key)], required)
 
 
 def failed(lines: Lines, key: str) -> list[str]:
@@ -107,7 +109,7 @@ def test_only_the_verifiers_own_keys_count(made: tuple[Lines, str]) -> None:
     required = (note.ED25519, note.COSIGNATURE_MLDSA44)
     assert not report(lines, key, required).ok, "it has no signature of the second kind"
     keys: list[VerifierKey] = [note.parse_vkey(stranger), note.parse_vkey(key)]
-    assert review_result.check(lines, keys).ok
+    assert access_review_check.check(lines, keys).ok
 
 
 def verify(folder: Path, lines: Lines, key: str, *more: str) -> subprocess.CompletedProcess[str]:

@@ -14,13 +14,13 @@ from ata.cli import app
 from audit.keys import keyring, log_identity, rotation
 from audit.ledger import note
 from audit.ledger.format.canonical import canonical
-from audit.ledger.key_transitions import key_history, origins
-from audit.ledger.offline import review_result
+from audit.ledger.key_transitions import key_statements_in_exports, origins
+from audit.ledger.offline import access_review_check
 from audit.ledger.offline.proof_check import MOVED
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from connections.access_reviews import result
+from connections.access_reviews import signed_result_file
 from connections.auth_ibom import signing
 from tests.connections.campaign import _people, close, connected, file_of, opened
 from tests.packs.renamed import NEW, OLD, gone_on, named_on_file, says, trusting
@@ -41,7 +41,7 @@ def signed() -> Lines:
     review = opened()
     close(review)
     review.refresh_from_db()
-    assert result.stands(review).whole
+    assert signed_result_file.stands(review).whole
     return file_of(review)
 
 
@@ -54,10 +54,10 @@ def old_key(settings: Any) -> str:
 
 
 def steps(lines: Lines, *keys: str) -> dict[str, tuple[bool, str]]:
-    head = review_result.head_of(lines[0])
+    head = access_review_check.head_of(lines[0])
     assert head is not None
-    trust, carried = review_result.followed(head, trusting(*keys))
-    report = review_result.check(lines, trust.logs, trust.required, trust.moves)
+    trust, carried = access_review_check.followed(head, trusting(*keys))
+    report = access_review_check.check(lines, trust.logs, trust.required, trust.moves)
     return {one.name: (one.ok, one.detail) for one in (*carried, *report.steps)}
 
 
@@ -78,7 +78,7 @@ def test_whoever_holds_the_former_key_alone_verifies_it_and_is_told_of_the_loss(
     lines = signed()
     assert holds(lines, old_key), steps(lines, old_key)
     found = steps(lines, old_key)
-    assert found[key_history.CHECK] == (True, "1 signed by the keys before them.")
+    assert found[key_statements_in_exports.CHECK] == (True, "1 signed by the keys before them.")
     assert found["A log you trust signed the result"] == (True, f"{NEW} signed it.")
     assert "3 of them were LOST" in found[MOVED][1]
     present = steps(lines, log_identity.vkey())
@@ -135,7 +135,7 @@ def test_statements_that_do_not_fit_fail_the_result_whatever_is_trusted(
     lines = signed()
     unfit = bent(lines, UNFIT[how](json.loads(lines[0])["key_statements"]))
     for key in (old_key, log_identity.vkey()):
-        assert steps(unfit, key)[key_history.CHECK][0] is False
+        assert steps(unfit, key)[key_statements_in_exports.CHECK][0] is False
     assert not holds(unfit, old_key)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from approvals import requests
+from approvals import cancel_and_resend
 from approvals.pipeline.service import perform
-from connections.lifecycle import bulk
+from connections.lifecycle import bulk_decisions
 from connections.models import State
 from tests.connections.campaign import connected
 from tests.connections.decided import decide, deny, fresh, person
@@ -26,11 +26,11 @@ def test_a_suspension_outlives_the_request_of_somebody_else(how: str, door: str)
         decide("admin2", "suspend", one)
     else:
         both = [str(one.pk), str(other.pk)]
-        target = bulk.target_of(both)
+        target = bulk_decisions.target_of(both)
         params = {"accounts": both}
         perform(person("admin2"), "selection.suspend", target, params=params, reason="incident")
     if how == "withdrawn":
-        requests.cancel(person("admin"), str(asked.approval.id))
+        cancel_and_resend.cancel(person("admin"), str(asked.approval.id))
     else:
         deny(asked, "admin2")
     assert fresh(one).state == State.SUSPENDED
@@ -43,7 +43,7 @@ def test_a_suspension_under_a_hold_is_its_own(who: str) -> None:
     asked = decide("admin", "revoke", one)
     decide(who, "suspend", one)
     assert asked.approval is not None
-    requests.cancel(person("admin"), str(asked.approval.id))
+    cancel_and_resend.cancel(person("admin"), str(asked.approval.id))
     assert fresh(one).state == State.SUSPENDED
 
 

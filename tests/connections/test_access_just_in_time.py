@@ -14,9 +14,9 @@ from approvals.errors import Refused
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections.idle_access import idle_events
-from connections.idle_access.connection_rules import Setting
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
+from connections.idle_access import idle_and_active_events
+from connections.idle_access.connection_settings import Setting
 from connections.models import ConnectedAccount, JustInTime, State
 from connections.status import state_filters
 from connections.status.account_status import Code
@@ -50,7 +50,7 @@ def account() -> ConnectedAccount:
 
 
 @pytest.fixture
-def caller(gateway: Gateways, github_mcp: in_force.Declaration) -> Gateway:
+def caller(gateway: Gateways, github_mcp: manifest_store.Declaration) -> Gateway:
     """Olu Operator's gateway, after a first use."""
     found = gateway("operator")
     assert found.exchange().status_code == 200
@@ -85,14 +85,14 @@ def test_what_sleeps_wakes_at_the_next_use_and_both_are_on_the_trail(caller: Gat
     restrict(**WEEK)
     unused(days=8)
     assert state_filters.of(account()).code == Code.ASLEEP
-    assert idle_events.run() == 1 and idle_events.run() == 0
+    assert idle_and_active_events.run() == 1 and idle_and_active_events.run() == 0
     [fell] = events("connection.fell_asleep")
     assert fell["data"]["why"] == "not used for 7 days"
     assert caller.exchange().status_code == 200
     [woken] = events("connection.woken")
     assert woken["via"] == "broker" and woken["actor"]["sub"] == subject("operator")
     assert state_filters.of(account()).code == Code.CONNECTED
-    assert idle_events.run() == 0
+    assert idle_and_active_events.run() == 0
 
 
 def test_with_step_up_its_owner_wakes_it_on_their_phone(
@@ -256,9 +256,9 @@ def test_tightening_holds_at_once_and_loosening_waits(db: None) -> None:
     assert state_filters.setting_of("github") == Setting(168)
     [event] = events("connection.restricted")
     assert event["data"]["setting"] == {"idle_h": 168, "hours": None, "wake": "use"}
-    from audit.recording import event_types
+    from audit.recording import action_registry
 
-    assert event_types.sentence(event).endswith(
+    assert action_registry.sentence(event).endswith(
         "restricted GitHub: GitHub sleeps after 7 idle days and wakes at the next use"
     )
 
@@ -266,9 +266,9 @@ def test_tightening_holds_at_once_and_loosening_waits(db: None) -> None:
 def test_what_is_asleep_when_its_setting_goes_is_told_to_be_awake(caller: Gateway) -> None:
     restrict(**WEEK)
     unused(days=8)
-    assert idle_events.run() == 1
+    assert idle_and_active_events.run() == 1
     JustInTime.objects.all().delete()
-    assert idle_events.run() == 1 and idle_events.run() == 0
+    assert idle_and_active_events.run() == 1 and idle_and_active_events.run() == 0
     assert len(events("connection.awake")) == 1
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from approvals import people
+from approvals import people_and_roster
 from approvals.models import Approval, Effect, Outcome, Person
 from audit.models import EventRow
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 from connections.models import ConnectedAccount, State
-from connections.notifications import notices
-from connections.revocation import owner_token_deletions
-from connections.sync import reconcile
+from connections.notifications import owner_notices
+from connections.revocation import delete_with_owner_token
+from connections.sync import connected_accounts
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import (
@@ -35,13 +35,13 @@ REASON = {"reason": "Laptop lost"}
 
 
 @pytest.fixture
-def theirs(portal_tenant: LocalTenant, github_mcp: in_force.Declaration) -> ConnectedAccount:
+def theirs(portal_tenant: LocalTenant, github_mcp: manifest_store.Declaration) -> ConnectedAccount:
     """Milo Member's GitHub account, known from reconciling."""
     know("admin", "admin2", "member2")
     empty_vault(portal_tenant, "member2")
     fill_vault(portal_tenant, "member2", "github", "octo-milo", "read:user", "repo")
     person = Person.objects.get(sub=subject("member2"))
-    assert reconcile.one_person(person.iss, person.sub)
+    assert connected_accounts.one_person(person.iss, person.sub)
     return ConnectedAccount.objects.get(sub=subject("member2"))
 
 
@@ -102,7 +102,7 @@ def test_asking_suspends_at_once_and_tells_the_owner(
     assert approval.sentence == "Revoke Milo Member's GitHub account " + theirs.provider_user
     assert fresh(theirs).state == State.SUSPENDED
     assert gateway("member2").exchange().json()["code"] == "connection_suspended"
-    told = notices.for_person(theirs.iss, theirs.sub)
+    told = owner_notices.for_person(theirs.iss, theirs.sub)
     assert [(n.code, n.by, n.reason) for n in told] == [("suspended", "Amir Admin", "Laptop lost")]
 
 
@@ -128,7 +128,7 @@ def test_an_approved_revocation_finishes_with_the_owners_own_token(
     sweep()
     step.refresh_from_db()
     assert (step.state, fresh(theirs).state) == ("done", State.REVOKED)
-    assert not owner_token_deletions.has_pending(theirs.iss, theirs.sub)
+    assert not delete_with_owner_token.has_pending(theirs.iss, theirs.sub)
 
 
 def test_no_banner_says_refused_after_the_request_was_denied(
@@ -155,7 +155,7 @@ def test_a_denied_revocation_resumes_the_connection(
     assert fresh(theirs).state == State.CONNECTED
     assert gateway("member2").exchange().status_code == 200
     assert not EventRow.objects.filter(action="connection.revoked").exists()
-    codes = [n.code for n in notices.for_person(theirs.iss, theirs.sub)]
+    codes = [n.code for n in owner_notices.for_person(theirs.iss, theirs.sub)]
     assert codes == ["resumed", "suspended"]
 
 
@@ -246,7 +246,7 @@ def test_a_role_lost_meanwhile_commits_nothing(
     amir: Visitor, theirs: ConnectedAccount, phone: Phone, travel: Travel
 ) -> None:
     approval = ask(amir, theirs)
-    people.note_person(iss=theirs.iss, sub=subject("admin"), name="Amir", roles=[])
+    people_and_roster.note_person(iss=theirs.iss, sub=subject("admin"), name="Amir", roles=[])
     phone.approve(approval)
     assert answered(approval, travel).outcome == Outcome.FAILED
     assert fresh(theirs).state == State.SUSPENDED

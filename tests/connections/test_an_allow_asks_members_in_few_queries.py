@@ -9,9 +9,9 @@ import pytest
 from approvals import clock
 from approvals.models import Person
 from audit.recording.actors import Target
-from connections.consent import needs
-from connections.manifests import in_force
-from connections.manifests.in_force import Declaration
+from connections.component_manifests import manifest_store
+from connections.component_manifests.manifest_store import Declaration
+from connections.consent import requests_to_connect
 from connections.models import ConnectedAccount, Need, State
 
 MCP = Target("mcp", "both")
@@ -37,29 +37,31 @@ def people() -> None:
     )  # fmt: skip
     needed = [{"connection": "github", "scopes": []}, {"connection": "slack", "scopes": []}]
     declared = Declaration.model_validate({"connections": needed})
-    in_force.declare_shipped(MCP.kind, MCP.name, declared)
+    manifest_store.declare_shipped(MCP.kind, MCP.name, declared)
 
 
 def test_two_hundred_people_are_asked_in_a_bounded_number_of_queries(
     people: None, django_assert_max_num_queries: Any
 ) -> None:
     with django_assert_max_num_queries(8):
-        lacking = needs.who_lacks(MCP)
+        lacking = requests_to_connect.who_lacks(MCP)
     assert lacking == {"github": 150, "slack": 200}
     with django_assert_max_num_queries(12):
-        assert needs.ask_members(MCP) == 350
+        assert requests_to_connect.ask_members(MCP) == 350
     assert Need.objects.filter(connection="github").count() == 150
     assert not Need.objects.filter(connection="github", sub="auth0|0").exists()
     assert Need.objects.filter(connection="github", sub="auth0|60").exists()
 
 
 def test_nobody_is_asked_twice_for_the_same(people: None) -> None:
-    needs.ask_members(MCP)
-    needs.dismiss(ISS, "auth0|3", Need.objects.filter(sub="auth0|3").first().pk, clock.now())  # type: ignore[union-attr]
-    assert needs.ask_members(MCP) == 0
+    requests_to_connect.ask_members(MCP)
+    requests_to_connect.dismiss(
+        ISS, "auth0|3", Need.objects.filter(sub="auth0|3").first().pk, clock.now()
+    )  # type: ignore[union-attr]
+    assert requests_to_connect.ask_members(MCP) == 0
     assert Need.objects.count() == 350
 
 
 def test_a_component_without_manifest_asks_nobody(people: None) -> None:
-    assert needs.who_lacks(Target("mcp", "none")) == {}
-    assert needs.ask_members(Target("mcp", "none")) == 0
+    assert requests_to_connect.who_lacks(Target("mcp", "none")) == {}
+    assert requests_to_connect.ask_members(Target("mcp", "none")) == 0

@@ -14,8 +14,8 @@ from approvals.errors import Refused
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
-from connections.manifests import in_force
-from connections.manifests.in_force import Declaration
+from connections.component_manifests import manifest_store
+from connections.component_manifests.manifest_store import Declaration
 from tests.audit.own_database import own_database
 from tests.connections.decided import approve, person
 from tests.connections.visitor import NAMES, know, subject
@@ -41,8 +41,8 @@ def declared(connection: str) -> Declaration:
 def asked() -> tuple[Performed, str]:
     """That `one` uses Slack instead of GitHub, which `two` still names; and who may approve it."""
     know("operator", "operator2", "admin")
-    in_force.declare_shipped("mcp", "one", declared("github"))
-    in_force.declare_shipped("mcp", "two", declared("github"))
+    manifest_store.declare_shipped("mcp", "one", declared("github"))
+    manifest_store.declare_shipped("mcp", "two", declared("github"))
     params = declared("slack").model_dump(mode="json") | {"new": True}
     done = perform(
         person("operator"), "manifest.declare", Target("mcp", "one"), params=params, reason="moved"
@@ -65,7 +65,7 @@ def now(work: Any) -> Any:
 
 
 def named() -> bool:
-    return bool(in_force.naming("github"))
+    return bool(manifest_store.naming("github"))
 
 
 def reads_the_manifests(sql: str) -> bool:

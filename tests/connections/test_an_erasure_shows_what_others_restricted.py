@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from approvals import clock, issuer
-from approvals.erasure import decisions
+from approvals import auth0_clients, clock
+from approvals.erasure import erase_and_hold_decisions
 from approvals.models import Effect, Outcome
-from approvals.outbox import runner
+from approvals.outbox import step_execution
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
 from connections.models import AccessKind, AppAccess, ConnectedAccount
-from connections.revocation import deletion
+from connections.revocation import deletion_step
 from tests.connections.campaign import connected
 from tests.connections.decided import approve, decide, person
 from tests.connections.visitor import know
@@ -42,8 +42,8 @@ def suspended(connection: str) -> ConnectedAccount:
 def asked() -> Performed:
     return perform(
         replace(person("admin2"), fresh=True),
-        decisions.ERASE,
-        Target(decisions.KIND, person("member1").key),
+        erase_and_hold_decisions.ERASE,
+        Target(erase_and_hold_decisions.KIND, person("member1").key),
         reason="asked by letter",
     )
 
@@ -100,8 +100,8 @@ def test_a_revocation_whose_person_was_erased_claims_nothing_of_auth0(what: str)
         account = connected("member1", "github", "repo")
         decide("member1", "revoke", account)
         account.delete()
-    step = Effect.objects.get(kind__in=["auth0.delete_access", deletion.DELETE])
-    runner.run(step)
+    step = Effect.objects.get(kind__in=["auth0.delete_access", deletion_step.DELETE])
+    step_execution.run(step)
     step.refresh_from_db()
     assert (step.state, step.detail) == (
         "failed",
@@ -115,9 +115,9 @@ def test_a_grant_whose_owner_is_erased_while_auth0_deletes_it_is_deleted(
     access = granted()
     perform(person("member1"), "access.revoke", Target(access.kind, str(access.pk)))
     asked = SimpleNamespace(delete_grant=lambda _id: access.delete())
-    monkeypatch.setattr(issuer, "management", lambda: asked)
+    monkeypatch.setattr(auth0_clients, "management", lambda: asked)
     step = Effect.objects.get(kind="auth0.delete_access")
-    runner.run(step)
+    step_execution.run(step)
     step.refresh_from_db()
     assert (step.state, step.detail) == ("done", "deleted at Auth0")
 

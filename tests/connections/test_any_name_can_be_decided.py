@@ -9,7 +9,7 @@ import pytest
 from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
-from connections.lifecycle import bulk
+from connections.lifecycle import bulk_decisions
 from connections.models import ConnectedAccount
 from tests.connections.decided import approve, decide, fresh, person
 from tests.connections.test_a_second_person_restricts_too import mias
@@ -35,7 +35,7 @@ def test_an_account_is_revoked_and_resumed_whatever_its_names(
     named(mias, what, name)
     decide("admin", "suspend", mias)
     approve(decide("admin2", "resume", mias), "admin")
-    target = bulk.target_of([str(mias.pk)])
+    target = bulk_decisions.target_of([str(mias.pk)])
     several: dict[str, Any] = {"accounts": [str(mias.pk)], "end_sessions": True}
     whole = perform(person("admin"), "selection.revoke", target, params=several, reason="x")
     assert whole.approval is not None

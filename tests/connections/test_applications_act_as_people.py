@@ -13,10 +13,10 @@ import respx
 from django.conf import settings
 
 from accounts.models import CommandLineSignIn
-from approvals import clock, issuer
+from approvals import auth0_clients, clock
 from approvals.models import Approval, Effect, Outcome
 from audit.models import EventRow
-from connections.application_grants import grant_sync
+from connections.application_grants import consent_and_token_sync
 from connections.models import AccessState, AppAccess, Schedule
 from connections.sync import schedule
 from tests.connections.conftest import Travel
@@ -42,14 +42,14 @@ ConsentGrant.objects.create(
 def milos(portal_tenant: LocalTenant) -> list[AppAccess]:
     """Milo's command line and his consent, as read from the tenant."""
     know("member2", "admin", "admin2")
-    management = issuer.management()
+    management = auth0_clients.management()
     assert management is not None
     for old in management.refresh_tokens(subject("member2")):
         management.delete_refresh_token(old.id)
     device_token(portal_tenant, "member2")
     portal_tenant.execute(_CONSENT.format(sub=subject("member2")))
-    grant_sync.read_person(management, settings.ENV.issuer, subject("member2"))
-    grant_sync.name_applications(management)
+    consent_and_token_sync.read_person(management, settings.ENV.issuer, subject("member2"))
+    consent_and_token_sync.name_applications(management)
     return list(AppAccess.objects.filter(sub=subject("member2")).order_by("kind"))
 
 
@@ -69,7 +69,7 @@ def told(action: str) -> list[str]:
 
 def held_at_auth0(milos: list[AppAccess]) -> list[str]:
     """Which of them the tenant still holds, by kind."""
-    management = issuer.management()
+    management = auth0_clients.management()
     assert management is not None
     sub = subject("member2")
     ids = {g.id for g in management.grants(sub)} | {t.id for t in management.refresh_tokens(sub)}
@@ -84,7 +84,7 @@ def test_each_says_what_auth0_says_of_it(milos: list[AppAccess]) -> None:
     assert (token.kind, token.client_id) == ("refresh_token", settings.ENV.AUTH0_CLI_CLIENT_ID)
     assert token.created_at is not None and "offline_access" in token.scopes
     assert token.client_name
-    assert grant_sync.one_person(token.iss, token.sub)
+    assert consent_and_token_sync.one_person(token.iss, token.sub)
     assert len(told("access.reconciled")) == 2, "nothing new is told once"
 
 
@@ -173,16 +173,16 @@ def test_a_lost_answer_is_asked_again_and_a_missing_scope_ends_it(
 
 def test_everybody_is_read_from_where_it_stopped(milos: list[AppAccess]) -> None:
     no = httpx.Response(429, json={}, headers={"Retry-After": "30"})
-    schedule.ask_now(grant_sync.APPLICATIONS, clock.now())
+    schedule.ask_now(consent_and_token_sync.APPLICATIONS, clock.now())
     with respx.mock(assert_all_called=False) as routes:
         stop = routes.get(url__regex=rf"/users/{subject('admin2').replace('|', '%7C')}/refresh")
         stop.mock(return_value=no)
         routes.route().pass_through()
-        grant_sync.run_due()
-    row = Schedule.objects.get(name=grant_sync.APPLICATIONS)
+        consent_and_token_sync.run_due()
+    row = Schedule.objects.get(name=consent_and_token_sync.APPLICATIONS)
     assert row.after > 0 and 20 < (row.due - clock.now()).total_seconds() <= 30
     done = row.done
-    grant_sync.run_due(clock.now() + timedelta(days=9))
+    consent_and_token_sync.run_due(clock.now() + timedelta(days=9))
     row.refresh_from_db()
     assert (row.after, row.done, row.finished is not None) == (0, row.total, True)
     assert done < row.total
@@ -194,7 +194,8 @@ def test_an_empty_list_is_no_all_clear_and_is_read_again_on_demand(
     milo = visitor("member2")
     AppAccess.objects.all().delete()
     Schedule.objects.update_or_create(
-        name=grant_sync.APPLICATIONS, defaults={"finished": clock.now(), "due": clock.now()}
+        name=consent_and_token_sync.APPLICATIONS,
+        defaults={"finished": clock.now(), "due": clock.now()},
     )
     CommandLineSignIn.objects.create(
         iss=settings.ENV.issuer,

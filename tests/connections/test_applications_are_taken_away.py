@@ -12,10 +12,10 @@ from django.conf import settings
 from approvals import clock
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.offline import export_manifest, inventory
+from audit.ledger.offline import connection_inventory_check, export_manifest
 from audit.sequencing import sequencer
-from connections.application_grants import export_file, grant_sync
-from connections.application_grants.grant_sync import Listed
+from connections.application_grants import consent_and_token_sync, export_file
+from connections.application_grants.consent_and_token_sync import Listed
 from connections.models import AccessKind, AccessState, AppAccess
 from tests.accounts.trail import events
 from tests.audit.test_exports_are_held_to_their_manifest import sheets
@@ -34,12 +34,12 @@ def granted(db: None) -> dict[str, AppAccess]:
     """Milo's consent, named by its application, and his command line; what is gone; Mia's."""
     know("member1", "member2")
     now, iss = clock.now(), settings.ENV.issuer
-    grant_sync._compare(iss, subject("member2"), AccessKind.GRANT, [CONSENT], now)
-    grant_sync._compare(iss, subject("member2"), AccessKind.REFRESH_TOKEN, [TOKEN], now)
+    consent_and_token_sync._compare(iss, subject("member2"), AccessKind.GRANT, [CONSENT], now)
+    consent_and_token_sync._compare(iss, subject("member2"), AccessKind.REFRESH_TOKEN, [TOKEN], now)
     gone = Listed(AccessKind.GRANT, "cgr_2", "old", (), ())
-    grant_sync._compare(iss, subject("member1"), AccessKind.GRANT, [gone], now)
+    consent_and_token_sync._compare(iss, subject("member1"), AccessKind.GRANT, [gone], now)
     mias = Listed(AccessKind.REFRESH_TOKEN, "rt_2", "cli", (), (), last_used_at=now)
-    grant_sync._compare(iss, subject("member1"), AccessKind.REFRESH_TOKEN, [mias], now)
+    consent_and_token_sync._compare(iss, subject("member1"), AccessKind.REFRESH_TOKEN, [mias], now)
     AppAccess.objects.filter(client_id="old").update(state=AccessState.GONE)
     AppAccess.objects.filter(client_id="calendar").update(client_name="=Calendar & Co")
     sequencer.run_once()
@@ -142,14 +142,14 @@ def test_its_manifest_holds_the_file_to_the_log(granted: dict[str, AppAccess]) -
         "query": "what=applications&q=member2",
     }
     keys = [log_identity.vkey()]
-    report = inventory.check(manifest, body, keys)
+    report = connection_inventory_check.check(manifest, body, keys)
     assert report.ok and "changes alone" in report.not_proven[0]
 
     def failing(bent: dict[str, Any], file: bytes = body) -> list[int]:
         bent["signed"] = note.sign(
             export_manifest.statement(bent), log_identity.origin(), log_identity.seed()
         )
-        steps = inventory.check(bent, file, keys).steps
+        steps = connection_inventory_check.check(bent, file, keys).steps
         return [number for number, step in enumerate(steps) if not step.ok]
 
     assert failing({**manifest}, body + b"x") == [1]

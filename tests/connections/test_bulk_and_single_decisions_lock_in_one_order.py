@@ -17,10 +17,10 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.pipeline import conflicts, locks
+from approvals.pipeline import locks, overtaken_requests
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
-from connections.lifecycle import bulk
+from connections.lifecycle import bulk_decisions
 from connections.models import ConnectedAccount, State
 from tests.audit.own_database import own_database
 from tests.connections.campaign import connected, person
@@ -57,7 +57,7 @@ def two_accounts_and_a_request_about_one() -> list[str]:
 
 def suspend_both(ids: list[str]) -> str:
     """In bulk."""
-    return outcome(bulk.SUSPEND, bulk.target_of(ids), {"accounts": ids})
+    return outcome(bulk_decisions.SUSPEND, bulk_decisions.target_of(ids), {"accounts": ids})
 
 
 def suspend_one(ids: list[str]) -> str:
@@ -88,7 +88,7 @@ def test_a_single_decision_waits_for_one_on_several_that_holds_its_account(
     """The bulk decision has the account's row, and has yet to close what it overtook."""
     with thread_of("bulk") as bulk, thread_of("single") as single:
         ids = bulk(two_accounts_and_a_request_about_one).result(60)
-        with paused_before(monkeypatch, conflicts, "close", thread="bulk") as pause:
+        with paused_before(monkeypatch, overtaken_requests, "close", thread="bulk") as pause:
             first = bulk(suspend_both, ids)
             pause.wait_until_reached()
             second = single(suspend_one, ids)
@@ -106,7 +106,7 @@ def test_a_decision_on_several_waits_for_a_single_one_that_holds_a_request(
     """The single decision has the requests about the account, and has yet to take its row."""
     with thread_of("single") as single, thread_of("bulk") as bulk:
         ids = single(two_accounts_and_a_request_about_one).result(60)
-        with paused_before(monkeypatch, conflicts, "close", thread="single") as pause:
+        with paused_before(monkeypatch, overtaken_requests, "close", thread="single") as pause:
             first = single(suspend_one, ids)
             pause.wait_until_reached()
             second = bulk(suspend_both, ids)
@@ -133,7 +133,7 @@ def test_an_answer_to_a_request_that_came_meanwhile_is_not_waited_for(
     with thread_of("bulk") as bulk, thread_of("answer") as answer:
         ids = bulk(two_accounts_and_a_request_about_one).result(60)
         bulk(lambda: Approval.objects.update(status=Status.CLOSED)).result(60)
-        with paused_before(monkeypatch, conflicts, "close", thread="bulk") as pause:
+        with paused_before(monkeypatch, overtaken_requests, "close", thread="bulk") as pause:
             first = bulk(suspend_both, ids)
             pause.wait_until_reached()
             answer(lambda: Approval.objects.update(status=Status.PENDING)).result(60)

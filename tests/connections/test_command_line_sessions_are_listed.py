@@ -8,8 +8,8 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from approvals import issuer
-from connections.application_grants import cli_sessions, grant_sync
+from approvals import auth0_clients
+from connections.application_grants import cli_session_list, consent_and_token_sync
 from connections.models import AppAccess
 from tests.connections.visitor import Gateway, device_token, know, subject
 from tests.support.sweeping import sweep
@@ -24,11 +24,11 @@ def test_a_session_of_a_moment_ago_is_listed_and_can_be_ended(
     portal_tenant: LocalTenant, gateway: Gateways
 ) -> None:
     know("member2")
-    management = issuer.management()
+    management = auth0_clients.management()
     assert management is not None
     for old in management.refresh_tokens(subject("member2")):
         management.delete_refresh_token(old.id)
-    grant_sync.read_person(management, settings.ENV.issuer, subject("member2"))
+    consent_and_token_sync.read_person(management, settings.ENV.issuer, subject("member2"))
     cache.clear()
     device_token(portal_tenant, "member2")  # after the last sync
     milo = gateway("member2")
@@ -52,7 +52,7 @@ def test_what_cannot_be_asked_for_is_said_to_be_of_the_last_sync(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cache.clear()
-    monkeypatch.setattr(issuer, "management", lambda: None)  # no client is configured
-    found = cli_sessions.sessions_of("https://issuer.test/", "auth0|nobody")
+    monkeypatch.setattr(auth0_clients, "management", lambda: None)  # no client is configured
+    found = cli_session_list.sessions_of("https://issuer.test/", "auth0|nobody")
     assert not found.read_now and found.rows == ()
     assert not AppAccess.objects.exists()

@@ -15,7 +15,11 @@ from django.db import connection
 from approvals.pipeline.service import perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
-from connections.manifests import allow_rule, component_decisions, in_force
+from connections.component_manifests import (
+    decision_in_force,
+    manifest_store,
+    undecided_component_rule,
+)
 from connections.models import AllowRule
 from portal import wiring
 from tests.connections.visitor import Gateway, Visitor, know, subject
@@ -26,9 +30,9 @@ EVERYTHING = Target("service", "*")
 
 
 @pytest.fixture(autouse=True)
-def _decided_here(github_mcp: in_force.Declaration) -> None:
+def _decided_here(github_mcp: manifest_store.Declaration) -> None:
     """The decisions are those of the database, and nobody took one."""
-    component_decisions.answer_with(wiring.decision_of)
+    decision_in_force.answer_with(wiring.decision_of)
 
 
 def opened() -> None:
@@ -80,21 +84,25 @@ def test_an_installation_in_use_stays_open_until_an_admin_requires_an_allow(
 
 
 def test_a_fresh_installation_begins_closed() -> None:
-    in_force.remove("mcp", "github-mcp")
+    manifest_store.remove("mcp", "github-mcp")
     migration = importlib.import_module("connections.migrations.0019_allow_rule")
     migration.keep_open(apps, SimpleNamespace(connection=connection))
-    assert not allow_rule.is_open()
+    assert not undecided_component_rule.is_open()
 
 
 def test_opening_waits_for_another_admin_and_closing_does_not() -> None:
-    asked = perform(admin(), allow_rule.VERB, EVERYTHING, params={"undecided": "open"})
+    asked = perform(
+        admin(), undecided_component_rule.VERB, EVERYTHING, params={"undecided": "open"}
+    )
     assert asked.approval is not None
     assert [one.person.sub for one in asked.approval.asks.all()] == [subject("admin2")]
-    assert not allow_rule.is_open()
+    assert not undecided_component_rule.is_open()
     opened()
-    done = perform(admin(), allow_rule.VERB, EVERYTHING, params={"undecided": "refuse"})
+    done = perform(
+        admin(), undecided_component_rule.VERB, EVERYTHING, params={"undecided": "refuse"}
+    )
     assert done.approval is None
-    assert not allow_rule.is_open()
+    assert not undecided_component_rule.is_open()
 
 
 def test_the_policy_page_says_that_the_component_is_asserted(visitor: Visitors) -> None:

@@ -15,10 +15,10 @@ from approvals import clock
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from auth0_client.management_api import ManagedAccount
-from connections.application_grants import grant_sync
-from connections.lifecycle import restrictions
+from connections.application_grants import consent_and_token_sync
+from connections.lifecycle import restriction_stack
 from connections.models import AccessKind, AccessState, AppAccess, ConnectedAccount, State
-from connections.sync import differences, reconcile
+from connections.sync import connected_accounts, update_accounts
 from tests.audit.own_database import own_database
 from tests.connections.campaign import connected
 from tests.connections.decided import decide, fresh, person, refusal
@@ -74,7 +74,7 @@ def listed(account: ConnectedAccount, *scopes: str) -> list[ManagedAccount]:
 
 def compares(account: ConnectedAccount, found: list[ManagedAccount]) -> Callable[[], Any]:
     as_of = clock.now()
-    return lambda: reconcile._settle(account.iss, account.sub, found, as_of, None)
+    return lambda: connected_accounts._settle(account.iss, account.sub, found, as_of, None)
 
 
 ACCOUNTS = reads("connections_connectedaccount")
@@ -115,11 +115,11 @@ def granted() -> AppAccess:
 
 def test_reading_applications_undoes_no_revocation(mias: ConnectedAccount) -> None:
     row = now(granted)
-    told = grant_sync.Listed(AccessKind.GRANT, "cgr_1", "app", (), ("read:a", "read:b"))
+    told = consent_and_token_sync.Listed(AccessKind.GRANT, "cgr_1", "app", (), ("read:a", "read:b"))
     as_of = clock.now()
 
     def read() -> None:
-        grant_sync._compare(row.iss, row.sub, AccessKind.GRANT, [told], as_of)
+        consent_and_token_sync._compare(row.iss, row.sub, AccessKind.GRANT, [told], as_of)
 
     with held(read, after=reads("connections_appaccess")) as reader:
         target = Target("grant", str(row.pk))
@@ -145,7 +145,7 @@ def test_an_owner_who_resumes_waits_for_the_admin_who_suspends(mias: ConnectedAc
     assert now(lambda: refusal("member1", "resume", mias)) == "not_permitted"
     row = now(lambda: fresh(mias))
     assert (row.state, row.state_by) == (State.SUSPENDED, subject("admin"))
-    assert [one.by for one in restrictions.layers(row)][1:] == [
+    assert [one.by for one in restriction_stack.layers(row)][1:] == [
         subject("member1"),
         subject("admin"),
     ]
@@ -154,12 +154,14 @@ def test_an_owner_who_resumes_waits_for_the_admin_who_suspends(mias: ConnectedAc
 # Gone at Auth0
 
 
-def back(account: ConnectedAccount) -> differences.Fact:
-    return differences.Fact(account.auth0_id, account.connection, tuple(account.scopes), None, None)
+def back(account: ConnectedAccount) -> update_accounts.Fact:
+    return update_accounts.Fact(
+        account.auth0_id, account.connection, tuple(account.scopes), None, None
+    )
 
 
 def comes_back(account: ConnectedAccount) -> ConnectedAccount:
-    differences.still_there(fresh(account), back(account), clock.now() + timedelta(seconds=1))
+    update_accounts.still_there(fresh(account), back(account), clock.now() + timedelta(seconds=1))
     return fresh(account)
 
 
@@ -169,7 +171,7 @@ def test_what_nobody_revoked_comes_back_as_it_was(mias: ConnectedAccount, by: st
         if by:
             decide(by, "suspend", mias, reason="odd use")
         before = fresh(mias)
-        assert differences.vanished(before, "a wrong answer")
+        assert update_accounts.vanished(before, "a wrong answer")
         assert fresh(mias).state == State.GONE
         return before, comes_back(mias)
 
@@ -184,7 +186,7 @@ def test_what_somebody_revoked_comes_back_suspended(mias: ConnectedAccount, fini
     def story() -> tuple[ConnectedAccount, str]:
         decide("member1", "revoke", mias)
         if finished == "vanished":
-            differences.vanished(fresh(mias), "no longer listed")
+            update_accounts.vanished(fresh(mias), "no longer listed")
         else:
             ConnectedAccount.objects.update(state=State.REVOKED)
         assert fresh(mias).state == State.REVOKED

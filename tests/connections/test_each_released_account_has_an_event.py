@@ -7,14 +7,14 @@ from collections.abc import Callable
 import pytest
 from django.db import transaction
 
-from approvals import clock, requests
+from approvals import cancel_and_resend, clock
 from approvals.models import Status
-from approvals.pipeline import locks, transitions
+from approvals.pipeline import deny_expire_cancel, locks
 from approvals.pipeline.service import Performed, perform
 from audit.models import EventRow
-from audit.recording.read_events import load
+from audit.recording.stored_events import load
 from connections.auth_ibom.replay import ACTIONS, Inventory
-from connections.lifecycle import bulk
+from connections.lifecycle import bulk_decisions
 from connections.models import ConnectedAccount, State
 from tests.connections.campaign import connected
 from tests.connections.decided import decide, deny, fresh, person
@@ -28,7 +28,7 @@ type End = Callable[[Performed], object]
 
 def withdrawn(asked: Performed) -> None:
     assert asked.approval is not None
-    requests.cancel(person("admin"), str(asked.approval.id))
+    cancel_and_resend.cancel(person("admin"), str(asked.approval.id))
 
 
 def denied(asked: Performed) -> None:
@@ -37,7 +37,7 @@ def denied(asked: Performed) -> None:
 
 def _revoke_all(*accounts: ConnectedAccount) -> Performed:
     listed = [str(one.pk) for one in accounts]
-    target, params = bulk.target_of(listed), {"accounts": listed}
+    target, params = bulk_decisions.target_of(listed), {"accounts": listed}
     return perform(person("admin"), "selection.revoke", target, params=params, reason="incident")
 
 
@@ -84,7 +84,7 @@ def expired(asked: Performed) -> None:
         approval.rule = {**approval.rule, "escalate": False, "on_expiry": "release"}
         approval.save()
         assert approval.current is not None
-        transitions.expire(approval, approval.current, source="test", now=clock.now())
+        deny_expire_cancel.expire(approval, approval.current, source="test", now=clock.now())
 
 
 @pytest.mark.parametrize("end", [denied, withdrawn, expired])

@@ -11,12 +11,12 @@ from django.db import transaction
 
 from approvals import clock
 from approvals.models import Approval, Notice, Outcome, Status
-from approvals.pipeline import locks, transitions
-from audit.ledger.format.vocabulary import SEVERITIES
+from approvals.pipeline import deny_expire_cancel, locks
+from audit.ledger.format.field_values import SEVERITIES
 from audit.models import EventRow
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 from connections.models import Allowance, Attempts, ConnectedAccount, Escalation
-from connections.notifications import notices
+from connections.notifications import owner_notices
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Answer, Gateway, Visitor, know, subject
@@ -30,7 +30,7 @@ BEYOND = "repo delete_repo"
 
 
 @pytest.fixture(autouse=True)
-def _people(github_mcp: in_force.Declaration) -> None:
+def _people(github_mcp: manifest_store.Declaration) -> None:
     know("operator", "admin")
 
 
@@ -129,7 +129,7 @@ def test_the_owner_is_asked_first_and_told_by_letter_and_notice(mcp: Gateway) ->
     approval = asked(mcp)
     assert [ask.person.sub for ask in approval.asks.all()] == [subject("operator")]
     assert Notice.objects.filter(ask__approval=approval).count() == 1
-    [told] = notices.for_person(account().iss, account().sub)
+    [told] = owner_notices.for_person(account().iss, account().sub)
     assert (told.code, told.by, told.reason) == (
         "scope_asked", "github-mcp (release-bot)", "delete_repo",
     )  # fmt: skip
@@ -199,7 +199,7 @@ def test_nobody_is_asked_for_a_day_for_what_contains_what_was_denied(
     approval = asked(mcp, denied)
     with transaction.atomic():
         ask = approval.asks.get()
-        transitions.deny(
+        deny_expire_cancel.deny(
             locks.locked(approval.pk), ask, ask.person.as_actor(via="web"),
             inferred=False, source="a test", now=ask.expires_at,
         )  # fmt: skip
@@ -222,7 +222,7 @@ def test_the_same_thing_is_asked_once_however_often_it_is_tried(mcp: Gateway) ->
     assert Approval.objects.count() == 1
     assert Escalation.objects.get().attempts == 5
     assert severities() == ["HIGH", "HIGH", "HIGH", "HIGH", "CRITICAL"]
-    codes = [n.code for n in notices.for_person(account().iss, account().sub)]
+    codes = [n.code for n in owner_notices.for_person(account().iss, account().sub)]
     assert codes == ["scope_repeated", "scope_asked"]
 
 
@@ -299,10 +299,10 @@ def test_the_owner_takes_an_allowance_back_at_once(
 
 def test_what_was_approved_must_still_be_true(mcp: Gateway, phone: Phones, travel: Travel) -> None:
     approval = asked(mcp)
-    wider = in_force.Declaration.model_validate(
+    wider = manifest_store.Declaration.model_validate(
         {"connections": [{"connection": "github", "scopes": ["repo"]}]}
     )
-    in_force.declare_shipped("mcp", "github-mcp", wider)
+    manifest_store.declare_shipped("mcp", "github-mcp", wider)
     phone("operator").approve(approval)
     settled(approval, travel)
     sweep()
@@ -343,9 +343,9 @@ def test_nothing_can_be_granted_that_was_not_tried(mcp: Gateway) -> None:
 
 
 def test_a_blocked_component_causes_no_request(mcp: Gateway) -> None:
-    from connections.manifests import component_decisions
+    from connections.component_manifests import decision_in_force
 
-    component_decisions.answer_with(lambda _kind, _name: component_decisions.BLOCK)
+    decision_in_force.answer_with(lambda _kind, _name: decision_in_force.BLOCK)
     assert code(mcp.exchange(scopes=BEYOND)) == (403, "mcp_blocked")
     assert not Approval.objects.exists()
 

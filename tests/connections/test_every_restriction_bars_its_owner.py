@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from approvals import clock, requests
+from approvals import cancel_and_resend, clock
 from approvals.models import Outcome
 from approvals.pipeline.service import perform
-from connections.lifecycle import bulk as several
-from connections.lifecycle import restrictions
+from connections.lifecycle import bulk_decisions as several
+from connections.lifecycle import restriction_stack
 from connections.models import ConnectedAccount, State
-from connections.sync import differences
+from connections.sync import update_accounts
 from tests.connections.campaign import connected
 from tests.connections.decided import approve, decide, deny, fresh, person
 from tests.connections.test_what_others_restricted import arrives, hand
@@ -26,7 +26,7 @@ def first(_own_ground: None) -> ConnectedAccount:
     know("admin", "admin2", "member1")
     account = connected("member1", "github", "read:user")
     decide("admin", "suspend", account, reason="incident 12")
-    assert differences.vanished(fresh(account), "deleted by its owner")
+    assert update_accounts.vanished(fresh(account), "deleted by its owner")
     return account
 
 
@@ -46,8 +46,8 @@ def asks(account: ConnectedAccount, *, bulk: bool) -> Any:
 
 
 def appears() -> ConnectedAccount:
-    fact = differences.Fact("cac_elsewhere", "github", ("repo",), clock.now(), None)
-    return differences.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+    fact = update_accounts.Fact("cac_elsewhere", "github", ("repo",), clock.now(), None)
+    return update_accounts.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
 
 
 @pytest.mark.parametrize("end", ["withdrawn", "denied"])
@@ -62,7 +62,7 @@ def test_a_request_about_another_account_that_ends_opens_no_suspension(
     else:
         third = arrives("cac_new" if how == "connected" else second.auth0_id)
     if end == "withdrawn":
-        requests.cancel(person("admin2"), str(asked.approval.pk))
+        cancel_and_resend.cancel(person("admin2"), str(asked.approval.pk))
     else:
         deny(asked, "admin")
     assert hand(third) == (State.SUSPENDED, subject("admin"), "incident 12")
@@ -71,7 +71,7 @@ def test_a_request_about_another_account_that_ends_opens_no_suspension(
 def test_a_newer_suspension_of_another_account_hides_no_older_one(second: ConnectedAccount) -> None:
     decide("admin2", "suspend", second, reason="other")
     third = arrives("cac_new")
-    placed = [(one.by, one.reason) for one in restrictions.of_others(third)]
+    placed = [(one.by, one.reason) for one in restriction_stack.of_others(third)]
     assert placed == [(subject("admin"), "incident 12"), (subject("admin2"), "other")]
 
 
@@ -81,10 +81,10 @@ def test_however_often_it_is_connected_again_each_restriction_lies_on_it_once(
     asked = decide("admin", "revoke", second, reason="laptop lost")
     for n in range(4):
         newest = arrives(f"cac_{n}")
-        assert len(restrictions.of_others(newest)) == 2, n
+        assert len(restriction_stack.of_others(newest)) == 2, n
     deny(asked, "admin2")
     assert hand(newest) == (State.SUSPENDED, subject("admin"), "incident 12")
-    assert len(restrictions.of_others(fresh(newest))) == 1
+    assert len(restriction_stack.of_others(fresh(newest))) == 1
 
 
 def test_an_approval_lets_in_only_past_the_restrictions_that_it_ends(
@@ -113,7 +113,7 @@ def test_who_is_let_in_past_a_revocation_stays_so_when_auth0_has_deleted_it(
 ) -> None:
     approve(decide("admin2", "revoke", second, reason="laptop lost"), "admin")
     third = arrives("cac_new")
-    assert differences.vanished(fresh(second), "deleted")
+    assert update_accounts.vanished(fresh(second), "deleted")
     assert fresh(second).state == State.REVOKED
     assert approve(decide("admin", "resume", third), "admin2").outcome == Outcome.APPROVED
     assert (fresh(first).barred, fresh(second).barred) == (False, False)
@@ -131,7 +131,7 @@ def test_an_approval_lets_in_no_other_account_that_was_suspended_for_the_same_re
 ) -> None:
     third = connected("member1", "github", "repo")
     suspended_for_one_reason(second, third)
-    assert differences.vanished(fresh(third), "deleted by its owner")
+    assert update_accounts.vanished(fresh(third), "deleted by its owner")
     assert approve(decide("admin", "resume", second), "admin2").outcome == Outcome.APPROVED
     assert fresh(third).barred
     assert hand(arrives("cac_new")) == (State.SUSPENDED, subject("admin"), "leak")
@@ -143,11 +143,11 @@ def test_what_came_under_each_of_several_suspensions_is_let_in_past_all_of_them(
     third = connected("member1", "github", "repo")
     suspended_for_one_reason(second, third)
     for one in (second, third):
-        assert differences.vanished(fresh(one), "deleted by its owner")
+        assert update_accounts.vanished(fresh(one), "deleted by its owner")
     for n in range(3):
         newest = arrives(f"cac_{n}")
-        assert len(restrictions.of_others(newest)) == 3, n
-        assert differences.vanished(fresh(newest), "deleted by its owner")
+        assert len(restriction_stack.of_others(newest)) == 3, n
+        assert update_accounts.vanished(fresh(newest), "deleted by its owner")
     newest = arrives("cac_last")
     assert approve(decide("admin", "resume", newest), "admin2").outcome == Outcome.APPROVED
     assert not any(row.barred for row in ConnectedAccount.objects.all())

@@ -13,9 +13,9 @@ from approvals.errors import Refused
 from approvals.models import Approval
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections.broker import observations
+from connections.broker import accounts_and_uses
+from connections.component_manifests import manifest_store
 from connections.lifecycle import freezes
-from connections.manifests import in_force
 from connections.models import ConnectedAccount, ConnectionSetting, Freeze, FrozenKind
 from connections.status.account_status import EVERYTHING
 from tests.accounts.trail import events
@@ -52,7 +52,7 @@ def freeze(kind: str, name: str, by: Actor | None = None) -> None:
     ],
 )
 def test_the_next_exchange_is_refused_and_recorded(
-    gateway: Gateways, github_mcp: in_force.Declaration, kind: str, name: str
+    gateway: Gateways, github_mcp: manifest_store.Declaration, kind: str, name: str
 ) -> None:
     caller = gateway("operator")
     assert caller.exchange().status_code == 200
@@ -68,7 +68,7 @@ def test_the_next_exchange_is_refused_and_recorded(
     ("kind", "name"), [("agent", "other-bot"), ("person", SUBS["member1"]), ("service", "slack")]
 )
 def test_nothing_else_is_stopped(
-    gateway: Gateways, github_mcp: in_force.Declaration, kind: str, name: str
+    gateway: Gateways, github_mcp: manifest_store.Declaration, kind: str, name: str
 ) -> None:
     know("member1")
     freeze(kind, name)
@@ -76,10 +76,10 @@ def test_nothing_else_is_stopped(
 
 
 def test_a_token_that_was_being_exchanged_when_it_was_frozen_is_dropped(
-    gateway: Gateways, github_mcp: in_force.Declaration, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateways, github_mcp: manifest_store.Declaration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller = gateway("operator")
-    held = observations.accounts_of
+    held = accounts_and_uses.accounts_of
 
     def meanwhile(*given: Any) -> list[ConnectedAccount]:
         found = held(*given)
@@ -87,7 +87,7 @@ def test_a_token_that_was_being_exchanged_when_it_was_frozen_is_dropped(
             freeze("service", "github")
         return found
 
-    monkeypatch.setattr(observations, "accounts_of", meanwhile)
+    monkeypatch.setattr(accounts_and_uses, "accounts_of", meanwhile)
     answer = caller.exchange()
     assert (answer.status_code, answer.json()["code"]) == (403, "frozen")
     assert events("token.exchanged") == []
@@ -127,11 +127,11 @@ def test_whom_the_directory_does_not_know_yet_is_frozen_by_their_account(db: Non
 
 
 def test_it_reads_as_what_it_is(db: None) -> None:
-    from audit.recording import event_types
+    from audit.recording import action_registry
 
     freeze("service", "*")
     [event] = events("connection.frozen")
-    assert event_types.sentence(event).endswith("froze everything")
+    assert action_registry.sentence(event).endswith("froze everything")
 
 
 def test_what_is_so_already_changes_nothing(db: None) -> None:
@@ -242,7 +242,7 @@ def test_an_agent_that_nobody_saw_is_frozen_once_the_name_is_confirmed(
     db: None, gateway: Gateways
 ) -> None:
     account = make("member1")
-    observations.count(observations.Seen(account, "release-bot", "", clock.now(), None))
+    accounts_and_uses.count(accounts_and_uses.Seen(account, "release-bot", "", clock.now(), None))
     amir, about = gateway("admin"), {"kind": "agent", "name": "relase-bot"}
     said: dict[str, Any] = {"verb": "agent.freeze", "target": about, "reason": "odd"}
     no = amir.call("POST", "/v1/decisions", said)

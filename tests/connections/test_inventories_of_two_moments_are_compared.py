@@ -15,9 +15,9 @@ from approvals.pipeline.service import perform
 from audit.models import Entry
 from audit.recording.actors import Target
 from audit.sequencing import sequencer
-from connections.auth_ibom import facts, replay
-from connections.auth_ibom.records import Access, Account
-from connections.sync import differences
+from connections.auth_ibom import fact_collection, replay
+from connections.auth_ibom.record_types import Access, Account
+from connections.sync import update_accounts
 from tests.accounts.trail import events
 from tests.connections.random_inventories import anything, fact, owner
 from tests.connections.visitor import know, subject
@@ -27,19 +27,19 @@ from tests.support.pages import signed_in
 def test_the_difference_names_what_came_and_went(db: None) -> None:
     know("member1")
     now = clock.now()
-    first = differences.Fact("a", "github", ("repo",), now, None)
-    row = differences.appeared(settings.ENV.issuer, subject("member1"), first, "management")
+    first = update_accounts.Fact("a", "github", ("repo",), now, None)
+    row = update_accounts.appeared(settings.ENV.issuer, subject("member1"), first, "management")
     sequencer.run_once()
     before = Entry.objects.count()
-    differences.still_there(
+    update_accounts.still_there(
         row, replace(first, scopes=("repo", "gist")), now + timedelta(seconds=1)
     )
     perform(owner("member1"), "connection.suspend", Target("connection", str(row.id)))
-    differences.appeared(
+    update_accounts.appeared(
         settings.ENV.issuer, subject("member1"), replace(first, auth0_id="b"), "management"
     )
     sequencer.run_once()
-    found = facts.between(str(before), "").changes
+    found = fact_collection.between(str(before), "").changes
     told = [(c.what, c.name == str(row.id), c.after, c.gained, c.index) for c in found]
     assert told == [
         ("state", True, "suspended", (), before + 1),
@@ -48,11 +48,11 @@ def test_the_difference_names_what_came_and_went(db: None) -> None:
     ]
     entries = {entry.seq: str(entry.event_id) for entry in Entry.objects.all()}
     assert all(change.event == entries[change.index or 0] for change in found)
-    assert facts.between(str(before), str(before)).changes == ()
+    assert fact_collection.between(str(before), str(before)).changes == ()
     row.refresh_from_db()
-    differences.vanished(row, "a test")
+    update_accounts.vanished(row, "a test")
     sequencer.run_once()
-    [last] = facts.between(str(before + 3), "").changes
+    [last] = fact_collection.between(str(before + 3), "").changes
     assert (last.what, last.before, last.after) == ("vanished", "suspended", "gone")
 
 
@@ -63,7 +63,7 @@ def apis(thing: Account | Access) -> tuple[str, ...]:
 def things(size: int) -> dict[str, Account | Access]:
     """Accounts and access as a walk over every event has them."""
     inventory = replay.Inventory()
-    for event in facts.events(size):
+    for event in fact_collection.events(size):
         inventory.take(event)
     return inventory.accounts | inventory.access
 
@@ -79,7 +79,7 @@ def test_a_difference_says_all_that_two_inventories_differ_in(db: None, seed: in
     for _ in range(6):
         first, size = sorted((choose.randint(0, total), choose.randint(0, total)))
         old, new = (things(end) for end in (first, size))
-        found = facts.between(str(first), str(size)).changes
+        found = fact_collection.between(str(first), str(size)).changes
         assert {c.name for c in found if c.what == "appeared"} == new.keys() - old.keys()
         stood = {name for name in old if old[name].state != new[name].state}
         assert {c.name for c in found if c.what in {"state", "vanished"}} == stood
@@ -92,16 +92,16 @@ def test_a_difference_says_all_that_two_inventories_differ_in(db: None, seed: in
 
 def test_a_moment_leads_to_the_entries_recorded_by_then(db: None) -> None:
     know("member1")
-    differences.appeared(
+    update_accounts.appeared(
         settings.ENV.issuer, subject("member1"), fact(random.Random(2), "a"), "management"
     )
     sequencer.run_once()
     between = clock.now()
-    differences.appeared(
+    update_accounts.appeared(
         settings.ENV.issuer, subject("member1"), fact(random.Random(3), "b"), "management"
     )
     sequencer.run_once()
-    assert facts.size_at(between) == 1 and facts.size_at(clock.now()) == 2
+    assert fact_collection.size_at(between) == 1 and fact_collection.size_at(clock.now()) == 2
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_the_ends_of_time_are_moments_like_others(db: None, at: str, size: int |
     hours = {"days": ["mon"], "opens": "08:00", "closes": "09:00", "zone": "Asia/Tokyo"}
     where = Target("service", "github")
     perform(admin, "connection.restrict", where, params={"hours": hours})
-    differences.appeared(
+    update_accounts.appeared(
         settings.ENV.issuer, subject("member1"), fact(random.Random(2), "a"), "management"
     )
     sequencer.run_once()
@@ -132,7 +132,7 @@ def test_the_ends_of_time_are_moments_like_others(db: None, at: str, size: int |
         assert (answer.status_code, changes.status_code) == (400, 422)
         return
     assert (answer.status_code, changes.status_code) == (200, 200)
-    assert facts.size_of(at) == size
+    assert fact_collection.size_of(at) == size
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_ends_of_time_are_moments_like_others(db: None, at: str, size: int |
 )
 def test_the_page_hands_out_an_earlier_inventory(db: None, query: str, status: int) -> None:
     know("member1")
-    differences.appeared(
+    update_accounts.appeared(
         settings.ENV.issuer, subject("member1"), fact(random.Random(2), "a"), "management"
     )
     sequencer.run_once()

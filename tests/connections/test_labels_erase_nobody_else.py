@@ -12,12 +12,12 @@ from django.urls import reverse
 from approvals import clock
 from approvals.models import Person, PolicyVersion
 from approvals.pipeline.intent import digest
-from approvals.policy import versions
+from approvals.policy import policy_in_force
 from approvals.policy.document import DEFAULT
-from audit.erasure import openings, subjects, working_rows
+from audit.erasure import erase_names_in_text, erase_openings, subject_and_store_registry
 from audit.recording.actors import SYSTEM, Subject, Target
-from audit.recording.read_events import load
 from audit.recording.record import record
+from audit.recording.stored_events import load
 from connections.models import ConnectedAccount, Freeze, Review, ReviewLines
 from enforcement.models import Asset
 from tests.approvals.people_of import acting
@@ -39,7 +39,9 @@ def labelled(label: str) -> None:
 
 
 def erase_values() -> None:
-    while openings.erase_some(subjects.identify(mia().key), lambda _: None, placed_only=False):
+    while erase_openings.erase_some(
+        subject_and_store_registry.identify(mia().key), lambda _: None, placed_only=False
+    ):
         pass
 
 
@@ -96,11 +98,11 @@ def test_the_policy_in_force_outlives_the_erasure_of_a_member(label: str) -> Non
     PolicyVersion.objects.create(
         digest=digest(document), document=document, created=clock.now(), author={}
     )
-    assert not versions.in_force().broken
-    whose = subjects.identify(mia().key)
-    next(s for s in subjects.stores() if s.name == "requests").erase(whose)
-    versions.forget()
-    assert not versions.in_force().broken
+    assert not policy_in_force.in_force().broken
+    whose = subject_and_store_registry.identify(mia().key)
+    next(s for s in subject_and_store_registry.stores() if s.name == "requests").erase(whose)
+    policy_in_force.forget()
+    assert not policy_in_force.in_force().broken
 
 
 def test_a_name_goes_from_rows_that_identify_the_person_and_from_no_other() -> None:
@@ -108,15 +110,17 @@ def test_a_name_goes_from_rows_that_identify_the_person_and_from_no_other() -> N
     now = clock.now()
     for name, by in (("theirs", mia().sub), ("anothers", "auth0|another")):
         Freeze.objects.create(kind="agent", name=name, by=by, by_name="Mia Member", since=now)
-    working_rows.scrub(Freeze, ("reason", "by", "by_name"), subjects.identify(mia().key))
+    erase_names_in_text.scrub(
+        Freeze, ("reason", "by", "by_name"), subject_and_store_registry.identify(mia().key)
+    )
     left = dict(Freeze.objects.values_list("name", "by_name"))
-    assert left == {"theirs": subjects.MARK, "anothers": "Mia Member"}
+    assert left == {"theirs": subject_and_store_registry.MARK, "anothers": "Mia Member"}
 
 
 def test_who_decides_is_shown_what_is_looked_for_where() -> None:
     know("operator", "member1")
     labelled("Olu Operator")
-    whose = subjects.identify(mia().key)
+    whose = subject_and_store_registry.identify(mia().key)
     assert subject("member1") in whose.words and "Mia Member" not in whose.words
     assert "Mia Member" in whose.labels and "Olu Operator" in whose.short
     amir = acting("admin", "admin")
@@ -138,8 +142,8 @@ def test_lines_of_others_in_a_signed_review_outlive_a_label() -> None:
     hers = f'{{"account":"a","decision":"keep","owner":{{"sub":"{subject("member1")}"}}}}'
     his = '{"account":"b","decision":"keep","owner":{"sub":"auth0|bob"}}'
     lines = ReviewLines.objects.create(review=review, first=1, text=f"{hers}\n{his}\n")
-    store = next(one for one in subjects.stores() if one.name == "connections")
-    store.erase(subjects.identify(mia().key))
+    store = next(one for one in subject_and_store_registry.stores() if one.name == "connections")
+    store.erase(subject_and_store_registry.identify(mia().key))
     lines.refresh_from_db()
     assert lines.text.splitlines()[1] == his and subject("member1") not in lines.text
 
@@ -150,7 +154,7 @@ def test_an_e_mail_is_looked_for_although_something_is_called_like_it() -> None:
     know("member2")
     Person.objects.filter(sub=subject("member2")).update(name=email, email=f"jo{email}")
     Asset.objects.create(kind="skill", name=email)
-    assert email in subjects.identify(mia().key).words
+    assert email in subject_and_store_registry.identify(mia().key).words
 
 
 def test_nobody_called_like_the_portal_takes_its_holds_along() -> None:
@@ -159,6 +163,6 @@ def test_nobody_called_like_the_portal_takes_its_holds_along() -> None:
     Asset.objects.create(
         kind="skill", name="x", holder="op", held_by=SYSTEM.name, held_at=clock.now()
     )
-    store = next(one for one in subjects.stores() if one.name == "enforcement")
-    store.erase(subjects.identify(mia().key))
+    store = next(one for one in subject_and_store_registry.stores() if one.name == "enforcement")
+    store.erase(subject_and_store_registry.identify(mia().key))
     assert Asset.objects.get(name="x").held_by == SYSTEM.name

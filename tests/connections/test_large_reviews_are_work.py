@@ -15,17 +15,17 @@ from approvals.errors import Refused
 from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.clock import uuid7
-from audit.erasure import subjects
+from audit.erasure import subject_and_store_registry
 from audit.recording.actors import Target
 from connections.access_reviews import (
-    account_snapshot,
-    closing,
+    frozen_account_list,
     large_reviews,
-    opening,
-    result,
+    signed_result_file,
     work_lease,
+    write_opening,
+    write_result,
 )
-from connections.access_reviews import work_integrity as sealed
+from connections.access_reviews import work_tamper_check as sealed
 from connections.models import ConnectedAccount, Review, ReviewItem, ReviewLines, ReviewWork
 from tests.accounts.trail import events
 from tests.connections.campaign import (
@@ -97,7 +97,7 @@ def test_whoever_opens_goes_on_and_the_worker_opens_it(anya: Client) -> None:
     assert "HX-Refresh" not in anya.get(LIST, headers={"HX-Request": "true"})
     assert large_reviews.run_due() == 1
     review = Review.objects.get()
-    assert review.items.count() == 3 and account_snapshot.stands(review).whole
+    assert review.items.count() == 3 and frozen_account_list.stands(review).whole
     assert anya.get(LIST, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
     assert not ReviewWork.objects.exists() and large_reviews.run_due() == 0
     [event] = events("review.opened")
@@ -129,7 +129,7 @@ def test_events_and_files_are_those_of_one_who_waits() -> None:
         assert first[name] == second[name]
     lists = [
         [
-            account_snapshot.facts(item)
+            frozen_account_list.facts(item)
             for item in Review.objects.get(pk=pk).items.order_by("number")
         ]
         for pk in (at_once.pk, id)
@@ -152,7 +152,7 @@ def test_too_many_and_a_missing_key_are_refused_at_once(
     anya: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     review = opened()
-    monkeypatch.setattr(account_snapshot, "MOST", 2)
+    monkeypatch.setattr(frozen_account_list, "MOST", 2)
     answer = anya.post(f"{LIST}new/", FORM)
     assert "takes 3 accounts of 2 at most" in answer.content.decode()
     monkeypatch.setattr("audit.keys.log_identity.seed", _no_key)
@@ -176,7 +176,7 @@ def test_closing_says_how_far_it_is_and_is_signed_by_the_worker(
     page = text(anya, path)
     assert "Being closed." in page and "Leave it open" in page and "Close and sign" not in page
     seen = []
-    monkeypatch.setattr(account_snapshot, "BATCH", 1)
+    monkeypatch.setattr(frozen_account_list, "BATCH", 1)
     real = work_lease.go_on
 
     def look(one: Review) -> None:
@@ -189,7 +189,9 @@ def test_closing_says_how_far_it_is_and_is_signed_by_the_worker(
     assert large_reviews.run_due() == 1
     assert seen == [0, 1, 2, 3] and piece_is_over(anya, path)
     review.refresh_from_db()
-    assert review.closed_at and result.stands(review).whole and len(file_of(review)) == 4
+    assert (
+        review.closed_at and signed_result_file.stands(review).whole and len(file_of(review)) == 4
+    )
     [event] = events("review.closed")
     assert event["data"]["result_sha256"] == review.result_digest
     assert event["actor"]["sub"] == subject("admin")
@@ -248,7 +250,7 @@ def test_it_can_be_stopped_until_it_is_done(
         real = work_lease.batch
         monkeypatch.setattr(work_lease, "batch", lambda pk: (stop(), real(pk))[1])
     else:
-        module = closing if verb == "close" else opening
+        module = write_result if verb == "close" else write_opening
         write: Callable[..., Any] = module.write
         monkeypatch.setattr(module, "write", lambda *given: (write(*given), stop())[0])
     large_reviews.run_due()
@@ -256,8 +258,8 @@ def test_it_can_be_stopped_until_it_is_done(
     if review:
         review.refresh_from_db()
         assert review.closed_at is None
-    closing.tidy(later := clock.now() + work_lease.SILENT * 2)
-    opening.tidy(later)
+    write_result.tidy(later := clock.now() + work_lease.SILENT * 2)
+    write_opening.tidy(later)
     assert not ReviewLines.objects.exists()
     assert Review.anyhow.count() == (1 if review else 0) and again() == 0
     assert "nothing to stop" in text_after(anya, f"{LIST}{id}/cancel/")
@@ -284,7 +286,7 @@ def test_a_closing_that_failed_says_so_and_can_be_asked_for_again(
     path = f"{LIST}{review.pk}/"
     anya.post(f"{path}close/")
     with monkeypatch.context() as broken:
-        broken.setattr(result, "read", lambda _: 1 / 0)
+        broken.setattr(signed_result_file, "read", lambda _: 1 / 0)
         large_reviews.run_due()
     page = text(anya, path)
     assert "It was not closed." in page and "Close and sign" in page and piece_is_over(anya, path)
@@ -319,8 +321,10 @@ def test_an_erasure_stops_it_and_it_begins_anew(monkeypatch: pytest.MonkeyPatch)
 def test_who_asked_and_is_erased_is_taken_out_of_what_they_asked() -> None:
     ask_to_open()
     who = admin()
-    [store] = [one for one in subjects.stores() if one.name == "connections"]
-    store.erase(subjects.Whose(who.key, ((who.iss, who.sub),), (who.sub, who.name)))
+    [store] = [one for one in subject_and_store_registry.stores() if one.name == "connections"]
+    store.erase(
+        subject_and_store_registry.Whose(who.key, ((who.iss, who.sub),), (who.sub, who.name))
+    )
     assert who.sub not in str(asked().actor) and who.name not in str(asked().actor)
     again()
     assert asked().code == "not_permitted" and not Review.anyhow.exists()
@@ -375,7 +379,7 @@ def test_who_was_silent_for_too_long_leaves_alone_what_another_writes_by_then(
         real = work_lease.batch
         monkeypatch.setattr(work_lease, "batch", lambda one: (another_takes_over(), real(one))[1])
     else:
-        module = closing if verb == "close" else opening
+        module = write_result if verb == "close" else write_opening
         write: Callable[..., Any] = module.write
         monkeypatch.setattr(
             module, "write", lambda *given: (write(*given), another_takes_over())[0]

@@ -14,8 +14,8 @@ from approvals import clock
 from approvals.models import Approval
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
-from connections.manifests import in_force
-from connections.manifests.in_force import Declaration
+from connections.component_manifests import manifest_store
+from connections.component_manifests.manifest_store import Declaration
 from connections.models import ConnectedAccount, ConnectionSetting, Freeze, Need, Use
 from tests.connections.campaign import connected, person
 from tests.connections.visitor import Gateway, know, subject
@@ -84,7 +84,7 @@ def offer_and_need(names: list[str]) -> None:
     for name in names:
         ConnectionSetting.objects.create(name=name, connectable=True, seen_at=now)
         declared = {"connections": [{"connection": name, "scopes": ["read"]}]}
-        in_force.declare_shipped("mcp", f"{name}-mcp", Declaration.model_validate(declared))
+        manifest_store.declare_shipped("mcp", f"{name}-mcp", Declaration.model_validate(declared))
         account = connected("member1", name)
         Use.objects.create(account=account, agent="claw", count=1, first=now, last=now)
         Need.objects.create(

@@ -10,21 +10,21 @@ from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import transaction
 
-from approvals import clock, requests
+from approvals import cancel_and_resend, clock
 from approvals.errors import Refused
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Performed, perform
-from approvals.step_up import answers
+from approvals.step_up import take_answer
 from approvals.step_up.rate_limit import WITHDRAWN_MOST
-from audit.ledger.format.vocabulary import SEVERITIES
+from audit.ledger.format.field_values import SEVERITIES
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
-from connections.broker.component_rules import Component, check_declared
+from connections.broker.component_checks import Component, check_declared
 from connections.broker.errors import TokenRefusal
-from connections.manifests import in_force
-from connections.manifests.in_force import Declaration
+from connections.component_manifests import manifest_store
+from connections.component_manifests.manifest_store import Declaration
 from connections.models import ConnectedAccount, ConnectionSetting, Manifest, Notice, OwnerLetter
-from connections.scope_escalation import attempts
+from connections.scope_escalation import attempt_limits
 from tests.connections.conftest import Travel
 from tests.connections.visitor import Gateway, know, subject
 
@@ -63,7 +63,7 @@ def answer(done: Performed, by: Actor = OONA, decision: Any = "approve") -> Appr
     approval = Approval.objects.get(pk=done.approval.pk)
     ask = approval.asks.get(person__sub=by.sub)
     with transaction.atomic():
-        assert not answers.give(
+        assert not take_answer.give(
             approval, ask, by, channel="ciba", decision=decision, signed=True, evidence=()
         )
     approval.refresh_from_db()
@@ -79,8 +79,8 @@ def account(who: str, connection: str = "github") -> ConnectedAccount:
 
 
 def github() -> dict[str, Any]:
-    found = in_force.find("mcp", "github-mcp")
-    return in_force.content(found) if found else {}
+    found = manifest_store.find("mcp", "github-mcp")
+    return manifest_store.content(found) if found else {}
 
 
 GAINS: dict[str, dict[str, Any]] = {
@@ -108,9 +108,9 @@ def test_what_gains_anything_waits_for_another_person(what: str) -> None:
 def test_the_first_manifest_of_a_component_waits_too() -> None:
     done = declare(target=Target("mcp", "new-mcp"))
     assert done.approval is not None
-    assert in_force.find("mcp", "new-mcp") is None
+    assert manifest_store.find("mcp", "new-mcp") is None
     answer(done)
-    assert in_force.find("mcp", "new-mcp") is not None
+    assert manifest_store.find("mcp", "new-mcp") is not None
 
 
 def test_a_denied_declaration_changes_nothing() -> None:
@@ -271,9 +271,9 @@ def test_a_variable_that_leads_a_process_elsewhere_is_refused(variable: str) -> 
 def test_the_command_line_refuses_the_same_variables_and_names_the_same_defaults() -> None:
     from ata.mcp import manifest
 
-    assert manifest._DANGEROUS.pattern == in_force._DANGEROUS.pattern
+    assert manifest._DANGEROUS.pattern == manifest_store._DANGEROUS.pattern
     for connection in ("github", "google-oauth2", "a"):
-        assert manifest.default_variable(connection) == in_force.default_variable(connection)
+        assert manifest.default_variable(connection) == manifest_store.default_variable(connection)
 
 
 def test_an_approval_is_void_once_the_manifest_changed() -> None:
@@ -300,7 +300,7 @@ def test_a_manifest_that_others_repeat_is_removed_at_once() -> None:
     answer(declare(target=Target("skill", "other")))
     done = perform(OLU, "manifest.remove", MCP)
     assert done.approval is None
-    assert in_force.find("mcp", "github-mcp") is None
+    assert manifest_store.find("mcp", "github-mcp") is None
     row = EventRow.objects.get(action="manifest.removed")
     assert SEVERITIES[row.severity] == "LOW"
     last = perform(OLU, "manifest.remove", Target("skill", "other"))
@@ -343,7 +343,7 @@ def test_many_owners_are_notified_in_a_bounded_number_of_queries(
 
 def denied_escalation(by: Actor, scopes: list[str]) -> None:
     mine = account("operator")
-    noted = attempts.note(mine, Component("mcp", "github-mcp"), scopes, "bot", clock.now())
+    noted = attempt_limits.note(mine, Component("mcp", "github-mcp"), scopes, "bot", clock.now())
     done = perform(
         by, "scope.grant", Target("connection", str(mine.id)),
         params={"escalation": str(noted.row.id), "component": "mcp:github-mcp", "scopes": scopes,
@@ -442,7 +442,7 @@ def test_who_withdraws_again_and_again_asks_nobody_for_an_hour(travel: Travel) -
     for _ in range(10):
         done = declare(url=url)
         assert done.approval is not None
-        requests.cancel(OLU, str(done.approval.pk))
+        cancel_and_resend.cancel(OLU, str(done.approval.pk))
     with pytest.raises(Refused) as refused:
         declare(url=url)
     assert refused.value.code == "asked_too_often"
@@ -480,5 +480,5 @@ def test_what_restricts_at_once_is_open_to_who_withdrew_too_often(travel: Travel
     for _ in range(WITHDRAWN_MOST):
         done = declare(url="https://elsewhere.example/mcp")
         assert done.approval is not None
-        requests.cancel(OLU, str(done.approval.pk))
+        cancel_and_resend.cancel(OLU, str(done.approval.pk))
     assert perform(OLU, "skill.hold", Target("skill", "never-seen"), reason="x").event_id

@@ -12,10 +12,10 @@ import pytest
 from approvals.models import Effect, ShortLivedSecret
 from audit.models import EventRow
 from audit.recording.actors import Target
-from connections.consent import needs
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
+from connections.consent import requests_to_connect
 from connections.models import ConnectedAccount, State
-from connections.revocation import owner_token_deletions
+from connections.revocation import delete_with_owner_token
 from http_client.connection_pool import Lines
 from tests.connections.conftest import Travel
 from tests.connections.tables import everything_stored
@@ -31,7 +31,7 @@ ALLOW = {"answer": "allow", "other": "octo-milo"}
 
 @pytest.fixture
 def milo(
-    visitor: Visitors, portal_tenant: LocalTenant, github_mcp: in_force.Declaration
+    visitor: Visitors, portal_tenant: LocalTenant, github_mcp: manifest_store.Declaration
 ) -> Visitor:
     """Milo Member, signed in, with nothing connected."""
     empty_vault(portal_tenant, "member2")
@@ -210,7 +210,7 @@ def test_undo_inside_ten_seconds_really_resumes(
     assert "You resumed your" in page.content.decode()
     assert not Effect.objects.exists()
     travel(60)
-    assert not owner_token_deletions.has_pending(connected.iss, connected.sub)
+    assert not delete_with_owner_token.has_pending(connected.iss, connected.sub)
     assert gateway("member2").exchange().status_code == 200
     assert sentences("connection.resumed") == [
         "Milo Member took back the revocation of their own GitHub account octo-milo"
@@ -232,10 +232,10 @@ def test_a_member_who_went_away_finishes_at_the_next_sign_in(
     connected = connect(milo)
     milo.post(f"/connections/{connected.id}/revoke/")
     travel(3600)
-    assert owner_token_deletions.has_pending(connected.iss, connected.sub)
+    assert delete_with_owner_token.has_pending(connected.iss, connected.sub)
     again = visitor("member2")
     again.follow(again.get("/connections/"))
-    assert not owner_token_deletions.has_pending(connected.iss, connected.sub)
+    assert not delete_with_owner_token.has_pending(connected.iss, connected.sub)
     assert account().state == State.REVOKED
 
 
@@ -257,10 +257,10 @@ def test_a_grant_that_the_provider_ended_is_connected_again(
 def test_a_member_is_asked_to_connect_what_an_allowed_server_needs(milo: Visitor) -> None:
     know("member2")
     target = Target("mcp", "github-mcp")
-    assert needs.ask_members(target) >= 1
-    assert needs.ask_members(target) == 0
+    assert requests_to_connect.ask_members(target) >= 1
+    assert requests_to_connect.ask_members(target) == 0
     page = milo.get("/connections/").content.decode()
     assert "github-mcp needs GitHub" in page
     connect(milo)
     assert "github-mcp needs GitHub" not in milo.get("/connections/").content.decode()
-    assert not needs.open_for(account().iss, account().sub)
+    assert not requests_to_connect.open_for(account().iss, account().sub)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from connections.sync import auth0_status
+from connections.sync import auth0_reachability
 from http_client import HttpClientError
 
 TOGETHER = 8
@@ -32,15 +32,15 @@ class Issuer:
 
 
 def ask_together(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    monkeypatch.setattr(auth0_status, "_ask", issuer)
+    monkeypatch.setattr(auth0_reachability, "_ask", issuer)
     monkeypatch.setattr(
-        auth0_status, "PROMPT_S", 20.0, raising=False
+        auth0_reachability, "PROMPT_S", 20.0, raising=False
     )  # a slow machine is no slow issuer
     here = threading.Barrier(TOGETHER)
 
     def ask() -> bool:
         here.wait(30)
-        return auth0_status.answers_now()
+        return auth0_reachability.answers_now()
 
     with ThreadPoolExecutor(TOGETHER) as pool:
         asked = [pool.submit(ask) for _ in range(TOGETHER)]
@@ -56,7 +56,7 @@ def test_an_answer_counts_for_everybody_who_asked_meanwhile(
     issuer = Issuer()
     assert ask_together(issuer, monkeypatch) == [True] * TOGETHER
     before = issuer.times_asked
-    assert auth0_status.answers_now()
+    assert auth0_reachability.answers_now()
     assert issuer.times_asked == before + 1, "an answer of before is no answer"
 
 
@@ -66,19 +66,19 @@ def test_a_failure_counts_for_everybody_who_asked_meanwhile(
     issuer = Issuer(HttpClientError("discovery", "auth0.example", "refused"))
     assert ask_together(issuer, monkeypatch) == [False] * TOGETHER
     issuer.failure = None
-    assert auth0_status.answers_now()
+    assert auth0_reachability.answers_now()
 
 
 def test_one_thread_waits_for_an_issuer_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     issuer = Issuer()
-    monkeypatch.setattr(auth0_status, "_ask", issuer)
-    first = threading.Thread(target=auth0_status.answers_now)
+    monkeypatch.setattr(auth0_reachability, "_ask", issuer)
+    first = threading.Thread(target=auth0_reachability.answers_now)
     first.start()
     assert issuer.is_asked.wait(30)
-    assert not auth0_status.answers_now(), "it did not answer for PROMPT_S"
+    assert not auth0_reachability.answers_now(), "it did not answer for PROMPT_S"
     began = time.monotonic()
-    assert not auth0_status.answers_now()
-    assert time.monotonic() - began < auth0_status.PROMPT_S / 2, (
+    assert not auth0_reachability.answers_now()
+    assert time.monotonic() - began < auth0_reachability.PROMPT_S / 2, (
         "that is over, so nobody waits again"
     )
     issuer.goes_on.set()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from portal.env import EnvironmentRefused, load
-from portal.secret_file import SecretFile
+from portal.rotating_secret_file import SecretFile
 from tests.connections.broker_house import House, house
 
 FIRST = "the-secret-of-the-vault-client"

@@ -13,11 +13,11 @@ from django.conf import settings as django_settings
 from approvals import clock
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections.lifecycle import bulk
+from connections.lifecycle import bulk_decisions
 from connections.models import ConnectedAccount, OwnerLetter
-from connections.notifications import letters, notices
-from connections.sync import differences
-from portal.mailing import mailer
+from connections.notifications import owner_letters, owner_notices
+from connections.sync import update_accounts
+from portal.mail_settings import mailer
 from tests.connections.visitor import know, subject
 from tests.support.mailbox import Mailbox
 from tests.support.receiver import Receiver
@@ -45,9 +45,11 @@ def team(settings: Any) -> Iterator[Receiver]:
 def accounts(db: None) -> list[ConnectedAccount]:
     """Two accounts of Mia Member."""
     know("admin", "admin2", "member1")
-    facts = [differences.Fact(f"cac_{n}", n, ("repo",), None, None) for n in ("github", "slack")]
+    facts = [
+        update_accounts.Fact(f"cac_{n}", n, ("repo",), None, None) for n in ("github", "slack")
+    ]
     iss = django_settings.ENV.issuer
-    return [differences.appeared(iss, subject("member1"), fact, "management") for fact in facts]
+    return [update_accounts.appeared(iss, subject("member1"), fact, "management") for fact in facts]
 
 
 def admin() -> Actor:
@@ -65,7 +67,7 @@ def suspend(accounts: list[ConnectedAccount]) -> None:
     perform(
         admin(),
         "selection.suspend",
-        bulk.target_of(ids),
+        bulk_decisions.target_of(ids),
         params={"accounts": ids},
         reason="a \u202e leak",
     )
@@ -73,7 +75,7 @@ def suspend(accounts: list[ConnectedAccount]) -> None:
 
 def deliver() -> None:
     OwnerLetter.objects.filter(due__isnull=False).update(due=clock.now(), lease=None)
-    sweep(letters.LETTERS)
+    sweep(owner_letters.LETTERS)
 
 
 def states() -> list[str]:
@@ -84,7 +86,7 @@ def test_one_decision_about_two_accounts_is_one_letter(
     accounts: list[ConnectedAccount], mailbox: Mailbox
 ) -> None:
     suspend(accounts)
-    assert sweep(letters.LETTERS) == 0, "it gathers for a few seconds"
+    assert sweep(owner_letters.LETTERS) == 0, "it gathers for a few seconds"
     deliver()
     [letter] = mailbox.letters
     words = letter.get_content()
@@ -102,7 +104,7 @@ def test_what_they_read_on_the_page_is_not_sent(
     accounts: list[ConnectedAccount], mailbox: Mailbox
 ) -> None:
     suspend(accounts)
-    notices.put_away(accounts[0].iss, accounts[0].sub, clock.now())
+    owner_notices.put_away(accounts[0].iss, accounts[0].sub, clock.now())
     deliver()
     assert mailbox.letters == [] and states() == ["needless"]
 

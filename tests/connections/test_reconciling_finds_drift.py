@@ -15,7 +15,7 @@ from django.core.management.base import CommandError
 from approvals import clock
 from approvals.models import Person
 from audit.models import EventRow
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 from connections.models import (
     ConnectedAccount,
     ConnectionSetting,
@@ -24,7 +24,7 @@ from connections.models import (
     Schedule,
     State,
 )
-from connections.sync import people_and_roles, reconcile, schedule
+from connections.sync import connected_accounts, people_roles_and_phones, schedule
 from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
 from tests.support.pages import signed_in
 from tests.support.tenant import CHECKOUT, LocalTenant
@@ -45,7 +45,7 @@ def drift() -> list[str]:
 def test_an_account_connected_elsewhere_appears_once(iss: str, portal_tenant: LocalTenant) -> None:
     auth0_id = fill_vault(portal_tenant, "member2", "slack", "milo@acme", "channels:read")
     for _ in range(2):
-        assert reconcile.one_person(iss, subject("member2"))
+        assert connected_accounts.one_person(iss, subject("member2"))
     row = ConnectedAccount.objects.get(sub=subject("member2"))
     assert (row.auth0_id, row.scopes, row.source) == (auth0_id, ["channels:read"], "management")
     assert drift() == ["Auth0-ATA found Milo Member's Slack connection at Auth0"]
@@ -55,9 +55,9 @@ def test_an_account_deleted_elsewhere_is_gone_here_too(
     iss: str, portal_tenant: LocalTenant
 ) -> None:
     fill_vault(portal_tenant, "member2", "github", "octo-milo")
-    reconcile.one_person(iss, subject("member2"))
+    connected_accounts.one_person(iss, subject("member2"))
     empty_vault(portal_tenant, "member2")
-    reconcile.one_person(iss, subject("member2"))
+    connected_accounts.one_person(iss, subject("member2"))
     row = ConnectedAccount.objects.get(sub=subject("member2"))
     assert row.state == State.GONE
     assert drift()[-1].endswith("was gone at Auth0")
@@ -65,18 +65,18 @@ def test_an_account_deleted_elsewhere_is_gone_here_too(
 
 def test_other_scopes_at_auth0_are_drift(iss: str, portal_tenant: LocalTenant) -> None:
     fill_vault(portal_tenant, "member2", "github", "octo-milo", "read:user", "repo")
-    reconcile.one_person(iss, subject("member2"))
+    connected_accounts.one_person(iss, subject("member2"))
     row = ConnectedAccount.objects.get(sub=subject("member2"))
     ConnectedAccount.objects.filter(pk=row.pk).update(scopes=["read:user"])
-    reconcile.one_person(iss, subject("member2"))
+    connected_accounts.one_person(iss, subject("member2"))
     row.refresh_from_db()
     assert set(row.scopes) == {"read:user", "repo"}
     assert drift()[-1].startswith("Auth0-ATA found other scopes on Milo Member's GitHub")
 
 
 def test_a_due_run_reads_people_their_phones_and_what_can_be_connected(iss: str) -> None:
-    assert reconcile.run_due() == 2
-    assert reconcile.run_due() == 0
+    assert connected_accounts.run_due() == 2
+    assert connected_accounts.run_due() == 0
     admin = Person.objects.get(sub=subject("admin"))
     assert (admin.roles, admin.name, admin.phone) == (["admin"], "Amir Admin", True)
     offered = ConnectionSetting.objects.filter(connectable=True).values_list("name", flat=True)
@@ -90,11 +90,15 @@ def test_a_due_run_reads_people_their_phones_and_what_can_be_connected(iss: str)
 def test_accounts_of_people_who_are_new_are_compared_next(iss: str) -> None:
     """As when the first comparison had nobody, because the directory could not be read."""
     later = clock.now() + schedule.EVERY
-    Schedule.objects.create(name=reconcile.ACCOUNTS, due=later)
-    assert (reconcile.run_due(), reconcile.run_due(), reconcile.run_due()) == (1, 1, 0)
+    Schedule.objects.create(name=connected_accounts.ACCOUNTS, due=later)
+    assert (
+        connected_accounts.run_due(),
+        connected_accounts.run_due(),
+        connected_accounts.run_due(),
+    ) == (1, 1, 0)
     assert ConnectedAccount.objects.filter(sub=subject("operator")).count() == 2
-    Schedule.objects.filter(name=reconcile.PEOPLE).update(due=clock.now())
-    assert (reconcile.run_due(), reconcile.run_due()) == (1, 0), "nobody is new"
+    Schedule.objects.filter(name=connected_accounts.PEOPLE).update(due=clock.now())
+    assert (connected_accounts.run_due(), connected_accounts.run_due()) == (1, 0), "nobody is new"
 
 
 def test_the_last_comparisons_show_their_differences(
@@ -104,8 +108,8 @@ def test_the_last_comparisons_show_their_differences(
     assert "Not compared yet" in page and "nobody watches it yet" in page
     fill_vault(portal_tenant, "member2", "slack", "milo@acme", "channels:read")
     for _ in range(2):
-        schedule.ask_now(reconcile.ACCOUNTS, clock.now())
-        reconcile.run_due()
+        schedule.ask_now(connected_accounts.ACCOUNTS, clock.now())
+        connected_accounts.run_due()
     newest, first = ReconcileRun.objects.all()
     assert first.finished and first.appeared >= 3 and newest.differences == 0
     events = EventRow.objects.filter(action="connection.reconciled", operation=str(first.id))
@@ -141,8 +145,10 @@ def test_people_who_cannot_be_read_stop_nobody_for_ever(
         while not ReconcileRun.objects.filter(finished__isnull=False).exists():
             tries += 1
             assert tries <= 5
-            schedule.ask_now(reconcile.ACCOUNTS, clock.now())
-            schedule.run_due({reconcile.ACCOUNTS: reconcile.everybody}, clock.now())
+            schedule.ask_now(connected_accounts.ACCOUNTS, clock.now())
+            schedule.run_due(
+                {connected_accounts.ACCOUNTS: connected_accounts.everybody}, clock.now()
+            )
     run = ReconcileRun.objects.get()
     assert (tries, run.done, run.failed) == (4, Person.objects.count(), 3)
 
@@ -150,9 +156,9 @@ def test_people_who_cannot_be_read_stop_nobody_for_ever(
 def test_what_the_directory_could_not_tell_is_shown(iss: str) -> None:
     client = signed_in("admin", "admin")
     words = "More than 1,000 people were created"
-    assert reconcile.run_due() == 2
+    assert connected_accounts.run_due() == 2
     assert words not in client.get("/connections/inventory/sources/").content.decode()
-    Schedule.objects.filter(name=reconcile.PEOPLE).update(detail=f"{words} at once.")
+    Schedule.objects.filter(name=connected_accounts.PEOPLE).update(detail=f"{words} at once.")
     assert words in client.get("/connections/inventory/sources/").content.decode()
 
 
@@ -160,8 +166,8 @@ def test_roles_stay_where_the_tenant_manages_none(
     iss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     know("admin")
-    monkeypatch.setattr(people_and_roles, "ROLES", frozenset({"another-product"}))
-    people_and_roles.sync_people()
+    monkeypatch.setattr(people_roles_and_phones, "ROLES", frozenset({"another-product"}))
+    people_roles_and_phones.sync_people()
     assert Person.objects.get(sub=subject("admin")).roles == ["admin"]
 
 
@@ -184,7 +190,9 @@ def test_a_manifest_is_declared_over_the_api_by_an_operator(
 ) -> None:
     body = {"connections": [{"connection": "slack", "scopes": ["chat:write"]}], "env": {}}
     caller = gateway("operator")
-    in_force.declare_shipped("mcp", "standup-bot", in_force.Declaration(url="https://x.example"))
+    manifest_store.declare_shipped(
+        "mcp", "standup-bot", manifest_store.Declaration(url="https://x.example")
+    )
     body["connections"] = []
     made = caller.call("PUT", "/v1/manifests/mcp/standup-bot", body)
     assert made.status_code == 200, made.content

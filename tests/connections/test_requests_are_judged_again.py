@@ -15,7 +15,7 @@ from approvals import clock
 from approvals.models import Approval, Person, PolicyVersion
 from approvals.pipeline.intent import digest
 from approvals.pipeline.service import Performed, perform
-from approvals.policy import break_glass
+from approvals.policy import break_glass_limits
 from approvals.policy.document import DEFAULT, Document
 from approvals.registry import Verb
 from audit.recording.actors import Actor, Target
@@ -45,14 +45,14 @@ def asked_while(work: Callable[[], Performed], meanwhile: Callable[[], object]) 
 
 
 def judged_while[T](work: Callable[[], T], meanwhile: Callable[[], object]) -> T:
-    why_not, left = break_glass.why_not, [meanwhile]
+    why_not, left = break_glass_limits.why_not, [meanwhile]
 
     def right_after_judging(actor: Actor, verb: Verb) -> str:
         while left:
             now(left.pop())
         return why_not(actor, verb)
 
-    with patch.object(break_glass, "why_not", right_after_judging):
+    with patch.object(break_glass_limits, "why_not", right_after_judging):
         return work()
 
 

@@ -10,12 +10,12 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.offline import review_result as review_files
-from audit.recording import event_types
+from audit.ledger.offline import access_review_check as review_files
+from audit.recording import action_registry
 from audit.recording.actors import Target
-from connections.access_reviews import result
+from connections.access_reviews import signed_result_file
 from connections.models import ConnectedAccount, ReviewLines
-from connections.views import access_reviews
+from connections.views import access_review_pages
 from tests.accounts.trail import events
 from tests.connections.campaign import (
     LIST,
@@ -51,7 +51,7 @@ def test_the_result_is_signed_and_lists_what_nobody_decided(mia: ConnectedAccoun
     assert told == {"github": "keep", "slack": "undecided"}
     [event] = events("review.closed")
     assert event["data"]["result_sha256"] == hashlib.sha256(b"".join(file)).hexdigest()
-    assert event_types.sentence(event).endswith(
+    assert action_registry.sentence(event).endswith(
         "“Spring”: 1 kept, 0 reduced, 0 revoked, 1 undecided"
     )
     kept = file[2].replace(b"undecided", b"keep")
@@ -97,7 +97,7 @@ def test_each_reading_of_the_result_is_on_the_record(mia: ConnectedAccount) -> N
     body, data = answer.getvalue(), event["data"]
     assert (data["what"], data["bytes"], data["credentials"]) == ("review_result", len(body), 1)
     assert data["sha256"] == hashlib.sha256(body).hexdigest() == review.result_digest
-    assert event_types.sentence(event).endswith(
+    assert action_registry.sentence(event).endswith(
         "took away the signed result of the access review “Spring”"
     )
     [held] = ReviewLines.objects.all()
@@ -120,7 +120,7 @@ def test_the_record_of_a_reading_names_the_bytes_that_were_handed_out(
 def test_a_long_result_is_held_to_its_digest_on_demand(
     mia: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_reviews, "CHECKED", 0)
+    monkeypatch.setattr(access_review_pages, "CHECKED", 0)
     review = opened()
     close(review)
     ReviewLines.objects.update(text="{}")
@@ -133,5 +133,5 @@ def test_a_long_result_is_held_to_its_digest_on_demand(
 
 
 def test_counts_never_take_silence_for_an_answer() -> None:
-    found = result.count(["keep", "", "", "revoke"])
+    found = signed_result_file.count(["keep", "", "", "revoke"])
     assert (found.keep, found.undecided, found.decided) == (1, 2, 2)

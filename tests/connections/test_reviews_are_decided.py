@@ -8,12 +8,12 @@ from approvals import clock
 from approvals.errors import Refused
 from approvals.models import Approval
 from approvals.pipeline.service import perform
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.actors import Target
-from connections.access_reviews import remediation, reviewers
-from connections.manifests.in_force import Declaration
+from connections.access_reviews import remediation, reviewer_permissions
+from connections.component_manifests.manifest_store import Declaration
 from connections.models import ConnectedAccount, ReviewItem, State
-from connections.notifications import notices
+from connections.notifications import owner_notices
 from tests.accounts.trail import events
 from tests.connections.campaign import (
     ADMINS,
@@ -44,7 +44,9 @@ def test_an_owner_keeps_with_one_answer(mia: ConnectedAccount) -> None:
     assert (item.choice, item.self_review, item.decided_sub) == ("keep", True, subject("member1"))
     [event] = events("review.decided")
     assert item.event == event["id"]
-    assert "decided to keep their own GitHub account member1-github" in event_types.sentence(event)
+    assert "decided to keep their own GitHub account member1-github" in action_registry.sentence(
+        event
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,9 +69,9 @@ def test_an_admin_answers_what_is_left_after_the_due_day(
     mia: ConnectedAccount, travel: Travel
 ) -> None:
     review = opened()
-    assert not reviewers.decidable(admin(), review, clock.now()).exists()
+    assert not reviewer_permissions.decidable(admin(), review, clock.now()).exists()
     travel(3 * 86400)
-    assert reviewers.decidable(admin(), review, clock.now()).exists()
+    assert reviewer_permissions.decidable(admin(), review, clock.now()).exists()
     item = only(review)
     decide(admin(), item, "keep")
     assert (item.choice, item.self_review) == ("keep", False)
@@ -170,7 +172,7 @@ def test_reducing_asks_the_owner_and_claims_no_more(mia: ConnectedAccount) -> No
     review = opened(**ADMINS)
     item = only(review)
     decide(admin(), item, "reduce", "no deletes")
-    [notice] = notices.for_person(mia.iss, mia.sub)
+    [notice] = owner_notices.for_person(mia.iss, mia.sub)
     assert (notice.code, notice.reason) == ("reduce", "no deletes")
     page = signed_in("member1").get("/connections/").content.decode()
     assert "asks for fewer permissions on your GitHub connection" in page

@@ -18,9 +18,9 @@ from audit.recording.actors import Actor, Target
 from audit.sequencing import sequencer
 from connections.access_reviews import remediation
 from connections.auth_ibom import export
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 from connections.models import ConnectedAccount, Review, ReviewItem
-from connections.sync import differences
+from connections.sync import update_accounts
 from tests.connections.test_the_auth_ibom import faults_of
 from tests.connections.visitor import know, subject
 
@@ -32,8 +32,8 @@ def person(who: str, *roles: str) -> Actor:
 
 
 def account(who: str, *scopes: str) -> ConnectedAccount:
-    fact = differences.Fact(f"cac_{uuid4().hex[:12]}", "github", scopes, clock.now(), None)
-    return differences.appeared(settings.ENV.issuer, subject(who), fact, "management")
+    fact = update_accounts.Fact(f"cac_{uuid4().hex[:12]}", "github", scopes, clock.now(), None)
+    return update_accounts.appeared(settings.ENV.issuer, subject(who), fact, "management")
 
 
 def opened() -> Review:
@@ -57,7 +57,7 @@ def document(who: str = "auditor", *roles: str, size: int | None = None) -> Json
 
 
 @pytest.fixture
-def reviewed(db: None, github_mcp: in_force.Declaration) -> dict[str, ConnectedAccount]:
+def reviewed(db: None, github_mcp: manifest_store.Declaration) -> dict[str, ConnectedAccount]:
     """Four accounts: kept, reduced (and not yet), revoked, and nobody decided."""
     know("admin", "auditor", "member1", "member2")
     rows = {

@@ -12,7 +12,7 @@ from audit.recording.actors import Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
 from audit.verification import verify
-from connections.manifests.in_force import Declaration
+from connections.component_manifests.manifest_store import Declaration
 from connections.models import Review, ReviewItem
 from tests.accounts.trail import events
 from tests.audit.factories import OLU

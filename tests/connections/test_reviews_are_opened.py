@@ -15,12 +15,12 @@ from django.test import Client
 from approvals import clock
 from approvals.errors import Refused
 from audit.clock import uuid7
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.actors import Target
-from connections.access_reviews import account_snapshot
-from connections.manifests.in_force import Declaration
+from connections.access_reviews import frozen_account_list
+from connections.component_manifests.manifest_store import Declaration
 from connections.models import ConnectedAccount, Review, ReviewItem, State, Use
-from connections.views import access_reviews
+from connections.views import access_review_pages
 from tests.accounts.trail import events
 from tests.connections.campaign import (
     LIST,
@@ -51,7 +51,7 @@ def test_what_was_reviewed_stays_as_it_was_when_it_opened(mia: ConnectedAccount)
     assert (item.scopes, item.excess) == (["read:user", "repo", "delete_repo"], ["delete_repo"])
     assert item.state == "connected"
     assert [(use["agent"], use["count"]) for use in item.uses] == [("claw", 3)]
-    assert account_snapshot.stands(review).whole
+    assert frozen_account_list.stands(review).whole
 
 
 def test_the_opening_event_names_the_digest_and_a_changed_list_shows(mia: ConnectedAccount) -> None:
@@ -60,12 +60,14 @@ def test_the_opening_event_names_the_digest_and_a_changed_list_shows(mia: Connec
     assert (
         event["data"]["scope_sha256"]
         == review.digest
-        == account_snapshot.digest(str(review.id), [only(review)])
+        == frozen_account_list.digest(str(review.id), [only(review)])
     )
     assert review.opened_event == event["id"]
-    assert event_types.sentence(event).endswith("opened the access review “Spring” of 1 accounts")
+    assert action_registry.sentence(event).endswith(
+        "opened the access review “Spring” of 1 accounts"
+    )
     ReviewItem.objects.update(excess=[])
-    assert not account_snapshot.stands(review).whole
+    assert not frozen_account_list.stands(review).whole
     page = signed_in("auditor", "auditor").get(f"{LIST}{review.id}/").content.decode()
     assert "The frozen list was altered." in page
     assert close(review)["scope"] == {"sha256": review.digest, "intact": False}
@@ -243,7 +245,7 @@ def test_the_page_of_a_large_review_costs_few_queries(
 def test_a_long_list_is_held_to_its_digest_on_demand(
     mia: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_reviews, "CHECKED", 0)
+    monkeypatch.setattr(access_review_pages, "CHECKED", 0)
     address = f"{LIST}{opened().id}/"
     ReviewItem.objects.update(excess=[])
     client = signed_in("auditor", "auditor")
@@ -255,7 +257,7 @@ def test_a_long_list_is_held_to_its_digest_on_demand(
 def test_a_review_takes_no_more_than_it_can_sign(
     mia: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account_snapshot, "MOST", 0)
+    monkeypatch.setattr(frozen_account_list, "MOST", 0)
     with pytest.raises(Refused) as refused:
         opened()
     assert refused.value.code == "too_many"

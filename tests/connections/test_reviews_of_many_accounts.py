@@ -22,13 +22,13 @@ from approvals.pipeline.service import perform
 from audit.keys import log_identity
 from audit.ledger import note
 from audit.ledger.format.canonical import canonical
-from audit.ledger.offline import review_result as review_files
+from audit.ledger.offline import access_review_check as review_files
 from audit.models import EventRow
 from audit.recording.actors import Target
 from audit.sequencing import sequencer
-from connections.access_reviews import account_snapshot, result
+from connections.access_reviews import frozen_account_list, signed_result_file
 from connections.access_reviews.account_filter import SHOWS, STATES, Wanted, take
-from connections.auth_ibom import facts as ibom
+from connections.auth_ibom import fact_collection as ibom
 from connections.models import (
     Choice,
     ConnectedAccount,
@@ -38,7 +38,7 @@ from connections.models import (
     ReviewLines,
 )
 from connections.status import state_filters
-from connections.views import access_reviews
+from connections.views import access_review_pages
 from tests.accounts.trail import events
 from tests.connections.campaign import (
     LIST,
@@ -149,13 +149,16 @@ def many(number: int) -> None:
 def test_a_list_in_pieces_has_the_digest_of_the_whole(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account_snapshot, "BATCH", 3)
+    monkeypatch.setattr(frozen_account_list, "BATCH", 3)
     many(10)
     connected("member1", "github", "répö")
     review = opened()
     items = list(review.items.order_by("number"))
     assert [item.number for item in items] == list(range(1, 12))
-    told = {"review": str(review.id), "accounts": [account_snapshot.facts(item) for item in items]}
+    told = {
+        "review": str(review.id),
+        "accounts": [frozen_account_list.facts(item) for item in items],
+    }
     assert review.digest == hashlib.sha256(canonical(told)).hexdigest()
     document = close(review)
     assert [one["number"] for one in document["accounts"]] == list(range(1, 12))
@@ -163,18 +166,18 @@ def test_a_list_in_pieces_has_the_digest_of_the_whole(
     file = file_of(review)
     assert review.result_digest == hashlib.sha256(b"".join(file)).hexdigest()
     assert review_files.check(file, [note.parse_vkey(log_identity.vkey())]).ok and len(file) == 12
-    assert result.stands(review).whole
+    assert signed_result_file.stands(review).whole
     last = ReviewLines.objects.order_by("first").last()
     assert last is not None
     ReviewLines.objects.filter(pk=last.pk).update(text=last.text.replace("undecided", "keep"))
-    assert result.stands(review).altered
+    assert signed_result_file.stands(review).altered
     page = signed_in("auditor", "auditor").get(f"{LIST}{review.id}/").content.decode()
     assert "The signed result was altered." in page
 
 
 def test_an_empty_list_has_a_digest_too() -> None:
     told = {"review": "x", "accounts": []}
-    assert account_snapshot.digest("x", []) == hashlib.sha256(canonical(told)).hexdigest()
+    assert frozen_account_list.digest("x", []) == hashlib.sha256(canonical(told)).hexdigest()
 
 
 def peak(work: Callable[[], object]) -> int:
@@ -191,7 +194,7 @@ def peak(work: Callable[[], object]) -> int:
 def test_five_times_the_accounts_take_no_more_memory(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account_snapshot, "BATCH", 20)
+    monkeypatch.setattr(frozen_account_list, "BATCH", 20)
     monkeypatch.setattr("connections.access_reviews.reminders._AT_ONCE", 20)
     if connection.vendor == "postgresql":  # the driver keeps the texts of the last 100 statements
         monkeypatch.setattr(connection.connection, "prepared_max", 2)
@@ -203,11 +206,11 @@ def test_five_times_the_accounts_take_no_more_memory(
         found: list[Review] = []
         opening = peak(lambda: found.append(opened()))
         [review] = found
-        looking = peak(lambda: account_snapshot.stands(review))
+        looking = peak(lambda: frozen_account_list.stands(review))
         target = Target("review", str(review.id))
         closing = peak(lambda: perform(admin(), "review.close", target))
         review.refresh_from_db()
-        reading = peak(lambda: sum(map(len, result.text(review))))
+        reading = peak(lambda: sum(map(len, signed_result_file.text(review))))
         return [opening, looking, closing, reading]
 
     few = story()
@@ -222,7 +225,7 @@ def test_five_times_the_accounts_take_no_more_memory(
 def test_a_review_costs_queries_by_the_batch(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account_snapshot, "BATCH", 50)
+    monkeypatch.setattr(frozen_account_list, "BATCH", 50)
     many(200)
     with CaptureQueriesContext(connection) as opening:
         review = opened()
@@ -237,7 +240,7 @@ def test_a_review_costs_queries_by_the_batch(
 def test_pages_of_a_review_are_found_by_the_number_of_an_account(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_reviews, "PAGE", 4)
+    monkeypatch.setattr(access_review_pages, "PAGE", 4)
     many(10)
     review = opened()
     review.items.filter(number__in=[2, 3, 9]).update(choice=Choice.KEEP)
@@ -270,7 +273,7 @@ def test_pages_of_a_review_are_found_by_the_number_of_an_account(
 def test_the_list_of_reviews_goes_on_behind_its_last(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_reviews, "CAMPAIGNS", 2)
+    monkeypatch.setattr(access_review_pages, "CAMPAIGNS", 2)
     connected("member1")
     connected("member2", "slack")
     told = [opened(title=f"r{n}") for n in range(5)]
@@ -300,7 +303,7 @@ def test_a_result_from_before_lines_is_handed_out_as_it_was_signed(github_mcp: N
     digest = hashlib.sha256(old.encode()).hexdigest()
     Review.objects.update(result=old, result_digest=digest, wanted={"state": "suspended"})
     review.refresh_from_db()
-    assert result.stands(review).whole
+    assert signed_result_file.stands(review).whole
     ada = signed_in("auditor", "auditor")
     assert ada.get(f"{LIST}{review.id}/result/").getvalue() == old.encode()
     assert "in the state “suspended”" in ada.get(f"{LIST}{review.id}/").content.decode()

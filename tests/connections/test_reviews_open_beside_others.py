@@ -25,12 +25,12 @@ from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.recording.actors import Target
 from connections.access_reviews import (
-    account_snapshot,
-    closing,
+    frozen_account_list,
     large_reviews,
-    opening,
-    result,
+    signed_result_file,
     work_lease,
+    write_opening,
+    write_result,
 )
 from connections.models import (
     ConnectedAccount,
@@ -165,9 +165,9 @@ def test_a_kill_while_a_review_opens_leaves_nothing_half_open(house: Do) -> None
         assert not Review.objects.exists() and not events("review.opened")
         one = Target("review_item", str(ReviewItem.objects.first().pk))  # type: ignore[union-attr]
         assert refusal(lambda: decide(one)) in {"unknown_item", "not_permitted"}
-        opening.tidy(clock.now())
+        write_opening.tidy(clock.now())
         assert Review.opening.exists(), "it may live still"
-        opening.tidy(clock.now() + work_lease.SILENT + timedelta(seconds=1))
+        write_opening.tidy(clock.now() + work_lease.SILENT + timedelta(seconds=1))
         for model in (ReviewItem, ReviewLetter):
             assert not model.objects.exists()
         assert not Review.anyhow.exists()
@@ -195,7 +195,7 @@ def test_a_list_is_of_one_moment_while_others_write_and_names_what_changed(house
         review = Review.objects.get(pk=name)
         first, last = review.items.get(number=1), review.items.get(number=MANY)
         assert first.scopes == last.scopes, "two moments in one list"
-        assert review.items.count() == MANY and account_snapshot.stands(review).whole
+        assert review.items.count() == MANY and frozen_account_list.stands(review).whole
         [event] = events("review.opened")
         assert first.scopes != [f"g{number}"], "it changed after its moment"
         named = {str(first.account), str(last.account)}
@@ -219,7 +219,7 @@ def test_a_kill_while_a_review_closes_leaves_it_open(house: Do) -> None:
         assert refusal(lambda: close(review)) == "being_closed"
         review.refresh_from_db()
         assert review.closed_at is None and not events("review.closed")
-        closing.tidy(clock.now() + work_lease.SILENT + timedelta(seconds=1))
+        write_result.tidy(clock.now() + work_lease.SILENT + timedelta(seconds=1))
         assert not ReviewLines.objects.exists()
         decide(one)
         close(review)
@@ -250,11 +250,11 @@ def test_a_worker_that_is_killed_leaves_the_work_to_the_next(
         assert large_reviews.run_due() == 1
         assert not ReviewWork.objects.exists() and not large_reviews.run_due()
         review = Review.objects.get(pk=review.pk)
-        assert review.items.count() == MANY and account_snapshot.stands(review).whole
+        assert review.items.count() == MANY and frozen_account_list.stands(review).whole
         [event] = events("review.opened" if verb == "open" else "review.closed")
         assert event["actor"]["sub"] == subject("admin") and event["data"]["accounts"] == MANY
         if verb == "close":
-            assert review.closed_at and result.stands(review).whole
+            assert review.closed_at and signed_result_file.stands(review).whole
 
     house(work_of_it)
 

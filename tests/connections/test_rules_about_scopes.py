@@ -8,12 +8,12 @@ import pytest
 from django.conf import settings as django_settings
 
 from approvals.models import Approval
-from audit.ledger.format.vocabulary import SEVERITIES
+from audit.ledger.format.field_values import SEVERITIES
 from audit.models import EventRow
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 from connections.models import ConnectedAccount, ScopeRule
-from connections.scope_escalation import escalation_settings
-from connections.scope_escalation.escalation_settings import Rules
+from connections.scope_escalation import rules_per_connection
+from connections.scope_escalation.rules_per_connection import Rules
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.tables import everything_stored
@@ -30,10 +30,10 @@ LOOSE = {"excess": "flag", "anonymous": "1", "allow_for_s": "3600"}
 
 def narrow() -> None:
     """A manifest that declares less than the grant of Olu's account holds."""
-    declared = in_force.Declaration.model_validate(
+    declared = manifest_store.Declaration.model_validate(
         {"connections": [{"connection": "github", "scopes": ["read:user"]}]}
     )
-    in_force.declare_shipped("mcp", "github-mcp", declared)
+    manifest_store.declare_shipped("mcp", "github-mcp", declared)
 
 
 def set_rules(**given: object) -> None:
@@ -67,8 +67,8 @@ def test_a_connection_can_take_callers_without_a_manifest(gateway: Gateways) -> 
     set_rules(anonymous=True)
     assert olu.exchange(skill="").status_code == 200
     assert olu.exchange(skill="mcp:unheard-of").status_code == 200
-    declared = in_force.Declaration.model_validate({"connections": []})
-    in_force.declare_shipped("mcp", "other", declared)
+    declared = manifest_store.Declaration.model_validate({"connections": []})
+    manifest_store.declare_shipped("mcp", "other", declared)
     assert olu.exchange(skill="mcp:other").json()["code"] == "undeclared_caller"
 
 
@@ -78,9 +78,9 @@ def test_letting_less_through_holds_at_once_and_more_waits(
     know("admin", "admin2")
     amir = visitor("admin")
     assert amir.post("/connections/scopes/github/", STRICT)["Location"] == "/connections/scopes/"
-    assert escalation_settings.of("github") == Rules("refuse", False, 900)
+    assert rules_per_connection.of("github") == Rules("refuse", False, 900)
     approval_page = amir.post("/connections/scopes/github/", LOOSE)["Location"]
-    assert escalation_settings.of("github") == Rules("refuse", False, 900)
+    assert rules_per_connection.of("github") == Rules("refuse", False, 900)
     approval = Approval.objects.get()
     assert approval_page == f"/approvals/{approval.id}/"
     assert approval.sentence == (
@@ -95,7 +95,7 @@ def test_letting_less_through_holds_at_once_and_more_waits(
     travel(6)
     sweep()
     browser.http.close()
-    assert escalation_settings.of("github") == Rules("flag", True, 3600)
+    assert rules_per_connection.of("github") == Rules("flag", True, 3600)
     assert EventRow.objects.filter(action="scope.configured").count() == 2
 
 
@@ -109,14 +109,14 @@ def test_what_lets_more_through_needs_another_person(
     know("admin", "admin2")
     visitor("admin2").post("/connections/scopes/github/", STRICT)
     visitor(who).post("/connections/scopes/github/", {**STRICT, **more})
-    assert escalation_settings.of("github") == Rules("refuse", False, 900)
+    assert rules_per_connection.of("github") == Rules("refuse", False, 900)
     assert Approval.objects.get().rule["approver"] == "another"
 
 
 def test_no_admin_opens_a_connection_to_undeclared_callers_alone(visitor: Visitors) -> None:
     know("admin", "admin2")
     visitor("admin").post("/connections/scopes/github/", LOOSE)
-    assert not escalation_settings.of("github").anonymous
+    assert not rules_per_connection.of("github").anonymous
     assert Approval.objects.get().rule["approver"] == "another"
 
 
@@ -158,7 +158,9 @@ def test_only_admins_set_rules(visitor: Visitors) -> None:
 def test_a_declaration_that_gives_more_stands_out(gateway: Gateways) -> None:
     olu = gateway("operator")
     github = {"connections": [{"connection": "github", "scopes": ["read:user", "repo"]}]}
-    in_force.declare_shipped("mcp", "github-mcp", in_force.Declaration.model_validate(github))
+    manifest_store.declare_shipped(
+        "mcp", "github-mcp", manifest_store.Declaration.model_validate(github)
+    )
 
     def declare(*scopes: str) -> str:
         body = {"connections": [{"connection": "github", "scopes": list(scopes)}]}

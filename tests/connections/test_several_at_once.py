@@ -14,10 +14,10 @@ from approvals.models import Approval, Effect, Outcome
 from approvals.pipeline import intent
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections.lifecycle import bulk
+from connections.lifecycle import bulk_decisions
 from connections.models import ConnectedAccount, Notice, State
-from connections.revocation import deletion
-from connections.sync import differences
+from connections.revocation import deletion_step
+from connections.sync import update_accounts
 from tests.accounts.trail import events
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
@@ -35,8 +35,8 @@ def ids(db: None) -> list[str]:
     know("admin", "admin2", *WHO)
     made = []
     for who in WHO:
-        fact = differences.Fact(f"cac_{who}", "github", ("repo",), None, None)
-        made.append(differences.appeared(settings.ENV.issuer, subject(who), fact, "management"))
+        fact = update_accounts.Fact(f"cac_{who}", "github", ("repo",), None, None)
+        made.append(update_accounts.appeared(settings.ENV.issuer, subject(who), fact, "management"))
     return [str(row.id) for row in made]
 
 
@@ -62,7 +62,9 @@ def admin(*roles: str) -> Actor:
 
 def decide(verb: str, ids: list[str], by: Actor | None = None, **more: Any) -> Any:
     params = {"accounts": ids, **more}
-    return perform(by or admin(), verb, bulk.target_of(ids), params=params, reason="a leak")
+    return perform(
+        by or admin(), verb, bulk_decisions.target_of(ids), params=params, reason="a leak"
+    )
 
 
 def states() -> list[str]:
@@ -102,7 +104,7 @@ def test_one_approval_names_them_all_and_each_gets_its_own_event_and_steps(
     assert {event["approval"] for event in told} == {str(approval.pk)}
     steps = Effect.objects.values_list("target_name", "kind")
     assert set(steps) == {
-        (one, kind) for one in ids for kind in (deletion.DELETE, deletion.END_ACCESS)
+        (one, kind) for one in ids for kind in (deletion_step.DELETE, deletion_step.END_ACCESS)
     }
     [whole] = events("selection.revoked")
     assert whole["data"]["number"] == 3 and sorted(whole["data"]["accounts"]) == sorted(ids)
@@ -156,10 +158,10 @@ def test_what_waits_about_one_of_them_is_overtaken(
 def test_suspending_needs_no_approval(ids: list[str]) -> None:
     done = decide("selection.suspend", ids[:2])
     assert done.event_id and states() == [State.SUSPENDED, State.SUSPENDED, State.CONNECTED]
-    from audit.recording import event_types
+    from audit.recording import action_registry
 
     [event] = events("selection.suspended")
-    assert event_types.sentence(event) == "Amir Admin suspended 2 connections"
+    assert action_registry.sentence(event) == "Amir Admin suspended 2 connections"
     with pytest.raises(Refused) as no:
         decide("selection.suspend", ids[:2])
     assert no.value.code == "not_connected"
@@ -170,7 +172,7 @@ def test_a_list_that_is_not_what_its_name_says_is_refused(ids: list[str]) -> Non
         perform(
             admin(),
             "selection.suspend",
-            bulk.target_of(ids),
+            bulk_decisions.target_of(ids),
             params={"accounts": ids[:2]},
             reason="a leak",
         )
@@ -226,7 +228,7 @@ def test_the_page_takes_what_the_filter_takes_and_what_is_ticked(ids: list[str])
 
 
 def test_the_api_decides_on_several(ids: list[str], gateway: Callable[[str], Gateway]) -> None:
-    target = bulk.target_of(ids)
+    target = bulk_decisions.target_of(ids)
     body = {
         "verb": "selection.suspend",
         "target": {"kind": target.kind, "name": target.name},

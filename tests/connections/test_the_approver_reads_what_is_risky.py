@@ -11,7 +11,7 @@ from approvals.errors import Refused
 from approvals.models import Approval
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 from tests.connections.visitor import know, subject
 
 PADDING = [{"connection": f"calendar-{letter * 110}", "scopes": []} for letter in "abcd"]
@@ -119,8 +119,8 @@ def test_what_cannot_be_shown_whole_is_refused_and_asks_nobody(olu: Actor) -> No
 
 def test_the_removal_under_a_long_name_says_what_it_opens(olu: Actor) -> None:
     long = Target("mcp", "m" * 150)
-    in_force.declare_shipped(
-        long.kind, long.name, in_force.Declaration.model_validate({"connections": [RISKY]})
+    manifest_store.declare_shipped(
+        long.kind, long.name, manifest_store.Declaration.model_validate({"connections": [RISKY]})
     )
     sentence = asked(perform(olu, "manifest.remove", long))
     assert "open GitHub to callers without a manifest" in sentence

@@ -16,8 +16,8 @@ from audit.keys import log_identity
 from audit.ledger import note
 from audit.recording.actors import Actor
 from audit.sequencing import sequencer
-from connections.auth_ibom import document, export, facts
-from connections.manifests import in_force
+from connections.auth_ibom import document, export, fact_collection
+from connections.component_manifests import manifest_store
 from connections.models import AppAccess, ConnectedAccount, Schedule, State, Use
 from tests.accounts.trail import events
 from tests.connections.test_the_inventory_shows_everybody import make
@@ -35,7 +35,7 @@ AUDITOR = ("auditor", "auditor")
 
 
 @pytest.fixture
-def account(db: None, github_mcp: in_force.Declaration) -> ConnectedAccount:
+def account(db: None, github_mcp: manifest_store.Declaration) -> ConnectedAccount:
     know("member1", "member2")
     now = clock.now()
     made = make(
@@ -114,7 +114,7 @@ def test_consents_and_refresh_tokens_are_credentials_of_their_applications(
     assert "api:https://ata.local/api" in found
     mine = by_ref(exported("member1", ""))
     assert granted["bom-ref"] in mine and refreshing["bom-ref"] not in mine
-    at = document.build(facts.at(0))
+    at = document.build(fact_collection.at(0))
     assert {"name": "ata:applications", "value": "as the log tells"} in (
         at["metadata"]["properties"]
     )
@@ -199,9 +199,9 @@ def test_a_member_gets_their_own_and_it_says_so(account: ConnectedAccount) -> No
 
 
 def test_each_row_leads_to_its_newest_entry(account: ConnectedAccount) -> None:
-    from connections.sync import differences
+    from connections.sync import update_accounts
 
-    differences.vanished(account, "test")
+    update_accounts.vanished(account, "test")
     sequencer.run_once()
     [event] = [e for e in events("connection.reconciled") if e["target"]["name"] == str(account.id)]
     part = by_ref(exported())[f"credential:{account.id}"]
@@ -241,7 +241,7 @@ def test_the_number_of_queries_does_not_grow(
     for n in range(40):
         make("member2", auth0_id=f"cac_{n}")
     with django_assert_max_num_queries(16):
-        facts.read(person(*AUDITOR))
+        fact_collection.read(person(*AUDITOR))
 
 
 def test_over_http_it_is_a_file_that_nobody_caches(

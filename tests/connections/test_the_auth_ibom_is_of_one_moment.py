@@ -15,8 +15,8 @@ from pytest_django.plugin import DjangoDbBlocker
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from connections.auth_ibom import facts
-from connections.auth_ibom.facts import Facts
+from connections.auth_ibom import fact_collection
+from connections.auth_ibom.fact_collection import Facts
 from connections.models import ConnectedAccount, State
 from tests.audit.own_database import own_database
 from tests.connections.test_the_inventory_shows_everybody import make
@@ -75,7 +75,7 @@ def read_while(meanwhile: Callable[[], object]) -> Facts:
         return answer
 
     with connection.execute_wrapper(between):
-        found = facts.read(auditor())
+        found = fact_collection.read(auditor())
     assert not waiting
     return found
 
@@ -93,6 +93,6 @@ def test_a_revocation_while_it_is_read_is_wholly_in_it_or_not_at_all(
     assert [one.state for one in found.accounts] == [State.CONNECTED]
     assert [proof.index for proof in found.proofs.values()] == [0]
     assert found.checkpoint is not None and found.checkpoint.size == 1
-    after = reader.submit(facts.read, auditor()).result(PATIENCE_S)
+    after = reader.submit(fact_collection.read, auditor()).result(PATIENCE_S)
     assert [one.state for one in after.accounts] == [State.REVOKED]
     assert [proof.index for proof in after.proofs.values()] == [1]

@@ -11,7 +11,7 @@ import pytest
 
 from accounts.models import SignedInSession
 from audit.models import Event, EventRow
-from connections.manifests import component_decisions, in_force
+from connections.component_manifests import decision_in_force, manifest_store
 from connections.models import ConnectedAccount, State, Use
 from tests.connections.tables import everything_stored
 from tests.connections.visitor import Gateway, subject
@@ -30,7 +30,7 @@ def account(who: str, connection: str = "github") -> ConnectedAccount:
 
 
 def test_a_declared_component_gets_the_provider_token_and_the_provider_takes_it(
-    gateway: Gateways, github_mcp: in_force.Declaration, portal_tenant: LocalTenant
+    gateway: Gateways, github_mcp: manifest_store.Declaration, portal_tenant: LocalTenant
 ) -> None:
     answer = gateway("operator").exchange(scopes="read:user repo")
     assert answer.status_code == 200, answer.content
@@ -55,7 +55,7 @@ def test_a_declared_component_gets_the_provider_token_and_the_provider_takes_it(
 
 
 def test_the_use_is_counted_once_per_agent_and_skill(
-    gateway: Gateways, github_mcp: in_force.Declaration
+    gateway: Gateways, github_mcp: manifest_store.Declaration
 ) -> None:
     for _ in range(2):
         assert gateway("operator").exchange().status_code == 200
@@ -68,7 +68,7 @@ def test_the_use_is_counted_once_per_agent_and_skill(
 
 
 def test_no_token_is_kept_or_logged_anywhere(
-    gateway: Gateways, github_mcp: in_force.Declaration, caplog: pytest.LogCaptureFixture
+    gateway: Gateways, github_mcp: manifest_store.Declaration, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     caller = gateway("operator")
@@ -89,7 +89,7 @@ def test_no_token_is_kept_or_logged_anywhere(
     ],
 )
 def test_an_undeclared_request_is_refused_and_recorded(
-    gateway: Gateways, github_mcp: in_force.Declaration, skill: str, scopes: str, code: str
+    gateway: Gateways, github_mcp: manifest_store.Declaration, skill: str, scopes: str, code: str
 ) -> None:
     answer = gateway("operator").exchange(skill=skill, scopes=scopes)
     assert (answer.status_code, answer.json()["code"]) == (403, code)
@@ -100,7 +100,7 @@ def test_an_undeclared_request_is_refused_and_recorded(
 
 
 def test_a_request_beyond_the_manifest_is_an_escalation(
-    gateway: Gateways, github_mcp: in_force.Declaration
+    gateway: Gateways, github_mcp: manifest_store.Declaration
 ) -> None:
     answer = gateway("operator").exchange(scopes="repo delete_repo admin:org")
     assert answer.json()["excess_scopes"] == ["admin:org", "delete_repo"]
@@ -115,10 +115,10 @@ def test_a_request_beyond_the_manifest_is_an_escalation(
 def test_scopes_that_the_grant_has_beyond_the_manifest_are_flagged(
     gateway: Gateways,
 ) -> None:
-    narrow = in_force.Declaration.model_validate(
+    narrow = manifest_store.Declaration.model_validate(
         {"connections": [{"connection": "github", "scopes": ["read:user"]}]}
     )
-    in_force.declare_shipped("mcp", "github-mcp", narrow)
+    manifest_store.declare_shipped("mcp", "github-mcp", narrow)
     assert gateway("operator").exchange(scopes="read:user").status_code == 200
     assert event_data("token.exchanged")["excess_scopes"] == ["repo"]
 
@@ -130,9 +130,9 @@ def event_data(action: str) -> dict[str, object]:
 
 @pytest.mark.parametrize(("decision", "code"), [("block", "mcp_blocked"), ("hold", "mcp_held")])
 def test_a_blocked_or_held_component_gets_none(
-    gateway: Gateways, github_mcp: in_force.Declaration, decision: str, code: str
+    gateway: Gateways, github_mcp: manifest_store.Declaration, decision: str, code: str
 ) -> None:
-    component_decisions.answer_with(
+    decision_in_force.answer_with(
         lambda kind, name: decision if (kind, name) == ("mcp", "github-mcp") else "none"
     )
     answer = gateway("operator").exchange()
@@ -140,7 +140,7 @@ def test_a_blocked_or_held_component_gets_none(
 
 
 def test_a_person_without_the_connection_is_told_to_connect_it(
-    gateway: Gateways, github_mcp: in_force.Declaration
+    gateway: Gateways, github_mcp: manifest_store.Declaration
 ) -> None:
     answer = gateway("auditor").exchange()
     assert (answer.status_code, answer.json()["code"]) == (404, "connection_not_linked")
@@ -160,7 +160,7 @@ def test_a_person_without_the_connection_is_told_to_connect_it(
 )
 def test_an_account_that_is_not_connected_is_refused_without_asking_auth0(
     gateway: Gateways,
-    github_mcp: in_force.Declaration,
+    github_mcp: manifest_store.Declaration,
     state: State,
     status: int,
     code: str,
@@ -174,7 +174,7 @@ def test_an_account_that_is_not_connected_is_refused_without_asking_auth0(
 
 
 def test_a_client_that_is_no_gateway_is_refused(
-    gateway: Gateways, github_mcp: in_force.Declaration, settings: object
+    gateway: Gateways, github_mcp: manifest_store.Declaration, settings: object
 ) -> None:
     caller = gateway("operator")
     env = settings.ENV  # type: ignore[attr-defined]
@@ -207,7 +207,7 @@ def test_an_unknown_connection_is_not_linked(
 
 
 def test_a_token_is_returned_with_the_headers_of_every_other_answer_and_no_cookie(
-    gateway: Gateways, github_mcp: in_force.Declaration
+    gateway: Gateways, github_mcp: manifest_store.Declaration
 ) -> None:
     caller = gateway("operator")
     answer, other = caller.exchange(), caller.call("GET", "/v1/whoami")
@@ -228,7 +228,7 @@ def test_a_token_is_returned_with_the_headers_of_every_other_answer_and_no_cooki
 
 @pytest.mark.parametrize("ended", [False, True])
 def test_a_browsers_session_decides_nothing_about_a_bearer_token(
-    gateway: Gateways, github_mcp: in_force.Declaration, ended: bool
+    gateway: Gateways, github_mcp: manifest_store.Declaration, ended: bool
 ) -> None:
     caller = Gateway(gateway("operator").token, signed_in("member1", "member"))
     if ended:

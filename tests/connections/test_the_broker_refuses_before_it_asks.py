@@ -17,13 +17,13 @@ from django.db import transaction
 from approvals import clock
 from approvals.models import Approval
 from approvals.pipeline.service import perform
-from approvals.step_up import answers
+from approvals.step_up import take_answer
 from audit.recording.actors import Actor, Target
 from connections.broker import exchange, token_broker
-from connections.broker.component_rules import Component
+from connections.broker.component_checks import Component
 from connections.broker.errors import TokenRefusal
 from connections.broker.token_broker import Ask
-from connections.manifests import component_decisions, in_force
+from connections.component_manifests import decision_in_force, manifest_store
 from connections.models import (
     Allowance,
     Attempts,
@@ -32,7 +32,7 @@ from connections.models import (
     JustInTime,
     State,
 )
-from connections.scope_escalation import allowances, attempts
+from connections.scope_escalation import allowances_in_force, attempt_limits
 from tests.connections.visitor import Gateway, know, subject
 from tests.support.tenant import LocalTenant
 
@@ -78,7 +78,7 @@ class Case:
         assert done.approval is not None
         approval = Approval.objects.get(pk=done.approval.pk)
         with transaction.atomic():
-            answers.give(
+            take_answer.give(
                 approval, approval.asks.get(), self.actor,
                 channel="ciba", decision="deny", signed=True, evidence=(),
             )  # fmt: skip
@@ -121,11 +121,11 @@ def undeclared(case: Case) -> None:
 
 
 def blocked(_case: Case) -> None:
-    component_decisions.answer_with(lambda _kind, _name: component_decisions.BLOCK)
+    decision_in_force.answer_with(lambda _kind, _name: decision_in_force.BLOCK)
 
 
 def not_allowed(_case: Case) -> None:
-    component_decisions.answer_with(lambda _kind, _name: component_decisions.NONE)
+    decision_in_force.answer_with(lambda _kind, _name: decision_in_force.NONE)
 
 
 def suspended(case: Case) -> None:
@@ -148,7 +148,7 @@ def name(way: Any) -> str:
 
 
 @pytest.fixture
-def case(github_mcp: in_force.Declaration) -> Case:
+def case(github_mcp: manifest_store.Declaration) -> Case:
     return Case()
 
 
@@ -199,13 +199,13 @@ def too_often(case: Case) -> None:
 
 
 def denied_before(case: Case) -> None:
-    noted = attempts.note(case.account, COMPONENT, ["gist"], "bot", clock.now())
+    noted = attempt_limits.note(case.account, COMPONENT, ["gist"], "bot", clock.now())
     escalation = {"escalation": str(noted.row.id), "component": str(COMPONENT)}
     case.denied("scope.grant", **escalation, scopes=["gist"], agent="bot", for_s=3600)
 
 
 def waits_already(case: Case) -> None:
-    noted = attempts.note(case.account, COMPONENT, ["gist"], "bot", clock.now())
+    noted = attempt_limits.note(case.account, COMPONENT, ["gist"], "bot", clock.now())
     escalation = {"escalation": str(noted.row.id), "component": str(COMPONENT)}
     perform(case.actor, "scope.grant", case.target(),
             params={**escalation, "scopes": ["gist"], "agent": "bot", "for_s": 3600})  # fmt: skip
@@ -252,7 +252,9 @@ def test_an_unknown_permission_names_the_nearest_and_rings_no_phone(case: Case) 
 
 def narrowed() -> None:
     narrow = {"connections": [{"connection": "github", "scopes": []}]}
-    in_force.declare_shipped("mcp", "github-mcp", in_force.Declaration.model_validate(narrow))
+    manifest_store.declare_shipped(
+        "mcp", "github-mcp", manifest_store.Declaration.model_validate(narrow)
+    )
 
 
 def no_longer_allowed() -> None:
@@ -272,8 +274,8 @@ def shut() -> None:
 
 
 def undecided() -> None:
-    component_decisions.answer_with(lambda _kind, _name: component_decisions.NONE)
-    in_force.declare_shipped("mcp", "mark", in_force.Declaration())
+    decision_in_force.answer_with(lambda _kind, _name: decision_in_force.NONE)
+    manifest_store.declare_shipped("mcp", "mark", manifest_store.Declaration())
 
 
 MEANWHILE = {
@@ -287,7 +289,7 @@ MEANWHILE = {
 
 @pytest.mark.parametrize("change", MEANWHILE, ids=lambda one: one.__name__)
 def test_what_changes_while_auth0_is_asked_is_in_the_last_look(
-    gateway: Gateways, github_mcp: in_force.Declaration, portal_tenant: LocalTenant,
+    gateway: Gateways, github_mcp: manifest_store.Declaration, portal_tenant: LocalTenant,
     monkeypatch: pytest.MonkeyPatch, change: Callable[[], None],
 ) -> None:  # fmt: skip
     olu = gateway("operator")
@@ -298,7 +300,7 @@ def test_what_changes_while_auth0_is_asked_is_in_the_last_look(
         account=account, kind="mcp", name="github-mcp", scopes=["gist"], granted_at=now,
         expires_at=now + timedelta(hours=1),
     )  # fmt: skip
-    assert allowances.scopes_of(account, COMPONENT) == {"gist"}
+    assert allowances_in_force.scopes_of(account, COMPONENT) == {"gist"}
     real = exchange.exchange
 
     def while_it_answers(*args: Any, **kwargs: Any) -> Any:

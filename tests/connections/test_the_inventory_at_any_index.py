@@ -23,21 +23,21 @@ from audit.clock import uuid7
 from audit.keys import log_identity
 from audit.ledger.offline import log_file
 from audit.models import Entry
-from audit.proofs import service
+from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Actor, Subject, Target
-from audit.recording.read_events import openings_of
+from audit.recording.stored_events import openings_of
 from audit.sequencing import sequencer, signed_state
-from connections.auth_ibom import facts, replay
-from connections.auth_ibom.records import ERASED, Account
-from connections.idle_access import idle_events
-from connections.idle_access.working_hours import DAYS
-from connections.manifests import in_force
+from connections.auth_ibom import fact_collection, replay
+from connections.auth_ibom.record_types import ERASED, Account
+from connections.component_manifests import manifest_store
+from connections.idle_access import idle_and_active_events
+from connections.idle_access.access_hours import DAYS
 from connections.models import (
     ConnectedAccount,
     State,
 )
 from connections.status.account_status import Code
-from connections.sync import differences
+from connections.sync import update_accounts
 from tests.connections.random_inventories import anything, fact, step
 from tests.connections.visitor import Gateway, know, subject
 from tests.support.erasing import erase_person
@@ -72,12 +72,12 @@ print(json.dumps({n: [a.state, list(a.scopes), a.sub] for n, a in found.accounts
 def now_known() -> dict[str, Account]:
     """The rows of now."""
     admin = Actor(iss=settings.ENV.issuer, sub="x", roles=frozenset({"admin"}))
-    return {account.id: account for account in facts.read(admin).accounts}
+    return {account.id: account for account in fact_collection.read(admin).accounts}
 
 
 def told(size: int, moment: datetime | None = None) -> dict[str, Account]:
     """What the log tells of a moment; of its last entry's unless given."""
-    return {account.id: account for account in facts.at(size, moment).accounts}
+    return {account.id: account for account in fact_collection.at(size, moment).accounts}
 
 
 @pytest.mark.parametrize("seed", [16, 19])  # which lead through every state that is asked for
@@ -166,13 +166,13 @@ def around(choose: random.Random) -> None:
         what += [("connection.wake", Target("connection", str(row.pk)), {})] * 3
     with suppress(Refused):
         decide(admin, *choose.choice(what))
-    idle_events.run()
+    idle_and_active_events.run()
 
 
 _BEGAN = _moment = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
-def access(found: facts.Facts) -> dict[str, Any]:
+def access(found: fact_collection.Facts) -> dict[str, Any]:
     """Consents and refresh tokens as both have to tell them, with the entry that proves each."""
     return {
         one.id: (
@@ -192,18 +192,18 @@ def test_at_every_index_the_log_tells_what_the_rows_were(db: None, seed: int) ->
     for _ in range(50):
         anything(choose)
         sequencer.run_once()
-        found = facts.read(admin)
+        found = fact_collection.read(admin)
         rows = comparable({account.id: account for account in found.accounts})
         moments[Entry.objects.count()] = rows, access(found)
     assert len(moments) > 10 and found.access and found.accounts
     for size, (rows, others) in moments.items():
-        found = facts.at(size)
+        found = fact_collection.at(size)
         assert comparable({account.id: account for account in found.accounts}) == rows, size
         assert access(found) == others, size
 
 
 def test_uses_and_dead_grants_are_told_by_the_brokers_events(
-    gateway: Callable[[str], Gateway], github_mcp: in_force.Declaration
+    gateway: Callable[[str], Gateway], github_mcp: manifest_store.Declaration
 ) -> None:
     caller = gateway("operator")
     for _ in range(2):
@@ -215,7 +215,7 @@ def test_uses_and_dead_grants_are_told_by_the_brokers_events(
     assert [(u.agent, u.skill, u.count) for u in account.users] == [
         ("release-bot", "mcp:github-mcp", 2)
     ]
-    [declared] = facts.at(size).manifests
+    [declared] = fact_collection.at(size).manifests
     assert declared.needs == (("github", ("read:user", "repo")),)
 
 
@@ -265,7 +265,7 @@ def test_a_stranger_rebuilds_it_from_a_file_of_the_log_alone(db: None, tmp_path:
     sequencer.run_once()
     checkpoint = signed_state.newest_checkpoint()
     assert checkpoint is not None
-    lines = [log_file.header("x", checkpoint.size, service.signed_note(checkpoint))]
+    lines = [log_file.header("x", checkpoint.size, proofs_and_tiles.signed_note(checkpoint))]
     for entry in Entry.objects.order_by("seq").select_related("event"):
         openings = openings_of([entry.event_id]).get(entry.event_id, [])
         lines.append(log_file.line(entry.seq, bytes(entry.event.entry), openings, ()))
@@ -275,7 +275,7 @@ def test_a_stranger_rebuilds_it_from_a_file_of_the_log_alone(db: None, tmp_path:
     done = _rebuilt(file, size)
     assert done.returncode == 0, done.stderr
     found = {one["id"]: one for one in json.loads(done.stdout)["accounts"]}
-    portal = {account.id: account for account in facts.at(size).accounts}
+    portal = {account.id: account for account in fact_collection.at(size).accounts}
     assert found.keys() == portal.keys()
     assert all("use_told" in one for one in json.loads(done.stdout)["access"])
     for name, account in portal.items():
@@ -294,7 +294,7 @@ def test_a_stranger_rebuilds_it_from_a_file_of_the_log_alone(db: None, tmp_path:
 def _rebuilt(file: Path, size: int) -> subprocess.CompletedProcess[str]:
     """In a process without settings and without a database."""
     code = (
-        "import sys; from connections.auth_ibom.offline_rebuild import main; "
+        "import sys; from connections.auth_ibom.offline_inventory_rebuild import main; "
         "code = main(sys.argv[1:]); "
         "assert not [m for m in sys.modules if m.split('.')[0] == 'django'], 'Django'; "
         "sys.exit(code)"
@@ -307,7 +307,7 @@ def _rebuilt(file: Path, size: int) -> subprocess.CompletedProcess[str]:
 
 def test_an_erased_owner_reads_as_erased_and_the_account_stays(db: None) -> None:
     know("member1")
-    row = differences.appeared(
+    row = update_accounts.appeared(
         settings.ENV.issuer, subject("member1"), fact(random.Random(1), "c"), "management"
     )
     sequencer.run_once()

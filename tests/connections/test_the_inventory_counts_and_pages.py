@@ -14,10 +14,10 @@ from approvals import clock
 from approvals.models import Person
 from audit.recording.actors import SYSTEM
 from connections import inventory
+from connections.component_manifests import manifest_store
 from connections.inventory import Query, aggregates
-from connections.manifests import in_force
 from connections.models import ConnectedAccount, Use
-from connections.models.derived import mark_firsts
+from connections.models.computed_fields import mark_firsts
 from tests.connections.town import (
     QUERIES,
     fill,
@@ -35,7 +35,7 @@ NOT_OF_THE_PAGE = ("django_session", "identity_", "audit_", "enforcement_", "app
 
 
 @pytest.fixture
-def town(db: None, github_mcp: in_force.Declaration) -> None:
+def town(db: None, github_mcp: manifest_store.Declaration) -> None:
     settle()
 
 
@@ -97,7 +97,7 @@ def test_words_find_people_and_accounts(town: None) -> None:
 
 def test_a_page_costs_at_most_twelve_queries_however_many_rows_there_are(
     db: None,
-    github_mcp: in_force.Declaration,
+    github_mcp: manifest_store.Declaration,
     visitor: Callable[[str], Visitor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -11,11 +11,11 @@ from django.conf import settings
 from approvals import clock
 from audit.recording.actors import SYSTEM
 from connections import inventory
+from connections.component_manifests import manifest_store
 from connections.inventory import Query
-from connections.manifests import in_force
 from connections.models import ConnectedAccount, Schedule, State
 from connections.scopes import catalogue
-from connections.sync import reconcile
+from connections.sync import connected_accounts
 from tests.connections.visitor import Visitor, know, subject
 
 type Visitors = Callable[[str], Visitor]
@@ -38,7 +38,7 @@ def make(who: str, connection: str = "github", **fields: object) -> ConnectedAcc
 
 
 @pytest.fixture
-def town(db: None, github_mcp: in_force.Declaration) -> None:
+def town(db: None, github_mcp: manifest_store.Declaration) -> None:
     know("member1", "member2", "operator")
     long_ago = clock.now() - timedelta(days=100)
     make("member1", label="octo-dev", scopes=["repo", "delete_repo"])
@@ -120,7 +120,7 @@ def test_reconcile_now_makes_it_due_and_the_status_follows(
     Schedule.objects.create(name="accounts", due=clock.now() + timedelta(hours=1))
     amir.post("/connections/inventory/reconcile/")
     assert "waiting for the worker" in amir.get("/connections/inventory/status/").content.decode()
-    assert reconcile.run_due() == 2
+    assert connected_accounts.run_due() == 2
     assert "reconciled" in amir.get("/connections/inventory/status/").content.decode()
 
 

@@ -9,16 +9,16 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import transaction
 
-from approvals import clock, policy, registry, requests
+from approvals import cancel_and_resend, clock, policy, registry
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Outcome, Person
 from approvals.pipeline.service import perform
-from approvals.policy.dry_run import what_if
-from approvals.step_up import answers
+from approvals.policy.single_decision_dry_run import what_if
+from approvals.step_up import take_answer
 from audit.recording.actors import Actor, Target
-from connections.broker.component_rules import Component
+from connections.broker.component_checks import Component
 from connections.models import Allowance, ConnectedAccount, Freeze
-from connections.scope_escalation import attempts
+from connections.scope_escalation import attempt_limits
 from tests.approvals.policies import in_force, rule
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
@@ -52,7 +52,9 @@ def mias(db: None) -> ConnectedAccount:
 
 def ask(account: ConnectedAccount, by: Actor = MIA, **changed: Any) -> Approval:
     """What the broker asks when github-mcp tries delete_repo."""
-    noted = attempts.note(account, Component("mcp", "github-mcp"), ["gist"], "bot", clock.now())
+    noted = attempt_limits.note(
+        account, Component("mcp", "github-mcp"), ["gist"], "bot", clock.now()
+    )
     params: Params = {
         "escalation": str(noted.row.id), "component": "mcp:github-mcp", "scopes": ["gist"],
         "agent": "bot", "for_s": 3600,
@@ -68,7 +70,7 @@ def answer(approval: Approval, who: Actor, decision: Any = "approve") -> str:
     approval.refresh_from_db()
     own = approval.asks.filter(person__sub=who.sub).order_by("-number").first()
     with transaction.atomic():
-        return answers.give(
+        return take_answer.give(
             approval, own or ask_of(approval), who,
             channel="ciba", decision=decision, signed=True, evidence=(),
         )  # fmt: skip
@@ -190,7 +192,7 @@ def test_a_second_who_lost_the_role_does_not_count(mias: ConnectedAccount, phone
 
 def test_the_owners_agent_may_be_stopped_by_its_owner(mias: ConnectedAccount) -> None:
     approval = ask(mias)
-    assert requests.cancel(MIA, str(approval.id)).outcome == Outcome.CANCELLED
+    assert cancel_and_resend.cancel(MIA, str(approval.id)).outcome == Outcome.CANCELLED
 
 
 def test_the_policy_page_tries_it_with_the_owner_first() -> None:

@@ -14,14 +14,14 @@ from django.db import connection
 
 from approvals import clock
 from audit.models import Checkpoint, Entry
-from audit.models.projection import INVENTORY
-from audit.recording import read_events
+from audit.models.search_row_and_rollup import INVENTORY
+from audit.recording import stored_events
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from connections.auth_ibom import difference, facts, log_events, log_positions, replay
+from connections.auth_ibom import changes_between, fact_collection, log_events, log_size_at, replay
 from connections.models import ConnectedAccount
-from connections.sync import differences
+from connections.sync import update_accounts
 from tests.connections.random_inventories import (
     any_of,
     anything,
@@ -120,8 +120,8 @@ def test_what_is_read_by_index_is_what_a_walk_over_everything_tells(
             if first > size:
                 continue
             beside = [event for event in everything if first <= event["index"] < size]
-            expected = difference.between(known[first].copy(), beside)
-            told = facts.between(str(first), str(size)).changes
+            expected = changes_between.between(known[first].copy(), beside)
+            told = fact_collection.between(str(first), str(size)).changes
             assert list(map(asdict, told)) == list(map(asdict, expected)), (first, size)
 
 
@@ -143,14 +143,14 @@ def grown(number: int, choose: random.Random) -> None:
 def opened_by(work: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> int:
     """How many events were opened."""
     told: list[int] = []
-    real = read_events.load_rows
+    real = stored_events.load_rows
 
-    def counted(rows: Sequence[read_events.Row]) -> list[dict[str, Any]]:
+    def counted(rows: Sequence[stored_events.Row]) -> list[dict[str, Any]]:
         told.append(len(rows))
         return real(rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(read_events, "load_rows", counted)
+        patch.setattr(stored_events, "load_rows", counted)
         work()
     return sum(told)
 
@@ -159,18 +159,22 @@ def test_what_only_counts_is_not_opened(db: None, monkeypatch: pytest.MonkeyPatc
     know("member1")
     choose = random.Random(3)
     for n in range(4):
-        differences.appeared(
+        update_accounts.appeared(
             settings.ENV.issuer, subject("member1"), fact(choose, f"cac_{n}"), "management"
         )
     grown(5, choose)
-    before = opened_by(lambda: facts.at(Entry.objects.count()), monkeypatch)
-    last = [opened_by(lambda: facts.between(str(Entry.objects.count() - 3), ""), monkeypatch)]
+    before = opened_by(lambda: fact_collection.at(Entry.objects.count()), monkeypatch)
+    last = [
+        opened_by(lambda: fact_collection.between(str(Entry.objects.count() - 3), ""), monkeypatch)
+    ]
     grown(40, choose)
-    assert opened_by(lambda: facts.at(Entry.objects.count()), monkeypatch) == before == 5
-    last.append(opened_by(lambda: facts.between(str(Entry.objects.count() - 3), ""), monkeypatch))
+    assert opened_by(lambda: fact_collection.at(Entry.objects.count()), monkeypatch) == before == 5
+    last.append(
+        opened_by(lambda: fact_collection.between(str(Entry.objects.count() - 3), ""), monkeypatch)
+    )
     # Of the one account that was touched: how it came, its first use, and its first use since.
     assert last == [3, 3]
-    [account] = [a for a in facts.at(Entry.objects.count()).accounts if a.uses]
+    [account] = [a for a in fact_collection.at(Entry.objects.count()).accounts if a.uses]
     assert [use.count for use in account.users] == [45]
 
 
@@ -209,10 +213,10 @@ def test_a_moment_is_found_from_the_checkpoint_before_it(
     for n in range(30):
         for minutes, size in ((-30, n), (0, n + 1), (5, n + 1), (30, n + 1)):
             moment = start + timedelta(hours=n, minutes=minutes)
-            assert log_positions.size_at(moment) == size
-            assert log_positions._signed_by(moment) == size, "no entry before it is looked at"
-    assert log_positions._signed_by(start - timedelta(1)) == 0
-    assert log_positions._signed_by(start + timedelta(days=9)) == 30
+            assert log_size_at.size_at(moment) == size
+            assert log_size_at._signed_by(moment) == size, "no entry before it is looked at"
+    assert log_size_at._signed_by(start - timedelta(1)) == 0
+    assert log_size_at._signed_by(start + timedelta(days=9)) == 30
 
 
 def test_a_checkpoint_whose_time_was_bent_moves_no_moment(
@@ -220,5 +224,5 @@ def test_a_checkpoint_whose_time_was_bent_moves_no_moment(
 ) -> None:
     start = hourly(monkeypatch)
     Checkpoint.objects.create(size=25, root=b"", note="", created=start)  # really a day later
-    assert log_positions._signed_by(start + timedelta(hours=2)) == 25
-    assert log_positions.size_at(start + timedelta(hours=2, minutes=20)) == 3
+    assert log_size_at._signed_by(start + timedelta(hours=2)) == 25
+    assert log_size_at.size_at(start + timedelta(hours=2, minutes=20)) == 3

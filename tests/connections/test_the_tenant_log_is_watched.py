@@ -14,9 +14,9 @@ import respx
 from django.conf import settings as configured
 from django.test import Client
 
-from approvals import clock, issuer
+from approvals import auth0_clients, clock
 from audit.models import EventRow, QuarantinedRow
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 from connections.models import (
     ConnectedAccount,
     Feed,
@@ -28,8 +28,8 @@ from connections.models import (
     Schedule,
     State,
 )
-from connections.sync import differences, requested_checks, schedule
-from connections.tenant_log import feeds, reader, recorder
+from connections.sync import person_queue, schedule, update_accounts
+from connections.tenant_log import feed_gaps, reader, record_entries
 from connections.tenant_log.items import entry_of
 from tests.connections.log_entries import PATH, START, TOKEN, deliver, entry, lines, wrapped
 from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
@@ -55,8 +55,8 @@ def github() -> ConnectedAccount:
     """Milo's GitHub account, as we know it."""
     know("member2")
     now = START - timedelta(days=1)
-    fact = differences.Fact("cac_1", "github", ("repo",), now, None)
-    return differences.appeared(configured.ENV.issuer, subject("member2"), fact, "management")
+    fact = update_accounts.Fact("cac_1", "github", ("repo",), now, None)
+    return update_accounts.appeared(configured.ENV.issuer, subject("member2"), fact, "management")
 
 
 def recorded(action: str) -> list[EventRow]:
@@ -175,8 +175,8 @@ def test_what_our_broker_exchanged_is_not_told_twice(github: ConnectedAccount) -
 
 
 def test_with_two_accounts_either_may_be_meant(github: ConnectedAccount) -> None:
-    fact = differences.Fact("cac_2", "github", (), START, None)
-    differences.appeared(github.iss, github.sub, fact, "management")
+    fact = update_accounts.Fact("cac_2", "github", (), START, None)
+    update_accounts.appeared(github.iss, github.sub, fact, "management")
     deliver(lines(entry(1)))
     [told] = recorded("connection.use_seen")
     assert told.target_name == ""
@@ -204,7 +204,9 @@ def test_what_is_no_entry_is_set_aside_and_the_rest_counts(github: ConnectedAcco
 
 
 def test_the_tenants_own_sender_in_its_worse_manners(
-    portal_tenant: LocalTenant, gateway: Callable[[str], Gateway], github_mcp: in_force.Declaration
+    portal_tenant: LocalTenant,
+    gateway: Callable[[str], Gateway],
+    github_mcp: manifest_store.Declaration,
 ) -> None:
     assert gateway("operator").exchange().status_code == 200
     receiver = Receiver().start()
@@ -229,7 +231,9 @@ def test_the_tenants_own_sender_in_its_worse_manners(
 
 
 def test_the_reader_begins_now_and_goes_on_where_it_was(
-    portal_tenant: LocalTenant, gateway: Callable[[str], Gateway], github_mcp: in_force.Declaration
+    portal_tenant: LocalTenant,
+    gateway: Callable[[str], Gateway],
+    github_mcp: manifest_store.Declaration,
 ) -> None:
     caller = gateway("operator")
     assert reader.run_due() == 1
@@ -252,11 +256,11 @@ def test_the_reader_begins_now_and_goes_on_where_it_was(
 def test_a_checkpoint_moves_with_its_entries_or_not_at_all(
     github: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorder.take(Feed.CHECKPOINT, [], cursor="a")
+    record_entries.take(Feed.CHECKPOINT, [], cursor="a")
     with monkeypatch.context() as broken:
-        broken.setattr(recorder, "_bring_accounts_up_to_date", lambda _fresh: 1 / 0)
+        broken.setattr(record_entries, "_bring_accounts_up_to_date", lambda _fresh: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            recorder.take(Feed.CHECKPOINT, [entry_of(entry(1))], cursor="b")
+            record_entries.take(Feed.CHECKPOINT, [entry_of(entry(1))], cursor="b")
     assert LogFeed.objects.get(feed=Feed.CHECKPOINT).cursor == "a"
     assert not LogFact.objects.exists() and not recorded("connection.use_seen")
 
@@ -274,8 +278,8 @@ def _run() -> Schedule:
 
 
 def test_the_reader_waits_as_long_as_auth0_says(portal_tenant: LocalTenant) -> None:
-    issuer.management()
-    recorder.take(Feed.CHECKPOINT, [], cursor="900a")
+    auth0_clients.management()
+    record_entries.take(Feed.CHECKPOINT, [], cursor="900a")
     no = httpx.Response(429, json={"errorCode": "too_many_requests"}, headers={"Retry-After": "90"})
     with respx.mock(assert_all_called=False) as routes:
         _logs(routes, portal_tenant, *[no] * 10)
@@ -285,7 +289,7 @@ def test_the_reader_waits_as_long_as_auth0_says(portal_tenant: LocalTenant) -> N
 
 
 def test_an_odd_entry_stops_no_reader(portal_tenant: LocalTenant, github: ConnectedAccount) -> None:
-    recorder.take(Feed.CHECKPOINT, [], cursor="900a")
+    record_entries.take(Feed.CHECKPOINT, [], cursor="900a")
     page = [entry(1), {"type": 3}, entry(2)]
     link = {"Link": f'<{portal_tenant.url}/api/v2/logs?from=next&take=100>; rel="next"'}
     with respx.mock(assert_all_called=False) as routes:
@@ -296,7 +300,7 @@ def test_an_odd_entry_stops_no_reader(portal_tenant: LocalTenant, github: Connec
 
 
 def test_a_checkpoint_that_auth0_forgot_is_a_gap_and_an_event(portal_tenant: LocalTenant) -> None:
-    recorder.take(Feed.CHECKPOINT, [entry_of(entry(1))], cursor="900never")
+    record_entries.take(Feed.CHECKPOINT, [entry_of(entry(1))], cursor="900never")
     before = LogFeed.objects.get(feed=Feed.CHECKPOINT)
     _run()
     [gap] = LogGap.objects.all()
@@ -305,7 +309,7 @@ def test_a_checkpoint_that_auth0_forgot_is_a_gap_and_an_event(portal_tenant: Loc
     assert "no longer knows where reading had stopped" in told.sentence
     feed = LogFeed.objects.get(feed=Feed.CHECKPOINT)
     assert feed.since is not None and before.since is not None and feed.since > before.since
-    assert feeds.watched().since == feed.since
+    assert feed_gaps.watched().since == feed.since
     _run()
     assert LogGap.objects.count() == 1
 
@@ -322,15 +326,15 @@ def test_a_long_absence_is_a_gap(
 def test_a_stream_that_fell_silent_is_told_once_until_it_is_back(
     github: ConnectedAccount, travel: Callable[[float], None]
 ) -> None:
-    feeds.watch_the_stream(clock.now())
+    feed_gaps.watch_the_stream(clock.now())
     deliver(lines(entry(1)))
     later = (clock.now() - START).total_seconds() / 60 + 5
-    recorder.take(Feed.CHECKPOINT, [entry_of(entry(2, minutes=later))], cursor="x")
-    feeds.watch_the_stream(clock.now())
+    record_entries.take(Feed.CHECKPOINT, [entry_of(entry(2, minutes=later))], cursor="x")
+    feed_gaps.watch_the_stream(clock.now())
     assert not LogGap.objects.exists(), "it may still come"
     travel(1200)
     for _ in range(2):
-        feeds.watch_the_stream(clock.now())
+        feed_gaps.watch_the_stream(clock.now())
     [gap] = LogGap.objects.all()
     assert (gap.why, gap.end) == ("silent", None)
     deliver(lines(entry(3)))
@@ -348,14 +352,14 @@ def test_an_account_that_came_or_went_is_looked_at_soon(
     account: dict[str, Any] = {"connected_account": {"id": auth0_id}}
     came = entry(1, "connected_accounts_connection_succeeded", connection="slack", **account)
     deliver(lines(came))
-    assert requested_checks.run_due() == 0 and PersonLook.objects.count() == 1
+    assert person_queue.run_due() == 0 and PersonLook.objects.count() == 1
     travel(10)
-    assert requested_checks.run_due() == 1 and not PersonLook.objects.exists()
+    assert person_queue.run_due() == 1 and not PersonLook.objects.exists()
     row = ConnectedAccount.objects.get(auth0_id=auth0_id)
     empty_vault(portal_tenant, "member2")
     deliver(lines(came, entry(2, "connected_accounts_delete_succeeded", **account)))
     travel(10)
-    requested_checks.run_due()
+    person_queue.run_due()
     row.refresh_from_db()
     assert row.state == State.GONE
     deliver(lines(entry(3, "connected_accounts_delete_succeeded", **account)))
@@ -364,7 +368,7 @@ def test_an_account_that_came_or_went_is_looked_at_soon(
 
 def test_old_facts_are_forgotten_and_what_they_told_stays(github: ConnectedAccount) -> None:
     deliver(lines(entry(1)))
-    recorder.tidy(clock.now() + timedelta(days=36))
+    record_entries.tidy(clock.now() + timedelta(days=36))
     assert not LogFact.objects.exists()
     github.refresh_from_db()
     assert github.auth0_used_at == START

@@ -13,15 +13,15 @@ import httpx
 import pytest
 import respx
 
-from approvals import issuer
+from approvals import auth0_clients
 from approvals.models import Person
 from audit.models import EventRow
-from connections.broker import observations
+from connections.broker import accounts_and_uses
 from connections.broker.account_choice import Wanted, pick
 from connections.broker.errors import TokenRefusal
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 from connections.models import ConnectedAccount, State, Use
-from connections.sync import reconcile
+from connections.sync import connected_accounts
 from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
 from tests.support.tenant import LocalTenant
 
@@ -29,12 +29,12 @@ type Gateways = Callable[[str], Gateway]
 
 
 @pytest.fixture
-def milos(portal_tenant: LocalTenant, github_mcp: in_force.Declaration) -> ConnectedAccount:
+def milos(portal_tenant: LocalTenant, github_mcp: manifest_store.Declaration) -> ConnectedAccount:
     know("member2")
     empty_vault(portal_tenant, "member2")
     fill_vault(portal_tenant, "member2", "github", "octo-milo", "read:user", "repo")
     person = Person.objects.get(sub=subject("member2"))
-    assert reconcile.one_person(person.iss, person.sub)
+    assert connected_accounts.one_person(person.iss, person.sub)
     return ConnectedAccount.objects.get(sub=subject("member2"))
 
 
@@ -131,9 +131,9 @@ def test_other_answers_keep_their_stable_codes(
 def test_whoever_suspends_while_auth0_answers_wins(milos: ConnectedAccount) -> None:
     ConnectedAccount.objects.filter(pk=milos.pk).update(state=State.SUSPENDED)
     now = datetime.now(UTC)
-    use = observations.Seen(milos, "agent", "mcp:x", now, now + timedelta(hours=1))
+    use = accounts_and_uses.Seen(milos, "agent", "mcp:x", now, now + timedelta(hours=1))
     with pytest.raises(TokenRefusal) as raised:
-        observations.count(use)
+        accounts_and_uses.count(use)
     refused = raised.value
     assert refused is not None
     assert refused.code == "connection_suspended"
@@ -236,7 +236,7 @@ def test_without_a_list_of_auth0_nothing_passes_what_others_restricted(
     ConnectedAccount.objects.filter(pk=milos.pk).update(
         state=State.GONE, barred=True, earlier=[suspended | {"by": "an admin", "held_by": ""}]
     )
-    monkeypatch.setattr(issuer, "management", lambda: None)
+    monkeypatch.setattr(auth0_clients, "management", lambda: None)
     answer = gateway("member2").exchange()
     assert (answer.status_code, answer.json()["code"]) == (403, "connection_suspended")
 

@@ -18,7 +18,7 @@ from approvals import registry
 from approvals.errors import Refused
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 from connections.models import ManifestNeed
 from tests.audit.own_database import own_database
 from tests.connections.visitor import know, subject
@@ -37,8 +37,8 @@ def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker)
 def begun() -> None:
     know("operator", "operator2")
     for name in ("one", "two"):
-        declared = in_force.Declaration.model_validate(GITHUB)
-        in_force.declare_shipped("mcp", name, declared)
+        declared = manifest_store.Declaration.model_validate(GITHUB)
+        manifest_store.declare_shipped("mcp", name, declared)
 
 
 def operator(who: str) -> Actor:

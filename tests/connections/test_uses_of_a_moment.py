@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connections.broker import observations
-from connections.broker.observations import Seen
+from connections.broker import accounts_and_uses
+from connections.broker.accounts_and_uses import Seen
 from connections.models import ConnectedAccount, Use
-from connections.sync import differences
+from connections.sync import update_accounts
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -20,8 +20,10 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 def accounts() -> Sequence[ConnectedAccount]:
     made = []
     for number in range(2):
-        fact = differences.Fact(f"cac_{number}", "github", ("repo",), None, None)
-        made.append(differences.appeared("https://issuer/", f"auth0|{number}", fact, "management"))
+        fact = update_accounts.Fact(f"cac_{number}", "github", ("repo",), None, None)
+        made.append(
+            update_accounts.appeared("https://issuer/", f"auth0|{number}", fact, "management")
+        )
     return made
 
 
@@ -39,7 +41,7 @@ def test_new_ways_and_known_ones_are_counted(
     accounts: Sequence[ConnectedAccount],
 ) -> None:
     first, second = accounts
-    observations.count(seen(first, "known"))
+    accounts_and_uses.count(seen(first, "known"))
     uses = [
         seen(first, "known", 1),
         seen(first, "new", 2),
@@ -47,7 +49,7 @@ def test_new_ways_and_known_ones_are_counted(
         seen(second, "new", 4),
     ]
     for use in uses:
-        observations.count(use)
+        accounts_and_uses.count(use)
     assert counts() == {
         ("auth0|0", "known"): 2,
         ("auth0|0", "new"): 1,

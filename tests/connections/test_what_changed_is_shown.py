@@ -15,10 +15,10 @@ from approvals import clock
 from audit.models import Entry
 from audit.recording.actors import Subject
 from audit.sequencing import sequencer
-from connections.application_grants import grant_sync
-from connections.application_grants.grant_sync import Listed
+from connections.application_grants import consent_and_token_sync
+from connections.application_grants.consent_and_token_sync import Listed
 from connections.models import AccessKind, AppAccess, ConnectedAccount
-from connections.sync import differences
+from connections.sync import update_accounts
 from tests.connections.visitor import Gateway, know, subject
 from tests.support.erasing import erase_person
 from tests.support.pages import signed_in
@@ -32,14 +32,14 @@ def story(db: None) -> ConnectedAccount:
     """An account that appears, gains and loses a scope, and one that appears and vanishes."""
     know("member1", "member2")
     now = clock.now()
-    fact = differences.Fact("a", "github", ("repo",), now, None)
-    row = differences.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+    fact = update_accounts.Fact("a", "github", ("repo",), now, None)
+    row = update_accounts.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
     sequencer.run_once()
-    differences.still_there(row, replace(fact, scopes=("gist",)), now + timedelta(seconds=1))
-    other = differences.appeared(
+    update_accounts.still_there(row, replace(fact, scopes=("gist",)), now + timedelta(seconds=1))
+    other = update_accounts.appeared(
         settings.ENV.issuer, subject("member2"), replace(fact, auth0_id="b"), "management"
     )
-    differences.vanished(other, "a test")
+    update_accounts.vanished(other, "a test")
     sequencer.run_once()
     return row
 
@@ -66,7 +66,9 @@ def desk(db: None) -> AppAccess:
     )
     for n, listed in enumerate(([token], [replace(token, scopes=("read:cal", "write:cal"))], [])):
         moment = now + timedelta(seconds=n)
-        grant_sync._compare(settings.ENV.issuer, sub, AccessKind.REFRESH_TOKEN, listed, moment)
+        consent_and_token_sync._compare(
+            settings.ENV.issuer, sub, AccessKind.REFRESH_TOKEN, listed, moment
+        )
         sequencer.run_once()
     return AppAccess.objects.get()
 
@@ -99,7 +101,9 @@ def test_a_refresh_token_that_opens_another_api_is_a_change_of_its_own(
     for n, one in enumerate((token, wider)):
         moment = clock.now() + timedelta(seconds=n)
         sub = subject("member1")
-        grant_sync._compare(settings.ENV.issuer, sub, AccessKind.REFRESH_TOKEN, [one], moment)
+        consent_and_token_sync._compare(
+            settings.ENV.issuer, sub, AccessKind.REFRESH_TOKEN, [one], moment
+        )
         sequencer.run_once()
     auditor = signed_in("auditor", "auditor")
     page = auditor.get(f"{PAGE}?from=4&what=apis").content.decode()
@@ -125,7 +129,7 @@ def test_an_application_that_appeared_comes_with_the_apis_that_it_opens(
 def test_an_application_that_opens_no_api_says_nothing_of_any(db: None, gateway: Gateways) -> None:
     know("member1")
     grant = Listed(AccessKind.GRANT, "cgr_1", "desk", (), ())
-    grant_sync._compare(
+    consent_and_token_sync._compare(
         settings.ENV.issuer, subject("member1"), AccessKind.GRANT, [grant], clock.now()
     )
     sequencer.run_once()
@@ -190,11 +194,11 @@ def test_the_api_tells_the_same_changes_to_those_who_see_all(
 
 def test_the_list_is_filtered_and_paged_over_the_api(db: None, gateway: Gateways) -> None:
     know("member1", "member2")
-    fact = differences.Fact("a", "github", ("repo",), clock.now(), None)
+    fact = update_accounts.Fact("a", "github", ("repo",), clock.now(), None)
     for n in range(7):
         who = "member1" if n % 2 else "member2"
         one = replace(fact, auth0_id=f"c{n}", connection="slack" if n == 3 else "github")
-        differences.appeared(settings.ENV.issuer, subject(who), one, "management")
+        update_accounts.appeared(settings.ENV.issuer, subject(who), one, "management")
     ada, seen, path = gateway("auditor"), [], "/v1/connections?connection=github&limit=4"
     answer = ada.call("GET", path).json()
     assert answer["total"] == 6

@@ -13,7 +13,7 @@ from django.http import StreamingHttpResponse
 
 from audit.models import EventRow
 from audit.sequencing import sequencer
-from connections.manifests import in_force as declared
+from connections.component_manifests import manifest_store as declared
 from tests.audit.calling import caller
 from tests.canary import delivered, haystack
 from tests.canary.needles import Needles

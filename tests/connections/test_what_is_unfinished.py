@@ -12,15 +12,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
-from approvals.jobs import STEPS
+from approvals.due_work import STEPS
 from approvals.models import Approval, Effect, EffectState, Outcome, Status
 from approvals.outbox import seals
 from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
 from connections.models import ConnectedAccount, Review, ReviewItem, State
-from connections.revocation import deletion, remediations
-from connections.sync import differences
+from connections.revocation import deletion_step, pending_steps_list
+from connections.sync import update_accounts
 from tests.accounts.trail import events
 from tests.connections.visitor import know, subject
 from tests.support.pages import signed_in
@@ -35,15 +35,15 @@ def person(who: str, *roles: str) -> Actor:
 def account(db: None) -> ConnectedAccount:
     """Mia Member's GitHub account."""
     know("admin", "admin2", "member1")
-    fact = differences.Fact("cac_1", "github", ("repo",), None, None)
-    return differences.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+    fact = update_accounts.Fact("cac_1", "github", ("repo",), None, None)
+    return update_accounts.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
 
 
 def target(account: ConnectedAccount) -> Target:
     return Target("connection", str(account.id))
 
 
-def step(account: ConnectedAccount, state: str, kind: str = deletion.END_ACCESS) -> Effect:
+def step(account: ConnectedAccount, state: str, kind: str = deletion_step.END_ACCESS) -> Effect:
     now = clock.now()
     made = Effect(
         id=uuid7(),
@@ -67,7 +67,7 @@ def step(account: ConnectedAccount, state: str, kind: str = deletion.END_ACCESS)
 
 
 def told() -> list[tuple[str, str, str]]:
-    return [(one.what, one.waits_for, one.state) for one in remediations.pending()]
+    return [(one.what, one.waits_for, one.state) for one in pending_steps_list.pending()]
 
 
 def test_a_deletion_waits_for_its_owner(account: ConnectedAccount) -> None:
@@ -110,7 +110,7 @@ def test_a_failed_step_is_looked_at_and_done_when_an_admin_tries_again(
     account: ConnectedAccount,
 ) -> None:
     ConnectedAccount.objects.update(state=State.REVOKED, operation="op")
-    effect = step(account, "failed", deletion.DELETE)
+    effect = step(account, "failed", deletion_step.DELETE)
     url = f"/connections/remediations/{effect.pk}/retry/"
     assert signed_in("admin", "admin").post(url).status_code == 302
     effect.refresh_from_db()
@@ -118,13 +118,13 @@ def test_a_failed_step_is_looked_at_and_done_when_an_admin_tries_again(
     sweep(STEPS)
     effect.refresh_from_db()
     assert effect.state == "done"
-    assert events("connection.revoked")[-1]["data"]["step"] == deletion.DELETE
+    assert events("connection.revoked")[-1]["data"]["step"] == deletion_step.DELETE
 
 
 def test_many_requests_cost_no_more_queries_than_one(account: ConnectedAccount) -> None:
     def ask(service: str) -> None:
-        fact = differences.Fact(f"cac_{service}", service, ("repo",), None, None)
-        row = differences.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+        fact = update_accounts.Fact(f"cac_{service}", service, ("repo",), None, None)
+        row = update_accounts.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
         perform(person("admin", "admin"), "connection.revoke", target(row), reason="x")
 
     ask("one")
@@ -146,7 +146,7 @@ def test_what_reviews_decided_long_ago_and_is_done_is_not_read(account: Connecte
             review=review, number=number, account=uuid7(), watched_since=now, choice="revoke",
             decided_at=now, operation="op", approval=str(uuid7()), **frozen,
         )
-        for number in range(1, 2 * remediations.MOST)
+        for number in range(1, 2 * pending_steps_list.MOST)
     )  # fmt: skip
     ReviewItem.objects.create(
         review=review, number=1000, account=account.pk, watched_since=now, choice="revoke",

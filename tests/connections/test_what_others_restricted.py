@@ -19,13 +19,13 @@ from audit.recording.actors import Target
 from auth0_client.my_account import ConnectedAccount as Told
 from connections import permissions
 from connections.broker.errors import TokenRefusal
-from connections.consent import arrival
+from connections.consent import new_account
 from connections.idle_access import access_gate
-from connections.lifecycle import bulk as several
+from connections.lifecycle import bulk_decisions as several
 from connections.models import ConnectedAccount, Notice, State
 from connections.status import member_overview, state_filters
 from connections.status.account_status import Code
-from connections.sync import differences
+from connections.sync import update_accounts
 from tests.accounts.trail import events
 from tests.connections.campaign import connected
 from tests.connections.conftest import Travel
@@ -43,7 +43,7 @@ def arrives(auth0_id: str, who: str = "member1", connection: str = "github") -> 
     """The end of a connect flow: Auth0 told of an account, and its owner records it."""
     pk, now = str(uuid7()), clock.now()
     told = Told(auth0_id, connection, "offline", ("read:user",), now, None, None)
-    arrival.seal(person(who), pk, told, "mine")
+    new_account.seal(person(who), pk, told, "mine")
     perform(person(who), "connection.connect", Target("connection", pk), params={"flow": pk})
     return permissions.mine(person(who)).get(connection=connection, auth0_id=auth0_id)
 
@@ -184,13 +184,13 @@ def test_each_commit_that_relaxes_judges_the_right_itself(mias: ConnectedAccount
 
 def is_back(account: ConnectedAccount) -> ConnectedAccount:
     later = clock.now() + timedelta(seconds=1)
-    fact = differences.Fact(account.auth0_id, "github", ("read:user",), None, None)
-    differences.still_there(fresh(account), fact, later)
+    fact = update_accounts.Fact(account.auth0_id, "github", ("read:user",), None, None)
+    update_accounts.still_there(fresh(account), fact, later)
     return fresh(account)
 
 
 def test_what_is_gone_can_be_suspended_and_comes_back_so(mias: ConnectedAccount) -> None:
-    differences.vanished(mias, "a wrong answer")
+    update_accounts.vanished(mias, "a wrong answer")
     assert refusal("member1", "suspend", mias) == "not_connected"
     decide("admin", "suspend", mias, reason="odd use")
     assert (fresh(mias).state, fresh(mias).barred) == (State.GONE, True)
@@ -199,7 +199,7 @@ def test_what_is_gone_can_be_suspended_and_comes_back_so(mias: ConnectedAccount)
 
 @pytest.mark.parametrize("bulk", [False, True])
 def test_a_request_to_revoke_holds_what_is_gone(mias: ConnectedAccount, bulk: bool) -> None:
-    differences.vanished(mias, "a wrong answer")
+    update_accounts.vanished(mias, "a wrong answer")
     ids = [str(mias.pk)]
     if bulk:
         params = {"accounts": ids}
@@ -218,7 +218,7 @@ def test_a_page_offers_to_revoke_what_may_be_revoked(
     mias: ConnectedAccount, before: str, who: str
 ) -> None:
     if before == "vanished":
-        differences.vanished(mias, "a wrong answer")
+        update_accounts.vanished(mias, "a wrong answer")
     elif before == "suspended":
         decide("admin", "suspend", mias)
     elif before == "revoked":
@@ -276,8 +276,8 @@ def test_who_was_let_in_again_stays_let_in(mias: ConnectedAccount) -> None:
 def test_what_was_connected_elsewhere_arrives_as_others_left_it(mias: ConnectedAccount) -> None:
     decide("admin", "suspend", mias, reason="odd use")
     now = clock.now()
-    fact = differences.Fact("cac_elsewhere", "github", ("repo",), now, None)
-    row = differences.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+    fact = update_accounts.Fact("cac_elsewhere", "github", ("repo",), now, None)
+    row = update_accounts.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
     assert hand(row) == (State.SUSPENDED, subject("admin"), "odd use")
 
 

@@ -14,7 +14,7 @@ import httpx
 from django.conf import settings
 from django.test import Client
 
-from approvals import issuer
+from approvals import auth0_clients
 from approvals.models import Person
 from auth0_client.grants.device import Granted
 from tests.support.sign_in import API, SUBS
@@ -147,7 +147,7 @@ def _next(page: Page) -> str | None:
 
 def device_token(tenant: LocalTenant, who: str) -> str:
     """An access token of the command line, by a real device flow."""
-    device = issuer.auth0().device
+    device = auth0_clients.auth0().device
     started = device.start(scope="openid offline_access", audience=API)
     browser = tenant.browser()
     assert started.verification_uri_complete

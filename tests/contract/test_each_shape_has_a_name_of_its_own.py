@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ninja import Schema
 from pydantic import BaseModel
 
-from portal.v1.root import api
+from portal.v1.routers import api
 
 
 def shapes(kind: type[BaseModel] = Schema) -> Iterator[type[BaseModel]]:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from approvals import registry
-from audit.ledger import merkle, proof
+from audit.ledger import inclusion_proof_file, merkle
 from audit.ledger.format import entry
 from audit.ledger.query import KEYS
 from portal.env import SECRETS, Env
-from portal.v1.root import api
+from portal.v1.routers import api
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -159,7 +159,7 @@ def test_the_worked_example_of_the_format_is_right() -> None:
     example = document.partition("proof file is:")[2]
     shown = re.search(r"```\n(.+?)```", example, re.DOTALL)
     assert key is not None and shown is not None
-    assert proof.verify(shown[1], body, [key[1]]).size == 1
+    assert inclusion_proof_file.verify(shown[1], body, [key[1]]).size == 1
 
 
 def test_every_path_that_contributing_names_exists() -> None:

@@ -6,21 +6,21 @@ import re
 
 import pytest
 
-from accounts.break_glass import accounts, attempts, sessions
-from approvals.notifications import service
-from approvals.passkeys import pending_registration
+from accounts.break_glass import accounts, credential_check, sessions
+from approvals.notifications import approver_notices
+from approvals.passkeys import sealed_registration
 from audit.erasure import process_caches
 from audit.ledger import note
 from audit.ledger.offline import samples
 from audit.proofs import timestamping
 from audit.samples import requests
-from audit.search import fulltext
+from audit.search import fulltext_index
 from audit.sequencing import checkpoint_thinning, sequencer
-from audit.verification.checks import tree
+from audit.verification.checks import tree_and_signed_checkpoints
 from audit.witnesses import pushing
 from connections.access_reviews import large_reviews, work_lease
-from connections.auth_ibom import log_positions
-from connections.notifications import letters
+from connections.auth_ibom import log_size_at
+from connections.notifications import owner_letters
 from scripts import seed_demo
 from serving import limits
 from tests.docs.test_documents_keep_their_word import ROOT
@@ -50,18 +50,18 @@ SAID = {
         f"waited {limits.PATIENT_S:.0f} s gets 503",
         f"have {limits.STOP_WITHIN_S} s to end",
     ],
-    12: [f"sealed for {minutes(pending_registration._KEPT_FOR)} minutes"],
+    12: [f"sealed for {minutes(sealed_registration._KEPT_FOR)} minutes"],
     13: [so("limited to a megabyte", where=note.MAX_NOTE_BYTES == 10**6)],
     14: [
         f"{WORDS[accounts.RECOVERY_CODES]} recovery codes",
-        f"{WORDS[attempts.LOCK_AFTER].capitalize()} failures rest an account for "
-        f"{minutes(attempts.LOCK_FOR)} minutes",
-        f"{WORDS[attempts.LOCK_FOR_GOOD_AFTER]} until it is unlocked",
+        f"{WORDS[credential_check.LOCK_AFTER].capitalize()} failures rest an account for "
+        f"{minutes(credential_check.LOCK_FOR)} minutes",
+        f"{WORDS[credential_check.LOCK_FOR_GOOD_AFTER]} until it is unlocked",
         so("Half an hour, no renewal", where=sessions.LASTS.total_seconds() == 1800),
     ],
     15: [
-        f"at most {WORDS[service.PER_MINUTE]} a minute and person",
-        f"within {WORDS[letters.GATHER.seconds]} seconds is one letter",
+        f"at most {WORDS[approver_notices.PER_MINUTE]} a minute and person",
+        f"within {WORDS[owner_letters.GATHER.seconds]} seconds is one letter",
     ],
     16: [
         f"{WORDS[pushing._FIRST_WAIT_S]} seconds to a minute",
@@ -70,10 +70,13 @@ SAID = {
     19: [f"every {WORDS[int(process_caches._EVERY_S)]} seconds"],
     23: [
         f"{WORDS[checkpoint_thinning.AGE.days]} days ago stay",
-        f"newest {tree._NEWEST} and a share of at most {tree._SHARE:,}",
+        f"newest {tree_and_signed_checkpoints._NEWEST} and a share of at most {tree_and_signed_checkpoints._SHARE:,}",
     ],
-    24: [f"those of {fulltext._WORTH_GATHERING} and more", fulltext._FEW.replace("kB", " kB")],
-    27: [f"{minutes(log_positions._SKEW)} minutes before it"],
+    24: [
+        f"those of {fulltext_index._WORTH_GATHERING} and more",
+        fulltext_index._FEW.replace("kB", " kB"),
+    ],
+    27: [f"{minutes(log_size_at._SKEW)} minutes before it"],
     29: [f"After {minutes(work_lease.SILENT)} silent minutes"],
     31: [f"At most {requests.MOST_OPENED:,} are", f"larger than {samples.MOST}"],
     34: [f"more than {large_reviews.AT_ONCE:,} accounts"],

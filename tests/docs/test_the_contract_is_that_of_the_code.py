@@ -8,7 +8,7 @@ import re
 from approvals import registry
 from audit.ledger.query.filter_keys import KEYS
 from portal.env import Env
-from portal.v1.root import api
+from portal.v1.routers import api
 from scripts import contract
 from tests.compatibility.surface import addresses
 

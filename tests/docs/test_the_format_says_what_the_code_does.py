@@ -8,27 +8,27 @@ from typing import Final
 
 from approvals import registry
 from audit.ledger import (
-    intent_match,
+    evidence_levels,
+    inclusion_proof_file,
     issuer_tokens,
-    levels,
-    proof,
+    signed_intent_match,
     tiles,
 )
 from audit.ledger.format import (
     canonical,
     entry,
-    vocabulary,
+    field_values,
 )
 from audit.ledger.key_transitions import (
-    key_history,
+    key_statements_in_exports,
 )
 from audit.ledger.packs import (
     archive,
+    missing_values,
     pack_check,
-    values,
 )
-from audit.recording import event_types
-from audit.search import decision_totals
+from audit.recording import action_registry
+from audit.search import decisions_by_verified_human
 from audit.sequencing import checkpoint_thinning, sequencer
 from audit.verification import verify
 from tests.docs.test_documents_keep_their_word import ROOT, text_of
@@ -58,10 +58,10 @@ def test_an_entry_has_the_members_and_values_that_are_listed() -> None:
     listed = [name for cell in first_cells(section(1)) for name in re.findall(r"`(\w+)`", cell)]
     assert sorted(listed) == sorted(built.document)
     assert f"All {len(listed)} members" in section(1)
-    assert values_of("outcome") == vocabulary.OUTCOMES
-    assert values_of("severity") == vocabulary.SEVERITIES
-    assert values_of("source") == vocabulary.SOURCES
-    assert values_of("via") == vocabulary.VIAS
+    assert values_of("outcome") == field_values.OUTCOMES
+    assert values_of("severity") == field_values.SEVERITIES
+    assert values_of("source") == field_values.SOURCES
+    assert values_of("via") == field_values.VIAS
 
 
 def test_bounds_of_the_format_are_those_of_the_code() -> None:
@@ -69,7 +69,7 @@ def test_bounds_of_the_format_are_those_of_the_code() -> None:
     said = {
         f"at most {tiles.MAX_ENTRY_BYTES:,} bytes": section(1),
         f"nesting deeper than {canonical.MAX_DEPTH}": section(1),
-        f"at most {proof.MAX_HASHES}": section(5),
+        f"at most {inclusion_proof_file.MAX_HASHES}": section(5),
         f"{issuer_tokens.MIN_MODULUS_BITS:,} bits": section(7),
         f"From {verify._WORTH_PROCESSES:,} entries": section(9),
         f"{archive.MAX_PACK_BYTES // 2**20} MiB, {archive.MAX_EVENTS:,} events": section(10),
@@ -84,8 +84,8 @@ def test_bounds_of_the_format_are_those_of_the_code() -> None:
     assert 2 ** canonical.MAX_SAFE_INTEGER.bit_length() - 1 == canonical.MAX_SAFE_INTEGER
     assert "2^53 − 1" in section(1) and canonical.MAX_SAFE_INTEGER.bit_length() == 53
     assert [timedelta(minutes=n) for n in minutes] == [
-        levels.CLOCK_SKEW,
-        intent_match.CARRIED_OUT_WITHIN,
+        evidence_levels.CLOCK_SKEW,
+        signed_intent_match.CARRIED_OUT_WITHIN,
     ]
     assert timedelta(minutes=10) == sequencer.IDLE and "within 10 minutes" in section(4)
     assert timedelta(days=7) == checkpoint_thinning.AGE and "older than seven days" in section(9)
@@ -101,7 +101,7 @@ def test_every_check_of_a_pack_is_listed_in_its_words() -> None:
         ),
         *(pack_check.EVENTS_CHECK, pack_check.EVIDENCE_CHECK, pack_check.TIME_CHECK),
         *(pack_check.OPENINGS_CHECK, *pack_check.EVIDENCE_CHECKS.values()),
-        *(values.VALUES_CHECK, key_history.CHECK),
+        *(missing_values.VALUES_CHECK, key_statements_in_exports.CHECK),
     }
     assert {check for check in checks if check not in section(10)} == set()
 
@@ -125,7 +125,10 @@ def test_every_member_of_a_pack_is_listed() -> None:
 def test_a_verified_human_is_what_the_auditors_document_says() -> None:
     text = text_of("docs/auditors.md").partition("A *verified human*")[2].partition("With the")[0]
     assert "H1, H2 or H3" in text
-    assert tuple(re.findall(r"^- \*\*(H\d)\*\*", text, re.MULTILINE)) == decision_totals.VERIFIED
+    assert (
+        tuple(re.findall(r"^- \*\*(H\d)\*\*", text, re.MULTILINE))
+        == decisions_by_verified_human.VERIFIED
+    )
 
 
 def test_names_that_are_reserved_have_no_verb() -> None:
@@ -136,7 +139,7 @@ def test_names_that_are_reserved_have_no_verb() -> None:
     for name in listed:
         for kind in ("skill", "mcp", "plugin"):
             event = name.replace("<kind>", kind)
-            assert event in event_types.names(), event
+            assert event in action_registry.names(), event
             assert event not in {verb.event for verb in registry._VERBS.values()}
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from auth0_client.endpoint import Reply
+from auth0_client.oauth_form_post import Reply
 from http_client.response import Answer
-from portal.ops.doctor.credentials import judge
-from portal.ops.doctor.finding import Status
+from portal.ops.auth0_checks.client_secrets import judge
+from portal.ops.auth0_checks.finding import Status
 
 
 @pytest.mark.parametrize(

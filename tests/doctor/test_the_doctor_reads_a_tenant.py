@@ -13,12 +13,12 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-from approvals import issuer
-from auth0_client.client import Auth0
+from approvals import auth0_clients
+from auth0_client.tenant_client import Auth0
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
-from portal.ops.doctor.examine import Portal, examine, failed
-from portal.ops.doctor.finding import Finding, Status
+from portal.ops.auth0_checks.examine import Portal, examine, failed
+from portal.ops.auth0_checks.finding import Finding, Status
 from tests.support.ports import free_port
 from tests.support.tenant import LocalTenant
 
@@ -28,7 +28,7 @@ type Broken = Callable[[str], AbstractContextManager[None]]
 
 
 def look(portal_url: str = "", expiry: int = 300, **changed: Any) -> dict[str, Finding]:
-    tenant = replace(issuer.auth0().tenant, **changed)
+    tenant = replace(auth0_clients.auth0().tenant, **changed)
     outbound = HttpClient(guard=Guard.only(tenant.issuer))
     portal = Portal(portal_url or settings.ENV.portal_url, expiry)
     return {f.check: f for f in examine(Auth0(tenant, outbound), outbound, portal)}
@@ -66,7 +66,7 @@ def test_the_table_says_each_status_in_words_and_no_secret() -> None:
     assert "\nok           Portal grant types: authorization_code" in text
     assert "\nnot checked  Roles claim" in text
     assert "0 warn, 0 bad, 1 not checked." in text
-    tenant = issuer.auth0().tenant
+    tenant = auth0_clients.auth0().tenant
     for secret in (tenant.web.secret, tenant.vault.secret, tenant.management.secret):
         assert secret and secret not in text
 
@@ -108,7 +108,7 @@ def test_another_issuer_than_the_configured_one_is_bad() -> None:
 
 
 def test_an_issuer_without_its_slash_is_a_warning() -> None:
-    found = look(issuer=issuer.auth0().tenant.issuer.rstrip("/"))
+    found = look(issuer=auth0_clients.auth0().tenant.issuer.rstrip("/"))
     assert found["discovery"].status is Status.WARN
     assert not failed(list(found.values()))
 
@@ -128,7 +128,7 @@ def test_an_application_that_does_not_exist_is_bad() -> None:
 def test_audiences_that_do_not_exist_or_are_the_same_are_bad() -> None:
     other = look(approval_audience="https://no.such/approvals")
     assert other["Approvals API"].status is Status.BAD
-    same = look(approval_audience=issuer.auth0().tenant.api_audience)
+    same = look(approval_audience=auth0_clients.auth0().tenant.api_audience)
     assert same["Audiences differ"].status is Status.BAD
 
 

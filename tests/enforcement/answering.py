@@ -8,7 +8,7 @@ from django.db import transaction
 
 from approvals import clock
 from approvals.models import Approval, Ask
-from approvals.pipeline import final_approval, locks, transitions
+from approvals.pipeline import deny_expire_cancel, final_approval, locks
 from audit.recording.actors import Actor
 
 
@@ -23,7 +23,7 @@ def deny(asked: Approval) -> Approval:
     """The person who is asked denies."""
     return _answer(
         asked,
-        lambda one, ask, who: transitions.deny(
+        lambda one, ask, who: deny_expire_cancel.deny(
             one, ask, who, inferred=False, source="phone", now=clock.now()
         ),
     )

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from django.test import Client
 
 from accounts.models import SignedInSession, User
+from accounts.sessions.hashed_key_store import stored_key
 from accounts.sessions.service import SESSION_ID
-from accounts.sessions.store import stored_key
-from approvals import people
+from approvals import people_and_roster
 from tests.support.sign_in import SUBS
 
 ISSUER = "https://issuer.test/"
@@ -23,7 +23,9 @@ def browser(who: str, *roles: str, name: str = "", csrf: bool = False) -> Client
         sub=SUBS[who],
         defaults={"name": name or who.title(), "email": f"{who}@acme.example", "roles": [*roles]},
     )
-    people.note_person(iss=ISSUER, sub=user.sub, name=user.name, email=user.email, roles=roles)
+    people_and_roster.note_person(
+        iss=ISSUER, sub=user.sub, name=user.name, email=user.email, roles=roles
+    )
     client = Client(enforce_csrf_checks=csrf)
     client.force_login(user, backend="accounts.oidc_backend.OperatorBackend")
     session = client.session

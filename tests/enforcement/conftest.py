@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings, settings
 
-from approvals import clock, issuer
+from approvals import auth0_clients, clock
 from approvals.models import Approval, Effect
 from audit.recording.actors import Actor
-from enforcement.gateways import watch
+from enforcement.gateways import scan_polling
 from enforcement.models import Watch
 from tests.enforcement.gateways import Edge, Town, known, town_in
 from tests.support.sweeping import sweep
@@ -65,7 +65,7 @@ def look(town: Town, db: None) -> Callable[[], int]:
 
     def poll() -> int:
         Watch.objects.update(due=clock.now(), probe_due=clock.now())
-        return watch.poll_due()
+        return scan_polling.poll_due()
 
     poll()
     return poll
@@ -94,10 +94,10 @@ def quick_tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTena
 def asked_at(quick_tenant: LocalTenant, settings: LazySettings) -> Iterator[LocalTenant]:
     """The tenant that the portal asks people through, for the length of one test."""
     settings.ENV = settings.ENV.model_copy(update={"AUTH0_ISSUER": quick_tenant.issuer})
-    for cached in (issuer.auth0, issuer.outbound):
+    for cached in (auth0_clients.auth0, auth0_clients.outbound):
         cached.cache_clear()
     yield quick_tenant
-    for cached in (issuer.auth0, issuer.outbound):
+    for cached in (auth0_clients.auth0, auth0_clients.outbound):
         cached.cache_clear()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from approvals import people, registry
+from approvals import people_and_roster, registry
 from approvals.models import Person
 from approvals.pipeline.commit import commit_now
 from audit.clock import uuid7
@@ -140,7 +140,7 @@ def town_in(folder: Path, *names: str) -> Iterator[Town]:
 
 def known(who: str, *roles: str, name: str = "", iss: str = "https://issuer.test/") -> Person:
     """A person that the issuer told us about."""
-    return people.note_person(
+    return people_and_roster.note_person(
         iss=iss, sub=SUBS[who], name=name or who.title(), email=f"{who}@acme.example", roles=roles
     )
 

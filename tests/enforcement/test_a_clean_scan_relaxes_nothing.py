@@ -15,7 +15,7 @@ from approvals.errors import Refused
 from approvals.models import Approval
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
-from enforcement.decisions import severity
+from enforcement.decisions import decision_severity
 from enforcement.models import Asset, Finding, Scan
 from tests.enforcement.gateways import Edge, settle
 
@@ -42,7 +42,7 @@ def test_a_clean_scan_does_not_let_allow_end_a_critical_request(
 ) -> None:
     scanned(edge, look, "CRITICAL", "INFO")
     waiting = Approval.objects.get(verb="skill.block")
-    assert severity.found("skill", "pdf-exfil") == "INFO"  # what the pages show
+    assert decision_severity.found("skill", "pdf-exfil") == "INFO"  # what the pages show
     done = perform(olu, "skill.allow", SKILL, reason="looks clean")
     assert approver_of(done) == ("CRITICAL", "another")
     waiting.refresh_from_db()
@@ -132,10 +132,10 @@ def test_an_approved_decision_settles_the_findings_before_it(
 ) -> None:
     scanned(edge, look, "HIGH", "INFO")
     settle(olu, SKILL, act)
-    assert severity.of_loosening(SKILL, {}) == "INFO"
-    assert severity.of_loosening(Target("skill", "pdf-exfil", "edge-1"), {}) == "INFO"
+    assert decision_severity.of_loosening(SKILL, {}) == "INFO"
+    assert decision_severity.of_loosening(Target("skill", "pdf-exfil", "edge-1"), {}) == "INFO"
     scanned(edge, look, "HIGH", "INFO")
-    assert severity.of_loosening(SKILL, {}) == "HIGH"
+    assert decision_severity.of_loosening(SKILL, {}) == "HIGH"
 
 
 def test_a_block_or_an_allow_of_one_gateway_settles_nothing_elsewhere(
@@ -143,10 +143,10 @@ def test_a_block_or_an_allow_of_one_gateway_settles_nothing_elsewhere(
 ) -> None:
     scanned(edge, look, "HIGH", "INFO")
     settle(olu, Target("skill", "pdf-exfil", "edge-1"), "allow")
-    assert severity.of_loosening(SKILL, {}) == "HIGH"
+    assert decision_severity.of_loosening(SKILL, {}) == "HIGH"
     settle(olu, SKILL, "block")
-    assert severity.of_loosening(SKILL, {}) == "HIGH"
-    assert severity.of_loosening(Target("skill", "pdf-exfil", "edge-1"), {}) == "HIGH"
+    assert decision_severity.of_loosening(SKILL, {}) == "HIGH"
+    assert decision_severity.of_loosening(Target("skill", "pdf-exfil", "edge-1"), {}) == "HIGH"
 
 
 def test_a_backdated_scan_is_judged_by_when_the_portal_read_it(
@@ -157,7 +157,7 @@ def test_a_backdated_scan_is_judged_by_when_the_portal_read_it(
     scanned(edge, look, "HIGH", "INFO")
     Finding.objects.update(at=clock.now() - timedelta(days=9))
     Scan.objects.filter(severity="HIGH").update(at=clock.now() - timedelta(days=9))
-    assert severity.of_loosening(SKILL, {}) == "HIGH"
+    assert decision_severity.of_loosening(SKILL, {}) == "HIGH"
 
 
 def test_an_allow_asked_for_before_a_graver_request_is_no_longer_true(

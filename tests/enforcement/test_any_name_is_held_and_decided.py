@@ -13,7 +13,7 @@ from approvals.pipeline.service import Performed, perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from enforcement.findings import automatic_requests
-from enforcement.gateways import component_state
+from enforcement.gateways import decided_and_enforced_state
 from enforcement.models import Asset
 from tests.enforcement.answering import approve
 from tests.enforcement.gateways import Edge, known
@@ -70,8 +70,10 @@ def test_a_hold_of_a_shortened_name_is_not_said_to_be_enforced(
     change_newest(edge, "target = ?", f"/skills/{'b' * 400}")
     look()
     do_due()
-    states = component_state.everywhere("skill", Asset.objects.exclude(holder="").get().name)
-    assert {at.code for at in states} == {component_state.NOT_ENFORCED}
+    states = decided_and_enforced_state.everywhere(
+        "skill", Asset.objects.exclude(holder="").get().name
+    )
+    assert {at.code for at in states} == {decided_and_enforced_state.NOT_ENFORCED}
     assert all("not the name of the component" in at.words for at in states)
 
 

@@ -11,9 +11,9 @@ from approvals.models import Effect, EffectState
 from approvals.pipeline.service import perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
-from audit.recording.read_events import load
-from enforcement.decisions import block_and_allow, gateway_holds
-from enforcement.gateways import component_state, instances
+from audit.recording.stored_events import load
+from enforcement.decisions import block_allow_hold, hold_and_release_steps
+from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.client import Gateway
 from enforcement.models import Asset
 from tests.enforcement.gateways import Edge, Town, known, lift, sentences, settle
@@ -135,15 +135,15 @@ def test_a_hold_is_not_sent_over_a_block_of_somebody_else_and_is_sent_once_that_
     do_due()
     look()
     assert edge.blocked() == {"pdf-exfil": reason}
-    here = component_state.everywhere("skill", "pdf-exfil")[0]
+    here = decided_and_enforced_state.everywhere("skill", "pdf-exfil")[0]
     assert here.code == "not_enforced"
-    assert here.words == f"Not enforced yet: {gateway_holds.NOT_SENT}"
+    assert here.words == f"Not enforced yet: {hold_and_release_steps.NOT_SENT}"
     assert not [said for said in sentences("skill.held") if "edge-1 acknowledged" in said]
     release_theirs()
     look()
     do_due()
     assert edge.blocked()["pdf-exfil"].startswith("ATA hold ")
-    assert component_state.everywhere("skill", "pdf-exfil")[0].code == "held"
+    assert decided_and_enforced_state.everywhere("skill", "pdf-exfil")[0].code == "held"
 
 
 def test_a_hold_that_waited_too_long_for_the_block_of_another_is_sent_all_the_same(
@@ -238,7 +238,7 @@ def test_an_allow_records_what_other_rooms_say_is_still_missing(
     town: Town, olu: Actor, do_due: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        block_and_allow, "prerequisites", [lambda target: [f"connect {target.name}"]]
+        block_allow_hold, "prerequisites", [lambda target: [f"connect {target.name}"]]
     )
     settle(olu, Target("mcp", "github-mcp"), "allow")
     event = EventRow.objects.get(action="mcp.allowed")

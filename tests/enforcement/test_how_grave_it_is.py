@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from enforcement.decisions import severity
+from enforcement.decisions import decision_severity
 from enforcement.models import Scan
 
 pytestmark = pytest.mark.django_db
@@ -28,20 +28,20 @@ def test_the_newest_scan_of_each_instance_counts() -> None:
     scans("edge-2", "LOW", "INFO", "MEDIUM")
     scans("edge-1", "CRITICAL", "HIGH", days=-1)
     Scan.objects.filter(scan_id="edge-2-1").update(at=START + timedelta(minutes=2))
-    found = severity.latest_scans("skill", "pdf")
+    found = decision_severity.latest_scans("skill", "pdf")
     assert [(one.instance, one.scan_id) for one in found] == [
         ("edge-1", "edge-1-1"),
         ("edge-2", "edge-2-2"),  # of two scans of one moment, the one that came later
     ]
-    assert severity.found("skill", "pdf") == "HIGH"
-    assert severity.latest_scans("skill", "other") == []
+    assert decision_severity.found("skill", "pdf") == "HIGH"
+    assert decision_severity.latest_scans("skill", "other") == []
 
 
 def test_years_of_scans_are_not_held_in_memory_to_find_the_newest() -> None:
     scans("edge-1", *["INFO"] * 3000)
-    severity.latest_scans("skill", "pdf")
+    decision_severity.latest_scans("skill", "pdf")
     tracemalloc.start()
-    found = severity.latest_scans("skill", "pdf")
+    found = decision_severity.latest_scans("skill", "pdf")
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(found) == 1

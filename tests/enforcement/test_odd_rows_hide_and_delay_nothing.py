@@ -10,10 +10,10 @@ import pytest
 from django.test import Client
 
 from audit.models import EventRow, QuarantinedRow
-from audit.recording import read_events
+from audit.recording import stored_events
 from audit.recording.actors import Actor
-from enforcement.findings import unreadable_rows
-from enforcement.gateways import watch
+from enforcement.findings import unreadable_row_quarantine
+from enforcement.gateways import scan_polling
 from enforcement.models import Asset, Scan, Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
@@ -80,9 +80,9 @@ def test_odd_rows_from_before_the_first_look_ask_nobody(edge: Edge, town: Town, 
     for rowid in (-7, HIGHEST):
         edge.scan("old", severity="CRITICAL")
         change_newest(edge, "rowid = ?", rowid)
-    watch.poll_due()
+    scan_polling.poll_due()
     Watch.objects.update(due="2026-01-01T00:00:00Z")
-    watch.poll_due()
+    scan_polling.poll_due()
     assert Scan.objects.count() == 2 and not held("old")
 
 
@@ -108,7 +108,7 @@ def test_a_flood_of_unreadable_rows_is_one_alarm_that_counts_them(
     flood(edge)
     look()
     row = EventRow.objects.get(action="audit.quarantined")
-    said = read_events.load(row.event)["data"]
+    said = stored_events.load(row.event)["data"]
     assert (said["rows"], said["listed"], len(said["listing"])) == (FLOOD, 100, 100)
     assert said["listing"][0]["row"] == "odd-0"
     assert QuarantinedRow.objects.filter(event=row.event).count() == FLOOD
@@ -121,7 +121,7 @@ def test_a_critical_scan_behind_a_flood_holds_in_the_same_pass(
 ) -> None:
     flood(edge)
     edge.scan("evil", severity="CRITICAL")
-    monkeypatch.setattr(unreadable_rows, "set_aside", _fails)
+    monkeypatch.setattr(unreadable_row_quarantine, "set_aside", _fails)
     look()
     assert held("evil"), "before the others are set aside"
     monkeypatch.undo()

@@ -9,7 +9,7 @@ import pytest
 from approvals.errors import Refused
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from enforcement.gateways import component_state
+from enforcement.gateways import decided_and_enforced_state
 from enforcement.models import Asset
 from tests.enforcement.answering import approve
 from tests.enforcement.gateways import Town, settle
@@ -28,7 +28,7 @@ def _is_scanned(town: Town, look: Callable[[], int]) -> None:
 
 
 def wanted(name: str = "edge-1") -> str:
-    states = component_state.everywhere("skill", "pdf-exfil")
+    states = decided_and_enforced_state.everywhere("skill", "pdf-exfil")
     return next(at.wanted for at in states if at.instance.name == name)
 
 

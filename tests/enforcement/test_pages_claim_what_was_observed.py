@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from approvals.views.policy_sentences import ALWAYS
-from enforcement.gateways import component_state
+from approvals.views.policy_page_context import ALWAYS
+from enforcement.gateways import decided_and_enforced_state
 from enforcement.models import Finding, Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge
@@ -39,7 +39,7 @@ def test_an_acknowledged_hold_is_not_said_to_stop_a_use(
     do_due()
     shown = text(olu_web, PAGE)
     assert "On hold: the gateway acknowledged it. What it does at the next use" in shown
-    assert "was not observed" in shown and component_state.REACH in shown
+    assert "was not observed" in shown and decided_and_enforced_state.REACH in shown
     assert "It does not reach tokens already issued, nor what runs past a gateway" in shown
 
 

@@ -11,8 +11,8 @@ from typing import TypeGuard
 import pytest
 
 from demo import sample
-from enforcement.findings.unreadable_rows import Unreadable
-from enforcement.gateways.audit_database import (
+from enforcement.findings.unreadable_row_quarantine import Unreadable
+from enforcement.gateways.audit_database_scans import (
     Position,
     SourceScan,
     SourceUnreadable,

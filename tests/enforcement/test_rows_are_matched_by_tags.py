@@ -19,11 +19,11 @@ from django.db import IntegrityError, connection, transaction
 from approvals.pipeline.service import perform
 from audit import importing
 from audit.db import insert_only
-from audit.importing import decision_tags, operations
+from audit.importing import decision_tag_hmac, portal_operation_lookup
 from audit.importing.mapping import mapper
-from audit.importing.operations import Operation
+from audit.importing.portal_operation_lookup import Operation
 from audit.importing.report import ImportReport
-from audit.importing.rows import SourceRow
+from audit.importing.source_row_identity import SourceRow
 from audit.models import EventRow, RepeatedTag
 from audit.recording.actors import Actor, Target
 from audit.recording.record import Draft, record
@@ -196,7 +196,7 @@ def test_the_oldest_gateways_repeat_the_tag_in_a_reason_cut_to_120_characters(
     settle(olu, Target("skill", "pdf-exfil"), "block")
     do_due()
     for name, reason in edge.blocked().items():
-        assert len(decision_tags.find(reason[:120])) == 1, (name, reason)
+        assert len(decision_tag_hmac.find(reason[:120])) == 1, (name, reason)
 
 
 def test_a_reason_is_shown_without_its_tag(town: Town, edge: Edge, olu: Actor, do_due: Do) -> None:
@@ -226,19 +226,19 @@ def test_a_stamp_is_read_back_only_by_a_tag_that_verifies(
 
 
 def test_tags_are_bound_to_every_part_of_what_was_tried() -> None:
-    content = decision_tags.Content("api-enforce-block", "mcp", "github", "edge-1")
+    content = decision_tag_hmac.Content("api-enforce-block", "mcp", "github", "edge-1")
     operation = "0193f7a2-6f3e-7c51-9d2b-000000000001"
-    text = decision_tags.mint(operation, 1, content)
-    (tag,) = decision_tags.find(json.dumps({"reason": f"[ATA {text}] x"}))
+    text = decision_tag_hmac.mint(operation, 1, content)
+    (tag,) = decision_tag_hmac.find(json.dumps({"reason": f"[ATA {text}] x"}))
     assert tag.verifies(content)
     for other in (("api-enforce-allow", "mcp", "github", "edge-1"),
                   ("api-enforce-block", "skill", "github", "edge-1"),
                   ("api-enforce-block", "mcp", "gitlab", "edge-1"),
                   ("api-enforce-block", "mcp", "github", "edge-2")):  # fmt: skip
-        assert not tag.verifies(decision_tags.Content(*other))
+        assert not tag.verifies(decision_tag_hmac.Content(*other))
     for changed in (text.replace(".1-", ".2-"), re.sub("^0", "1", text)):
-        assert not decision_tags.find(changed)[0].verifies(content)
-    assert decision_tags.mint(operation, 1, content) != text
+        assert not decision_tag_hmac.find(changed)[0].verifies(content)
+    assert decision_tag_hmac.mint(operation, 1, content) != text
 
 
 def test_an_import_reads_only_the_operations_that_its_rows_name(
@@ -253,7 +253,7 @@ def test_an_import_reads_only_the_operations_that_its_rows_name(
             super().__init__(event)
             read.add(event)
 
-    monkeypatch.setattr(operations, "Operation", Counted)
+    monkeypatch.setattr(portal_operation_lookup, "Operation", Counted)
     events = EventRow.objects.filter(source="portal", operation=blocked).count()
     take(edge)
     assert [row["data"]["repeats"] for row in rows("api-enforce-block")] == ["tag"]

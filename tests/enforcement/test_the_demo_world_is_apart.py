@@ -12,9 +12,9 @@ from django.conf import settings as django_settings
 from approvals.models import Approval
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections.manifests import component_decisions
-from enforcement.decisions import block_and_allow, severity
-from enforcement.gateways import component_state, instances
+from connections.component_manifests import decision_in_force
+from enforcement.decisions import block_allow_hold, decision_severity
+from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.models import Asset, Decision
 from portal import wiring
 from tests.enforcement.gateways import Edge, Town, settle
@@ -44,7 +44,10 @@ def test_a_decision_about_every_instance_leaves_the_demo_gateways_out(
     do_due()
     assert [line.partition(" {")[0] for line in mine.changes] == ["POST /enforce/block"]
     assert all(not edge.blocked() for edge in town.edges.values())
-    states = {at.instance.name: at.code for at in component_state.everywhere("tool", "shell.exec")}
+    states = {
+        at.instance.name: at.code
+        for at in decided_and_enforced_state.everywhere("tool", "shell.exec")
+    }
     assert states == {"mine": "held", "edge-1": "none", "edge-2": "none"}
 
 
@@ -62,16 +65,16 @@ def test_a_decision_at_a_demo_gateway_counts_for_no_credential(
     mine: OwnGateway, olu: Actor, act: str
 ) -> None:
     settle(olu, Target("mcp", "files-mcp", "edge-1"), act)
-    assert wiring.decision_of("mcp", "files-mcp") == component_decisions.NONE
+    assert wiring.decision_of("mcp", "files-mcp") == decision_in_force.NONE
     settle(olu, Target("mcp", "files-mcp", "mine"), "allow")
-    assert wiring.decision_of("mcp", "files-mcp") == component_decisions.ALLOW
+    assert wiring.decision_of("mcp", "files-mcp") == decision_in_force.ALLOW
 
 
 def test_an_allow_at_a_demo_gateway_asks_no_member_to_connect(
     mine: OwnGateway, olu: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Target] = []
-    monkeypatch.setattr(block_and_allow, "when_allowed", [asked.append])
+    monkeypatch.setattr(block_allow_hold, "when_allowed", [asked.append])
     settle(olu, Target("mcp", "files-mcp", "edge-1"), "allow")
     assert not asked
     settle(olu, Target("mcp", "files-mcp", "mine"), "allow")
@@ -92,8 +95,8 @@ def test_an_allow_ends_with_the_registration_of_its_gateway_and_a_hold_does_not(
     settle(olu, Target("mcp", "files-mcp", "mine"), "allow")
     settle(olu, Target("mcp", "held-mcp", "mine"), "hold")
     rename(mine)
-    assert wiring.decision_of("mcp", "files-mcp") == component_decisions.NONE
-    assert wiring.decision_of("mcp", "held-mcp") == component_decisions.HOLD
+    assert wiring.decision_of("mcp", "files-mcp") == decision_in_force.NONE
+    assert wiring.decision_of("mcp", "held-mcp") == decision_in_force.HOLD
 
 
 def test_a_demo_allow_opens_nothing_while_the_file_of_other_gateways_cannot_be_read(
@@ -102,7 +105,7 @@ def test_a_demo_allow_opens_nothing_while_the_file_of_other_gateways_cannot_be_r
     settle(olu, Target("mcp", "files-mcp", "edge-1"), "allow")
     configured().write_text("not TOML")
     instances._cache.clear()
-    assert wiring.decision_of("mcp", "files-mcp") == component_decisions.NONE
+    assert wiring.decision_of("mcp", "files-mcp") == decision_in_force.NONE
 
 
 def configured() -> Path:
@@ -144,9 +147,11 @@ def test_a_demo_scan_says_nothing_about_what_is_installed_elsewhere(
 ) -> None:
     edge.scan("csv-cleaner", "LOW")
     look()
-    assert severity.of_loosening(Target("skill", "csv-cleaner"), {}) == "HIGH"  # never scanned
-    assert severity.of_loosening(Target("skill", "csv-cleaner", "mine"), {}) == "HIGH"
-    assert severity.of_loosening(Target("skill", "csv-cleaner", "edge-1"), {}) == "LOW"
+    assert (
+        decision_severity.of_loosening(Target("skill", "csv-cleaner"), {}) == "HIGH"
+    )  # never scanned
+    assert decision_severity.of_loosening(Target("skill", "csv-cleaner", "mine"), {}) == "HIGH"
+    assert decision_severity.of_loosening(Target("skill", "csv-cleaner", "edge-1"), {}) == "LOW"
 
 
 def test_requests_and_holds_of_one_world_do_not_count_in_the_other(
@@ -157,8 +162,8 @@ def test_requests_and_holds_of_one_world_do_not_count_in_the_other(
     skill, at_edge = Target("skill", "csv-cleaner"), Target("skill", "csv-cleaner", "edge-1")
     perform(olu, "skill.hold", skill, reason="odd", severity="CRITICAL")
     perform(olu, "skill.block", skill, reason="odd", severity="CRITICAL")
-    assert severity.of_loosening(at_edge, {}) == "LOW"
-    assert severity.of_loosening(skill, {}) == "CRITICAL"
+    assert decision_severity.of_loosening(at_edge, {}) == "LOW"
+    assert decision_severity.of_loosening(skill, {}) == "CRITICAL"
 
 
 def test_demo_scans_of_before_say_nothing_once_gateways_of_ones_own_are_registered(
@@ -168,7 +173,7 @@ def test_demo_scans_of_before_say_nothing_once_gateways_of_ones_own_are_register
     look()
     settings.ENV = settings.ENV.model_copy(update={"DEMO": False})
     assert [i.name for i in instances.fleet().instances] == ["mine"]
-    assert severity.of_loosening(Target("skill", "csv-cleaner"), {}) == "HIGH"
+    assert decision_severity.of_loosening(Target("skill", "csv-cleaner"), {}) == "HIGH"
 
 
 def test_a_decision_about_every_instance_keeps_what_was_decided_for_a_demo_gateway(

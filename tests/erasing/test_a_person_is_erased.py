@@ -13,20 +13,20 @@ import pytest
 from django.db import connection
 
 from approvals import clock
-from approvals.erasure import approved_scope, job, legal_holds, replay, tombstones
-from approvals.erasure.decisions import ERASE, LIFT, PLACE
+from approvals.due_work import ASKING
+from approvals.erasure import approved_scope, erasure_list_file, job, legal_hold_check, replay
+from approvals.erasure.erase_and_hold_decisions import ERASE, LIFT, PLACE
 from approvals.errors import Refused
-from approvals.jobs import ASKING
 from approvals.models import Approval, Ask, Effect, Erasure, Person
 from approvals.pipeline.service import perform
 from audit.clock import uuid7
-from audit.erasure import subjects
+from audit.erasure import subject_and_store_registry
 from audit.evidence import storage
-from audit.ledger import proof as proofs_format
+from audit.ledger import inclusion_proof_file as proofs_format
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import canonical
 from audit.models import Event, EventRow, Openings, QuarantinedRow
-from audit.proofs.service import proof_for
+from audit.proofs.proofs_and_tiles import proof_for
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
@@ -164,7 +164,9 @@ def test_the_person_is_gone_the_proofs_hold_and_a_restore_is_erased_again(
         assert [signed_in.seq, signed_in.seq + 2] in said["ranges"], said["ranges"]
         assert said["stores"]["evidence"] == 1 and said["stores"]["people"] == 1
         assert said["events"] >= 3 and said["ranges_exact"] and "backups" in said["out_of_reach"]
-        assert {store.name for store in subjects.stores()} == said["stores"].keys()
+        assert {store.name for store in subject_and_store_registry.stores()} == said[
+            "stores"
+        ].keys()
         assert not Openings.objects.filter(subject=MIA.key).exists()
         assert not Person.objects.filter(sub=MIA.sub).exists()
         assert said["stores"]["identity"] >= 2 and said["stores"]["set_aside"] == 1
@@ -172,7 +174,7 @@ def test_the_person_is_gone_the_proofs_hold_and_a_restore_is_erased_again(
         assert Asset.objects.get().decided_by == "[erased]" and Freeze.objects.get().reason == ""
         item = ReviewItem.objects.get()
         assert (item.sub, item.decided_sub, item.reason) == ("[erased]", "[erased]", "")
-        assert not subjects.identify(MIA.key).words
+        assert not subject_and_store_registry.identify(MIA.key).words
         assert_gone(database, tmp_path)
         report = verify.run()
         assert not report.problems, report.problems
@@ -180,9 +182,9 @@ def test_the_person_is_gone_the_proofs_hold_and_a_restore_is_erased_again(
         entry = bytes(Event.objects.get(id=signed_in.event).entry)
         assert proofs_format.parse(proof_for(signed_in.event)).index == signed_in.seq
         assert entries.parse(entry)["action"] == "operator.signed_in"
-        [stone] = tombstones.read()
+        [stone] = erasure_list_file.read()
         assert (stone.subject, stone.index) == (MIA.key, asked["index"])
-        assert MIA.sub not in tombstones.path().read_text()
+        assert MIA.sub not in erasure_list_file.path().read_text()
         if connection.vendor == "sqlite":
             connection.close()
             shutil.copy(tmp_path / "old.sqlite3", database)
@@ -241,7 +243,7 @@ def test_a_hold_forbids_it_at_the_asking_at_the_commit_and_while_it_runs(
         lift = perform(amir, LIFT, target, params=matter, reason="settled")
         assert lift.approval is not None, "lifting waits for another admin"
         answered(phones, lift.approval)
-        assert not legal_holds.in_force(MIA.key).exists()
+        assert not legal_hold_check.in_force(MIA.key).exists()
         # Asked while nothing held her; a hold placed before the answer wins.
         asked = perform(amir, ERASE, target, reason="asked by letter").approval
         assert asked is not None and MIA.sub not in asked.intent + asked.sentence
@@ -263,7 +265,7 @@ def test_a_hold_forbids_it_at_the_asking_at_the_commit_and_while_it_runs(
         work(2)
         stopped = Erasure.objects.get()
         assert (stopped.state, stopped.steps) == ("failed", {})
-        assert Openings.objects.filter(subject=MIA.key).exists() and tombstones.read() == []
+        assert Openings.objects.filter(subject=MIA.key).exists() and erasure_list_file.read() == []
         [_, failed] = events("subject.erased")
         assert (failed["outcome"], failed["data"]["failure"]) == ("failure", "legal_hold")
         assert (failed["data"]["ranges"], failed["data"]["subject"]) == ([], MIA.key)
@@ -296,7 +298,7 @@ def test_a_restriction_placed_between_approval_and_run_stops_it(
         if when == "before the run":
             restrict()
         else:
-            monkeypatch.setattr(tombstones, "add", restrict)
+            monkeypatch.setattr(erasure_list_file, "add", restrict)
         work(2)
         stopped = Erasure.objects.get()
         assert (stopped.state, stopped.detail) == (
@@ -305,7 +307,9 @@ def test_a_restriction_placed_between_approval_and_run_stops_it(
         )
         assert set(stopped.steps) <= {"identity"}
         assert Freeze.objects.filter(name=MIA.sub).count() == 2
-        assert ConnectedAccount.objects.filter(sub=MIA.sub).exists() and tombstones.read() == []
+        assert (
+            ConnectedAccount.objects.filter(sub=MIA.sub).exists() and erasure_list_file.read() == []
+        )
         [_, failed] = events("subject.erased")
         assert (failed["outcome"], failed["data"]["failure"]) == ("failure", "restricted_meanwhile")
         again = erase(phones)
@@ -361,26 +365,26 @@ def test_it_goes_on_after_a_kill_anywhere_and_whoever_it_is_about_does_not_decid
             assert job.go_on(made, budget_s=0.0).state in {"pending", "done"}
             forward_one(made)
             made.refresh_from_db()
-        assert made.state == "done" and not subjects.identify(MIA.key).people
+        assert made.state == "done" and not subject_and_store_registry.identify(MIA.key).people
         assert job.go_on(made).state == "done", "done stays done"
         # The list is append-only and authenticated; a line cut short by a crash is written anew.
-        text = tombstones.path().read_bytes()
-        tombstones.path().write_bytes(text + b"0123 {")
-        tombstones.add("a" * 64, 7)
-        assert [stone.index for stone in tombstones.read()] == [made.index, 7]
+        text = erasure_list_file.path().read_bytes()
+        erasure_list_file.path().write_bytes(text + b"0123 {")
+        erasure_list_file.add("a" * 64, 7)
+        assert [stone.index for stone in erasure_list_file.read()] == [made.index, 7]
         settings.EVIDENCE_KEY, settings.EVIDENCE_KEY_PREVIOUS = bytes(32), bytes(range(32))
-        tombstones.add("b" * 64, 8)
-        assert [stone.index for stone in tombstones.read()] == [made.index, 7, 8]
-        assert tombstones.reseal() == 3 and tombstones.reseal() == 0
+        erasure_list_file.add("b" * 64, 8)
+        assert [stone.index for stone in erasure_list_file.read()] == [made.index, 7, 8]
+        assert erasure_list_file.reseal() == 3 and erasure_list_file.reseal() == 0
         settings.EVIDENCE_KEY_PREVIOUS = b""
-        assert len(tombstones.read()) == 3, "under the new key alone"
+        assert len(erasure_list_file.read()) == 3, "under the new key alone"
         settings.EVIDENCE_KEY = bytes(range(32))
-        with pytest.raises(tombstones.TombstonesDamaged, match="line 1"):
-            tombstones.read()
+        with pytest.raises(erasure_list_file.TombstonesDamaged, match="line 1"):
+            erasure_list_file.read()
         settings.EVIDENCE_KEY = bytes(32)
-        whole = tombstones.path().read_bytes().splitlines(keepends=True)
-        tombstones.path().write_bytes(whole[1])
-        with pytest.raises(tombstones.TombstonesDamaged):
+        whole = erasure_list_file.path().read_bytes().splitlines(keepends=True)
+        erasure_list_file.path().write_bytes(whole[1])
+        with pytest.raises(erasure_list_file.TombstonesDamaged):
             replay.run_due()
 
     alone(story)
@@ -388,7 +392,7 @@ def test_it_goes_on_after_a_kill_anywhere_and_whoever_it_is_about_does_not_decid
 
 def forward_one(made: Erasure) -> None:
     """Do exactly the next store, whatever the time."""
-    for store in subjects.stores():
+    for store in subject_and_store_registry.stores():
         if store.name not in made.steps:
             job._erase_one(made, store, float("inf"))
             return

@@ -7,16 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 from approvals import clock, policy
-from approvals.erasure.document_digests import standing
+from approvals.erasure.erased_or_altered_documents import standing
 from approvals.models import Erasure, PolicyVersion
 from approvals.pipeline.service import perform
-from approvals.policy import versions
+from approvals.policy import policy_in_force
 from audit.clock import uuid7
 from audit.ledger.format.canonical import canonical
 from audit.recording.actors import Target
 from audit.sequencing import sequencer
 from audit.verification import verify
-from connections.access_reviews import account_snapshot, result
+from connections.access_reviews import frozen_account_list, signed_result_file
 from connections.models import ConnectedAccount, Review, ReviewItem
 from tests.accounts.trail import events
 from tests.approvals.people_of import Phones, acting
@@ -82,16 +82,16 @@ def test_what_named_an_erased_person_says_erased_and_what_was_altered_says_alter
         digest = hashlib.sha256(canonical(erasure.restated)).hexdigest()
         assert data["documents_sha256"] == digest
 
-        versions._kept.cache_clear()
-        old = versions.shown(named)
+        policy_in_force._kept.cache_clear()
+        old = policy_in_force.shown(named)
         assert old.document.roster[0].sub == "[erased]" and old.standing.erasure == erasure.id
-        assert versions.load(named).broken == named, "nothing is decided by it"
-        assert versions.shown(weaker).standing.altered
+        assert policy_in_force.load(named).broken == named, "nothing is decided by it"
+        assert policy_in_force.shown(weaker).standing.altered
         assert not policy.in_force().broken
         whole.refresh_from_db()
         bent.refresh_from_db()
-        assert account_snapshot.stands(whole).erased and result.stands(whole).erased
-        assert account_snapshot.stands(bent).altered and result.stands(bent).altered
+        assert frozen_account_list.stands(whole).erased and signed_result_file.stands(whole).erased
+        assert frozen_account_list.stands(bent).altered and signed_result_file.stands(bent).altered
         browser = browser_of(amir)
 
         def page(of: Review | str) -> str:
@@ -103,7 +103,7 @@ def test_what_named_an_erased_person_says_erased_and_what_was_altered_says_alter
         assert said in page(named) and "was altered" not in page(named)
         assert "was altered" in page(weaker) and said not in page(weaker)
         kept = browser.get(f"/audit/erasures/{erasure.id}/certificate").json()["documents"]
-        assert kept[whole.digest] == account_snapshot.digest_now(whole)
+        assert kept[whole.digest] == frozen_account_list.digest_now(whole)
         # One that closes now says in its signed result that its list lost values, and by what.
         closing = close(still_open)
         assert (closing["scope_intact"], closing["scope_erased"]) == (False, certificate["index"])
@@ -117,12 +117,12 @@ def test_what_named_an_erased_person_says_erased_and_what_was_altered_says_alter
 
         # Since then somebody writes to the database, and even claims that the erasure did it.
         ReviewItem.objects.filter(review=whole).update(choice="keep", scopes=["repo"])
-        assert account_snapshot.stands(whole).altered and "The frozen list was altered" in page(
+        assert frozen_account_list.stands(whole).altered and "The frozen list was altered" in page(
             whole
         )
-        erasure.restated[whole.digest] = account_snapshot.digest_now(whole)
+        erasure.restated[whole.digest] = frozen_account_list.digest_now(whole)
         erasure.save()
-        assert account_snapshot.stands(whole).altered, "its entry names another list"
+        assert frozen_account_list.stands(whole).altered, "its entry names another list"
         assert not standing("0" * 64, "1" * 64).erased
 
     alone(story)

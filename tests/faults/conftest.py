@@ -10,11 +10,11 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 
-from approvals import issuer
+from approvals import auth0_clients
 from audit.evidence import storage
 from audit.recording.actors import Actor
 from enforcement.gateways import client
-from http_client.timeouts import Retries, Timeouts
+from http_client.timeouts_and_retries import Retries, Timeouts
 from tests.approvals.conftest import forget_issuer
 from tests.approvals.people_of import CONTROL, Phones, acting
 from tests.approvals.working import Work, work
@@ -82,8 +82,10 @@ def house(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     storage._kept.cache_clear()
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     cache.clear()
-    monkeypatch.setattr(issuer, "TIMEOUTS", IMPATIENT)
-    monkeypatch.setattr(issuer, "RETRIES", Retries(attempts=2, first_wait=0.02, longest_wait=0.05))
+    monkeypatch.setattr(auth0_clients, "TIMEOUTS", IMPATIENT)
+    monkeypatch.setattr(
+        auth0_clients, "RETRIES", Retries(attempts=2, first_wait=0.02, longest_wait=0.05)
+    )
     monkeypatch.setattr(client, "TIMEOUTS", IMPATIENT)
     return tmp_path
 

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from approvals import clock, issuer
+from approvals import auth0_clients, clock
 from approvals.models import Effect, Person
 from audit.models import EventRow
 from audit.recording.actors import Target
 from connections.broker import token_broker
 from connections.broker.errors import TokenRefusal
 from connections.broker.token_broker import Ask
-from connections.manifests import in_force
-from connections.manifests.in_force import Declaration
+from connections.component_manifests import manifest_store
+from connections.component_manifests.manifest_store import Declaration
 from connections.models import ConnectedAccount, Schedule, State
-from connections.revocation import deletion, owner_token_deletions
-from connections.sync import reconcile, schedule
+from connections.revocation import delete_with_owner_token, deletion_step
+from connections.sync import connected_accounts, schedule
 from enforcement.models import Asset
 from tests.accounts.trail import events
 from tests.connections.visitor import (
@@ -53,7 +53,7 @@ def milo(wire: Wire, tenant: WiredTenant) -> Person:
     declared = Declaration.model_validate(
         {"connections": [{"connection": "github", "scopes": ["read:user", "repo"]}]}
     )
-    in_force.declare_shipped("mcp", "github-mcp", declared)
+    manifest_store.declare_shipped("mcp", "github-mcp", declared)
     Asset.objects.create(kind="mcp", name="github-mcp", decision="allow")
     know("member2", "admin")
     empty_vault(tenant, "member2")
@@ -64,7 +64,7 @@ def milo(wire: Wire, tenant: WiredTenant) -> Person:
 @pytest.fixture
 def account(milo: Person) -> ConnectedAccount:
     """Known from reconciling."""
-    assert reconcile.one_person(milo.iss, milo.sub)
+    assert connected_accounts.one_person(milo.iss, milo.sub)
     return ConnectedAccount.objects.get(sub=milo.sub)
 
 
@@ -130,12 +130,12 @@ def test_an_unreadable_list_makes_nobody_s_account_vanish(
     account: ConnectedAccount, milo: Person, wire: Wire, fault: Fault
 ) -> None:
     wire.breaks(fault, LISTED)
-    read = reconcile.one_person(milo.iss, milo.sub)
+    read = connected_accounts.one_person(milo.iss, milo.sub)
     assert read == (fault == Fault.TWICE)
     account.refresh_from_db()
     assert account.state == State.CONNECTED
     wire.mend()
-    assert reconcile.one_person(milo.iss, milo.sub)
+    assert connected_accounts.one_person(milo.iss, milo.sub)
     assert ConnectedAccount.objects.filter(sub=milo.sub).count() == 1
     assert len(events("connection.reconciled")) == 1, "it appeared once"
 
@@ -144,17 +144,17 @@ def test_an_unreadable_list_makes_nobody_s_account_vanish(
 def test_a_comparison_that_read_nothing_is_not_called_finished(
     account: ConnectedAccount, wire: Wire, fault: Fault
 ) -> None:
-    reconcile.run_due()
-    before = Schedule.objects.get(name=reconcile.ACCOUNTS).finished
+    connected_accounts.run_due()
+    before = Schedule.objects.get(name=connected_accounts.ACCOUNTS).finished
     assert before is not None
     wire.breaks(fault, "GET /api/v2/.*")
     later = clock.now() + schedule.EVERY
-    reconcile.run_due(later)
-    row = Schedule.objects.get(name=reconcile.ACCOUNTS)
+    connected_accounts.run_due(later)
+    row = Schedule.objects.get(name=connected_accounts.ACCOUNTS)
     assert (row.finished, bool(row.detail)) == (before, True), "its data is as old as it was"
     assert row.due < clock.now() + schedule.EVERY / 2, "and it is tried again soon"
     wire.mend()
-    reconcile.run_due(row.due)
+    connected_accounts.run_due(row.due)
     row.refresh_from_db()
     assert row.finished is not None and row.finished > before
 
@@ -174,17 +174,17 @@ def test_a_deletion_is_done_or_stays_due(
     token = Member(tenant, browser, "member2").me().token
     browser.http.close()
     wire.breaks(fault, DELETED)
-    (first,) = owner_token_deletions.delete_due(milo.iss, milo.sub, token)
+    (first,) = delete_with_owner_token.delete_due(milo.iss, milo.sub, token)
     account.refresh_from_db()
     # A deletion that was done is found gone at the call's own repeat.
     assert first.done == (fault == Fault.TWICE), first.detail
     assert (account.state == State.REVOKED) == first.done
     assert first.done or account.deletion_detail
     work()
-    step = Effect.objects.get(kind=deletion.DELETE)
+    step = Effect.objects.get(kind=deletion_step.DELETE)
     assert step.state == ("done" if first.done else "pending")
     wire.mend()
-    owner_token_deletions.delete_due(milo.iss, milo.sub, token)
+    delete_with_owner_token.delete_due(milo.iss, milo.sub, token)
     work(2)
     step.refresh_from_db()
     account.refresh_from_db()
@@ -203,7 +203,7 @@ def test_a_404_of_something_in_between_is_not_a_deletion(
     lost = (404, {"Content-Type": "text/html"}, b"<html>no such route</html>")
     monkeypatch.setitem(proxy._STATUS, Fault.HTML, lost)
     wire.breaks(Fault.HTML, DELETED)
-    assert not owner_token_deletions.delete(account, "whatever").done
+    assert not delete_with_owner_token.delete(account, "whatever").done
 
 
 @pytest.mark.parametrize("fault", quick(Fault))
@@ -218,7 +218,7 @@ def test_sessions_are_ended_and_never_said_to_be_before(
     browser = tenant.browser()
     Member(tenant, browser, "member2").me()
     browser.http.close()
-    management = issuer.management()
+    management = auth0_clients.management()
     assert management is not None and management.sessions(milo.sub)
     admin = Person.objects.get(sub=subject("admin")).as_actor(via="web")
     target = Target("connection", str(account.id))
@@ -226,7 +226,7 @@ def test_sessions_are_ended_and_never_said_to_be_before(
     wire.forget()
     wire.breaks(fault, ENDED)
     work()
-    step = Effect.objects.get(kind=deletion.END_ACCESS)
+    step = Effect.objects.get(kind=deletion_step.END_ACCESS)
     sure = {Fault.REFUSED: "pending", Fault.LIMITED: "pending", Fault.TWICE: "done"}
     assert step.state == sure.get(fault, "unknown"), step.detail
     wire.mend()
@@ -237,7 +237,7 @@ def test_sessions_are_ended_and_never_said_to_be_before(
     if fault in WORK_DONE:
         assert wire.count(ENDED) == (2 if fault == Fault.TWICE else 1), "read back, not repeated"
     finished = [e for e in events("connection.revoked") if e["data"].get("step")]
-    assert [e["data"]["step"] for e in finished] == [deletion.END_ACCESS]
+    assert [e["data"]["step"] for e in finished] == [deletion_step.END_ACCESS]
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def mia(wire: Wire, tenant: WiredTenant) -> Iterator[Visitor]:
     """Mia Member in a browser."""
     know("member1")
     empty_vault(tenant, "member1")
-    in_force.declare_shipped(
+    manifest_store.declare_shipped(
         "mcp",
         "github-mcp",
         Declaration.model_validate({"connections": [{"connection": "github", "scopes": []}]}),

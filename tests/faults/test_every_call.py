@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from approvals import issuer
+from approvals import auth0_clients
 from auth0_client import FAILURES, Auth0, userinfo
-from auth0_client.grants.pkce import Pkce
+from auth0_client.grants.pkce_state_nonce import Pkce
 from enforcement.gateways import instances
 from enforcement.gateways.client import Gateway, GatewayError, _http
-from http_client.timeouts import Retries
+from http_client.timeouts_and_retries import Retries
 from tests.approvals.conftest import forget_issuer
 from tests.faults.conftest import HURRIED
 from tests.faults.fast import EVERY
@@ -38,7 +38,7 @@ type Call = Callable[[Auth0], Any]
 CALLS: dict[str, Call] = {
     "discovery.document": lambda a: a.discovery.document(),
     "keys.snapshot": lambda a: a.keys.snapshot(),
-    "userinfo.fetch": lambda a: userinfo.fetch(a.discovery, issuer.outbound(), SECRET),
+    "userinfo.fetch": lambda a: userinfo.fetch(a.discovery, auth0_clients.outbound(), SECRET),
     "oauth.exchange_code": lambda a: a.oauth.exchange_code(
         SECRET, code_verifier=Pkce.create().verifier, redirect_uri=CALLBACK
     ),
@@ -116,11 +116,11 @@ def offered(owner: object) -> set[str]:
 @pytest.fixture
 def auth0(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Auth0:
     """A process that has read the discovery document and tries once."""
-    monkeypatch.setattr(issuer, "RETRIES", Retries(attempts=1))
+    monkeypatch.setattr(auth0_clients, "RETRIES", Retries(attempts=1))
     forget_issuer()
-    issuer.auth0().discovery.document()
-    issuer.auth0().management.connections()
-    return issuer.auth0()
+    auth0_clients.auth0().discovery.document()
+    auth0_clients.auth0().management.connections()
+    return auth0_clients.auth0()
 
 
 def test_no_remote_operation_is_left_out(auth0: Auth0) -> None:
@@ -178,7 +178,7 @@ def _try(
 
 def _forgetful(call: Callable[[], object]) -> Callable[[], object]:
     def once() -> object:
-        issuer.auth0().discovery._cached._held = None
+        auth0_clients.auth0().discovery._cached._held = None
         return call()
 
     return once
@@ -192,7 +192,7 @@ _READS = {"blocked", "allowed", "health"}
 def test_nothing_waits_longer_than_it_was_given(
     auth0: Auth0, wire: Wire, name: str, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(issuer.outbound(), "_timeouts", HURRIED)
+    monkeypatch.setattr(auth0_clients.outbound(), "_timeouts", HURRIED)
     _try(name, fault, wire, lambda: CALLS[name](auth0), FAILURES)
 
 

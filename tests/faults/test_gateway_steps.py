@@ -14,7 +14,7 @@ from approvals import registry
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from enforcement.decisions import step_order
+from enforcement.decisions import superseded_steps
 from enforcement.models import Finding
 from tests.accounts.trail import events
 from tests.enforcement.gateways import Edge, settle
@@ -66,13 +66,13 @@ def _release(olu: Actor, _edge: Edge, work: Work) -> None:
 
 
 def _dispose(olu: Actor, edge: Edge, _work: Work) -> None:
-    from enforcement.gateways import watch
+    from enforcement.gateways import scan_polling
     from enforcement.models import Watch
 
-    watch.poll_due()
+    scan_polling.poll_due()
     edge.scan("pdf-exfil", severity="LOW")
     Watch.objects.update(due="2026-01-01T00:00:00Z")
-    watch.poll_due()
+    scan_polling.poll_due()
     found = Finding.objects.exclude(alert_id="").first()
     assert found is not None
     perform(olu, "alert.acknowledge", Target("alert", found.finding_id, "edge-1"))
@@ -111,7 +111,7 @@ STEPS = {
 
 def test_every_step_at_a_gateway_is_tried_under_every_fault() -> None:
     ours = {kind for kind in registry._HANDLERS if kind.startswith("gateway.")}
-    assert ours == set(STEPS) and set(step_order.STEPS) < ours
+    assert ours == set(STEPS) and set(superseded_steps.STEPS) < ours
 
 
 @pytest.mark.parametrize("fault", quick(Fault))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from approvals import clock
-from approvals.jobs import LETTERS
+from approvals.due_work import LETTERS
 from approvals.models import Notice, NoticeState, NoticeWay
 from tests.approvals.asking import ask, fresh
 from tests.approvals.lamps import furnish

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from approvals.erasure import tombstones
+from approvals.erasure import erasure_list_file
 from audit.evidence import subject_keys
 from audit.evidence.subject_keys import EvidenceError
 
@@ -23,12 +23,12 @@ def replace_keys() -> None:
 
 
 def list_an_erasure() -> None:
-    tombstones.add("a" * 64, 7)
+    erasure_list_file.add("a" * 64, 7)
 
 
 WAITS: list[tuple[Callable[[], None], Callable[[], Path], type[Exception]]] = [
     (replace_keys, lambda: subject_keys.path_of(".lock"), EvidenceError),
-    (list_an_erasure, tombstones.path, TimeoutError),
+    (list_an_erasure, erasure_list_file.path, TimeoutError),
 ]
 
 

@@ -13,15 +13,15 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from approvals import clock, people, policy
+from approvals import clock, people_and_roster, policy
 from approvals.pipeline.service import perform
 from audit.evidence import storage
 from audit.models import EventRow
 from audit.recording.actors import Target
 from audit.sequencing import sequencer
 from connections.models import ConnectedAccount, Schedule, State
-from connections.sync import auth0_status, reconcile
-from enforcement.gateways import watch
+from connections.sync import auth0_reachability, connected_accounts
+from enforcement.gateways import scan_polling
 from enforcement.models import Finding, Scan, Watch
 from tests.faults.fast import EVERY
 from tests.faults.proxy import Fault, Wire
@@ -74,11 +74,11 @@ def page_names() -> dict[str, str]:
 @pytest.fixture
 def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
     """A portal with one of everything, whose worker has looked at everything once."""
-    auth0_status.run_due()
-    reconcile.run_due()
-    watch.poll_due()
+    auth0_reachability.run_due()
+    connected_accounts.run_due()
+    scan_polling.poll_due()
     now = clock.now()
-    olu = people.note_person(
+    olu = people_and_roster.note_person(
         iss=f"{wire.url}/",
         sub=SUBS["operator"],
         name="Olu",
@@ -138,12 +138,12 @@ def words(client: Client, path: str) -> tuple[int, str]:
 
 def later(since: datetime) -> None:
     """Ten minutes without an answer, as the rows would have it."""
-    Schedule.objects.filter(name=auth0_status.TENANT).update(
+    Schedule.objects.filter(name=auth0_reachability.TENANT).update(
         due=clock.now(), finished=since, lease=None
     )
     Watch.objects.update(due=clock.now(), probe_due=clock.now())
-    auth0_status.run_due()
-    watch.poll_due()
+    auth0_reachability.run_due()
+    scan_polling.poll_due()
     Watch.objects.filter(reachable=False).update(last_seen=since)
     cache.clear()
 
@@ -206,7 +206,9 @@ def test_one_look_that_failed_is_no_outage(addresses: dict[str, str]) -> None:
 
 def test_a_worker_that_stopped_is_said_on_every_page(addresses: dict[str, str]) -> None:
     stopped = clock.now() - TEN_MINUTES
-    Schedule.objects.filter(name=auth0_status.TENANT).update(started=stopped, finished=stopped)
+    Schedule.objects.filter(name=auth0_reachability.TENANT).update(
+        started=stopped, finished=stopped
+    )
     cache.clear()
     _, text = words(signed_in("member1"), "/connections/")
     assert f"The worker has not run since {absolute(stopped, clock.now())} UTC" in text
@@ -236,11 +238,11 @@ def _home() -> str:
 
 
 def test_the_probe_tells_an_outage_from_an_answer(house: Path, wire: Wire) -> None:
-    assert auth0_status.run_due() == 1
-    row = Schedule.objects.get(name=auth0_status.TENANT)
+    assert auth0_reachability.run_due() == 1
+    row = Schedule.objects.get(name=auth0_reachability.TENANT)
     assert row.finished is not None
     for fault in (Fault.REFUSED, Fault.ERROR, Fault.HTML, Fault.EMPTY, Fault.TRUNCATED):
         wire.breaks(fault)
-        assert not auth0_status.answers_now(), fault
+        assert not auth0_reachability.answers_now(), fault
         wire.mend()
-    assert auth0_status.answers_now()
+    assert auth0_reachability.answers_now()

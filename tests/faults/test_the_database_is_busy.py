@@ -24,11 +24,11 @@ from pytest_django.plugin import DjangoDbBlocker
 from accounts.models import SignedInSession
 from accounts.sessions import service
 from approvals import clock
-from audit.db import write_queue
-from audit.db.storage_errors import is_busy, is_failure
-from audit.db.time_budget import IN_ALL_S
-from audit.db.write_queue import in_turn
-from portal.databases import bound_waits, database
+from audit.db import sqlite_write_lock
+from audit.db.sqlite_write_lock import in_turn
+from audit.db.statement_time_budget import IN_ALL_S
+from audit.db.storage_error_kinds import is_busy, is_failure
+from portal.database_settings import bound_waits, database
 from portal.pages.errors import server_error
 from tests.support.own_portal import database_in, portal_in
 from tests.support.pages import signed_in
@@ -122,7 +122,7 @@ def test_only_processes_that_answer_requests_wait_less(tmp_path: Path) -> None:
     assert pool["max_size"] == 20
     assert made[0]["OPTIONS"]["options"].endswith("-c lock_timeout=5s -c statement_timeout=15s")
     assert pool["timeout"] + IN_ALL_S + 15 <= WITHIN_S, "and one statement more"
-    turn_and_transaction = write_queue.TURN_WITHIN_S + made[1]["OPTIONS"]["timeout"]
+    turn_and_transaction = sqlite_write_lock.TURN_WITHIN_S + made[1]["OPTIONS"]["timeout"]
     assert turn_and_transaction + IN_ALL_S <= WITHIN_S
 
 
@@ -188,8 +188,8 @@ def test_a_turn_that_another_process_keeps_is_not_waited_for_longer_than_a_lock(
     own = ConnectionHandler(
         {"default": {"ENGINE": SQLITE, "NAME": path, "OPTIONS": {"timeout": 0}}}
     )
-    monkeypatch.setattr(write_queue, "connection", own["default"])
-    monkeypatch.setattr(write_queue, "TURN_WITHIN_S", 0.2)
+    monkeypatch.setattr(sqlite_write_lock, "connection", own["default"])
+    monkeypatch.setattr(sqlite_write_lock, "TURN_WITHIN_S", 0.2)
     kept = (tmp_path / "portal.sqlite3-turn").open("w")
     fcntl.flock(kept, fcntl.LOCK_EX)
 
@@ -228,7 +228,7 @@ def pool_of_one(
         settings = database(on_postgresql, base_dir=tmp_path, var_dir=tmp_path) | changes
         settings["OPTIONS"] = {**settings["OPTIONS"], "pool": pool}
         made.append(own := ConnectionHandler({"default": {}, POOL: settings}))
-        monkeypatch.setattr("audit.db.storage_errors.connection", own[POOL])
+        monkeypatch.setattr("audit.db.storage_error_kinds.connection", own[POOL])
         with ThreadPoolExecutor(1) as elsewhere:
             for _ in range(held):
                 elsewhere.submit(lambda: own[POOL].ensure_connection()).result()

@@ -176,8 +176,8 @@ COMMANDS: Final[Doors] = {
 }
 
 LOOPS: Final[dict[str, tuple[str, str, str]]] = {
-    "asking": ("approvals.jobs.ASKING", "decides", "commits what the asked person approved"),
-    "remote-steps": ("approvals.jobs.STEPS", "records", "what each remote step came to"),
+    "asking": ("approvals.due_work.ASKING", "decides", "commits what the asked person approved"),
+    "remote-steps": ("approvals.due_work.STEPS", "records", "what each remote step came to"),
     "sequencer": ("audit.sequencing.sequencer.loop", "records", "an alarm when it refuses to sign"),
     "verifying": (
         "audit.verification.continuous.loop",
@@ -186,10 +186,10 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "witnesses": ("audit.witnesses.pushing.loop", "keeps", "what witnesses signed or said"),
     "time": ("audit.proofs.timestamping.loop", "keeps", "time tokens about checkpoints"),
-    "audit-due": ("audit.jobs.run", "records", "exports that are due"),
+    "audit-due": ("audit.due_exports_and_cleanup.run", "records", "exports that are due"),
     "exports": ("audit.exports.jobs.run_due", "records", "exports that are due"),
     "audit-verify": (
-        "audit.verification.requests.run_due",
+        "audit.verification.requested_runs.run_due",
         "records",
         "verifications that are due",
     ),
@@ -205,19 +205,27 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "remembered": ("audit.erasure.process_caches.look", "keeps", "nothing: forgets who was erased"),
     "gateways": (
-        "enforcement.gateways.watch.poll_due",
+        "enforcement.gateways.scan_polling.poll_due",
         "decides",
         "a CRITICAL finding asks automatically",
     ),
-    "inventory": ("connections.sync.reconcile.run_due", "records", "what Auth0 knows, compared"),
+    "inventory": (
+        "connections.sync.connected_accounts.run_due",
+        "records",
+        "what Auth0 knows, compared",
+    ),
     "dozing": (
-        "connections.idle_access.idle_events.run",
+        "connections.idle_access.idle_and_active_events.run",
         "records",
         "what fell asleep or is awake",
     ),
-    "tenant": ("connections.sync.auth0_status.run_due", "keeps", "whether the tenant answers"),
+    "tenant": (
+        "connections.sync.auth0_reachability.run_due",
+        "keeps",
+        "whether the tenant answers",
+    ),
     "applications": (
-        "connections.application_grants.grant_sync.run_due",
+        "connections.application_grants.consent_and_token_sync.run_due",
         "records",
         "consents and refresh tokens at Auth0, compared",
     ),
@@ -226,54 +234,67 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "records",
         "entries of Auth0's tenant log, and the people they are about",
     ),
-    "owner-letters": ("connections.notifications.letters.LETTERS", "keeps", "letters to owners"),
-    "letters": ("approvals.jobs.LETTERS", "keeps", "letters about requests"),
+    "owner-letters": (
+        "connections.notifications.owner_letters.LETTERS",
+        "keeps",
+        "letters to owners",
+    ),
+    "letters": ("approvals.due_work.LETTERS", "keeps", "letters about requests"),
     "reviews": (
         "connections.access_reviews.large_reviews.run_due",
         "decides",
         "review.open and review.close of many accounts, as admins asked for them",
     ),
-    "tidy": ("approvals.jobs.tidy", "keeps", "forgets what is past its time"),
-    "sessions": ("accounts.expiry.tidy", "keeps", "forgets sessions that ran out"),
+    "tidy": ("approvals.due_work.tidy", "keeps", "forgets what is past its time"),
+    "sessions": ("accounts.expired_row_cleanup.tidy", "keeps", "forgets sessions that ran out"),
 }
 """Name of a loop, where it starts, what it may do."""
 
 RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
-    "approvals.pipeline.transitions": (
+    "approvals.pipeline.deny_expire_cancel": (
         frozenset({"*.override_logged"}),
         "a person refused a finding's request",
     ),
     "approvals.pipeline.commit": (frozenset({"*"}), "THE commit: the verb's own event"),
-    "approvals.outbox.runner": (frozenset({"*"}), "the result of a remote step of a committed act"),
+    "approvals.outbox.step_execution": (
+        frozenset({"*"}),
+        "the result of a remote step of a committed act",
+    ),
     "approvals.erasure.replay": (
         frozenset({"erasure.replayed"}),
         "the certificate of an erasure that a restored database lacked",
     ),
-    "approvals.pipeline.holds": (frozenset({"*"}), "the hold while an approval waits, and its end"),
-    "approvals.passkeys.pending_registration": (
+    "approvals.pipeline.target_holds": (
+        frozenset({"*"}),
+        "the hold while an approval waits, and its end",
+    ),
+    "approvals.passkeys.sealed_registration": (
         frozenset({"passkey.refused"}),
         "an enrolment that was not",
     ),
     "approvals.audit_events": (frozenset({"*"}), "the room's own facts: approval.*"),
-    "audit.evidence.disclosure": (
+    "audit.evidence.body_and_pack_disclosure": (
         frozenset({"audit.exported", "evidence.read"}),
         "evidence and packs that left the store",
     ),
     "audit.exports.jobs": (frozenset({"audit.exported"}), "an export was written"),
     "audit.ingest.reported_events": (frozenset({"*"}), "external.*, claimed by whoever reports it"),
-    "audit.importing.changed": (frozenset({"*"}), "a row of DefenseClaw that changed"),
+    "audit.importing.changed_rows": (frozenset({"*"}), "a row of DefenseClaw that changed"),
     "audit.importing.mapping.mapper": (frozenset({"defenseclaw.*"}), "a row of DefenseClaw"),
-    "audit.importing.mapping.decision_matches": (
+    "audit.importing.mapping.decision_tag_matches": (
         frozenset({"defenseclaw.tag_misused"}),
         "the tag of one decision on a row that it was not made for",
     ),
-    "audit.importing.summary": (
+    "audit.importing.import_run_events": (
         frozenset({"audit.imported", "audit.quarantined"}),
         "what an import came to",
     ),
-    "audit.keys.recovery": (frozenset({"ledger.adopted"}), "a restore was adopted"),
+    "audit.keys.restored_database_adoption": (
+        frozenset({"ledger.adopted"}),
+        "a restore was adopted",
+    ),
     "audit.keys.key_events": (frozenset({"ledger.key_changed"}), "a key of the log began or ended"),
-    "approvals.erasure.scope_mismatch": (
+    "approvals.erasure.changed_scope_refusal": (
         frozenset({"ledger.alarm"}),
         "an erasure is not the one that was approved",
     ),
@@ -281,7 +302,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"ledger.alarm"}),
         "a remote step is not what was committed",
     ),
-    "connections.access_reviews.work_integrity": (
+    "connections.access_reviews.work_tamper_check": (
         frozenset({"ledger.alarm"}),
         "what a worker was to do is not what was asked",
     ),
@@ -294,7 +315,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "EVIDENCE_KEY changed",
     ),
     "audit.samples.requests": (frozenset({"audit.sample_asked"}), "who wants a sample of what"),
-    "audit.samples.drawing": (frozenset({"audit.sampled"}), "what the signed tree drew"),
+    "audit.samples.draw_and_record": (frozenset({"audit.sampled"}), "what the signed tree drew"),
     "audit.saved_views.changes": (
         frozenset({"audit.view_shared", "audit.view_unshared"}),
         "what others are shown to look at, as it comes, changes and goes",
@@ -303,18 +324,21 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"ledger.alarm"}),
         "the log does not fit what was signed",
     ),
-    "audit.coverage.report_file": (frozenset({"audit.exported"}), "a coverage report was taken"),
+    "audit.coverage.signed_report_manifest": (
+        frozenset({"audit.exported"}),
+        "a coverage report was taken",
+    ),
     "audit.exports.full_log": (frozenset({"audit.exported"}), "the whole log was taken away"),
     "audit.sequencing.checkpoint_thinning": (
         frozenset({"ledger.thinned"}),
         "old checkpoints go, by a rule",
     ),
-    "audit.verification.requests": (
+    "audit.verification.requested_runs": (
         frozenset({"audit.verified", "ledger.alarm"}),
         "a verification",
     ),
-    "audit.recording.view_events": (frozenset({"audit.viewed"}), "who read the trail"),
-    "connections.application_grants.grant_sync": (
+    "audit.recording.trail_viewed_events": (frozenset({"audit.viewed"}), "who read the trail"),
+    "connections.application_grants.consent_and_token_sync": (
         frozenset({"access.reconciled"}),
         "a difference to what Auth0 lists of applications",
     ),
@@ -326,7 +350,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"connection.connected"}),
         "a connect flow that failed, always with the outcome failure",
     ),
-    "connections.sync.differences": (frozenset({"connection.reconciled"}), "a difference to Auth0"),
+    "connections.sync.update_accounts": (
+        frozenset({"connection.reconciled"}),
+        "a difference to Auth0",
+    ),
     "connections.application_grants.export_file": (
         frozenset({"connection.exported"}),
         "a list of applications was taken away",
@@ -335,7 +362,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"connection.exported"}),
         "an inventory was taken away",
     ),
-    "connections.access_reviews.export": (
+    "connections.access_reviews.signed_result_download": (
         frozenset({"connection.exported"}),
         "the signed result of a review was taken away",
     ),
@@ -343,11 +370,11 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"connection.exported"}),
         "an inventory was taken away",
     ),
-    "connections.idle_access.idle_events": (
+    "connections.idle_access.idle_and_active_events": (
         frozenset({"connection.fell_asleep", "connection.awake"}),
         "what is derived anyway, told once",
     ),
-    "connections.manifests.in_force": (
+    "connections.component_manifests.manifest_store": (
         frozenset({"manifest.declared"}),
         "manifests that ship with the portal, before there is anybody to ask",
     ),
@@ -355,16 +382,16 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"audit.quarantined"}),
         "a log stream sent what is no entry",
     ),
-    "connections.tenant_log.feeds": (
+    "connections.tenant_log.feed_gaps": (
         frozenset({"tenant_log.gap_found"}),
         "entries of the tenant log may be missing",
     ),
-    "connections.tenant_log.recorder": (
+    "connections.tenant_log.record_entries": (
         frozenset({"connection.use_seen"}),
         "use by other applications, once a day each",
     ),
     "enforcement.findings.intake": (frozenset({"finding.opened"}), "a finding arrived"),
-    "enforcement.findings.unreadable_rows": (
+    "enforcement.findings.unreadable_row_quarantine": (
         frozenset({"audit.quarantined"}),
         "a scan that cannot be read or stored",
     ),
@@ -376,17 +403,23 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"access.refused", "*"}),
         "what strangers cause: failed sign-ins, tries at break-glass, refusals",
     ),
-    "accounts.access_refusals": (frozenset({"access.refused"}), "what a door refused, folded"),
+    "accounts.access_refusal_events": (
+        frozenset({"access.refused"}),
+        "what a door refused, folded",
+    ),
     "accounts.sessions.service": (
         frozenset({"operator.signed_in", "session.revoked"}),
         "sessions begin and are ended by their person",
     ),
-    "accounts.views.sign_in": (frozenset({"operator.signed_out"}), "the person signed out"),
-    "portal.ops.leftovers.accounts": (
+    "accounts.views.sign_in_and_sign_out": (
+        frozenset({"operator.signed_out"}),
+        "the person signed out",
+    ),
+    "portal.ops.doctor_checks.lifted_suspensions": (
         frozenset({"connection.reconciled"}),
         "a suspension that its owner had lifted, restored by the doctor",
     ),
-    "portal.ops.leftovers.files": (
+    "portal.ops.doctor_checks.exposed_files_and_sessions": (
         frozenset({"session.revoked"}),
         "a session that others could read, ended by the doctor",
     ),
@@ -394,24 +427,27 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
 """Modules that may write an event, which ones (`*`: chosen at run time), and why."""
 
 WRITERS: Final[dict[str, tuple[str, str]]] = {
-    "approvals.step_up.answers": ("instance", "the answer on its ask"),
-    "approvals.step_up.recipients": (
+    "approvals.step_up.take_answer": ("instance", "the answer on its ask"),
+    "approvals.step_up.ask_next_approver": (
         "Ask Person instance",
         "whom a request was sent to, and when they were",
     ),
-    "approvals.pipeline.transitions": ("instance", "how a request ended"),
+    "approvals.pipeline.deny_expire_cancel": ("instance", "how a request ended"),
     "approvals.pipeline.commit": ("Effect", "remote steps of what was just committed"),
-    "approvals.outbox.runner": ("Effect instance", "how far a remote step is"),
-    "approvals.erasure.decisions": ("LegalHold instance", "commits of erasures and holds"),
+    "approvals.outbox.step_execution": ("Effect instance", "how far a remote step is"),
+    "approvals.erasure.erase_and_hold_decisions": (
+        "LegalHold instance",
+        "commits of erasures and holds",
+    ),
     "approvals.erasure.approved_scope": ("instance", "writes and seals the row of an erasure"),
-    "approvals.erasure.erased_rows": (
+    "approvals.erasure.emptied_columns": (
         "instance",
         "which rows an erasure emptied before their events",
     ),
     "approvals.erasure.job": ("Erasure instance", "how far an erasure is"),
-    "approvals.erasure.scope_mismatch": ("Erasure", "that an erasure was refused"),
+    "approvals.erasure.changed_scope_refusal": ("Erasure", "that an erasure was refused"),
     "approvals.erasure.replay": ("instance", "how far an erasure is that was taken up again"),
-    "approvals.erasure.document_digests": (
+    "approvals.erasure.erased_or_altered_documents": (
         "instance",
         "which sealed documents an erasure stated anew",
     ),
@@ -419,12 +455,15 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Ask Effect LegalHold Passkey instance",
         "takes an erased person out of requests and the directory",
     ),
-    "approvals.pipeline.holds": ("instance", "that a request holds something"),
+    "approvals.pipeline.target_holds": ("instance", "that a request holds something"),
     "approvals.idempotency": ("IdempotencyRecord instance", "answers by their key, for a day"),
-    "approvals.passkeys.decisions": ("Passkey instance", "commits of the verbs passkey.*"),
+    "approvals.passkeys.enrol_and_revoke_decisions": (
+        "Passkey instance",
+        "commits of the verbs passkey.*",
+    ),
     "approvals.passkeys.assertions": ("instance", "when a passkey was last used"),
     "approvals.passkeys.queries": ("instance", "the person's own name for their passkey"),
-    "approvals.people": ("instance", "what the issuer says about a person"),
+    "approvals.people_and_roster": ("instance", "what the issuer says about a person"),
     "approvals.pipeline.service": ("Approval", "the request"),
     "approvals.policy.policy_change": ("PolicyVersion", "commit of the verb policy.change"),
     "approvals.step_up.ciba": ("Approval Ask Person", "how far a push is"),
@@ -433,78 +472,90 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Effect instance",
         "seals of remote steps, and that one was refused",
     ),
-    "approvals.jobs": ("instance", "leases of due rows"),
+    "approvals.due_work": ("instance", "leases of due rows"),
     "approvals.notifications.delivery": ("instance", "whether a letter was sent"),
-    "approvals.notifications.service": ("Notice", "letters that are due"),
+    "approvals.notifications.approver_notices": ("Notice", "letters that are due"),
     "approvals.step_up.rate_limit": (
         "Approval Ask",
         "whose turn a push is, and until when the others wait",
     ),
-    "approvals.step_up.unassigned": ("Approval", "when a request is looked at again"),
+    "approvals.step_up.unassigned_requests": ("Approval", "when a request is looked at again"),
     "audit.db.bulk_insert": ("sql", "inserts of events, openings and search rows"),
     "audit.search.rollup_counts": ("sql", "reads counts"),
-    "audit.erasure.openings": ("instance", "openings of a person who is erased"),
+    "audit.erasure.erase_openings": ("instance", "openings of a person who is erased"),
     "audit.erasure.vacuum": ("sql", "writes the database anew without its free pages"),
-    "audit.erasure.stores": ("instance", "drops rows set aside that name an erased person"),
+    "audit.erasure.audit_app_stores": (
+        "instance",
+        "drops rows set aside that name an erased person",
+    ),
     "audit.evidence.storage": ("EvidenceItem", "bodies of evidence"),
-    "audit.exports.blocks": ("ExportBlock", "packed lines, a cache"),
+    "audit.exports.line_block_cache": ("ExportBlock", "packed lines, a cache"),
     "audit.exports.erase_exports": ("instance", "drops files that held an erased person's values"),
     "audit.exports.jobs": ("ExportJob instance", "exports that were asked for"),
-    "audit.exports.blocks_in_order": ("sql", "reads lines of an export"),
-    "audit.search.fulltext": ("sql", "the index of words"),
+    "audit.exports.lines_in_query_order": ("sql", "reads lines of an export"),
+    "audit.search.fulltext_index": ("sql", "the index of words"),
     "audit.db.insert_only": ("sql", "makes and checks the triggers"),
-    "audit.importing.quarantine": ("QuarantinedRow", "rows that were set aside"),
+    "audit.importing.quarantine_writer": ("QuarantinedRow", "rows that were set aside"),
     "audit.importing.run": ("RepeatedTag", "which row had the tag of a decision first"),
     "audit.importing.source": ("sql", "reads a database of DefenseClaw"),
     "audit.verification.checks.fulltext_index": ("sql", "reads the index of words"),
     "audit.db.process_locks": ("sql", "locks"),
     "audit.db.leases": ("instance", "who does a due row, and until when"),
-    "audit.coverage.counts": ("sql", "reads"),
-    "audit.search.counting": ("sql", "reads words"),
+    "audit.coverage.event_counts_by_filter": ("sql", "reads"),
+    "audit.search.matching_rows": ("sql", "reads words"),
     "audit.search.projection": (
         "EventRow ExportBlock instance sql",
         "search rows, made from entries",
     ),
     "audit.search.rollups": ("Rollup sql", "counts, made from entries"),
-    "audit.search.estimates": ("sql", "reads estimates"),
+    "audit.search.sampled_estimates": ("sql", "reads estimates"),
     "audit.proofs.cosigned_note": ("sql", "reads cosignatures"),
     "audit.search.statements": ("sql", "reads search rows"),
-    "audit.erasure.working_rows": (
+    "audit.erasure.erase_names_in_text": (
         "model",
         "replaces an erased person's words in rows of every room",
     ),
     "audit.sequencing.sequencer": ("Checkpoint", "what it signed"),
-    "audit.saved_views.erase_views": ("instance", "takes an erased person out of saved views"),
+    "audit.saved_views.person_erasure": ("instance", "takes an erased person out of saved views"),
     "audit.saved_views.changes": ("SavedView instance", "views of the trail that people save"),
-    "audit.sequencing.tree_store": ("sql", "reads tiles and leaves"),
+    "audit.sequencing.stored_tree": ("sql", "reads tiles and leaves"),
     "audit.proofs.timestamping": ("TimeToken", "what a time authority said about a checkpoint"),
     "audit.sequencing.checkpoint_thinning": (
         "Checkpoint",
         "removes old checkpoints that its rule does not keep",
     ),
-    "audit.verification.requests": ("VerificationRun instance", "verifications and their progress"),
-    "audit.recording.view_events": ("instance", "who read the trail lately"),
-    "audit.db.triggers": ("sql", "reads which triggers there are"),
+    "audit.verification.requested_runs": (
+        "VerificationRun instance",
+        "verifications and their progress",
+    ),
+    "audit.recording.trail_viewed_events": ("instance", "who read the trail lately"),
+    "audit.db.installed_triggers": ("sql", "reads which triggers there are"),
     "audit.witnesses.pushing": (
         "Cosignature WitnessState instance",
         "cosignatures that verify, and how each witness is",
     ),
-    "auth0_client.endpoint": ("instance", "a form, no row"),
+    "auth0_client.oauth_form_post": ("instance", "a form, no row"),
     "auth0_client.my_account": ("instance", "a request to Auth0, no row"),
-    "connections.application_grants.decisions": (
+    "connections.application_grants.grant_revocation": (
         "instance",
         "commit and remote step of access.revoke",
     ),
-    "connections.application_grants.grant_sync": ("instance", "what Auth0 lists of applications"),
-    "connections.manifests.allow_rule": ("AllowRule", "commit of the verb component.configure"),
-    "connections.consent.arrival": ("instance", "commit of the verb connection.connect"),
-    "connections.revocation.deletion": ("instance", "remote steps of connection.revoke"),
-    "connections.sync.differences": ("instance", "what Auth0 says about an account"),
+    "connections.application_grants.consent_and_token_sync": (
+        "instance",
+        "what Auth0 lists of applications",
+    ),
+    "connections.component_manifests.undecided_component_rule": (
+        "AllowRule",
+        "commit of the verb component.configure",
+    ),
+    "connections.consent.new_account": ("instance", "commit of the verb connection.connect"),
+    "connections.revocation.deletion_step": ("instance", "remote steps of connection.revoke"),
+    "connections.sync.update_accounts": ("instance", "what Auth0 says about an account"),
     "connections.erasure": (
         "Freeze ReviewItem ReviewLines instance",
         "drops what is an erased person's",
     ),
-    "connections.scope_escalation.decisions": (
+    "connections.scope_escalation.allowance_decisions": (
         "Allowance ScopeRule instance",
         "commits of the verbs scope.*",
     ),
@@ -512,7 +563,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "instance",
         "which request asks about what was tried",
     ),
-    "connections.scope_escalation.attempts": (
+    "connections.scope_escalation.attempt_limits": (
         "Attempts Escalation instance",
         "what was tried beyond a manifest, and how often",
     ),
@@ -520,34 +571,43 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Freeze instance",
         "commits of the verbs *.freeze and *.unfreeze",
     ),
-    "connections.sync.requested_checks": ("PersonLook", "people to compare with Auth0 soon"),
-    "connections.idle_access.decisions": (
+    "connections.sync.person_queue": ("PersonLook", "people to compare with Auth0 soon"),
+    "connections.idle_access.restrict_relax_wake": (
         "JustInTime",
         "commits of the verbs connection.restrict, relax and wake",
     ),
-    "connections.idle_access.idle_events": ("instance", "that the trail was told of a sleep"),
-    "connections.notifications.letters": ("OwnerLetter", "letters to owners"),
-    "connections.manifests.in_force": (
+    "connections.idle_access.idle_and_active_events": (
+        "instance",
+        "that the trail was told of a sleep",
+    ),
+    "connections.notifications.owner_letters": ("OwnerLetter", "letters to owners"),
+    "connections.component_manifests.manifest_store": (
         "HeldVariables Manifest ManifestNeed instance",
         "commits of the verbs manifest.*",
     ),
-    "connections.models.derived": ("uses", "again what rows of uses say, after many at once"),
-    "connections.consent.needs": ("Need instance", "connections that an allowed component wants"),
-    "connections.notifications.notices": ("Notice", "what the owner is told"),
-    "connections.broker.observations": (
+    "connections.models.computed_fields": (
+        "uses",
+        "again what rows of uses say, after many at once",
+    ),
+    "connections.consent.requests_to_connect": (
+        "Need instance",
+        "connections that an allowed component wants",
+    ),
+    "connections.notifications.owner_notices": ("Notice", "what the owner is told"),
+    "connections.broker.accounts_and_uses": (
         "ConnectedAccount Use instance",
         "which agent used what, and when",
     ),
-    "connections.revocation.owner_token_deletions": (
+    "connections.revocation.delete_with_owner_token": (
         "instance",
         "deletions that wait for their owner",
     ),
-    "connections.sync.reconcile": ("ConnectedAccount ConnectionSetting", "what Auth0 has"),
-    "connections.lifecycle.restrictions": (
+    "connections.sync.connected_accounts": ("ConnectedAccount ConnectionSetting", "what Auth0 has"),
+    "connections.lifecycle.restriction_stack": (
         "instance",
         "commits of the verbs connection.* and selection.*",
     ),
-    "connections.access_reviews.decisions": (
+    "connections.access_reviews.open_decide_close": (
         "Review ReviewItem instance",
         "commits of the verbs review.*",
     ),
@@ -555,16 +615,16 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "instance",
         "that who opens or closes a review lives",
     ),
-    "connections.access_reviews.work_integrity": (
+    "connections.access_reviews.work_tamper_check": (
         "instance",
         "the seal of what was asked, and that it was altered",
     ),
-    "connections.access_reviews.closing": (
+    "connections.access_reviews.write_result": (
         "Review ReviewLines instance",
         "the lines of the result of a review that closes",
     ),
-    "connections.snapshot": ("sql", "begins a transaction that only reads"),
-    "connections.access_reviews.opening": (
+    "connections.consistent_read": ("sql", "begins a transaction that only reads"),
+    "connections.access_reviews.write_opening": (
         "ReviewItem instance",
         "the list of a review that opens",
     ),
@@ -577,26 +637,29 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "ReviewWork instance",
         "large reviews that somebody asked to open or to close",
     ),
-    "connections.sync.runs": ("ReconcileRun", "how far a comparison is, and what it found"),
+    "connections.sync.run_progress": ("ReconcileRun", "how far a comparison is, and what it found"),
     "connections.sync.schedule": ("Schedule instance", "when it is compared next"),
     "connections.tenant_log.unreadable_deliveries": ("QuarantinedRow", "what is no log entry"),
-    "connections.tenant_log.feeds": ("LogFeed LogGap", "how far each feed is, and its gaps"),
+    "connections.tenant_log.feed_gaps": ("LogFeed LogGap", "how far each feed is, and its gaps"),
     "connections.tenant_log.reader": ("instance", "how far the reader is"),
-    "connections.tenant_log.recorder": (
+    "connections.tenant_log.record_entries": (
         "ConnectedAccount LogFact SeenUse instance",
         "entries of the tenant log, and what they tell of accounts",
     ),
     "enforcement.findings.automatic_requests": ("Scan", "which scan asked"),
-    "enforcement.decisions.dispositions": ("instance", "commits of the verbs alert.*"),
+    "enforcement.decisions.acknowledge_and_dismiss": ("instance", "commits of the verbs alert.*"),
     "enforcement.erasure": ("Asset Finding instance", "takes an erased person out of who decided"),
     "enforcement.findings.intake": ("Finding Scan instance", "scans and findings that arrived"),
-    "enforcement.gateways.audit_database": ("sql", "reads a gateway's database"),
-    "enforcement.decisions.recorded_state": (
+    "enforcement.gateways.audit_database_scans": ("sql", "reads a gateway's database"),
+    "enforcement.decisions.asset_decisions": (
         "Approval Asset instance",
         "commits of hold, release, block, allow …",
     ),
-    "enforcement.findings.unreadable_rows": ("instance", "scans that cannot be read or stored"),
-    "enforcement.gateways.watch": ("Watch", "how far a gateway's database was read"),
+    "enforcement.findings.unreadable_row_quarantine": (
+        "instance",
+        "scans that cannot be read or stored",
+    ),
+    "enforcement.gateways.scan_polling": ("Watch", "how far a gateway's database was read"),
     "enforcement.gateways.health_checks": ("Effect instance", "how a gateway is; wakes its steps"),
     "connections.api.manifests": ("instance", "a route that is called delete, no row"),
     "audit.api.saved_views": ("instance", "a method of the API, no row"),
@@ -606,7 +669,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "accounts.oidc_backend": ("User", "the account of a person who signed in"),
     "accounts.break_glass.accounts": ("BreakGlassAccount BreakGlassTries", "who may use it"),
     "accounts.break_glass.sessions": ("SignedInSession User instance", "a session"),
-    "accounts.break_glass.attempts": (
+    "accounts.break_glass.credential_check": (
         "BreakGlassAccount BreakGlassTries instance",
         "attempts",
     ),
@@ -614,8 +677,14 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "CommandLineSignIn Session User",
         "drops an erased person's account",
     ),
-    "accounts.access_refusals": ("SeenRefusal instance", "which refusals are on the trail already"),
-    "accounts.sessions.store": ("instance", "sessions of browsers, by a digest of the key"),
+    "accounts.access_refusal_events": (
+        "SeenRefusal instance",
+        "which refusals are on the trail already",
+    ),
+    "accounts.sessions.hashed_key_store": (
+        "instance",
+        "sessions of browsers, by a digest of the key",
+    ),
     "accounts.anonymous_events": (
         "SeenRefusal instance",
         "slots of a minute, for all anonymous callers",
@@ -624,50 +693,58 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Session SignedInSession instance",
         "sessions begin, are used and end",
     ),
-    "accounts.expiry": (
+    "accounts.expired_row_cleanup": (
         "SeenLogoutToken SeenRefusal Session SignedInSession",
         "forgets what ran out",
     ),
     "portal.ops.management.commands.tamper_demo": ("sql", "edits a copy of the database"),
-    "portal.ops.storage": ("instance sql", "tries whether the database can be written"),
-    "portal.ops.leftovers.files": ("Session", "ends sessions that others could read"),
-    "portal.ops.leftovers.people": ("Person", "lowers roles that only old tokens restored"),
+    "portal.ops.full_disk": ("instance sql", "tries whether the database can be written"),
+    "portal.ops.doctor_checks.exposed_files_and_sessions": (
+        "Session",
+        "ends sessions that others could read",
+    ),
+    "portal.ops.doctor_checks.unconfirmed_roles": (
+        "Person",
+        "lowers roles that only old tokens restored",
+    ),
 }
 """Modules that write rows: through which models (`instance`: rows they hold), and what."""
 
 ONLY: Final[dict[str, tuple[str, ...]]] = {
     "approvals.pipeline.commit.commit_now": (
         "approvals.pipeline.final_approval",
-        "approvals.pipeline.holds",
+        "approvals.pipeline.target_holds",
         "approvals.pipeline.service",
     ),
-    "approvals.pipeline.commit.add_effects": ("approvals.pipeline.holds",),
-    "approvals.pipeline.final_approval.approve": ("approvals.step_up.answers",),
-    "approvals.pipeline.transitions.deny": ("approvals.step_up.answers",),
-    "approvals.pipeline.transitions.cancel": ("approvals.requests",),
-    "approvals.pipeline.transitions.confirm_denial": (
-        "approvals.step_up.unassigned",
-        "approvals.requests",
+    "approvals.pipeline.commit.add_effects": ("approvals.pipeline.target_holds",),
+    "approvals.pipeline.final_approval.approve": ("approvals.step_up.take_answer",),
+    "approvals.pipeline.deny_expire_cancel.deny": ("approvals.step_up.take_answer",),
+    "approvals.pipeline.deny_expire_cancel.cancel": ("approvals.cancel_and_resend",),
+    "approvals.pipeline.deny_expire_cancel.confirm_denial": (
+        "approvals.step_up.unassigned_requests",
+        "approvals.cancel_and_resend",
     ),
-    "approvals.step_up.answers.give": (
-        "approvals.step_up.ciba_answers",
+    "approvals.step_up.take_answer.give": (
+        "approvals.step_up.ciba_answer_verification",
         "approvals.passkeys.assertions",
     ),
-    "approvals.pipeline.holds.place_hold": ("approvals.pipeline.service",),
-    "approvals.pipeline.holds.hold_without_request": ("enforcement.findings.automatic_requests",),
-    "approvals.pipeline.holds.release_hold": ("approvals.pipeline.transitions",),
+    "approvals.pipeline.target_holds.place_hold": ("approvals.pipeline.service",),
+    "approvals.pipeline.target_holds.hold_without_request": (
+        "enforcement.findings.automatic_requests",
+    ),
+    "approvals.pipeline.target_holds.release_hold": ("approvals.pipeline.deny_expire_cancel",),
     "approvals.audit_events.approval_approved": (
-        "approvals.step_up.answers",
+        "approvals.step_up.take_answer",
         "approvals.pipeline.final_approval",
     ),
     "audit.recording.record.prepare": ("audit.ingest.reported_events", "audit.importing.run"),
     "audit.recording.record.prepared": ("audit.importing.run",),
     "audit.recording.record.write": ("audit.ingest.reported_events",),
-    "audit.ingest.bulk.made": ("audit.importing.run",),
-    "audit.ingest.bulk.Ingest": ("audit.importing.run",),
+    "audit.ingest.signed_batches.made": ("audit.importing.run",),
+    "audit.ingest.signed_batches.Ingest": ("audit.importing.run",),
     "audit.db.bulk_insert.insert": ("audit.importing.run", "audit.search.projection"),
     "audit.db.bulk_insert.insert_values": (
-        "audit.ingest.bulk",
+        "audit.ingest.signed_batches",
         "audit.recording.record",
         "audit.sequencing.sequencer",
     ),

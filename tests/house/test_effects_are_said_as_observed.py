@@ -27,13 +27,13 @@ VERDICTS: Final = {
 TRAIL: Final = (
     "approvals/passkeys/passkey_sentences.py",
     "approvals/event_sentences.py",
-    "audit/recording/event_types.py",
+    "audit/recording/action_registry.py",
     "audit/recording/sentences.py",
-    "connections/notifications/letters.py",
+    "connections/notifications/owner_letters.py",
     "connections/event_sentences.py",
     "enforcement/event_sentences.py",
     "accounts/break_glass/break_glass_sentences.py",
-    "accounts/refusal_sentences.py",
+    "accounts/access_refusal_event_sentences.py",
 )
 """What says how events and letters read. They are kept and read when things have moved on."""
 CAN_BECOME_FALSE: Final = re.compile(

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.db import models
 
-from audit.erasure import subjects
+from audit.erasure import subject_and_store_registry
 
 _HOLDS = (
     models.CharField,
@@ -122,7 +122,7 @@ def columns() -> Iterator[str]:
 
 
 def test_every_column_is_erased_or_says_why_not() -> None:
-    erased = {column for store in subjects.stores() for column in store.columns}
+    erased = {column for store in subject_and_store_registry.stores() for column in store.columns}
     kept = [f"{table}.{name}" for table, names, _ in KEPT for name in names.split()]
     every = set(columns())
     forgotten = every - erased - set(kept)
@@ -133,7 +133,7 @@ def test_every_column_is_erased_or_says_why_not() -> None:
 
 
 def test_stores_go_in_an_order_that_a_kill_can_interrupt() -> None:
-    order: list[Any] = [store.name for store in subjects.stores()]
+    order: list[Any] = [store.name for store in subject_and_store_registry.stores()]
     last = ["log", "evidence", "memory", "database"]
     assert order[-4:] == last, "openings tell whose words to look for"
     assert order.index("people") > order.index("requests")

@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import connection
 
-from approvals.actors import from_json
+from approvals.actor_json import from_json
 from audit.evidence import storage
 from audit.models import EventRow
 from audit.recording.actors import Actor

@@ -17,7 +17,7 @@ from django.urls import get_resolver
 
 from approvals import registry
 from portal.loops import loops
-from portal.v1.root import api
+from portal.v1.routers import api
 from tests.attacks.sign_in.doors import doors
 from tests.house import code
 from tests.house.doors_of_the_house import (
@@ -34,7 +34,7 @@ COMMIT = "approvals.pipeline.commit.commit_now"
 RECORD = {
     "audit.recording.record.record",
     "audit.recording.record.write",
-    "audit.ingest.bulk.Ingest",
+    "audit.ingest.signed_batches.Ingest",
 }
 SAFE = {"GET", "HEAD"}
 
@@ -169,7 +169,7 @@ def test_a_recorder_of_facts_writes_no_event_of_a_decision() -> None:
     decided = {registry.get(name).event for name in registry.names()}
     named = {
         "connections.consent.connect_flow",
-        "connections.manifests.in_force",
+        "connections.component_manifests.manifest_store",
     }  # say why in RECORDERS
     for module, (actions, _) in RECORDERS.items():
         if module not in named:
@@ -183,7 +183,7 @@ def test_a_recorder_that_names_its_events_at_run_time_cannot_name_a_decision() -
     pipeline = {module for module in free if module.startswith("approvals.")}
     assert free - pipeline == {
         "audit.ingest.reported_events",
-        "audit.importing.changed",
+        "audit.importing.changed_rows",
         "connections.broker.token_broker",
         "accounts.anonymous_events",
     }
@@ -191,10 +191,10 @@ def test_a_recorder_that_names_its_events_at_run_time_cannot_name_a_decision() -
         _action(call) for _, call in code.calls("accounts.anonymous_events.record_anonymous")
     }
     assert strange == {"access.refused", "breakglass.used", "operator.sign_in_failed"}
-    from audit.importing import changed
+    from audit.importing import changed_rows
     from audit.ingest import reported_events
 
-    assert not changed.ACTION.startswith(tuple(decided))
+    assert not changed_rows.ACTION.startswith(tuple(decided))
     literals = {
         node.value
         for _, node in code.walk("connections.broker.token_broker")
@@ -214,7 +214,7 @@ def test_every_module_that_writes_rows_is_listed_with_what_it_writes() -> None:
 
 def test_a_verb_is_committed_held_and_released_by_the_pipeline_alone() -> None:
     """Nobody calls a verb's own functions past `commit_now`, `place_hold` and `release_hold`."""
-    allowed = {"approvals.pipeline.commit", "approvals.pipeline.holds"}
+    allowed = {"approvals.pipeline.commit", "approvals.pipeline.target_holds"}
     for module in code.modules():
         for place, node in code.walk(module):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
@@ -238,14 +238,16 @@ def test_a_page_that_catches_a_refusal_tells_the_trail() -> None:
                 told = ast.unparse(node)
                 if "tell(" not in told and "note_refused(" not in told:
                     silent.append(str(place))
-    assert silent == ["accounts.views.sign_in.Callback.get"], "sign-ins tell by themselves"
+    assert silent == ["accounts.views.sign_in_and_sign_out.Callback.get"], (
+        "sign-ins tell by themselves"
+    )
 
 
 def test_these_rules_would_notice() -> None:
     """The reader of code finds what is there: else every rule above would hold for nothing."""
-    assert does("approvals.api.decisions.decide") == "decides"
+    assert does("approvals.api.decisions_and_requests.decide") == "decides"
     assert does("accounts.sign_in_errors.failed") == "records"
-    assert does("audit.views.log.public_log.checkpoint") == ""
+    assert does("audit.views.log.public_tiles_and_checkpoints.checkpoint") == ""
     assert "approvals.pipeline.service" in code.users(COMMIT)
     assert methods_of(dict(pages())["enforcement/fleet/"]) == SAFE
     assert methods_of(dict(pages())["account/sessions/end-others/"]) == {"POST"}

@@ -17,7 +17,7 @@ from typing import Final
 import pytest
 
 from accounts.views import browser_names
-from audit.importing import masking
+from audit.importing import secret_masking
 from tests.support import pumping
 
 ROOT: Final = Path(__file__).parents[2]
@@ -40,7 +40,9 @@ _CALLS: Final = frozenset({*_READING, "compile", "split"})
 
 # Places whose pattern is not written where it is used: what they use, or why it is no matter.
 ELSEWHERE: Final[dict[tuple[str, str], Callable[[], list[re.Pattern[str]]]]] = {
-    ("audit/importing/masking.py", "pattern"): lambda: [s.pattern for s in masking._SHAPES],
+    ("audit/importing/secret_masking.py", "pattern"): lambda: [
+        s.pattern for s in secret_masking._SHAPES
+    ],
     ("accounts/views/browser_names.py", "pattern"): lambda: [
         re.compile(pattern) for _, pattern in browser_names._BROWSERS
     ],
@@ -49,10 +51,10 @@ ELSEWHERE: Final[dict[tuple[str, str], Callable[[], list[re.Pattern[str]]]]] = {
 ESCAPED: Final = frozenset(
     {
         (
-            "audit/erasure/subjects.py",
+            "audit/erasure/subject_and_store_registry.py",
             "f'(?<!\\\\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\\\\w)'",
         ),
-        ("portal/ops/doctor/applications.py", "re.escape(url).replace('\\\\*', '[^./:]+')"),
+        ("portal/ops/auth0_checks/applications.py", "re.escape(url).replace('\\\\*', '[^./:]+')"),
     }
 )
 

@@ -1,7 +1,7 @@
 """Roles of people are written by the directory's read, sign-ins and erasures, and nowhere else.
 
 A new writer fails here: it has to decide whether its word is newer than what is known
-(`approvals.people.note_sign_in`).
+(`approvals.people_and_roster.note_sign_in`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import Final
 from tests.house import code
 
 ASSIGNED: Final = {
-    "approvals.people._write_roles": "lowers always, raises by the newest word",
+    "approvals.people_and_roster._write_roles": "lowers always, raises by the newest word",
     "approvals.erasure.stores._erase_people": "an erased person has none",
 }
 NOTED: Final = {
-    "note_person": {"connections.sync.people_and_roles._Walk._note": "what the directory assigns"},
+    "note_person": {
+        "connections.sync.people_roles_and_phones._Walk._note": "what the directory assigns"
+    },
     "note_sign_in": {
         "accounts.oidc_backend.OperatorBackend._account": "the ID token of a sign-in on a page",
         "accounts.api._remember": "the ID token of a command line's sign-in",
@@ -25,7 +27,7 @@ NOTED: Final = {
 }
 STORED: Final = {
     "accounts.oidc_backend.OperatorBackend._account": "the account of a session",
-    "portal.ops.leftovers.people._lower": "the doctor, after asking: none until Auth0 names one",
+    "portal.ops.doctor_checks.unconfirmed_roles._lower": "the doctor, after asking: none until Auth0 names one",
     "accounts.break_glass.sessions.begin": "fixed roles of a break-glass session",
 }
 _STORES: Final = {"update", "create", "get_or_create", "update_or_create", "bulk_create"}

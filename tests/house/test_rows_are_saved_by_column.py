@@ -16,24 +16,24 @@ _NAMES = {"update_fields", "force_insert"}
 _NO_MODEL = {("approved_scope", "save"), ("session", "save")}
 
 WHOLE = {
-    ("approvals/pipeline/transitions.py", "approval"): (
+    ("approvals/pipeline/deny_expire_cancel.py", "approval"): (
         2,
         "under `locking.locked`, which every answer takes",
     ),
-    ("audit/verification/requests.py", "run"): (
+    ("audit/verification/requested_runs.py", "run"): (
         2,
         "the one process that verifies; readers write nothing",
     ),
-    ("connections/access_reviews/decisions.py", "review"): (
+    ("connections/access_reviews/open_decide_close.py", "review"): (
         2,
         "under select_for_update and its lease",
     ),
-    ("connections/access_reviews/decisions.py", "item"): (
+    ("connections/access_reviews/open_decide_close.py", "item"): (
         1,
         "under select_for_update of review and item",
     ),
     ("connections/tenant_log/reader.py", "row"): (2, "under `feeds.locked`"),
-    ("connections/tenant_log/recorder.py", "row"): (1, "under `feeds.locked`"),
+    ("connections/tenant_log/record_entries.py", "row"): (1, "under `feeds.locked`"),
 }
 """File and variable of each whole save: how many there are, and why that is safe."""
 

@@ -46,7 +46,7 @@ def test_modules_that_import_each_other_are_found_once() -> None:
 
 
 def test_the_tier_of_a_module_is_the_first_package_of_its_app() -> None:
-    modules = "audit.models.tree", "audit.ledger.note", "ata.cli"
+    modules = "audit.models.tree_and_checkpoints", "audit.ledger.note", "ata.cli"
     assert [structure.tier_of(m) for m in modules] == [
         "audit models", "audit ledger", "ata domain",
     ]  # fmt: skip

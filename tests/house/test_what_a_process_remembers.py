@@ -10,12 +10,12 @@ from audit.erasure import process_caches
 from tests.house.code import modules
 
 FORGOTTEN: Final = {
-    "approvals.policy.versions._kept": "versions of the policy",
+    "approvals.policy.policy_in_force._kept": "versions of the policy",
     "audit.evidence.storage._kept": "evidence that was read",
     "audit.ledger.format.commitment.subject_key": "subject keys",
     "audit.ledger.issuer_tokens._verified": "sign-in tokens that were verified",
-    "audit.search.tokens.value_token": "words and filter values",
-    "audit.search.tokens._of_kind": "words and filter values",
+    "audit.search.index_tokens.value_token": "words and filter values",
+    "audit.search.index_tokens._of_kind": "words and filter values",
 }
 """Function -> the name under which it is registered."""
 OTHERS: Final = {
@@ -28,26 +28,26 @@ OTHERS: Final = {
 _SETTINGS = "clients and settings of ours"
 _SHAPES = "names of tables and columns"
 HOLD_NOBODY: Final = {
-    "approvals.issuer.auth0": _SETTINGS,
-    "approvals.issuer.outbound": _SETTINGS,
+    "approvals.auth0_clients.auth0": _SETTINGS,
+    "approvals.auth0_clients.outbound": _SETTINGS,
     "approvals.notifications.webhook._http": _SETTINGS,
     "audit.db.bulk_insert._insert": _SHAPES,
     "audit.db.bulk_insert._binary": _SHAPES,
     "audit.db.bulk_insert._converters": _SHAPES,
     "audit.db.bulk_insert._fields": _SHAPES,
-    "audit.exports.blocks._maker": "a digest of our code",
-    "audit.importing.masking.fingerprint": "a digest of our code",
+    "audit.exports.line_block_cache._maker": "a digest of our code",
+    "audit.importing.secret_masking.fingerprint": "a digest of our code",
     "audit.packs.build.tile": "lives as long as a pack is built",
-    "audit.search.tokens._of_way": "codes",
-    "connections.access_reviews.account_snapshot.excess": "lives as long as a list is taken",
+    "audit.search.index_tokens._of_way": "codes",
+    "connections.access_reviews.frozen_account_list.excess": "lives as long as a list is taken",
     "audit.keys.keyring._parsed": "public keys",
     "audit.ledger.format.fields._is_time": "times",
     "audit.ledger.query.text._paths": "paths of fields",
-    "audit.packs.assemble.verifier": "a page of ours",
+    "audit.packs.verify_html.verifier": "a page of ours",
     "audit.erasure.process_caches._place": "a path of ours",
     "audit.proofs.timestamping._http": _SETTINGS,
     "audit.proofs.timestamping._roots": _SETTINGS,
-    "audit.search.tokens._time_tokens": "hours",
+    "audit.search.index_tokens._time_tokens": "hours",
     "audit.witnesses.configuration._read": _SETTINGS,
     "audit.witnesses.exchange._http": _SETTINGS,
     "enforcement.gateways.client._http": _SETTINGS,

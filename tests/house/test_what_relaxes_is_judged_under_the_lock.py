@@ -19,35 +19,39 @@ OWN: Final = "ends what its own request placed, and nothing else"
 NOBODY: Final = "no decision of a person: what Auth0 or the installation says"
 CONFIRMED: Final = "the doctor, after an admin of the machine confirmed it"
 RELAXED_BY: Final = {
-    "connections.lifecycle.restrictions.lift": {
-        "connections.lifecycle.decisions._resume": CHECKED,
-        "connections.lifecycle.decisions.begin_revocation": "a revocation takes its place at once",
-        "connections.sync.differences._came_back": NOBODY,
+    "connections.lifecycle.restriction_stack.lift": {
+        "connections.lifecycle.account_decisions._resume": CHECKED,
+        "connections.lifecycle.account_decisions.begin_revocation": "a revocation takes its place at once",
+        "connections.sync.update_accounts._came_back": NOBODY,
     },
-    "connections.lifecycle.restrictions.lift_suspensions": {
-        "connections.lifecycle.decisions._resume": CHECKED
+    "connections.lifecycle.restriction_stack.lift_suspensions": {
+        "connections.lifecycle.account_decisions._resume": CHECKED
     },
-    "connections.lifecycle.restrictions.let_in_again": {
-        "connections.lifecycle.decisions._resume": CHECKED
+    "connections.lifecycle.restriction_stack.let_in_again": {
+        "connections.lifecycle.account_decisions._resume": CHECKED
     },
-    "connections.lifecycle.restrictions.lift_hold": {
-        "connections.lifecycle.holds.release_holds": OWN
+    "connections.lifecycle.restriction_stack.lift_hold": {
+        "connections.lifecycle.suspend_and_hold.release_holds": OWN
     },
-    "enforcement.decisions.recorded_state.decide": {
-        "enforcement.decisions.block_and_allow._Final.__call__": PIPELINE
+    "enforcement.decisions.asset_decisions.decide": {
+        "enforcement.decisions.block_allow_hold._Final.__call__": PIPELINE
     },
-    "enforcement.decisions.recorded_state.release": {
-        "enforcement.decisions.block_and_allow._release_own": OWN
+    "enforcement.decisions.asset_decisions.release": {
+        "enforcement.decisions.block_allow_hold._release_own": OWN
     },
-    "enforcement.decisions.recorded_state.release_all": {
-        "enforcement.decisions.block_and_allow._release_by_hand": PIPELINE
+    "enforcement.decisions.asset_decisions.release_all": {
+        "enforcement.decisions.block_allow_hold._release_by_hand": PIPELINE
     },
-    "connections.manifests.in_force.write": {"connections.manifests.decisions._declare": PIPELINE},
-    "connections.manifests.in_force.remove": {"connections.manifests.decisions._remove": PIPELINE},
-    "connections.manifests.in_force.put_in_force": {
-        "portal.ops.leftovers.manifests._restore": CONFIRMED
+    "connections.component_manifests.manifest_store.write": {
+        "connections.component_manifests.declare_and_remove._declare": PIPELINE
     },
-    "connections.manifests.in_force.declare_shipped": {
+    "connections.component_manifests.manifest_store.remove": {
+        "connections.component_manifests.declare_and_remove._remove": PIPELINE
+    },
+    "connections.component_manifests.manifest_store.put_in_force": {
+        "portal.ops.doctor_checks.manifest_gains_without_approval._restore": CONFIRMED
+    },
+    "connections.component_manifests.manifest_store.declare_shipped": {
         "connections.management.commands.declare_manifests.Command.handle": NOBODY
     },
 }

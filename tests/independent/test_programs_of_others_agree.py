@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 
 from audit import witnesses
 from audit.keys import log_identity
-from audit.ledger import merkle, note, policy
+from audit.ledger import merkle, note, trust_policy
 from audit.ledger.offline.proof_check import verify_proof_file
 from audit.models import EventRow, WitnessState
-from audit.proofs import service
+from audit.proofs import proofs_and_tiles
 from audit.sequencing import sequencer
 from tests.audit.factories import DraftFactory
 from tests.audit.signed import newest_checkpoint
@@ -162,7 +162,7 @@ def _wait_until(true: Callable[[], bool]) -> None:
 def test_a_witness_of_others_cosigns_this_log_and_refuses_a_second_history(
     witness: Witness, tmp_path: Path, settings: object
 ) -> None:
-    text = f"log {service.vkey()}\nwitness w {witness.vkey} {witness.url}\nquorum w\n"
+    text = f"log {proofs_and_tiles.vkey()}\nwitness w {witness.vkey} {witness.url}\nquorum w\n"
     (tmp_path / "policy").write_text(text)
     settings.LEDGER_POLICY_FILE = tmp_path / "policy"  # type: ignore[attr-defined]
     for n in (1, 6, 300):
@@ -172,19 +172,25 @@ def test_a_witness_of_others_cosigns_this_log_and_refuses_a_second_history(
     for index in (0, 5, 306):
         id = EventRow.objects.get(seq=index).event
         report = verify_proof_file(
-            service.proof_for(id), service.entry_of(id), policy=policy.parse(text)
+            proofs_and_tiles.proof_for(id),
+            proofs_and_tiles.entry_of(id),
+            policy=trust_policy.parse(text),
         )
         assert report.ok, report
     # The same length with another content, under the log's own key.
     leaves = [merkle.leaf_hash(b"%d" % n) for n in range(307)]
-    other = sign_checkpoint(service.origin(), 307, merkle.root(leaves), log_identity.seed())
+    other = sign_checkpoint(
+        proofs_and_tiles.origin(), 307, merkle.root(leaves), log_identity.seed()
+    )
     said = httpx.post(f"{witness.url}/add-checkpoint", content=f"old 307\n\n{other}".encode())
     assert said.status_code in {409, 422}
     # And a copy that went another way: what it says stops the signing of that copy.
     longer = [*leaves, merkle.leaf_hash(b"more")]
     proof = merkle.consistency_proof(longer, 307, 308)
     lines = "".join(f"{b64encode(one).decode()}\n" for one in proof)
-    forged = sign_checkpoint(service.origin(), 308, merkle.root(longer), log_identity.seed())
+    forged = sign_checkpoint(
+        proofs_and_tiles.origin(), 308, merkle.root(longer), log_identity.seed()
+    )
     said = httpx.post(
         f"{witness.url}/add-checkpoint", content=f"old 307\n{lines}\n{forged}".encode()
     )
@@ -201,27 +207,29 @@ def test_a_proof_is_accepted_by_a_program_of_others_and_a_bent_one_is_not(
     grow(600)
     id = EventRow.objects.get(seq=257).event
     leaf, proof = tmp_path / "leaf", tmp_path / "leaf.spicy"
-    leaf.write_bytes(service.entry_of(id))
-    older_form = service.proof_for(id).split("\n", 1)[1]  # it has no first line yet
+    leaf.write_bytes(proofs_and_tiles.entry_of(id))
+    older_form = proofs_and_tiles.proof_for(id).split("\n", 1)[1]  # it has no first line yet
 
     def accepts(text: str) -> bool:
         proof.write_text(text)
-        return subprocess.run([program, "-verify", service.vkey(), str(leaf)]).returncode == 0
+        return (
+            subprocess.run([program, "-verify", proofs_and_tiles.vkey(), str(leaf)]).returncode == 0
+        )
 
     assert accepts(older_form)
     index, hashes, *_ = older_form.split("\n")
     other = b64encode(bytes(32)).decode()
     assert not accepts(older_form.replace(hashes, other, 1))
     assert not accepts(older_form.replace(index, "index 256", 1))
-    leaf.write_bytes(service.entry_of(EventRow.objects.get(seq=256).event))
+    leaf.write_bytes(proofs_and_tiles.entry_of(EventRow.objects.get(seq=256).event))
     assert not accepts(older_form)
 
 
 @pytest.mark.uses("openssl")
 def test_the_signature_of_a_checkpoint_is_checked_by_openssl(program: str, tmp_path: Path) -> None:
     grow(3)
-    signed = note.parse(service.checkpoint_note())
-    key = Ed25519PublicKey.from_public_bytes(note.parse_vkey(service.vkey()).public_key)
+    signed = note.parse(proofs_and_tiles.checkpoint_note())
+    key = Ed25519PublicKey.from_public_bytes(note.parse_vkey(proofs_and_tiles.vkey()).public_key)
     (tmp_path / "key.pem").write_bytes(
         key.public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo

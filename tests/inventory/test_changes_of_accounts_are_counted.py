@@ -16,9 +16,9 @@ from approvals import clock
 from audit.clock import uuid7
 from audit.recording.actors import SYSTEM
 from connections import inventory
-from connections.manifests import in_force
+from connections.component_manifests import manifest_store
 from connections.models import ConnectedAccount, Freeze, JustInTime, Use
-from connections.models.derived import mark_firsts
+from connections.models.computed_fields import mark_firsts
 from tests.audit.own_database import own_database
 from tests.connections.town import (
     QUERIES,
@@ -29,7 +29,7 @@ from tests.connections.town import (
     settle,
 )  # fmt: skip
 
-DECLARED = in_force.Declaration.model_validate(
+DECLARED = manifest_store.Declaration.model_validate(
     {"connections": [{"connection": "github", "scopes": ["read:user", "repo"]}]}
 )
 
@@ -67,7 +67,7 @@ def elsewhere(work: Callable[[], Any]) -> None:
 
 def town() -> None:
     with transaction.atomic():
-        in_force.declare_shipped("mcp", "github-mcp", DECLARED)
+        manifest_store.declare_shipped("mcp", "github-mcp", DECLARED)
         settle(45)
 
 
@@ -156,10 +156,10 @@ CHANGES: dict[str, Callable[[datetime], object]] = {
     "idle threshold": lambda now: JustInTime.objects.create(
         name="github", idle_h=24, changed_at=now, changed_by="x"
     ),
-    "manifest": lambda now: in_force.declare_shipped(
+    "manifest": lambda now: manifest_store.declare_shipped(
         "mcp",
         "other",
-        in_force.Declaration.model_validate(
+        manifest_store.Declaration.model_validate(
             {"connections": [{"connection": "github", "scopes": ["gist"]}]}
         ),
     ),

@@ -6,7 +6,7 @@ from time import process_time
 
 import pytest
 
-from audit.ledger.query.event_query import EventQuery
+from audit.ledger.query.event_filter import EventQuery
 from audit.ledger.query.text import terms
 
 

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ata.cli import app
-from audit.ledger import merkle, note, proof
+from audit.ledger import inclusion_proof_file, merkle, note
 from audit.ledger.key_transitions import handover, origins
 from audit.ledger.key_transitions.origins import Tree
 from audit.ledger.note import NoteError, SigningKey
 from audit.ledger.offline import log_file
-from audit.ledger.offline.history import KEPT
+from audit.ledger.offline.full_log_check import KEPT
 from audit.ledger.offline.proof_check import MOVED
 from tests.ledger.test_a_whole_log_is_checked import built, history
 from tests.support.origin_statements import write_statement, written
@@ -85,7 +85,7 @@ class Desk:
     def proof(self, index: int) -> tuple[str, str]:
         hashes = leaves([*GOES_ON])
         path = merkle.inclusion_proof(hashes, index, len(hashes))
-        text = proof.write(index, path, head(NEW, [*GOES_ON]))
+        text = inclusion_proof_file.write(index, path, head(NEW, [*GOES_ON]))
         return self.put("e.tlog-proof", text), self.put("e.entry", GOES_ON[index].entry)
 
 

@@ -16,8 +16,8 @@ from audit.ledger import cosignature, merkle, note
 from audit.ledger.format import entry
 from audit.ledger.format.entry import Built
 from audit.ledger.offline import log_file
-from audit.ledger.offline.history import HistoryReport, check
-from audit.ledger.policy import Policy, parse
+from audit.ledger.offline.full_log_check import HistoryReport, check
+from audit.ledger.trust_policy import Policy, parse
 from tests.support.signed import sign_checkpoint
 
 LOG = note.new_key("log.example/x")

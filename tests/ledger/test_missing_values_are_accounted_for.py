@@ -14,9 +14,9 @@ from audit.ledger.format import entry
 from audit.ledger.format.entry import Built
 from audit.ledger.offline import erasures, log_file
 from audit.ledger.offline.erasures import Account
-from audit.ledger.offline.history import HistoryReport, check
-from audit.ledger.packs import values
-from audit.ledger.policy import parse
+from audit.ledger.offline.full_log_check import HistoryReport, check
+from audit.ledger.packs import missing_values
+from audit.ledger.trust_policy import parse
 from tests.support.signed import sign_checkpoint
 
 LOG = note.new_key("log.example/x")
@@ -140,16 +140,18 @@ def test_committed_paths_are_those_that_have_openings() -> None:
 
 def test_a_pack_says_which_of_its_entries_certifies_and_when_none_does() -> None:
     body = event(1)
-    (told,) = values.certificates([(1, body.entry), (4, ends(4, [1, 1]).entry), (5, b"bad")])
-    nothing = values.Withheld([])
-    gone = values.judge(1, body.entry, [], nothing, [told])
+    (told,) = missing_values.certificates(
+        [(1, body.entry), (4, ends(4, [1, 1]).entry), (5, b"bad")]
+    )
+    nothing = missing_values.Withheld([])
+    gone = missing_values.judge(1, body.entry, [], nothing, [told])
     assert gone == ("ok", "3 values erased, as entry 4 certifies.")
-    gone = values.judge(1, body.entry, body.openings[1:], nothing, [])
+    gone = missing_values.judge(1, body.entry, body.openings[1:], nothing, [])
     assert gone and gone[0] == "unchecked" and gone[1].startswith("1 value missing, and no cert")
-    assert values.judge(1, body.entry, body.openings, nothing, []) is None
+    assert missing_values.judge(1, body.entry, body.openings, nothing, []) is None
     held = [{"kind": "value", "name": f"1:{one.path}", "why": "secret"} for one in body.openings]
-    assert values.judge(1, body.entry, [], values.Withheld(held), []) is None
+    assert missing_values.judge(1, body.entry, [], missing_values.Withheld(held), []) is None
     counted = [{"kind": "values", "name": "1", "count": 2}, {"kind": "values", "name": 1}]
-    gone = values.judge(1, body.entry, [], values.Withheld(counted), [])
+    gone = missing_values.judge(1, body.entry, [], missing_values.Withheld(counted), [])
     assert gone and gone[1].startswith("1 value missing")
-    assert values.judge(2, body.entry, [], values.Withheld(held), []) is not None
+    assert missing_values.judge(2, body.entry, [], missing_values.Withheld(held), []) is not None

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.ledger import checkpoint, cosignature, mldsa, note, policy
+from audit.ledger import checkpoint, cosignature, mldsa, note, trust_policy
 from audit.ledger.note import NoteError
 from tests.support.signed import sign_checkpoint
 
@@ -151,13 +151,13 @@ def test_what_does_not_fit_is_refused_with_a_reason() -> None:
 
 def test_a_policy_can_require_both() -> None:
     lines = [f"log {ED}", f"log {ML}", "quorum none"]
-    asked = policy.parse("\n".join([*lines, "require ed25519 ml-dsa-44"]))
+    asked = trust_policy.parse("\n".join([*lines, "require ed25519 ml-dsa-44"]))
     assert asked.judge(BOTH).checkpoint.size == 7
     ed, ml = note.parse(BOTH).signatures
     text = note.parse(BOTH).text
     for left, missing in (((ed,), "ML-DSA-44"), ((ml,), "Ed25519")):
         stripped = note.Note(text, left)
-        assert policy.parse("\n".join(lines)).judge(stripped).checkpoint.size == 7
+        assert trust_policy.parse("\n".join(lines)).judge(stripped).checkpoint.size == 7
         with pytest.raises(NoteError, match=f"signed it with {missing}"):
             asked.judge(stripped)
 
@@ -172,8 +172,8 @@ def test_a_policy_can_require_both() -> None:
     ],
 )
 def test_a_requirement_that_says_nothing_clear_is_refused(line: str, why: str) -> None:
-    with pytest.raises(policy.PolicyError, match=why):
-        policy.parse(f"log {ED}\nquorum none\n{line}")
+    with pytest.raises(trust_policy.PolicyError, match=why):
+        trust_policy.parse(f"log {ED}\nquorum none\n{line}")
 
 
 def test_a_witness_may_sign_with_it_and_the_logs_own_key_is_no_witness() -> None:
@@ -182,7 +182,7 @@ def test_a_witness_may_sign_with_it_and_the_logs_own_key_is_no_witness() -> None
     signed = BOTH + mldsa.sign(BOTH, "w.example/1", seed, TIME + 1)
     (seen,) = cosignature.verify(signed, [witness])
     assert (seen.key.name, seen.time) == ("w.example/1", TIME + 1)
-    asked = policy.parse(f"log {ED}\nwitness w {witness}\nquorum w")
+    asked = trust_policy.parse(f"log {ED}\nwitness w {witness}\nquorum w")
     assert asked.judge(signed).quorum_met and not asked.judge(BOTH).quorum_met
-    itself = policy.parse(f"log {ED}\nlog {ML}\nwitness w {ML}\nquorum w")
+    itself = trust_policy.parse(f"log {ED}\nlog {ML}\nwitness w {ML}\nquorum w")
     assert not itself.judge(BOTH).quorum_met

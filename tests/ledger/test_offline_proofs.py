@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from audit.ledger import cosignature, merkle, note, policy, proof
+from audit.ledger import cosignature, inclusion_proof_file, merkle, note, trust_policy
 from audit.ledger.format import entry
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError
@@ -27,12 +27,14 @@ SIGNED = sign_checkpoint(KEY.name, 11, merkle.root(LEAVES), KEY.seed)
 
 
 def proof_of(index: int, extra: bytes = b"") -> str:
-    return proof.write(index, merkle.inclusion_proof(LEAVES, index, 11), SIGNED, extra)
+    return inclusion_proof_file.write(
+        index, merkle.inclusion_proof(LEAVES, index, 11), SIGNED, extra
+    )
 
 
 def test_every_entry_of_a_log_is_proven_by_its_file() -> None:
     for index, item in enumerate(ENTRIES):
-        head = proof.verify(proof_of(index), item, [KEY.vkey])
+        head = inclusion_proof_file.verify(proof_of(index), item, [KEY.vkey])
         assert (head.origin, head.size) == (KEY.name, 11)
 
 
@@ -40,19 +42,24 @@ def test_a_file_says_what_was_written_in_both_forms() -> None:
     text = proof_of(3, b"context")
     lines = text.split("\n")
     assert lines[:3] == ["c2sp.org/tlog-proof@v1", "extra Y29udGV4dA==", "index 3"]
-    parsed = proof.parse(text)
+    parsed = inclusion_proof_file.parse(text)
     assert (parsed.index, parsed.extra, parsed.checkpoint) == (3, b"context", SIGNED)
-    assert proof.write(parsed.index, parsed.hashes, parsed.checkpoint, parsed.extra) == text
-    old = proof.write_old(parsed.index, parsed.hashes, parsed.checkpoint)
+    assert (
+        inclusion_proof_file.write(parsed.index, parsed.hashes, parsed.checkpoint, parsed.extra)
+        == text
+    )
+    old = inclusion_proof_file.write_old(parsed.index, parsed.hashes, parsed.checkpoint)
     assert old == "\n".join(lines[2:])
-    assert proof.parse(old.encode()) == proof.Proof(3, parsed.hashes, SIGNED)
+    assert inclusion_proof_file.parse(old.encode()) == inclusion_proof_file.Proof(
+        3, parsed.hashes, SIGNED
+    )
 
 
 def test_a_log_of_one_entry_needs_no_hashes() -> None:
     signed = sign_checkpoint(KEY.name, 1, LEAVES[0], KEY.seed)
-    text = proof.write(0, [], signed)
-    assert proof.parse(text).hashes == ()
-    proof.verify(text, ENTRIES[0], [KEY.vkey])
+    text = inclusion_proof_file.write(0, [], signed)
+    assert inclusion_proof_file.parse(text).hashes == ()
+    inclusion_proof_file.verify(text, ENTRIES[0], [KEY.vkey])
 
 
 def test_no_bit_of_a_proof_file_can_be_flipped() -> None:
@@ -62,16 +69,16 @@ def test_no_bit_of_a_proof_file_can_be_flipped() -> None:
             changed = bytearray(text)
             changed[position] ^= 1 << bit
             with pytest.raises((ProofError, NoteError)):
-                proof.verify(bytes(changed), ENTRIES[4], [KEY.vkey])
+                inclusion_proof_file.verify(bytes(changed), ENTRIES[4], [KEY.vkey])
 
 
 def test_no_bit_of_the_entry_can_be_flipped() -> None:
-    parsed = proof.parse(proof_of(4))
+    parsed = inclusion_proof_file.parse(proof_of(4))
     for position in range(len(ENTRIES[4])):
         changed = bytearray(ENTRIES[4])
         changed[position] ^= 1
         with pytest.raises(ProofError):
-            proof.verify(parsed, bytes(changed), [KEY.vkey])
+            inclusion_proof_file.verify(parsed, bytes(changed), [KEY.vkey])
 
 
 @pytest.mark.parametrize(
@@ -97,13 +104,13 @@ def test_no_bit_of_the_entry_can_be_flipped() -> None:
 def test_malformed_files_are_refused(text: str | bytes) -> None:
     whole = text.replace("NOTE", SIGNED) if isinstance(text, str) else text
     with pytest.raises(ProofError):
-        proof.parse(whole)
+        inclusion_proof_file.parse(whole)
 
 
 def test_nothing_malformed_is_written() -> None:
     for index, hashes, signed in ((-1, [], SIGNED), (0, [b"short"], SIGNED), (0, [], "no note")):
         with pytest.raises((ProofError, NoteError)):
-            proof.write(index, hashes, signed)
+            inclusion_proof_file.write(index, hashes, signed)
 
 
 def names_of_failures(report: proof_check.Report) -> list[str]:
@@ -141,17 +148,17 @@ def test_a_failure_is_the_step_it_belongs_to() -> None:
 def test_witnesses_are_a_step_where_the_verifier_asks_for_them() -> None:
     witness = note.new_key("witness.example/w1")
     vkey = cosignature.vkey(witness.name, witness.public_key)
-    asked = policy.parse(f"log {KEY.vkey}\nwitness w1 {vkey}\nquorum w1\n")
+    asked = trust_policy.parse(f"log {KEY.vkey}\nwitness w1 {vkey}\nquorum w1\n")
     alone = proof_check.verify_proof_file(proof_of(4), ENTRIES[4], policy=asked)
     assert names_of_failures(alone) == ["Witnesses you trust saw the same tree"]
     assert proof_check.SAME_FOR_ALL_UNPROVEN in alone.not_proven
     line = cosignature.sign(SIGNED, witness.name, witness.seed, 1_800_000_000)
     seen = note.add_signature(SIGNED, line)
-    text = proof.write(4, merkle.inclusion_proof(LEAVES, 4, 11), seen)
+    text = inclusion_proof_file.write(4, merkle.inclusion_proof(LEAVES, 4, 11), seen)
     both = proof_check.verify_proof_file(text, ENTRIES[4], policy=asked)
     assert both.ok and len(both.steps) == 5
     assert proof_check.SAME_FOR_ALL_UNPROVEN not in both.not_proven
-    unasked = policy.parse(f"log {KEY.vkey}\nquorum none\n")
+    unasked = trust_policy.parse(f"log {KEY.vkey}\nquorum none\n")
     report = proof_check.verify_proof_file(text, ENTRIES[4], policy=unasked)
     assert report.ok and len(report.steps) == 4
     assert proof_check.SAME_FOR_ALL_UNPROVEN in report.not_proven

@@ -7,9 +7,9 @@ from itertools import combinations
 
 import pytest
 
-from audit.ledger import cosignature, merkle, note, policy
+from audit.ledger import cosignature, merkle, note, trust_policy
 from audit.ledger.note import NoteError
-from audit.ledger.policy import PolicyError
+from audit.ledger.trust_policy import PolicyError
 from tests.support.signed import sign_checkpoint
 
 
@@ -51,7 +51,7 @@ def cosigned_by(*names: str) -> str:
 
 
 def test_the_quorum_of_the_specification_example_is_two_and_one() -> None:
-    parsed = policy.parse(EXAMPLE)
+    parsed = trust_policy.parse(EXAMPLE)
     for count in range(5):
         for names in combinations(WITNESSES, count):
             enough = sum(n[0] == "X" for n in names) >= 2 and any(n[0] == "Y" for n in names)
@@ -59,7 +59,7 @@ def test_the_quorum_of_the_specification_example_is_two_and_one() -> None:
 
 
 def test_a_checkpoint_is_judged_by_valid_cosignatures_alone() -> None:
-    parsed = policy.parse(EXAMPLE)
+    parsed = trust_policy.parse(EXAMPLE)
     verdict = parsed.judge(cosigned_by("X1", "X3", "Y2"))
     assert verdict.quorum_met and len(verdict.cosignatures) == 3
     assert not parsed.judge(cosigned_by("X1", "Y2")).quorum_met
@@ -72,7 +72,7 @@ def test_a_checkpoint_is_judged_by_valid_cosignatures_alone() -> None:
 
 
 def test_a_discounted_witness_counts_toward_no_quorum() -> None:
-    parsed = policy.parse(EXAMPLE)
+    parsed = trust_policy.parse(EXAMPLE)
     signed = cosigned_by("X1", "X3", "Y2")
     verdict = parsed.judge(signed, discounted={"witness.example/Y2"})
     assert not verdict.quorum_met and len(verdict.cosignatures) == 2
@@ -82,11 +82,11 @@ def test_a_log_outside_the_policy_is_not_believed() -> None:
     stranger = note.new_key("log.example")
     signed = sign_checkpoint(stranger.name, 3, merkle.leaf_hash(b"x"), stranger.seed)
     with pytest.raises(NoteError, match="no trusted key"):
-        policy.parse(EXAMPLE).judge(signed)
+        trust_policy.parse(EXAMPLE).judge(signed)
 
 
 def test_asking_for_no_witness_is_met_and_says_so() -> None:
-    parsed = policy.parse(f"log {LOG.vkey}\nquorum none")
+    parsed = trust_policy.parse(f"log {LOG.vkey}\nquorum none")
     assert parsed.judge(SIGNED).quorum_met and not parsed.witnessed
 
 
@@ -117,4 +117,4 @@ def test_asking_for_no_witness_is_met_and_says_so() -> None:
 )
 def test_a_mistake_in_a_policy_is_named_with_its_line(text: str, reason: str) -> None:
     with pytest.raises(PolicyError, match=reason):
-        policy.parse(text)
+        trust_policy.parse(text)

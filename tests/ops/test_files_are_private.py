@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from serving.private_files import keep_private
+from serving.private_file_modes import keep_private
 
 ROOT: Final = Path(__file__).parents[2]
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO

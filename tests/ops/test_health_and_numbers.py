@@ -14,7 +14,7 @@ from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
 from portal.ops import health
-from portal.v1.root import api
+from portal.v1.routers import api
 from tests.support.tenant import LocalTenant
 
 pytestmark = pytest.mark.django_db

@@ -26,15 +26,15 @@ from audit import clock, packs
 from audit.evidence import storage
 from audit.ledger import note, passkey_assertions
 from audit.ledger.format.canonical import canonical
-from audit.ledger.intent_match import digest
 from audit.ledger.packs import pack_check
 from audit.ledger.packs.report import PackReport
-from audit.ledger.policy import NONE, Policy
+from audit.ledger.signed_intent_match import digest
+from audit.ledger.trust_policy import NONE, Policy
 from audit.packs import Built
-from audit.proofs import service
+from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Actor, EvidenceRef, Target
-from audit.recording.read_events import load
 from audit.recording.record import record
+from audit.recording.stored_events import load
 from audit.sequencing import sequencer
 from tests.audit.factories import ISSUER, OLU, ActorFactory
 
@@ -166,7 +166,7 @@ class Act:
 
 def log_policy() -> Policy:
     """Trust in our log's key and in no witness."""
-    return Policy((note.parse_vkey(service.vkey()),), {}, {}, NONE)
+    return Policy((note.parse_vkey(proofs_and_tiles.vkey()),), {}, {}, NONE)
 
 
 def approver(person: Actor = BEN) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from audit import clock
 from audit.ledger import cosignature, note, time_tokens
-from audit.ledger.policy import Policy, parse
+from audit.ledger.trust_policy import Policy, parse
 from audit.models import Cosignature, TimeToken
 from tests.audit.signed import newest_checkpoint
 from tests.packs.act import log_policy

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.key_transitions import handover, key_history, origins
+from audit.ledger.key_transitions import handover, key_statements_in_exports, origins
 from audit.ledger.key_transitions.origins import Tree
-from audit.ledger.policy import NONE, Policy
+from audit.ledger.trust_policy import NONE, Policy
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.sequencing import sequencer
@@ -56,8 +56,8 @@ def says(old: str, new: str) -> str:
 
 def _with(change: Callable[[list[str]], list[str]]) -> Callable[[Members], Members]:
     def bend(held: Members) -> Members:
-        told = change(key_history.read(held[MEMBER]))
-        return held | {MEMBER: key_history.write(told)}
+        told = change(key_statements_in_exports.read(held[MEMBER]))
+        return held | {MEMBER: key_statements_in_exports.write(told)}
 
     return bend
 

@@ -17,11 +17,11 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 from audit import clock, packs
 from audit.keys import log_identity
 from audit.ledger.offline.proof_check import MOVED
-from audit.ledger.packs import pack_check, values
+from audit.ledger.packs import missing_values, pack_check
 from audit.ledger.packs.archive import ARCHIVE_CHECK
 from audit.ledger.packs.report import PackReport
-from audit.packs.assemble import verifier
-from audit.proofs import service
+from audit.packs.verify_html import verifier
+from audit.proofs import proofs_and_tiles
 from tests.packs.act import Act, directory, jwks
 from tests.packs.bending import BENDS, FORGED, members_of, resigned
 from tests.packs.outside import timed, witnessed
@@ -64,7 +64,9 @@ class Reader:
 
     def trusts_everything(self) -> None:
         self.trusts(
-            logs=service.vkey(), issuer=json.dumps(jwks()), passkeys=json.dumps(directory())
+            logs=proofs_and_tiles.vkey(),
+            issuer=json.dumps(jwks()),
+            passkeys=json.dumps(directory()),
         )
 
     def drops(self, **packs: bytes) -> list[dict[str, Any]]:
@@ -146,7 +148,7 @@ def test_missing_values_are_told_from_erased_ones_as_the_command_line_does(
         check["state"]
         for event in report["events"]
         for check in event["checks"]
-        if check["name"] == values.VALUES_CHECK
+        if check["name"] == missing_values.VALUES_CHECK
     }
     assert states == {"ok" if certified else "unchecked"}
 
@@ -300,7 +302,7 @@ def test_both_say_alike_what_they_cannot_check(act: Act, reader: Reader, brought
     if brought == "nothing":
         mine["policy"] = None
     else:
-        reader.trusts(logs=service.vkey())
+        reader.trusts(logs=proofs_and_tiles.vkey())
     if brought == "another issuer's keys":
         forged = {"https://elsewhere.example/": jwks()}
         reader.trusts(issuer=json.dumps(forged))

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from audit import clock, packs
 from audit.evidence import storage
-from audit.ledger.intent_match import digest
-from audit.proofs import service
+from audit.ledger.signed_intent_match import digest
+from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Target
 from audit.sequencing import sequencer
 from tests.ata.ata_process import Ata
@@ -158,7 +158,7 @@ def test_the_command_line_says_why_and_does_not_call_it_verified(
     _, body = signed_anew(act, signed_by_a_key_that_was_put_among_the_issuers)
     for name, content in {
         "pack.zip": body,
-        "log.key": service.vkey().encode(),
+        "log.key": proofs_and_tiles.vkey().encode(),
         "jwks.json": json.dumps(jwks()).encode(),
     }.items():
         (tmp_path / name).write_bytes(content)
@@ -206,7 +206,7 @@ TOLD_BY_US = [one for one in FORGERIES if one != signed_by_a_key_that_was_put_am
 @pytest.mark.parametrize("forge", TOLD_BY_US, ids=lambda forge: forge.__name__)
 def test_the_portal_itself_never_shows_a_forgery_as_approved(act: Act, forge: Forgery) -> None:
     from audit.evidence import human_levels
-    from audit.recording.read_events import load
+    from audit.recording.stored_events import load
 
     id, _ = signed_anew(act, forge)
     assert human_levels.level(load(id)) in ("H0", "H1")

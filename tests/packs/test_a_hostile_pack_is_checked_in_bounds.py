@@ -15,13 +15,13 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from audit.ledger import issuer_tokens, proof
+from audit.ledger import inclusion_proof_file, issuer_tokens
 from audit.ledger.format import entry
 from audit.ledger.format.canonical import canonical
 from audit.ledger.issuer_tokens import MOST_KEYS, TokenError, distinct_keys
 from audit.ledger.packs import archive, pack_check
 from audit.ledger.packs.report import PackReport
-from audit.ledger.policy import Policy
+from audit.ledger.trust_policy import Policy
 from tests.support.signed import sign_checkpoint
 
 ISS: Final = "https://issuer.example/"
@@ -80,7 +80,9 @@ def of_events(events: int, more: Mapping[str, Any]) -> dict[str, bytes]:
         ]
         members[archive.event_name(index, "entry")] = built.entry
         members[archive.event_name(index, "openings.json")] = canonical({"openings": openings})
-        members[archive.event_name(index, "tlog-proof")] = proof.write(index, [], signed).encode()
+        members[archive.event_name(index, "tlog-proof")] = inclusion_proof_file.write(
+            index, [], signed
+        ).encode()
     return members
 
 

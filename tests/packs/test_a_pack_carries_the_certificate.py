@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from audit import clock, packs
-from audit.erasure import openings, subjects
-from audit.ledger.packs import values
+from audit.erasure import erase_openings, subject_and_store_registry
+from audit.ledger.packs import missing_values
 from audit.ledger.packs.report import PackReport
 from audit.models import EventRow
 from audit.recording.actors import Target
-from audit.recording.read_events import load
 from audit.recording.record import record
+from audit.recording.stored_events import load
 from audit.sequencing import sequencer
 from tests.audit.factories import ADA, OLU
 from tests.packs.act import BEN, Act
@@ -26,11 +26,11 @@ pytestmark = pytest.mark.django_db
 def erase_ben(*, certified: bool) -> list[int]:
     """Ben's values go; returns the entries that lost some."""
     lost: list[int] = []
-    whose = subjects.identify(BEN.key)
-    while openings.erase_some(whose, lambda seqs: lost.extend(seqs)):
+    whose = subject_and_store_registry.identify(BEN.key)
+    while erase_openings.erase_some(whose, lambda seqs: lost.extend(seqs)):
         pass
     if certified:
-        data = {"certificate": True, "subject": BEN.key, "ranges": openings.ranges(lost)}
+        data = {"certificate": True, "subject": BEN.key, "ranges": erase_openings.ranges(lost)}
         record(ADA, "subject.erased", target=Target("subject", BEN.key), data=data)
         sequencer.run_once()
     return lost
@@ -42,7 +42,7 @@ def missing(report: PackReport) -> dict[int, tuple[str, str]]:
         event.index: (one.state, one.detail)
         for event in report.events
         for one in event.checks
-        if one.name == values.VALUES_CHECK
+        if one.name == missing_values.VALUES_CHECK
     }
 
 
@@ -65,7 +65,7 @@ def test_without_a_certificate_it_is_not_called_an_erasure(act: Act) -> None:
     found = missing(report)
     assert found and all(state == "unchecked" for state, _ in found.values())
     assert all("no certificate of erasure" in said for _, said in found.values())
-    assert f"{values.VALUES_CHECK}: not checked here." in report.not_proven
+    assert f"{missing_values.VALUES_CHECK}: not checked here." in report.not_proven
 
 
 def test_who_gets_their_own_events_gets_the_certificate_without_its_values(act: Act) -> None:

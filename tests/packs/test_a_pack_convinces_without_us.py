@@ -14,10 +14,10 @@ from audit import clock, packs
 from audit.ledger import note
 from audit.ledger.packs import archive as pack_files
 from audit.ledger.packs import pack_check
+from audit.ledger.packs.missing_values import VALUES_CHECK
 from audit.ledger.packs.report import EventReport
-from audit.ledger.packs.values import VALUES_CHECK
-from audit.ledger.policy import NONE, Policy
 from audit.ledger.query import EventQuery
+from audit.ledger.trust_policy import NONE, Policy
 from audit.models import Openings
 from audit.recording.record import record
 from audit.sequencing import sequencer
@@ -216,10 +216,10 @@ def test_more_events_than_a_pack_holds_are_refused(act: Act) -> None:
 
 def brought(folder: Path) -> list[str]:
     """The verifier's own trust roots as files, and the options that name them."""
-    from audit.proofs import service
+    from audit.proofs import proofs_and_tiles
 
     files = {
-        "--vkey": ("log.key", service.vkey()),
+        "--vkey": ("log.key", proofs_and_tiles.vkey()),
         "--issuer-keys": ("jwks.json", json.dumps(jwks())),
         "--passkeys": ("passkeys.json", json.dumps(directory())),
     }

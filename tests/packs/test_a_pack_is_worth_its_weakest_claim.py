@@ -14,7 +14,7 @@ from audit.ingest import reported_events
 from audit.ledger.format.canonical import canonical
 from audit.ledger.packs import archive as pack_files
 from audit.ledger.packs import pack_check
-from audit.ledger.policy import NONE, Policy
+from audit.ledger.trust_policy import NONE, Policy
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.sequencing import sequencer

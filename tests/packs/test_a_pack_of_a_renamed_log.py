@@ -9,11 +9,11 @@ import pytest
 
 from audit.keys import keyring, log_identity, rotation
 from audit.ledger import note
-from audit.ledger.key_transitions import key_history, origins
+from audit.ledger.key_transitions import key_statements_in_exports, origins
 from audit.ledger.offline.proof_check import MOVED
 from audit.ledger.packs import archive, pack_check
 from audit.ledger.packs.report import PackReport
-from audit.ledger.policy import NONE, Policy
+from audit.ledger.trust_policy import NONE, Policy
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.sequencing import sequencer
@@ -39,7 +39,7 @@ def test_whoever_holds_the_former_key_alone_verifies_it_and_is_told_of_the_loss(
     body = act.pack().body
     report = check(body, act, old_key)
     assert report.intact, report.checks
-    assert details(report, key_history.CHECK) == [
+    assert details(report, key_statements_in_exports.CHECK) == [
         ("ok", "1 statement, each signed by the keys before it.")
     ]
     ((state, told),) = details(report, MOVED)
@@ -72,7 +72,7 @@ def test_the_same_content_gives_the_same_bytes_and_a_log_that_kept_its_name_brin
     sequencer.run_once()
     body = act.pack().body
     assert body == act.pack().body
-    told = key_history.read(members_of(body)[MEMBER])
+    told = key_statements_in_exports.read(members_of(body)[MEMBER])
     assert told == list(keyring.read().statements) and len(told) >= 2
 
 
@@ -116,18 +116,23 @@ def test_a_statement_that_does_not_fit_is_refused_by_name_whatever_key_is_truste
     for key in (old_key, log_identity.vkey()):
         report = check(bent, act, key)
         assert not report.intact
-        assert [state for state, _ in details(report, key_history.CHECK)] == ["failed"]
+        assert [state for state, _ in details(report, key_statements_in_exports.CHECK)] == [
+            "failed"
+        ]
 
 
 def test_it_is_held_against_the_history_that_the_verifier_brings(act: Act, old_key: str) -> None:
-    told = key_history.read(members_of(act.pack().body)[MEMBER])
+    told = key_statements_in_exports.read(members_of(act.pack().body)[MEMBER])
     (move,) = origins.trail(told, [old_key]).moves
     brought = Policy((note.parse_vkey(old_key),), {}, {}, NONE, moves=(move,))
     assert pack_check.check(act.pack().body, pack_check.Roots(brought)).intact
     other = origins.parse(says(OLD, f"{OLD}/other"))
     brought = Policy((note.parse_vkey(old_key),), {}, {}, NONE, moves=(other,))
     report = pack_check.check(act.pack().body, pack_check.Roots(brought))
-    assert "otherwise than the history that you brought" in details(report, key_history.CHECK)[0][1]
+    assert (
+        "otherwise than the history that you brought"
+        in details(report, key_statements_in_exports.CHECK)[0][1]
+    )
 
 
 def test_without_the_statement_the_former_key_is_not_enough(act: Act, old_key: str) -> None:

@@ -12,12 +12,12 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import SignedInSession
 from audit import clock
-from audit.evidence import disclosure, storage
+from audit.evidence import body_and_pack_disclosure, storage
 from audit.evidence.storage import NotReleasable
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, EvidenceItem
 from audit.recording.actors import Actor
-from audit.search import queries
+from audit.search import event_search
 from audit.sequencing import sequencer
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, ISSUER, MIA, OLU
@@ -38,7 +38,7 @@ def reader(person: Actor, *, fresh: bool = True) -> Client:
 
 
 def trail(action: str) -> list[dict[str, Any]]:
-    return queries.publics(queries.page(EventQuery.from_bar(f"action:{action}")).rows)
+    return event_search.publics(event_search.page(EventQuery.from_bar(f"action:{action}")).rows)
 
 
 def item(kind: str) -> EvidenceItem:
@@ -90,7 +90,7 @@ def test_a_token_that_still_opens_something_is_shown_to_nobody(act: Act) -> None
     assert "This token still opens something" in page and "It is released after" in page
     assert "auth0|olu" not in page
     with pytest.raises(NotReleasable):
-        disclosure.read(OLU, held, clock.now())
+        body_and_pack_disclosure.read(OLU, held, clock.now())
     assert trail("evidence.read") == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.ledger.key_transitions import key_history
+from audit.ledger.key_transitions import key_statements_in_exports
 from audit.ledger.packs import archive
 from tests.ata.ata_process import Ata
 from tests.packs.act import Act, directory, jwks
@@ -32,7 +32,7 @@ WAYS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     },
     "the statement of former keys, signed": (
         lambda body: resigned(body, UNFIT["less was lost"]),
-        key_history.CHECK,
+        key_statements_in_exports.CHECK,
     ),
 }
 """What is tampered with -> (how, the check that names it); *signed* with the log's own key.

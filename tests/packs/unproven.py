@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 from audit import clock, packs
 from audit.evidence import storage
-from audit.importing import decision_tags
-from audit.importing.decision_tags import Content
+from audit.importing import decision_tag_hmac
+from audit.importing.decision_tag_hmac import Content
 from audit.importing.run import run
 from audit.models import EventRow
 from audit.packs import Selection
@@ -124,7 +124,7 @@ def decided_with_a_row_of_a_gateway(folder: Path) -> UUID:
 
 def _import_a_row(folder: Path) -> None:
     content = Content("api-enforce-block", SKILL.kind, SKILL.name, "edge-1")
-    run(gateway_rows(folder, MALLORY, decision_tags.mint(OPERATION, 1, content)), "edge-1")
+    run(gateway_rows(folder, MALLORY, decision_tag_hmac.mint(OPERATION, 1, content)), "edge-1")
 
 
 def gateway_rows(folder: Path, actor: Actor, tag: str) -> Path:

@@ -9,14 +9,14 @@ from django.db import transaction
 from approvals.models import Approval, Ask, Passkey, Person, PolicyVersion
 from approvals.passkeys import (
     assertions,
-    decisions,
-    pending_registration,
-    registration,
+    enrol_and_revoke_decisions,
+    registration_ceremony,
     relying_party,
+    sealed_registration,
 )
 from approvals.pipeline.service import Performed, perform
 from approvals.policy.document import DEFAULT, read
-from approvals.step_up import answers, authorization_details
+from approvals.step_up import authorization_details, take_answer
 from audit.clock import now
 from audit.evidence import storage
 from audit.ledger import passkey_assertions
@@ -34,9 +34,9 @@ def device(**more: Any) -> Authenticator:
 
 def registered(owner: Actor, at: Authenticator) -> dict[str, str]:
     """The ceremony; returns the parameters of the decision that follows."""
-    challenge = registration.new_challenge()
-    made = registration.verify(at.register(challenge), challenge)
-    return {"name": "Laptop", "registration": pending_registration.seal(owner, made)}
+    challenge = registration_ceremony.new_challenge()
+    made = registration_ceremony.verify(at.register(challenge), challenge)
+    return {"name": "Laptop", "registration": sealed_registration.seal(owner, made)}
 
 
 def enrol(owner: Actor, at: Authenticator | None = None) -> Authenticator:
@@ -46,7 +46,7 @@ def enrol(owner: Actor, at: Authenticator | None = None) -> Authenticator:
     return at
 
 
-def target_of(at: Authenticator, kind: str = decisions.OWN) -> Target:
+def target_of(at: Authenticator, kind: str = enrol_and_revoke_decisions.OWN) -> Target:
     """The target that names a device's key."""
     return Target(kind, relying_party.handle_of(at.id))
 
@@ -58,7 +58,9 @@ def key_of(at: Authenticator) -> Passkey:
 
 def confirmation(owner: Actor, at: Authenticator) -> Approval:
     """The request that another person confirms the key."""
-    approval = perform(owner, "passkey.enrol", target_of(at, decisions.APPROVER)).approval
+    approval = perform(
+        owner, "passkey.enrol", target_of(at, enrol_and_revoke_decisions.APPROVER)
+    ).approval
     assert approval is not None
     return approval
 
@@ -72,7 +74,7 @@ def say(approval: Approval, decision: Any, channel: Any = "ciba") -> str:
         ask.approval = locked
         person = ask.person.as_actor(via="phone")
         kept = [phone_token(ask, person)] if decision == "approve" else []
-        return answers.give(
+        return take_answer.give(
             locked, ask, person, channel=channel, decision=decision, signed=True, evidence=kept
         )
 

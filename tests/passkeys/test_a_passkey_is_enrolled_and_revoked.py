@@ -10,7 +10,7 @@ import pytest
 from approvals.errors import Refused
 from approvals.models import Passkey
 from approvals.passkeys import relying_party
-from approvals.passkeys.trusted_keys import document, trusted
+from approvals.passkeys.verifier_trust_file import document, trusted
 from approvals.pipeline.service import perform
 from audit.ledger import passkey_assertions
 from audit.recording.actors import Actor

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from approvals.passkeys.trusted_keys import document
+from approvals.passkeys.verifier_trust_file import document
 from approvals.pipeline.service import perform
 from audit import clock, packs
 from audit.ledger import note, passkey_assertions
 from audit.ledger.packs import pack_check
-from audit.ledger.policy import NONE, Policy
-from audit.proofs import service
+from audit.ledger.trust_policy import NONE, Policy
+from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Actor
-from audit.recording.read_events import load
+from audit.recording.stored_events import load
 from audit.sequencing import sequencer
 from tests.approvals.asking import fresh
 from tests.approvals.lamps import Lamps
@@ -48,7 +48,7 @@ def level(approval: Any, trusted: Told) -> tuple[str, str]:
     closed = fresh(approval).event_id
     assert closed is not None
     packed = packs.build(packs.of_event(load(closed)), clock.now(), lambda _item: True)
-    log = Policy((note.parse_vkey(service.vkey()),), {}, {}, NONE)
+    log = Policy((note.parse_vkey(proofs_and_tiles.vkey()),), {}, {}, NONE)
     keys = passkey_assertions.read_directory(json.dumps(trusted).encode())
     report = pack_check.check(packed.body, pack_check.Roots(log, passkeys=keys))
     (about,) = (one for one in report.events if one.id == str(closed))

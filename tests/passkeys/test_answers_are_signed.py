@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from approvals import requests
+from approvals import cancel_and_resend
 from approvals.errors import Refused
 from approvals.models import Approval, Ask
 from approvals.passkeys import assertions
@@ -16,7 +16,7 @@ from approvals.pipeline.service import perform
 from audit.clock import now
 from audit.evidence import human_levels, storage
 from audit.ledger import passkey_assertions
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.actors import Actor
 from tests.accounts.trail import events
 from tests.approvals.asking import fresh
@@ -293,19 +293,19 @@ def test_a_refused_signature_reads_as_what_it_was(
 ) -> None:
     approval = ask(olu)
     refused(approval, oona, "approve", answer(approval, hers, "deny"))
-    requests.cancel(olu, str(approval.id))
+    cancel_and_resend.cancel(olu, str(approval.id))
     refused(approval, oona, "approve", answer(approval, hers, "deny"))
     waiting, over = events("approval.failed")
     assert (waiting["data"]["still_waits"], over["data"]["still_waits"]) == (True, False)
     for event in (waiting, over):
-        assert "the signature did not hold for this" in event_types.sentence(event)
+        assert "the signature did not hold for this" in action_registry.sentence(event)
 
 
 def test_an_answer_to_a_withdrawn_request_commits_nothing_and_is_recorded(
     olu: Actor, oona: Actor, hers: Authenticator
 ) -> None:
     approval = ask(olu)
-    requests.cancel(olu, str(approval.id))
+    cancel_and_resend.cancel(olu, str(approval.id))
     assert refused(approval, oona, "approve", answer(approval, hers)) == "closed"
     assert events("approval.failed")[-1]["data"]["failure"] == "answered_after_close"
 

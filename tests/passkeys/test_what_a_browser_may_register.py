@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 
 from approvals.passkeys import relying_party
-from approvals.passkeys.registration import NotRegistered, new_challenge, options, verify
+from approvals.passkeys.registration_ceremony import NotRegistered, new_challenge, options, verify
 from audit.recording.actors import Actor
 from tests.support.authenticator import BE, BS, UP, UV, Authenticator, b64url
 

@@ -13,7 +13,7 @@ from approvals.pipeline.service import perform
 from approvals.registry import EffectRun
 from audit.recording.actors import Target
 from auth0_client.errors import Forbidden
-from connections.application_grants import decisions, grant_sync
+from connections.application_grants import consent_and_token_sync, grant_revocation
 from connections.models import AccessKind, AppAccess
 from tests.sequences.consents import Consent, Consents
 from tests.sequences.time import START
@@ -81,7 +81,7 @@ class Applications:
         consent = self.model.all[name]
         self.management.refuses = self.world.choose.random() < 0.3
         payload = {"access": str(self._row(consent).pk), "operation": operation}
-        result = decisions.delete(payload, EffectRun("", 1, operation, "", ""))
+        result = grant_revocation.delete(payload, EffectRun("", 1, operation, "", ""))
         self.world.told.append(f"Auth0 deletes {name}: {result.state}")
         self.model.deleted(consent, operation, refused=self.management.refuses)
         return True
@@ -95,16 +95,18 @@ class Applications:
             listed.append(f"cgr-{world.service}-{len(known)}")
         missing = [(known[name], known[name].since) for name in sorted(known) if name not in listed]
 
-        def told() -> Iterator[grant_sync.Listed]:
+        def told() -> Iterator[consent_and_token_sync.Listed]:
             for name in listed:
                 if known and choose.random() < 0.4:
                     world.passes(1)
                     _ = world.answers(self.model) if self.model.requests else self.decides()
-                yield grant_sync.Listed(AccessKind.GRANT, name, "app", (), ("read:a",))
+                yield consent_and_token_sync.Listed(AccessKind.GRANT, name, "app", (), ("read:a",))
                 self.model.listed(name, as_of)
 
         world.told.append(f"Auth0 lists {', '.join(listed)}")
-        grant_sync._compare(settings.ENV.issuer, world.owner, AccessKind.GRANT, told(), moment)
+        consent_and_token_sync._compare(
+            settings.ENV.issuer, world.owner, AccessKind.GRANT, told(), moment
+        )
         for consent, since in missing:
             self.model.missing(consent, since, as_of)
         return True

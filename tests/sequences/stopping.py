@@ -9,8 +9,8 @@ from approvals.errors import Refused
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
-from enforcement.decisions.gateway_holds import holder_of, is_hold
-from enforcement.gateways import component_state
+from enforcement.decisions.hold_and_release_steps import holder_of, is_hold
+from enforcement.gateways import decided_and_enforced_state
 from enforcement.gateways.instances import Fleet, Instance
 from enforcement.models import Asset, Scan
 from tests.sequences.stopped import GATEWAYS, Stopped
@@ -68,7 +68,7 @@ class Stopping:
         for gateway in GATEWAYS:
             stopped, expected = self._is_stopped(gateway), self.model.is_stopped(gateway)
             assert stopped == expected, f"{gateway} stopped: {stopped}"
-            wanted = component_state.wanted_at(rows, gateway)
+            wanted = decided_and_enforced_state.wanted_at(rows, gateway)
             assert (wanted in {"hold", "block"}) == expected, f"wanted at {gateway}: {wanted}"
 
     def _is_stopped(self, gateway: str) -> bool:

@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from approvals import clock, issuer, registry
+from approvals import auth0_clients, clock, registry
 from audit.recording.actors import Target
-from connections.application_grants import grant_sync
-from connections.idle_access import decisions as limits
-from connections.lifecycle import decisions, holds, restrictions
+from connections.application_grants import consent_and_token_sync
+from connections.idle_access import restrict_relax_wake as limits
+from connections.lifecycle import account_decisions, restriction_stack, suspend_and_hold
 from connections.models import (
     AccessState,
     AppAccess,
@@ -33,10 +33,10 @@ from connections.models import (
     JustInTime,
     State,
 )
-from connections.sync import differences
-from enforcement.decisions import block_and_allow as acts
-from enforcement.decisions import no_change, recorded_state
-from enforcement.decisions import restrictions as component_restrictions
+from connections.sync import update_accounts
+from enforcement.decisions import asset_decisions, no_change
+from enforcement.decisions import block_allow_hold as acts
+from enforcement.decisions import hold_and_block_owners as component_restrictions
 from enforcement.gateways import instances
 from enforcement.models import Asset, Decision
 from tests.sequences.stopping import FLEET
@@ -114,7 +114,7 @@ def sequence(seed: str, monkeypatch: pytest.MonkeyPatch) -> World:
     before = transaction.savepoint_create()
     world = World(seed)
     monkeypatch.setattr(clock, "now", world.time.now)
-    monkeypatch.setattr(issuer, "management", lambda: world.applications.management)
+    monkeypatch.setattr(auth0_clients, "management", lambda: world.applications.management)
     monkeypatch.setattr(instances, "fleet", lambda: FLEET)
     try:
         world.run(STEPS)
@@ -166,7 +166,7 @@ def _set(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 
 def undo_returns_to_connected() -> Any:
-    lift = restrictions.lift
+    lift = restriction_stack.lift
 
     def lifted(account: ConnectedAccount) -> None:
         ends = account.state == State.REVOCATION_PENDING
@@ -175,65 +175,65 @@ def undo_returns_to_connected() -> Any:
             account.turn(State.CONNECTED, account.state_since)
             account.earlier, account.held_by = [], ""
 
-    return _set(restrictions, "lift", lifted)
+    return _set(restriction_stack, "lift", lifted)
 
 
 def resuming_begins_the_idle_clock() -> Any:
-    lift = restrictions.lift
+    lift = restriction_stack.lift
 
     def lifted(account: ConnectedAccount) -> None:
         lift(account)
         account.state_since = clock.now()
 
-    return _set(restrictions, "lift", lifted)
+    return _set(restriction_stack, "lift", lifted)
 
 
 def a_hold_passes_over_what_is_suspended() -> Any:
-    hold = holds.hold_now
+    hold = suspend_and_hold.hold_now
 
     def held(account: ConnectedAccount, ctx: Any) -> None:
         if account.state != State.SUSPENDED:
             hold(account, ctx)
 
-    return _set(holds, "hold_now", held)
+    return _set(suspend_and_hold, "hold_now", held)
 
 
 def connecting_again_lets_in() -> Any:
-    return _set(restrictions, "barring", lambda *_whose, **_more: [])
+    return _set(restriction_stack, "barring", lambda *_whose, **_more: [])
 
 
 def an_arriving_account_takes_over_the_newest_restricted_account_alone() -> Any:
-    def barring(iss: str, sub: str, connection: str) -> list[restrictions.Layer]:
-        rows = restrictions._accounts(iss, sub, connection).filter(barred=True)
+    def barring(iss: str, sub: str, connection: str) -> list[restriction_stack.Layer]:
+        rows = restriction_stack._accounts(iss, sub, connection).filter(barred=True)
         newest = max(rows, key=lambda row: (row.state_since, row.pk), default=None)
-        return restrictions.of_others(newest) if newest else []
+        return restriction_stack.of_others(newest) if newest else []
 
-    return _set(restrictions, "barring", barring)
+    return _set(restriction_stack, "barring", barring)
 
 
 def an_approval_lets_in_past_what_it_does_not_end() -> Any:
-    def let_in_again(account: ConnectedAccount, _ended: list[restrictions.Layer]) -> None:
-        ended = restrictions._accounts(account.iss, account.sub, account.connection)
-        ended.filter(state__in=restrictions.ENDED).update(barred=False)
+    def let_in_again(account: ConnectedAccount, _ended: list[restriction_stack.Layer]) -> None:
+        ended = restriction_stack._accounts(account.iss, account.sub, account.connection)
+        ended.filter(state__in=restriction_stack.ENDED).update(barred=False)
 
-    return _set(restrictions, "let_in_again", let_in_again)
+    return _set(restriction_stack, "let_in_again", let_in_again)
 
 
 def an_own_revocation_closes_other_requests() -> Any:
     def look(target: Any, _params: Any) -> Any:
-        account = decisions.account_of(target)
-        return {"account": account.auth0_id, "gone": account.state in decisions.GONE}
+        account = account_decisions.account_of(target)
+        return {"account": account.auth0_id, "gone": account.state in account_decisions.GONE}
 
     return _set(registry.get("connection.revoke"), "look", look)
 
 
 def a_comparison_saves_the_whole_row() -> Any:
-    def still_there(row: ConnectedAccount, fact: differences.Fact, *_rest: Any) -> bool:
+    def still_there(row: ConnectedAccount, fact: update_accounts.Fact, *_rest: Any) -> bool:
         row.scopes, row.seen_at = list(fact.scopes), clock.now()
         row.save()
         return True
 
-    return _set(differences, "still_there", still_there)
+    return _set(update_accounts, "still_there", still_there)
 
 
 def what_came_back_counts_as_revoked() -> Any:
@@ -243,22 +243,22 @@ def what_came_back_counts_as_revoked() -> Any:
         held.turn(State.SUSPENDED, clock.now(), reason="Auth0 still holds it")
         return "came_back"
 
-    return _set(differences, "_came_back", came_back)
+    return _set(update_accounts, "_came_back", came_back)
 
 
 def admins_resume_their_own_account_alone() -> Any:
     verb = registry.get("connection.resume")
-    return _set(verb, "about_others", decisions._about_others)
+    return _set(verb, "about_others", account_decisions._about_others)
 
 
 def a_reading_of_applications_saves_the_whole_row() -> Any:
-    def still_there(row: AppAccess, told: grant_sync.Listed, as_of: datetime) -> None:
+    def still_there(row: AppAccess, told: consent_and_token_sync.Listed, as_of: datetime) -> None:
         if row.state == AccessState.GONE:
             row.state, row.state_since, row.operation = AccessState.LIVE, as_of, ""
         row.scopes, row.seen_at = list(told.scopes), as_of
         row.save()
 
-    return _set(grant_sync, "_still_there", still_there)
+    return _set(consent_and_token_sync, "_still_there", still_there)
 
 
 def admins_unfreeze_alone_what_another_froze() -> Any:
@@ -280,20 +280,20 @@ def a_second_freeze_is_needless() -> Any:
 
 
 def a_second_suspension_is_refused() -> Any:
-    may = decisions.may_be_suspended
+    may = account_decisions.may_be_suspended
 
     def may_be_suspended(actor: Any, account: ConnectedAccount) -> bool:
-        placed = [one for one in restrictions.layers(account) if one.state == State.SUSPENDED]
+        placed = [one for one in restriction_stack.layers(account) if one.state == State.SUSPENDED]
         by_another = any(one.by != account.sub and not one.held_by for one in placed)
         return may(actor, account) and not by_another
 
-    return _set(decisions, "may_be_suspended", may_be_suspended)
+    return _set(account_decisions, "may_be_suspended", may_be_suspended)
 
 
 def a_second_hold_is_needless() -> Any:
     def already(_actor: Any, target: Target, *_rest: Any) -> str:
         return (
-            "held" if recorded_state.holders_of(target.kind, target.name, target.instance) else ""
+            "held" if asset_decisions.holders_of(target.kind, target.name, target.instance) else ""
         )
 
     return _set(registry.get("skill.hold"), "already", already)
@@ -326,7 +326,7 @@ def a_hold_that_ended_hides_a_block_for_all() -> Any:
     def decisive(rows: dict[str, Asset], instance: str, scope: str) -> Asset | None:
         return rows.get(instance) or rows.get(scope)
 
-    return _set(recorded_state, "decisive", decisive)
+    return _set(asset_decisions, "decisive", decisive)
 
 
 def admins_relax_alone_what_another_limited() -> Any:

@@ -13,18 +13,18 @@ from django.db import transaction
 
 from approvals.errors import Refused
 from approvals.models import Approval, Person, Status
-from approvals.pipeline import final_approval, locks, transitions
+from approvals.pipeline import deny_expire_cancel, final_approval, locks
 from approvals.pipeline.service import Performed, perform
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
 from auth0_client.my_account import ConnectedAccount as Told
-from connections.broker import observations
+from connections.broker import accounts_and_uses
 from connections.broker.errors import TokenRefusal
-from connections.consent import arrival
+from connections.consent import new_account
 from connections.idle_access import access_gate
-from connections.lifecycle import restrictions
+from connections.lifecycle import restriction_stack
 from connections.models import ConnectedAccount
-from connections.sync import differences
+from connections.sync import update_accounts
 from tests.sequences.applications import Applications
 from tests.sequences.consents import Consents
 from tests.sequences.consents import Request as RevokesConsent
@@ -193,7 +193,7 @@ class World:
             if yes:
                 final_approval.approve(approval, ask, person, signed=True, evidence=())
             else:
-                transitions.deny(
+                deny_expire_cancel.deny(
                     approval, ask, person, inferred=False, source="x", now=self.time.now()
                 )
         if not yes:
@@ -232,7 +232,9 @@ class World:
             return False
         self.told.append("broker: token")
         assert expected == "done", "a token of what sleeps until its owner approves"
-        observations.count(observations.Seen(self._row(account), "a", "", self.time.now(), None))
+        accounts_and_uses.count(
+            accounts_and_uses.Seen(self._row(account), "a", "", self.time.now(), None)
+        )
         account.used = self.time.at
         return True
 
@@ -242,7 +244,7 @@ class World:
         pk = str(uuid7())
         told = Told(name, self.service, "offline", ("read",), self.time.now(), None, None)
         actor = self.actor(self.owner)
-        arrival.seal(actor, pk, told, "")
+        new_account.seal(actor, pk, told, "")
         perform(actor, "connection.connect", Target("connection", pk), params={"flow": pk})
         self.model.connected(name, owner=True)
         self._learn()
@@ -260,7 +262,7 @@ class World:
             return False
         name = self._new()
         self.told.append(f"{name} appears")
-        differences.appeared(settings.ENV.issuer, self.owner, self._fact(name), "management")
+        update_accounts.appeared(settings.ENV.issuer, self.owner, self._fact(name), "management")
         self.model.connected(name, owner=False)
         self._learn()
         return True
@@ -281,15 +283,15 @@ class World:
         self.told.append(f"comparison of {row.auth0_id}, {'listed' if listed else 'not listed'}")
         if listed:
             moment = START + timedelta(seconds=as_of)
-            differences.still_there(row, self._fact(row.auth0_id, "more"), moment)
+            update_accounts.still_there(row, self._fact(row.auth0_id, "more"), moment)
             self.model.listed(account, as_of)
         else:
-            differences.vanished(row, "not listed")
+            update_accounts.vanished(row, "not listed")
             self.model.vanished(account, seen)
         return True
 
-    def _fact(self, name: str, *scopes: str) -> differences.Fact:
-        return differences.Fact(name, self.service, ("read", *scopes), None, None)
+    def _fact(self, name: str, *scopes: str) -> update_accounts.Fact:
+        return update_accounts.Fact(name, self.service, ("read", *scopes), None, None)
 
     # Time and settings
 
@@ -338,7 +340,7 @@ class World:
             assert row.state == account.state, f"{name} is {row.state}, not {account.state}"
             assert not account.hand or row.state_by == account.hand, f"{name} by {row.state_by}"
             assert row.barred == account.barred, f"{name} barred: {row.barred}"
-            others = {(one.by, one.held_by) for one in restrictions.of_others(row)}
+            others = {(one.by, one.held_by) for one in restriction_stack.of_others(row)}
             expected = {(one.hand, one.hold) for one in account.others()}
             assert others == expected, f"{name} restricted by {others}, not {expected}"
         waiting = {key for model in self.models for key in model.requests}

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from serving import limits, watchdog
+from serving import limits, stuck_interpreter_watchdog
 
 
 def stuck() -> None:
@@ -42,6 +42,6 @@ def forking() -> None:
 
 if __name__ == "__main__":
     limits.STARVED_S = float(sys.argv[2])  # type: ignore[misc]
-    watchdog.start()
+    stuck_interpreter_watchdog.start()
     {"stuck": stuck, "busy": busy, "forking": forking}[sys.argv[1]]()
     print("done")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from django.db import DatabaseError
 
-from portal import worker_threads
+from portal import per_peer_thread_pool
 from portal.celery import app
-from portal.databases import database
+from portal.database_settings import database
 from tests.support.stack import CHECKOUT
 
 STEPS = """
@@ -45,12 +45,12 @@ def test_a_thread_does_not_keep_the_connection_that_broke_under_it(
     looked_after: list[int] = []
     # An SQLite database in memory cannot be broken: what counts is that the thread lets go of it.
     note = partial(looked_after.append, 1)
-    monkeypatch.setattr(worker_threads, "close_old_connections", note)
+    monkeypatch.setattr(per_peer_thread_pool, "close_old_connections", note)
 
     def breaks() -> None:
         raise DatabaseError("terminating connection due to administrator command")
 
-    made = worker_threads.Lanes("test", threads=1)
+    made = per_peer_thread_pool.Lanes("test", threads=1)
     made.start("", breaks)
     made.wait()
     assert looked_after == [1]

@@ -13,11 +13,11 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from approvals import clock
-from approvals.jobs import sweep
+from approvals.due_work import sweep
 from approvals.models import Effect
 from audit.clock import uuid7
 from portal.loops import loops
-from portal.worker_threads import CAPACITY, Lanes
+from portal.per_peer_thread_pool import CAPACITY, Lanes
 from tests.audit.own_database import own_database
 
 LONG_S = 60.0
@@ -108,7 +108,7 @@ def test_the_workers_loop_tells_a_healthy_gateway_while_another_one_hangs(
     gateways: Gateways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Needs a test next to it that is marked: without one nobody makes the database it copies."""
-    monkeypatch.setattr("approvals.jobs.STEPS", ((Effect, gateways),))
+    monkeypatch.setattr("approvals.due_work.STEPS", ((Effect, gateways),))
     stop = threading.Event()
     with ThreadPoolExecutor(2) as worker:
         worker.submit(due, "hangs", 150).result()

@@ -11,12 +11,12 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import SignedInSession, User
+from accounts.sessions.hashed_key_store import stored_key
 from accounts.sessions.service import SESSION_ID
-from accounts.sessions.store import stored_key
-from approvals import people
+from approvals import people_and_roster
 from portal.pages import context, ledger_status
 from tests.support.sign_in import SUBS
-from ui import outages
+from ui import outage_banners
 
 NAMES = {
     "auditor": "Ada Auditor",
@@ -37,7 +37,9 @@ def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = 
         sub=SUBS[who],
         defaults={"name": NAMES[who], "email": f"{who}@acme.example", "roles": [*roles]},
     )
-    people.note_person(iss=user.iss, sub=user.sub, name=user.name, email=user.email, roles=roles)
+    people_and_roster.note_person(
+        iss=user.iss, sub=user.sub, name=user.name, email=user.email, roles=roles
+    )
     client = Client(enforce_csrf_checks=csrf)
     client.force_login(user, backend="accounts.oidc_backend.OperatorBackend")
     session = client.session
@@ -61,5 +63,5 @@ def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = 
 def keep_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what surrounds every page longer than its two seconds, which a busy machine exceeds."""
     cache.clear()  # what an earlier test left there ends in two seconds
-    for module in (context, ledger_status, outages):
+    for module in (context, ledger_status, outage_banners):
         monkeypatch.setattr(module, "_FOR_S", 300)

@@ -14,24 +14,24 @@ from django.conf import settings
 
 from audit import clock
 from audit.db.durable_files import write_durably
-from audit.keys import key_events, keyring, log_identity, recovery
+from audit.keys import key_events, keyring, log_identity, restored_database_adoption
 from audit.keys.keyring import Keyring, Period
-from audit.keys.recovery import Adoption, Found, made_so_far
+from audit.keys.restored_database_adoption import Adoption, Found, made_so_far
 from audit.ledger import mldsa, note, tiles
 from audit.ledger.key_transitions.origins import Tree
 from audit.ledger.note import ED25519
 from audit.models import WitnessState
 from audit.sequencing import signed_state
-from audit.sequencing.tree_store import read_tile
-from audit.witnesses import conflict
+from audit.sequencing.stored_tree import read_tile
+from audit.witnesses import signing_stop
 from tests.support.origin_statements import write_statement
 
 
 def rename(name: str, reason: str, by: str) -> Adoption:
     """Let the log go on as `name` with what the database holds."""
-    made = _begin(name, recovery.find(), reason, by)
+    made = _begin(name, restored_database_adoption.find(), reason, by)
     if settings.LEDGER_ORIGIN in ("", name):  # else the next start records it
-        recovery.settle()
+        restored_database_adoption.settle()
     return made
 
 
@@ -68,14 +68,14 @@ def _begin(name: str, found: Found, reason: str, by: str) -> Adoption:
     for (place, following), seed in zip(log_identity.successions(), seeds.values(), strict=True):
         write_durably(place, b64encode(seed) + b"\n")
         following.unlink(missing_ok=True)  # of a change of keys under the old name
-    recovery.write([*made_so_far(), made])
+    restored_database_adoption.write([*made_so_far(), made])
     keyring.write(Keyring((*ended, *begun), (*ring.statements, statement), ring.unrecorded))
     change_origin(name)
     # What witnesses said, they said of the old name.
     WitnessState.objects.update(
         state=WitnessState.State.NEW, detail="", size=0, failures=0, due=None, since=None
     )
-    conflict.forget()
+    signing_stop.forget()
     return made
 
 
@@ -85,7 +85,7 @@ def _signed_before(found: Found) -> list[Tree]:
     newest = signed_state.newest_checkpoint()
     if newest is not None and not signed_state.is_former(newest):
         known.append(Tree(newest.size, bytes(newest.root)))
-    adopted = recovery.under_this_name()
+    adopted = restored_database_adoption.under_this_name()
     return known + [Tree(one.signed_size, b64decode(one.signed_root)) for one in adopted]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from approvals import jobs
+from approvals import due_work
 
 type Piece = Callable[[], None]
 
@@ -25,14 +25,14 @@ class Kept(list[Piece]):
         self.append(work)
 
 
-def due_work(kinds: jobs._Kinds) -> list[Piece]:
+def due_work(kinds: due_work._Kinds) -> list[Piece]:
     """Claim what is due; each piece does one row."""
     kept = Kept()
-    jobs.sweep(kept, kinds)
+    due_work.sweep(kept, kinds)
     return kept
 
 
-def sweep(kinds: jobs._Kinds = jobs.ASKING + jobs.STEPS + jobs.LETTERS) -> int:
+def sweep(kinds: due_work._Kinds = due_work.ASKING + due_work.STEPS + due_work.LETTERS) -> int:
     """Do what is due of `kinds` now; returns how many rows it was."""
     work = due_work(kinds)
     for piece in work:

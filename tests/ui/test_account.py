@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.models import SignedInSession
-from accounts.sessions.store import stored_key
+from accounts.sessions.hashed_key_store import stored_key
 from audit.models import ExportJob
 from audit.recording.actors import Actor, Subject, Target
 from audit.recording.record import record

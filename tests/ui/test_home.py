@@ -17,7 +17,7 @@ from audit.sequencing import sequencer
 from connections.models import ConnectedAccount, Need, State, Use
 from enforcement.models import Asset, Finding, Scan
 from portal.home import auditor, page
-from portal.home.panels import Home, Line, Panel
+from portal.home.panel_types import Home, Line, Panel
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
 
@@ -53,7 +53,7 @@ def decided(evidenced: bool, name: str) -> None:
 
         EventRow.objects.filter(target_name=name).update(human="H1")
         row = EventRow.objects.get(target_name=name)
-        from audit.search.tokens import value_token
+        from audit.search.index_tokens import value_token
 
         row.terms = row.terms.replace(value_token("human", "H0"), value_token("human", "H1"))
         row.save()

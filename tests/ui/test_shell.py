@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import SignedInSession, User
-from accounts.sessions.store import stored_key
+from accounts.sessions.hashed_key_store import stored_key
 from approvals import clock
 from approvals.models import Approval
 from audit.models import VerificationRun

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.break_glass import accounts
 from accounts.break_glass.accounts import Handed
-from accounts.break_glass.availability import open_until
+from accounts.break_glass.open_until import open_until
 from accounts.models import BreakGlassAccount
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,39}")

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from approvals.erasure import replay, tombstones
-from audit.management.of_data import OF_DATA
+from approvals.erasure import erasure_list_file, replay
+from audit.management.system_check_tags import OF_DATA
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             done = replay.run_due()
-        except tombstones.TombstonesDamaged as damaged:
+        except erasure_list_file.TombstonesDamaged as damaged:
             raise CommandError(str(damaged)) from None
         if left := replay.unfinished():
             raise CommandError(f"{left} erasures wait: {replay.waits_for()}. Run it again.")

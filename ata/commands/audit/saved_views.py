@@ -62,7 +62,7 @@ def save(
 ) -> None:
     """Save a filter under a name; with --replace, in the place of the one that has it."""
     from ata.portal.api_client import Portal
-    from ata.trail.filters import read_filters
+    from ata.trail.filter_arguments import read_filters
     from ata.trail.view_lookup import PATH, everything
 
     screen = open_screen(ctx, json_output)

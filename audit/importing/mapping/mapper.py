@@ -7,14 +7,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from audit.importing import decision_tags, foreign_json
+from audit.importing import decision_tag_hmac, foreign_json
 from audit.importing.defenseclaw_seals import Key
-from audit.importing.mapping import audit_events, other_tables, row_actors, scans, times
-from audit.importing.mapping.decision_matches import TAG as BY_TAG
-from audit.importing.mapping.decision_matches import Matches
-from audit.importing.mapping.facts import Facts, codes, opaque
-from audit.importing.masking import Masker
-from audit.importing.rows import SourceRow, event_id
+from audit.importing.mapping import (
+    activity_and_egress_tables,
+    audit_events,
+    row_actors,
+    scans_and_findings,
+    times,
+)
+from audit.importing.mapping.decision_tag_matches import TAG as BY_TAG
+from audit.importing.mapping.decision_tag_matches import Matches
+from audit.importing.mapping.mapped_row import Facts, codes, opaque
+from audit.importing.secret_masking import Masker
+from audit.importing.source_row_identity import SourceRow, event_id
 from audit.recording.actors import Actor, Subject, Target
 from audit.recording.record import Draft
 
@@ -25,7 +31,7 @@ _OURS: Final = frozenset({"row_changed", "tag_misused"})
 
 
 class Malformed(Exception):
-    """A row that cannot become an event. `reason` is a code of `audit.importing.quarantine`."""
+    """A row that cannot become an event. `reason` is a code of `audit.importing.quarantine_writer`."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -50,7 +56,7 @@ class Mapper:
         """
         facts = self._facts(row)
         match, claim = self._matches.of(row, facts), facts.claim
-        facts.reason = decision_tags.without(facts.reason)
+        facts.reason = decision_tag_hmac.without(facts.reason)
         words = (claim.sub, claim.name, facts.name, facts.user, facts.reason, facts.agent)
         mask = Masker(row.values, words, facts.private, facts.changes)
         raw = mask(foreign_json.loggable(row.values))
@@ -82,19 +88,19 @@ class Mapper:
 
     def _facts(self, row: SourceRow) -> Facts:
         if row.table in {"findings", "scan_findings"}:
-            return scans.finding_facts(row, *self._finding_time(row))
+            return scans_and_findings.finding_facts(row, *self._finding_time(row))
         time = _time(row.values.get(_TIME_COLUMN.get(row.table, "timestamp")))
         match row.table:
             case "audit_events":
                 facts = audit_events.facts(row, time, self._key)
             case "activity_events":
-                facts = other_tables.activity_facts(row, time)
+                facts = activity_and_egress_tables.activity_facts(row, time)
             case "scan_results":
-                facts = scans.scan_facts(row, time)
+                facts = scans_and_findings.scan_facts(row, time)
             case "network_egress_events":
-                facts = other_tables.egress_facts(row, time)
+                facts = activity_and_egress_tables.egress_facts(row, time)
             case _:
-                facts = other_tables.disposition_facts(row, time)
+                facts = activity_and_egress_tables.disposition_facts(row, time)
         if not facts.action.strip():
             raise Malformed("missing_action", "the row names no action")
         return facts

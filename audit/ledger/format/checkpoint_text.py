@@ -5,9 +5,10 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass
 
+from audit.ledger.format.signed_note_text import NoteError
+
 from ..merkle import HASH_SIZE
-from . import signed_note
-from .signed_note import NoteError
+from . import signed_note_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def format(origin: str, size: int, root: bytes) -> str:
     Raises:
         NoteError: an origin that is no key name, a negative size, a root that is not 32 bytes.
     """
-    signed_note.check_name(origin)
+    signed_note_text.check_name(origin)
     if not 0 <= size < 2**63 or len(root) != HASH_SIZE:
         raise NoteError(f"a checkpoint needs a size from 0 and a root of {HASH_SIZE} bytes")
     return f"{origin}\n{size}\n{b64encode(root).decode()}\n"
@@ -45,14 +46,14 @@ def parse(text: str) -> Checkpoint:
     Raises:
         NoteError: saying which line is malformed.
     """
-    body = text if "\n\n" not in text else signed_note.parse(text).text
+    body = text if "\n\n" not in text else signed_note_text.parse(text).text
     if not body.endswith("\n"):
         raise NoteError("a checkpoint must end with a newline")
     lines = body[:-1].split("\n")
     if len(lines) < 3 or "" in lines:
         raise NoteError("a checkpoint has at least three lines, none of them empty")
     origin, size, root_text, *extensions = lines
-    root = signed_note.decode_base64(root_text, "the root of the checkpoint")
+    root = signed_note_text.decode_base64(root_text, "the root of the checkpoint")
     if len(root) != HASH_SIZE:
         raise NoteError(f"the root of a checkpoint has {HASH_SIZE} bytes, not {len(root)}")
     return Checkpoint(origin, parse_size(size), root, tuple(extensions))

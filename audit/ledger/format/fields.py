@@ -11,7 +11,7 @@ from uuid import UUID
 
 from audit.ledger.format.canonical import EntryError
 from audit.ledger.format.commitment import MARK
-from audit.ledger.format.vocabulary import OUTCOMES, SEVERITIES, SOURCES, VIAS
+from audit.ledger.format.field_values import OUTCOMES, SEVERITIES, SOURCES, VIAS
 
 PLAIN_TEXT: Final = (
     "instance",

@@ -11,8 +11,8 @@ from audit.ledger import note
 from audit.ledger.format.canonical import EntryError, canonical, parsed
 from audit.ledger.note import NoteError, VerifierKey
 from audit.ledger.offline.proof_check import Step, led_on
-from audit.ledger.policy import Policy
 from audit.ledger.query import EventQuery
+from audit.ledger.trust_policy import Policy
 
 SCHEMA: Final = "ata.export.v1"
 INVENTORY: Final = "ata.inventory.v1"
@@ -119,7 +119,7 @@ def followed(manifest: Mapping[str, Any], trust: Policy) -> tuple[Policy, list[S
     """The verifier's policy with the keys to which its own lead, by what came in the manifest.
 
     A log that changed its name brings what its former keys signed
-    (`audit.ledger.key_transitions.key_history`).
+    (`audit.ledger.key_transitions.key_statements_in_exports`).
     """
     signed = str(manifest.get("signed", ""))
     return led_on(manifest, lambda: signer_of(manifest), signed, trust)

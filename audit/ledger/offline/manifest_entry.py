@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from audit.ledger import checkpoint, note, proof
+from audit.ledger import checkpoint, inclusion_proof_file, note
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError, VerifierKey
 from audit.ledger.offline.proof_check import Step
@@ -33,8 +33,8 @@ def logged(
         return Step(name, False, "The manifest names no event or no file.")
     try:
         raw = note.decode_base64(str(event.get("entry", "")), "the entry")
-        parsed = proof.parse(str(event.get("proof", "")))
-        head = proof.verify(parsed, raw, vkeys)
+        parsed = inclusion_proof_file.parse(str(event.get("proof", "")))
+        head = inclusion_proof_file.verify(parsed, raw, vkeys)
         checkpoint.verify(parsed.checkpoint, vkeys, required)
         entry = json.loads(raw)
         data = entry["data"]

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from audit.ledger import checkpoint as checkpoints
+from audit.ledger import inclusion_proof_file as proofs
 from audit.ledger import merkle, note
-from audit.ledger import proof as proofs
 from audit.ledger.checkpoint import Checkpoint
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError
-from audit.ledger.key_transitions import key_history, origins
+from audit.ledger.inclusion_proof_file import Proof
+from audit.ledger.key_transitions import key_statements_in_exports, origins
 from audit.ledger.key_transitions.origins import Move
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError, VerifierKey
-from audit.ledger.policy import Policy
-from audit.ledger.proof import Proof
+from audit.ledger.trust_policy import Policy
 
 ALWAYS_UNPROVEN: Final = (
     "That what the entry says is true: it shows what was recorded, and that it was not changed.",
@@ -100,15 +100,15 @@ def led_on(
         signed: as of `key_history.follow`.
         trust: what the verifier brought.
     """
-    if key_history.MEMBER not in said:
+    if key_statements_in_exports.MEMBER not in said:
         return trust, []
     try:
-        statements = key_history.listed(said[key_history.MEMBER])
-        found = key_history.follow(statements, origin(), signed, trust)
+        statements = key_statements_in_exports.listed(said[key_statements_in_exports.MEMBER])
+        found = key_statements_in_exports.follow(statements, origin(), signed, trust)
     except NoteError as error:
-        return trust, [Step(key_history.CHECK, False, f"{error}.")]
+        return trust, [Step(key_statements_in_exports.CHECK, False, f"{error}.")]
     count = f"{len(statements)} signed by the keys before them."
-    return found, [Step(key_history.CHECK, True, count)]
+    return found, [Step(key_statements_in_exports.CHECK, True, count)]
 
 
 def verify_proof_file(

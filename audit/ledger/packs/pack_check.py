@@ -15,11 +15,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from audit.ledger import issuer_tokens, levels, passkey_assertions
+from audit.ledger import evidence_levels, issuer_tokens, passkey_assertions
+from audit.ledger.evidence_levels import IssuerKeys, Judged
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError, canonical
-from audit.ledger.key_transitions import key_history
-from audit.ledger.levels import IssuerKeys, Judged
+from audit.ledger.key_transitions import key_statements_in_exports
 from audit.ledger.note import NoteError
 from audit.ledger.offline.proof_check import (
     SAME_FOR_ALL_UNPROVEN,
@@ -29,16 +29,15 @@ from audit.ledger.offline.proof_check import (
     verify_proof_file,
 )
 from audit.ledger.packs import archive as packs
-from audit.ledger.packs import claims
-from audit.ledger.packs import messages as words
-from audit.ledger.packs import values as values
+from audit.ledger.packs import person_claims
+from audit.ledger.packs import report_sentences as words
 from audit.ledger.packs.archive import Pack, PackError
 from audit.ledger.packs.report import (
     Check,
     EventReport,
     PackReport,
 )
-from audit.ledger.policy import Policy
+from audit.ledger.trust_policy import Policy
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -116,13 +115,13 @@ def _refused(error: PackError) -> PackReport:
 
 def _followed(pack: Pack, roots: Roots) -> tuple[list[Check], Roots]:
     """What former keys signed, where the pack has it, and the keys to which trusted ones lead."""
-    body, name = pack.members.get("log/key-history"), key_history.CHECK
+    body, name = pack.members.get("log/key-history"), key_statements_in_exports.CHECK
     if body is None:
         return [], roots
     try:
-        statements = key_history.read(body)
+        statements = key_statements_in_exports.read(body)
         origin, size = str(pack.manifest["origin"]), pack.manifest["tree"]["size"]
-        policy = key_history.follow(statements, origin, pack.note, roots.policy, size)
+        policy = key_statements_in_exports.follow(statements, origin, pack.note, roots.policy, size)
     except (NoteError, KeyError, TypeError) as error:
         return [Check(name, "failed", words.sentence(error))], roots
     count = words.count(len(statements), "statement")
@@ -161,8 +160,8 @@ class _Contents:
         }
 
         parts = ((index, self.part(index, "entry")) for index in self.indices)
-        self.certificates = values.certificates(parts)
-        self.withheld = values.Withheld(pack.manifest["withheld"])
+        self.certificates = missing_values.certificates(parts)
+        self.withheld = missing_values.Withheld(pack.manifest["withheld"])
 
     def part(self, index: int, part: str) -> bytes:
         return self.pack.members.get(packs.event_name(index, part), b"")
@@ -243,26 +242,26 @@ def _check_event(contents: _Contents, index: int, roots: Roots) -> EventReport:
     checks += timed
     if report.index is not None and report.index != index:
         checks.append(Check(EVENTS_CHECK, "failed", f"The proof is for entry {report.index}."))
-    log = levels.log(entry, proof, roots.policy, external_time=moment)
+    log = evidence_levels.log(entry, proof, roots.policy, external_time=moment)
     event, opened = _open(contents, index)
     checks += opened
     if event is None:
         return EventReport(index, "", (), tuple(checks), words.NOT_COMPUTED, log)
     trusted = _keys_for(event, roots.issuer_keys)
-    judged = tuple(levels.judge(event, contents.bodies, trusted, roots.passkeys))
+    judged = tuple(evidence_levels.judge(event, contents.bodies, trusted, roots.passkeys))
     checks += [_of_evidence(one, contents.withheld) for one in judged]
-    human = levels.level_of(event, judged)
+    human = evidence_levels.level_of(event, judged)
     claimed = None
     if any(one.state == "unknown" for one in judged):
-        own = levels.human(event, contents.bodies, contents.issuer_keys, contents.passkeys)
+        own = evidence_levels.human(event, contents.bodies, contents.issuer_keys, contents.passkeys)
         claimed = own if own.code > human.code else None
     said, gaps = words.said(event, judged, human), _gaps(judged, contents.withheld)
-    claim = claims.claim_of(event, judged, human, gaps)
+    claim = person_claims.claim_of(event, judged, human, gaps)
     return EventReport(index, str(event["id"]), said, tuple(checks), human, log, claimed, claim)
 
 
-def _gaps(judged: Sequence[Judged], withheld: values.Withheld) -> Iterable[tuple[str, str]]:
-    for what, one in claims.unproven(judged):
+def _gaps(judged: Sequence[Judged], withheld: missing_values.Withheld) -> Iterable[tuple[str, str]]:
+    for what, one in person_claims.unproven(judged):
         yield what, _evidence_detail(one, withheld)
 
 
@@ -293,13 +292,13 @@ def _of_step(step: Step, trust: Policy) -> Check:
     return Check(step.name, "unchecked" if step.skipped else "failed", step.detail)
 
 
-def _of_evidence(one: Judged, withheld: values.Withheld) -> Check:
+def _of_evidence(one: Judged, withheld: missing_values.Withheld) -> Check:
     absent = one.digest in withheld.by_name
     state = "withheld" if absent and one.state == "unknown" else _STATES[one.state]
     return Check(EVIDENCE_CHECKS[one.kind], state, _evidence_detail(one, withheld))
 
 
-def _evidence_detail(one: Judged, withheld: values.Withheld) -> str:
+def _evidence_detail(one: Judged, withheld: missing_values.Withheld) -> str:
     held_back = withheld.by_name.get(one.digest)
     return words.withheld(held_back) if held_back else one.sentence
 
@@ -307,7 +306,7 @@ def _evidence_detail(one: Judged, withheld: values.Withheld) -> str:
 def _open(contents: _Contents, index: int) -> tuple[dict[str, Any] | None, list[Check]]:
     entry = contents.part(index, "entry")
     try:
-        openings = values.read_openings(contents.part(index, "openings.json"))
+        openings = missing_values.read_openings(contents.part(index, "openings.json"))
         event = entries.reveal(entry, openings, index=index)
     except EntryError as error:
         return None, [Check(OPENINGS_CHECK, "failed", words.sentence(error))]
@@ -315,9 +314,9 @@ def _open(contents: _Contents, index: int) -> tuple[dict[str, Any] | None, list[
         return None, [Check(OPENINGS_CHECK, "failed", "They cannot be read.")]
     count = words.count(len(openings), "value")
     checks = [Check(OPENINGS_CHECK, "ok", f"{count} as committed to in the entry.")]
-    missing = values.judge(index, entry, openings, contents.withheld, contents.certificates)
+    missing = missing_values.judge(index, entry, openings, contents.withheld, contents.certificates)
     if missing is not None:
-        checks.append(Check(values.VALUES_CHECK, *missing))
+        checks.append(Check(missing_values.VALUES_CHECK, *missing))
     return event, checks
 
 

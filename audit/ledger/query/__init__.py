@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from audit.ledger.query.event_filter import Clause, EventQuery
 from audit.ledger.query.filter_keys import KEYS, instant
 
 from .errors import InvalidQuery, QueryError
-from .event_query import Clause, EventQuery
 from .text import TEXT_FIELDS, Term, normalise, search_words, terms, words
 
 __all__ = [

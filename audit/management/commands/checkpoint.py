@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.management.of_data import OF_DATA
-from audit.proofs import service
+from audit.management.system_check_tags import OF_DATA
+from audit.proofs import proofs_and_tiles
 
 
 class Command(BaseCommand):
@@ -21,9 +21,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["key"]:
-            self.stdout.write("\n".join(service.vkeys()))
+            self.stdout.write("\n".join(proofs_and_tiles.vkeys()))
             return
         try:
-            self.stdout.write(service.checkpoint_note(), ending="")
-        except service.NotSequenced as error:
+            self.stdout.write(proofs_and_tiles.checkpoint_note(), ending="")
+        except proofs_and_tiles.NotSequenced as error:
             raise CommandError(str(error)) from None

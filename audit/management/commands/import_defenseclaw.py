@@ -13,8 +13,8 @@ from tqdm import tqdm
 from audit import importing
 from audit.importing import defenseclaw_seals
 from audit.importing.mapping import row_actors
-from audit.importing.quarantine import REASONS
-from audit.management.of_data import OF_DATA
+from audit.importing.quarantine_writer import REASONS
+from audit.management.system_check_tags import OF_DATA
 
 
 class Command(BaseCommand):

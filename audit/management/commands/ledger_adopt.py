@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.keys import recovery
+from audit.keys import restored_database_adoption
 from audit.keys.log_identity import LedgerIdentityError
-from audit.keys.recovery import Adoption, AdoptionRefused, Found
-from audit.management.of_data import OF_DATA
+from audit.keys.restored_database_adoption import Adoption, AdoptionRefused, Found
+from audit.management.system_check_tags import OF_DATA
 from audit.sequencing import sequencer
 
 
@@ -30,13 +30,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         reason = options["reason"].strip()
         try:
-            found = recovery.find()
+            found = restored_database_adoption.find()
             self._say(found)
             if not found.why:
                 return
             if not options["yes"] or not reason:
                 raise CommandError("Nothing was changed. To adopt it: --yes --reason WHY.")
-            self._adopted(recovery.adopt(reason, getpass.getuser()))
+            self._adopted(restored_database_adoption.adopt(reason, getpass.getuser()))
         except (AdoptionRefused, LedgerIdentityError, sequencer.SequencerStopped) as error:
             raise CommandError(str(error)) from None
 

@@ -14,9 +14,9 @@ from itertools import islice, repeat
 
 from django.db import DatabaseError, connection
 
-from audit.db import storage_errors
+from audit.db import storage_error_kinds
 from audit.models import EventRow
-from audit.search import fulltext
+from audit.search import fulltext_index
 from audit.verification.report import Findings
 
 _CHUNK = 1000
@@ -70,7 +70,7 @@ class IndexChecker:
             self._findings.add("index", message)
             return
         if held.total != self.total:
-            with fulltext.postings() as source:
+            with fulltext_index.postings() as source:
                 for index, missing, surplus in islice(_differing(source, start, size), _SHOWN):
                     message = (
                         f"the full-text index lacks {missing} words of the search row and holds "
@@ -83,7 +83,7 @@ class IndexChecker:
 
     def _finish_vector(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(fulltext.PG_WRONG)
+            cursor.execute(fulltext_index.PG_WRONG)
             for seq, event in cursor.fetchall():
                 message = f"the full-text column differs from the search row; {HINT}"
                 self._findings.add("index", message, seq, event)
@@ -96,10 +96,10 @@ def look(first: int, size: int) -> Held:
         DatabaseError: the database is busy or stores nothing just now.
     """
     try:
-        with fulltext.postings() as source:
+        with fulltext_index.postings() as source:
             return Held(sum(map(hash, source.between(first, size))), source.beyond())
     except DatabaseError as error:
-        if storage_errors.is_not_stored(error):
+        if storage_error_kinds.is_not_stored(error):
             raise
         return Held(unreadable=str(error))
 
@@ -108,7 +108,9 @@ def _sum(terms: str, index: int) -> int:
     return sum(map(hash, zip(terms.split(), repeat(index))))
 
 
-def _differing(source: fulltext.Postings, start: int, size: int) -> Iterator[tuple[int, int, int]]:
+def _differing(
+    source: fulltext_index.Postings, start: int, size: int
+) -> Iterator[tuple[int, int, int]]:
     """Positions whose tokens differ, with how many are missing and how many are too many."""
     sums: Counter[int] = Counter()
     for posting in source.between(start, size):

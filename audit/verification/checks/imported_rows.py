@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from audit.importing import changed
-from audit.importing.rows import change_id, event_id
+from audit.importing import changed_rows
+from audit.importing.source_row_identity import change_id, event_id
 from audit.models import Event, ImportedRow
 from audit.verification.report import Findings
 from audit.verification.unreadable_rows import UNREADABLE, each
@@ -47,7 +47,7 @@ class ImportChecker:
 
 def _origin(one: Examined) -> UUID:
     """The event that the row of an imported entry first became."""
-    if one.document["action"] != changed.ACTION:
+    if one.document["action"] != changed_rows.ACTION:
         return one.id
     return UUID(one.document["data"]["first_event"])
 

@@ -14,19 +14,19 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import actor
 from audit import clock, packs
-from audit.evidence import disclosure
-from audit.importing.masking import mask
+from audit.evidence import body_and_pack_disclosure
+from audit.importing.secret_masking import mask
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger import merkle, proof
+from audit.ledger import inclusion_proof_file, merkle
 from audit.models import Event
-from audit.proofs import service
-from audit.proofs.service import NotSequenced
+from audit.proofs import proofs_and_tiles
+from audit.proofs.proofs_and_tiles import NotSequenced
 from audit.recording.actors import Actor
-from audit.recording.read_events import Recorded, load_recorded
-from audit.views import quarantine_pages
-from audit.views.event import exhibit
+from audit.recording.stored_events import Recorded, load_recorded
+from audit.views import quarantine_list
+from audit.views.event import event_details
 from audit.views.event.proof_picture import PathPicture, picture
-from audit.views.readers import may_read, person_filter, reads_everything
+from audit.views.read_permissions import may_read, person_filter, reads_everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +46,21 @@ class Place:
 def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The exhibit; people without a role may open what concerns themselves."""
     recorded = readable(request, event_id)
-    found, entry = exhibit.exhibit_of(recorded), recorded.entry
+    found, entry = event_details.exhibit_of(recorded), recorded.entry
     short = str(event_id)[-12:]
     context = {
         "exhibit": found,
         "entry": entry.decode(),
-        "raw": exhibit.pretty(mask(found.event)),
+        "raw": event_details.pretty(mask(found.event)),
         "place": _place(found, entry),
         "command": (
             f"curl -s {settings.ENV.issuer}.well-known/jwks.json > jwks.json\n"
-            f"ata verify evidence-{short}.zip --vkey '{service.vkey()}' --issuer-keys jwks.json"
+            f"ata verify evidence-{short}.zip --vkey '{proofs_and_tiles.vkey()}' --issuer-keys jwks.json"
         ),
         "crumbs": [{"text": "Audit trail", "url": "/audit/"}, {"text": "Event"}],
         "set_aside_url": _set_aside(found.event, actor(request)),
         "reads_all": reads_everything(actor(request)),
-        "bodies": exhibit.bodies_of(found.event, actor(request)),
+        "bodies": event_details.bodies_of(found.event, actor(request)),
         "permalink": f"{settings.PORTAL_URL}{found.url}",
         "pack_lacks": pack_lacks(found.event, actor(request)) if found.proof else "",
     }
@@ -70,12 +70,12 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
 def pack_lacks(event: dict[str, Any], who: Actor) -> str:
     """What the evidence pack of an event would not prove now, in a sentence; empty for nothing."""
     selection = packs.of_event(event, person=person_filter(who))
-    return disclosure.outlook(who, selection, clock.now()).words
+    return body_and_pack_disclosure.outlook(who, selection, clock.now()).words
 
 
 def _set_aside(event: dict[str, Any], who: Actor) -> str:
-    linked = event["action"] == "audit.quarantined" and who.roles & quarantine_pages.READERS
-    return f"{quarantine_pages.PATH}?event={event['id']}" if linked else ""
+    linked = event["action"] == "audit.quarantined" and who.roles & quarantine_list.READERS
+    return f"{quarantine_list.PATH}?event={event['id']}" if linked else ""
 
 
 @require_safe
@@ -83,7 +83,7 @@ def event_proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The `.tlog-proof` file; 409 with a page that looks again while there is none yet."""
     readable(request, event_id)
     try:
-        text = service.proof_for(event_id)
+        text = proofs_and_tiles.proof_for(event_id)
     except NotSequenced:
         response = render(
             request, "audit/waiting.html", {"url": f"/audit/events/{event_id}/"}, status=409
@@ -99,7 +99,7 @@ def event_entry(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The exact bytes of the entry."""
     readable(request, event_id)
     name = f"{str(event_id)[-12:]}.entry"
-    return _file(service.entry_of(event_id), name, "application/octet-stream")
+    return _file(proofs_and_tiles.entry_of(event_id), name, "application/octet-stream")
 
 
 def readable(request: HttpRequest, event_id: UUID) -> Recorded:
@@ -121,10 +121,10 @@ def readable(request: HttpRequest, event_id: UUID) -> Recorded:
     return found
 
 
-def _place(found: exhibit.Exhibit, entry: bytes) -> Place | None:
+def _place(found: event_details.Exhibit, entry: bytes) -> Place | None:
     if not found.proof:
         return None
-    parsed = proof.parse(found.proof)
+    parsed = inclusion_proof_file.parse(found.proof)
     head = checkpoints.parse(parsed.checkpoint)
     return Place(
         parsed.index,

@@ -13,7 +13,7 @@ from accounts.permissions import actor
 from audit.exports import full_log
 from audit.models import Checkpoint
 from audit.recording.actors import Actor
-from audit.views.readers import for_readers
+from audit.views.read_permissions import for_readers
 
 FILE = "log.ndjson"
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from audit.ledger.format.vocabulary import HUMAN_WORDS, SEVERITIES
+from audit.ledger.format.field_values import HUMAN_WORDS, SEVERITIES
 from audit.ledger.query import Clause, EventQuery, bar
-from audit.search import decision_totals
-from audit.search.facets import Facet
-from audit.search.queries import FACET_KEYS, Overview
-from audit.views.decision_actions import decision_actions
+from audit.search import decisions_by_verified_human
+from audit.search.event_search import FACET_KEYS, Overview
+from audit.search.facets_and_histograms import Facet
+from audit.views.decision_action_names import decision_actions
 from audit.views.trail.page_state import Mistake, Reading, text_of
 from ui import histogram
 
@@ -178,7 +178,7 @@ def _bar_label(start: datetime, step: timedelta) -> str:
 
 def presets(reading: Reading, today: datetime) -> list[dict[str, Any]]:
     """Filters that auditors start from."""
-    every = decision_totals.among(EventQuery(), decision_actions()) or EventQuery()
+    every = decisions_by_verified_human.among(EventQuery(), decision_actions()) or EventQuery()
     refusals = EventQuery().including("outcome", "denied").including("outcome", "expired")
     offered = (
         ("Everything", EventQuery()),
@@ -198,7 +198,7 @@ def decision_line(reading: Reading, overview: Overview) -> dict[str, Any] | None
     """ "N decisions: n name a verified human, m do not", each a link; None without decisions."""
     counted = overview.decisions
     base = reading.query.dropping("human").dropping("human", excluded=True)
-    every = decision_totals.among(base, decision_actions())
+    every = decisions_by_verified_human.among(base, decision_actions())
     if every is None or not counted.total:
         return None
     return {
@@ -207,6 +207,8 @@ def decision_line(reading: Reading, overview: Overview) -> dict[str, Any] | None
         "verified": counted.verified,
         "unverified": counted.unverified,
         "url": reading.url(every),
-        "verified_url": reading.url(decision_totals.with_human(every, verified=True)),
-        "unverified_url": reading.url(decision_totals.with_human(every, verified=False)),
+        "verified_url": reading.url(decisions_by_verified_human.with_human(every, verified=True)),
+        "unverified_url": reading.url(
+            decisions_by_verified_human.with_human(every, verified=False)
+        ),
     }

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.http import QueryDict
 
 from audit.ledger.query import KEYS, EventQuery, bar
-from audit.search import filters
+from audit.search import filter_parsing
 
 PATH = "/audit/"
 _OF_THE_PAGE = frozenset({"e", "bar", "live"})
@@ -132,7 +132,7 @@ def _parse(pairs: Iterable[Pair]) -> EventQuery:
     for key, excluded, value in pairs:
         params.setdefault(f"-{key}" if excluded else key, []).append(value)
     by_name: Mapping[str, list[str]] = params
-    return filters.from_dict(by_name)
+    return filter_parsing.from_dict(by_name)
 
 
 def _uuid(text: str) -> UUID | None:

@@ -9,8 +9,8 @@ from uuid import UUID
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from audit.evidence.log_levels import LogSizes
-from audit.ledger.format.vocabulary import SEVERITIES
+from audit.evidence.log_proof_levels import LogSizes
+from audit.ledger.format.field_values import SEVERITIES
 from audit.models import EventRow
 from audit.views.trail import operation_outcomes
 from audit.views.trail.page_state import Reading

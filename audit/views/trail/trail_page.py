@@ -11,18 +11,18 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import actor
 from approvals import clock
-from audit.evidence import log_levels
+from audit.evidence import log_proof_levels
 from audit.models import Event
-from audit.recording import view_events
-from audit.recording.read_events import load_recorded
-from audit.search import queries
-from audit.search.queries import BadCursor, Overview
-from audit.views.decision_actions import decision_actions
-from audit.views.event import exhibit
-from audit.views.readers import for_readers
-from audit.views.sample_pages import DRAWERS
-from audit.views.sample_pages import PATH as SAMPLES
-from audit.views.trail import filter_links, new_events
+from audit.recording import trail_viewed_events
+from audit.recording.stored_events import load_recorded
+from audit.search import event_search
+from audit.search.event_search import BadCursor, Overview
+from audit.views.decision_action_names import decision_actions
+from audit.views.event import event_details
+from audit.views.read_permissions import for_readers
+from audit.views.sample_request_and_download import DRAWERS
+from audit.views.sample_request_and_download import PATH as SAMPLES
+from audit.views.trail import filter_links, new_event_count
 from audit.views.trail.page_state import Reading, read, url_of
 from audit.views.trail.rows import rows_of
 
@@ -39,7 +39,7 @@ def trail(request: HttpRequest) -> HttpResponse:
     if reading.from_bar and not reading.mistakes:
         return HttpResponseRedirect(reading.url())
     try:
-        overview = queries.overview(reading.query, PAGE, decided=decision_actions())
+        overview = event_search.overview(reading.query, PAGE, decided=decision_actions())
     except BadCursor:
         return HttpResponseRedirect(reading.url(reading.query.at("")))
     context = _context(reading, overview)
@@ -47,7 +47,7 @@ def trail(request: HttpRequest) -> HttpResponse:
         context["sample_url"] = url_of(reading.query.at("").dropping("order"), path=SAMPLES)
     if reading.event:
         context["open"] = _open(reading)
-    view_events.note(actor(request), reading.query)
+    trail_viewed_events.note(actor(request), reading.query)
     status = 422 if reading.mistakes else 200
     response = render(request, "audit/trail.html", context, status=status)
     patch_vary_headers(response, ["HX-Request"])
@@ -64,11 +64,11 @@ def _fragment(request: HttpRequest, reading: Reading) -> HttpResponse:
     return response
 
 
-def _open(reading: Reading) -> exhibit.Exhibit | None:
+def _open(reading: Reading) -> event_details.Exhibit | None:
     if reading.event is None:
         return None
     try:
-        return exhibit.exhibit_of(load_recorded(reading.event))
+        return event_details.exhibit_of(load_recorded(reading.event))
     except Event.DoesNotExist:
         return None
 
@@ -82,7 +82,7 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
     here = reading.url(query.at("")).removeprefix("/audit/")
     return {
         "reading": reading,
-        "rows": rows_of(page.rows, reading, log_levels.LogSizes(signed=page.tree_size)),
+        "rows": rows_of(page.rows, reading, log_proof_levels.LogSizes(signed=page.tree_size)),
         "total": page.total,
         "size": size,
         "words": query.in_words(),
@@ -100,7 +100,7 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
         "turn_url": reading.url(turned.including("order", "oldest") if newest else turned),
         "close_url": reading.url(),
         "pager_text": f"{len(page.rows):,} of {page.total} shown",
-        "live": new_events.state(reading, size),
+        "live": new_event_count.state(reading, size),
         "export_url": f"/audit/exports/new/{here}",
         "save_url": f"/audit/views/new/{here}" if query.clauses and not reading.mistakes else "",
     }

@@ -14,8 +14,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from pydantic import ValidationError
 
-from audit.management.of_data import OF_DATA
-from connections.manifests import in_force
+from audit.management.system_check_tags import OF_DATA
+from connections.component_manifests import manifest_store
 
 
 class Command(BaseCommand):
@@ -33,27 +33,27 @@ class Command(BaseCommand):
             raise CommandError(f"{folder} is not a folder.")
         files = sorted(folder.glob("*.json"))
         found = [_read(path) for path in files]
-        missing = [one for one in found if in_force.find(one[0], one[1]) is None]
+        missing = [one for one in found if manifest_store.find(one[0], one[1]) is None]
         for one in missing:
-            in_force.declare_shipped(*one)
+            manifest_store.declare_shipped(*one)
         self.stdout.write(f"{len(files)} manifests, {len(missing)} declared now.")
         for kind, name, declared in found:
-            known = in_force.find(kind, name)
-            if known is not None and known.digest != in_force.digest_of(kind, name, declared):
+            known = manifest_store.find(kind, name)
+            if known is not None and known.digest != manifest_store.digest_of(kind, name, declared):
                 self.stdout.write(
                     f"{kind} {name} is declared otherwise and was left so; change it with "
                     "`ata manifest declare`."
                 )
 
 
-def _read(path: Path) -> tuple[str, str, in_force.Declaration]:
+def _read(path: Path) -> tuple[str, str, manifest_store.Declaration]:
     try:
         body = json.loads(path.read_text())
         kind, name = str(body.pop("kind")), str(body.pop("name"))
-        declared = in_force.Declaration.model_validate(body)
+        declared = manifest_store.Declaration.model_validate(body)
     except (OSError, ValueError, AttributeError, KeyError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise CommandError(f"{path}: {reason}") from None
-    if kind not in in_force.KINDS or not in_force.NAME.fullmatch(name):
+    if kind not in manifest_store.KINDS or not manifest_store.NAME.fullmatch(name):
         raise CommandError(f"{path}: kind or name cannot be used.")
     return kind, name, declared

@@ -11,10 +11,10 @@ import pytest
 from django.conf import settings as django_settings
 from django.test import TestCase
 
-from ata.log.witness import Witness
+from ata.log.cosigning_server import Witness
 from audit.evidence import storage
 from audit.ledger import note
-from audit.proofs import service
+from audit.proofs import proofs_and_tiles
 from tests.attacks.ledger.world import ORIGIN, World, build, undone
 from tests.attacks.tamper import town
 
@@ -49,7 +49,9 @@ def world(prepared: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(django_settings, "LEDGER_POLICY_FILE", var / "policy")
     monkeypatch.setattr(django_settings, "LEDGER_ORIGIN", ORIGIN)
     storage.forget_read()
-    witness = Witness(desk / "witness", "witness.example", [note.parse_vkey(service.vkey())])
+    witness = Witness(
+        desk / "witness", "witness.example", [note.parse_vkey(proofs_and_tiles.vkey())]
+    )
     with undone():
         yield World(var, desk, witness)
     witness.close()

@@ -16,10 +16,10 @@ from django.conf import settings
 from audit import clock, packs
 from audit.keys import keyring
 from audit.ledger import note
-from audit.ledger.key_transitions import key_history, origins
+from audit.ledger.key_transitions import key_statements_in_exports, origins
 from audit.models import Entry, Event, EventRow, Openings
-from audit.recording.read_events import load
 from audit.recording.record import record
+from audit.recording.stored_events import load
 from audit.search import projection
 from audit.sequencing import sequencer, signed_state
 from tests.attacks.ledger.detecting import FOLLOWED, KEPT, PACK, STATE, TIMED, VERIFY, WITNESS
@@ -278,8 +278,8 @@ def _pack_again(world: World, change: Callable[[str], str]) -> None:
     body = packs.build(selection, clock.now(), lambda _: True).body
 
     def bend(held: dict[str, bytes]) -> dict[str, bytes]:
-        told = [change(one) for one in key_history.read(held["log/key-history"])]
-        return held | {"log/key-history": key_history.write(told)}
+        told = [change(one) for one in key_statements_in_exports.read(held["log/key-history"])]
+        return held | {"log/key-history": key_statements_in_exports.write(told)}
 
     (world.desk / "pack.zip").write_bytes(resigned(body, bend))
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from audit.ledger import note
 from audit.ledger.format.canonical import canonical
-from audit.ledger.offline import export_manifest, review_result
+from audit.ledger.offline import access_review_check, export_manifest
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 RAW = KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -47,7 +47,7 @@ def result() -> list[bytes]:
 
 
 def checks(lines: list[bytes]) -> bool:
-    return review_result.check(lines, [VKEY]).ok
+    return access_review_check.check(lines, [VKEY]).ok
 
 
 def test_an_honest_result_verifies() -> None:

@@ -16,7 +16,7 @@ import pytest
 from audit.ledger import merkle, note
 from audit.ledger.format import entry, table_cells, truncation
 from audit.ledger.format.canonical import canonical
-from audit.ledger.offline import export_files, export_manifest, log_file
+from audit.ledger.offline import export_check, export_manifest, log_file
 from audit.ledger.tree_edge import GrowingTree
 from tests.support.signed import sign_checkpoint
 
@@ -57,7 +57,7 @@ def revealed() -> list[dict[str, Any]]:
     return [entry.reveal(one.document, one.openings, index=n) for n, one in enumerate(BUILT)]
 
 
-def verified(file: bytes, format: str = "csv") -> export_files.ExportReport:
+def verified(file: bytes, format: str = "csv") -> export_check.ExportReport:
     manifest = {
         "schema": export_manifest.SCHEMA, "filter": FILTER,
         "only_events_of": None,
@@ -66,7 +66,7 @@ def verified(file: bytes, format: str = "csv") -> export_files.ExportReport:
         "file": {"sha256": hashlib.sha256(file).hexdigest()}, "exporter": {"iss": "https://i/"},
     }  # fmt: skip
     manifest["signed"] = note.sign(export_manifest.statement(manifest), ORIGIN, SEED)
-    return export_files.check(manifest, file, ENTRIES, [VKEY])
+    return export_check.check(manifest, file, ENTRIES, [VKEY])
 
 
 def honest() -> tuple[list[str], list[list[str]]]:

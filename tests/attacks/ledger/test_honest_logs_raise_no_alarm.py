@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ata.log.witness import Witness
+from ata.log.cosigning_server import Witness
 from audit.ledger import merkle, note, tiles
 from audit.ledger.tree_edge import GrowingTree
 from audit.models import Checkpoint, EventRow

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from django.db import transaction
 
-from ata.log.witness import Witness
+from ata.log.cosigning_server import Witness
 from audit import clock, exports, packs
 from audit.evidence import storage
 from audit.exports import full_log
 from audit.ledger import note, time_tokens
 from audit.ledger.query import EventQuery
 from audit.models import Checkpoint, Cosignature, Entry, Event, TimeToken
-from audit.proofs import service
+from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Target
-from audit.recording.read_events import load
 from audit.recording.record import record
+from audit.recording.stored_events import load
 from audit.sequencing import sequencer
 from audit.witnesses.exchange import request_body
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
@@ -98,9 +98,11 @@ def undone() -> Iterator[None]:
 def build(var: Path, desk: Path) -> World:
     """Twelve entries in three signatures, and everything that leaves the portal."""
     desk.mkdir()
-    service.vkey()  # the log gets its name and key
+    proofs_and_tiles.vkey()  # the log gets its name and key
     folder = desk / "witness"
-    world = World(var, desk, Witness(folder, "witness.example", [note.parse_vkey(service.vkey())]))
+    world = World(
+        var, desk, Witness(folder, "witness.example", [note.parse_vkey(proofs_and_tiles.vkey())])
+    )
     storage.put_issuer_keys(OLU.iss, jwks())
     for person in (OLU, MIA):
         body = storage.put("id_token", token(sub=person.sub), person.key)
@@ -166,12 +168,12 @@ def _export(world: World) -> None:
 
 def _papers(world: World) -> None:
     desk, event = world.desk, world.event(3)
-    (desk / "log.key").write_text(service.vkey())
+    (desk / "log.key").write_text(proofs_and_tiles.vkey())
     witness = f"witness w {world.witness.vkey}"
-    (desk / "policy").write_text(f"log {service.vkey()}\n{witness}\nquorum w\n")
+    (desk / "policy").write_text(f"log {proofs_and_tiles.vkey()}\n{witness}\nquorum w\n")
     (world.var / "policy").write_text((desk / "policy").read_text())
     (desk / "jwks.json").write_text(json.dumps(jwks()))
-    (desk / "event.tlog-proof").write_text(service.proof_at(3, newest_checkpoint()))
+    (desk / "event.tlog-proof").write_text(proofs_and_tiles.proof_at(3, newest_checkpoint()))
     (desk / "event.entry").write_bytes(bytes(event.entry))
     selection = packs.of_event(load(world.event(0).id))
     (desk / "pack.zip").write_bytes(packs.build(selection, clock.now(), lambda _: True).body)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from approvals import issuer
+from approvals import auth0_clients
 from audit.evidence import storage
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
-from http_client.timeouts import Retries, Timeouts
+from http_client.timeouts_and_retries import Retries, Timeouts
 from tests.attacks.sign_in.provider import CLIENT, ROLES, SECRET, Page, Provider
 from tests.attacks.sign_in.visiting import Browser
 
@@ -58,10 +58,10 @@ def provider(
     )
     storage._kept.cache_clear()
     cache.clear()
-    monkeypatch.setattr(issuer, "outbound", lambda: patient)
-    issuer.auth0.cache_clear()
+    monkeypatch.setattr(auth0_clients, "outbound", lambda: patient)
+    auth0_clients.auth0.cache_clear()
     yield listening
-    issuer.auth0.cache_clear()
+    auth0_clients.auth0.cache_clear()
 
 
 _BEFORE = {
@@ -80,8 +80,8 @@ def slow(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     """
     guard = Guard.only(provider.issuer)
     with HttpClient(guard=guard, retries=Retries(attempts=1)) as client:
-        monkeypatch.setattr(issuer, "outbound", lambda: client)
-        issuer.auth0.cache_clear()
+        monkeypatch.setattr(auth0_clients, "outbound", lambda: client)
+        auth0_clients.auth0.cache_clear()
 
         def hurried(honest: Page) -> Page:
             client._timeouts = Timeouts(connect=1, read=0.25, total=0.25)

@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 
 from accounts.models import SignedInSession, User
-from accounts.sessions.store import stored_key
+from accounts.sessions.hashed_key_store import stored_key
 from tests.attacks.sign_in.forging import ABSENT
 from tests.attacks.sign_in.provider import Provider
 from tests.attacks.sign_in.visiting import (

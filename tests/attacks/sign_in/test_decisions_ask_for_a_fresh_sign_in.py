@@ -13,11 +13,11 @@ import pytest
 from django.test import Client
 
 from accounts.models import SignedInSession
-from approvals import clock, people, policy, registry
-from approvals.erasure import decisions as erasing
+from approvals import clock, people_and_roster, policy, registry
+from approvals.erasure import erase_and_hold_decisions as erasing
 from approvals.errors import Refused
 from approvals.models import Approval, Passkey
-from approvals.passkeys import decisions as passkeys
+from approvals.passkeys import enrol_and_revoke_decisions as passkeys
 from approvals.pipeline.service import perform
 from approvals.policy.policy_change import TARGET
 from audit.evidence import storage
@@ -75,7 +75,9 @@ def stored_key(db: None, settings: Any, tmp_path: Path) -> None:
         credential_id="credential-1",
         public_key=b"key",
         algorithm=-7,
-        person=people.note_person(iss=ISS, sub="auth0|oona", name="Oona", roles=["operator"]),
+        person=people_and_roster.note_person(
+            iss=ISS, sub="auth0|oona", name="Oona", roles=["operator"]
+        ),
         rp_id="localhost",
         name="Laptop",
         attestation="none",
@@ -172,7 +174,7 @@ def test_who_may_not_decide_is_not_sent_to_sign_in(stored_key: None) -> None:
 
 
 def test_ones_own_passkey_is_revoked_without_one(stored_key: None) -> None:
-    person = people.find(ISS, "auth0|oona")
+    person = people_and_roster.find(ISS, "auth0|oona")
     assert person is not None
     oona = replace(person.as_actor("web"), roles=frozenset())
     done = perform(oona, "passkey.revoke", Target(passkeys.OWN, "key-1"))

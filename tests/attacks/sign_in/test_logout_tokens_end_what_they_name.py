@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from accounts.models import SeenLogoutToken, SignedInSession
-from accounts.sessions.store import stored_key
+from accounts.sessions.hashed_key_store import stored_key
 from audit.models import Event
 from tests.attacks.sign_in.bending import with_times as common
 from tests.attacks.sign_in.forging import ABSENT, FORGERIES, Attack, Forge, claims, header

@@ -15,7 +15,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import resolve
 
-from approvals import issuer
+from approvals import auth0_clients
 from http_client.client import HttpClient
 from portal.env import BASE_DIR
 from tests.attacks.sign_in.doors import Door, doors
@@ -49,10 +49,10 @@ def _no_issuer(
     settings.VAR_DIR = tmp_path
     nobody = {"AUTH0_ISSUER": "http://localhost:9/"}  # the tenant of other tests may be up
     settings.ENV = settings.ENV.model_copy(update=nobody)
-    monkeypatch.setattr(issuer, "outbound", lambda: patient)
-    issuer.auth0.cache_clear()
+    monkeypatch.setattr(auth0_clients, "outbound", lambda: patient)
+    auth0_clients.auth0.cache_clear()
     yield
-    issuer.auth0.cache_clear()
+    auth0_clients.auth0.cache_clear()
 
 
 @pytest.fixture

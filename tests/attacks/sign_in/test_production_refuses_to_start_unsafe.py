@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from portal.env import Env, EnvironmentRefused
-from portal.production import refusals, refuse_unsafe
+from portal.production_checks import refusals, refuse_unsafe
 from tests.attacks.sign_in.production import PRODUCTION
 
 LONG = "0123456789abcdef" * 2

@@ -14,12 +14,12 @@ import time_machine
 from django.db import connection
 from django.test import Client
 
-from accounts import access_refusals, anonymous_events, expiry
+from accounts import access_refusal_events, anonymous_events, expired_row_cleanup
 from accounts.models import SeenRefusal, SignedInSession
 from approvals import clock
 from audit.evidence import human_levels
 from audit.models import Event
-from audit.recording import event_types
+from audit.recording import action_registry
 from audit.recording.actors import Actor
 from tests.accounts.trail import events
 from tests.approvals.people_of import acting
@@ -58,17 +58,17 @@ def test_a_page_of_another_role_is_told_once_in_ten_minutes(mia: Actor) -> None:
         assert said["data"] | {"ip": ""} == {
             "code": "not_permitted", "status": 403, "at_least": 1, "within_s": 600, "ip": "",
         }  # fmt: skip
-        assert event_types.sentence(said) == (
+        assert action_registry.sentence(said) == (
             f"Mia Member was refused at {AT}: that is not for their role, or not theirs to do"
         )
-        traveller.move_to(start + access_refusals.QUIET - timedelta(seconds=1))
+        traveller.move_to(start + access_refusal_events.QUIET - timedelta(seconds=1))
         browser.get(FLEET)
         assert len(told()) == 1
-        traveller.move_to(start + access_refusals.QUIET)
+        traveller.move_to(start + access_refusal_events.QUIET)
         browser.get(FLEET)
         browser_of(acting("admin", "auditor")).get("/enforcement/queue/")
         assert [e["actor"]["sub"] for e in told()] == [mia.sub] * 2
-        expiry.tidy(clock.now() + access_refusals.QUIET + timedelta(seconds=1))
+        expired_row_cleanup.tidy(clock.now() + access_refusal_events.QUIET + timedelta(seconds=1))
         assert not SeenRefusal.objects.exists()
 
 
@@ -103,7 +103,7 @@ def test_a_form_of_another_site_names_whose_session_it_was_and_not_who_sent_it(m
     [said] = told()
     assert said["actor"]["sub"] == "" and said["on_behalf_of"]["sub"] == mia.sub
     assert human_levels.explain(said).code == "H0"
-    assert event_types.sentence(said) == (
+    assert action_registry.sentence(said) == (
         "Someone was refused at POST /account/sessions/end-others/, in the session of Mia Member: "
         "a form without its token, as another site would send it"
     )
@@ -150,7 +150,7 @@ def test_a_crowd_of_strangers_fills_twenty_lines_a_minute() -> None:
         crowd(60)
         most, within = anonymous_events.MOST, anonymous_events.WITHIN
         assert [e["data"]["code"] for e in told()] == ["token_refused"] * (most - 1) + ["many"]
-        assert "more often than was recorded one by one" in event_types.sentence(told()[-1])
+        assert "more often than was recorded one by one" in action_registry.sentence(told()[-1])
         traveller.move_to(start + within)
         crowd(60)
         codes = [e["data"]["code"] for e in told()]
@@ -159,27 +159,31 @@ def test_a_crowd_of_strangers_fills_twenty_lines_a_minute() -> None:
 
 
 def test_one_person_fills_thirty_lines_and_one_more_and_hides_nobody_else(mia: Actor) -> None:
-    most, within = access_refusals.ONE_PERSON
+    most, within = access_refusal_events.ONE_PERSON
     for number in range(most + 5):
-        access_refusals.note(
-            access_refusals.Refusal(mia, None, "not_permitted", "", f"POST /page-{number}/", 403)
+        access_refusal_events.note(
+            access_refusal_events.Refusal(
+                mia, None, "not_permitted", "", f"POST /page-{number}/", 403
+            )
         )
     assert len(told()) == most + 1 and told()[-1]["data"]["code"] == "many"
     browser_of(acting("auditor", "auditor")).post("/connections/reviews/new/")
     assert told()[-1]["data"]["code"] == "not_permitted"
     Client().get("/v1/whoami", headers={"Authorization": "Bearer x"})
     assert told()[-1]["data"]["code"] == "token_refused"
-    assert within == access_refusals.QUIET
+    assert within == access_refusal_events.QUIET
 
 
 def test_of_several_workers_that_refuse_the_same_one_tells(mia: Actor) -> None:
     """Whoever looked before the other wrote finds the row taken."""
     now = clock.now()
-    assert access_refusals._first("what", "who", now, access_refusals.QUIET)
-    assert not access_refusals._first("what", "who", now, access_refusals.QUIET)
-    assert access_refusals._first("what", "who", now + access_refusals.QUIET, access_refusals.QUIET)
-    assert not access_refusals._first(
-        "what", "who", now + access_refusals.QUIET, access_refusals.QUIET
+    assert access_refusal_events._first("what", "who", now, access_refusal_events.QUIET)
+    assert not access_refusal_events._first("what", "who", now, access_refusal_events.QUIET)
+    assert access_refusal_events._first(
+        "what", "who", now + access_refusal_events.QUIET, access_refusal_events.QUIET
+    )
+    assert not access_refusal_events._first(
+        "what", "who", now + access_refusal_events.QUIET, access_refusal_events.QUIET
     )
 
 

@@ -12,7 +12,7 @@ import time_machine
 from django.core.cache import cache
 from django.test import Client
 
-from accounts import access_refusals, anonymous_events
+from accounts import access_refusal_events, anonymous_events
 from approvals import clock
 from audit.models import Event
 from audit.recording.actors import Actor
@@ -70,8 +70,8 @@ def test_a_bad_token_at_every_route_from_every_address_causes_twenty_events() ->
     with time_machine.travel(clock.now(), tick=False):
         for number, door in enumerate(doors()):
             nobody = Actor(iss="", sub="", via="api", ip=f"10.0.0.{number % 250}")
-            access_refusals.note(
-                access_refusals.Refusal(nobody, None, "token_refused", "", f"GET {door}", 401)
+            access_refusal_events.note(
+                access_refusal_events.Refusal(nobody, None, "token_refused", "", f"GET {door}", 401)
             )
     assert Event.objects.count() == anonymous_events.MOST
 
@@ -111,5 +111,5 @@ def test_nothing_else_records_for_somebody_without_identity() -> None:
     assert found == {
         "accounts/views/break_glass.py",
         "accounts/sign_in_errors.py",
-        "accounts/access_refusals.py",
+        "accounts/access_refusal_events.py",
     }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from portal.v1.root import api
+from portal.v1.routers import api
 
 pytestmark = pytest.mark.django_db
 PATH = "/v1/openapi.json"

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from portal.v1.root import api
+from portal.v1.routers import api
 from tests.attacks.sign_in.doors import Door, doors
 from tests.attacks.sign_in.for_strangers import CALLS, PAGES
 from tests.attacks.sign_in.visiting import HOST

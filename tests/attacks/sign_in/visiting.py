@@ -14,7 +14,7 @@ from django.test import Client
 
 from accounts.models import SignedInSession, User
 from audit.models import EventRow
-from audit.search.queries import publics
+from audit.search.event_search import publics
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse

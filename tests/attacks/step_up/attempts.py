@@ -18,13 +18,13 @@ from django.conf import settings
 from django.db import transaction
 from django.test import Client
 
-from approvals import clock, people, requests
+from approvals import cancel_and_resend, clock, people_and_roster
+from approvals.due_work import ASKING
 from approvals.errors import Refused
-from approvals.jobs import ASKING
 from approvals.models import Approval, Ask, AskState, Effect, Person, PolicyVersion
 from approvals.pipeline.service import perform
 from approvals.policy.document import BadDocument, read
-from approvals.step_up import answers
+from approvals.step_up import take_answer
 from audit.models import EventRow
 from audit.recording.actors import SYSTEM, Actor, Target
 from tests.approvals import policies
@@ -148,7 +148,9 @@ class Attempt:
         if rng.random() < 0.7:  # else most attempts would find nobody to ask
             self.roles |= {"operator": ("operator",), "operator2": ("operator",)}
         for who, roles in self.roles.items():
-            people.note_person(iss=settings.ENV.issuer, sub=SUBS[who], name=who, roles=roles)
+            people_and_roster.note_person(
+                iss=settings.ENV.issuer, sub=SUBS[who], name=who, roles=roles
+            )
         if rng.random() < 0.15:
             put_in_force(rng)
 
@@ -335,7 +337,9 @@ class Attempt:
     def take_role(self, approval: Approval) -> None:
         """The requester is no operator any more."""
         if self.requester.sub:
-            people.note_person(iss=self.requester.iss, sub=self.requester.sub, roles=["auditor"])
+            people_and_roster.note_person(
+                iss=self.requester.iss, sub=self.requester.sub, roles=["auditor"]
+            )
             self.note("requester lost role")
 
     def bend_row(self, approval: Approval) -> None:
@@ -374,7 +378,7 @@ class Attempt:
         """Somebody cancels; only the requester can."""
         actor = self.rng.choice([self.requester, self._anybody()])
         try:
-            requests.cancel(actor, str(approval.pk))
+            cancel_and_resend.cancel(actor, str(approval.pk))
         except (Refused, Approval.DoesNotExist):
             self.note("cancel refused", spoils=False)
         else:
@@ -383,7 +387,7 @@ class Attempt:
     def send_again(self, approval: Approval) -> None:
         """A new push under a new code; an older answer that was not read yet counts no more."""
         try:
-            requests.send_again(self.requester, str(approval.pk))
+            cancel_and_resend.send_again(self.requester, str(approval.pk))
         except (Refused, Approval.DoesNotExist):
             return
         self.note("sent again", spoils=False)
@@ -396,7 +400,7 @@ class Attempt:
             locked = Approval.objects.select_for_update().get(pk=approval.pk)
             ask = locked.current
             if ask is not None and ask.channel == "ciba":
-                answers.give(
+                take_answer.give(
                     locked,
                     ask,
                     self.rng.choice([self._anybody(), self.requester, ask.person.as_actor("web")]),

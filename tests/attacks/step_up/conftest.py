@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from approvals import issuer
+from approvals import auth0_clients
 from audit.evidence import storage
 from audit.recording.actors import Actor
 from audit.sequencing import sequencer
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
-from http_client.timeouts import Retries
+from http_client.timeouts_and_retries import Retries
 from tests.approvals.lamps import Lamps, furnish
 from tests.approvals.people_of import acting
 from tests.approvals.working import Work, work
@@ -69,10 +69,10 @@ def provider(
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     storage.forget_read()
     cache.clear()
-    monkeypatch.setattr(issuer, "outbound", lambda: patient)
-    issuer.auth0.cache_clear()
+    monkeypatch.setattr(auth0_clients, "outbound", lambda: patient)
+    auth0_clients.auth0.cache_clear()
     yield listening
-    issuer.auth0.cache_clear()
+    auth0_clients.auth0.cache_clear()
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from django.conf import settings as django_settings
 from django.test import Client
 
 from accounts.models import SignedInSession
+from approvals.cancel_and_resend import cancel
 from approvals.models import Approval
-from approvals.requests import cancel
 from audit.recording.actors import Actor
 from tests.accounts.trail import events
 from tests.approvals.asking import HALL, ask, code_of, fresh

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from django.db import transaction
 
-from approvals import people, requests
+from approvals import cancel_and_resend, people_and_roster
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Channel, Person
 from approvals.pipeline.service import perform
-from approvals.step_up import answers
+from approvals.step_up import take_answer
 from audit.evidence import human_levels
 from audit.recording.actors import SYSTEM, Actor
 from tests.accounts.trail import events
@@ -39,13 +39,13 @@ def test_who_asked_for_a_critical_act_is_never_the_one_asked(
     assert_nothing_committed(lamps)
 
 
-def by_passkey(approval: Approval, person: Actor, decision: answers.Said = "approve") -> str:
+def by_passkey(approval: Approval, person: Actor, decision: take_answer.Said = "approve") -> str:
     """What comes of an answer by another channel than the phone."""
     with transaction.atomic():
         locked = Approval.objects.select_for_update().get(pk=approval.pk)
         current = locked.current
         assert current is not None
-        return answers.give(
+        return take_answer.give(
             locked,
             current,
             person,
@@ -89,7 +89,7 @@ def test_an_answer_by_anybody_but_the_asked_person_is_refused_and_recorded(
     oona: Actor,
     work: Work,
     who: str,
-    decision: answers.Said,
+    decision: take_answer.Said,
 ) -> None:
     approval = ask(olu)
     work()
@@ -109,7 +109,7 @@ def test_a_directory_that_was_made_to_ask_the_requester_does_not_let_them_approv
 ) -> None:
     """Somebody with the database turns the ask to the requester's own phone."""
     approval = ask(olu)
-    Ask.objects.update(person=people.find(olu.iss, olu.sub))
+    Ask.objects.update(person=people_and_roster.find(olu.iss, olu.sub))
     work()
     assert [push.sub for push in provider.pushes.values()] == [olu.sub]
     approve(provider, approval)
@@ -123,7 +123,7 @@ def test_two_accounts_of_one_subject_are_one_person(
     lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work
 ) -> None:
     """Signing in again with another name or address makes no second person to ask."""
-    people.note_person(
+    people_and_roster.note_person(
         iss=olu.iss, sub=olu.sub, name="Somebody Else", email="new@acme.example", roles=["operator"]
     )
     assert Person.objects.filter(sub=olu.sub).count() == 1
@@ -160,7 +160,7 @@ def test_a_role_that_was_lost_meanwhile_commits_nothing(
     approval = ask(olu)
     work()
     for actor in {"requester": [olu], "approver": [oona], "both": [olu, oona]}[loser]:
-        people.note_person(iss=actor.iss, sub=actor.sub, roles=now_roles)
+        people_and_roster.note_person(iss=actor.iss, sub=actor.sub, roles=now_roles)
     approve(provider, approval)
     work()
     who = "approver" if loser == "approver" else "requester"
@@ -199,7 +199,9 @@ def test_roles_in_a_request_are_not_the_roles_that_count_at_the_commit(
     stale = replace(acting("member1"), roles=frozenset({"operator"}))
     known("member1", "operator")
     approval = ask(stale)
-    people.note_person(iss=stale.iss, sub=stale.sub, roles=[])  # the issuer's newest word
+    people_and_roster.note_person(
+        iss=stale.iss, sub=stale.sub, roles=[]
+    )  # the issuer's newest word
     work()
     approve(provider, approval)
     work()
@@ -293,14 +295,14 @@ def test_nobody_but_the_asked_person_confirms_a_denial(
     work()
     for other in (olu, acting("admin", "admin", "operator"), replace(oona, sub=oona.sub.upper())):
         with pytest.raises(Refused) as refused:
-            requests.confirm_denial(other, str(approval.pk))
+            cancel_and_resend.confirm_denial(other, str(approval.pk))
         assert refused.value.code == "not_permitted"
     at = f"/approvals/{approval.pk}/denied/"
     assert browser_of(olu).post(at).status_code == 302
     address = "POST /approvals/<approval_id>/denied/"
     assert trail.refused() == [(olu.sub, address, "not_permitted")]
     assert fresh(approval).inferred and lamps.held == ["hall"]
-    requests.confirm_denial(oona, str(approval.pk))
+    cancel_and_resend.confirm_denial(oona, str(approval.pk))
     assert not fresh(approval).inferred and lamps.held == []
 
 
@@ -312,6 +314,6 @@ def test_an_approval_cannot_be_confirmed_into_a_denial(
     approve(provider, approval)
     work()
     with pytest.raises(Refused) as refused:
-        requests.confirm_denial(oona, str(approval.pk))
+        cancel_and_resend.confirm_denial(oona, str(approval.pk))
     assert refused.value.code == "nothing_to_confirm"
     assert fresh(approval).outcome == "approved"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from approvals import people, policy
+from approvals import people_and_roster, policy
 from approvals.errors import Refused
 from approvals.models import Approval, PolicyVersion
 from approvals.pipeline.service import perform
-from approvals.policy import policy_change, versions
+from approvals.policy import policy_change, policy_in_force
 from approvals.policy.policy_change import TARGET
 from audit.recording.actors import Actor
 from tests.accounts.trail import events
@@ -162,7 +162,7 @@ def test_a_policy_that_was_bent_in_its_table_is_not_believed(
     bent = copy.deepcopy(made.document.as_json())
     bent["rules"][0]["approver"] = "none"
     PolicyVersion.objects.update(document=bent)
-    versions._kept.cache_clear()  # as after a restart
+    policy_in_force._kept.cache_clear()  # as after a restart
     low = perform(olu, "lamp.allow", HALL, severity="LOW").approval
     assert low is not None, "what cannot be read lets nothing through"
     approve(provider, approval)
@@ -232,7 +232,7 @@ def test_whoever_approved_first_and_lost_the_role_counts_no_more(
     work()
     provider.answer(code_for(approval, first), "approve")
     work()
-    people.note_person(iss=first.iss, sub=first.sub, roles=["auditor"])
+    people_and_roster.note_person(iss=first.iss, sub=first.sub, roles=["auditor"])
     provider.answer(code_for(approval, second), "approve")
     work()
     assert_failed(approval, "approver_lost_role")
@@ -311,7 +311,7 @@ def test_a_label_that_says_alone_does_not_make_who_asked_the_approver(
 ) -> None:
     """Somebody with the database writes single-person, and turns the ask to the requester."""
     approval = ask(olu)
-    approval.asks.update(person=people.find(olu.iss, olu.sub))
+    approval.asks.update(person=people_and_roster.find(olu.iss, olu.sub))
     Approval.objects.filter(pk=approval.pk).update(single_person=True)
     work()
     assert [push.sub for push in provider.pushes.values()] == [olu.sub]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.db.models import F
 
-from approvals import requests
+from approvals import cancel_and_resend
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Effect, ShortLivedSecret
-from approvals.outbox import runner
+from approvals.outbox import step_execution
 from approvals.pipeline.service import perform
 from approvals.registry import EffectSpec
 from approvals.step_up import ciba, sealed_secrets
@@ -94,7 +94,7 @@ def test_an_approval_after_the_request_was_cancelled_commits_nothing(
 ) -> None:
     approval = ask(olu)
     work()
-    requests.cancel(olu, str(approval.pk))
+    cancel_and_resend.cancel(olu, str(approval.pk))
     approve(provider, approval)
     work(2)
     assert_nothing_committed(lamps)
@@ -113,7 +113,7 @@ def test_an_approval_of_a_push_that_was_sent_again_commits_nothing(
     approval = ask(olu)
     work()
     old = code_of(approval)
-    requests.send_again(olu, str(approval.pk))
+    cancel_and_resend.send_again(olu, str(approval.pk))
     work()
     new = code_of(approval)
     assert new != old
@@ -133,7 +133,7 @@ def test_a_denial_of_a_push_that_was_sent_again_ends_nothing(
     approval = ask(olu)
     work()
     old = code_of(approval)
-    requests.send_again(olu, str(approval.pk))
+    cancel_and_resend.send_again(olu, str(approval.pk))
     work()
     provider.answer(old, "deny")
     work()
@@ -280,9 +280,9 @@ def test_a_remote_step_that_two_workers_hold_is_told_once(
     Effect.objects.update(state="pending", due=F("created"), lease=None)
     slow, quick = Effect.objects.get(), Effect.objects.get()
     before = len(events("lamp.blocked"))
-    runner.run(quick)
+    step_execution.run(quick)
     Effect.objects.filter(pk=step.pk).update(lease=F("created"))  # taken over meanwhile
-    runner.run(slow)
+    step_execution.run(slow)
     assert len(events("lamp.blocked")) == before + 1, "the slower one tells nothing"
 
 
@@ -301,7 +301,7 @@ def test_a_hold_is_not_lifted_by_anybody_elses_cancel(
     }
     other = others[who]()
     with pytest.raises((Refused, Approval.DoesNotExist)):
-        requests.cancel(other, str(approval.pk))
+        cancel_and_resend.cancel(other, str(approval.pk))
     browser_of(other).post(f"/approvals/{approval.pk}/cancel/")
     code = "not_yours" if who == "stranger" else "not_permitted"
     assert trail.refused() == [(other.sub, "POST /approvals/<approval_id>/cancel/", code)]
@@ -316,7 +316,7 @@ def test_what_a_finding_asked_is_cancelled_by_nobody(
     work()
     for actor in (olu, oona, acting("admin", "admin", "operator")):
         with pytest.raises(Refused, match="Only the person who asked"):
-            requests.cancel(actor, str(approval.pk))
+            cancel_and_resend.cancel(actor, str(approval.pk))
         answer = call("post", f"/v1/approvals/{approval.pk}/cancel", bearer(provider, actor))
         assert answer.status_code == 403
     assert [code for _, _, code in trail.refused()] == ["not_permitted"] * 3

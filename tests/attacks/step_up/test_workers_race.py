@@ -15,8 +15,8 @@ import pytest
 from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
 
-from accounts import access_refusals
-from accounts.access_refusals import Refusal
+from accounts import access_refusal_events
+from accounts.access_refusal_events import Refusal
 from approvals import clock
 from approvals.models import Approval, Ask
 from approvals.pipeline.service import Performed, perform
@@ -122,7 +122,7 @@ def test_threads_that_refuse_the_same_leave_one_event(
 ) -> None:
     mia: Actor = acting("member1")
     found: Any = Refusal(mia, None, "not_permitted", "", "POST /v1/decisions", 403)
-    took = at_once(*(lambda: access_refusals.note(found) for _ in range(6)))
+    took = at_once(*(lambda: access_refusal_events.note(found) for _ in range(6)))
     assert sorted(took) == [False] * 5 + [True]
     assert len(events("access.refused")) == 1
 

@@ -13,12 +13,12 @@ from django.core.cache import cache
 from django.core.management import call_command
 
 from approvals import clock
-from approvals.erasure import approved_scope, erased_rows, job, tombstones
+from approvals.erasure import approved_scope, emptied_columns, erasure_list_file, job
 from approvals.models import Erasure, ErasureState, LegalHold, Person
 from approvals.pipeline.service import perform
 from audit.clock import uuid7
-from audit.erasure import subjects
-from audit.erasure.subjects import MARK
+from audit.erasure import subject_and_store_registry
+from audit.erasure.subject_and_store_registry import MARK
 from audit.evidence import storage
 from audit.recording.actors import SYSTEM, Actor, Target
 from audit.recording.record import record
@@ -101,7 +101,9 @@ def erasing() -> Erasure:
     sequencer.run_once()
     assert job.go_on(made, budget_s=-1.0).state == "pending"
     made.refresh_from_db()
-    (first,) = (store for store in subjects.stores() if store.name == "connections")
+    (first,) = (
+        store for store in subject_and_store_registry.stores() if store.name == "connections"
+    )
     job._erase_one(made, first, float("inf"))
     made.refresh_from_db()
     assert set(made.steps) == {"connections"}
@@ -137,7 +139,9 @@ def test_nor_is_what_it_had_taken_when_it_was_stopped(stopped: Erasure) -> None:
     assert verified() == {}
     assert len(stopped.emptied) == 2  # the line of hers, and the review that names her
     said = events("subject.erased")[-1]["data"]
-    assert {name: said[name] for name in ("rows", "rows_sha256")} == erased_rows.as_data(stopped)
+    assert {name: said[name] for name in ("rows", "rows_sha256")} == emptied_columns.as_data(
+        stopped
+    )
 
 
 def olus(**bent: Any) -> Callable[[], Any]:
@@ -202,7 +206,7 @@ def test_a_row_of_hers_that_the_erasure_had_not_reached_is_named(stopped: Erasur
 def listed(erasure: Erasure) -> None:
     """Olu's row on the list of what the erasure emptied."""
     (item,) = ReviewItem.objects.filter(decided_sub=OLU.sub, review__title="Autumn")
-    rows = {**erasure.emptied, erased_rows.name_of(item): ["decided_sub", "reason"]}
+    rows = {**erasure.emptied, emptied_columns.name_of(item): ["decided_sub", "reason"]}
     Erasure.objects.filter(pk=erasure.pk).update(emptied=rows)
     ReviewItem.objects.filter(pk=item.pk).update(decided_sub=MARK, reason="")
 
@@ -230,7 +234,7 @@ def test_an_erasure_that_was_written_into_the_database_excuses_nothing(stopped: 
 
 
 def test_without_the_list_of_erasures_nothing_is_excused(stopped: Erasure) -> None:
-    tombstones.path().write_text("0 {}\n")
+    erasure_list_file.path().write_text("0 {}\n")
     assert_named("review.opened", 0, "title")
 
 

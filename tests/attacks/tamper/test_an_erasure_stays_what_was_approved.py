@@ -10,13 +10,13 @@ import pytest
 from django.core.cache import cache
 
 from approvals import clock
-from approvals.erasure import approved_scope, job, replay, tombstones
+from approvals.erasure import approved_scope, erasure_list_file, job, replay
 from approvals.models import Effect, Erasure, ErasureState, Person
-from approvals.outbox import runner
+from approvals.outbox import step_execution
 from approvals.pipeline import commit
 from approvals.registry import EffectResult, EffectRun, EffectSpec
 from audit.clock import uuid7
-from audit.erasure import stores, subjects
+from audit.erasure import audit_app_stores, subject_and_store_registry
 from audit.evidence import storage
 from audit.models import Entry, Event, EventRow, Openings
 from audit.recording.actors import Actor, Target
@@ -72,7 +72,7 @@ def begun(erasure: Erasure) -> Erasure:
     """The same with a few stores emptied and all others waiting."""
     assert job.go_on(erasure, budget_s=-1.0).state == "pending"
     erasure.refresh_from_db()
-    for store in subjects.stores()[:3]:
+    for store in subject_and_store_registry.stores()[:3]:
         job._erase_one(erasure, store, float("inf"))
     erasure.refresh_from_db()
     return erasure
@@ -80,7 +80,7 @@ def begun(erasure: Erasure) -> Erasure:
 
 def finished(erasure: Erasure) -> Erasure:
     """Carried out, but for the file of the database: it is not written anew in a transaction."""
-    erasure.steps = {**erasure.steps, stores.DATABASE: 0}
+    erasure.steps = {**erasure.steps, audit_app_stores.DATABASE: 0}
     approved_scope.save(erasure, ["steps"])
     for _ in range(5):
         if carried_out(erasure).state != "pending":
@@ -128,7 +128,7 @@ def longer_list(erasure: Erasure) -> None:
 
 
 def skipping(erasure: Erasure) -> None:
-    write(erasure, steps={store.name: 0 for store in subjects.stores()})
+    write(erasure, steps={store.name: 0 for store in subject_and_store_registry.stores()})
 
 
 def certified(erasure: Erasure) -> None:
@@ -169,7 +169,7 @@ def assert_refused(erasure: Erasure) -> None:
     assert Openings.objects.count() >= before[0]
     assert EventRow.objects.filter(actor_name=MIA.name).count() == before[1]
     assert Person.objects.filter(sub=OLU.sub).exists()
-    assert not any(stone.subject == OLU.key for stone in tombstones.read())
+    assert not any(stone.subject == OLU.key for stone in erasure_list_file.read())
     assert Erasure.objects.get(pk=erasure.pk).state == ErasureState.FAILED
     found = [one for one in report()["problems"] if one["code"] == "decision"]
     assert any(one["index"] == at() for one in found), found
@@ -212,7 +212,7 @@ def test_the_step_says_that_it_failed_and_why(approved: Erasure) -> None:
     )  # fmt: skip
     turned(approved)
     Effect.objects.update(lease=clock.now())
-    runner.run(Effect.objects.get(pk=step.pk))
+    step_execution.run(Effect.objects.get(pk=step.pk))
     said = events("subject.erased")[-1]
     assert (said["outcome"], said["data"]["failure"]) == ("failure", approved_scope.CODE)
     assert said["data"]["decision_index"] == at() and "ranges" not in said["data"]
@@ -236,7 +236,7 @@ def test_an_erasure_that_nobody_decided_empties_nothing(
     )  # fmt: skip
     assert carried_out(forged).state in {"failed", "pending"}
     replay.run_due()
-    assert Person.objects.filter(sub=OLU.sub).exists() and tombstones.read() == []
+    assert Person.objects.filter(sub=OLU.sub).exists() and erasure_list_file.read() == []
     assert any(str(forged.pk) in one["message"] for one in report()["problems"])
 
 
@@ -262,7 +262,7 @@ def test_a_row_puts_nobody_on_the_list_outside_the_database(approved: Erasure) -
     replay.note_missing()
     forged.delete()
     replay.run_due()
-    assert tombstones.read() == [] and Person.objects.filter(sub=OLU.sub).exists()
+    assert erasure_list_file.read() == [] and Person.objects.filter(sub=OLU.sub).exists()
 
 
 def test_a_step_that_leads_to_another_erasure_certifies_nothing(approved: Erasure) -> None:

@@ -31,7 +31,7 @@ from audit.models import (
     TimeToken,
     VerificationRun,
 )
-from audit.search import fulltext
+from audit.search import fulltext_index
 from tests.attacks.tamper import columns, owner
 from tests.attacks.tamper.verifying import verified
 from tests.audit.factories import MIA
@@ -177,9 +177,9 @@ def test_a_cut_off_end_is_found_also_when_its_checkpoints_and_rows_went_too(ledg
 def test_a_full_text_index_that_says_something_else_is_found(ledger: Path) -> None:
     terms = EventRow.objects.get(seq=33).terms
     if connection.vendor == "sqlite":
-        fulltext.replace(33, terms, terms.replace(" exfiltrates ", " admires "))
+        fulltext_index.replace(33, terms, terms.replace(" exfiltrates ", " admires "))
         assert set(verified()) == {("index", 33)}
-        fulltext.replace(33, terms.replace(" exfiltrates ", " admires "), terms)
+        fulltext_index.replace(33, terms.replace(" exfiltrates ", " admires "), terms)
         assert verified() == {}
         owner.execute("INSERT INTO audit_fts(rowid, terms) VALUES(5000, 'ghost')")
         assert set(verified()) == {("index", None)}

@@ -14,15 +14,15 @@ from joserfc.jwk import RSAKey
 
 from audit import clock, exports, importing
 from audit.evidence import storage
-from audit.importing import decision_tags
-from audit.importing.decision_tags import Content
+from audit.importing import decision_tag_hmac
+from audit.importing.decision_tag_hmac import Content
 from audit.ledger import cosignature, time_tokens
 from audit.ledger.query import EventQuery
 from audit.models import Cosignature, TimeToken
 from audit.recording.actors import SYSTEM, EvidenceRef, Subject, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer, signed_state
-from audit.verification import requests
+from audit.verification import requested_runs
 from tests.audit import imports
 from tests.audit.factories import ADA, ISSUER, MIA, OLU, ActorFactory, DraftFactory
 from tests.support import authority
@@ -72,7 +72,7 @@ def build(folder: Path) -> None:
     for query in ("action:skill.*", "outcome:success"):
         job = exports.request(olu, EventQuery.from_bar(query), "ndjson")
         exports.run(job.id)
-    requests.perform(requests.request(ADA).id)
+    requested_runs.perform(requested_runs.request(ADA).id)
     # Most of them say little, for they only fill the tile, and each attack verifies them all.
     _filled([DraftFactory.build(actor=SYSTEM, reason="", target=None) for _ in range(200)])
     _filled([DraftFactory.build(actor=ADA) for _ in range(10)])
@@ -118,7 +118,9 @@ def _repeat(path: Path) -> None:
     operation = str(uuid4())
     target = Target("mcp", "github", "edge-1")
     record(OLU, "mcp.blocked", target=target, operation=operation)
-    tag = decision_tags.mint(operation, 1, Content("api-enforce-block", "mcp", "github", "edge-1"))
+    tag = decision_tag_hmac.mint(
+        operation, 1, Content("api-enforce-block", "mcp", "github", "edge-1")
+    )
     details = f"type=mcp reason=[ATA {tag}] "
     imports.audit_row(
         path,

@@ -11,9 +11,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from approvals import issuer
-from portal.ops.doctor.examine import Portal, examine, failed
-from portal.ops.doctor.finding import Finding, Status
+from approvals import auth0_clients
+from portal.ops.auth0_checks.examine import Portal, examine, failed
+from portal.ops.auth0_checks.finding import Finding, Status
 
 _WIDTH = 100
 _INDENT = 13
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         portal = Portal(
             env.portal_url, env.STEP_UP_EXPIRY_S, bool(env.secret("AUTH0_LOG_STREAM_TOKEN"))
         )
-        findings = examine(issuer.auth0(), issuer.outbound(), portal)
+        findings = examine(auth0_clients.auth0(), auth0_clients.outbound(), portal)
         if options["json"]:
             body = [finding.as_json() for finding in findings]
             self.stdout.write(json.dumps(body, ensure_ascii=False))

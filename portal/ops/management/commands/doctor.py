@@ -9,17 +9,23 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.ops.leftovers import accounts, files, gateways, manifests, people
-from portal.ops.leftovers.leftover import Leftover
+from portal.ops.doctor_checks import (
+    exposed_files_and_sessions,
+    lifted_suspensions,
+    manifest_gains_without_approval,
+    sample_decisions_and_forged_rows,
+    unconfirmed_roles,
+)
+from portal.ops.doctor_checks.leftover import Leftover
 
 CHECKS: tuple[Callable[[], Iterator[Leftover]], ...] = (
-    files.check_modes,
-    files.check_sessions,
-    people.check,
-    accounts.check,
-    manifests.check,
-    gateways.check_sample_decisions,
-    gateways.check_forged_rows,
+    exposed_files_and_sessions.check_modes,
+    exposed_files_and_sessions.check_sessions,
+    unconfirmed_roles.check,
+    lifted_suspensions.check,
+    manifest_gains_without_approval.check,
+    sample_decisions_and_forged_rows.check_sample_decisions,
+    sample_decisions_and_forged_rows.check_forged_rows,
 )
 
 

@@ -10,15 +10,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import BreakGlassAccount
-from approvals.erasure import approved_scope, tombstones
+from approvals.erasure import approved_scope, erasure_list_file
 from approvals.outbox import seals
 from audit.db.durable_files import write_durably
 from audit.evidence import subject_keys
 from audit.evidence.storage import EvidenceError
-from audit.management.of_data import OF_DATA
+from audit.management.system_check_tags import OF_DATA
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
-from connections.access_reviews import work_integrity
+from connections.access_reviews import work_tamper_check
 
 _HOW = (
     "Set EVIDENCE_KEY to a new key (openssl rand -hex 32) and EVIDENCE_KEY_PREVIOUS to the one in "
@@ -55,15 +55,15 @@ class Command(BaseCommand):
     def _wrap_again(self, old: bytes) -> None:
         try:
             count = subject_keys.rewrap_all()
-            tombstones.reseal()
+            erasure_list_file.reseal()
             approved_scope.reseal()
             seals.reseal(seals.sealed_now())
-            work_integrity.reseal(work_integrity.sealed_now())
+            work_tamper_check.reseal(work_tamper_check.sealed_now())
             if not subject_keys.is_retired(old):
                 record(SYSTEM, "evidence.key_changed", data={"keys": count})
                 subject_keys.retire(old)
                 count += subject_keys.rewrap_all()
-        except (EvidenceError, tombstones.TombstonesDamaged) as error:
+        except (EvidenceError, erasure_list_file.TombstonesDamaged) as error:
             raise CommandError(f"Nothing was retired: {error}") from None
         _generated().with_name("EVIDENCE_KEY_PREVIOUS").unlink(missing_ok=True)
         noun = "key is" if count == 1 else "keys are"

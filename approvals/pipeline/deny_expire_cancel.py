@@ -1,0 +1,167 @@
+"""Denials, expiries, failures and cancellations of approval requests, each as the policy in force
+when it was made says (DESIGN 1.3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from approvals import (
+    actor_json,
+    audit_events,
+    clock,
+)
+from approvals.models import (
+    Answer,
+    Approval,
+    Ask,
+    AskState,
+    Channel,
+    Outcome,
+    Status,
+)
+from approvals.pipeline.target_holds import release_hold
+from approvals.step_up import (
+    owner_first,
+)
+from approvals.step_up.ask_next_approver import ask_next
+from audit.recording.actors import Actor, EvidenceRef
+from audit.recording.record import record
+
+EVIDENCE_SOUGHT_FOR = timedelta(hours=24)
+
+
+def deny(
+    approval: Approval,
+    ask: Ask,
+    person: Actor,
+    *,
+    inferred: bool,
+    source: str,
+    now: datetime,
+    channel: str = "ciba",
+    evidence: Sequence[EvidenceRef] = (),
+    reason: str = "",
+) -> None:
+    """Close as denied, for the `reason` that the person typed; a hold ends only on evidence."""
+    end_ask(ask, AskState.DENIED)
+    approval.answer, approval.inferred = Answer.DENIED, inferred
+    approval.answered_by = actor_json.to_json(person)
+    event_id = audit_events.approval_denied(
+        approval,
+        ask,
+        person,
+        inferred=inferred,
+        source=source,
+        channel=channel,
+        evidence=evidence,
+        reason=reason,
+    )
+    if inferred:
+        approval.evidence_sought_until = now + EVIDENCE_SOUGHT_FOR
+    else:
+        after_denial(approval, person, reason)
+    close_as(approval, Outcome.DENIED, event_id=event_id)
+    if inferred:
+        approval.due = now
+        approval.save(update_fields=["due"])
+
+
+def confirm_denial(approval: Approval, person: Actor, source: str, *, reason: str = "") -> None:
+    """An inferred denial got its evidence: a tenant log line, or the person in the portal."""
+    approval.inferred = False
+    approval.evidence_sought_until = None
+    approval.due = None
+    approval.answered_by = actor_json.to_json(person)
+    approval.event_id = audit_events.approval_denied(
+        approval, approval.current, person, inferred=False, source=source, reason=reason
+    )
+    after_denial(approval, person, reason)
+    approval.save()
+
+
+def after_denial(approval: Approval, person: Actor, reason: str = "") -> None:
+    """`on_denial`: the hold ends; an automatic ask that was refused is a logged override."""
+    if approval.rule["on_denial"] == "release":
+        release_hold(approval, person)
+    if approval.requester_sub:
+        return
+    record(
+        person,
+        f"{approval.target_kind}.override_logged",
+        outcome="denied",
+        severity=approval.severity,
+        target=approval.target,
+        approval=str(approval.id),
+        operation=approval.operation,
+        intent_hash=approval.intent_hash,
+        reason=reason or approval.reason,
+        data={"verb": approval.verb, "not_committed": True},
+    )
+
+
+def expire(approval: Approval, ask: Ask, *, source: str, now: datetime) -> None:
+    """Ask the next person; with nobody left, close as expired and keep or release the hold.
+
+    While enough others of a group may still approve, the request waits for them.
+    """
+    end_ask(ask, AskState.EXPIRED)
+    if enough_left(approval):
+        audit_events.ask_expired(approval, ask, next_person=False, source=source, others_wait=True)
+        return
+    following = None
+    if approval.rule.get("escalate", True) and not owner_first.waits_for_first(approval):
+        following = ask_next(approval, actor_json.from_json(approval.requester), now)
+    event_id = audit_events.ask_expired(
+        approval, ask, next_person=following is not None, source=source
+    )
+    if following is not None:
+        audit_events.approval_requested(approval, actor_json.from_json(approval.requester))
+        return
+    if approval.rule["on_expiry"] == "release":
+        release_hold(approval, actor_json.from_json({}))
+    close_as(approval, Outcome.EXPIRED, event_id=event_id)
+
+
+def enough_left(approval: Approval) -> bool:
+    """Whether the people who approved or still may are as many as a group's rule needs."""
+    if approval.rule.get("approver") != "group":
+        return False
+    states = [AskState.STARTING, AskState.WAITING, AskState.APPROVED]
+    people_ = approval.asks.filter(state__in=states).values("person").distinct().count()
+    return people_ >= owner_first.needed(approval)
+
+
+def fail(approval: Approval, ask: Ask | None, code: str, detail: str) -> None:
+    """Close as failed: nothing commits, a hold stays until somebody decides."""
+    if ask is not None:
+        end_ask(ask, AskState.FAILED, f"{code}: {detail}")
+    event_id = audit_events.approval_failed(approval, ask, code, detail)
+    approval.outcome_code, approval.outcome_detail = code, detail[:500]
+    close_as(approval, Outcome.FAILED, event_id=event_id)
+
+
+def cancel(approval: Approval, actor: Actor) -> None:
+    """Withdraw the request here; the hold that it placed ends."""
+    approval.asks.filter(state__in=[AskState.STARTING]).update(state=AskState.CANCELLED, due=None)
+    event_id = audit_events.approval_cancelled(approval, actor)
+    release_hold(approval, actor)
+    close_as(approval, Outcome.CANCELLED, event_id=event_id)
+
+
+def end_ask(ask: Ask, state: AskState, detail: str = "") -> None:
+    """End one ask; a push that a passkey overtook is still polled, so a late answer is recorded."""
+    ask.state, ask.detail = state, detail[:300]
+    pushed = ask.channel in {Channel.BOTH, Channel.EITHER} and "ciba" not in ask.answers
+    if not pushed or state in {AskState.EXPIRED, AskState.FAILED}:
+        ask.due = None
+    ask.save(update_fields=["state", "detail", "due"])
+
+
+def close_as(approval: Approval, outcome: Outcome, *, event_id: UUID) -> None:
+    """Close the request with an outcome and the event that records it."""
+    approval.status, approval.outcome = Status.CLOSED, outcome
+    approval.event_id, approval.closed, approval.due = event_id, clock.now(), None
+    approval.open_key = ""
+    approval.save()

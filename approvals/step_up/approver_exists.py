@@ -1,0 +1,57 @@
+"""Whether anybody could approve what is asked for."""
+
+from __future__ import annotations
+
+from approvals import people_and_roster, policy
+from approvals.errors import Refused
+from audit.recording.actors import Actor
+
+
+def only_requester_can(rule: policy.Decision, actor: Actor) -> bool:
+    """Whether the requester is the only one who could approve (labelled single-person).
+
+    Raises:
+        Refused: nobody at all could. An automatic ask waits for somebody instead.
+    """
+    if not actor.sub:
+        return False
+    tried = _first_of(rule)
+    if tried and rule.approver == "self" and rule.first == {"iss": actor.iss, "sub": actor.sub}:
+        return False
+    if rule.approver == "group":
+        able = len([p for p in people_and_roster.group(rule.as_json(), actor) if p.pk not in tried])
+        if able < rule.count:
+            raise Refused(
+                "no_approver",
+                f"This needs {rule.count} of the group {rule.group}, and {able} of them could "
+                "approve it. An admin can change the policy or the group.",
+            )
+        return False
+    if people_and_roster.roster(
+        roles=rule.approver_roles, approver=rule.approver, requester=actor, tried=tried
+    ):
+        return False
+    if people_and_roster.only_person(roles=rule.approver_roles, requester=actor):
+        return True
+    raise Refused(
+        "no_approver",
+        "Nobody who could approve this has signed in yet. "
+        f"Ask someone with the role {' or '.join(rule.approver_roles)} to sign in once.",
+    )
+
+
+def _first_of(rule: policy.Decision) -> list[int]:
+    """The key of the person who has to approve first, who is nobody else's second.
+
+    Raises:
+        Refused: `no_approver`, where they are not known.
+    """
+    if rule.first is None:
+        return []
+    known = people_and_roster.find(rule.first["iss"], rule.first["sub"])
+    if known is None:
+        raise Refused(
+            "no_approver",
+            "Whose it is has to approve this first, and they have never signed in here.",
+        )
+    return [known.pk]

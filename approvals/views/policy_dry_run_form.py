@@ -1,0 +1,56 @@
+"""What would happen if…: the dry run's form and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from approvals import registry
+from approvals.policy.document import Document
+from approvals.policy.single_decision_dry_run import Trial, what_if
+from audit.ledger.format.field_values import SEVERITIES
+
+WHO = {
+    "operator": "an operator",
+    "admin": "an admin",
+    "auditor": "an auditor",
+    "member": "somebody without a role",
+    "finding": "a finding by itself",
+}
+WHOSE = {"nobody": "nobody’s in particular", "own": "their own", "others": "another person’s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """What was chosen, what can be, and what would happen; no answer before anything was."""
+
+    verb: str
+    severity: str
+    who: str
+    whose: str
+    answer: Trial | None
+    verbs: tuple[str, ...]
+    severities: tuple[str, ...] = SEVERITIES
+    people: tuple[tuple[str, str], ...] = tuple(WHO.items())
+    owners: tuple[tuple[str, str], ...] = tuple(WHOSE.items())
+
+
+def trial(document: Document, chosen: Mapping[str, str]) -> Trying:
+    """Try what was chosen against a document; what is not known is not tried."""
+    verbs = registry.names()
+    verb = chosen.get("try-verb", "")
+    severity = chosen.get("try-severity", "HIGH")
+    who, whose = chosen.get("try-who", "operator"), chosen.get("try-whose", "nobody")
+    known = verb in verbs and severity in SEVERITIES and who in WHO and whose in WHOSE
+    answer = None
+    if known:
+        answer = what_if(
+            document,
+            registry.get(verb),
+            severity,
+            roles=frozenset() if who in {"finding", "member"} else frozenset({who}),
+            automatic=who == "finding",
+            others=whose == "others",
+            owns=whose == "own" and registry.get(verb).owns is not None,
+        )
+    return Trying(verb or "skill.block", severity, who, whose, answer, verbs)

@@ -1,0 +1,177 @@
+"""One approval as its page shows it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from approvals import cancel_and_resend, clock
+from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeState, Status
+from approvals.step_up import rate_limit, take_answer
+from approvals.views import request_labels
+from approvals.views.passkey_answers import Offer, offer
+from approvals.views.request_events import History, history
+from approvals.views.request_labels import Standing
+from approvals.views.request_reason import Because, because
+from approvals.views.request_steps import Step, open_effects, steps
+from audit.recording.actors import Actor
+from ui.local_tenant import phone_url
+
+_MAY_READ = frozenset({"auditor", "operator", "admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One person who was asked, and what came of it."""
+
+    ask: Ask
+    name: str
+    standing: Standing
+    detail: str
+    notices: list[Notice]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Everything the template reads; plain values, made once."""
+
+    approval: Approval
+    ask: Ask | None
+    standing: Standing
+    asks: list[Asked]
+    steps: list[Step]
+    because: Because
+    history: History
+    requester: str
+    channel: str
+    asked: str
+    asked_phone: str
+    total_s: int
+    if_approved: str
+    if_denied: str
+    if_nobody: str
+    policy: str
+    outcome: str
+    phone_url: str
+    event_url: str
+    can_cancel: bool
+    can_send_again: bool
+    can_confirm: bool
+    can_say_why: bool
+    live: bool
+    version: str
+    by_passkey: Offer | None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a code on a phone still counts."""
+        pending = self.approval.status == Status.PENDING
+        open_ = pending and self.ask is not None and self.ask.state in _OPEN
+        return open_ and self.ask is not None and not request_labels.is_over(self.ask)
+
+    @property
+    def on_phone(self) -> bool:
+        """Whether the code is on a phone that has yet to answer."""
+        ask = self.ask
+        return (
+            self.waiting
+            and ask is not None
+            and take_answer.accepts(ask, "ciba")
+            and "ciba" not in ask.answers
+            and not rate_limit.waits(ask)
+        )
+
+    @property
+    def its_turn(self) -> str:
+        """When the push is sent, while its person has had enough of them for now."""
+        return (
+            request_labels.how_to_answer(self.ask)
+            if self.ask and rate_limit.waits(self.ask)
+            else ""
+        )
+
+
+_OPEN = {AskState.STARTING, AskState.WAITING}
+_WORTH_SAYING = {NoticeState.SENT, NoticeState.FAILED}
+
+
+def version_of(approval: Approval) -> str:
+    """Changes whenever the page would look different; three queries."""
+    columns = ("number", "state", "detail", "expires_at", "answers")
+    asks = approval.asks.order_by("number").values_list(*columns)
+    over = [expires_at <= clock.now() for _, _, _, expires_at, _ in asks]
+    effects = Effect.objects.filter(operation=approval.operation).order_by("created", "id")
+    states = effects.values_list("state", "detail", "attempts")
+    seen = (approval.status, approval.outcome, approval.inferred, approval.held, approval.event_id)
+    text = repr((seen, list(asks), over, list(states)))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def detail(approval: Approval, viewer: Actor) -> Detail:
+    """The page of one approval as `viewer` may see it."""
+    asks = list(
+        approval.asks.select_related("person").prefetch_related("notices").order_by("number")
+    )
+    for one in asks:
+        one.approval = approval
+    ask = request_labels.shown_ask(asks, viewer)
+    effects = list(Effect.objects.filter(operation=approval.operation).order_by("created", "id"))
+    readable = bool(viewer.roles & _MAY_READ)
+    event_url = f"/audit/events/{approval.event_id}/" if readable and approval.event_id else ""
+    asked = request_labels.person_name(ask.person, viewer) if ask else ""
+    verb = request_labels.verb_of(approval)
+    pending = approval.status == Status.PENDING
+    return Detail(
+        approval=approval,
+        ask=ask,
+        standing=request_labels.standing(approval, ask, viewer),
+        asks=[_asked(one, approval, viewer) for one in asks],
+        steps=steps(approval, ask, effects, viewer, event_url),
+        because=because(approval, viewer),
+        history=history(approval, viewer),
+        requester=request_labels.requester_name(approval, viewer),
+        channel=request_labels.channel_of(approval),
+        asked=asked,
+        asked_phone="Your phone" if asked == "you" else f"The phone of {asked}",
+        total_s=request_labels.total_s(approval, ask),
+        if_approved=request_labels.if_approved(approval, verb),
+        if_denied=request_labels.if_denied(approval, verb),
+        if_nobody=request_labels.if_nobody(approval, verb),
+        policy=request_labels.policy_sentence(approval, ask),
+        outcome=request_labels.outcome_words(approval, viewer) if approval.outcome else "",
+        phone_url=phone_url(ask.person.sub) if ask and pending else "",
+        event_url=event_url,
+        can_cancel=pending and cancel_and_resend.may_cancel(viewer, approval),
+        can_send_again=pending
+        and ask is not None
+        and not request_labels.is_over(ask)
+        and cancel_and_resend.may_send_again(viewer, approval)
+        and cancel_and_resend.may_be_asked_again(asks, ask.person_id),
+        can_confirm=cancel_and_resend.may_confirm_denial(viewer, approval),
+        can_say_why=cancel_and_resend.may_say_why(viewer, approval),
+        live=_is_live(approval, effects),
+        version=version_of(approval),
+        by_passkey=offer(approval, asks, viewer),
+    )
+
+
+def _is_live(approval: Approval, effects: list[Effect]) -> bool:
+    """Whether something is still to come: an answer, evidence of a denial, a remote step."""
+    return approval.status != Status.CLOSED or approval.inferred or open_effects(effects)
+
+
+def _asked(ask: Ask, approval: Approval, viewer: Actor) -> Asked:
+    name = request_labels.person_name(ask.person, viewer)
+    return Asked(
+        ask=ask,
+        name="You" if name == "you" else name,
+        standing=request_labels.ask_standing(ask, approval),
+        detail=ask.detail,
+        notices=[notice for notice in ask.notices.all() if notice.state in _WORTH_SAYING],
+    )
+
+
+def as_context(found: Detail) -> dict[str, Any]:
+    """Context of `approvals/detail.html` and its live part."""
+    return {"found": found, "approval": found.approval}

@@ -1,0 +1,44 @@
+"""Why something is asked: the requester's reason and the finding behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from approvals.models import Approval
+from audit.recording.actors import Actor
+from connections.lifecycle import bulk_decisions
+from enforcement.decisions import decision_severity
+from enforcement.kinds import KINDS
+from enforcement.models import Finding
+
+_MAY_LOOK = frozenset({"auditor", "operator", "admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """`reason` as it was given; `finding` the gravest one, `more` how many others count;
+    `accounts` the id and words of each where it is about several."""
+
+    reason: str
+    finding: Finding | None = None
+    more: int = 0
+    url: str = ""
+    accounts: tuple[tuple[str, str], ...] = ()
+
+
+def because(approval: Approval, viewer: Actor) -> Because:
+    """The reason, and for things that scanners look at the finding it rests on."""
+    if approval.target_kind == bulk_decisions.KIND:
+        return Because(approval.reason, accounts=tuple(bulk_decisions.listed(approval.params)))
+    if approval.target_kind not in KINDS:
+        return Because(approval.reason)
+    found = decision_severity.open_findings(approval.target_kind, approval.target_name)
+    named = str(approval.params.get("finding_id") or "")
+    chosen = decision_severity.find_finding(named, approval.target_instance) if named else None
+    chosen = chosen or (found[0] if found else None)
+    others = sum(chosen is not None and f.pk != chosen.pk for f in found)
+    url = ""
+    if viewer.roles & _MAY_LOOK:
+        url = f"/enforcement/{approval.target_kind}/{quote(approval.target_name, safe='')}/"
+    return Because(approval.reason, chosen, others, url)

@@ -1,0 +1,88 @@
+"""`ata skill|mcp|plugin|tool block|allow|unblock|hold|release NAME`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ata.commands.enforcement import mcp_run_and_proxy
+from ata.options import Json, NoWait, Reason, open_screen, reason_or_ask
+
+KINDS = {
+    "skill": "Block, allow, unblock, hold or release a skill.",
+    "mcp": "Decide on an MCP server, or run one with credentials the agent never sees.",
+    "plugin": "Block, allow, unblock, hold or release a plugin.",
+    "tool": "Block, allow, unblock, hold or release a tool.",
+}
+_ACTS = {
+    "block": "Stop it from being used; the block stays until someone unblocks it.",
+    "allow": "Let it be used although scans found something.",
+    "unblock": "End a block or an allow.",
+    "hold": "Stop it from being used until someone decides or releases it.",
+    "release": "End a hold.",
+}
+_NEED_REASON = frozenset({"block", "allow"})
+
+
+class Severity(StrEnum):
+    """A caller may raise the severity that the findings give, never lower it."""
+
+    INFO = "INFO"
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+    CRITICAL = "CRITICAL"
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
+Raise = Annotated[
+    Severity | None,
+    typer.Option("--severity", case_sensitive=False, help="Treat it as at least this severe."),
+]
+Instance = Annotated[
+    str, typer.Option("--instance", help="Only this DefenseClaw instance; all when left out.")
+]
+
+New = Annotated[
+    bool, typer.Option("--new", help="The name is right, although nothing knows it yet.")
+]
+
+
+def commands_for(kind: str) -> typer.Typer:
+    """The group of commands for one kind of component."""
+    group = typer.Typer(help=KINDS[kind], no_args_is_help=True, rich_markup_mode=None)
+    for act, says in _ACTS.items():
+        _add(group, kind, act, says)
+    if kind == "mcp":
+        mcp_run_and_proxy.add_to(group)
+    return group
+
+
+def _add(group: typer.Typer, kind: str, act: str, says: str) -> None:
+    @group.command(act, help=says)
+    def command(
+        ctx: typer.Context,
+        name: Name,
+        reason: Reason = "",
+        severity: Raise = None,
+        instance: Instance = "",
+        new: New = False,
+        no_wait: NoWait = False,
+        json_output: Json = False,
+    ) -> None:
+        from ata.decisions.submission import decide
+
+        screen = open_screen(ctx, json_output)
+        if act in _NEED_REASON:
+            reason = reason_or_ask(screen, reason)
+        target = {"kind": kind, "name": name}
+        if instance:
+            target["instance"] = instance
+        body: dict[str, object] = {"verb": f"{kind}.{act}", "target": target, "reason": reason}
+        if severity:
+            body["severity"] = severity.value
+        if new:
+            body["params"] = {"new": True}
+        decide(screen, body, wait=not no_wait)

@@ -1,0 +1,203 @@
+"""What matches a filter, by the cheapest way that is honest: all of it, or an estimate.
+
+At most CAP matches are all looked at. More are counted by the rollups where those know the filter's
+keys, and else estimated from a sample of the log that costs the same at any size.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+
+from audit.models import EventRow
+from audit.search import sampled_estimates, statements
+from audit.search.query_plan import Plan
+from audit.search.sampled_estimates import Sample
+
+COLUMNS = (
+    "time", "seq", "action", "family", "source", "outcome", "severity", "human", "instance",
+    "connection", "via", "actor",
+)  # fmt: skip
+PLACE = {name: place for place, name in enumerate(COLUMNS)}
+# Whom `actor:` finds by this very text.
+_ACTOR = "COALESCE(NULLIF(r.actor_email, ''), NULLIF(r.actor_name, ''), r.actor_sub)"
+SELECTED = ", ".join([*(f"r.{name}" for name in COLUMNS[:-1]), f"{_ACTOR} AS actor"])
+_MOST_WAITING = 5_000
+_FAR = 30_000  # positions; reading so many takes longer than asking the index
+
+type Row = tuple[Any, ...]
+"""Values in the order of COLUMNS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Rows that match, each standing for `weight` events; exact means that they are all.
+
+    An estimated total is not below `least`, which have been counted.
+    """
+
+    rows: Sequence[Row]
+    weight: float = 1.0
+    exact: bool = True
+    least: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many events match; rounded where it is an estimate."""
+        return (
+            len(self.rows) if self.exact else about(max(self._scaled(len(self.rows)), self.least))
+        )
+
+    def _scaled(self, n: int) -> int:
+        return round(n * self.weight)
+
+    def counts(self, key: str) -> Counter[Any]:
+        """How often each value of a column occurs."""
+        counter = Counter(row[PLACE[key]] for row in self.rows)
+        if self.exact or self.weight == 1.0:
+            return counter
+        return Counter({value: about(self._scaled(n)) for value, n in counter.items()})
+
+
+def about(n: int) -> int:
+    """A number to two digits, as much as an estimate is worth."""
+    return round(n, 2 - len(str(n))) if n >= 100 else n
+
+
+@dataclass(slots=True)
+class Finder:
+    """Finds the matches of several plans in few queries.
+
+    Attributes:
+        size: how many events the signed log holds.
+        waiting: tokens and values of events without a position, newest first.
+        overflows: more wait than are in `waiting`, so no total is exact.
+        sample: a look at the whole log, once `ask` has taken it.
+    """
+
+    size: int
+    waiting: list[tuple[str, Row]] = field(default_factory=list)
+    overflows: bool = False
+    sample: Sample | None = None
+    _asked: list[Plan] = field(default_factory=list)
+
+    @classmethod
+    def now(cls, size: int) -> Finder:
+        """Also reads what waits for its position; one query."""
+        found = EventRow.objects.raw(
+            f"SELECT r.event, r.terms, {SELECTED} FROM audit_eventrow r "  # noqa: S608
+            f"WHERE r.seq IS NULL ORDER BY r.event DESC LIMIT {_MOST_WAITING + 1}"
+        )
+        rows = [(row.terms, tuple(getattr(row, name) for name in COLUMNS)) for row in found]
+        return cls(size, rows[:_MOST_WAITING], overflows=len(rows) > _MOST_WAITING)
+
+    def ask(self, plans: Iterable[Plan]) -> None:
+        """Take the sample, for all plans at once; no query in a log that is small."""
+        self._asked = list(dict.fromkeys(plans))
+        if self.size > statements.CAP and self._asked:
+            self.sample = sampled_estimates.take(self._asked, SELECTED, self.size)
+
+    def common(self, plan: Plan) -> bool:
+        """Whether too many match to be counted."""
+        asked = self.sample is not None and plan in self._asked
+        return asked and self.sample.common(self._asked.index(plan))  # type: ignore[union-attr]
+
+    def estimated(self, plan: Plan, *, least: int = 0) -> Matches:
+        """The matches of a plan that was asked for, from the sample."""
+        if self.sample is None:
+            return Matches((), exact=False, least=least)
+        rows = self.sample.matches(self._asked.index(plan))
+        return Matches(rows, self.sample.weight, exact=False, least=least)
+
+    def all(self, plan: Plan) -> Matches:
+        """The matches of a plan that was asked for: all, or estimated; at most one query."""
+        waiting = self.waiting_of(plan)
+        if self.common(plan):
+            return self.estimated(plan)
+        sql, params = statements.rows(
+            plan,
+            SELECTED,
+            beyond=None,
+            descending=True,
+            limit=max(statements.CAP + 1 - len(waiting), 0),
+            ordered=self.sample is None,
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            rows = waiting + statements.aware(cursor.fetchall())
+        if len(rows) <= statements.CAP:
+            return Matches(rows)
+        if self.sample is None:
+            return Matches(rows[: statements.CAP], exact=False, least=statements.CAP + 1)
+        return self.estimated(plan, least=statements.CAP + 1)
+
+    def waiting_of(self, plan: Plan) -> list[Row]:
+        """Rows without a position that match, newest first."""
+        return [row for terms, row in self.waiting if statements.fits(plan, terms, row[0])]
+
+    def grouped(self, asked: Sequence[tuple[Plan, str]]) -> list[Counts]:
+        """How often each value of a column occurs among the matches of each plan; one query."""
+        found: list[Counts | None] = [
+            self._estimated_counts(plan, key) if self.common(plan) else None for plan, key in asked
+        ]
+        rare = [number for number, counts in enumerate(found) if counts is None]
+        parts, params = [], []
+        for number in rare:
+            plan, key = asked[number]
+            column = f"{_ACTOR if key == 'actor' else f'r.{key}'} AS value"
+            inner, values = statements.rows(
+                plan,
+                column,
+                beyond=None,
+                descending=True,
+                limit=statements.CAP + 1,
+                ordered=self.sample is None,
+            )
+            parts.append(
+                f"SELECT {number}, CAST(value AS TEXT) AS value, count(*) "  # noqa: S608
+                f"FROM ({inner}) f{number} GROUP BY 2"
+            )
+            params += values
+        placed: dict[int, Counter[Any]] = {number: Counter() for number in rare}
+        if parts:
+            with connection.cursor() as cursor:
+                cursor.execute(" UNION ALL ".join(parts), params)
+                for number, value, n in cursor.fetchall():
+                    placed[number][int(value) if asked[number][1] == "severity" else value] = n
+        for number, counter in placed.items():
+            plan, key = asked[number]
+            counter.update(row[PLACE[key]] for row in self.waiting_of(plan))
+            most = counter.total() > statements.CAP and self.sample is not None
+            found[number] = (
+                self._estimated_counts(plan, key)
+                if most
+                else Counts(counter, counter.total() <= statements.CAP)
+            )
+        return [counts for counts in found if counts is not None]
+
+    def _estimated_counts(self, plan: Plan, key: str) -> Counts:
+        return Counts(self.estimated(plan).counts(key), exact=False)
+
+    def desert(self, plan: Plan, beyond: int | None, *, descending: bool) -> int | None:
+        """Up to where reading on from a place would hardly meet a match; None if soon enough."""
+        if self.sample is None or plan not in self._asked:
+            return None
+        start = beyond if beyond is not None else (self.size if descending else -1)
+        if not descending and start >= self.size:
+            return None  # the sample knows nothing of what lies there: others were placed since
+        places = [row[PLACE["seq"]] for row in self.sample.matches(self._asked.index(plan))]
+        ahead = [p for p in places if (p < start if descending else p > start)]
+        near = (max if descending else min)(ahead, default=-1 if descending else self.size)
+        return near if abs(start - near) > _FAR else None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How often each value occurs; not exact = estimated, or of the newest CAP only."""
+
+    counter: Counter[Any]
+    exact: bool

@@ -1,0 +1,337 @@
+"""The verbs of a review: open (which freezes the list), decide on one account, close (which signs).
+
+They record what people said. What follows from it are decisions of their own: see `remedy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from approvals import clock, registry
+from approvals.errors import Refused
+from approvals.pipeline.service import checked
+from approvals.registry import CommitContext, Committed, Stance, Verb
+from audit.keys import log_identity
+from audit.keys.log_identity import LedgerIdentityError
+from audit.recording.actors import Actor, Target
+from connections import account_names, permissions
+from connections.access_reviews import (
+    reviewer_permissions,
+    signed_result_file,
+    work_lease,
+    write_opening,
+    write_result,
+)
+from connections.access_reviews.account_filter import Wanted, take
+from connections.access_reviews.write_opening import Written
+from connections.access_reviews.write_result import Closing
+from connections.models import Choice, Review, ReviewItem
+from connections.notifications import owner_notices
+
+LONGEST = timedelta(days=366)
+_ADMIN = frozenset({"admin"})
+
+
+class OpenParams(BaseModel):
+    """What is reviewed, by whom, until the end of which day (UTC)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+    due: date
+    reviewers: Literal["owners", "admins"]
+    admins: list[Annotated[str, StringConstraints(max_length=255)]] = []
+    connection: Annotated[str, StringConstraints(max_length=128)] = ""
+    state: Literal[
+        "", "connected", "expiring", "asleep", "needs_reconnect", "suspended", "frozen"
+    ] = ""
+    show: Literal["", "idle", "unseen", "excess", "missing"] = ""
+
+
+class DecideParams(BaseModel):
+    """The answer for one account."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    choice: Literal["keep", "reduce", "revoke"]
+
+
+def _prepare_opening(actor: Actor, target: Target, given: Mapping[str, Any]) -> Written:
+    return write_opening.write(_planned(actor.sub, target, given), Wanted.parse(given))
+
+
+def check(verb: str, target: Target, given: Mapping[str, Any]) -> None:
+    """Refuse what would be refused before anything is written.
+
+    Raises:
+        Refused: as the verb.
+    """
+    if verb == "review.close":
+        _no_key_is_no_result()
+        review, now = _review(target), clock.now()
+        if review.closed_at is not None:
+            raise Refused("review_closed", "It is closed already.")
+        if work_lease.lives(review, now):
+            raise work_lease.being(verb)
+        return
+    _planned("", target, checked(registry.get(verb), given))
+    write_opening.check(take(Wanted.parse(given), clock.now()))
+
+
+def _planned(opener: str, target: Target, given: Mapping[str, Any]) -> Review:
+    """The review that opens, not stored."""
+    now, params = clock.now(), OpenParams.model_validate(given)
+    if not _is_uuid(target.name):
+        raise Refused(
+            "bad_target", "A review is named by a new UUID in lower case.", pointer="/target/name"
+        )
+    return Review(
+        id=UUID(target.name),
+        title=params.title,
+        wanted=Wanted.parse(given).as_json(),
+        reviewers=params.reviewers,
+        admins=_named(params),
+        due=_end_of(params.due, now),
+        opened_at=now,
+        opened_by=opener,
+    )
+
+
+def _open(ctx: CommitContext) -> Committed:
+    done: Written = ctx.prepared or _prepare_opening(ctx.actor, ctx.target, ctx.params)
+    now, seal = clock.now(), done.listed.seal
+    written = Review.opening.select_for_update().filter(pk=ctx.target.name, lease__gt=now)
+    review = written.filter(lease=done.lease).first()
+    if review is None:
+        raise work_lease.interrupted()
+    review.digest, review.opened_at, review.as_of = seal.hex(), now, done.as_of
+    review.changed = [str(one) for one in done.changed[: write_opening.NAMED]]
+    review.lease = None
+    review.save()
+    return Committed(
+        connection=str(review.wanted.get("connection", "")),
+        data={
+            "title": review.title,
+            "filter": review.wanted,
+            "reviewers": str(review.reviewers),
+            "due": clock.stamp(review.due),
+            "accounts": seal.number,
+            "as_of": clock.stamp(done.as_of),
+            "scope_sha256": review.digest,
+            "changed": len(done.changed),
+            **({"changed_accounts": review.changed} if review.changed else {}),
+        },
+        private={"admins": review.admins} if review.admins else {},
+    )
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def _named(params: OpenParams) -> list[dict[str, str]]:
+    if params.reviewers == "owners":
+        return []
+    known = {person.sub: person.iss for person in reviewer_permissions.admins()}
+    if not params.admins or not set(params.admins) <= set(known):
+        raise Refused(
+            "unknown_reviewer",
+            "Name at least one admin who has signed in.",
+            pointer="/params/admins",
+        )
+    return [{"iss": known[sub], "sub": sub} for sub in sorted(set(params.admins))]
+
+
+def _end_of(day: date, now: datetime) -> datetime:
+    due = datetime.combine(day, time(23, 59, 59), UTC)
+    if not now < due < now + LONGEST:
+        raise Refused(
+            "bad_due", "The due day is today or later, within a year.", pointer="/params/due"
+        )
+    return due
+
+
+def _found(target: Target) -> ReviewItem:
+    item = reviewer_permissions.item_of(target.name)
+    if item is None:
+        raise Refused("unknown_item", "No review has such an account.", pointer="/target/name")
+    return item
+
+
+def _review(target: Target) -> Review:
+    review = reviewer_permissions.review_of(target.name)
+    if review is None:
+        raise Refused("unknown_review", "There is no such review.", pointer="/target/name")
+    return review
+
+
+def _owns(actor: Actor, target: Target) -> bool:
+    item = reviewer_permissions.item_of(target.name)
+    return item is not None and reviewer_permissions.is_owner(actor, item)
+
+
+def _decide(ctx: CommitContext) -> Committed:
+    review = Review.objects.select_for_update().get(pk=_found(ctx.target).review_id)
+    item = ReviewItem.objects.select_for_update().get(pk=_found(ctx.target).pk)
+    item.review = review
+    choice, now = Choice(ctx.params["choice"]), clock.now()
+    if review.closed_at is not None:
+        raise Refused("review_closed", "This review is closed.")
+    if work_lease.lives(review, now):
+        raise Refused("being_closed", "This review is being closed: nobody decides any more.")
+    if why := reviewer_permissions.why_not(ctx.actor, item, now):
+        raise Refused("not_reviewer", why)
+    if item.operation:
+        raise Refused("already_begun", "The revocation that was decided has begun.")
+    if not ctx.reason.strip() and (
+        why := reviewer_permissions.needs_reason(ctx.actor, item, choice)
+    ):
+        raise Refused("reason_needed", why, pointer="/reason")
+    account = permissions.by_id(str(item.account))
+    if choice == Choice.REDUCE:
+        if not item.excess:
+            raise Refused("nothing_to_reduce", "Manifests need every scope that it has.")
+        if account is None:
+            raise Refused("unknown_connection", "The account is gone.")
+        owner_notices.tell_owner(account, "reduce", ctx.actor, ctx.reason)
+    earlier = item.choice
+    item.choice, item.reason, item.decided_at = choice, ctx.reason[:500], now
+    item.decided_iss, item.decided_sub = ctx.actor.iss, ctx.actor.sub
+    item.self_review = reviewer_permissions.is_owner(ctx.actor, item)
+    item.save()
+    return Committed(
+        connection=item.connection,
+        data={
+            "review": str(review.id),
+            "title": review.title,
+            "choice": str(choice),
+            "earlier": earlier,
+            "self_review": item.self_review,
+            "account_id": str(item.account),
+            "auth0_id": item.auth0_id,
+            "scope_sha256": review.digest,
+        },
+        private=account_names.private_of(account) if account else {},
+    )
+
+
+def _prepare_closing(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> Closing:
+    review = _review(target)
+    _no_key_is_no_result()  # before nobody may decide any more
+    return write_result.write(review)
+
+
+def _no_key_is_no_result() -> None:
+    try:
+        log_identity.seed()
+    except LedgerIdentityError as missing:
+        raise _no_key(missing) from None
+
+
+def _no_key(missing: LedgerIdentityError) -> Refused:
+    return Refused("no_log_key", f"The result cannot be signed: {missing}")
+
+
+def _close(ctx: CommitContext) -> Committed:
+    done: Closing = ctx.prepared or _prepare_closing(ctx.actor, ctx.target, ctx.params)
+    now = clock.now()
+    review = Review.objects.select_for_update().get(pk=_review(ctx.target).pk)
+    held = work_lease.lives(review, now) and review.lease == done.lease
+    if review.closed_at is not None or not held:
+        raise work_lease.interrupted()
+    try:
+        signed = signed_result_file.sign(review, done.lines, ctx.actor, now)
+    except LedgerIdentityError as missing:
+        raise _no_key(missing) from None
+    review.closed_at, review.closed_by = now, ctx.actor.sub
+    review.result_digest, review.lease = signed.digest, None
+    review.save()
+    found = signed.counts
+    return Committed(
+        connection=str(review.wanted.get("connection", "")),
+        data={
+            "title": review.title,
+            "accounts": found.accounts,
+            "kept": found.keep,
+            "reduced": found.reduce,
+            "revoked": found.revoke,
+            "undecided": found.undecided,
+            "scope_sha256": review.digest,
+            "scope_intact": signed.frozen.whole,
+            **({"scope_erased": signed.frozen.index} if signed.frozen.erased else {}),
+            "result_sha256": signed.digest,
+        },
+    )
+
+
+def _opened(ctx: CommitContext, event: UUID) -> None:
+    Review.objects.filter(pk=ctx.target.name).update(opened_event=str(event))
+
+
+def _closed(ctx: CommitContext, event: UUID) -> None:
+    Review.objects.filter(pk=ctx.target.name).update(closed_event=str(event))
+
+
+def _decided(ctx: CommitContext, event: UUID) -> None:
+    ReviewItem.objects.filter(pk=ctx.target.name).update(event=str(event))
+
+
+def _about(target: Target, params: Mapping[str, Any]) -> str:
+    item = _found(target)
+    account = permissions.by_id(str(item.account))
+    what = account_names.to_approve(account) if account else "an account"
+    return f"Decide to {params.get('choice', 'keep')} {what}"
+
+
+registry.register(
+    Verb(
+        name="review.open",
+        event="review.opened",
+        label="Open",
+        roles=_ADMIN,
+        stance=Stance.RECORD,
+        target_kinds=frozenset({"review"}),
+        prepare=_prepare_opening,
+        commit=_open,
+        params=OpenParams,
+        recorded=_opened,
+        sentence=lambda _target, params: f"Open the access review {params.get('title', '')}",
+    )
+)
+registry.register(
+    Verb(
+        name="review.decide",
+        event="review.decided",
+        label="Decide",
+        roles=_ADMIN,
+        stance=Stance.RECORD,
+        target_kinds=frozenset({"review_item"}),
+        commit=_decide,
+        params=DecideParams,
+        owns=_owns,
+        recorded=_decided,
+        sentence=_about,
+    )
+)
+registry.register(
+    Verb(
+        name="review.close",
+        event="review.closed",
+        label="Close",
+        roles=_ADMIN,
+        stance=Stance.RECORD,
+        target_kinds=frozenset({"review"}),
+        prepare=_prepare_closing,
+        commit=_close,
+        recorded=_closed,
+        sentence=lambda target, _params: f"Close the access review {_review(target).title}",
+    )
+)

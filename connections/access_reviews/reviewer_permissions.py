@@ -1,0 +1,106 @@
+"""Who sees a review and who decides in it. Auditors see all and decide nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from approvals import people_and_roster
+from approvals.models import Person
+from audit.recording.actors import Actor
+from connections.models import Review, Reviewers, ReviewItem
+from connections.permissions import SEES_ALL
+
+
+def visible(actor: Actor) -> QuerySet[Review]:
+    """The reviews that this person may see: those with an account of theirs, or all."""
+    if actor.roles & SEES_ALL:
+        return Review.objects.all()
+    own = ReviewItem.objects.filter(review=OuterRef("pk"), iss=actor.iss, sub=actor.sub)
+    return Review.objects.filter(Exists(own))
+
+
+def items(actor: Actor, review: Review) -> QuerySet[ReviewItem]:
+    """The accounts of a review that this person may see."""
+    found = review.items.order_by("number")
+    return found if actor.roles & SEES_ALL else found.filter(iss=actor.iss, sub=actor.sub)
+
+
+def is_owner(actor: Actor, item: ReviewItem) -> bool:
+    """Whether the account is this person's own."""
+    return bool(actor.sub) and (actor.iss, actor.sub) == (item.iss, item.sub)
+
+
+def why_not(actor: Actor, item: ReviewItem, now: datetime) -> str:
+    """Why this person may not decide on an account; empty when they may."""
+    review = item.review
+    if review.closed_at is not None:
+        return "This review is closed."
+    if review.lease is not None and review.lease > now:
+        return "This review is being closed: nobody decides any more."
+    if review.reviewers == Reviewers.ADMINS:
+        named = {"iss": actor.iss, "sub": actor.sub} in review.admins
+        return "" if named and "admin" in actor.roles else "Only the named admins decide here."
+    if is_owner(actor, item) or ("admin" in actor.roles and now > review.due):
+        return ""
+    return "Its owner decides until the due date; after it an admin may."
+
+
+def decidable(actor: Actor, review: Review, now: datetime) -> QuerySet[ReviewItem]:
+    """The accounts of a review that this person may decide on, by the same rule."""
+    found = items(actor, review)
+    first = found.first()
+    if review.closed_at is not None or first is None:
+        return found.none()
+    everything = review.reviewers == Reviewers.ADMINS or (
+        "admin" in actor.roles and now > review.due
+    )
+    if everything:
+        return found if not why_not(actor, first, now) else found.none()
+    return found.filter(iss=actor.iss, sub=actor.sub)
+
+
+def needs_reason(actor: Actor, item: ReviewItem, choice: str) -> str:
+    """Why a reason has to be given; empty when none has."""
+    if choice == "revoke":
+        return "Revoking needs a reason."
+    if "admin" in actor.roles and is_owner(actor, item):
+        return "Reviewing your own account as an admin needs a reason."
+    return ""
+
+
+def waiting_for(actor: Actor, now: datetime) -> list[tuple[Review, int]]:
+    """Open reviews in which this person has something to decide, and how much."""
+    found = []
+    for review in visible(actor).filter(closed_at=None).order_by("due"):
+        left = decidable(actor, review, now).filter(choice="").count()
+        if left:
+            found.append((review, left))
+    return found
+
+
+def admins() -> list[Person]:
+    """Who can be named as a reviewer."""
+    return list(people_and_roster.with_role("admin").exclude(sub="").order_by("email", "sub"))
+
+
+def item_of(name: str) -> ReviewItem | None:
+    """The account of a review by its public id, whatever text was given."""
+    id = _uuid(name)
+    opened = ReviewItem.objects.select_related("review").exclude(review__digest="")
+    return opened.filter(pk=id).first() if id else None
+
+
+def review_of(name: str) -> Review | None:
+    """The review by its public id, whatever text was given."""
+    id = _uuid(name)
+    return Review.objects.filter(pk=id).first() if id else None
+
+
+def _uuid(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None

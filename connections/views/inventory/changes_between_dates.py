@@ -1,0 +1,148 @@
+"""What changed in the inventory between two instants, each change with the entry that tells it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import groupby
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import needs_role
+from approvals import clock
+from connections.auth_ibom import fact_collection, grants
+from connections.auth_ibom.changes_between import WORDS, Change
+from connections.auth_ibom.record_types import ERASED, Access, Account
+from connections.models import AccessState
+from connections.scopes import catalogue
+from connections.status.account_status import Code
+
+SHOWN = 500
+"""Changes on one page; more of them are returned by the API, and by a narrower range."""
+_APPLICATIONS = "/connections/access/?all=1"
+_TONES = {"appeared": "info", "vanished": "bad", "state": "warn", "frozen": "hold"}
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def changes(request: HttpRequest) -> HttpResponseBase:
+    """Between `from` and `to`: numbers of entries, dates, or times. The last week by default."""
+    week = (clock.now() - timedelta(days=7)).date().isoformat()
+    start = request.GET.get("from", week)[:40].strip() or week
+    end = request.GET.get("to", "")[:40].strip()
+    context: dict[str, Any] = {
+        "from": start,
+        "to": end,
+        "today": clock.now().date().isoformat(),
+        "crumbs": [
+            {"text": "Inventory", "url": "/connections/inventory/"},
+            {"text": "What changed"},
+        ],
+    }
+    try:
+        found = fact_collection.between(start, end)
+    except fact_collection.BadMoment as bad:
+        problem = str(bad)
+        return render(
+            request, "connections/changes.html", context | {"problem": problem}, status=422
+        )
+    only = request.GET.get("what", "")
+    shown = [change for change in found.changes if only in {"", change.what}]
+    counts = Counter(change.what for change in found.changes)
+    context |= {
+        "found": found,
+        "total": len(found.changes),
+        "kinds": [
+            {
+                "text": words,
+                "count": counts[what],
+                "on": only == what,
+                "what": "" if only == what else what,
+            }
+            for what, words in WORDS.items()
+            if counts[what]
+        ],
+        "only": only if only in WORDS else "",
+        "groups": list(_groups(shown[:SHOWN])),
+        "left": max(len(shown) - SHOWN, 0),
+    }
+    return render(request, "connections/changes.html", context)
+
+
+def _groups(changes: Sequence[Change]) -> Iterator[dict[str, Any]]:
+    """Changes of the same account or thing together."""
+    for (_, name), some in groupby(changes, key=lambda one: (one.account is None, one.name)):
+        items = list(some)
+        account, access = items[0].account, items[0].access
+        whose = account or access
+        yield {
+            **_title(name, account, access),
+            "owner": (whose.email or whose.sub) if whose else "",
+            "erased": whose is not None and whose.sub == ERASED,
+            "items": [_item(change) for change in items],
+        }
+
+
+def _title(name: str, account: Account | None, access: Access | None) -> dict[str, str]:
+    if account is not None:
+        title, url = catalogue.title(account.connection), f"/connections/{account.id}/"
+        return {"title": title, "url": url, "named": account.named}
+    if access is not None:
+        title = access.client_name or access.client_id
+        return {"title": title, "url": _APPLICATIONS, "named": grants.WORDS[access.kind]}
+    return {"title": name, "url": "", "named": ""}
+
+
+def _item(change: Change) -> dict[str, Any]:
+    return {
+        "text": sentence(change),
+        "tone": _TONES.get(change.what, ""),
+        "opens": _opens(change),
+        "gained": _scopes(change, change.gained),
+        "lost": _scopes(change, change.lost),
+        "index": change.index,
+        "url": f"/audit/events/{change.event}/" if change.event else "",
+    }
+
+
+def _opens(change: Change) -> str:
+    """The APIs of an application that appeared; later they are a change of their own."""
+    opened = change.access.audiences if change.access and change.what == "appeared" else ()
+    return ", ".join(opened)
+
+
+def _scopes(change: Change, names: Sequence[str]) -> list[catalogue.Scope]:
+    if change.access is not None:
+        return catalogue.in_words("auth0", names)
+    return catalogue.in_words(change.account.connection, names) if change.account else []
+
+
+def sentence(change: Change) -> str:
+    """A change in words, without its scopes."""
+    before, after = _state(change.before), _state(change.after)
+    items = {
+        "appeared": f"Appeared, {after}",
+        "vanished": f"Ended: was {before}, is {after}",
+        "state": f"Was {before}, is {after}",
+        "scopes": "Its scopes changed",
+        "apis": "The APIs that it opens changed",
+        "first_use": f"First used by {change.after}",
+        "manifest": f"Manifest: {change.after or 'needs nothing'}"
+        + (f" (before: {change.before})" if change.before else ""),
+        "frozen": "Frozen",
+        "unfrozen": "Unfrozen",
+        "setting": change.after,
+    }
+    return items[change.what]
+
+
+def _state(code: str) -> str:
+    if code in AccessState:
+        return str(AccessState(code).label)
+    return Code(code).label if code in Code else code

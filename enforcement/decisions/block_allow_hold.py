@@ -1,0 +1,331 @@
+"""The verbs of enforcement: hold, release, block, unblock and allow for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from approvals import registry
+from approvals.errors import Refused
+from approvals.models import Effect
+from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
+from audit.ledger.format import safe_display
+from audit.ledger.format.field_values import gravest
+from audit.recording.actors import Actor, Target
+from enforcement.decisions import (
+    asset_decisions,
+    decision_severity,
+    hold_and_block_owners,
+    no_change,
+)
+from enforcement.decisions.hold_and_release_steps import hold_reason, holder_of
+from enforcement.findings import unsettled_severities
+from enforcement.gateways import instances, outgoing_log_entry
+from enforcement.kinds import KINDS, called, where
+from enforcement.models import Asset, Decision
+
+OPERATOR = frozenset({"operator"})
+
+prerequisites: list[Callable[[Target], list[str]]] = []
+"""What must be true before an allow is useful, asked of other apps by the portal's wiring."""
+
+when_allowed: list[Callable[[Target], object]] = []
+"""What other apps do in the transaction that allows something, by the portal's wiring."""
+
+
+class Params(BaseModel):
+    """`finding_id`: the finding that this is about."""
+
+    model_config = {"extra": "forbid"}
+
+    finding_id: str | None = Field(None, min_length=1, max_length=100)
+
+
+def needs(target: Target) -> list[str]:
+    """What other apps find missing before the target can be used."""
+    return [need for ask in prerequisites for need in ask(target)]
+
+
+def _reads(words: str) -> Callable[[Target, Mapping[str, Any]], str]:
+    def sentence(target: Target, params: Mapping[str, Any]) -> str:
+        thing = called(target.kind, safe_display.short(target.name))
+        return f"{words.format(thing=thing)} {where(target.instance)}"
+
+    return sentence
+
+
+def _steps(ctx: CommitContext, step: str, label: str, **payload: str) -> list[EffectSpec]:
+    base = {"kind": ctx.target.kind, "name": ctx.target.name, **payload}
+    return [
+        EffectSpec(step, dict(base), instance.name, f"{label} {_at(instance)}")
+        for instance in instances.fleet().scope(ctx.target.instance)
+    ]
+
+
+def _at(instance: instances.Instance) -> str:
+    return f"{instance.name} (DEMO)" if instance.demo else instance.name
+
+
+@dataclass(frozen=True, slots=True)
+class _Final:
+    """Commit of an act that stays: decide here, tell each gateway, then name the person there."""
+
+    act: str
+    decision: Decision
+    label: str
+
+    def __call__(self, ctx: CommitContext) -> Committed:
+        if self.decision == Decision.BLOCK:
+            _check_nothing_graver(ctx)
+        else:
+            _check_no_hold_for_all(ctx.target)
+        moved = asset_decisions.decide(ctx, self.decision)
+        payload = {} if self.act == "unblock" else {"reason": ctx.reason.strip()[:400]}
+        tell = _steps(ctx, f"gateway.{self.act}", f"{self.label} at", **payload)
+        stamp = outgoing_log_entry.payload(ctx, self.act, moved["before"])
+        stamps = [
+            EffectSpec(
+                "gateway.stamp", stamp, steps.instance, f"Name the person at {steps.instance}"
+            )
+            for steps in tell
+        ]
+        data: dict[str, Any] = {"gateways": len(tell)}
+        if self.act == "allow":
+            if missing := needs(ctx.target):
+                data["needs"] = missing
+            if instances.fleet().counts_for_credentials(ctx.target.instance, Decision.ALLOW):
+                for notify in when_allowed:
+                    notify(ctx.target)
+        return Committed(
+            effects=[*tell, *stamps],
+            data=data,
+            changes={"decision": {"before": moved["before"], "after": moved["after"]}},
+        )
+
+
+def _check_nothing_graver(ctx: CommitContext) -> None:
+    """A block ends holds and requests, also those that came after it was asked for.
+
+    Raises:
+        Refused: `state_changed`: one of them is graver than the block.
+    """
+    if gravest(ctx.severity, *unsettled_severities.severities(ctx.target)) != ctx.severity:
+        raise Refused(
+            "state_changed",
+            "Somebody held it, or asked to block it, at a graver severity meanwhile. Ask again.",
+        )
+
+
+def _check_no_hold_for_all(target: Target) -> None:
+    """An exception from a hold on every instance is none: nothing lifts that at one gateway.
+
+    Raises:
+        Refused: `on_hold`.
+    """
+    covering = instances.fleet().scope_of(target.instance)
+    if covering != target.instance and asset_decisions.holders_of(
+        target.kind, target.name, covering
+    ):
+        raise Refused(
+            "on_hold",
+            f"{called(target.kind, target.name)} is on hold {where(covering)}, which nothing lifts "
+            f"{where(target.instance)} alone: release it first.",
+            pointer="/target/instance",
+        )
+
+
+def _validate_lifting(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
+    _check_no_hold_for_all(target)
+
+
+def _hold(ctx: CommitContext) -> Committed:
+    """Hold under the approval that waits, or by hand under the operation."""
+    holder = ctx.approval or ctx.operation
+    asset_decisions.hold(ctx, holder)
+    until = ctx.expires_at if ctx.approval else ""
+    steps = _steps(ctx, "gateway.hold", "Hold at", reason=hold_reason(holder, until))
+    return Committed(effects=steps, data={"gateways": len(steps), "by_hand": not ctx.approval})
+
+
+def _release_own(ctx: CommitContext) -> Committed:
+    """End the hold that this approval placed, and no other."""
+    return _lift(ctx, [ctx.approval] if asset_decisions.release(ctx, ctx.approval) else [])
+
+
+def _release_by_hand(ctx: CommitContext) -> Committed:
+    """End every hold that stands on this scope."""
+    return _lift(ctx, asset_decisions.release_all(ctx))
+
+
+def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
+    """Lift a hold at each gateway, but where another holds it still: there it says whose it is.
+    Where a block stands below, that is in force again."""
+    if not holders:
+        return Committed(data={"gateways": 0})
+    base = {"kind": ctx.target.kind, "name": ctx.target.name}
+    steps = []
+    for instance in instances.fleet().scope(ctx.target.instance):
+        if stays := asset_decisions.hold_at(ctx.target.kind, ctx.target.name, instance.name):
+            payload = base | {"reason": hold_reason(stays.holder, stays.until)}
+            label = f"Keep on hold at {_at(instance)}"
+            steps.append(EffectSpec("gateway.hold", payload, instance.name, label))
+        elif block := _block_at(ctx.target, instance.name):
+            payload = base | {"reason": block.reason.strip()[:400]}
+            label = f"Keep blocked at {_at(instance)}"
+            steps.append(EffectSpec("gateway.block", payload, instance.name, label))
+        else:
+            lifted = base | {"holders": _sent_before(ctx.target, instance.name, holders)}
+            label = f"Release at {_at(instance)}"
+            steps.append(EffectSpec("gateway.release", lifted, instance.name, label))
+    released = sum(step.kind == "gateway.release" for step in steps)
+    return Committed(effects=steps, data={"gateways": released})
+
+
+def _block_at(target: Target, instance: str) -> Asset | None:
+    row = asset_decisions.decided_at(target.kind, target.name, instance)
+    return row if row is not None and row.decision == Decision.BLOCK else None
+
+
+def _sent_before(target: Target, instance: str, holders: list[str]) -> list[str]:
+    """Whose hold may stand at a gateway where none of ours is wanted any more: the one that ends
+    last may never have reached that gateway."""
+    steps = Effect.objects.filter(
+        target_kind=target.kind, target_name=target.name, instance=instance, kind="gateway.hold"
+    )
+    earlier = (holder_of(payload["reason"]) for payload in steps.values_list("payload", flat=True))
+    return list(dict.fromkeys([*holders, *earlier]))
+
+
+def _severity_of_block(target: Target, params: Mapping[str, Any]) -> str:
+    found = decision_severity.of_blocking(target, params)
+    waiting = asset_decisions.waiting_block(target.kind, target.name, target.instance)
+    if waiting is not None:
+        raise Refused(
+            "already_asked",
+            f"A request to block it waits already: approval {waiting.pk}. Answer that one.",
+        )
+    return found
+
+
+def _severity_of_release(target: Target, params: Mapping[str, Any]) -> str:
+    found = decision_severity.of_loosening(target, params)
+    other = [] if _is_held(target) else asset_decisions.scopes_on_hold(target.kind, target.name)
+    if other:
+        raise Refused(
+            "nothing_held",
+            f"{called(target.kind, target.name)} is not on hold {where(target.instance)}, "
+            f"but {' and '.join(where(one) for one in other)}: name that.",
+            pointer="/target/instance",
+        )
+    return found
+
+
+def _is_held(target: Target) -> bool:
+    return bool(asset_decisions.holders_of(target.kind, target.name, target.instance))
+
+
+def _look_before_release(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
+    shown = decision_severity.look_before_loosening(target, params)
+    return shown | {
+        "holders": asset_decisions.holders_of(target.kind, target.name, target.instance)
+    }
+
+
+def _register(kind: str) -> None:
+    kinds = frozenset({kind})
+    common: dict[str, Any] = {"roles": OPERATOR, "target_kinds": kinds, "params": Params}
+    registry.register(
+        Verb(
+            name=f"{kind}.block",
+            event=f"{kind}.blocked",
+            label="Block",
+            stance=Stance.FINAL,
+            commit=_Final("block", Decision.BLOCK, "Block"),
+            sentence=_reads("Block {thing}"),
+            look=decision_severity.look_before_blocking,
+            severity=_severity_of_block,
+            already=no_change.block,
+            hold=_hold,
+            release=_release_own,
+            if_approved="Each gateway named is asked to block it until somebody unblocks it.",
+            if_denied="Nothing is blocked.",
+            if_expired="Nothing is blocked for good; the hold stays until somebody decides.",
+            **common,
+        )
+    )
+    registry.register(
+        Verb(
+            name=f"{kind}.unblock",
+            event=f"{kind}.unblocked",
+            label="Unblock",
+            stance=Stance.LOOSEN,
+            commit=_Final("unblock", Decision.NONE, "Unblock"),
+            sentence=_reads("Unblock {thing}"),
+            look=decision_severity.look_before_loosening,
+            severity=decision_severity.of_loosening,
+            already=no_change.unblock,
+            about_others=hold_and_block_owners.lifts_others,
+            validate=_validate_lifting,
+            if_approved="Each gateway named is asked to lift its block and scan it again.",
+            if_denied="It stays as it is.",
+            if_expired="It stays as it is.",
+            **common,
+        )
+    )
+    registry.register(
+        Verb(
+            name=f"{kind}.allow",
+            event=f"{kind}.allowed",
+            label="Allow",
+            stance=Stance.LOOSEN,
+            commit=_Final("allow", Decision.ALLOW, "Allow"),
+            sentence=_reads("Allow {thing}"),
+            look=decision_severity.look_before_loosening,
+            severity=decision_severity.of_loosening,
+            already=no_change.allow,
+            about_others=hold_and_block_owners.lifts_others,
+            validate=_validate_lifting,
+            if_approved="Each gateway named is asked to admit it unscanned until it is blocked.",
+            if_denied="It stays as it is.",
+            if_expired="It stays as it is.",
+            **common,
+        )
+    )
+    registry.register(
+        Verb(
+            name=f"{kind}.hold",
+            event=f"{kind}.held",
+            label="Hold",
+            stance=Stance.TIGHTEN,
+            commit=_hold,
+            sentence=_reads("Put {thing} on hold"),
+            severity=decision_severity.of_tightening,
+            already=no_change.hold,
+            **common,
+        )
+    )
+    registry.register(
+        Verb(
+            name=f"{kind}.release",
+            event=f"{kind}.released",
+            label="Release",
+            stance=Stance.LOOSEN,
+            commit=_release_by_hand,
+            sentence=_reads("Release {thing} from hold"),
+            look=_look_before_release,
+            severity=_severity_of_release,
+            already=no_change.release,
+            about_others=hold_and_block_owners.releases_others,
+            if_approved="Each gateway where the hold still stands is asked to lift it.",
+            if_denied="The hold stays.",
+            if_expired="The hold stays.",
+            **common,
+        )
+    )
+
+
+for _kind in KINDS:
+    _register(_kind)

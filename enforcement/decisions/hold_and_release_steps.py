@@ -1,0 +1,118 @@
+"""Holds at a gateway: visible by their reason, and lifted only if ours still stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from approvals.models import Effect, EffectState
+from approvals.outbox import step_execution
+from approvals.registry import EffectResult, EffectRun, effect
+from enforcement.decisions.remote_steps import run_step
+from enforcement.decisions.superseded_steps import STEPS
+from enforcement.gateways import attempt_tags
+from enforcement.gateways.attempt_tags import HOLD_MARK
+from enforcement.gateways.client import Gateway, Listed
+
+NOT_SENT: Final = (
+    "It is blocked there by somebody else, and our hold was not sent: it is sent once the gateway "
+    "no longer lists that block."
+)
+"""The detail of a hold that waits for the end of a block which is not ours."""
+
+
+def hold_reason(holder: str, until: str) -> str:
+    """The reason text by which a hold is known: `ATA hold <approval> until <time>`."""
+    return f"{HOLD_MARK}{holder} until {until or 'released by hand'}"
+
+
+def holder_of(reason: str) -> str:
+    """Whose hold such a reason tells of."""
+    return reason.removeprefix(HOLD_MARK).partition(" ")[0]
+
+
+def is_hold(reason: str) -> bool:
+    """Whether a block at a gateway is a hold of a portal."""
+    return reason.startswith(HOLD_MARK)
+
+
+def _standing(gateway: Gateway, kind: str, name: str) -> Listed | None:
+    return next((b for b in gateway.blocked() if (b.kind, b.name) == (kind, name)), None)
+
+
+def _was_sent_by_us(there: Listed, run: EffectRun) -> bool:
+    """Whether a hold or block at a gateway is one that this portal sent there."""
+    if not is_hold(there.reason):
+        return attempt_tags.is_of_this_portal(there, run, attempt_tags.BLOCK)
+    sent = Effect.objects.filter(
+        target_kind=there.kind,
+        target_name=there.name,
+        instance=run.instance,
+        kind="gateway.hold",
+        payload__reason__startswith=f"{HOLD_MARK}{holder_of(there.reason)} ",
+    )
+    return sent.exists()
+
+
+@effect("gateway.hold")
+def hold(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Block with a reason that says it is a hold; a block of somebody else, and the hold of another
+    portal, are left as they are, and this step waits for their end."""
+
+    def act(gateway: Gateway) -> EffectResult:
+        kind, name = payload["kind"], payload["name"]
+        there = _standing(gateway, kind, name)
+        if there is not None and not _was_sent_by_us(there, run):
+            return EffectResult("pending", NOT_SENT)
+        if there is not None and attempt_tags.is_ours(
+            there, run, attempt_tags.BLOCK, payload["reason"]
+        ):
+            return EffectResult("done", "on hold, as read back from the gateway")
+        was_allowed = any((a.kind, a.name) == (kind, name) for a in gateway.allowed())
+        tag = attempt_tags.mint(run, attempt_tags.BLOCK, kind, name)
+        gateway.block(kind, name, attempt_tags.reason_with(tag, payload["reason"]), tag)
+        extra = {"replaced": "allow"} if was_allowed else {}
+        return EffectResult("done", "the gateway acknowledged the hold", data=extra)
+
+    return run_step("gateway.hold", payload, run, act)
+
+
+def send_waiting(instance: str, blocked: Iterable[Listed]) -> None:
+    """Have holds that wait for the end of somebody else's block tried now where the list of a
+    gateway no longer has it, also those whose tries came to an end."""
+    listed = {(one.kind, one.name) for one in blocked}
+    steps = Effect.objects.filter(instance=instance, kind__in=STEPS)
+    waiting = steps.filter(
+        kind="gateway.hold", detail=NOT_SENT, state__in=[EffectState.PENDING, EffectState.FAILED]
+    )
+    for step in waiting:
+        later = steps.filter(
+            target_kind=step.target_kind, target_name=step.target_name, id__gt=step.pk
+        )
+        if (step.target_kind, step.target_name) not in listed and not later.exists():
+            step_execution.again(Effect.objects.filter(pk=step.pk))
+
+
+@effect("gateway.release")
+def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Lift what these holders placed; a block that replaced it belongs to somebody else and stays.
+
+    The gateway offers no conditional delete, so a block placed between our look and our delete
+    would be lifted with the hold; the gap is one round trip.
+    """
+
+    def act(gateway: Gateway) -> EffectResult:
+        kind, name = payload["kind"], payload["name"]
+        holders = payload.get("holders") or [payload["holder"]]  # one in steps of before
+        ours = tuple(f"{HOLD_MARK}{holder} " for holder in holders)
+        there = _standing(gateway, kind, name)
+        if there is None:
+            return EffectResult("done", "nothing is held here")
+        if not there.reason.startswith(ours):
+            return EffectResult(
+                "done", "the block here is somebody else's; it stays", data={"left": True}
+            )
+        gateway.unblock(kind, name, attempt_tags.mint(run, attempt_tags.UNBLOCK, kind, name))
+        return EffectResult("done", "the gateway acknowledged that the hold is lifted")
+
+    return run_step("gateway.release", payload, run, act)

@@ -1,0 +1,387 @@
+"""Reading a DefenseClaw audit database of any generation, without ever disturbing its owner.
+
+Opened `mode=ro` with `query_only`, journal mode untouched; columns are found by looking, never by
+a version number (facts/defenseclaw §2). Rows are read in rowid order; the id of the last row read
+is kept with its rowid, so that a purged or rebuilt database is noticed. Rows whose rowid SQLite
+gives nobody in order (`Strays`) are known by their ids alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from audit.importing.mapping import severities
+from audit.importing.mapping.targets import plain_scanner
+from audit.importing.source_row_identity import SourceRow
+from audit.ledger.format import truncation
+from audit.ledger.format.field_values import gravest
+from enforcement.findings.unreadable_row_quarantine import Unreadable
+from enforcement.kinds import SCANNED
+
+_LONGEST_ID: Final = 100
+_LONGEST_NAME: Final = 300
+_OF_CODE: Final = "codeguard"
+_IN_ORDER: Final = 2**40
+"""Beyond so many rows nobody counts: behind the highest rowid, 2^63-1, SQLite gives any that is
+free, and where it does the order of rowids is not the order of rows."""
+_STRAYS: Final = 10_000
+_UNREADABLE: Final = 10_000
+_UNREADABLE_BYTES: Final = 16 * 2**20
+"""So many rows that cannot be read, and bytes of them, are taken up beside those that can."""
+_COLUMNS: Final = "rowid, id, scanner, target, timestamp, finding_count, max_severity"
+_GO_DRIVER = re.compile(
+    r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|[+-]\d\d:?\d\d)?( UTC)?"
+)
+
+
+class SourceUnreadable(Exception):
+    """The database cannot be read now; the message says why, without its path."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFinding:
+    """One finding of a scan."""
+
+    id: str
+    alert_id: str
+    rule: str
+    title: str
+    severity: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceScan:
+    """One scan. `complete` is False while its findings are still being written."""
+
+    rowid: int
+    id: str
+    scanner: str
+    kind: str
+    name: str
+    at: datetime
+    severity: str
+    findings: tuple[SourceFinding, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to which scan a database was read."""
+
+    rowid: int = 0
+    scan: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Strays:
+    """Rows of scan_results with a rowid below 1 or from _IN_ORDER on: rowid and id of each.
+
+    `more`: there are others, which are not listed.
+    """
+
+    rows: tuple[tuple[int, str], ...] = ()
+    more: bool = False
+
+    @property
+    def problem(self) -> str:
+        """What they keep from being read, as it follows "not read"; empty where there are none."""
+        if not self.rows:
+            return ""
+        text = (
+            f"the order of its scans, since the number (rowid) of {'more than ' * self.more}"
+            f"{len(self.rows):,} of them is none that rows get in order. These are known by their "
+            "ids"
+        )
+        return f"{text}, and not all of them are read" if self.more else text
+
+
+def severity_of(text: object) -> str:
+    """One of our severities, as the importer reads them; WARN, ERROR and nothing included."""
+    return severities.of(str(text or "")).code
+
+
+def moment(text: object, otherwise: datetime) -> datetime:
+    """A time in any of the forms DefenseClaw wrote; `otherwise` where it is in none."""
+    match = _GO_DRIVER.match(str(text or ""))
+    if match is None:
+        return otherwise
+    day, clock, fraction, zone, _ = match.groups()
+    micro = (fraction or ".0")[1:7].ljust(6, "0")
+    offset = "+00:00" if zone in {None, "Z"} else zone
+    try:
+        return datetime.fromisoformat(f"{day}T{clock}.{micro}{offset}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return otherwise
+
+
+def asset_of(scanner: str, target: str) -> tuple[str, str]:
+    """Kind and name of what was scanned: a skill or plugin is named by its folder."""
+    plain = plain_scanner(scanner)
+    kind = next((k for k in SCANNED if plain.startswith(k)), "code")
+    name = target if kind == "mcp" else target.rstrip("/").rpartition("/")[2] or target
+    return kind, short_name(name)
+
+
+def is_of_code(scanner: str) -> bool:
+    """Whether it is a scanner of code, in which no gateway can hold anything."""
+    return plain_scanner(scanner).startswith(_OF_CODE)
+
+
+def short_name(name: str) -> str:
+    """A name of at most 300 characters: of a longer one its start, length and SHA-256.
+
+    No other name gives the same: one that is called like that is given a label as well.
+    """
+    if len(name) <= _LONGEST_NAME and truncation.MARK not in name:
+        return name
+    label = truncation.label(name)
+    return name[: _LONGEST_NAME - len(label)] + label
+
+
+def short_id(id: str) -> str:
+    """An id of at most 100 characters: of a longer one its start and SHA-256."""
+    if len(id) <= _LONGEST_ID:
+        return id
+    return f"{id[:35]}~{hashlib.sha256(id.encode()).hexdigest()}"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """The database at `path`, for one look.
+
+    Raises:
+        SourceUnreadable: it is not there, not readable, or no DefenseClaw database.
+    """
+    _check_file(path)
+    try:
+        with closing(
+            sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=2.0)
+        ) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.text_factory = _text
+            connection.execute("PRAGMA query_only=ON")
+            connection.execute("BEGIN")  # one look sees one state
+            yield Source(connection)
+    except sqlite3.Error as error:
+        raise SourceUnreadable(f"its audit database cannot be read: {error}") from error
+
+
+def _text(raw: bytes) -> str:
+    """A text as it can be kept: SQLite keeps any bytes in a text, and the author of a folder's
+    name or of a finding chooses them. What is no character is written out, as `\\xff`."""
+    return raw.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+
+
+def _count(value: object) -> int:
+    """A count that a column has; SQLite keeps any value in any column."""
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _check_file(path: Path) -> None:
+    """What the operating system says against reading it: SQLite only says that it cannot open."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise SourceUnreadable("its audit database is not there yet") from None
+    except PermissionError as error:
+        raise SourceUnreadable(
+            "the user that the portal runs as may not open its audit database or a folder above it "
+            f"({error.strerror})"
+        ) from None
+    except OSError as error:
+        raise SourceUnreadable(f"its audit database cannot be opened ({error.strerror})") from None
+
+
+def _unreadable(row: sqlite3.Row) -> Unreadable | None:
+    """The row as one to set aside, where it names no scan or nothing that was scanned."""
+    for column in ("id", "scanner", "target"):
+        if not isinstance(row[column], str):
+            why = f"its {column} is no text"
+        elif not row[column].strip("/ "):
+            why = f"its {column} names nothing"
+        else:
+            continue
+        reason = "unusable_id" if column == "id" else "not_recordable"
+        return unreadable(row, reason, why)
+    return None
+
+
+def unreadable(row: Mapping[str, Any] | sqlite3.Row, reason: str, why: str) -> Unreadable:
+    """A row of scan_results as one to set aside."""
+    values = {column: row[column] for column in row.keys() if row[column] is not None}  # noqa: SIM118
+    of_table = SourceRow("scan_results", int(values.pop("rowid")), values)
+    return Unreadable(of_table.number, short_id(str(row["id"])), of_table, reason, why)
+
+
+class Source:
+    """Scans and findings of one opened database."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._columns = {
+            table: {str(row["name"]) for row in connection.execute(f"PRAGMA table_info({table})")}
+            for table in ("scan_results", "scan_findings", "findings", "audit_events")
+        }
+        if not self._columns["scan_results"]:
+            raise SourceUnreadable("its audit database has no scan_results; is it DefenseClaw's?")
+
+    def end(self) -> Position:
+        """Behind the newest scan, strays apart."""
+        row = self._db.execute(
+            "SELECT rowid, id FROM scan_results WHERE rowid BETWEEN 1 AND ? "
+            "ORDER BY rowid DESC LIMIT 1",
+            (_IN_ORDER - 1,),
+        ).fetchone()
+        return Position(row["rowid"], short_id(str(row["id"]))) if row else Position()
+
+    def still_has(self, position: Position) -> bool:
+        """Whether the row at `position` is the one that was read; False after a purge."""
+        if not position.rowid:
+            return True
+        if not 0 < position.rowid < _IN_ORDER:
+            return False
+        row = self._db.execute(
+            "SELECT id FROM scan_results WHERE rowid = ?", (position.rowid,)
+        ).fetchone()
+        return row is not None and short_id(str(row["id"])) == position.scan
+
+    def after(
+        self, position: Position, now: datetime, limit: int = 200
+    ) -> list[SourceScan | Unreadable]:
+        """Scans behind `position` in the order they were stored, strays apart: at most `limit`.
+
+        Rows that cannot be read come on top: they keep no scan from being read.
+        """
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM scan_results "  # noqa: S608  # fixed names
+            "WHERE rowid > ? AND rowid < ? ORDER BY rowid LIMIT ?",
+            (position.rowid, _IN_ORDER, limit + _UNREADABLE),
+        )
+        return self._taken(rows, now, limit)
+
+    def strays(self) -> Strays:
+        """Every row whose rowid is not one of those that rows get in order."""
+        found = self._db.execute(
+            "SELECT rowid, id FROM (SELECT rowid, id FROM scan_results WHERE rowid < 1 "
+            "UNION ALL SELECT rowid, id FROM scan_results WHERE rowid >= ?) LIMIT ?",
+            (_IN_ORDER, _STRAYS + 1),
+        ).fetchall()
+        rows = tuple((row["rowid"], short_id(str(row["id"]))) for row in found[:_STRAYS])
+        return Strays(rows, more=len(found) > _STRAYS)
+
+    def at(
+        self, rowids: Iterable[int], now: datetime, limit: int = 200
+    ) -> list[SourceScan | Unreadable]:
+        """The rows at these places, as `after` gives them."""
+        sql = f"SELECT {_COLUMNS} FROM scan_results WHERE rowid = ?"  # noqa: S608  # fixed names
+        rows = (row for rowid in rowids for row in self._db.execute(sql, (rowid,)))
+        return self._taken(rows, now, limit)
+
+    def _taken(
+        self, rows: Iterable[sqlite3.Row], now: datetime, limit: int
+    ) -> list[SourceScan | Unreadable]:
+        taken: list[SourceScan | Unreadable] = []
+        scans = size = 0
+        for row in rows:
+            one = self._scan(row, now)
+            taken.append(one)
+            if isinstance(one, Unreadable):
+                size += sum(len(value) for value in row if isinstance(value, str | bytes))
+            else:
+                scans += 1
+            if scans == limit or size > _UNREADABLE_BYTES:
+                break
+        return taken
+
+    def latest_of_each(self, now: datetime, limit: int = 2000) -> list[SourceScan | Unreadable]:
+        """The newest stored scan of each target, oldest first."""
+        rows = self._db.execute(
+            "SELECT max(rowid) AS rowid, id, scanner, target, timestamp, finding_count, "
+            "max_severity FROM scan_results GROUP BY scanner, target ORDER BY 1 DESC LIMIT ?",
+            (limit,),
+        ).fetchall()
+        return [self._scan(row, now) for row in reversed(rows)]
+
+    def _scan(self, row: sqlite3.Row, now: datetime) -> SourceScan | Unreadable:
+        if unreadable := _unreadable(row):
+            return unreadable
+        found = tuple(self._findings(str(row["id"])))
+        kind, name = asset_of(str(row["scanner"]), str(row["target"]))
+        expected = _count(row["finding_count"])
+        worst = severity_of(row["max_severity"]) if expected or found else "INFO"
+        return SourceScan(
+            rowid=row["rowid"],
+            id=short_id(str(row["id"])),
+            scanner=str(row["scanner"])[:60],
+            kind=kind,
+            name=name,
+            at=moment(row["timestamp"], now),
+            severity=gravest(worst, *(f.severity for f in found)),
+            findings=found,
+            complete=len(found) >= expected,
+        )
+
+    def _findings(self, scan: str) -> Iterator[SourceFinding]:
+        for table in ("scan_findings", "findings"):
+            columns = self._columns[table]
+            if not columns:
+                continue
+            rule = "rule_id" if "rule_id" in columns else "NULL"
+            line = "line_number" if "line_number" in columns else "NULL"
+            rows = self._db.execute(
+                f"SELECT id, severity, title, location, {rule} AS rule, {line} AS line "  # noqa: S608  # fixed names
+                f"FROM {table} WHERE scan_id = ? ORDER BY rowid",
+                (scan,),
+            ).fetchall()
+            for row in rows:
+                yield self._finding(row)
+
+    def rows_of(self, operation: str) -> list[str]:
+        """Request id and details of rows that may have a tag of this operation."""
+        if "request_id" in self._columns["audit_events"]:
+            sql = "SELECT request_id AS said FROM audit_events WHERE request_id > ? || '.' "
+            sql += "AND request_id < ? || '/' LIMIT 200"  # '/' follows '.': an index serves it
+            found = self._db.execute(sql, (operation, operation))
+        else:
+            sql = "SELECT details AS said FROM audit_events WHERE details LIKE ? LIMIT 200"
+            found = self._db.execute(sql, (f"%[ATA {operation}.%",))
+        return [str(row["said"]) for row in found]
+
+    def disposed(self, alert: str) -> bool:
+        """Whether an alert was acknowledged or dismissed (v8)."""
+        sql = "SELECT 1 FROM alert_acknowledgement_projection WHERE alert_id = ?"
+        return self._db.execute(sql, (alert,)).fetchone() is not None
+
+    def _finding(self, row: sqlite3.Row) -> SourceFinding:
+        location = str(row["location"] or "")
+        if row["line"] and ":" not in location:
+            location = f"{location}:{row['line']}"
+        return SourceFinding(
+            id=short_id(str(row["id"])),
+            alert_id=self._alert(str(row["id"])),
+            rule=str(row["rule"] or "")[:200],
+            title=str(row["title"] or "untitled finding")[:500],
+            severity=severity_of(row["severity"]),
+            location=location[:500],
+        )
+
+    def _alert(self, finding: str) -> str:
+        """The alert raised for a finding, which only v8 links (`audit_events.finding_id`)."""
+        if not {"finding_id", "bucket"} <= self._columns["audit_events"]:
+            return ""
+        row = self._db.execute(
+            "SELECT id FROM audit_events WHERE finding_id = ? AND bucket = 'security.finding' "
+            "ORDER BY rowid LIMIT 1",
+            (finding,),
+        ).fetchone()
+        return str(row["id"])[:100] if row else ""

@@ -1,0 +1,157 @@
+"""What is really enforced at each gateway: wanted, acknowledged, listed; said in words.
+
+Three sources have to agree: what the portal decided, what the gateway acknowledged to that
+decision, and what its own list said when it was last read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from approvals.models import Effect, EffectState
+from audit.ledger.format import truncation
+from enforcement.decisions import asset_decisions
+from enforcement.decisions.superseded_steps import STEPS
+from enforcement.gateways import instances
+from enforcement.gateways.instances import Instance
+from enforcement.models import Asset, Watch
+
+NOT_ENFORCED = "not_enforced"
+NOT_OBSERVED = "What it does at the next use was not observed."
+REACH = (
+    "A hold or a block is an entry of the block list of each gateway that it covers, and the "
+    "broker refuses new tokens to callers that name the component. It does not reach tokens "
+    "already issued, nor what runs past a gateway; whether a gateway stops what runs already is "
+    "not known here."
+)
+"""What a hold stops and what not, for the page of a component."""
+_WANTED = {"hold": "held", "block": "blocked", "allow": "allowed"}
+_LIST_OF = {"hold": "block", "block": "block", "allow": "allow"}
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """How one thing stands at one instance. `code`: held, blocked, allowed, not_enforced, none."""
+
+    instance: Instance
+    wanted: str  # hold | block | allow | none
+    code: str
+    words: str
+    since: datetime | None = None
+    retry_at: datetime | None = None
+    attempts: int = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether a step towards the wanted state is still being tried."""
+        return self.retry_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    state: str  # block | allow | none | unknown
+    reason: str = ""
+    at: datetime | None = None
+
+
+def everywhere(kind: str, name: str) -> list[At]:
+    """The state of one thing at every registered instance, in the order of the file."""
+    rows = {row.instance: row for row in Asset.objects.filter(kind=kind, name=name)}
+    fleet = instances.fleet()
+    steps = _last_steps(kind, name)
+    watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
+    return [
+        _at(
+            i,
+            wanted_at(rows, i.name, fleet.scope_of(i.name)),
+            steps.get(i.name),
+            _listed(watches.get(i.name), kind, name),
+        )
+        for i in fleet.instances
+    ]
+
+
+def wanted_at(rows: Mapping[str, Asset], instance: str, scope: str = "") -> str:
+    """What the portal wants there: the instance's own row counts before the one for `scope`."""
+    for row in (rows.get(instance), rows.get(scope)):
+        if row is not None and row.holder:
+            return "hold"
+    row = asset_decisions.decisive(rows, instance, scope)
+    return row.decision if row is not None else "none"
+
+
+def _last_steps(kind: str, name: str) -> dict[str, Effect]:
+    """The newest step per instance that was not replaced by a later one."""
+    steps = Effect.objects.filter(target_kind=kind, target_name=name, kind__in=STEPS)
+    return {step.instance: step for step in steps.order_by("id")}
+
+
+def _listed(watch: Watch | None, kind: str, name: str) -> _Listed:
+    if watch is None or watch.listed_at is None:
+        return _Listed("unknown")
+    for state, lines in (("block", watch.blocked), ("allow", watch.allowed)):
+        for line in lines:
+            if (line["kind"], line["name"]) == (kind, name):
+                return _Listed(state, line["reason"], watch.listed_at)
+    return _Listed("none", "", watch.listed_at)
+
+
+def _at(instance: Instance, wanted: str, step: Effect | None, listed: _Listed) -> At:
+    if step is not None and step.state != EffectState.DONE:
+        return _unfinished(instance, wanted, step)
+    if wanted == "none":
+        return _undecided(instance, step, listed)
+    if step is None:
+        words = "Not enforced: it was registered after the decision, which was not sent to it."
+        return At(instance, wanted, NOT_ENFORCED, words)
+    fresh = listed.at is not None and listed.at > step.updated
+    if fresh and listed.state != _LIST_OF[wanted]:
+        words = f"Not enforced: it acknowledged, but its own list no longer has it {_past(wanted)}."
+        return At(instance, wanted, NOT_ENFORCED, words, since=listed.at)
+    if truncation.is_cut(step.target_name):
+        words = (
+            "Not enforced: the portal has only a label of its name. The gateway acknowledged "
+            "that label, which is not the name of the component."
+        )
+        return At(instance, wanted, NOT_ENFORCED, words, since=step.updated)
+    words = f"{_past(wanted).capitalize()}: the gateway acknowledged it. {NOT_OBSERVED}"
+    return At(instance, wanted, _WANTED[wanted], words, since=step.updated)
+
+
+def _unfinished(instance: Instance, wanted: str, step: Effect) -> At:
+    lacks = "Not lifted" if step.kind in {"gateway.unblock", "gateway.release"} else "Not enforced"
+    if step.state == EffectState.FAILED:
+        return At(instance, wanted, NOT_ENFORCED, f"{lacks}: {step.detail}", step.updated)
+    words = f"{lacks} yet: {step.detail or 'the gateway has not acknowledged it.'}"
+    return At(instance, wanted, NOT_ENFORCED, words, step.created, step.due, step.attempts)
+
+
+def _undecided(instance: Instance, step: Effect | None, listed: _Listed) -> At:
+    if step is not None and listed.at is not None and listed.at <= step.updated:
+        words = "No block and no hold: the gateway acknowledged that ours ended."
+        return At(instance, "none", "none", words)
+    if listed.state in {"block", "allow"}:
+        code = _WANTED[listed.state]
+        said = f": “{listed.reason}”" if listed.reason else "."
+        words = f"{code.capitalize()} at the gateway itself, not by this portal{said}"
+        return At(instance, "none", code, words, listed.at)
+    words = "No decision: the gateway's own policy applies."
+    return At(instance, "none", "none", words)
+
+
+def _past(wanted: str) -> str:
+    return "on hold" if wanted == "hold" else _WANTED[wanted]
+
+
+def counts_in_answer(at: At | None) -> str:
+    """That a decision of this portal is part of what a gateway answers; empty where none is."""
+    if at is None or at.code != _WANTED.get(at.wanted):
+        return ""
+    return f"A decision of this portal counts in this answer: it is {_past(at.wanted)} there."
+
+
+def not_enforced(states: Sequence[At]) -> int:
+    """At how many instances what was decided is not in force."""
+    return sum(state.code == NOT_ENFORCED for state in states)
