@@ -12,48 +12,48 @@ from ata.errors import AtaError, ExitCode
 from ata.options import Json, open_screen
 
 COMMANDS: Final = {
-    "login": ("sign_in:login", "Sign in: confirm a code in a browser, on this device or another."),
-    "logout": ("sign_in:logout", "Sign out: revoke the refresh token and delete the session file."),
+    "login": ("login_logout_status:login", "Sign in: confirm a code in a browser, on this device or another."),
+    "logout": ("login_logout_status:logout", "Sign out: revoke the refresh token and delete the session file."),
     "status": (
-        "sign_in:status",
+        "login_logout_status:status",
         "Say who you are to the portal, how you signed in, your roles, and until when.",
     ),
     "verify": (
-        "verification:verify",
+        "offline_verification:verify",
         "Verify evidence without any server: who, what, when; each check; what is not proven.",
     ),
     "witness": (
-        "witness:witness",
+        "witness_server:witness",
         "Run a witness: it cosigns a checkpoint only if it extends the last one it saw.",
     ),
     "skill": (
-        "enforcement.components:commands_for",
+        "enforcement.block_allow_hold:commands_for",
         "Block, allow, unblock, hold or release a skill.",
     ),
     "mcp": (
-        "enforcement.components:commands_for",
+        "enforcement.block_allow_hold:commands_for",
         "Decide on an MCP server, or run one with credentials the agent never sees.",
     ),
     "plugin": (
-        "enforcement.components:commands_for",
+        "enforcement.block_allow_hold:commands_for",
         "Block, allow, unblock, hold or release a plugin.",
     ),
     "tool": (
-        "enforcement.components:commands_for",
+        "enforcement.block_allow_hold:commands_for",
         "Block, allow, unblock, hold or release a tool.",
     ),
-    "alert": ("enforcement.alerts:app", "Dismiss or acknowledge an alert."),
+    "alert": ("enforcement.alert_decisions:app", "Dismiss or acknowledge an alert."),
     "approvals": (
-        "approvals:app",
+        "approvals_list_and_cancel:app",
         "List approvals, newest first; wait for one or withdraw it.",
     ),
-    "policy": ("approval_policy:app", "Read the policy in force, or ask what it would do."),
+    "policy": ("policy_show_and_try:app", "Read the policy in force, or ask what it would do."),
     "manifest": (
-        "connections.manifests:app",
+        "connections.manifests_and_folders:app",
         "Declare what a component may use; remove, list, show, or read it from a folder.",
     ),
     "connections": (
-        "connections.connected_accounts:app",
+        "connections.accounts_and_suspension:app",
         "List your connected accounts; suspend, resume or revoke one; set when they sleep.",
     ),
     "reviews": (
@@ -65,8 +65,8 @@ COMMANDS: Final = {
         "Freeze an agent, a connection, a person or everything: no token from the next request on.",
     ),
     "unfreeze": ("connections.freezes:unfreeze", "End a freeze, once that is approved."),
-    "subject": ("erasures:app", "Erase a person, or place and lift a legal hold on one."),
-    "audit": ("audit.events:app", "Search, follow or export the audit trail."),
+    "subject": ("erasure_and_legal_holds:app", "Erase a person, or place and lift a legal hold on one."),
+    "audit": ("audit.search_tail_export:app", "Search, follow or export the audit trail."),
 }
 """Name -> where its code is, and what help says of it (a test holds it to the code's own words)."""
 

@@ -6,7 +6,8 @@ was written or changed later names the fix in a trailer `Fix:`; its file is take
 such commit.
 
 What a test does there is `fails`, `passes`, `is skipped` (on both engines) or `does not load`: it
-needs what the fix added even where names that are missing are replaced (`scripts.missing_import_placeholders`).
+needs what the fix added even where names that are missing are replaced
+(`scripts.missing_import_placeholders`).
 
     python -m scripts.findings                 # all
     python -m scripts.findings SEC-1 AUD-2     # some

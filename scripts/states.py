@@ -8,6 +8,7 @@ is no query. What a function copies from another row is not found.
 from __future__ import annotations
 
 import ast
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -130,6 +131,7 @@ def main() -> None:
     """Write the document."""
     import django
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     django.setup()
     PAGE.write_text(page())
 

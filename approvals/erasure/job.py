@@ -1,7 +1,7 @@
 """The erase job: store after store, each step kept, so that a kill only means to go on.
 
-It is a remote-like step of the decision (`approvals.outbox.step_execution`): due work that any worker takes
-up, and its end, the certificate, is a separate event.
+It is a remote-like step of the decision (`approvals.outbox.step_execution`): due work that any
+worker takes up, and its end, the certificate, is a separate event.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sending a letter that is due: one attempt, and what its row says afterwards.
 
-A letter is a row with a due time (`approvals.due_work`), about an ask, an account or a review. It may
-be late, doubled by a crash or lost; what it is about does not depend on it.
+A letter is a row with a due time (`approvals.due_work`), about an ask, an account or a review. It
+may be late, doubled by a crash or lost; what it is about does not depend on it.
 """
 
 from __future__ import annotations

@@ -99,9 +99,11 @@ def _locked_out(made: Document) -> str:
         able = [p for p in able if p.pk in keyed]
     if len(able) >= needed:
         return ""
+    with_passkey = (
+        " with a passkey that counts" if decided.channel in people_and_roster.NEEDS_PASSKEY else ""
+    )
     return (
-        f"Nobody could change the policy again: that would need {needed} admins"
-        f"{' with a passkey that counts' if decided.channel in people_and_roster.NEEDS_PASSKEY else ''}, "
+        f"Nobody could change the policy again: that would need {needed} admins{with_passkey}, "
         f"so that one can ask and the others approve, and there are {len(able)}."
     )
 

@@ -202,7 +202,8 @@ def _poll(ask: Ask) -> None:
         _finish(ask, ciba_answer_verification.lost(ask))
         return
     try:
-        auth0_clients.auth0().keys.snapshot()  # the answer comes once: collect it when it can be checked
+        # The answer comes once: it is collected when it can be checked.
+        auth0_clients.auth0().keys.snapshot()
         answer = auth0_clients.auth0().ciba.poll(auth_req_id, interval=round(ask.interval_s))
     except (Auth0Error, HttpClientError) as error:
         log.warning("poll of ask %s failed: %s", ask.pk, error)

@@ -1,8 +1,9 @@
 """How long one request waits for the database in all.
 
-Each statement has a bound (`portal.database_settings`), but a request that waits for several locks would
-wait for each of them. Within `bounded` no statement begins once IN_ALL_S were spent on those before
-it. Only processes that answer requests use it; what a streamed answer reads later is not counted.
+Each statement has a bound (`portal.database_settings`), but a request that waits for several locks
+would wait for each of them. Within `bounded` no statement begins once IN_ALL_S were spent
+on those before it. Only processes that answer requests use it; what a streamed answer reads later
+is not counted.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def explain(
 ) -> evidence_levels.Level:
     """Level of a public event with its reasons, from the bodies in the evidence store.
 
-    Never from mere presence: `audit.ledger.evidence_levels` verifies each body, as `ata verify` does.
+    Never from mere presence: `audit.ledger.evidence_levels` verifies each body, as `ata verify`.
     """
     references = event["evidence"]
     if not references:

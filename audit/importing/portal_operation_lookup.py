@@ -1,7 +1,7 @@
 """Our own operations, which a DefenseClaw row may repeat by its tag or only by its id.
 
-Enforcement sends a tag with each try (`audit.importing.decision_tag_hmac`), in the request id and in
-the reason. A row that has only the id of an operation says nothing: anybody can read it.
+Enforcement sends a tag with each try (`audit.importing.decision_tag_hmac`), in the request id and
+in the reason. A row that has only the id of an operation says nothing: anybody can read it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading what was set aside: rows that could not become events (`audit.importing.quarantine_writer`)."""
+"""Reading what `audit.importing.quarantine_writer` set aside: rows that could not become events."""
 
 from __future__ import annotations
 

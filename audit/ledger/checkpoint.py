@@ -7,7 +7,7 @@ from typing import Final
 
 from . import note
 from .format.checkpoint_text import Checkpoint, format, parse, parse_size
-from .format.signed_note import ALGORITHMS, Note, NoteError, VerifierKey
+from .format.signed_note_text import ALGORITHMS, Note, NoteError, VerifierKey
 
 __all__ = ["LOG_KEY_TYPES", "Checkpoint", "format", "parse", "parse_size", "verify"]
 

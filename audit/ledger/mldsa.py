@@ -12,9 +12,9 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
-from .format import signed_note
+from .format import signed_note_text
 from .format.checkpoint_text import parse
-from .format.signed_note import COSIGNATURE_MLDSA44, Note, NoteError, Signature, VerifierKey
+from .format.signed_note_text import COSIGNATURE_MLDSA44, Note, NoteError, Signature, VerifierKey
 
 SEED_SIZE: Final = 32
 PUBLIC_KEY_SIZE: Final = 1312
@@ -42,7 +42,7 @@ def vkey(name: str, public_key: bytes) -> str:
     """
     if len(public_key) != PUBLIC_KEY_SIZE:
         raise NoteError(f"an ML-DSA-44 key has {PUBLIC_KEY_SIZE:,} bytes, not {len(public_key)}")
-    return signed_note.vkey(name, public_key, COSIGNATURE_MLDSA44)
+    return signed_note_text.vkey(name, public_key, COSIGNATURE_MLDSA44)
 
 
 def sign(checkpoint: str | Note, name: str, seed: bytes, time: int) -> str:
@@ -61,7 +61,7 @@ def sign(checkpoint: str | Note, name: str, seed: bytes, time: int) -> str:
     message = message_of(name, time, text)
     private = _private(seed)
     public = private.public_key().public_bytes_raw()
-    identity = signed_note.key_id(name, public, COSIGNATURE_MLDSA44)
+    identity = signed_note_text.key_id(name, public, COSIGNATURE_MLDSA44)
     return Signature(name, identity, time.to_bytes(_TIME_SIZE) + private.sign(message)).line
 
 
@@ -95,7 +95,7 @@ def message_of(name: str, time: int, text: str) -> bytes:
     head = parse(text)
     if not 0 <= time < 2**63:
         raise NoteError(f"{time} is not a POSIX time")
-    signed_note.check_name(name)
+    signed_note_text.check_name(name)
     return b"".join(
         (
             _LABEL,

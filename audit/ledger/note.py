@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from . import mldsa
-from .format.signed_note import (
+from .format.signed_note_text import (
     COSIGNATURE_ED25519,
     COSIGNATURE_MLDSA44,
     ED25519,

@@ -64,7 +64,8 @@ class ExportBlock(models.Model):
     """256 events as lines of a file, so that an export need not open each event again.
 
     Covers `first <= seq < first + 256` of the log; a cache that may be deleted at any time
-    (`audit.exports.line_block_cache`). `seal` is an HMAC over `body`, so nobody without the key writes lines.
+    (`audit.exports.line_block_cache`). `seal` is an HMAC over `body`, so nobody without
+    the key writes lines.
     """
 
     format = models.CharField(max_length=8)

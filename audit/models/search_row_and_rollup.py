@@ -39,8 +39,9 @@ has an index of its own, so that an inventory of the past need not read past eve
 class EventRow(models.Model):
     """One event as people look for it. `seq` is null until the sequencer gave it a leaf.
 
-    `terms` holds every word and every filter value of the event as tokens (audit.search.index_tokens);
-    the full-text index of either engine is built over it, so one index answers every filter.
+    `terms` holds every word and every filter value of the event as tokens
+    (audit.search.index_tokens); the full-text index of either engine is built over it, so
+    one index answers every filter.
     """
 
     event = models.UUIDField(primary_key=True)

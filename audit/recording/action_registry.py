@@ -90,7 +90,7 @@ def get(name: str) -> ActionSpec:
     near = difflib.get_close_matches(name, _ACTIONS, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise UnknownAction(
-        f"{name!r} is not a registered action{hint} (audit.recording.action_registry.register adds one)"
+        f"{name!r} is not a registered action{hint} (action_registry.register adds one)"
     )
 
 

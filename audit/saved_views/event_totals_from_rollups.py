@@ -1,7 +1,8 @@
 """How many events views have now, for many at once and at a price that does not grow with the log.
 
 What the counts per period answer is answered for all views by two queries. Of another filter
-`audit.search.event_search.total` counts exactly to its cap and estimates beyond it, one view at a time.
+`audit.search.event_search.total` counts exactly to its cap and estimates beyond it, one view
+at a time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The full-text index over `EventRow.terms`: FTS5 on SQLite, GIN over a tsvector on PostgreSQL.
 
-Both index the tokens of `audit.search.index_tokens` as they are: no stemming, no second idea of what a
-word is. Only sequenced rows are indexed, so an event enters the index once, with its final
+Both index the tokens of `audit.search.index_tokens` as they are: no stemming, no second idea of
+what a word is. Only sequenced rows are indexed, so an event enters the index once, with its final
 position.
 """
 

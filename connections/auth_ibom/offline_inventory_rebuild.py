@@ -1,6 +1,7 @@
 """The inventory at any index, from a file of the log alone: no database, no server, no Django.
 
-    python -m connections.auth_ibom.offline_inventory_rebuild ENTRIES --vkey KEY [--size N] [--moment TIME]
+    python -m connections.auth_ibom.offline_inventory_rebuild ENTRIES --vkey KEY \\
+        [--size N] [--moment TIME]
 
 ENTRIES is what `ata audit entries` fetched. Its entries are held to the tree that the log's key
 signed, and each opening to its commitment, before anything is printed: one JSON object with every

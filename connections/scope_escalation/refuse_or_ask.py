@@ -263,8 +263,8 @@ def _too_many(tried: Tried, limit: TooManyAsks) -> TokenRefusal:
         429,
         "asked_too_often",
         f"{_what(tried)} The portal asks people about a component "
-        f"{attempt_limits.ASKS_PER_HOUR} times an hour at most, and about all components of one person "
-        f"{attempt_limits.ASKS_PER_PERSON} times, so nobody is asked now.",
+        f"{attempt_limits.ASKS_PER_HOUR} times an hour at most, and about all components of one "
+        f"person {attempt_limits.ASKS_PER_PERSON} times, so nobody is asked now.",
         retry_after_s=float(limit.retry_after_s),
     )
 

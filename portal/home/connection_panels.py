@@ -133,7 +133,8 @@ def _notices(me: Actor) -> list[Line]:
     found = Notice.objects.filter(iss=me.iss, sub=me.sub, seen=None).select_related("account")
     return [
         Line(
-            f"{n.by or 'Somebody'} {_VERBS.get(n.code, n.code)} your {account_names.in_words(n.account)}",
+            f"{n.by or 'Somebody'} {_VERBS.get(n.code, n.code)} your "
+            f"{account_names.in_words(n.account)}",
             "/connections/",
             n.created,
             detail=n.reason,

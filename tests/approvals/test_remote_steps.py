@@ -18,7 +18,7 @@ from audit.erasure import subject_and_store_registry
 from audit.recording.actors import Actor, Target
 from tests.accounts.trail import events
 from tests.approvals.lamps import Lamps
-from tests.support.sweeping import due_work, sweep
+from tests.support.sweeping import due_pieces, sweep
 
 type Work = Callable[..., None]
 HALL = Target("lamp", "hall")
@@ -167,10 +167,10 @@ def test_a_worker_that_was_too_slow_leaves_a_step_to_whoever_took_it_over(
     lamps: Lamps, olu: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     effect = started(lamps, olu)
-    (slow,) = due_work(STEPS)  # and then something keeps it from beginning
+    (slow,) = due_pieces(STEPS)  # and then something keeps it from beginning
     later = clock.now() + CLAIM + timedelta(seconds=1)
     monkeypatch.setattr(clock, "now", lambda: later)
-    (taken_over,) = due_work(STEPS)
+    (taken_over,) = due_pieces(STEPS)
     taken_over()
     slow()
     assert len(lamps.calls) == 1
@@ -183,14 +183,14 @@ def test_an_answer_that_comes_after_the_lease_is_recorded_by_one_worker_only(
     lamps: Lamps, olu: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started(lamps, olu)
-    (slow,) = due_work(STEPS)
+    (slow,) = due_pieces(STEPS)
     later = clock.now() + LEASE * 2
 
     def hangs(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         """The call of the slow worker lasts so long that another one takes the step over."""
         monkeypatch.setitem(registry._HANDLERS, "lamp.step", lamps.step)
         monkeypatch.setattr(clock, "now", lambda: later)
-        (taken_over,) = due_work(STEPS)
+        (taken_over,) = due_pieces(STEPS)
         taken_over()
         return EffectResult("unknown", "timed out")
 

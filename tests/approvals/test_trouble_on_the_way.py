@@ -21,7 +21,7 @@ from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known
 from tests.support.sign_in import SUBS
-from tests.support.sweeping import due_work, sweep
+from tests.support.sweeping import due_pieces, sweep
 
 type Work = Callable[..., None]
 
@@ -86,7 +86,7 @@ def test_a_rate_limit_is_waited_for_and_said(
     waiting = approval.current
     assert waiting is not None
     assert (waiting.state, "limits" in waiting.detail) == (AskState.STARTING, True)
-    assert waiting.due is not None and not due_work(ASKING)
+    assert waiting.due is not None and not due_pieces(ASKING)
     work()
     assert code_of(approval) in phones.waiting("operator2")
 
@@ -196,10 +196,10 @@ def test_each_slow_down_makes_the_interval_five_seconds_longer(
 def test_two_workers_never_do_the_same_work(lamps: Lamps, olu: Actor, oona: Actor) -> None:
     ask(olu)
     now = clock.now()
-    assert len(due_work(ASKING)) == 1
-    assert due_work(ASKING) == []
+    assert len(due_pieces(ASKING)) == 1
+    assert due_pieces(ASKING) == []
     Ask.objects.update(lease=now)
-    assert len(due_work(ASKING)) == 1, "a lease that ran out is free"
+    assert len(due_pieces(ASKING)) == 1, "a lease that ran out is free"
 
 
 def test_a_sweep_survives_one_row_that_breaks(

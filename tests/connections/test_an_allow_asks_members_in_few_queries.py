@@ -55,9 +55,8 @@ def test_two_hundred_people_are_asked_in_a_bounded_number_of_queries(
 
 def test_nobody_is_asked_twice_for_the_same(people: None) -> None:
     requests_to_connect.ask_members(MCP)
-    requests_to_connect.dismiss(
-        ISS, "auth0|3", Need.objects.filter(sub="auth0|3").first().pk, clock.now()
-    )  # type: ignore[union-attr]
+    need = Need.objects.get(connection="github", sub="auth0|3")
+    requests_to_connect.dismiss(ISS, "auth0|3", need.pk, clock.now())
     assert requests_to_connect.ask_members(MCP) == 0
     assert Need.objects.count() == 350
 

@@ -242,7 +242,7 @@ def test_an_agent_that_nobody_saw_is_frozen_once_the_name_is_confirmed(
     db: None, gateway: Gateways
 ) -> None:
     account = make("member1")
-    accounts_and_uses.count(accounts_and_uses.Seen(account, "release-bot", "", clock.now(), None))
+    accounts_and_uses.count(account, "release-bot", "", clock.now(), None)
     amir, about = gateway("admin"), {"kind": "agent", "name": "relase-bot"}
     said: dict[str, Any] = {"verb": "agent.freeze", "target": about, "reason": "odd"}
     no = amir.call("POST", "/v1/decisions", said)

@@ -131,9 +131,8 @@ def test_other_answers_keep_their_stable_codes(
 def test_whoever_suspends_while_auth0_answers_wins(milos: ConnectedAccount) -> None:
     ConnectedAccount.objects.filter(pk=milos.pk).update(state=State.SUSPENDED)
     now = datetime.now(UTC)
-    use = accounts_and_uses.Seen(milos, "agent", "mcp:x", now, now + timedelta(hours=1))
     with pytest.raises(TokenRefusal) as raised:
-        accounts_and_uses.count(use)
+        accounts_and_uses.count(milos, "agent", "mcp:x", now, now + timedelta(hours=1))
     refused = raised.value
     assert refused is not None
     assert refused.code == "connection_suspended"

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connections.broker import accounts_and_uses
-from connections.broker.accounts_and_uses import Seen
 from connections.models import ConnectedAccount, Use
 from connections.sync import update_accounts
 
@@ -27,9 +26,9 @@ def accounts() -> Sequence[ConnectedAccount]:
     return made
 
 
-def seen(account: ConnectedAccount, agent: str, second: int = 0) -> Seen:
+def count(account: ConnectedAccount, agent: str, second: int = 0) -> None:
     at = NOW + timedelta(seconds=second)
-    return Seen(account, agent, "mcp:x", at, at + timedelta(hours=1))
+    accounts_and_uses.count(account, agent, "mcp:x", at, at + timedelta(hours=1))
 
 
 def counts() -> dict[tuple[str, str], int]:
@@ -41,15 +40,11 @@ def test_new_ways_and_known_ones_are_counted(
     accounts: Sequence[ConnectedAccount],
 ) -> None:
     first, second = accounts
-    accounts_and_uses.count(seen(first, "known"))
-    uses = [
-        seen(first, "known", 1),
-        seen(first, "new", 2),
-        seen(second, "new", 3),
-        seen(second, "new", 4),
-    ]
-    for use in uses:
-        accounts_and_uses.count(use)
+    count(first, "known")
+    count(first, "known", 1)
+    count(first, "new", 2)
+    count(second, "new", 3)
+    count(second, "new", 4)
     assert counts() == {
         ("auth0|0", "known"): 2,
         ("auth0|0", "new"): 1,

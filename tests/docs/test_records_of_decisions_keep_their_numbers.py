@@ -70,7 +70,8 @@ SAID = {
     19: [f"every {WORDS[int(process_caches._EVERY_S)]} seconds"],
     23: [
         f"{WORDS[checkpoint_thinning.AGE.days]} days ago stay",
-        f"newest {tree_and_signed_checkpoints._NEWEST} and a share of at most {tree_and_signed_checkpoints._SHARE:,}",
+        f"newest {tree_and_signed_checkpoints._NEWEST} and a share of at most "
+        f"{tree_and_signed_checkpoints._SHARE:,}",
     ],
     24: [
         f"those of {fulltext_index._WORTH_GATHERING} and more",

@@ -112,7 +112,8 @@ def test_middleware_models_migrations_and_what_is_below_the_product_do_not_count
     paths = [
         "audit/recording/record.py", "portal/home/views.py",
         "audit/management/commands/verify_ledger.py",
-        "audit/models/tree_and_checkpoints.py", "portal/models.py", "audit/migrations/0001_initial.py",
+        "audit/models/tree_and_checkpoints.py", "portal/models.py",
+        "audit/migrations/0001_initial.py",
         "audit/ledger/note.py", "portal/middleware.py", "portal/pages/method_and_body_errors.py",
         "http_client/client.py", "tests/conftest.py", "local/views.py", "manage.py",
         "no_package/module.py", "audit/page.html",

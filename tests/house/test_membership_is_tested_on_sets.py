@@ -44,7 +44,7 @@ BOUNDED: Final[dict[str, str]] = {
     "audit/search/statements.py:_keys:wide": "groups of one query, whose terms have a limit",
     "connections/inventory/query_parameters.py:_judged:good": "at most MOST values of a key",
     "connections/inventory/page_assembly.py:_agents:wanted": "at most MOST values of a key",
-    "connections/component_manifests/manifest_store.py:_consistent:names": "a manifest has at most 50 connections",
+    "connections/component_manifests/manifest_store.py:_consistent:names": "at most 50 connections",
     "approvals/views/inbox.py:inbox:for_me": "at most _MOST_PENDING requests",
     "approvals/views/inbox.py:inbox:by_me": "at most _MOST_PENDING requests",
     "approvals/views/request_steps.py:steps:held": "effects of one request",

@@ -27,7 +27,7 @@ NOTED: Final = {
 }
 STORED: Final = {
     "accounts.oidc_backend.OperatorBackend._account": "the account of a session",
-    "portal.ops.doctor_checks.unconfirmed_roles._lower": "the doctor, after asking: none until Auth0 names one",
+    "portal.ops.doctor_checks.unconfirmed_roles._lower": "the doctor: none until Auth0 names one",
     "accounts.break_glass.sessions.begin": "fixed roles of a break-glass session",
 }
 _STORES: Final = {"update", "create", "get_or_create", "update_or_create", "bulk_create"}

@@ -21,7 +21,7 @@ CONFIRMED: Final = "the doctor, after an admin of the machine confirmed it"
 RELAXED_BY: Final = {
     "connections.lifecycle.restriction_stack.lift": {
         "connections.lifecycle.account_decisions._resume": CHECKED,
-        "connections.lifecycle.account_decisions.begin_revocation": "a revocation takes its place at once",
+        "connections.lifecycle.account_decisions.begin_revocation": "a revocation comes at once",
         "connections.sync.update_accounts._came_back": NOBODY,
     },
     "connections.lifecycle.restriction_stack.lift_suspensions": {
@@ -84,7 +84,7 @@ def test_what_is_said_to_check_locks_and_checks_before_it_relaxes(place: str) ->
     relaxing = min(
         line for line, called in order if f"connections.lifecycle.{called}" in RELAXED_BY
     )
-    assert first["_locked"] < first["restrictions.check"] < relaxing
+    assert first["_locked"] < first["restriction_stack.check"] < relaxing
 
 
 def test_the_pipeline_judges_after_its_locks_and_before_it_commits() -> None:

@@ -232,9 +232,7 @@ class World:
             return False
         self.told.append("broker: token")
         assert expected == "done", "a token of what sleeps until its owner approves"
-        accounts_and_uses.count(
-            accounts_and_uses.Seen(self._row(account), "a", "", self.time.now(), None)
-        )
+        accounts_and_uses.count(self._row(account), "a", "", self.time.now(), None)
         account.used = self.time.at
         return True
 

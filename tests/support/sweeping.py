@@ -25,7 +25,7 @@ class Kept(list[Piece]):
         self.append(work)
 
 
-def due_work(kinds: due_work._Kinds) -> list[Piece]:
+def due_pieces(kinds: due_work._Kinds) -> list[Piece]:
     """Claim what is due; each piece does one row."""
     kept = Kept()
     due_work.sweep(kept, kinds)
@@ -34,7 +34,7 @@ def due_work(kinds: due_work._Kinds) -> list[Piece]:
 
 def sweep(kinds: due_work._Kinds = due_work.ASKING + due_work.STEPS + due_work.LETTERS) -> int:
     """Do what is due of `kinds` now; returns how many rows it was."""
-    work = due_work(kinds)
+    work = due_pieces(kinds)
     for piece in work:
         piece()
     return len(work)

@@ -29,7 +29,7 @@ from audit.ledger.offline.proof_check import (
     verify_proof_file,
 )
 from audit.ledger.packs import archive as packs
-from audit.ledger.packs import person_claims
+from audit.ledger.packs import missing_values, person_claims
 from audit.ledger.packs import report_sentences as words
 from audit.ledger.packs.archive import Pack, PackError
 from audit.ledger.packs.report import (

@@ -55,7 +55,8 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
         "place": _place(found, entry),
         "command": (
             f"curl -s {settings.ENV.issuer}.well-known/jwks.json > jwks.json\n"
-            f"ata verify evidence-{short}.zip --vkey '{proofs_and_tiles.vkey()}' --issuer-keys jwks.json"
+            f"ata verify evidence-{short}.zip --vkey '{proofs_and_tiles.vkey()}' "
+            "--issuer-keys jwks.json"
         ),
         "crumbs": [{"text": "Audit trail", "url": "/audit/"}, {"text": "Event"}],
         "set_aside_url": _set_aside(found.event, actor(request)),

@@ -28,8 +28,8 @@ def check() -> Iterator[Leftover]:
         who = suspended.actor_name or suspended.actor_email or suspended.actor_sub
         yield Leftover(
             "lifted suspensions",
-            f"{account_names.owner_name(account)}'s {account.connection} account: {who} suspended it on "
-            f"{suspended.time:%d %b %Y}, and its owner lifted that by an undo.",
+            f"{account_names.owner_name(account)}'s {account.connection} account: {who} suspended "
+            f"it on {suspended.time:%d %b %Y}, and its owner lifted that by an undo.",
             f"Suspend it again in {who}'s name; an admin can resume it.",
             partial(_suspend_again, account, suspended),
         )
