@@ -12,8 +12,14 @@ from ata.errors import AtaError, ExitCode
 from ata.options import Json, open_screen
 
 COMMANDS: Final = {
-    "login": ("login_logout_status:login", "Sign in: confirm a code in a browser, on this device or another."),
-    "logout": ("login_logout_status:logout", "Sign out: revoke the refresh token and delete the session file."),
+    "login": (
+        "login_logout_status:login",
+        "Sign in: confirm a code in a browser, on this device or another.",
+    ),
+    "logout": (
+        "login_logout_status:logout",
+        "Sign out: revoke the refresh token and delete the session file.",
+    ),
     "status": (
         "login_logout_status:status",
         "Say who you are to the portal, how you signed in, your roles, and until when.",
@@ -65,7 +71,10 @@ COMMANDS: Final = {
         "Freeze an agent, a connection, a person or everything: no token from the next request on.",
     ),
     "unfreeze": ("connections.freezes:unfreeze", "End a freeze, once that is approved."),
-    "subject": ("erasure_and_legal_holds:app", "Erase a person, or place and lift a legal hold on one."),
+    "subject": (
+        "erasure_and_legal_holds:app",
+        "Erase a person, or place and lift a legal hold on one.",
+    ),
     "audit": ("audit.search_tail_export:app", "Search, follow or export the audit trail."),
 }
 """Name -> where its code is, and what help says of it (a test holds it to the code's own words)."""

@@ -7,6 +7,7 @@ leaf within about a second.
 
 from __future__ import annotations
 
+import os
 from binascii import b2a_base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -159,8 +160,10 @@ class Prepared:
         return self.event[0]
 
 
-def prepare(draft: Draft, recorded_at: datetime) -> Prepared:
-    """Build the rows of a draft without touching the database.
+def prepare(
+    draft: Draft, recorded_at: datetime, salts: entries.SaltSource = os.urandom
+) -> Prepared:
+    """Build the rows of a draft without touching the database; `salts` gives random bytes.
 
     Raises:
         UnknownAction, EntryError: as `record`.
@@ -168,7 +171,7 @@ def prepare(draft: Draft, recorded_at: datetime) -> Prepared:
     spec = action_registry.get(draft.action)
     id = draft.id or clock.uuid7()
     fields = _fields(draft, spec.severity, recorded_at)
-    built = entries.build(fields, id=id)
+    built = entries.build(fields, id=id, salt_source=salts)
     public = entries.reveal(built.document, built.openings)
     event = (id, built.entry, leaf_hash(built.entry), recorded_at)
     level = human_levels.level(public)
