@@ -33,7 +33,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     lingers = False  # a refusal was said while a body may still come in
     lingering_until = 0.0
     answering_since = 0.0
-    turn: object = None  # an unproven caller's, to be given back (`admission`)
+    turn: object = None  # an unproven caller's, to be given back (`waiting_order`)
     taken = 0  # bytes of this answer that the other side took
 
     def received(self, data: bytes) -> bool:

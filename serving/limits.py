@@ -26,7 +26,7 @@ SPARE_THREADS: Final = 12
 # Threads more while as many answers wait for somebody else; they hold no database connection then.
 LENT_THREADS: Final = 100
 
-# Requests whose credentials nobody vouched for (`admission`).
+# Requests whose credentials nobody vouched for (`waiting_order`).
 UNPROVEN_AT_ONCE: Final = 1
 UNPROVEN_S: Final = 0.5  # then it waits for somebody else, and another one begins
 RESERVED: Final = 4  # one thread of so many is for proven callers only
@@ -37,4 +37,6 @@ PROVEN: Final = 10_000
 
 STOP_WITHIN_S: Final = 8  # answers that are under way; `make up` kills after 10 to 15
 SHORT_LIFE_S: Final = 5.0  # a process that ends sooner would only end again
-STARVED_S: Final = 20.0  # of the interpreter: no Python thread but one had a turn (`watchdog`)
+STARVED_S: Final = (
+    20.0  # of the interpreter: no Python thread but one had a turn (`stuck_interpreter_watchdog`)
+)

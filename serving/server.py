@@ -25,7 +25,7 @@ from serving.waiting_order import Proven, Queue
 
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """Threads that take requests in the order of `admission`."""
+    """Threads that take requests in the order of `waiting_order`."""
 
     def __init__(self, threads: int, proven: Proven) -> None:
         super().__init__()

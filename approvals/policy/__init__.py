@@ -1,8 +1,8 @@
 """The policy: a document that says who approves what, and the pure function that applies it.
 
 `document` is its shape, `minimum` what none goes below, `evaluation` what applies to an act,
-`sentences` how it reads, `diff` what a change changes, `dry_run` tries one, `versions` has the one
-in force.
+`sentences` how it reads, `diff` what a change changes, `single_decision_dry_run`
+tries one, `policy_in_force` has the one in force.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from threading import Lock, Thread
 
 from ata.errors import AtaError
 from ata.mcp import messages
+from ata.mcp import supervisor_events as events
 from ata.mcp.agent_stdin_reader import read_agent
 from ata.mcp.bounded_line_reader import BoundedLine, Id, answer_too_long, too_long
 from ata.mcp.bounded_pipe_writer import CAPACITY, Buffered, Outbox
@@ -32,16 +33,6 @@ from ata.mcp.child import Child
 from ata.mcp.credentials import CHANGED, UNPROMPTED, Broker, Credentials
 from ata.mcp.messages import Line
 from ata.mcp.redaction import Redactor
-from ata.mcp.supervisor_events import (
-    AgentClosed,
-    Asked,
-    ChildEnded,
-    Event,
-    FromAgent,
-    FromChild,
-    Heard,
-    Stop,
-)
 from ata.output.screen import Screen
 
 DRAIN_S = 30.0
@@ -62,13 +53,14 @@ class Supervisor:
         self._command = command
         self._redactor = Redactor()
         self._screen = screen
-        self._events: SimpleQueue[Event] = SimpleQueue()  # bounded by the buffers of its readers
+        # Bounded by the buffers of its readers.
+        self._events: SimpleQueue[events.Event] = SimpleQueue()
         self._for_agent, self._for_server, self._for_errors = Buffered(), Buffered(), Buffered()
         self._answers_out = Outbox(
-            sys.stdout.fileno(), self._for_agent, on_broken=lambda: self._events.put(Stop(1))
+            sys.stdout.fileno(), self._for_agent, on_broken=lambda: self._events.put(events.Stop(1))
         )
         self._errors_out = Outbox(sys.stderr.fileno(), self._for_errors)
-        self._backlog: deque[Event] = deque()
+        self._backlog: deque[events.Event] = deque()
         self._child: Child | None = None
         self._credentials: Credentials | None = None
         self._handshake: Line | None = None
@@ -115,13 +107,13 @@ class Supervisor:
         while True:
             event = self._next_event()
             match event:
-                case ChildEnded(child) if child is self._child:
+                case events.ChildEnded(child) if child is self._child:
                     return child.exit_code()
-                case Stop(code):
+                case events.Stop(code):
                     return code
-                case AgentClosed():
+                case events.AgentClosed():
                     self._agent_closed = True
-                case FromAgent(line):
+                case events.FromAgent(line):
                     self._renewal.heard = True
                     self._read(line)
                     self._for_server.give_back(line.whole)
@@ -135,19 +127,19 @@ class Supervisor:
                     return 1
                 self._child.close_input()
 
-    def _hear(self, event: Event | None) -> None:
+    def _hear(self, event: events.Event | None) -> None:
         """Heed what the server wrote and what was asked about it; of one that was ended nothing."""
         match event:
-            case FromChild(child, line):
+            case events.FromChild(child, line):
                 if child is self._child:
                     self._from_child(line)
                 self._for_agent.give_back(line.whole)
-            case Asked(child, answer):
+            case events.Asked(child, answer):
                 self._renewal.asking = False
                 if child is self._child:
                     self._take_answer(answer)
 
-    def _next_event(self) -> Event | None:
+    def _next_event(self) -> events.Event | None:
         if self._backlog:
             return self._backlog.popleft()
         until = min(self._ask_at(), self._drain_until if self._deferred else math.inf)
@@ -177,7 +169,7 @@ class Supervisor:
             self._to_agent(messages.unreadable(request, code))
         if waiting is None and line.outline is not None:
             self._report(too_long())
-            self._events.put(Stop(1))
+            self._events.put(events.Stop(1))
         elif waiting and self._child:
             for question in waiting.questions:
                 self._child.send(messages.unreadable(question, code))
@@ -230,7 +222,7 @@ class Supervisor:
         except AtaError as error:
             answer = error
         finally:
-            self._events.put(Asked(child, answer))
+            self._events.put(events.Asked(child, answer))
 
     def _take_answer(self, answer: Credentials | AtaError) -> None:
         """Heed what was asked apart; a failure that stays the same is reported once."""
@@ -265,7 +257,7 @@ class Supervisor:
         if error.code in SAID_NO:
             self._end_server(error)
         if error.code == CHANGED:
-            self._events.put(Stop(1))
+            self._events.put(events.Stop(1))
 
     def _end_server(self, error: AtaError) -> None:
         """End the server and its credential; the next request starts a new server."""
@@ -339,9 +331,9 @@ class Supervisor:
             input=self._for_server,
             output=self._for_agent,
             on_heard=self._note_heard,
-            on_line=lambda child, line: self._events.put(FromChild(child, line)),
+            on_line=lambda child, line: self._events.put(events.FromChild(child, line)),
             on_error_text=self._to_errors,
-            on_exit=lambda child: self._events.put(ChildEnded(child)),
+            on_exit=lambda child: self._events.put(events.ChildEnded(child)),
         )
         self._credentials = credentials
 
@@ -364,11 +356,11 @@ class Supervisor:
                 event = self._events.get(timeout=left)
             except Empty:
                 break
-            if isinstance(event, FromChild) and self._answers(event, request):
+            if isinstance(event, events.FromChild) and self._answers(event, request):
                 self._for_agent.give_back(event.line.whole)
                 return
             self._backlog.append(event)
-            if isinstance(event, ChildEnded) and event.child is self._child:
+            if isinstance(event, events.ChildEnded) and event.child is self._child:
                 return
         raise AtaError(
             "The server did not come back after a restart with a new credential.",
@@ -376,7 +368,7 @@ class Supervisor:
             fix="Call it again, or restart the server.",
         )
 
-    def _answers(self, event: FromChild, request: Id) -> bool:
+    def _answers(self, event: events.FromChild, request: Id) -> bool:
         return event.child is self._child and request in messages.answered_in(event.line.whole)
 
     def _to_agent(self, raw: bytes) -> None:
@@ -386,7 +378,7 @@ class Supervisor:
         """From a thread: the server wrote something, so that it is asked about soon."""
         if not self._renewal.heard:
             self._renewal.heard = True
-            self._events.put(Heard())
+            self._events.put(events.Heard())
 
     def _to_errors(self, text: bytes) -> None:
         self._for_errors.wait()
@@ -401,4 +393,4 @@ class Supervisor:
         if self._child:
             self._child.signal(number)
         else:
-            self._events.put(Stop(128 + number))
+            self._events.put(events.Stop(128 + number))

@@ -219,20 +219,16 @@ def begin_revocation(account: ConnectedAccount, ctx: CommitContext) -> bool:
     Their own can be taken back for a moment; an owner who is somebody else is notified.
     """
     own = permissions.is_owner(ctx.actor, account)
-    now = clock.now()
+    reason, by = ctx.reason, ctx.actor.sub
     if account.state == State.REVOCATION_PENDING:
-        restriction_stack.replace(
-            account, State.REVOCATION_PENDING, reason=ctx.reason, by=ctx.actor.sub
-        )
+        restriction_stack.replace(account, State.REVOCATION_PENDING, reason=reason, by=by)
         deletion_step.forget(account)
     else:
         if account.state == State.GONE:
             restriction_stack.lift(account)
-        restriction_stack.lay(
-            account, State.REVOCATION_PENDING, reason=ctx.reason, by=ctx.actor.sub
-        )
+        restriction_stack.lay(account, State.REVOCATION_PENDING, reason=reason, by=by)
     account.operation = ctx.operation
-    account.delete_after = now + timedelta(seconds=UNDO_S if own else 0)
+    account.delete_after = clock.now() + timedelta(seconds=UNDO_S if own else 0)
     account.deletion_detail = ""
     restriction_stack.keep(account)
     if not own:

@@ -26,5 +26,5 @@ class JustInTime(models.Model):
         return self.name
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON, as `connection_rules.Setting.read` takes it."""
+        """Plain JSON, as `connection_settings.Setting.read` takes it."""
         return {"idle_h": self.idle_h, "hours": self.hours, "wake": self.wake}

@@ -54,7 +54,7 @@ def check(
     """Check the file; failures are steps of the report, never exceptions.
 
     Args:
-        manifest: as `exportcheck.read_manifest` returned it.
+        manifest: as `export_manifest.read_manifest` returned it.
         vkeys: log keys that the verifier trusts.
         required: key types that must each have signed the tree, as `Policy.required`.
         moves: changes of the log's name, as `Policy.moves`.

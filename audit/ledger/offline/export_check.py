@@ -1,6 +1,6 @@
 """Checking an export offline: that its file is what was asked for, with no row missing.
 
-An export comes with a signed manifest. With the entries of the log (`entriesfile`) its filter is
+An export comes with a signed manifest. With the entries of the log (`log_file`) its filter is
 run again by `EventQuery.matches`, without a database, and every row is compared. Needs no server.
 """
 

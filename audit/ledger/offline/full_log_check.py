@@ -1,6 +1,6 @@
 """Checking a whole log offline: that it is what was signed, today and at every earlier look.
 
-Who kept a checkpoint holds the log to it, with the entries (`entriesfile`) and public keys alone.
+Who kept a checkpoint holds the log to it, with the entries (`log_file`) and public keys alone.
 A log that was rewritten and signed again by its own key is whole in itself; only what somebody
 outside kept shows it.
 """
