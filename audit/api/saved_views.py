@@ -18,6 +18,7 @@ from audit.clock import rfc3339
 from audit.ledger.query import EventQuery
 from audit.models import SavedView
 from audit.recording.actors import Actor
+from audit.recording.sentences import person
 from audit.saved_views import changes
 from audit.saved_views.changes import NotSaved, NotYourView, Wanted
 from audit.saved_views.stored_filter_parsing import query_of
@@ -234,7 +235,7 @@ def _not_yours() -> Problem:
 
 
 def _json(view: SavedView, me: Actor) -> dict[str, Any]:
-    query, who = query_of(view.filter), view.maker
+    query = query_of(view.filter)
     return {
         "id": str(view.id),
         "name": view.name,
@@ -243,7 +244,7 @@ def _json(view: SavedView, me: Actor) -> dict[str, Any]:
         "problems": [f"{error.message}." for error in query.errors],
         "shared": view.shared,
         "own": changes.is_own(me, view),
-        "made_by": who.get("name") or who.get("email") or who.get("sub") or "",
+        "made_by": person(view.maker, ""),
         "created": rfc3339(view.created),
         "changed": rfc3339(view.changed),
     }

@@ -1,5 +1,5 @@
-"""Bulk insertion past the ORM's per-field work: executemany on SQLite, binary COPY on PostgreSQL,
-which a single row is spared.
+"""Bulk insertion past the ORM's per-field work: executemany on SQLite, COPY on PostgreSQL, which a
+single row is spared.
 
 Rows are plain instances or values; columns the database numbers itself are left to it. Importing a
 gateway's history spends much of its time here, and this is many times as fast as `bulk_create`.
@@ -8,7 +8,7 @@ gateway's history spends much of its time here, and this is many times as fast a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -51,20 +51,18 @@ def insert_values(
     if not rows:
         return
     vendor = connection.vendor
+    values = _converted(rows, _converters(model, vendor), columns)
     if vendor == "sqlite" or len(rows) < _WORTH_COPY:
         with connection.cursor() as cursor:
-            values = list(_converted(rows, _converters(model, vendor), columns))
-            cursor.executemany(_insert(model), values)
+            cursor.executemany(_insert(model), list(values))
         return
-    types, converters = _binary(model)
-    statement = f"COPY {_table(model)} ({_columns(model)}) FROM STDIN (FORMAT BINARY)"
+    statement = f"COPY {_table(model)} ({_columns(model)}) FROM STDIN"
     with (
         connection.wrap_database_errors,
         connection.cursor() as cursor,
         cursor.copy(statement) as copy,
     ):
-        copy.set_types(types)
-        for row in _converted(rows, converters, columns):
+        for row in values:
             copy.write_row(row)
 
 
@@ -105,25 +103,7 @@ def _converted(
 @cache
 def _converters(model: type[models.Model], vendor: str) -> Converters:
     """Conversions by place, for values that are parameters of a statement."""
-    return _places((field, _converter(field, vendor)) for field in _fields(model))
-
-
-@cache
-def _binary(model: type[models.Model]) -> tuple[list[str], Converters]:
-    """Types and conversions for PostgreSQL's binary form (manual, "COPY", Binary Format).
-
-    Its bytes are a UUID as well as they are a `bytea`, and its timestamps are numbers: as such the
-    driver writes them without Python.
-    """
-    kinds = [_base(field).get_internal_type() for field in _fields(model)]
-    converters = _places(
-        (field, _prepared(field) or _BINARY_CONVERT.get(kind))
-        for field, kind in zip(_fields(model), kinds, strict=True)
-    )
-    return [_BINARY_TYPES[kind] for kind in kinds], converters
-
-
-def _places(found: Iterable[tuple[Any, Convert | None]]) -> Converters:
+    found = ((field, _converter(field, vendor)) for field in _fields(model))
     return tuple(
         (place, _or_null(convert) if field.null else convert)
         for place, (field, convert) in enumerate(found)
@@ -135,36 +115,6 @@ def _or_null(convert: Convert) -> Convert:
     return lambda value: None if value is None else convert(value)
 
 
-def _base(field: Any) -> Any:
-    return field.target_field if isinstance(field, models.ForeignKey) else field
-
-
-def _prepared(field: Any) -> Convert | None:
-    return field.get_prep_value if isinstance(field, ExactJSONField) else None
-
-
-def _microseconds(moment: datetime) -> int:
-    """Since 2000 began, as PostgreSQL counts."""
-    return (moment - _MILLENNIUM) // _MICROSECOND
-
-
-_MILLENNIUM, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-_BINARY_CONVERT: dict[str, Convert] = {
-    "UUIDField": attrgetter("bytes"),
-    "DateTimeField": _microseconds,
-}
-_BINARY_TYPES = {
-    "UUIDField": "bytea",
-    "BinaryField": "bytea",
-    "DateTimeField": "int8",
-    "BigIntegerField": "int8",
-    "IntegerField": "int4",
-    "PositiveSmallIntegerField": "int2",
-    "CharField": "text",
-    "TextField": "text",
-}
-
-
 def _sqlite_time(moment: datetime) -> str:
     """As Django writes it: UTC without its zone."""
     if moment.tzinfo is UTC:
@@ -173,9 +123,9 @@ def _sqlite_time(moment: datetime) -> str:
 
 
 def _converter(field: Any, vendor: str) -> Convert | None:
-    field = _base(field)
+    field = field.target_field if isinstance(field, models.ForeignKey) else field
     if vendor == "sqlite" and isinstance(field, models.UUIDField):
         return attrgetter("hex")
     if vendor == "sqlite" and isinstance(field, models.DateTimeField):
         return _sqlite_time
-    return _prepared(field)
+    return field.get_prep_value if isinstance(field, ExactJSONField) else None

@@ -42,17 +42,12 @@ def write(index: int, hashes: Sequence[bytes], checkpoint: str, extra: bytes = b
         ProofError: a negative index, or a hash that is not 32 bytes.
         NoteError: the checkpoint is malformed.
     """
-    middle = f"extra {b64encode(extra).decode()}\n" if extra else ""
-    return f"{HEADER}\n{middle}{write_old(index, hashes, checkpoint)}"
-
-
-def write_old(index: int, hashes: Sequence[bytes], checkpoint: str) -> str:
-    """Return the older form without the first line, which Debian's `spicy-litetlog` reads."""
     if not 0 <= index < 2**63 or any(len(value) != HASH_SIZE for value in hashes):
         raise ProofError(f"a proof needs an index from 0 and hashes of {HASH_SIZE} bytes")
     note.parse(checkpoint)
+    middle = f"extra {b64encode(extra).decode()}\n" if extra else ""
     path = "".join(f"{b64encode(value).decode()}\n" for value in hashes)
-    return f"index {index}\n{path}\n{checkpoint}"
+    return f"{HEADER}\n{middle}index {index}\n{path}\n{checkpoint}"
 
 
 def parse(text: str | bytes) -> Proof:

@@ -17,6 +17,7 @@ from accounts.permissions import actor
 from audit.ledger.query import EventQuery, InvalidQuery, QueryError
 from audit.models import SavedView
 from audit.recording.actors import Actor
+from audit.recording.sentences import person
 from audit.saved_views import changes, event_totals_from_rollups
 from audit.saved_views.changes import NotSaved, NotYourView, Wanted
 from audit.saved_views.stored_filter_parsing import query_of
@@ -263,8 +264,7 @@ def _shipped_row(one: Any) -> dict[str, Any]:
 
 
 def _maker(view: SavedView) -> str:
-    who = view.maker
-    return who.get("name") or who.get("email") or who.get("sub") or "somebody who was erased"
+    return person(view.maker, "somebody who was erased")
 
 
 def _count(rows: Iterable[dict[str, Any]]) -> None:

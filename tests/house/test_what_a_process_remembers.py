@@ -32,7 +32,6 @@ HOLD_NOBODY: Final = {
     "approvals.auth0_clients.outbound": _SETTINGS,
     "approvals.notifications.webhook._http": _SETTINGS,
     "audit.db.bulk_insert._insert": _SHAPES,
-    "audit.db.bulk_insert._binary": _SHAPES,
     "audit.db.bulk_insert._converters": _SHAPES,
     "audit.db.bulk_insert._fields": _SHAPES,
     "audit.exports.line_block_cache._maker": "a digest of our code",
