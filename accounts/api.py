@@ -23,7 +23,7 @@ from audit.recording.actors import Actor, EvidenceRef, Subject
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.tokens.id_token import IdClaims, verify_id_token
-from connections.application_grants import cli_session_list
+from connections.application_grants.consent_and_token_search import sessions_of
 from connections.models import AccessState
 from http_client.errors import HttpClientError
 from ui.request_id import request_id
@@ -161,7 +161,7 @@ class CommandLineSessions(Schema):
 def command_line_sessions(request: HttpRequest) -> CommandLineSessions:
     """Each can be ended: `POST /v1/decisions` with `access.revoke`, `refresh_token` and its id."""
     me = caller(request).actor
-    found = cli_session_list.sessions_of(me.iss, me.sub)
+    found = sessions_of(me.iss, me.sub)
     items = [
         CommandLineSession(
             id=str(row.pk),

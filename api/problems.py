@@ -12,11 +12,9 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from approvals.cancel_and_resend import NotYours
-from approvals.errors import FRESH_FOR_S, FRESH_SIGN_IN, Refused
+from approvals.errors import FRESH_FOR_S, FRESH_SIGN_IN, Refused, UnknownName
 from approvals.models import Approval
-from connections.known_names import UnknownAgent
 from connections.scope_escalation.attempt_limits import TooManyAsks
-from enforcement.known_names import UnknownTarget
 from ui import refusal_marks
 
 CONTENT_TYPE = "application/problem+json"
@@ -123,7 +121,7 @@ def refusal(refused: Refused) -> Problem:
         return not_fresh(refused.detail, ", or do it on the page in a browser")
     status = _STATUS_OF_REFUSAL.get(refused.code, 409)
     members: dict[str, Any] = {"pointer": refused.pointer} if refused.pointer else {}
-    if isinstance(refused, UnknownAgent | UnknownTarget):
+    if isinstance(refused, UnknownName):
         members["nearest"] = list(refused.nearest)
     wait = {"Retry-After": str(refused.retry_after_s)} if isinstance(refused, TooManyAsks) else None
     return Problem(status, refused.code, refused.detail, headers=wait, **members)

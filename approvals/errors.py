@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from audit.ledger.format import safe_display
+
 FRESH_SIGN_IN: Final = "fresh_sign_in_required"
 FRESH_FOR_S: Final = 600
 """How old a fresh sign-in may be, in seconds, where a view does not say otherwise."""
@@ -24,3 +26,16 @@ class NothingToDo(Refused):
 
     def __init__(self, detail: str) -> None:
         super().__init__("nothing_to_do", detail)
+
+
+class UnknownName(Refused):
+    """Nothing here has the name. `nearest` are the known names most like it."""
+
+    def __init__(self, words: str, nearest: tuple[str, ...]) -> None:
+        hint = f" Did you mean {' or '.join(map(safe_display.short, nearest))}?" if nearest else ""
+        super().__init__(
+            "unknown_target",
+            f"{words}.{hint} If the name is right, confirm that it is new.",
+            pointer="/target/name",
+        )
+        self.nearest = nearest

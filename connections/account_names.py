@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
 from approvals import people_and_roster
@@ -9,16 +11,21 @@ from approvals.models import Person
 from audit.clock import rfc3339
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Subject
-from connections.models import ConnectedAccount
+from connections.models import AppAccess, ConnectedAccount
 from connections.scopes import catalogue
 
 _LONGEST_TITLE: Final = 60
 
 
-def owner(account: ConnectedAccount) -> Subject:
+def minute(moment: datetime) -> str:
+    """Such as `28 Nov 2026, 08:36 UTC`."""
+    return f"{moment:%d %b %Y, %H:%M} UTC"
+
+
+def owner(owned: ConnectedAccount | AppAccess) -> Subject:
     """The owner with the display values of our directory."""
-    person = people_and_roster.find(account.iss, account.sub)
-    return person.subject if person else account.owner
+    person = people_and_roster.find(owned.iss, owned.sub)
+    return person.subject if person else owned.owner
 
 
 def owner_name(account: ConnectedAccount) -> str:
@@ -44,6 +51,13 @@ def person_name(iss: str, sub: str) -> str:
     """Name, e-mail or subject of a person; empty where nobody is named."""
     person = people_and_roster.find(iss, sub) if sub else None
     return (person.name or person.email or sub) if person else sub
+
+
+def people_names(subs: Iterable[str]) -> dict[tuple[str, str], str]:
+    """Name, e-mail or subject of each of these people whom we know, by issuer and subject."""
+    known = Person.objects.filter(sub__in=set(subs) - {""})
+    listed = known.values_list("iss", "sub", "name", "email")
+    return {(iss, sub): name or email or sub for iss, sub, name, email in listed}
 
 
 def owner_of(account: ConnectedAccount, person: Person | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ _REGISTERING = (
     "connections.access_reviews.ledger_check",
     "connections.application_grants.grant_revocation",
     "connections.erasure",
+    "connections.event_sentences",
     "connections.idle_access.restrict_relax_wake",
     "connections.lifecycle.bulk_decisions",
     "connections.lifecycle.account_decisions",
@@ -32,6 +33,3 @@ class ConnectionsConfig(AppConfig):
         """Import what registers itself, in every process."""
         for module in _REGISTERING:
             import_module(module)
-        from connections import event_sentences
-
-        event_sentences.register()

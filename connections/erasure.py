@@ -181,6 +181,10 @@ def _reviews(whose: Whose) -> list[Sealed]:
     ]
 
 
+def _digest_of_result(pk: UUID) -> str:
+    return signed_result_file.digest_now(Review.objects.get(pk=pk))
+
+
 def _repeated(whose: Whose) -> list[Repeats]:
     named = ("title", "admins", "opened_by", "closed_by")
     decided = ("reason", "decided_sub")
@@ -190,10 +194,6 @@ def _repeated(whose: Whose) -> list[Repeats]:
         Repeats(erase_names_in_text.naming(Review.objects.all(), named, whose), named),
         Repeats(ReviewItem.objects.filter(theirs | Q(pk__in=naming.values("pk"))), decided),
     ]
-
-
-def _digest_of_result(pk: UUID) -> str:
-    return signed_result_file.digest_now(Review.objects.get(pk=pk))
 
 
 def _erase(whose: Whose) -> int:

@@ -1,12 +1,16 @@
-"""Sentences of connection events: who did what to whose connection."""
+"""Sentences of connection events: who did what to whose connection.
+
+Each action has a sentence with the names of `_words` in braces, or a function that chooses one.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from audit.recording import action_registry
-from audit.recording.sentences import PublicEvent, person, phrase, shown, target
+from audit.recording.sentences import PublicEvent, Sentence, person, phrase, shown, target
 from connections.scopes import catalogue
 
 _TAILS = {
@@ -18,8 +22,8 @@ _TAILS = {
     "unknown": " (outcome unknown)",
 }
 _STEPS = {
-    ("auth0.delete_connected_account", "success"): "{whose} was deleted at Auth0",
-    ("auth0.delete_connected_account", "failure"): "{whose} could not be deleted at Auth0",
+    ("auth0.delete_connected_account", "success"): "{Whose} was deleted at Auth0",
+    ("auth0.delete_connected_account", "failure"): "{Whose} could not be deleted at Auth0",
     ("auth0.revoke_access", "success"): "Auth0 ended all sessions and refresh tokens of {owner}",
     ("auth0.revoke_access", "failure"): "Auth0 could not end the sessions of {owner}",
 }
@@ -31,6 +35,14 @@ _DRIFT = {
     "expiry_changed": "Auth0-ATA found another end of the grant of {whose}",
     "came_back": "Auth0-ATA found {whose} still at Auth0 after its revocation",
 }
+_DRIFT_OF_ACCESS = {
+    "appeared": "Auth0-ATA found {access} at Auth0",
+    "vanished": "Auth0-ATA found that {access} was gone at Auth0",
+    "scopes_changed": "Auth0-ATA found other scopes on {access}",
+    "apis_changed": "Auth0-ATA found that {access} opened other APIs",
+    "came_back": "Auth0-ATA found {access} at Auth0 again",
+}
+_FROZEN = ("agent", "connection", "person")
 _EXPORTED = phrase("exported the inventory of connections")
 _GAPS = {
     "checkpoint_lost": "Auth0 no longer knows where reading had stopped",
@@ -64,9 +76,40 @@ def _data(event: PublicEvent) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _title(event: PublicEvent) -> str:
-    name = shown(event.get("connection")) or shown(_data(event).get("connection"))
-    return catalogue.title(name) if name else ""
+def _words(event: PublicEvent) -> Mapping[str, str]:
+    """What sentences name, and each text of the event's data; empty what the event does not say."""
+    data = _data(event)
+    name = shown(event.get("connection")) or shown(data.get("connection"))
+    title = catalogue.title(name) if name else ""
+    account, skill = shown(data.get("account")), shown(event.get("skill"))
+    kind = "consent" if shown(data.get("kind")) == "grant" else "refresh token"
+    number = (
+        "1 connection" if data.get("number") == 1 else f"{shown(data.get('number'))} connections"
+    )
+    said = {key: shown(value) for key, value in data.items() if not isinstance(value, list)}
+    words = said | {
+        "who": person(event.get("actor")),
+        "whose": _of(event, f"{title} {'account' if account else 'connection'} {account}".strip()),
+        "access": _of(event, f"{kind} of {said.get('application') or 'an application'}"),
+        "owner": _owner(event) or "the owner",
+        "title": title,
+        "asked": title or "a connection",
+        "service": title or "provider",
+        "user": skill.partition(":")[2] or skill or shown(event.get("agent")) or "An unnamed agent",
+        "for": person(event.get("on_behalf_of") or event.get("actor")),
+        "client": said.get("client_id") or "an unnamed application",
+        "component": said.get("component", "").partition(":")[2] or "a component",
+        "connections": number,
+        "setting": said.get("words", "").rstrip("."),
+        "frozen": said.get("what") or target(event),
+        "review": f"the access review “{said.get('title', '')}”",
+        "granted": _listed(data.get("scopes"), ""),
+        "excess": _listed(data.get("excess_scopes"), "undeclared scopes"),
+        "allowed": _listed(data.get("allowed_scopes"), "more"),
+        "tail": _TAILS.get(str(event.get("outcome")), ""),
+    }
+    upper = {key.capitalize(): _upper(words[key]) for key in ("whose", "access")}
+    return defaultdict(str, words | upper)
 
 
 def _owner(event: PublicEvent) -> str:
@@ -75,297 +118,140 @@ def _owner(event: PublicEvent) -> str:
     return person(owner, "") if isinstance(owner, Mapping) else ""
 
 
-def _whose(event: PublicEvent) -> str:
+def _of(event: PublicEvent, what: str) -> str:
     """Such as `Mia Member's GitHub account octo-dev`, as far as the event tells."""
-    title, owner = _title(event), _owner(event)
-    account = shown(_data(event).get("account"))
-    what = " ".join(
-        part for part in (title, "account" if account else "connection", account) if part
-    )
+    owner = _owner(event)
     if not owner:
         return f"a {what}"
-    return f"{owner}'s {what}" if owner != person(event.get("actor"), "") else f"their own {what}"
-
-
-def _user(event: PublicEvent) -> str:
-    """The component or agent that asked."""
-    skill = shown(event.get("skill"))
-    return skill.partition(":")[2] or skill or shown(event.get("agent")) or "An unnamed agent"
-
-
-def _act(words: str, event: PublicEvent) -> str:
-    tail = _TAILS.get(str(event.get("outcome")), "")
-    return f"{person(event.get('actor'))} {words} {_whose(event)}{tail}"
-
-
-def connected(event: PublicEvent) -> str:
-    """A member connected an account, or tried to."""
-    return _act("connected", event) + (
-        ", which others suspended before" if _stays_suspended(event) else ""
-    )
-
-
-def _stays_suspended(event: PublicEvent) -> bool:
-    return _data(event).get("state") == "suspended"
-
-
-def suspended(event: PublicEvent) -> str:
-    """The broker refuses it from now on."""
-    return _act("suspended", event)
-
-
-def resumed(event: PublicEvent) -> str:
-    """The broker gives its tokens again, unless another suspension lies under what was lifted."""
-    undone = bool(_data(event).get("undoes"))
-    if _stays_suspended(event):
-        words = "took back the revocation of" if undone else "lifted one suspension of"
-        return _act(words, event) + ", which stayed suspended"
-    return _act("took back the revocation of" if undone else "resumed", event)
-
-
-def revoked(event: PublicEvent) -> str:
-    """The decision, or the result of one of its remote steps."""
-    words = _STEPS.get((shown(_data(event).get("step")), str(event.get("outcome"))))
-    if words is None:
-        return _act("revoked", event)
-    sentence = words.format(whose=_whose(event), owner=_owner(event) or "the owner")
-    return sentence[0].upper() + sentence[1:]
-
-
-def fell_asleep(event: PublicEvent) -> str:
-    """`Mia Member's GitHub account octo fell asleep: not used for 7 days`."""
-    return f"{_upper(_whose(event))} fell asleep: {shown(_data(event).get('why'))}"
-
-
-def awake(event: PublicEvent) -> str:
-    """`Mia Member's GitHub account octo woke: its setting changed, …`."""
-    return f"{_upper(_whose(event))} woke: {shown(_data(event).get('why'))}"
-
-
-def woken(event: PublicEvent) -> str:
-    """`Mia Member woke their own GitHub account octo`."""
-    return _act("woke", event)
-
-
-def configured(event: PublicEvent) -> str:
-    """`Amir Admin restricted GitHub: GitHub sleeps after 7 idle days and wakes at the next use`."""
-    words = "restricted" if str(event.get("action")) == "connection.restricted" else "relaxed"
-    said = shown(_data(event).get("words")).rstrip(".")
-    return f"{person(event.get('actor'))} {words} {_title(event)}: {said}{_tail(event)}"
+    return f"their own {what}" if owner == person(event.get("actor"), "") else f"{owner}'s {what}"
 
 
 def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def selected(event: PublicEvent) -> str:
-    """`Amir Admin revoked 12 connections`."""
-    words = _SELECTED[str(event.get("action")).partition(".")[2]]
-    number = _data(event).get("number")
-    many = "1 connection" if number == 1 else f"{shown(number)} connections"
-    return f"{person(event.get('actor'))} {words.format(many)}{_tail(event)}"
+def _listed(names: Any, otherwise: str) -> str:
+    return ", ".join(map(shown, names)) if isinstance(names, list) else otherwise
 
 
-_SELECTED = {
-    "revoked": "revoked {}",
-    "suspended": "suspended {}",
-    "held": "suspended {} until their revocation was decided",
-    "released": "resumed {}",
-}
+def _stays_suspended(event: PublicEvent) -> bool:
+    return _data(event).get("state") == "suspended"
 
 
-def reconciled(event: PublicEvent) -> str:
-    """A difference between the inventory and Auth0."""
-    words = _DRIFT.get(shown(_data(event).get("drift")), "Auth0-ATA compared {whose} with Auth0")
-    return words.format(whose=_whose(event))
+def _connected(event: PublicEvent) -> str:
+    others = ", which others suspended before" if _stays_suspended(event) else ""
+    return f"{{who}} connected {{whose}}{{tail}}{others}"
 
 
-def use_seen(event: PublicEvent) -> str:
-    """`Auth0 gave application concierge a GitHub token for Mia Member, past this portal`."""
-    client = shown(_data(event).get("client_id")) or "an unnamed application"
+def _resumed(event: PublicEvent) -> str:
+    """The broker gives its tokens again, unless another suspension lies under what was lifted."""
+    stays = _stays_suspended(event)
+    words = "lifted one suspension of" if stays else "resumed"
+    if _data(event).get("undoes"):
+        words = "took back the revocation of"
+    return f"{{who}} {words} {{whose}}{{tail}}" + (", which stayed suspended" if stays else "")
+
+
+def _revoked(event: PublicEvent) -> str:
+    """The decision, or the result of one of its remote steps."""
+    step = shown(_data(event).get("step")), str(event.get("outcome"))
+    return _STEPS.get(step, "{who} revoked {whose}{tail}")
+
+
+def _drifted(sentences: Mapping[str, str], otherwise: str) -> Sentence:
+    return lambda event: sentences.get(shown(_data(event).get("drift")), otherwise)
+
+
+def _use_seen(event: PublicEvent) -> str:
     gave = "gave" if event.get("outcome") == "success" else "refused"
-    title = _title(event) or "provider"
-    return f"Auth0 {gave} application {client} a {title} token for {_for(event)}, past this portal"
+    return f"Auth0 {gave} application {{client}} a {{service}} token for {{for}}, past this portal"
 
 
-def _access(event: PublicEvent) -> str:
-    """Such as `Mia Member's refresh token of Auth0-ATA command line`."""
-    data = _data(event)
-    kind = "consent" if shown(data.get("kind")) == "grant" else "refresh token"
-    name = shown(data.get("application")) or "an application"
-    owner = _owner(event)
-    if not owner:
-        return f"a {kind} of {name}"
-    mine = owner == person(event.get("actor"), "")
-    return f"their own {kind} of {name}" if mine else f"{owner}'s {kind} of {name}"
-
-
-def access_revoked(event: PublicEvent) -> str:
+def _access_revoked(event: PublicEvent) -> str:
     """The decision, or the result of its remote step."""
-    if shown(_data(event).get("step")):
-        done = event.get("outcome") == "success"
-        sentence = _access(event)
-        words = "was deleted at Auth0" if done else "could not be deleted at Auth0"
-        return f"{sentence[0].upper()}{sentence[1:]} {words}"
-    return f"{person(event.get('actor'))} revoked {_access(event)}{_tail(event)}"
+    if not shown(_data(event).get("step")):
+        return "{who} revoked {access}{tail}"
+    if event.get("outcome") == "success":
+        return "{Access} was deleted at Auth0"
+    return "{Access} could not be deleted at Auth0"
 
 
-def access_reconciled(event: PublicEvent) -> str:
-    """A difference between what we knew of applications and Auth0."""
-    words = {
-        "appeared": "Auth0-ATA found {whose} at Auth0",
-        "vanished": "Auth0-ATA found that {whose} was gone at Auth0",
-        "scopes_changed": "Auth0-ATA found other scopes on {whose}",
-        "apis_changed": "Auth0-ATA found that {whose} opened other APIs",
-        "came_back": "Auth0-ATA found {whose} at Auth0 again",
-    }.get(shown(_data(event).get("drift")), "Auth0-ATA compared {whose} with Auth0")
-    return words.format(whose=_access(event))
-
-
-def gap_found(event: PublicEvent) -> str:
-    """`Entries of Auth0's tenant log may be missing: …`."""
+def _gap_found(event: PublicEvent) -> str:
     why = _GAPS.get(shown(_data(event).get("why")), "they were not read in time")
     return f"Entries of Auth0's tenant log may be missing: {why}"
 
 
-def frozen(event: PublicEvent) -> str:
-    """`Amir Admin froze everything`."""
-    return _frozen("froze", event)
-
-
-def unfrozen(event: PublicEvent) -> str:
-    """`Amir Admin unfroze GitHub`."""
-    return _frozen("unfroze", event)
-
-
-def _frozen(words: str, event: PublicEvent) -> str:
-    tail = _TAILS.get(str(event.get("outcome")), "")
-    what = shown(_data(event).get("what")) or target(event)
-    return f"{person(event.get('actor'))} {words} {what}{tail}"
-
-
-def exchanged(event: PublicEvent) -> str:
+def _exchanged(event: PublicEvent) -> str:
     """`github-mcp exchanged a GitHub token for Mia Member (repo, read:user)`."""
-    granted = _data(event).get("scopes")
-    names = ", ".join(shown(s) for s in granted) if isinstance(granted, list) else ""
-    sentence = f"{_user(event)} exchanged a {_title(event) or 'provider'} token for {_for(event)}"
-    return f"{sentence} ({names})" if names else sentence
+    scopes = " ({granted})" if _listed(_data(event).get("scopes"), "") else ""
+    return "{user} exchanged a {service} token for {for}" + scopes
 
 
-def refused(event: PublicEvent) -> str:
+def _refused(event: PublicEvent) -> str:
     """`github-mcp was refused a GitHub token for Mia Member: the connection was suspended`."""
     code = shown(_data(event).get("code"))
-    why = _REFUSED.get(code)
-    if why is None and code.endswith(("_blocked", "_held")):
+    why = _REFUSED.get(code, "")
+    if not why and code.endswith(("_blocked", "_held")):
         why = "it was blocked" if code.endswith("_blocked") else "it was on hold"
-    sentence = f"{_user(event)} was refused a {_title(event) or 'provider'} token for {_for(event)}"
-    return f"{sentence}: {why}" if why else sentence
+    return "{user} was refused a {service} token for {for}" + (f": {why}" if why else "")
 
 
-def escalated(event: PublicEvent) -> str:
+def _escalated(event: PublicEvent) -> str:
     """`github-mcp asked GitHub for more than its manifest declares: delete_repo (denied)`."""
-    excess = _data(event).get("excess_scopes")
-    names = ", ".join(shown(s) for s in excess) if isinstance(excess, list) else "undeclared scopes"
-    tail = _TAILS.get(str(event.get("outcome")), "")
-    title = _title(event) or "a connection"
     if _data(event).get("returned_by"):
-        return f"Auth0 gave {_user(event)} a {title} token with undeclared scopes: {names}{tail}"
-    if event.get("outcome") == "pending":
-        tail = " (a person was asked)"
-    return f"{_user(event)} asked {title} for more than its manifest declares: {names}{tail}"
+        return "Auth0 gave {user} a {asked} token with undeclared scopes: {excess}{tail}"
+    tail = " (a person was asked)" if event.get("outcome") == "pending" else "{tail}"
+    return "{user} asked {asked} for more than its manifest declares: {excess}" + tail
 
 
-def granted(event: PublicEvent) -> str:
-    """`Olu Operator let github-mcp use their own GitHub account octo also for delete_repo`."""
-    return _allowed("let {component} use {whose} also for {names}", event)
-
-
-def withdrawn(event: PublicEvent) -> str:
-    """`Olu Operator took back what github-mcp was allowed on their own GitHub account: repo`."""
-    return _allowed("took back what {component} was allowed on {whose}: {names}", event)
-
-
-def _allowed(words: str, event: PublicEvent) -> str:
-    names = _data(event).get("allowed_scopes")
-    sentence = words.format(
-        component=shown(_data(event).get("component")).partition(":")[2] or "a component",
-        whose=_whose(event),
-        names=", ".join(shown(s) for s in names) if isinstance(names, list) else "more",
-    )
-    return f"{person(event.get('actor'))} {sentence}{_tail(event)}"
-
-
-def review_opened(event: PublicEvent) -> str:
-    """`Amir Admin opened the access review “Spring” of 12 accounts`."""
-    data = _data(event)
-    sentence = f"{person(event.get('actor'))} opened the access review “{shown(data.get('title'))}”"
-    return f"{sentence} of {shown(data.get('accounts'))} accounts{_tail(event)}"
-
-
-def review_decided(event: PublicEvent) -> str:
-    """`Mia Member decided to keep their own GitHub account octo in the access review “Spring”`."""
-    data = _data(event)
-    sentence = (
-        f"{person(event.get('actor'))} decided to {shown(data.get('choice'))} {_whose(event)}"
-    )
-    return f"{sentence} in the access review “{shown(data.get('title'))}”{_tail(event)}"
-
-
-def review_closed(event: PublicEvent) -> str:
-    """`Amir Admin closed the access review “Spring”: 9 kept, 1 reduced, 1 revoked, 1 undecided`."""
-    data = _data(event)
-    parts = (
-        f"{shown(data.get(name))} {name}" for name in ("kept", "reduced", "revoked", "undecided")
-    )
-    sentence = f"{person(event.get('actor'))} closed the access review “{shown(data.get('title'))}”"
-    return f"{sentence}: {', '.join(parts)}{_tail(event)}"
-
-
-def exported(event: PublicEvent) -> str:
+def _exported(event: PublicEvent) -> str:
     """`Ada Auditor exported the inventory of connections`, or what else was taken away."""
-    data = _data(event)
-    if data.get("what") != "review_result":
+    if _data(event).get("what") != "review_result":
         return _EXPORTED(event)
-    title = f"the access review “{shown(data.get('title'))}”"
-    return f"{person(event.get('actor'))} took away the signed result of {title}{_tail(event)}"
+    return "{who} took away the signed result of {review}{tail}".format_map(_words(event))
 
 
-def _tail(event: PublicEvent) -> str:
-    return _TAILS.get(str(event.get("outcome")), "")
+_SENTENCES: Mapping[str, str | Sentence] = {
+    "connection.connected": _connected,
+    "connection.suspended": "{who} suspended {whose}{tail}",
+    "connection.resumed": _resumed,
+    "connection.revoked": _revoked,
+    "connection.reconciled": _drifted(_DRIFT, "Auth0-ATA compared {whose} with Auth0"),
+    "connection.use_seen": _use_seen,
+    "tenant_log.gap_found": _gap_found,
+    "access.revoked": _access_revoked,
+    "access.reconciled": _drifted(_DRIFT_OF_ACCESS, "Auth0-ATA compared {access} with Auth0"),
+    "selection.revoked": "{who} revoked {connections}{tail}",
+    "selection.suspended": "{who} suspended {connections}{tail}",
+    "selection.held": "{who} suspended {connections} until their revocation was decided{tail}",
+    "selection.released": "{who} resumed {connections}{tail}",
+    "connection.fell_asleep": "{Whose} fell asleep: {why}",
+    "connection.awake": "{Whose} woke: {why}",
+    "connection.woken": "{who} woke {whose}{tail}",
+    "connection.restricted": "{who} restricted {title}: {setting}{tail}",
+    "connection.relaxed": "{who} relaxed {title}: {setting}{tail}",
+    **{f"{one}.frozen": "{who} froze {frozen}{tail}" for one in _FROZEN},
+    **{f"{one}.unfrozen": "{who} unfroze {frozen}{tail}" for one in _FROZEN},
+    "token.exchanged": _exchanged,
+    "token.refused": _refused,
+    "scope.escalated": _escalated,
+    "scope.granted": "{who} let {component} use {whose} also for {allowed}{tail}",
+    "scope.withdrawn": "{who} took back what {component} was allowed on {whose}: {allowed}{tail}",
+    "review.opened": "{who} opened {review} of {accounts} accounts{tail}",
+    "review.decided": "{who} decided to {choice} {whose} in {review}{tail}",
+    "review.closed": "{who} closed {review}: {kept} kept, {reduced} reduced, {revoked} revoked, "
+    "{undecided} undecided{tail}",
+}
 
 
-def _for(event: PublicEvent) -> str:
-    return person(event.get("on_behalf_of") or event.get("actor"))
+def _sentence(chosen: str | Sentence) -> Sentence:
+    def sentence(event: PublicEvent) -> str:
+        template = chosen if isinstance(chosen, str) else chosen(event)
+        return template.format_map(_words(event))
+
+    return sentence
 
 
-def register() -> None:
-    """Register the sentences of these events."""
-    for name, sentence in (
-        ("connection.connected", connected),
-        ("connection.suspended", suspended),
-        ("connection.resumed", resumed),
-        ("connection.revoked", revoked),
-        ("connection.reconciled", reconciled),
-        ("connection.use_seen", use_seen),
-        ("tenant_log.gap_found", gap_found),
-        ("access.revoked", access_revoked),
-        ("access.reconciled", access_reconciled),
-        *((f"selection.{past}", selected) for past in _SELECTED),
-        ("connection.fell_asleep", fell_asleep),
-        ("connection.awake", awake),
-        ("connection.woken", woken),
-        ("connection.restricted", configured),
-        ("connection.relaxed", configured),
-        *((f"{family}.frozen", frozen) for family in ("agent", "connection", "person")),
-        *((f"{family}.unfrozen", unfrozen) for family in ("agent", "connection", "person")),
-        ("token.exchanged", exchanged),
-        ("token.refused", refused),
-        ("scope.escalated", escalated),
-        ("scope.granted", granted),
-        ("scope.withdrawn", withdrawn),
-        ("connection.exported", exported),
-        ("review.opened", review_opened),
-        ("review.decided", review_decided),
-        ("review.closed", review_closed),
-    ):
-        action_registry.reword(name, sentence)
+for _name, _chosen in _SENTENCES.items():
+    action_registry.reword(_name, _sentence(_chosen))
+action_registry.reword("connection.exported", _exported)

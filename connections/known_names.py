@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Final
 
-from approvals.errors import Refused
+from approvals.errors import Refused, UnknownName
 from audit.ledger.format import safe_display
 from audit.ledger.query import EventQuery
 from audit.recording.actors import Actor, Target
@@ -22,25 +22,11 @@ _OFFERED: Final = 3
 _OIDC: Final = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 
 
-class UnknownAgent(Refused):
-    """No caller ever had the name. `nearest` are the known names most like it."""
-
-    def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
-        hint = f" Did you mean {' or '.join(map(safe_display.short, nearest))}?" if nearest else ""
-        super().__init__(
-            "unknown_target",
-            f"No agent was seen with the name {safe_display.short(name)}.{hint} "
-            "If the name is right, confirm that it is new.",
-            pointer="/target/name",
-        )
-        self.nearest = nearest
-
-
 def check_agent(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
     """Ask for a confirmation (`new`) where an admin freezes an agent that nobody saw.
 
     Raises:
-        UnknownAgent: no event and no use has the name, and `new` is not set.
+        UnknownName: no event and no use has the name, and `new` is not set.
     """
     name = target.name
     if new or verb != FREEZE_AGENT or "admin" not in actor.roles or name != name.strip():
@@ -50,7 +36,8 @@ def check_agent(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
     known = Use.objects.filter(first_of_agent=True).values_list("agent", flat=True)[:_COMPARED]
     by_letters = {one.casefold(): one for one in known}
     near = get_close_matches(name.casefold(), by_letters, n=_OFFERED, cutoff=0.7)
-    raise UnknownAgent(name, tuple(by_letters[one] for one in near))
+    words = f"No agent was seen with the name {safe_display.short(name)}"
+    raise UnknownName(words, tuple(by_letters[one] for one in near))
 
 
 def _is_in_an_event(agent: str) -> bool:
@@ -71,7 +58,7 @@ def check(wanted: Mapping[str, Collection[str]]) -> None:
             raise _unknown(f"There is no connection {connection}", connection, known)
         for scope in unknown_scopes(connection, named):
             title = catalogue.title(connection)
-            raise _unknown(f"{title} has no known permission {scope}", scope, _scopes(connection))
+            raise _unknown(f"{title} has no known permission {scope}", scope, scopes_of(connection))
 
 
 def check_connection(name: str) -> None:
@@ -82,9 +69,7 @@ def check_connection(name: str) -> None:
     """
     known = _connections()
     if known and name not in known:
-        near = next(iter(get_close_matches(name, known, n=1)), "")
-        hint = f" Did you mean {near}?" if near else ""
-        words = f"There is no connection {name}.{hint}"
+        words = f"There is no connection {name}.{did_you_mean(name, known)}"
         raise Refused("unknown_target", words, pointer="/target/name")
 
 
@@ -98,9 +83,10 @@ def unknown_scopes(connection: str, named: Collection[str]) -> tuple[str, ...]:
     return tuple(scope for scope in unsure if scope not in seen)
 
 
-def nearest(scope: str, connection: str) -> str:
-    """The known scope that is written most like this one; may be empty."""
-    return next(iter(get_close_matches(scope, _scopes(connection), n=1)), "")
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """A question with the known name that is written most like this one; empty where none is."""
+    near = get_close_matches(name, known, n=1)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _connections() -> frozenset[str]:
@@ -116,7 +102,8 @@ def every_connection() -> frozenset[str]:
     return frozenset({*listed, *accounts, *declared})
 
 
-def _scopes(connection: str) -> frozenset[str]:
+def scopes_of(connection: str) -> frozenset[str]:
+    """Every known permission of a connection."""
     return frozenset({*catalogue.known_of(connection), *_seen_scopes(connection)})
 
 
@@ -129,10 +116,8 @@ def _seen_scopes(connection: str) -> frozenset[str]:
 
 
 def _unknown(words: str, name: str, known: Collection[str]) -> Refused:
-    near = next(iter(get_close_matches(name, known, n=1)), "")
-    hint = f" Did you mean {near}?" if near else ""
     return Refused(
         "unknown_target",
-        f"{words}.{hint} Confirm with --new, or params.new, if it is right.",
+        f"{words}.{did_you_mean(name, known)} Confirm with --new, or params.new, if it is right.",
         pointer="/connections",
     )

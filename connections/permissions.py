@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from audit.recording.actors import Actor
-from connections.models import ConnectedAccount
+from audit.recording.actors import Actor, Target
+from connections.models import AppAccess, ConnectedAccount, ReviewItem
 
 SEES_ALL = frozenset({"admin", "auditor"})
 
@@ -38,12 +38,23 @@ def visible_one(actor: Actor, account_id: str) -> ConnectedAccount:
 
 def by_id(account_id: str) -> ConnectedAccount | None:
     """The account of a public id, whatever text was given."""
+    return ConnectedAccount.objects.filter(pk=id_of(account_id)).first()
+
+
+def id_of(text: str) -> UUID:
+    """The id that a text spells; of any other text one that no row has."""
     try:
-        return ConnectedAccount.objects.filter(pk=UUID(str(account_id))).first()
+        return UUID(text)
     except ValueError:
-        return None
+        return UUID(int=0)
 
 
-def is_owner(actor: Actor, account: ConnectedAccount) -> bool:
+def is_owner(actor: Actor, owned: ConnectedAccount | AppAccess | ReviewItem) -> bool:
     """Whether it is this person's own."""
-    return bool(actor.sub) and (actor.iss, actor.sub) == (account.iss, account.sub)
+    return bool(actor.sub) and (actor.iss, actor.sub) == (owned.iss, owned.sub)
+
+
+def owns(actor: Actor, target: Target) -> bool:
+    """Whether a target is an account of this person's own."""
+    account = by_id(target.name)
+    return account is not None and is_owner(actor, account)

@@ -39,12 +39,9 @@ def permissions(
     named = max(_NAMED, sum(map(catalogue.has_to_be_named, asked)))
     listed = [_said(scope, words) for scope in asked[:named]]
     if len(asked) > named:
-        return f"{separator.join(listed)}{_before_and(separator)} and {len(asked) - named} more"
+        before = ";" if separator.startswith(";") else ""
+        return f"{separator.join(listed)}{before} and {len(asked) - named} more"
     return separator.join(listed)
-
-
-def _before_and(separator: str) -> str:
-    return ";" if separator.startswith(";") else ""
 
 
 def _said(scope: Scope, words: bool) -> str:

@@ -18,7 +18,7 @@ from connections.auth_ibom.fact_collection import Between
 from connections.auth_ibom.record_types import ERASED
 from connections.inventory import Query
 from connections.models import Allowance, ConnectedAccount
-from connections.scope_escalation import allowance_json as allowed
+from connections.scope_escalation import allowances_in_force as allowed
 from connections.scopes import catalogue
 from connections.status import account_status, state_filters
 from connections.status.account_status import Standing

@@ -15,14 +15,13 @@ from typing import Final
 from django.db.models import Q, QuerySet
 
 from approvals import registry
-from approvals.errors import Refused
+from approvals.errors import UnknownName
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from enforcement.decisions.block_allow_hold import OPERATOR
 from enforcement.kinds import KINDS, called
 from enforcement.models import Asset, Decision, Finding, Scan, Watch
 
-CODE: Final = "unknown_target"
 _COMPARED: Final = 2000
 """Names that a typo is compared with: comparing takes time for each."""
 _OFFERED: Final = 3
@@ -30,21 +29,6 @@ _NOT_LETTERS: Final = re.compile(r"[\W_]+")
 
 declared_names: list[Callable[[str], Iterable[str]]] = []
 """The names of one kind that other packages know, by the portal's wiring."""
-
-
-class UnknownTarget(Refused):
-    """Nothing here knows the name. `nearest` are the known names most like it."""
-
-    def __init__(self, target: Target, nearest: tuple[str, ...]) -> None:
-        thing = called(target.kind, safe_display.short(target.name))
-        hint = f" Did you mean {' or '.join(map(safe_display.short, nearest))}?" if nearest else ""
-        super().__init__(
-            CODE,
-            f"No gateway, scan, finding or manifest knows {thing}.{hint} "
-            "If the name is right, confirm that it is new.",
-            pointer="/target/name",
-        )
-        self.nearest = nearest
 
 
 def enforces(verb: str, target: Target) -> bool:
@@ -59,7 +43,7 @@ def check(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
     A caller who may not decide learns nothing about names here: the pipeline refuses them.
 
     Raises:
-        UnknownTarget: the name is not known and `new` is not set.
+        UnknownName: the name is not known and `new` is not set.
     """
     if (
         new
@@ -69,7 +53,9 @@ def check(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
     ):
         return
     if not is_known(target.kind, target.name):
-        raise UnknownTarget(target, nearest(target.kind, target.name))
+        thing = called(target.kind, safe_display.short(target.name))
+        words = f"No gateway, scan, finding or manifest knows {thing}"
+        raise UnknownName(words, nearest(target.kind, target.name))
 
 
 def is_known(kind: str, name: str) -> bool:

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from enforcement.kinds import KINDS
 from enforcement.views import view_functions
 from ui.path_converters import NameConverter
 
 
-class KindConverter:
+class KindConverter(StringConverter):
     """Kinds that can be decided about; anything else is not a page."""
 
     regex = "|".join(KINDS)
-
-    def to_python(self, value: str) -> str:
-        """As it is."""
-        return value
-
-    def to_url(self, value: str) -> str:
-        """As it is."""
-        return value
 
 
 register_converter(KindConverter, "kind")

@@ -31,7 +31,7 @@ from approvals import auth0_clients
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, IssuerMismatch
 from auth0_client.grants.code_and_refresh import with_query
-from connections.revocation import delete_with_owner_token
+from connections.revocation import deletion_step
 from connections.sync import auth0_reachability
 from http_client.errors import BadAnswer, HttpClientError
 from http_client.redaction import printable
@@ -137,7 +137,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         following = self.begun.get("next") or settings.LOGIN_REDIRECT_URL
         session = service.begin(self.request, self.user, self.request.META["ATA_SIGN_IN"])
         self.request.session.pop("sign_in_restarted", None)
-        if delete_with_owner_token.has_pending(session.user.iss, session.user.sub):
+        if deletion_step.has_pending(session.user.iss, session.user.sub):
             return redirect("connections:finish")  # a revocation waits for its owner's own token
         return redirect(following if is_ours(following) else settings.LOGIN_REDIRECT_URL)
 

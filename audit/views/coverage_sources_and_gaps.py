@@ -21,7 +21,7 @@ from audit.views.trail.page_state import url_of
 from connections.models import LogFeed, ReconcileRun
 from enforcement.gateways import instances
 from enforcement.models import Watch
-from enforcement.views.fleet import Line
+from enforcement.views.fleet import gateway_line
 
 type Address = Callable[[EventQuery], str]
 """Where the trail shows the events of a filter, in the period."""
@@ -59,20 +59,20 @@ QUERIES = tuple(
 class Fleet:
     """Registered gateways, and where each was read."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[dict[str, Any], ...]
     problem: str
 
     @property
     def queries(self) -> list[EventQuery]:
         """The events of each gateway."""
-        return [EventQuery().including("instance", line.instance.name) for line in self.lines]
+        return [EventQuery().including("instance", line["instance"].name) for line in self.lines]
 
 
 def fleet() -> Fleet:
     """The registered gateways; one query."""
     registered = instances.fleet()
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
-    lines = (Line(one, watches.get(one.name), 0, 0) for one in registered.instances)
+    lines = (gateway_line(one, watches.get(one.name)) for one in registered.instances)
     return Fleet(tuple(lines), registered.problem)
 
 
@@ -117,11 +117,12 @@ def _row(
     }
 
 
-def _gateway(line: Line, url: str, last: Last | None) -> dict[str, Any]:
-    about = line.reads if line.state != "offline" or not line.watch else line.watch.detail
-    row = _row("gateway", line.instance.name, about, None, last, url)
-    seen = line.watch.last_seen if line.watch else None
-    return row | {"state": line.state or "never", "heard": rfc3339(seen) if seen else None}
+def _gateway(line: dict[str, Any], url: str, last: Last | None) -> dict[str, Any]:
+    watch: Watch | None = line["watch"]
+    about = line["reads"] if line["state"] != "offline" or not watch else watch.detail
+    row = _row("gateway", line["instance"].name, about, None, last, url)
+    seen = watch.last_seen if watch else None
+    return row | {"state": line["state"] or "never", "heard": rfc3339(seen) if seen else None}
 
 
 def _feeds() -> Iterator[dict[str, Any]]:

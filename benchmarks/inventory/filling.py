@@ -41,8 +41,8 @@ def main(people: int) -> None:
     from django.utils import timezone
 
     from approvals.models import Person
+    from connections.migrations._first_uses import mark_firsts
     from connections.models import ConnectedAccount, Use
-    from connections.models.computed_fields import mark_firsts
 
     if ConnectedAccount.objects.count() >= people * EACH:
         return

@@ -125,9 +125,11 @@ def _do(work: ReviewWork | None) -> None:
         return
     # Its due time is the lease: where another worker took it over, it is another one.
     mine = ReviewWork.objects.filter(pk=work.pk, due=work.due)
+    asker = actor_json.from_json(work.actor)
+    known = people_and_roster.find(asker.iss, asker.sub)
     try:
         perform(
-            _as_now(actor_json.from_json(work.actor)),
+            replace(asker, roles=frozenset(known.roles) if known else frozenset()),
             work.verb,
             Target("review", str(work.pk)),
             params=work.params,
@@ -145,12 +147,6 @@ def _do(work: ReviewWork | None) -> None:
     except Exception:
         log.exception("%s failed", work)
         mine.update(due=None, code="failed", detail="It failed; the log of the worker says why.")
-
-
-def _as_now(asker: Actor) -> Actor:
-    """Who asked, with the roles that they have now."""
-    known = people_and_roster.find(asker.iss, asker.sub)
-    return replace(asker, roles=frozenset(known.roles) if known else frozenset())
 
 
 def _settle(review: UUID, _done: Performed) -> None:

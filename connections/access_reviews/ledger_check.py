@@ -54,15 +54,17 @@ def _recorded(action: str, member: str) -> Iterator[Event]:
 
 def _opening(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
     data = event["data"]
+    as_of = clock.stamp(review.as_of) if review.as_of else None
+    admins = opened(data["admins"]) if "admins" in data else []
     pairs = (
         ("id", "", str(review.pk), opened(event["target"]["name"])),
         ("reviewers", "", str(review.reviewers), data["reviewers"]),
-        ("reviewers", "admins", review.admins, _admins(event)),
+        ("reviewers", "admins", review.admins, admins),
         ("filter", "", review.wanted, data["filter"]),
         ("due day", "", clock.stamp(review.due), data["due"]),
         ("digest of its list", "", review.digest, data["scope_sha256"]),
         ("number of accounts", "", review.items.count(), data["accounts"]),
-        ("moment of its list", "", _as_of(review), data.get("as_of")),
+        ("moment of its list", "", as_of, data.get("as_of")),
         ("changed accounts", "", review.changed, data.get("changed_accounts", [])),
         ("title", "title", review.title, data["title"]),  # which the entry says in clear
     )
@@ -73,14 +75,6 @@ def _opening(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
         yield "time of opening"
     if frozen_account_list.stands(review).altered:
         yield "list of accounts"
-
-
-def _as_of(review: Review) -> str | None:
-    return clock.stamp(review.as_of) if review.as_of else None
-
-
-def _admins(event: Event) -> Any:
-    return opened(event["data"]["admins"]) if "admins" in event["data"] else []
 
 
 def _closing(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:

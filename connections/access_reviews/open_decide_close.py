@@ -86,7 +86,7 @@ def check(verb: str, target: Target, given: Mapping[str, Any]) -> None:
 def _planned(opener: str, target: Target, given: Mapping[str, Any]) -> Review:
     """The review that opens, not stored."""
     now, params = clock.now(), OpenParams.model_validate(given)
-    if not _is_uuid(target.name):
+    if str(permissions.id_of(target.name)) != target.name:
         raise Refused(
             "bad_target", "A review is named by a new UUID in lower case.", pointer="/target/name"
         )
@@ -130,13 +130,6 @@ def _open(ctx: CommitContext) -> Committed:
     )
 
 
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
-
-
 def _named(params: OpenParams) -> list[dict[str, str]]:
     if params.reviewers == "owners":
         return []
@@ -175,7 +168,7 @@ def _review(target: Target) -> Review:
 
 def _owns(actor: Actor, target: Target) -> bool:
     item = reviewer_permissions.item_of(target.name)
-    return item is not None and reviewer_permissions.is_owner(actor, item)
+    return item is not None and permissions.is_owner(actor, item)
 
 
 def _decide(ctx: CommitContext) -> Committed:
@@ -201,11 +194,11 @@ def _decide(ctx: CommitContext) -> Committed:
             raise Refused("nothing_to_reduce", "Manifests need every scope that it has.")
         if account is None:
             raise Refused("unknown_connection", "The account is gone.")
-        owner_notices.tell_owner(account, "reduce", ctx.actor, ctx.reason)
+        owner_notices.tell_owners([account], "reduce", ctx.actor, ctx.reason)
     earlier = item.choice
     item.choice, item.reason, item.decided_at = choice, ctx.reason[:500], now
     item.decided_iss, item.decided_sub = ctx.actor.iss, ctx.actor.sub
-    item.self_review = reviewer_permissions.is_owner(ctx.actor, item)
+    item.self_review = permissions.is_owner(ctx.actor, item)
     item.save()
     return Committed(
         connection=item.connection,

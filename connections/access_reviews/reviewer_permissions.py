@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from approvals import people_and_roster
 from approvals.models import Person
 from audit.recording.actors import Actor
+from connections import permissions
 from connections.models import Review, Reviewers, ReviewItem
 from connections.permissions import SEES_ALL
 
@@ -28,11 +28,6 @@ def items(actor: Actor, review: Review) -> QuerySet[ReviewItem]:
     return found if actor.roles & SEES_ALL else found.filter(iss=actor.iss, sub=actor.sub)
 
 
-def is_owner(actor: Actor, item: ReviewItem) -> bool:
-    """Whether the account is this person's own."""
-    return bool(actor.sub) and (actor.iss, actor.sub) == (item.iss, item.sub)
-
-
 def why_not(actor: Actor, item: ReviewItem, now: datetime) -> str:
     """Why this person may not decide on an account; empty when they may."""
     review = item.review
@@ -43,7 +38,7 @@ def why_not(actor: Actor, item: ReviewItem, now: datetime) -> str:
     if review.reviewers == Reviewers.ADMINS:
         named = {"iss": actor.iss, "sub": actor.sub} in review.admins
         return "" if named and "admin" in actor.roles else "Only the named admins decide here."
-    if is_owner(actor, item) or ("admin" in actor.roles and now > review.due):
+    if permissions.is_owner(actor, item) or ("admin" in actor.roles and now > review.due):
         return ""
     return "Its owner decides until the due date; after it an admin may."
 
@@ -66,7 +61,7 @@ def needs_reason(actor: Actor, item: ReviewItem, choice: str) -> str:
     """Why a reason has to be given; empty when none has."""
     if choice == "revoke":
         return "Revoking needs a reason."
-    if "admin" in actor.roles and is_owner(actor, item):
+    if "admin" in actor.roles and permissions.is_owner(actor, item):
         return "Reviewing your own account as an admin needs a reason."
     return ""
 
@@ -88,19 +83,10 @@ def admins() -> list[Person]:
 
 def item_of(name: str) -> ReviewItem | None:
     """The account of a review by its public id, whatever text was given."""
-    id = _uuid(name)
     opened = ReviewItem.objects.select_related("review").exclude(review__digest="")
-    return opened.filter(pk=id).first() if id else None
+    return opened.filter(pk=permissions.id_of(name)).first()
 
 
 def review_of(name: str) -> Review | None:
     """The review by its public id, whatever text was given."""
-    id = _uuid(name)
-    return Review.objects.filter(pk=id).first() if id else None
-
-
-def _uuid(name: str) -> UUID | None:
-    try:
-        return UUID(name)
-    except ValueError:
-        return None
+    return Review.objects.filter(pk=permissions.id_of(name)).first()

@@ -21,9 +21,13 @@ from approvals import clock
 from approvals.erasure.erased_or_altered_documents import WHOLE, Standing, standing
 from audit.exports.manifest import key_statements
 from audit.ledger.format.canonical import canonical
-from audit.recording.actors import Actor
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
 from connections.access_reviews import account_filter, frozen_account_list, remediation
 from connections.auth_ibom import signing
+from connections.consistent_read import one_moment
+from connections.inventory import table_files
+from connections.inventory.table_files import File
 from connections.models import Choice, Review, ReviewItem, ReviewLines
 
 PROFILE: Final = "ata.access-review.v2"
@@ -145,14 +149,7 @@ def _line(line: Mapping[str, Any]) -> str:
 def text(review: Review) -> Iterator[str]:
     """The file of a closed review as it is stored now, piece by piece."""
     yield review.result
-    yield from _lines(review)
-
-
-def _lines(review: Review) -> Iterator[str]:
-    last = 0
-    while found := review.lines.filter(first__gt=last).order_by("first").first():
-        yield found.text
-        last = found.first
+    yield from review.lines.order_by("first").values_list("text", flat=True).iterator(1)
 
 
 def digest_now(review: Review) -> str:
@@ -221,3 +218,38 @@ def _decision(item: ReviewItem, state: str) -> dict[str, Any]:
     if item.approval:
         line["approval"] = item.approval
     return line
+
+
+WHAT: Final = "review_result"
+
+
+def export(actor: Actor, review: Review) -> File:
+    """The signed result of a closed review as it is stored now; `connection.exported` names the
+    SHA-256 of just those bytes, which an erasure makes another than the signed one.
+    """
+    with one_moment():
+        body, size, sha256 = table_files.spool(map(str.encode, text(review)))
+    accounts = review.items.count()
+    event = record(
+        actor,
+        "connection.exported",
+        target=Target("review", str(review.id)),
+        data={
+            "what": WHAT,
+            "format": "ndjson",
+            "sha256": sha256,
+            "bytes": size,
+            "credentials": accounts,
+            "everybody": True,
+        },
+        private={"title": review.title},
+    )
+    return File(
+        body,
+        f"access-review-{review.id}.ndjson",
+        "application/x-ndjson",
+        size,
+        sha256,
+        str(event),
+        accounts,
+    )

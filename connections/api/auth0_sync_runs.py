@@ -31,9 +31,8 @@ router = Router(tags=["Connections"])
 def index(request: HttpRequest) -> JsonResponse:
     """The newest first, with the one that is going on: all that are kept, which are 50."""
     _overseer(request)
-    return JsonResponse(
-        {"items": [_comparison(run) for run in run_progress.recent(run_progress.KEPT)]}
-    )
+    kept = ReconcileRun.objects.all()[: run_progress.KEPT]
+    return JsonResponse({"items": [_comparison(run) for run in kept]})
 
 
 @router.get(

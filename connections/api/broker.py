@@ -116,7 +116,7 @@ def _scopes(request: HttpRequest) -> tuple[str, ...]:
     value = request.headers.get("ATA-Scopes", "")
     if len(value) > _MAX_SCOPES or not value.isprintable() or not value.isascii():
         raise Problem(422, "invalid_request", "ATA-Scopes: scopes separated by spaces.")
-    return tuple(token_broker.split_scopes(value))
+    return tuple(dict.fromkeys(value.replace(",", " ").split()))
 
 
 def _problem(refusal: TokenRefusal) -> Problem:

@@ -22,9 +22,10 @@ from connections import inventory, permissions, serializers
 from connections.api import connection_schemas
 from connections.application_grants import consent_and_token_search as listing_of_access
 from connections.application_grants import export_file as applications
-from connections.auth_ibom import document, export, fact_collection
+from connections.auth_ibom import fact_collection
 from connections.inventory import export_table, signed_export_manifest, table_files
 from connections.models import ConnectedAccount
+from connections.views.inventory import download_responses
 from connections.views.inventory.download_responses import with_manifest
 
 router = Router(tags=["Connections"])
@@ -168,18 +169,9 @@ def ibom(request: HttpRequest, at: Annotated[str, Field(max_length=40)] = "") ->
     if at and not actor.roles & permissions.SEES_ALL:
         raise Problem(403, "not_permitted", "An earlier inventory is for auditors and admins.")
     try:
-        size = fact_collection.size_of(at) if at else None
+        return download_responses.ibom(actor, at)
     except fact_collection.BadMoment as bad:
         raise Problem(422, "invalid_request", str(bad), pointer="/at") from None
-    made = export.export(actor, size=size, moment=fact_collection.moment_of(at) if at else None)
-    return HttpResponse(
-        made.body,
-        content_type=document.MEDIA_TYPE,
-        headers={
-            "Content-Disposition": f'attachment; filename="{made.file_name}"',
-            "Cache-Control": "no-store",
-        },
-    )
 
 
 _FORMAT = {

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-from zoneinfo import available_timezones
+from typing import Annotated
 
 from django.http import HttpRequest, JsonResponse
-from ninja import Field, Router, Schema
-from pydantic import BeforeValidator, ConfigDict, JsonValue
+from ninja import Field, Router
+from pydantic import BeforeValidator, ConfigDict
 
 from accounts.bearer import caller
 from api import openapi, schemas
@@ -18,13 +17,12 @@ from connections import permissions
 from connections.api import connection_schemas
 from connections.component_manifests import manifest_store
 from connections.idle_access import restrict_relax_wake as idle_access
-from connections.idle_access.connection_settings import Setting
+from connections.idle_access.connection_settings import LONGEST_IDLE_H, Setting
+from connections.idle_access.restrict_relax_wake import SettingParams
 from connections.models import JustInTime
 from connections.scopes import catalogue
 
 router = Router(tags=["Connections"])
-_TIME = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-_ZONES: list[JsonValue] = [*sorted(available_timezones())]
 
 
 def _whole(value: object) -> object:
@@ -32,28 +30,12 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-class HoursIn(Schema):
-    """When agents may get tokens: days, from, to and the time zone that is meant."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
-        min_length=1, max_length=7
-    )
-    opens: _TIME
-    closes: _TIME
-    zone: str = Field(min_length=1, max_length=64, json_schema_extra={"enum": _ZONES})
-
-
-class SettingIn(Schema):
+class SettingIn(SettingParams):
     """The whole new setting; what is left out is not set."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    # The bounds stand with the number: beside `None` the document would not tell them.
-    idle_h: Annotated[int, Field(ge=1, le=8760), BeforeValidator(_whole)] | None = None
-    hours: HoursIn | None = None
-    wake: Literal["use", "owner"] = "use"
+    idle_h: Annotated[int, Field(ge=1, le=LONGEST_IDLE_H), BeforeValidator(_whole)] | None = None
     reason: str = Field("", max_length=2000)
 
 

@@ -13,7 +13,7 @@ from api import openapi, paging, schemas
 from api.problems import Problem
 from approvals.api import decisions_and_requests, idempotency
 from connections.api import connection_schemas
-from connections.scope_escalation import allowance_json, allowances_in_force
+from connections.scope_escalation import allowances_in_force
 from ui.refusal_marks import mark
 
 router = Router(tags=["Connections"])
@@ -38,7 +38,7 @@ def index(
     request: HttpRequest, limit: paging.Limit = paging.MOST, after: UUID | None = None
 ) -> JsonResponse:
     """What holds now, newest first: everybody's for operators, admins and auditors, else yours."""
-    return JsonResponse(allowance_json.page(caller(request).actor, after, limit))
+    return JsonResponse(allowances_in_force.page(caller(request).actor, after, limit))
 
 
 @router.post(
@@ -52,7 +52,7 @@ def end(request: HttpRequest, allowance_id: UUID, body: EndIn | None = None) -> 
     """For the account's owner, operators and admins: refused from the next request on."""
     actor = caller(request).actor
     made = allowances_in_force.by_id(str(allowance_id))
-    if made is None or not allowance_json.sees(actor, made):
+    if made is None or not allowances_in_force.sees(actor, made):
         if made is not None:
             mark(request, "not_yours", certain=True)
         # One answer for both, so that nobody learns which ids exist.

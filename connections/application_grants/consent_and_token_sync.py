@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from approvals import auth0_clients, clock, people_and_roster
+from approvals import auth0_clients, clock
 from approvals.models import Person
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, Forbidden, NotFound, RateLimited
 from auth0_client.management_api import Management
+from connections import account_names
 from connections.models import AccessKind, AccessState, AppAccess, Schedule
 from connections.sync import schedule
 from connections.sync.schedule import Progress
@@ -226,19 +227,17 @@ def facts_of(row: AppAccess) -> dict[str, object]:
 
 def private_of(row: AppAccess) -> dict[str, object]:
     """Personal values for an event's `private`."""
-    person = people_and_roster.find(row.iss, row.sub)
-    who = person.subject if person else row.owner
+    who = account_names.owner(row)
     return {"owner": {"iss": who.iss, "sub": who.sub, "name": who.name, "email": who.email}}
 
 
 def _record(row: AppAccess, data: Mapping[str, object]) -> None:
-    person = people_and_roster.find(row.iss, row.sub)
     record(
         SYSTEM,
         "access.reconciled",
         source="auth0",
         target=Target(row.kind, str(row.pk)),
-        on_behalf_of=person.subject if person else row.owner,
+        on_behalf_of=account_names.owner(row),
         data={**facts_of(row), **data},
         private=private_of(row),
     )

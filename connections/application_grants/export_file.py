@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import batched
+from typing import Final
 
 from django.db.models import QuerySet
 
@@ -35,14 +36,6 @@ class Row:
     proof: Proof | None
 
 
-def _stamp(name: str) -> Callable[[Row], Cell]:
-    def read(row: Row) -> Cell:
-        moment = getattr(row.access, name)
-        return clock.stamp(moment) if moment else ""
-
-    return read
-
-
 def _use_known(row: Row) -> Cell:
     if row.access.last_used_at is not None:
         return "yes"
@@ -61,17 +54,17 @@ COLUMNS: Final[table_files.Columns[Row]] = {
     "owner_sub": lambda row: row.access.sub,
     "owner_iss": lambda row: row.access.iss,
     "state": lambda row: str(row.access.state),
-    "state_since": _stamp("state_since"),
+    "state_since": lambda row: table_files.stamp(row.access.state_since),
     "state_reason": lambda row: row.access.detail,
     "audiences": lambda row: " ".join(row.access.audiences),
     "scopes": lambda row: " ".join(row.access.scopes),
-    "created_at": _stamp("created_at"),
-    "expires_at": _stamp("expires_at"),
-    "last_used_at": _stamp("last_used_at"),
+    "created_at": lambda row: table_files.stamp(row.access.created_at),
+    "expires_at": lambda row: table_files.stamp(row.access.expires_at),
+    "last_used_at": lambda row: table_files.stamp(row.access.last_used_at),
     "use_told": _use_known,
-    "first_seen": _stamp("first_seen"),
+    "first_seen": lambda row: table_files.stamp(row.access.first_seen),
     "told_by": lambda _row: SOURCES["management"],
-    "told_at": _stamp("seen_at"),
+    "told_at": lambda row: table_files.stamp(row.access.seen_at),
     "entry_index": lambda row: row.proof.index if row.proof else None,
     "entry": lambda row: table_files.link(row.proof, "entry"),
     "proof": lambda row: table_files.link(row.proof, "proof"),
@@ -103,18 +96,12 @@ def export(actor: Actor, words: str, format: str) -> File:
 
 
 def _rows(found: QuerySet[AppAccess]) -> Iterator[Row]:
-    """All of them, a batch at a time behind the last one's id."""
-    last: Any = None
-    while True:
-        some = found.order_by("-pk")
-        batch = list((some if last is None else some.filter(pk__lt=last))[:_BATCH])
+    """All of them, newest known first, a batch at a time."""
+    for batch in batched(found.order_by("-pk").iterator(_BATCH), _BATCH):
         yield from _batch(batch)
-        if len(batch) < _BATCH:
-            return
-        last = batch[-1].pk
 
 
-def _batch(batch: list[AppAccess]) -> Iterator[Row]:
+def _batch(batch: Sequence[AppAccess]) -> Iterator[Row]:
     people = {(p.iss, p.sub): p for p in Person.objects.filter(sub__in={a.sub for a in batch})}
     proofs = fact_collection.proofs_of_access([str(access.pk) for access in batch])
     for access in batch:

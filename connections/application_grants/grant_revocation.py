@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from uuid import UUID
 
 from django.db import transaction
 
@@ -24,15 +23,16 @@ from approvals.registry import (
 )
 from audit.ledger.format.safe_display import short
 from audit.recording.actors import Actor, Target
-from auth0_client.errors import Auth0Error, Forbidden, RateLimited
+from auth0_client.errors import Auth0Error, Forbidden
 from auth0_client.management_api import Management
+from connections import permissions
 from connections.application_grants import consent_and_token_sync
 from connections.models import AccessKind, AccessState, AppAccess
 from connections.revocation import deletion_step
+from connections.revocation.end_sessions_step import unanswered
 from http_client.errors import HttpClientError
 
 DELETE: Final = "auth0.delete_access"
-_LONGEST_WAIT_S = 900.0
 _DECIDED: Final = ("state", "state_since", "operation", "detail")
 
 
@@ -42,21 +42,16 @@ def find(target: Target) -> AppAccess:
     Raises:
         Refused: `unknown_access`.
     """
-    try:
-        return AppAccess.objects.get(pk=UUID(target.name), kind=target.kind)
-    except (ValueError, AppAccess.DoesNotExist):
+    found = AppAccess.objects.filter(pk=permissions.id_of(target.name), kind=target.kind).first()
+    if found is None:
         words = "There is no such consent or refresh token."
-        raise Refused("unknown_access", words, pointer="/target/name") from None
-
-
-def is_own(actor: Actor, row: AppAccess) -> bool:
-    """Whether it acts as this person."""
-    return bool(actor.sub) and (actor.iss, actor.sub) == (row.iss, row.sub)
+        raise Refused("unknown_access", words, pointer="/target/name")
+    return found
 
 
 def _owns(actor: Actor, target: Target) -> bool:
     try:
-        return is_own(actor, find(target))
+        return permissions.is_owner(actor, find(target))
     except Refused:
         return False
 
@@ -101,7 +96,7 @@ def _revoke(ctx: CommitContext) -> Committed:
     step = EffectSpec(DELETE, payload, label=f"Delete the {row.get_kind_display()} at Auth0")
     return Committed(
         effects=(step,),
-        data={**consent_and_token_sync.facts_of(row), "own": is_own(ctx.actor, row)},
+        data={**consent_and_token_sync.facts_of(row), "own": permissions.is_owner(ctx.actor, row)},
         private=consent_and_token_sync.private_of(row),
     )
 
@@ -119,16 +114,10 @@ def delete(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         return _not_done(row, "no Management API client is configured")
     try:
         _delete(management, row)
-    except RateLimited as error:
-        asked = error.wait_s(clock.now())
-        wait = None if asked is None else min(asked, _LONGEST_WAIT_S)
-        return EffectResult("pending", error.advice, retry_in_s=wait)
     except Forbidden as error:
         return _not_done(row, error.advice)
-    except Auth0Error as error:
-        return EffectResult("pending", error.advice)
-    except HttpClientError:
-        return EffectResult("pending", "Auth0 could not be reached")
+    except (Auth0Error, HttpClientError) as error:
+        return unanswered(error, "pending")
     row = consent_and_token_sync.gone(row, "revoked") or row
     return EffectResult("done", "deleted at Auth0", data=consent_and_token_sync.facts_of(row))
 

@@ -130,13 +130,17 @@ def _claim(review: Reviewed, decision: Decision) -> dict[str, Any]:
     if reasoning := " ".join(filter(None, said)):
         found["reasoning"] = reasoning
     if decision.event:
-        base = f"{settings.PORTAL_URL}/v1/audit/events/{decision.event}"
-        comment = f"entry {decision.index} of the log"
-        found["externalReferences"] = [
-            {"type": "log", "url": f"{base}/entry", "comment": comment},
-            {"type": "evidence", "url": f"{base}/proof", "comment": comment},
-        ]
+        found["externalReferences"] = references(decision.event, decision.index)
     return found
+
+
+def references(event: str, index: int | None) -> list[dict[str, str]]:
+    """Where an event's entry and its proof are, for a reader who checks them."""
+    base, comment = f"{settings.PORTAL_URL}/v1/audit/events/{event}", f"entry {index} of the log"
+    return [
+        {"type": "log", "url": f"{base}/entry", "comment": comment},
+        {"type": "evidence", "url": f"{base}/proof", "comment": comment},
+    ]
 
 
 def _attestation(

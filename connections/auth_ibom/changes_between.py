@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from connections.auth_ibom.record_types import Access, Account, Declared
 from connections.auth_ibom.replay import Event, Inventory
@@ -58,17 +58,18 @@ class Change:
 class _Causes:
     """The newest entry that changed a thing, by what changed and its name."""
 
-    causes: dict[tuple[str, str], tuple[str, int | None]] = field(default_factory=dict)
+    causes: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def note(self, event: Event, before: _Seen, after: _Seen) -> None:
         """Compare what an event could have changed."""
-        cause = (str(event["id"]), event["index"])
+        cause = {"event": str(event["id"]), "index": event["index"]}
         for key in before.keys() | after.keys():
             if before.get(key) != after.get(key):
                 self.causes[key] = cause
 
-    def of(self, what: str, name: str) -> tuple[str, int | None]:
-        return self.causes.get((what, name), ("", None))
+    def of(self, what: str, name: str) -> dict[str, Any]:
+        """The `event` and `index` of a change; empty where no entry tells it."""
+        return self.causes.get((what, name), {})
 
 
 type _Seen = dict[tuple[str, str], object]
@@ -130,16 +131,20 @@ def _accounts(before: Inventory, after: Inventory, causes: _Causes) -> list[Chan
     for name, now in sorted(after.accounts.items()):
         then = before.accounts.get(name)
         if then is None:
-            event, index = causes.of("appeared", name)
             found.append(
-                Change("appeared", name, now, after=now.state, gained=now.scopes, event=event,
-                       index=index)
-            )  # fmt: skip
+                Change(
+                    "appeared",
+                    name,
+                    now,
+                    after=now.state,
+                    gained=now.scopes,
+                    **causes.of("appeared", name),
+                )
+            )
             then = Account(name, now.connection, scopes=now.scopes, state=now.state)
         if then.state != now.state:
-            event, index = causes.of("state", name)
             what = "vanished" if now.state in {"gone", "revoked"} else "state"
-            found.append(Change(what, name, now, then.state, now.state, event=event, index=index))
+            found.append(Change(what, name, now, then.state, now.state, **causes.of("state", name)))
         scopes = _set("scopes", name, then.scopes, now.scopes, causes)
         found += [replace(change, account=now) for change in scopes]
         found += _first_uses(name, then, now, causes)
@@ -151,19 +156,24 @@ def _access(before: Inventory, after: Inventory, causes: _Causes) -> list[Change
     for name, now in sorted(after.access.items()):
         then = before.access.get(name)
         if then is None:
-            event, index = causes.of("appeared", name)
             found.append(
-                Change("appeared", name, after=now.state, gained=now.scopes, event=event,
-                       index=index, access=now)
-            )  # fmt: skip
+                Change(
+                    "appeared",
+                    name,
+                    after=now.state,
+                    gained=now.scopes,
+                    **causes.of("appeared", name),
+                    access=now,
+                )
+            )
             continue
         if then.state != now.state:
-            event, index = causes.of("state", name)
             what = "vanished" if now.state == "gone" else "state"
             found.append(
-                Change(what, name, None, then.state, now.state, event=event, index=index,
-                       access=now)
-            )  # fmt: skip
+                Change(
+                    what, name, None, then.state, now.state, **causes.of("state", name), access=now
+                )
+            )
         sets = [
             *_set("scopes", name, then.scopes, now.scopes, causes),
             *_set("apis", name, then.audiences, now.audiences, causes),
@@ -178,17 +188,25 @@ def _set(
     gained, lost = sorted(set(now) - set(then)), sorted(set(then) - set(now))
     if not gained and not lost:
         return []
-    event, index = causes.of(what, name)
     before, after = " ".join(then), " ".join(now)
-    return [Change(what, name, None, before, after, tuple(gained), tuple(lost), event, index)]
+    return [
+        Change(what, name, None, before, after, tuple(gained), tuple(lost), **causes.of(what, name))
+    ]
 
 
 def _first_uses(name: str, then: Account, now: Account, causes: _Causes) -> list[Change]:
     found = []
     for agent, skill in sorted(now.uses.keys() - then.uses.keys()):
-        event, index = causes.of("first_use", f"{name} {agent} {skill}")
         words = f"{agent or 'unnamed'} {skill}".rstrip()
-        found.append(Change("first_use", name, now, after=words, event=event, index=index))
+        found.append(
+            Change(
+                "first_use",
+                name,
+                now,
+                after=words,
+                **causes.of("first_use", f"{name} {agent} {skill}"),
+            )
+        )
     return found
 
 
@@ -197,16 +215,14 @@ def _manifests(before: Inventory, after: Inventory, causes: _Causes) -> list[Cha
     for key, declared in sorted(after.manifests.items()):
         old, name = before.manifests.get(key), ":".join(key)
         if old is None or old.digest != declared.digest:
-            event, index = causes.of("manifest", name)
             was = _needs(old) if old else ""
             found.append(
-                Change("manifest", name, None, was, _needs(declared), event=event, index=index)
+                Change("manifest", name, None, was, _needs(declared), **causes.of("manifest", name))
             )
     for key in sorted(before.manifests.keys() - after.manifests.keys()):
         name = ":".join(key)
-        event, index = causes.of("manifest", name)
         was = _needs(before.manifests[key])
-        found.append(Change("manifest", name, None, was, "removed", event=event, index=index))
+        found.append(Change("manifest", name, None, was, "removed", **causes.of("manifest", name)))
     return found
 
 
@@ -221,15 +237,19 @@ def _grounds(before: Inventory, after: Inventory, causes: _Causes) -> list[Chang
         ("unfrozen", before.frozen.keys() - after.frozen.keys()),
     ):
         for key in sorted(keys):
-            event, index = causes.of("frozen", ":".join(key))
-            found.append(Change(what, ":".join(key), event=event, index=index))
+            found.append(Change(what, ":".join(key), **causes.of("frozen", ":".join(key))))
     for connection, setting in sorted(after.settings.items()):
         old = before.settings.get(connection)
         if old != setting:
-            event, index = causes.of("setting", connection)
             was = old.in_words(connection) if old else ""
             found.append(
-                Change("setting", connection, None, was, setting.in_words(connection),
-                       event=event, index=index)
-            )  # fmt: skip
+                Change(
+                    "setting",
+                    connection,
+                    None,
+                    was,
+                    setting.in_words(connection),
+                    **causes.of("setting", connection),
+                )
+            )
     return found

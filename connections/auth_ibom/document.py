@@ -98,63 +98,45 @@ class _Parts:
             for ref, uses in sorted(self._edges.items())
         ]
 
+    def _part(self, ref: str, name: str, *properties: dict[str, str]) -> str:
+        """An application, once; its reference."""
+        if ref not in self._edges:
+            self._edges[ref] = set()
+            self.components.append(
+                {"type": "application", "bom-ref": ref, "name": name, "properties": [*properties]}
+            )
+        return ref
+
     def _component(self, manifest: Declared) -> None:
-        ref = component_ref(manifest.kind, manifest.name)
-        self._edges.setdefault(ref, set())
         needs = [
             _property("needs", f"{connection} {' '.join(wanted)}".rstrip())
             for connection, wanted in manifest.needs
         ]
-        self.components.append(
-            {
-                "type": "application",
-                "bom-ref": ref,
-                "name": manifest.name,
-                "properties": [
-                    _property("kind", manifest.kind),
-                    _property("manifest", manifest.digest),
-                    _property("manifest.declared_at", stamp(manifest.declared_at)),
-                    *needs,
-                ],
-            }
+        self._part(
+            component_ref(manifest.kind, manifest.name),
+            manifest.name,
+            _property("kind", manifest.kind),
+            _property("manifest", manifest.digest),
+            _property("manifest.declared_at", stamp(manifest.declared_at)),
+            *needs,
         )
 
     def _user(self, use: Used) -> str:
         """The agent or component that used an account, as the gateway named it."""
         kind, _, name = use.skill.partition(":")
-        ref = component_ref(kind, name) if name else component_ref("agent", use.agent or "unnamed")
-        if ref not in self._edges:
-            self._edges[ref] = set()
-            self.components.append(
-                {
-                    "type": "application",
-                    "bom-ref": ref,
-                    "name": name or use.agent or "unnamed",
-                    "properties": [
-                        _property("kind", kind if name else "agent"),
-                        _property("identity", "asserted by the gateway, not proven"),
-                    ],
-                }
-            )
-        return ref
+        if not name:
+            kind, name = "agent", use.agent or "unnamed"
+        identity = _property("identity", "asserted by the gateway, not proven")
+        return self._part(component_ref(kind, name), name, _property("kind", kind), identity)
 
     def _application(self, client_id: str) -> str:
         """An application that Auth0 gave tokens itself; what it runs for is not ours to know."""
-        ref = component_ref("application", client_id)
-        if ref not in self._edges:
-            self._edges[ref] = set()
-            self.components.append(
-                {
-                    "type": "application",
-                    "bom-ref": ref,
-                    "name": client_id,
-                    "properties": [
-                        _property("kind", "application"),
-                        _property("identity", "client id at Auth0"),
-                    ],
-                }
-            )
-        return ref
+        return self._part(
+            component_ref("application", client_id),
+            client_id,
+            _property("kind", "application"),
+            _property("identity", "client id at Auth0"),
+        )
 
     def _credential(self, facts: Facts, account: Account) -> None:
         ref = f"credential:{account.id}"
@@ -165,7 +147,12 @@ class _Parts:
             self._edges[self._application(client)].add(ref)
         self._edges[ref] = {f"service:{account.connection}"}
         at = f"/components/{len(self.components)}"
-        added = _from_auth0(account)
+        added = [
+            _property("connection", account.connection),
+            _property("owner.iss", account.iss),
+            _property("owner.sub", account.sub),
+            *(_property("scope", scope) for scope in account.scopes),
+        ]
         declared = self._declared.get(account.connection, set())
         self.excess[account.id] = bool(
             containment.beyond(account.connection, account.scopes, declared)
@@ -246,15 +233,6 @@ def _material(account: Account) -> dict[str, Any]:
     return found
 
 
-def _from_auth0(account: Account) -> list[dict[str, str]]:
-    return [
-        _property("connection", account.connection),
-        _property("owner.iss", account.iss),
-        _property("owner.sub", account.sub),
-        *(_property("scope", scope) for scope in account.scopes),
-    ]
-
-
 def _from_us(account: Account, uses: list[Used], declared: set[str]) -> Iterator[dict[str, str]]:
     yield _property("state", account.state)
     if account.state_since is not None:
@@ -284,14 +262,7 @@ def _evidence(facts: Facts, name: str) -> dict[str, Any]:
     proof = facts.proofs.get(name)
     if proof is None:
         return {}
-    base = f"{settings.PORTAL_URL}/v1/audit/events/{proof.event}"
-    comment = f"entry {proof.index} of the log"
-    return {
-        "externalReferences": [
-            {"type": "log", "url": f"{base}/entry", "comment": comment},
-            {"type": "evidence", "url": f"{base}/proof", "comment": comment},
-        ]
-    }
+    return {"externalReferences": access_review_attestations.references(proof.event, proof.index)}
 
 
 def _service(connection: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.clock import stamp
@@ -13,18 +12,11 @@ from audit.recording.record import record
 from connections.auth_ibom import document, fact_collection, signing
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """The exact bytes (RFC 8785) and a name for the file; nothing in the name is from outside."""
-
-    body: bytes
-    file_name: str
-
-
 def export(
     actor: Actor, *, own: bool = False, size: int | None = None, moment: datetime | None = None
-) -> Exported:
-    """The signed document of what this person may see; `connection.exported` names its hash.
+) -> tuple[bytes, str]:
+    """The signed document of what this person may see, its exact bytes (RFC 8785) and a name for
+    the file, in which nothing is from outside; `connection.exported` names its hash.
 
     Args:
         size: rebuild it from the first so many entries of the log; for those who may see all.
@@ -51,4 +43,4 @@ def export(
         },
     )
     taken = stamp(found.taken)[:19].replace("-", "").replace(":", "")
-    return Exported(body, f"auth-ibom-{taken}.cdx.json")
+    return body, f"auth-ibom-{taken}.cdx.json"

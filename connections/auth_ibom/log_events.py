@@ -8,8 +8,7 @@ is opened, and found by a separate index. What comes out is what a walk over eve
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import batched
 from typing import Any, Final, NamedTuple
@@ -18,17 +17,13 @@ from uuid import UUID
 from django.db.models import BooleanField, Count, Max, Min, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from audit.models import Event, EventRow
+from audit.models import EventRow
 from audit.models.search_row_and_rollup import ACCESS, INVENTORY
 from audit.recording import stored_events
 from connections.auth_ibom import replay
 from connections.auth_ibom.replay import Counted, Inventory
 
 _BATCH: Final = 500
-_NAMED: Final = re.compile(rb'"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"')
-_LOOSE: Final = Q(action="connection.connected") | Q(action="connection.use_seen", target_kind="")
-"""What tells of accounts that its target does not name: a flow that connected what was known
-already, and a use of one of several accounts."""
 
 
 def _telling() -> QuerySet[EventRow]:
@@ -73,11 +68,10 @@ def known(size: int) -> Inventory:
 
 
 def between(first: int, size: int) -> tuple[Inventory, Iterator[dict[str, Any]], Iterator[Counted]]:
-    """What an inventory after `first` entries has of all that the events up to `size` touch; those
-    events, the first use of each kind alone; and what all uses among them come to."""
+    """The inventory after `first` entries; the events from there up to `size`, the first use of
+    each kind alone; and what all uses among them come to."""
     within = Q(seq__gte=first, seq__lt=size)
-    before = _known_of(first, _touched(within)) if first else Inventory()
-    return before, _events_of(within), _uses(within)
+    return known(first), _events_of(within), _uses(within)
 
 
 def _events_of(within: Q) -> Iterator[dict[str, Any]]:
@@ -88,43 +82,6 @@ def _events_of(within: Q) -> Iterator[dict[str, Any]]:
         _opened(_at(firsts)),
         key=lambda event: int(event["index"]),
     )
-
-
-def _known_of(size: int, names: Collection[str]) -> Inventory:
-    """The inventory after `size` entries, of accounts only those that are named."""
-    before = Q(seq__lt=size)
-    found = set(_refs(_telling().filter(before, action__in=replay.ABOUT_ALL)))
-    found.update(_loose(before, names))
-    for some in batched(sorted(names), _BATCH):
-        theirs = before & Q(target_kind="connection", target_name__in=some)
-        found.update(_refs(_telling().filter(theirs)))
-        found.update(_refs(about_access().filter(before, target_name__in=some)))
-        found.update(_at(sorted(use.first for use in _counts(theirs))))
-    inventory = Inventory()
-    for event in _opened(sorted(found)):
-        inventory.take(event)
-    for some in batched(sorted(names), _BATCH):
-        inventory.counted(_uses(before & Q(target_name__in=some)))
-    return inventory
-
-
-def _touched(within: Q) -> set[str]:
-    """Every account that some events tell of; names of other things do no harm."""
-    rows = EventRow.objects.filter(within, target_kind="connection", action__in=replay.ACTIONS)
-    names = set(rows.order_by().values_list("target_name", flat=True).distinct())
-    access = _telling().filter(within, action__in=ACCESS)
-    names.update(access.order_by().values_list("target_name", flat=True).distinct())
-    for _, entry in _entries(_refs(_telling().filter(within & _LOOSE))):
-        names.update(name.decode() for name in _NAMED.findall(entry))
-    return names
-
-
-def _loose(within: Q, names: Collection[str]) -> Iterator[_Ref]:
-    """Those among the events with a target that says little that tell of one of some accounts."""
-    wanted = {name.encode() for name in names}
-    for ref, entry in _entries(_refs(_telling().filter(within & _LOOSE))):
-        if not wanted.isdisjoint(_NAMED.findall(entry)):
-            yield ref
 
 
 class _Count(NamedTuple):
@@ -173,12 +130,3 @@ def _at(places: Iterable[int]) -> Iterator[_Ref]:
 def _opened(refs: Iterable[_Ref]) -> Iterator[dict[str, Any]]:
     for some in batched(refs, _BATCH):
         yield from stored_events.load_rows(some)
-
-
-def _entries(refs: Iterable[_Ref]) -> Iterator[tuple[_Ref, bytes]]:
-    for some in batched(refs, _BATCH):
-        stored = Event.objects.filter(id__in=[ref.event for ref in some])
-        entries = {id: bytes(entry) for id, entry in stored.values_list("id", "entry")}
-        for ref in some:
-            if entry := entries.get(ref.event):
-                yield ref, entry

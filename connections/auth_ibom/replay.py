@@ -3,8 +3,9 @@
 Every event about an account names it (`data.account_id`) and says in which state it left it
 (`data.state`), so a walk over the events in order of index gives the inventory of any moment.
 Values whose openings were destroyed read as erased. How an account stands at a moment follows from
-that, from the settings and freezes that the same events tell, and from the moment (`as_of`). Pure
-Python: no database, no Django.
+that, from the settings and freezes that the same events tell, and from the moment (`as_of`). Events
+about consents and refresh tokens name one likewise (`data.access_id`); when a refresh token was
+exchanged is no event. Pure Python: no database, no Django.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from connections.auth_ibom import consent_and_token_replay
-from connections.auth_ibom.event_values import moment, owner, text
 from connections.auth_ibom.record_types import (
     ERASED,
     Access,
@@ -24,10 +23,57 @@ from connections.auth_ibom.record_types import (
     Declared,
     Reviewed,
     Used,
+    moment,
+    owner,
+    text,
 )
 from connections.idle_access.connection_settings import Setting
 from connections.status import account_status
 from connections.status.account_status import EVERYTHING, Frozen, Ground
+
+_OF_ACCESS: Final = ("access.reconciled", "access.revoked")
+
+
+def access_of(event: Mapping[str, Any], known: Mapping[str, Access]) -> Access | None:
+    """What an event about access makes of the one that it names; None where it names none."""
+    data, when = event["data"], moment(event["time"])
+    name, state = data.get("access_id"), data.get("state")
+    if not isinstance(name, str) or not isinstance(state, str):
+        return None  # asked, and not agreed to
+    was = known.get(name) or Access(
+        id=name,
+        kind=str(data["kind"]),
+        auth0_id=str(data["auth0_id"]),
+        client_id=str(data["client_id"]),
+        state_since=when,
+        first_seen=when,
+        seen_at=when,
+        use_known=False,
+    )
+    iss, sub, email = owner(data) or (was.iss, was.sub, was.email)
+    application = str(data.get("application", ""))
+    return replace(
+        was,
+        iss=was.iss if iss is None else iss,
+        sub=sub,
+        email=email,
+        client_name="" if application == was.client_id else application,
+        audiences=tuple(map(str, data["audiences"])),
+        scopes=tuple(map(str, data["scopes"])),
+        state=state,
+        state_since=when if state != was.state else was.state_since,
+        seen_at=when if event["action"] == "access.reconciled" else was.seen_at,
+        created_at=_moment(data, "created_at", was.created_at),
+        expires_at=_moment(data, "expires_at", was.expires_at),
+    )
+
+
+def _moment(data: Mapping[str, Any], name: str, known: datetime | None) -> datetime | None:
+    """Entries that are older than these fields do not have them."""
+    if name not in data:
+        return known
+    return moment(data[name]) if data[name] else None
+
 
 _ACCOUNTS: Final = (
     "connection.connected",
@@ -48,19 +94,15 @@ _FREEZES: Final = (
 )
 _SETTINGS: Final = ("connection.restricted", "connection.relaxed")
 USE: Final = "token.exchanged"
-ABOUT_ALL: Final = (
+ACTIONS: Final = (
+    *_ACCOUNTS,
     *_FREEZES,
     *_SETTINGS,
     "manifest.declared",
     "manifest.removed",
     "review.decided",
     "review.closed",
-)
-"""The events that are about no account, or about what was said of one in a review."""
-ACTIONS: Final = (
-    *_ACCOUNTS,
-    *ABOUT_ALL,
-    *consent_and_token_replay.ACTIONS,
+    *_OF_ACCESS,
     "connection.use_seen",
     USE,
     "token.refused",
@@ -123,7 +165,7 @@ class Inventory:
             _ALONE[action](self, event)
         elif action in _ACCOUNTS and event["outcome"] in {"success", "pending"}:
             self._count(event)
-        elif action in consent_and_token_replay.ACTIONS:
+        elif action in _OF_ACCESS:
             self._accessed(event)
         elif action == "connection.use_seen":
             self._seen(event)
@@ -218,7 +260,7 @@ class Inventory:
 
     def _accessed(self, event: Event) -> None:
         """A consent or refresh token of an application that came, changed or went."""
-        known = consent_and_token_replay.access_of(event, self.access)
+        known = access_of(event, self.access)
         if known is None:
             return
         self.access[known.id] = known

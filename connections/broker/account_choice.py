@@ -144,19 +144,15 @@ def _wanted(newest: Sequence[ConnectedAccount], connection: str, wanted: Wanted)
 
 
 def _ambiguous(accounts: Sequence[ConnectedAccount], connection: str, fix: str) -> TokenRefusal:
+    title = catalogue.title(connection)
+    count = f"several {title} accounts" if len(accounts) > 1 else f"one {title} account"
     refusal = TokenRefusal(
         409,
         "account_ambiguous",
-        f"{_count(accounts, connection)}: {_named(accounts)}. {fix}.",
+        f"You have {count}: {_named(accounts)}. {fix}.",
     )
     refusal.choices = _choices(accounts)
     return refusal
-
-
-def _count(accounts: Sequence[ConnectedAccount], connection: str) -> str:
-    title = catalogue.title(connection)
-    several = len(accounts) > 1
-    return f"You have several {title} accounts" if several else f"You have one {title} account"
 
 
 def _named(accounts: Sequence[ConnectedAccount]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.core.cache import cache
@@ -25,19 +26,11 @@ def accounts_of(iss: str, sub: str, connection: str) -> list[ConnectedAccount]:
     return list(found.filter(~Q(state__in=NOT_HELD) | Q(barred=True)))
 
 
-def held_accounts(iss: str, sub: str, connection: str) -> list[ConnectedAccount]:
-    """Those of them that Auth0 still holds."""
-    return [one for one in accounts_of(iss, sub, connection) if one.state not in NOT_HELD]
-
-
 def look_again(iss: str, sub: str) -> bool:
     """Complete the inventory of one person, at most every 20 s; False when that is not possible."""
     key = "looked:" + hashlib.sha256(f"{iss}\n{sub}".encode()).hexdigest()
-    known: bool | None = cache.get(key)
-    if known is None:
-        known = connected_accounts.one_person(iss, sub)
-        cache.set(key, known, LOOK_AGAIN_AFTER_S)
-    return known
+    compare = partial(connected_accounts.one_person, iss, sub)
+    return bool(cache.get_or_set(key, compare, LOOK_AGAIN_AFTER_S))
 
 
 def count(

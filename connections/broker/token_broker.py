@@ -142,7 +142,7 @@ def _usable(ask: Ask, picked: Picked | None) -> list[ConnectedAccount]:
     """The accounts that the exchange may use; where the vault chooses, all of them."""
     if picked is None or not picked.ambiguous:
         return [picked.account] if picked else []
-    held = accounts_and_uses.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
+    held = accounts_and_uses.accounts_of(ask.actor.iss, ask.actor.sub, ask.connection)
     return [account for account in held if account.state == State.CONNECTED]
 
 
@@ -311,8 +311,3 @@ def _record(
 
 def _target(account: ConnectedAccount | None) -> Target | None:
     return Target("connection", str(account.id)) if account else None
-
-
-def split_scopes(header: str) -> Sequence[str]:
-    """Scopes of the `ATA-Scopes` header: separated by spaces or commas, each once."""
-    return list(dict.fromkeys(header.replace(",", " ").split()))

@@ -7,7 +7,6 @@ callers; what gains nothing commits at once (DESIGN 1.3.2).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from approvals import clock, registry
@@ -18,6 +17,7 @@ from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from connections import known_names
 from connections import phone_sentence_length as fitting
+from connections.account_names import minute
 from connections.broker.component_checks import Component
 from connections.component_manifests import manifest_store, permission_gains
 from connections.component_manifests.manifest_store import Declaration
@@ -35,14 +35,9 @@ class DeclareParams(Declaration):
 
     new: bool = False
 
-    @property
-    def declared(self) -> Declaration:
-        """The declaration itself."""
-        return Declaration.model_validate(self.model_dump(exclude={"new"}))
-
 
 def _declared(params: Mapping[str, Any]) -> Declaration:
-    return DeclareParams.model_validate(params).declared
+    return Declaration.model_validate({key: params[key] for key in params if key != "new"})
 
 
 def gains_of_declaration(target: Target, params: Mapping[str, Any]) -> Gains:
@@ -62,7 +57,7 @@ def _validate_declaration(actor: Actor, target: Target, params: Mapping[str, Any
     if until := refuse_or_ask.denied_until(actor, component, gains.scopes, now):
         raise Refused(
             "denied_lately",
-            f"Somebody denied you these permissions for {target.name}. Until {_clock(until)} "
+            f"Somebody denied you these permissions for {target.name}. Until {minute(until)} "
             "somebody else has to declare them.",
         )
     if not params.get("new"):
@@ -74,10 +69,6 @@ def _validate_removal(_actor: Actor, target: Target, _params: Mapping[str, Any])
         raise Refused(
             "unknown_manifest", f"{target.kind} {target.name} has no manifest.", pointer="/target"
         )
-
-
-def _clock(moment: datetime) -> str:
-    return f"{moment:%d %b %Y, %H:%M} UTC"
 
 
 def _declare(ctx: CommitContext) -> Committed:

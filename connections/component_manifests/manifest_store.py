@@ -107,7 +107,6 @@ class Written:
     """What became of a declaration."""
 
     manifest: Manifest
-    created: bool
     changed: bool
     before: dict[str, Any] | None
 
@@ -147,8 +146,8 @@ def write(actor: Actor, kind: str, name: str, declared: Declaration) -> Written:
     before = content(known) if known else None
     wanted = digest_of(kind, name, declared)
     if known is not None and known.digest == wanted:
-        return Written(known, created=False, changed=False, before=before)
-    manifest, created = Manifest.objects.update_or_create(
+        return Written(known, changed=False, before=before)
+    manifest, _ = Manifest.objects.update_or_create(
         kind=kind,
         name=name,
         defaults={
@@ -165,7 +164,7 @@ def write(actor: Actor, kind: str, name: str, declared: Declaration) -> Written:
         for one in declared.connections
     )
     _keep_variables(kind, name, declared)
-    return Written(manifest, created, True, before)
+    return Written(manifest, True, before)
 
 
 def _keep_variables(kind: str, name: str, declared: Declaration) -> None:

@@ -210,14 +210,9 @@ def complete(actor: Actor, session: Session, code: str, redirect_uri: str) -> Co
     target = Target("connection", session.account_id)
     perform(actor, "connection.connect", target, params={"flow": session.account_id})
     account = permissions.mine(actor).get(connection=completed.connection, auth0_id=completed.id)
-    _learn_name(account)
-    return account
-
-
-def _learn_name(account: ConnectedAccount) -> None:
-    management = auth0_clients.management()
-    if management is not None:
+    if (management := auth0_clients.management()) is not None:
         connected_accounts.name_accounts(management, account.sub, [account])
+    return account
 
 
 def not_connected(actor: Actor, account_id: str, connection: str, failed: ConnectFailed) -> None:

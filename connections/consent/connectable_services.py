@@ -27,11 +27,6 @@ class Offer:
     connected: bool
 
 
-def offer(actor: Actor, connection: str) -> Offer | None:
-    """What connecting would ask for; None when it cannot be connected."""
-    return next((one for one in offers(actor) if one.connection == connection), None)
-
-
 def offers(actor: Actor) -> list[Offer]:
     """Everything that can be connected, in as many queries however much that is."""
     needs = manifest_store.needs_by_connection()

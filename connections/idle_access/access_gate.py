@@ -12,10 +12,10 @@ from datetime import datetime
 
 from approvals import clock
 from approvals.errors import Refused
-from approvals.pipeline.service import Performed, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.broker.errors import TokenRefusal
-from connections.idle_access import wake_cooldown
+from connections.idle_access import restrict_relax_wake
 from connections.idle_access.connection_settings import Setting
 from connections.idle_access.restrict_relax_wake import WAKE
 from connections.models import ConnectedAccount
@@ -45,7 +45,9 @@ def asleep(
     """
     found = _sleeping(connection, setting, accounts)
     for account in found:
-        if why := wake_cooldown.why_nobody_is_asked(WAKE, Target("connection", str(account.id))):
+        if why := restrict_relax_wake.why_nobody_is_asked(
+            WAKE, Target("connection", str(account.id))
+        ):
             title = catalogue.title(connection)
             raise TokenRefusal(
                 403, "connection_suspended", f"{title} is asleep. {why}", account=account
@@ -99,19 +101,15 @@ def _sleeping(
 
 
 def _check_open(connection: str, setting: Setting, now: datetime) -> None:
-    if setting.hours is not None and not setting.hours.is_open(now):
-        raise _closed(connection, setting, now)
-
-
-def _closed(connection: str, setting: Setting, now: datetime) -> TokenRefusal:
-    assert setting.hours is not None
-    opens = setting.hours.opens_next(now)
-    return TokenRefusal(
+    if setting.hours is None or setting.hours.is_open(now):
+        return
+    opens = clock.stamp(setting.hours.opens_next(now))
+    raise TokenRefusal(
         403,
         "connection_suspended",
         f"Agents get {catalogue.title(connection)} tokens {setting.hours.in_words()} only. It "
-        f"opens again at {clock.stamp(opens)}.",
-        opens_at=clock.stamp(opens),
+        f"opens again at {opens}.",
+        opens_at=opens,
     )
 
 
@@ -127,16 +125,11 @@ def _wake(actor: Actor, account: ConnectedAccount, user: str) -> None:
             403, "connection_suspended", f"{title} is asleep. {refused.detail}", account=account
         ) from None
     if done.approval is not None:
-        raise _waits(title, account, done)
-
-
-def _waits(title: str, account: ConnectedAccount, done: Performed) -> TokenRefusal:
-    assert done.approval is not None
-    return TokenRefusal(
-        403,
-        "wake_pending",
-        f"{title} is asleep because it was not used. Its owner is asked to wake it; try again "
-        "once they approved.",
-        account=account,
-        approval=str(done.approval.id),
-    )
+        raise TokenRefusal(
+            403,
+            "wake_pending",
+            f"{title} is asleep because it was not used. Its owner is asked to wake it; try again "
+            "once they approved.",
+            account=account,
+            approval=str(done.approval.id),
+        )

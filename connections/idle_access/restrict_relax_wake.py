@@ -7,13 +7,19 @@ let agents in again (DESIGN 1.3.2).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from django.db.models import Q
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from approvals import clock, registry
 from approvals.errors import Refused
+from approvals.models import Approval, Outcome, Status
+from approvals.pipeline import overtaken_requests
 from approvals.registry import CommitContext, Committed, Stance, Verb
+from approvals.step_up.rate_limit import OVERTAKEN_BY_REQUESTER
 from audit.recording.actors import Actor, Target
 from connections import (
     account_names,
@@ -24,9 +30,13 @@ from connections import phone_sentence_length as fitting
 from connections.component_manifests import (
     manifest_store,
 )
-from connections.idle_access import wake_cooldown
-from connections.idle_access.access_hours import BadHours
-from connections.idle_access.connection_settings import LONGEST_IDLE_H, OWNER, Setting, tightens
+from connections.idle_access.connection_settings import (
+    LONGEST_IDLE_H,
+    OWNER,
+    BadHours,
+    Setting,
+    tightens,
+)
 from connections.lifecycle import (
     account_decisions,
     restriction_stack,
@@ -40,16 +50,49 @@ from connections.status import (
 )
 from connections.status.account_status import Code, Standing
 
+QUIET: Final = timedelta(minutes=15)
+"""Who said no, or did not answer, is left in peace for so long: the broker asks nobody to death."""
+
+
+_WHY: Final = {
+    Outcome.DENIED: "Its owner said no",
+    Outcome.EXPIRED: "Its owner did not answer",
+    Outcome.CANCELLED: "The request was withdrawn",
+}
+_OVERTAKEN: Final = (overtaken_requests.CODE, OVERTAKEN_BY_REQUESTER)
+
+
+def why_nobody_is_asked(verb: str, target: Target) -> str:
+    """Why nobody is asked again yet; empty when it is time to."""
+    last = (
+        Approval.objects.filter(
+            verb=verb,
+            target_kind=target.kind,
+            target_name=target.name,
+            status=Status.CLOSED,
+            closed__gt=clock.now() - QUIET,
+        )
+        .filter(Q(outcome__in=_WHY) | Q(outcome=Outcome.FAILED, outcome_code__in=_OVERTAKEN))
+        .order_by("-closed")
+        .first()
+    )
+    if last is None or last.closed is None:
+        return ""
+    why = _WHY.get(Outcome(last.outcome), "Another decision ended the request")
+    return f"{why}; they are asked again from {clock.stamp(last.closed + QUIET)} on."
+
+
 RESTRICT: Final = "connection.restrict"
 RELAX: Final = "connection.relax"
 WAKE: Final = "connection.wake"
 KIND: Final = "service"
 _ADMIN: Final = frozenset({"admin"})
+_ZONES: list[JsonValue] = [*sorted(available_timezones())]
 _TIME = Annotated[str, StringConstraints(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
-class HoursParams(BaseModel):
-    """Days, from, to, and the time zone they are meant in."""
+class HoursIn(BaseModel):
+    """When agents may get tokens: days, from, to and the time zone that is meant."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -58,16 +101,17 @@ class HoursParams(BaseModel):
     )
     opens: _TIME
     closes: _TIME
-    zone: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    zone: str = Field(min_length=1, max_length=64, json_schema_extra={"enum": _ZONES})
 
 
 class SettingParams(BaseModel):
-    """The whole new setting: what is left out is not set."""
+    """The whole new setting; what is left out is not set."""
 
     model_config = ConfigDict(extra="forbid")
 
-    idle_h: int | None = Field(None, ge=1, le=LONGEST_IDLE_H)
-    hours: HoursParams | None = None
+    # The bounds stand with the number: beside `None` the document would not tell them.
+    idle_h: Annotated[int, Field(ge=1, le=LONGEST_IDLE_H)] | None = None
+    hours: HoursIn | None = None
     wake: Literal["use", "owner"] = "use"
 
 
@@ -128,10 +172,6 @@ def _restrict(ctx: CommitContext) -> Committed:
             "which waits for an approval.",
         )
     return _set(ctx, old, new)
-
-
-def _relax(ctx: CommitContext) -> Committed:
-    return _set(ctx, *_changing(ctx.target, ctx.params))
 
 
 def _set(ctx: CommitContext, old: Setting, new: Setting) -> Committed:
@@ -208,20 +248,15 @@ def _wake(ctx: CommitContext) -> Committed:
     )
 
 
-def _is_owner(actor: Actor, target: Target) -> bool:
-    account = permissions.by_id(target.name)
-    return account is not None and permissions.is_owner(actor, account)
-
-
 def _check_not_denied_lately(actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
     """An agent holds its owner's access token too: it rings no phone again after a denial.
 
     Raises:
         Refused: `denied_lately`.
     """
-    if actor.via == "web" or not _is_owner(actor, target) or _wakes_freely(actor, target):
+    if actor.via == "web" or not permissions.owns(actor, target) or _wakes_freely(actor, target):
         return
-    if why := wake_cooldown.why_nobody_is_asked(WAKE, target):
+    if why := why_nobody_is_asked(WAKE, target):
         raise Refused("denied_lately", why)
 
 
@@ -242,7 +277,13 @@ def _sleeps(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 for _name, _event, _label, _stance, _commit in (
     (RESTRICT, "connection.restricted", "Restrict", Stance.TIGHTEN, _restrict),
-    (RELAX, "connection.relaxed", "Relax", Stance.LOOSEN, _relax),
+    (
+        RELAX,
+        "connection.relaxed",
+        "Relax",
+        Stance.LOOSEN,
+        lambda ctx: _set(ctx, *_changing(ctx.target, ctx.params)),
+    ),
 ):
     registry.register(
         Verb(
@@ -273,9 +314,9 @@ registry.register(
         target_kinds=frozenset({"connection"}),
         commit=_wake,
         owns=_wakes_freely,
-        may_ask=_is_owner,
+        may_ask=permissions.owns,
         validate=_check_not_denied_lately,
-        about_others=lambda actor, target: not _is_owner(actor, target),
+        about_others=lambda actor, target: not permissions.owns(actor, target),
         look=_sleeps,
         severity=lambda _t, _p: "HIGH",
         sentence=lambda target, _p: (

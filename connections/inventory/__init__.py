@@ -1,6 +1,5 @@
 """Everybody's connections: counts, filters and groups for admins and auditors."""
 
-from connections.inventory.aggregates import ask
 from connections.inventory.declared_fit import (
     IDLE,
     LIVE,
@@ -10,7 +9,7 @@ from connections.inventory.declared_fit import (
     is_idle,
     quiet_since,
 )
-from connections.inventory.page_assembly import PAGE, SHOWN, Group, Inventory, Row, look
+from connections.inventory.page_assembly import PAGE, SHOWN, Group, Inventory, Row, ask, look
 from connections.inventory.query_parameters import (
     FILTERS,
     GROUPS,

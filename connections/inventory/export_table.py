@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import batched
+from typing import Final
 
 from django.db.models import Q
 
@@ -18,7 +19,7 @@ from connections import inventory, permissions
 from connections.auth_ibom import fact_collection
 from connections.auth_ibom.fact_collection import Proof
 from connections.inventory import table_files
-from connections.inventory.aggregates import Asked
+from connections.inventory.page_assembly import Asked
 from connections.inventory.query_parameters import SOURCES, Query
 from connections.inventory.table_files import File
 from connections.models import ConnectedAccount
@@ -42,14 +43,6 @@ class Row:
     proof: Proof | None
 
 
-def _stamp(name: str) -> Callable[[Row], Cell]:
-    def read(row: Row) -> Cell:
-        moment = getattr(row.account, name)
-        return clock.stamp(moment) if moment else ""
-
-    return read
-
-
 def _use_source(row: Row) -> Cell:
     if row.account.used_elsewhere:
         return facts_with_sources.SOURCES["tenant_log"]
@@ -60,10 +53,6 @@ def _elsewhere_by(row: Row) -> Cell:
     """Client ids, that of the last day first."""
     seen = sorted(row.account.seen.all(), key=lambda use: (use.day, use.pk), reverse=True)
     return " ".join(use.client_id for use in seen)
-
-
-def _link(what: str) -> Callable[[Row], Cell]:
-    return lambda row: table_files.link(row.proof, what)
 
 
 COLUMNS: Final[Mapping[str, Callable[[Row], Cell]]] = {
@@ -77,15 +66,15 @@ COLUMNS: Final[Mapping[str, Callable[[Row], Cell]]] = {
     "owner_sub": lambda row: row.account.sub,
     "owner_iss": lambda row: row.account.iss,
     "state": lambda row: str(row.stands.code),
-    "state_since": lambda row: clock.stamp(row.stands.since) if row.stands.since else "",
+    "state_since": lambda row: table_files.stamp(row.stands.since),
     "state_reason": lambda row: row.stands.reason,
     "scopes": lambda row: " ".join(row.account.scopes),
     "scopes_excess": lambda row: " ".join(row.fit.excess),
     "scopes_missing": lambda row: " ".join(row.fit.missing),
-    "connected_at": _stamp("connected_at"),
-    "expires_at": _stamp("expires_at"),
-    "watched_since": _stamp("watched_since"),
-    "last_used_at": _stamp("last_used_at"),
+    "connected_at": lambda row: table_files.stamp(row.account.connected_at),
+    "expires_at": lambda row: table_files.stamp(row.account.expires_at),
+    "watched_since": lambda row: table_files.stamp(row.account.watched_since),
+    "last_used_at": lambda row: table_files.stamp(row.account.last_used_at),
     "last_agent": lambda row: row.account.last_agent,
     "last_skill": lambda row: row.account.last_skill,
     "used_by": lambda row: ", ".join(member_overview.user_names(row.account)),
@@ -95,10 +84,10 @@ COLUMNS: Final[Mapping[str, Callable[[Row], Cell]]] = {
     "days_idle": lambda row: row.days_idle,
     "idle": lambda row: "yes" if row.idle else "no",
     "told_by": lambda row: SOURCES.get(row.account.source, row.account.source),
-    "told_at": _stamp("seen_at"),
+    "told_at": lambda row: table_files.stamp(row.account.seen_at),
     "entry_index": lambda row: row.proof.index if row.proof else None,
-    "entry": _link("entry"),
-    "proof": _link("proof"),
+    "entry": lambda row: table_files.link(row.proof, "entry"),
+    "proof": lambda row: table_files.link(row.proof, "proof"),
 }
 
 
@@ -122,20 +111,14 @@ def export(actor: Actor, query: Query, format: str) -> File:
 
 
 def _rows(asked: Asked) -> Iterator[Row]:
-    """Every matching account, a batch at a time behind the last one's id."""
-    last: Any = None
-    while True:
-        found = ConnectedAccount.objects.filter(asked.conditions.all()).order_by("-pk")
-        if last is not None:
-            found = found.filter(pk__lt=last)
-        batch = list(found.prefetch_related("uses", "seen")[:_BATCH])
+    """Every matching account, newest known first, a batch at a time."""
+    found = ConnectedAccount.objects.filter(asked.conditions.all()).order_by("-pk")
+    rows = found.prefetch_related("uses", "seen").iterator(_BATCH)
+    for batch in batched(rows, _BATCH):
         yield from _batch(batch, asked)
-        if len(batch) < _BATCH:
-            return
-        last = batch[-1].pk
 
 
-def _batch(batch: list[ConnectedAccount], asked: Asked) -> Iterator[Row]:
+def _batch(batch: Sequence[ConnectedAccount], asked: Asked) -> Iterator[Row]:
     people = {(p.iss, p.sub): p for p in Person.objects.filter(sub__in={a.sub for a in batch})}
     proofs = fact_collection.proofs([str(account.pk) for account in batch])
     declared = inventory.declared_scopes()

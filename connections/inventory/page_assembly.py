@@ -6,29 +6,110 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from django.core.cache import cache
 from django.db.models import Q, prefetch_related_objects
 
 from audit.recording.actors import Actor
-from connections.inventory import aggregates, groups
+from connections.inventory import conditions, facet_counts, groups
 from connections.inventory import owner_groups as persons
-from connections.inventory.aggregates import Answer, Wanted
+from connections.inventory.conditions import Conditions, Found, Owners
 from connections.inventory.declared_fit import Fit, is_idle
-from connections.inventory.facet_counts import Counts
+from connections.inventory.facet_counts import Counts, How, Tally
 from connections.inventory.groups import NOBODY, Bucket, Slice
 from connections.inventory.owner_groups import People
 from connections.inventory.query_parameters import SHOWS, UNNAMED, Place, Query
 from connections.models import ConnectedAccount, ConnectionSetting
 from connections.scopes import catalogue
-from connections.status import account_status, member_overview
+from connections.status import account_status, member_overview, state_filters
+from connections.status.account_status import Ground
 from connections.status.member_overview import Card
+
+_KEPT_S = 30  # which connection is of which service changes with the tenant's own settings
+MANY = 2_000
+"""Accounts whose owners and users the database counts one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query with what had to be read to answer it.
+
+    Attributes:
+        found, owners: what its words and its owners came to.
+    """
+
+    query: Query
+    tally: Tally
+    conditions: Conditions
+    ground: Ground
+    now: datetime
+    found: Found | None
+    owners: Owners | None
+
+    @property
+    def few(self) -> bool:
+        """Whether so few accounts match that their owners and users are counted one by one."""
+        return self.tight or self.tally.total() <= MANY
+
+    @property
+    def tight(self) -> bool:
+        """Whether words or owners narrow it, so that an index finds the accounts."""
+        return self.found is not None or self.owners is not None
+
+
+def ask(
+    actor: Actor, query: Query, now: datetime, *, within: Q | None = None, every: bool = False
+) -> Asked:
+    """Read the cells of a query; three queries, and two more for a search by words.
+
+    Args:
+        within: what the asking person may see; None is everything.
+        every: take every account that the words fit, however many.
+    """
+    ground = state_filters.now()
+    found = conditions.find_every(query.q) if every else conditions.find(query.q)
+    owners = conditions.owners_of(query.values("owner"), actor.sub)
+    say = partial(
+        conditions.conditions, query, now=now, ground=ground, within=within, found=found,
+        owners=owners,
+    )  # fmt: skip
+    shows = [f"show={value}" for value in query.values("show")]
+    base = say({}).all(but=["state", "connection", "source", *shows])
+    cells = tuple(facet_counts.cells(base, ground, now))
+    fits = facet_counts.fits_of({(cell.connection, cell.grant) for cell in cells})
+    return Asked(query, Tally(cells, fits, query), say(fits), ground, now, found, owners)
+
+
+def _count_owners(asked: Asked) -> dict[tuple[str, str], int] | None:
+    """Accounts by owner, the query's own filter of owners left aside; None where too many match."""
+    return facet_counts.owners(asked.conditions.all(but=["owner"])) if asked.few else None
+
+
+def _count_users(asked: Asked) -> tuple[dict[str, Counter[str]], frozenset[str]]:
+    """Accounts by agent and by component, and which of the two are of all accounts instead of those
+    that match."""
+    how = {key: _how(asked, key) for key in ("agent", "skill")}
+    loose = frozenset(key for key, way in how.items() if way is How.ALL)
+    return facet_counts.users(asked.conditions, how), loose
+
+
+def _how(asked: Asked, key: str) -> How:
+    """The cheapest way to count the users of what matches."""
+    query, other = asked.query, {"agent": "skill", "skill": "agent"}[key]
+    if asked.tight or query.values(other):
+        return How.DIRECT
+    if not any(query.values(name) for name in ("state", "connection", "source", "show")):
+        return How.REST
+    if query.group == key:
+        return How.DIRECT  # the groups of a page are counted exactly
+    return How.DIRECT if asked.few and not query.values(key) else How.ALL
+
 
 PAGE = 50
 SHOWN = 8
 """Values of a long facet that are shown."""
-_KEPT_S = 30  # which connection is of which service changes with the tenant's own settings
 _FEW = 500  # people that are looked up one by one
 
 
@@ -98,51 +179,54 @@ class Inventory:
 
 def look(actor: Actor, query: Query, now: datetime, *, size: int = PAGE) -> Inventory:
     """The inventory under a query; a fixed number of database queries for any number of rows."""
-    wanted = Wanted.of(actor, query, now)
-    answer = aggregates.answer(wanted)
-    total = answer.sums.total()
+    asked = ask(actor, query, now)
+    total, owners = asked.tally.total(), _count_owners(asked)
+    used, loose = _count_users(asked)
+    mine = _mine(asked, owners) if owners is not None else None
     people: People = {}
     if query.group != "person":
-        buckets = _from(query.after, _buckets(wanted, answer))
-    elif answer.owners is None or total > aggregates.MANY:
-        buckets = persons.walk(answer.where(), query.after, size)
+        buckets = _from(query.after, _buckets(asked, used["agent"]))
+    elif mine is None or total > MANY:
+        buckets = persons.walk(asked.conditions.all(), query.after, size)
     else:
-        people = _all_people(answer.owners)
-        buckets = _from(query.after, persons.buckets_of(_mine(wanted, answer.owners), people))
-    page = groups.page(answer.read, buckets, query.after, size)
+        people = _all_people(owners or {})
+        buckets = _from(query.after, persons.buckets_of(mine, people))
+    page = groups.page(groups.reader(query.group, asked.conditions), buckets, query.after, size)
     accounts = {one.id: one for one in page.accounts}
     prefetch_related_objects(list(accounts.values()), "uses")
-    facets = _facets(answer)
+    facets = _facets(asked.tally, owners or {}, used)
     named = {account.sub for account in accounts.values()}
-    named |= set(wanted.owners.subs) if wanted.owners else set()
+    named |= asked.owners.subs if asked.owners else frozenset()
     named |= {sub for sub, _ in facets["owner"].most_common(SHOWN)}
     people = people or persons.titles(Q(sub__in=named))
-    rows = {pk: _row(account, actor, wanted, answer, people) for pk, account in accounts.items()}
+    rows = {pk: _row(account, actor, asked, people) for pk, account in accounts.items()}
     return Inventory(
-        counts=answer.sums.tiles(),
+        counts=asked.tally.tiles(),
         groups=tuple(_group(part, rows) for part in page.slices),
         total=total,
-        people=None if answer.owners is None else len(_mine(wanted, answer.owners)),
+        people=None if mine is None else len(mine),
         facets=facets,
         titles={sub: who for (_, sub), who in people.items()},
-        loose=answer.loose,
+        loose=loose,
         next=page.next,
-        cut=wanted.found is not None and wanted.found.more,
+        cut=asked.found is not None and asked.found.more,
     )
 
 
-def _facets(answer: Answer) -> dict[str, Counter[str]]:
-    sums, by_owner = answer.sums, Counter[str]()
-    for (_, sub), n in (answer.owners or {}).items():
+def _facets(
+    tally: Tally, owners: Mapping[tuple[str, str], int], used: Mapping[str, Counter[str]]
+) -> dict[str, Counter[str]]:
+    by_owner = Counter[str]()
+    for (_, sub), n in owners.items():
         by_owner[sub] += n
     return {
-        "state": sums.by("state"),
-        "show": Counter({value: sums.with_show(value) for value in SHOWS}),
-        "connection": sums.by("connection"),
+        "state": tally.by("state"),
+        "show": Counter({value: tally.with_show(value) for value in SHOWS}),
+        "connection": tally.by("connection"),
         "owner": by_owner,
-        "agent": answer.used["agent"],
-        "skill": answer.used["skill"],
-        "source": sums.by("source"),
+        "agent": used["agent"],
+        "skill": used["skill"],
+        "source": tally.by("source"),
     }
 
 
@@ -152,40 +236,47 @@ def _all_people(owners: Mapping[tuple[str, str], int]) -> People:
     )
 
 
-def _mine(wanted: Wanted, owners: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
+def _mine(asked: Asked, owners: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
     """The owners that the query's own filter of owners leaves."""
-    if wanted.owners is None:
+    if asked.owners is None:
         return owners
-    return {key: n for key, n in owners.items() if key[1] in wanted.owners.subs}
+    return {key: n for key, n in owners.items() if key[1] in asked.owners.subs}
 
 
 def _from(after: Place | None, buckets: list[Bucket]) -> list[Bucket]:
     return [bucket for bucket in buckets if after is None or bucket.sort >= after.sort]
 
 
-def _buckets(wanted: Wanted, answer: Answer) -> list[Bucket]:
-    found = _agents if wanted.query.group == "agent" else _services
-    return sorted(found(wanted.query, answer), key=lambda bucket: bucket.sort)
+def _buckets(asked: Asked, agents: Mapping[str, int]) -> list[Bucket]:
+    query, tally = asked.query, asked.tally
+    found = _agents(query, tally, agents) if query.group == "agent" else _services(query, tally)
+    return sorted(found, key=lambda bucket: bucket.sort)
 
 
-def _agents(query: Query, answer: Answer) -> Iterable[Bucket]:
+def _agents(query: Query, tally: Tally, agents: Mapping[str, int]) -> Iterable[Bucket]:
     wanted = ["" if v == UNNAMED else v for v in query.values("agent")]
-    for name, count in answer.used["agent"].items():
+    for name, count in agents.items():
         if not wanted or name in wanted:
             title = name or UNNAMED
             yield Bucket(((name,),), title, count, ("0", title.casefold(), name))
-    if not wanted and not query.values("skill") and (count := answer.sums.unseen()):
+    if not wanted and not query.values("skill") and (count := tally.unseen()):
         yield Bucket(((NOBODY,),), "Not seen in use", count, ("1",))
 
 
-def _services(query: Query, answer: Answer) -> Iterable[Bucket]:
+def _strategies() -> dict[str, str]:
+    return dict(ConnectionSetting.objects.values_list("name", "strategy"))
+
+
+def _services(query: Query, tally: Tally) -> Iterable[Bucket]:
     """One bucket a connection; a service may have several."""
-    counts = answer.sums.by("connection")
+    counts = tally.by("connection")
     wanted = query.values("connection")
     names = [name for name, n in counts.items() if n and (not wanted or name in wanted)]
     if query.group == "connection":
         return [Bucket(((n,),), catalogue.title(n), counts[n], (n,)) for n in names]
-    strategies = cache.get_or_set("connections:strategies", _strategies, _KEPT_S) or {}
+    strategies: dict[str, str] = (
+        cache.get_or_set("connections:strategies", _strategies, _KEPT_S) or {}
+    )
     services: dict[str, list[str]] = {}
     for name in sorted(names):
         strategy = strategies.get(name, "")
@@ -202,21 +293,14 @@ def _services(query: Query, answer: Answer) -> Iterable[Bucket]:
     ]
 
 
-def _strategies() -> dict[str, str]:
-    found = ConnectionSetting.objects.exclude(strategy="")
-    return dict(found.values_list("name", "strategy"))
-
-
-def _row(
-    account: ConnectedAccount, actor: Actor, wanted: Wanted, answer: Answer, people: People
-) -> Row:
+def _row(account: ConnectedAccount, actor: Actor, asked: Asked, people: People) -> Row:
     return Row(
         card=member_overview.card(
-            account, actor, account_status.of(account, wanted.ground, wanted.now)
+            account, actor, account_status.of(account, asked.ground, asked.now)
         ),
         who=people.get((account.iss, account.sub), account.sub),
-        fit=answer.sums.fits.get((account.connection, account.grant), Fit((), ())),
-        idle=is_idle(account, wanted.now),
+        fit=asked.tally.fits.get((account.connection, account.grant), Fit((), ())),
+        idle=is_idle(account, asked.now),
     )
 
 

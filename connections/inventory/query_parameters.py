@@ -111,12 +111,6 @@ class Query:
         now = tuple(v for v in had if v != value) if value in had else (*had, value)
         return replace(self, on={**self.on, key: now}, after=None).tidy()
 
-    def without(self, key: str) -> Query:
-        """Without one filter."""
-        if key == "q":
-            return replace(self, q="", after=None)
-        return replace(self, on={**self.on, key: ()}, after=None).tidy()
-
     def grouped(self, group: str) -> Query:
         """The same accounts, put together by something else."""
         return replace(self, group=group, after=None)

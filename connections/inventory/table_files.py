@@ -12,10 +12,12 @@ import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO, Any, Final
 
 from django.conf import settings
 
+from approvals import clock
 from audit.exports import xlsx
 from audit.ledger.format.table_cells import Cell, safe_cell
 from connections.auth_ibom.fact_collection import Proof
@@ -65,6 +67,11 @@ class Written:
         return File(self.body, name, media_type, self.size, self.sha256, event, self.rows)
 
 
+def stamp(moment: datetime | None) -> str:
+    """A time of a row; empty where there is none."""
+    return clock.stamp(moment) if moment else ""
+
+
 def link(proof: Proof | None, what: str) -> str:
     """Address of the newest entry of a row, or of its proof; empty where there is none."""
     base = f"{settings.PORTAL_URL}/v1/audit/events"
@@ -89,13 +96,19 @@ def write[Row](columns: Columns[Row], rows: Iterable[Row], format: str, title: s
             count += 1
             yield [read(row) for read in columns.values()]
 
+    body, size, sha256 = spool(pieces(list(columns), cells(), title))
+    return Written(body, format, size, sha256, count)
+
+
+def spool(pieces: Iterable[bytes]) -> tuple[IO[bytes], int, str]:
+    """A temporary file of these bytes, open at its beginning, with its size and SHA-256 (hex)."""
     digest, size = hashlib.sha256(), 0
     body: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - handed on open
-    for piece in pieces(list(columns), cells(), title):
+    for piece in pieces:
         digest.update(piece)
         size += body.write(piece)
     body.seek(0)
-    return Written(body, format, size, digest.hexdigest(), count)
+    return body, size, digest.hexdigest()
 
 
 def _csv(header: list[str], rows: Iterable[list[Cell]], _title: str) -> Iterator[bytes]:

@@ -75,13 +75,8 @@ def lock_connections(accounts: Iterable[ConnectedAccount]) -> None:
     list(rows.values_list("pk", flat=True))
 
 
-def _owns(actor: Actor, target: Target) -> bool:
-    account = permissions.by_id(target.name)
-    return account is not None and permissions.is_owner(actor, account)
-
-
 def _about_others(actor: Actor, target: Target) -> bool:
-    return not _owns(actor, target)
+    return not permissions.owns(actor, target)
 
 
 def may_resume(actor: Actor, account: ConnectedAccount) -> bool:
@@ -185,7 +180,9 @@ def _validate_revocation(actor: Actor, target: Target, _params: Mapping[str, Any
 def _revoke(ctx: CommitContext) -> Committed:
     account = _open(ctx)
     own = begin_revocation(account, ctx)
-    return _committed(account, effects=_remote_steps(account, ctx), data={"own": own})
+    end = bool(ctx.params.get("end_sessions"))
+    steps = remote_steps(account, ctx, end=end, what="the connected account", whose="the owner")
+    return _committed(account, effects=steps, data={"own": own})
 
 
 def _open(ctx: CommitContext) -> ConnectedAccount:
@@ -232,25 +229,25 @@ def begin_revocation(account: ConnectedAccount, ctx: CommitContext) -> bool:
     account.deletion_detail = ""
     restriction_stack.keep(account)
     if not own:
-        owner_notices.tell_owner(account, "revoked", ctx.actor, ctx.reason)
+        owner_notices.tell_owners([account], "revoked", ctx.actor, ctx.reason)
     return own
 
 
-def _remote_steps(account: ConnectedAccount, ctx: CommitContext) -> tuple[EffectSpec, ...]:
+def remote_steps(
+    account: ConnectedAccount, ctx: CommitContext, *, end: bool, what: str, whose: str
+) -> tuple[EffectSpec, ...]:
+    """The deletion at Auth0 and, where wanted, the end of the owner's sessions; labels name `what`
+    and `whose`."""
     payload = {
         "account": str(account.id),
         "connection": account.connection,
         "operation": ctx.operation,
     }
-    delete = EffectSpec(
-        deletion_step.DELETE, payload, label="Delete the connected account at Auth0"
-    )
-    if not ctx.params.get("end_sessions"):
-        return (delete,)
-    access = EffectSpec(
-        deletion_step.END_ACCESS, payload, label="End all sessions and refresh tokens of the owner"
-    )
-    return (delete, access)
+    steps = [EffectSpec(deletion_step.DELETE, payload, label=f"Delete {what} at Auth0")]
+    if end:
+        label = f"End all sessions and refresh tokens of {whose}"[:200]
+        steps.append(EffectSpec(deletion_step.END_ACCESS, payload, label=label))
+    return tuple(steps)
 
 
 def _suspend(ctx: CommitContext) -> Committed:
@@ -301,7 +298,7 @@ def _resume(ctx: CommitContext) -> Committed:
         stays = restriction_stack.of_others(account)
         restriction_stack.let_in_again(account, [one for one in before if one not in stays])
     if not permissions.is_owner(ctx.actor, account):
-        owner_notices.tell_owner(account, "resumed", ctx.actor, ctx.reason)
+        owner_notices.tell_owners([account], "resumed", ctx.actor, ctx.reason)
     return _committed(account, data={"undoes": undoes} if undoes else {})
 
 
@@ -350,7 +347,7 @@ registry.register(
         target_kinds=_KIND,
         commit=_revoke,
         params=RevokeParams,
-        owns=_owns,
+        owns=permissions.owns,
         about_others=_about_others,
         needs_reason=_about_others,
         validate=_validate_revocation,
@@ -373,7 +370,7 @@ registry.register(
         stance=Stance.TIGHTEN,
         target_kinds=_KIND,
         commit=_suspend,
-        owns=_owns,
+        owns=permissions.owns,
         severity=_severity,
         sentence=_says("Suspend"),
     )

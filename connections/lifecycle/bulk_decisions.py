@@ -15,14 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from approvals import registry
 from approvals.errors import NothingToDo, Refused
 from approvals.pipeline.intent import digest
-from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stance, Verb
+from approvals.registry import CommitContext, Committed, Part, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.ledger.format.field_values import severity_rank
 from audit.recording.actors import Target
 from connections import account_names
 from connections.lifecycle import account_decisions, suspend_and_hold
 from connections.models import ConnectedAccount
-from connections.revocation import deletion_step
 from connections.scopes import catalogue
 
 KIND: Final = "selection"
@@ -107,35 +106,14 @@ def _revoke(ctx: CommitContext) -> Committed:
         own = account_decisions.begin_revocation(account, ctx)
         end = bool(ctx.params.get("end_sessions")) and account.owner not in ended
         ended.add(account.owner)
-        steps = _steps(account, ctx, end=end)
+        what, whose = account_names.to_approve(account, 55), account_names.owner_name(account)
+        steps = account_decisions.remote_steps(account, ctx, end=end, what=what, whose=whose)
         parts.append(
             account_decisions.part("connection.revoke", account, effects=steps, data={"own": own})
         )
     if not parts:
         raise NothingToDo("All of these connections are already revoked.")
     return _whole(ctx, parts)
-
-
-def _steps(account: ConnectedAccount, ctx: CommitContext, *, end: bool) -> tuple[EffectSpec, ...]:
-    payload = {
-        "account": str(account.id),
-        "connection": account.connection,
-        "operation": ctx.operation,
-    }
-    whose = account_names.owner_name(account)
-    delete = EffectSpec(
-        deletion_step.DELETE,
-        payload,
-        label=f"Delete {account_names.to_approve(account, 55)} at Auth0",
-    )
-    if not end:
-        return (delete,)
-    access = EffectSpec(
-        deletion_step.END_ACCESS,
-        payload,
-        label=f"End all sessions and refresh tokens of {whose}"[:200],
-    )
-    return (delete, access)
 
 
 def _suspend(ctx: CommitContext) -> Committed:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
@@ -20,7 +19,7 @@ from approvals.models import Person
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
-from connections import known_names
+from connections import account_names, known_names
 from connections.broker.errors import TokenRefusal
 from connections.lifecycle import restriction_stack
 from connections.models import ConnectedAccount, Freeze, FrozenKind, Use
@@ -36,17 +35,13 @@ _AGENT: Final = re.compile(r"[ -~]+")
 
 def in_force(agent: str, sub: str, connection: str) -> Freeze | None:
     """The freeze that stops this request, the widest first; one indexed read."""
-    found = list(_touching(agent, sub, connection))
-    order = [FrozenKind.SERVICE, FrozenKind.PERSON, FrozenKind.AGENT]
-    found.sort(key=lambda freeze: (freeze.name != EVERYTHING, order.index(FrozenKind(freeze.kind))))
-    return found[0] if found else None
-
-
-def _touching(agent: str, sub: str, connection: str) -> QuerySet[Freeze]:
     wanted = Q(kind=FrozenKind.SERVICE, name__in=[EVERYTHING, connection])
     wanted |= Q(kind=FrozenKind.PERSON, name=sub)
     # Nobody freezes an agent without a name.
-    return Freeze.objects.filter(wanted | Q(kind=FrozenKind.AGENT, name=agent))
+    found = list(Freeze.objects.filter(wanted | Q(kind=FrozenKind.AGENT, name=agent)))
+    order = [FrozenKind.SERVICE, FrozenKind.PERSON, FrozenKind.AGENT]
+    found.sort(key=lambda freeze: (freeze.name != EVERYTHING, order.index(FrozenKind(freeze.kind))))
+    return found[0] if found else None
 
 
 def check(agent: str, sub: str, connection: str) -> None:
@@ -186,16 +181,13 @@ def _commit_unfreeze(ctx: CommitContext) -> Committed:
 def _frozen_since(freeze: Freeze) -> str:
     what = title(freeze.kind, freeze.name)
     by = freeze.by_name or freeze.by
-    return f"{what[:1].upper()}{what[1:]} is already frozen by {by} since {_minute(freeze.since)}."
+    since = account_names.minute(freeze.since)
+    return f"{what[:1].upper()}{what[1:]} is already frozen by {by} since {since}."
 
 
 def _not_frozen(target: Target) -> str:
     what = title(target.kind, target.name)
     return f"{what[:1].upper()}{what[1:]} is not frozen."
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%d %b %Y, %H:%M} UTC"
 
 
 def _already_frozen(
@@ -231,10 +223,6 @@ def _severity(target: Target, _params: Mapping[str, Any]) -> str:
     return "CRITICAL" if target.name == EVERYTHING else "HIGH"
 
 
-def _oneself(actor: Actor, target: Target) -> bool:
-    return target.kind == FrozenKind.PERSON and bool(actor.sub) and target.name == actor.sub
-
-
 def _is_of_others(actor: Actor, target: Target) -> bool:
     """Whether unfreezing needs somebody else: it is a person, or another one's freeze."""
     if target.kind == FrozenKind.PERSON:
@@ -264,7 +252,9 @@ def _verbs(kinds: Iterable[FrozenKind]) -> None:
                 target_kinds=targets,
                 commit=_commit_freeze,
                 already=_already_frozen,
-                owns=_oneself if kind == FrozenKind.PERSON else None,
+                owns=(lambda actor, target: bool(actor.sub) and target.name == actor.sub)
+                if kind == FrozenKind.PERSON
+                else None,
                 severity=_severity,
                 sentence=lambda target, _p: f"Freeze {title(target.kind, target.name)}",
             )

@@ -11,26 +11,20 @@ from connections.models import ConnectedAccount, State
 from connections.notifications import owner_notices
 
 
-def suspend_now(account: ConnectedAccount, ctx: CommitContext) -> None:
+def suspend_now(account: ConnectedAccount, ctx: CommitContext, *, notify: bool = True) -> None:
     """Refuse an account until somebody gives it back, also one that is gone, if it comes back."""
     ends = account.state in {State.GONE, State.REVOCATION_PENDING}
     lay = restriction_stack.lay_below if ends else restriction_stack.lay
     lay(account, State.SUSPENDED, reason=ctx.reason, by=ctx.actor.sub, held_by=ctx.approval)
     restriction_stack.keep(account)
-    if not permissions.is_owner(ctx.actor, account):
-        owner_notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)
+    if notify and not permissions.is_owner(ctx.actor, account):
+        owner_notices.tell_owners([account], "suspended", ctx.actor, ctx.reason)
 
 
 def hold_now(account: ConnectedAccount, ctx: CommitContext) -> None:
     """Put the hold of a request on an account; under a revocation, where one is under way, so that
     taking that back returns to the hold."""
-    if account.state != State.REVOCATION_PENDING:
-        suspend_now(account, ctx)
-        return
-    restriction_stack.lay_below(
-        account, State.SUSPENDED, reason=ctx.reason, by=ctx.actor.sub, held_by=ctx.approval
-    )
-    restriction_stack.keep(account)
+    suspend_now(account, ctx, notify=account.state != State.REVOCATION_PENDING)
 
 
 def release_holds(
@@ -54,7 +48,9 @@ def release_holds(
             changed.append(row)
         theirs = permissions.is_owner(ctx.actor, row)
         if row.state in {State.CONNECTED, State.NEEDS_RECONNECT} and not theirs:
-            owner_notices.tell_owner(row, "resumed", ctx.actor, "The revocation was not approved.")
+            owner_notices.tell_owners(
+                [row], "resumed", ctx.actor, "The revocation was not approved."
+            )
     return changed
 
 

@@ -3,7 +3,7 @@
 from django.db import migrations, models
 
 import connections.models.computed_fields
-from connections.models.computed_fields import mark_firsts
+from connections.migrations._first_uses import mark_firsts
 
 
 def mark_them(apps, _editor):

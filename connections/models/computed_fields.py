@@ -37,7 +37,8 @@ class FirstOf(_Flag):
     adds a row holds the account's own (`observed.used`), so that two never both find themselves
     first.
     Many rows added by one statement do not see each other: only tools that fill databases do that;
-    they say True, so that nothing is asked, and call `mark_firsts`.
+    they say True, so that nothing is asked, and call `mark_firsts` of
+    `connections.migrations._first_uses`.
     """
 
     def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
@@ -54,15 +55,6 @@ class FirstOf(_Flag):
             known = type(model_instance)._default_manager.filter(**wanted)
             setattr(model_instance, self.attname, not known.exists())
         return bool(getattr(model_instance, self.attname))
-
-
-def mark_firsts(uses: Any) -> None:
-    """Say of every row of uses (the model) whether it is the first of its account's agent, and of
-    its skill: for tables that were filled many rows at a time."""
-    for name in ("agent", "skill"):
-        firsts = uses.objects.order_by().values("account", name).annotate(first=models.Min("pk"))
-        uses.objects.update(**{f"first_of_{name}": False})
-        uses.objects.filter(pk__in=firsts.values("first")).update(**{f"first_of_{name}": True})
 
 
 class DayOf(models.Func):

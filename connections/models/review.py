@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.db import models
 
 from audit.clock import uuid7
-from audit.recording.actors import Subject
 
 
 class Reviewers(models.TextChoices):
@@ -117,11 +116,6 @@ class ReviewItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.review_id} {self.number}"
-
-    @property
-    def owner(self) -> Subject:
-        """Whose account it is, without display values."""
-        return Subject(self.iss, self.sub)
 
 
 class ReviewLines(models.Model):

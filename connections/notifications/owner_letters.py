@@ -39,39 +39,19 @@ _WORDS: Final = {
 }
 
 
-def plan(iss: str, sub: str, now: datetime) -> None:
-    """Plan a letter about what is noted from `now` on, inside the caller's transaction."""
-    person = people_and_roster.find(iss, sub)
-    ways = [NoticeWay.MAIL] if person is not None and person.email else []
+def plan(owners: Collection[tuple[str, str]], now: datetime) -> None:
+    """Plan letters to people about what is noted from `now` on, inside the caller's transaction."""
+    subs = {sub for _, sub in owners}
+    people = Person.objects.filter(sub__in=subs).exclude(email="").values_list("iss", "sub")
+    ways = [(*one, NoticeWay.MAIL) for one in people if one in owners]
     if settings.ENV.APPROVAL_WEBHOOK_URL:
-        ways.append(NoticeWay.WEBHOOK)
-    gathering = OwnerLetter.objects.filter(iss=iss, sub=sub, due__gt=now, attempts=0)
-    known = set(gathering.values_list("way", flat=True))
-    OwnerLetter.objects.bulk_create(
-        OwnerLetter(iss=iss, sub=sub, way=way, created=now, due=now + GATHER)
-        for way in ways
-        if way not in known
-    )
-
-
-def plan_all(owners: Collection[tuple[str, str]], now: datetime) -> None:
-    """The same for many people, in a bounded number of queries."""
-    if not owners:
-        return
-    mailed = {
-        (one.iss, one.sub)
-        for one in Person.objects.exclude(email="").exclude(sub="")
-        if (one.iss, one.sub) in owners
-    }
-    gathering = OwnerLetter.objects.filter(due__gt=now, attempts=0)
+        ways += [(*one, NoticeWay.WEBHOOK) for one in owners]
+    gathering = OwnerLetter.objects.filter(sub__in=subs, due__gt=now, attempts=0)
     known = set(gathering.values_list("iss", "sub", "way"))
-    ways = [(*one, NoticeWay.MAIL) for one in sorted(mailed)]
-    if settings.ENV.APPROVAL_WEBHOOK_URL:
-        ways += [(*one, NoticeWay.WEBHOOK) for one in sorted(owners)]
     OwnerLetter.objects.bulk_create(
         (
             OwnerLetter(iss=iss, sub=sub, way=way, created=now, due=now + GATHER)
-            for iss, sub, way in ways
+            for iss, sub, way in sorted(ways)
             if (iss, sub, way) not in known
         ),
         batch_size=1000,

@@ -55,17 +55,20 @@ def revoke_access(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         if run.attempt > 1 and _ended_already(management, account.sub, run):
             return EffectResult("done", "ended, as read back from Auth0", data=facts)
         management.revoke_access(account.sub)
-    except RateLimited as error:
+    except Forbidden as error:
+        return EffectResult("failed", error.advice, data=facts)
+    except (Auth0Error, HttpClientError) as error:
+        return unanswered(error, _state_after(error))
+    return EffectResult("done", "sessions and refresh tokens ended", data=facts)
+
+
+def unanswered(error: Auth0Error | HttpClientError, state: str) -> EffectResult:
+    """The state of a step that Auth0 did not carry out, to be tried again."""
+    if isinstance(error, RateLimited):
         asked = error.wait_s(clock.now())
         wait = None if asked is None else min(asked, _LONGEST_WAIT_S)
         return EffectResult("pending", error.advice, retry_in_s=wait)
-    except Forbidden as error:
-        return EffectResult("failed", error.advice, data=facts)
-    except Auth0Error as error:
-        return EffectResult(_state_after(error), error.advice)
-    except HttpClientError as error:
-        return EffectResult(_state_after(error), "Auth0 could not be reached")
-    return EffectResult("done", "sessions and refresh tokens ended", data=facts)
+    return EffectResult(state, getattr(error, "advice", "Auth0 could not be reached"))
 
 
 def _state_after(error: Auth0Error | HttpClientError) -> str:

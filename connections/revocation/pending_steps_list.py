@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
-from approvals.models import Approval, Ask, Effect, EffectState, Outcome, Person, Status
+from approvals.models import Approval, Ask, Effect, EffectState, Outcome, Status
 from approvals.outbox import step_execution
 from connections import account_names
 from connections.access_reviews import remediation
@@ -78,12 +78,15 @@ def page(after: Place | None, limit: int) -> tuple[list[Remediation], bool]:
 
 def _walk(after: Place | None) -> Iterator[Remediation]:
     """Everything behind a place in its order, read as it is asked for."""
+    pending = ConnectedAccount.objects.filter(state=State.REVOCATION_PENDING)
+    held = ConnectedAccount.objects.filter(state=State.SUSPENDED).exclude(held_by="")
+    requests = Approval.objects.filter(status=Status.PENDING, target_kind__in=_ABOUT)
     return heapq.merge(
-        _kind("deletion", _pending_deletions(), "state_since", _deletions, after),
-        _kind("request", _pending_requests(), "created", _requests, after),
+        _kind("deletion", pending, "state_since", _deletions, after),
+        _kind("request", requests, "created", _requests, after),
         _kind("review", _undone_decisions(), "decided_at", _reviewed, after),
         _kind("step", _undone_steps(), "created", _steps, after),
-        _kind("suspension", _held(), "state_since", _unanswered, after),
+        _kind("suspension", held, "state_since", _unanswered, after),
         key=lambda one: one.place,
     )
 
@@ -128,24 +131,14 @@ def step_in_words(step: str) -> str:
     return found.label if found else ""
 
 
-def _people(accounts: Iterable[ConnectedAccount]) -> dict[tuple[str, str], str]:
-    subs = {account.sub for account in accounts}
-    known = Person.objects.filter(sub__in=subs).values_list("iss", "sub", "name", "email")
-    return {(iss, sub): name or email or sub for iss, sub, name, email in known}
-
-
 def _called(account: ConnectedAccount, people: dict[tuple[str, str], str]) -> tuple[str, str]:
     """Its owner and what it is, in words."""
     owner = people.get((account.iss, account.sub), account.sub)
     return owner, f"{owner}’s {account_names.in_words(account)}"
 
 
-def _pending_deletions() -> QuerySet[ConnectedAccount]:
-    return ConnectedAccount.objects.filter(state=State.REVOCATION_PENDING)
-
-
 def _deletions(rows: list[ConnectedAccount]) -> Iterator[Remediation]:
-    people, steps = _people(rows), _steps_of(rows)
+    people, steps = account_names.people_names(row.sub for row in rows), _steps_of(rows)
     for account in rows:
         owner, called = _called(account, people)
         step = steps.get(str(account.id))
@@ -188,10 +181,6 @@ def _steps(rows: list[Effect]) -> Iterator[Remediation]:
         )
 
 
-def _pending_requests() -> QuerySet[Approval]:
-    return Approval.objects.filter(status=Status.PENDING, target_kind__in=_ABOUT)
-
-
 def _requests(rows: list[Approval]) -> Iterator[Remediation]:
     """Requests about connections that nobody answered yet."""
     asks = Ask.objects.filter(approval__in=rows).order_by("number").select_related("person")
@@ -208,10 +197,6 @@ def _requests(rows: list[Approval]) -> Iterator[Remediation]:
         )
 
 
-def _held() -> QuerySet[ConnectedAccount]:
-    return ConnectedAccount.objects.filter(state=State.SUSPENDED).exclude(held_by="")
-
-
 def _unanswered(rows: list[ConnectedAccount]) -> Iterator[Remediation]:
     """Accounts that a request suspended which then ended without an answer."""
     ended = Approval.objects.filter(
@@ -219,7 +204,10 @@ def _unanswered(rows: list[ConnectedAccount]) -> Iterator[Remediation]:
         status=Status.CLOSED,
         outcome__in=[Outcome.EXPIRED, Outcome.FAILED],
     )
-    over, people = {str(approval.pk) for approval in ended}, _people(rows)
+    over, people = (
+        {str(approval.pk) for approval in ended},
+        account_names.people_names(row.sub for row in rows),
+    )
     for account in rows:
         if account.held_by in over:
             yield Remediation(
@@ -243,12 +231,7 @@ def _undone_decisions() -> QuerySet[ReviewItem]:
 def _reviewed(rows: list[ReviewItem]) -> Iterator[Remediation]:
     """What access reviews decided and nobody has done."""
     states = remediation.states(rows)
-    people = {
-        (iss, sub): name or email
-        for iss, sub, name, email in Person.objects.filter(
-            sub__in={row.sub for row in rows}
-        ).values_list("iss", "sub", "name", "email")
-    }
+    people = account_names.people_names(row.sub for row in rows)
     for item in rows:
         state, owner = states[item.id], people.get((item.iss, item.sub), item.sub)
         if state not in {*remediation.AGAIN, "owner asked"} or item.decided_at is None:

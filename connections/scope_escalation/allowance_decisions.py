@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal
-from uuid import UUID
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -19,11 +18,12 @@ from approvals.pipeline.service import LONGEST_SENTENCE
 from approvals.policy.sentences import duration
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
-from audit.recording.actors import Actor, Subject, Target
+from audit.recording.actors import Target
 from connections import account_names, known_names, permissions
 from connections import phone_sentence_length as fitting
 from connections.broker.component_checks import Component
 from connections.component_manifests import manifest_store
+from connections.lifecycle.account_decisions import account_of
 from connections.models import NOT_HELD, Allowance, ConnectedAccount, Escalation, ScopeRule, State
 from connections.notifications import owner_notices
 from connections.scope_escalation import (
@@ -64,40 +64,14 @@ class WithdrawParams(BaseModel):
     allowance: _Id
 
 
-class RulesParams(BaseModel):
-    """All rules of one connection."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    excess: Literal["flag", "refuse"]
-    anonymous: bool
-    allow_for_s: int = Field(ge=rules_per_connection.SHORTEST_S, le=rules_per_connection.LONGEST_S)
-
-
-def _account(target: Target) -> ConnectedAccount:
-    found = permissions.by_id(target.name)
-    if found is None:
-        raise Refused("unknown_connection", "There is no such connection.", pointer="/target/name")
-    return found
-
-
-def _owns(actor: Actor, target: Target) -> bool:
-    found = permissions.by_id(target.name)
-    return found is not None and permissions.is_owner(actor, found)
-
-
-def _owner(target: Target) -> Subject:
-    return account_names.owner(_account(target))
-
-
 def _tried(target: Target, params: Mapping[str, Any]) -> Escalation:
     """The escalation that was really tried; nothing else can be granted.
 
     Raises:
         Refused: `unknown_escalation`, `too_long`.
     """
-    account = _account(target)
-    row = _escalation(str(params["escalation"]))
+    account = account_of(target)
+    row = Escalation.objects.filter(pk=permissions.id_of(params["escalation"])).first()
     said = (f"{row.kind}:{row.name}", row.account_id, row.scopes) if row else ()
     if row is None or said != (params["component"], account.id, params["scopes"]):
         raise Refused("unknown_escalation", "Nothing asked for that.", pointer="/params/escalation")
@@ -109,16 +83,9 @@ def _tried(target: Target, params: Mapping[str, Any]) -> Escalation:
     return row
 
 
-def _escalation(name: str) -> Escalation | None:
-    try:
-        return Escalation.objects.filter(pk=UUID(name)).first()
-    except ValueError:
-        return None
-
-
 def _look(target: Target, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """What those who approve are shown: the account, and the manifest that it goes beyond."""
-    row, account = _tried(target, params), _account(target)
+    row, account = _tried(target, params), account_of(target)
     component = Component(row.kind, row.name)
     if refuse_or_ask.quiet_until(account, component, row.scopes, clock.now()):
         raise Refused("denied_lately", "This was denied or taken back; nobody is asked again yet.")
@@ -132,14 +99,13 @@ def _look(target: Target, params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _severity(target: Target, params: Mapping[str, Any]) -> str:
-    return (
-        "CRITICAL" if catalogue.any_risky(_account(target).connection, params["scopes"]) else "HIGH"
-    )
+    risky = catalogue.any_risky(account_of(target).connection, params["scopes"])
+    return "CRITICAL" if risky else "HIGH"
 
 
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
     """What is wanted of the account; by name alone where the words take too much space."""
-    account = _account(target)
+    account = account_of(target)
     component = safe_display.short(str(params["component"]).partition(":")[2])
     whose = account_names.to_approve(account, _LONGEST_NAME)
     begin = f"Let {component} for {duration(params['for_s'])} on {whose}"
@@ -152,7 +118,7 @@ def _sentence(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def _grant(ctx: CommitContext) -> Committed:
-    account = ConnectedAccount.objects.select_for_update().get(pk=_account(ctx.target).pk)
+    account = ConnectedAccount.objects.select_for_update().get(pk=account_of(ctx.target).pk)
     if account.state in _GONE:
         raise Refused("already_revoked", "This connection is revoked.")
     row, now = _tried(ctx.target, ctx.params), clock.now()
@@ -174,12 +140,12 @@ def _count_request(target: Target, params: Mapping[str, Any]) -> None:
     """Every new request counts, withdrawn or not and from any requester."""
     component = Component.parse(str(params["component"]))
     if component is not None:
-        attempt_limits.count_ask(_account(target), component, clock.now())
+        attempt_limits.count_ask(account_of(target), component, clock.now())
 
 
 def _withdraw(ctx: CommitContext) -> Committed:
     made = allowances_in_force.by_id(str(ctx.params["allowance"]))
-    if made is None or str(made.account_id) != str(_account(ctx.target).id):
+    if made is None or str(made.account_id) != str(account_of(ctx.target).id):
         raise Refused(
             "unknown_allowance", "There is no such allowance.", pointer="/params/allowance"
         )
@@ -187,7 +153,7 @@ def _withdraw(ctx: CommitContext) -> Committed:
     if not ended.update(ended_at=clock.now(), ended_by=ctx.actor.sub):
         raise Refused("already_over", "This allowance is over already.")
     if not permissions.is_owner(ctx.actor, made.account):
-        owner_notices.tell_owner(made.account, "scope_withdrawn", ctx.actor, ctx.reason)
+        owner_notices.tell_owners([made.account], "scope_withdrawn", ctx.actor, ctx.reason)
     return _committed(made)
 
 
@@ -210,10 +176,7 @@ def _committed(made: Allowance) -> Committed:
 
 def _configure(ctx: CommitContext) -> Committed:
     known_names.check_connection(ctx.target.name)
-    before, wanted = (
-        rules_per_connection.of(ctx.target.name),
-        RulesParams.model_validate(ctx.params),
-    )
+    before, wanted = rules_per_connection.of(ctx.target.name), Rules.model_validate(ctx.params)
     ScopeRule.objects.update_or_create(
         name=ctx.target.name,
         defaults={
@@ -225,14 +188,13 @@ def _configure(ctx: CommitContext) -> Committed:
     return Committed(
         connection=ctx.target.name,
         data={"scope_rules": wanted.model_dump()},
-        changes={"before": before.as_json(), "after": wanted.model_dump()},
+        changes={"before": before.model_dump(), "after": wanted.model_dump()},
     )
 
 
 def _rules_relax(target: Target, params: Mapping[str, Any]) -> bool:
     """Whether these rules let through anything that those in force do not."""
-    wanted = Rules(params["excess"], params["anonymous"], params["allow_for_s"])
-    return wanted.looser_than(rules_per_connection.of(target.name))
+    return Rules.model_validate(params).looser_than(rules_per_connection.of(target.name))
 
 
 def _rules_severity(target: Target, params: Mapping[str, Any]) -> str:
@@ -240,7 +202,7 @@ def _rules_severity(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def _rules_look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
-    return rules_per_connection.of(target.name).as_json()
+    return rules_per_connection.of(target.name).model_dump()
 
 
 def _rules_sentence(target: Target, params: Mapping[str, Any]) -> str:
@@ -263,8 +225,8 @@ registry.register(
         target_kinds=_ACCOUNT,
         commit=_grant,
         params=GrantParams,
-        may_ask=_owns,
-        first=_owner,
+        may_ask=permissions.owns,
+        first=lambda target: account_names.owner(account_of(target)),
         about_others=lambda _actor, _target: True,  # the agent's owner is not who watches over it
         look=_look,
         count_request=_count_request,
@@ -286,9 +248,9 @@ registry.register(
         target_kinds=_ACCOUNT,
         commit=_withdraw,
         params=WithdrawParams,
-        owns=_owns,
+        owns=permissions.owns,
         sentence=lambda target, _p: (
-            f"Withdraw what was allowed on {account_names.to_approve(_account(target))}"
+            f"Withdraw what was allowed on {account_names.to_approve(account_of(target))}"
         ),
     )
 )
@@ -301,7 +263,7 @@ registry.register(
         stance=Stance.LOOSEN,
         target_kinds=frozenset({"service"}),
         commit=_configure,
-        params=RulesParams,
+        params=Rules,
         relaxes=_rules_relax,
         about_others=lambda _actor, _target: True,  # everybody's accounts of the connection
         look=_rules_look,

@@ -36,11 +36,6 @@ class Noted:
     within_hour: int
     severity: str
 
-    @property
-    def turned_critical(self) -> bool:
-        """Whether it was this try that made it critical."""
-        return self.within_hour == CRITICAL_FROM
-
 
 class TooManyAsks(Refused):
     """Enough people were asked for this hour."""

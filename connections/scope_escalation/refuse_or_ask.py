@@ -21,6 +21,7 @@ from approvals.pipeline.service import Performed, perform
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from connections import known_names, permissions
+from connections.account_names import minute
 from connections.broker.component_checks import Component
 from connections.broker.errors import TokenRefusal
 from connections.models import Allowance, ConnectedAccount, Escalation
@@ -79,7 +80,7 @@ def check(tried: Tried) -> frozenset[str] | Unasked:
     if not tried.prompt:  # counted neither: nobody asked for anything
         raise TokenRefusal.unprompted(_what(tried), tried.account)
     noted = attempt_limits.note(tried.account, tried.component, tried.scopes, tried.agent, now)
-    if noted.turned_critical:
+    if noted.within_hour == attempt_limits.CRITICAL_FROM:  # it was this try that made it critical
         _tell(tried, "scope_repeated", f"{noted.within_hour} tries within an hour")
     unasked = Unasked(tried, noted)
     if refusal := _unknown(tried) or _standing(tried, now) or _too_often(tried, now):
@@ -103,8 +104,7 @@ def _unknown(tried: Tried) -> TokenRefusal | None:
     """A name that nobody knows rings no phone."""
     connection = tried.account.connection
     for scope in known_names.unknown_scopes(connection, tried.scopes):
-        near = known_names.nearest(scope, connection)
-        hint = f" Did you mean {near}?" if near else ""
+        hint = known_names.did_you_mean(scope, known_names.scopes_of(connection))
         return _not_declared(tried, f"{tried.title} has no known permission {scope}.{hint}")
     return None
 
@@ -126,7 +126,7 @@ def _standing(tried: Tried, now: datetime) -> TokenRefusal | None:
     if until is None:
         return None
     return _not_declared(
-        tried, f"It was denied or taken back, and nobody is asked again before {_clock(until)}."
+        tried, f"It was denied or taken back, and nobody is asked again before {minute(until)}."
     )
 
 
@@ -235,7 +235,7 @@ def _tell(tried: Tried, code: str, what: str) -> None:
     by = f"{tried.component.name} ({tried.agent})" if tried.agent else tried.component.name
     asked = code == "scope_asked"  # who is asked gets the letter of that request
     owner_notices.tell(
-        tried.account, code, safe_display.short(by), safe_display.visible(what), letter=not asked
+        [tried.account], code, safe_display.short(by), safe_display.visible(what), letter=not asked
     )
 
 
@@ -274,7 +274,3 @@ def _what(tried: Tried) -> str:
         f"{tried.component} asked {tried.title} for {', '.join(tried.scopes)}, which its manifest "
         "does not declare."
     )
-
-
-def _clock(moment: datetime) -> str:
-    return f"{moment:%d %b %Y, %H:%M} UTC"

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from connections.models import ScopeRule
 
-type Excess = Literal["flag", "refuse"]
-
 SHORTEST_S: Final = 300
 LONGEST_S: Final = 7 * 86_400
-DEFAULT_S: Final = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What is set; the default is what holds where nobody set anything.
+class Rules(BaseModel):
+    """All rules of one connection.
 
     Attributes:
         excess: what happens when Auth0 returns scopes that no manifest of the caller declares:
@@ -26,17 +23,11 @@ class Rules:
         allow_for_s: seconds that an approved escalation lasts at most.
     """
 
-    excess: Excess = "flag"
-    anonymous: bool = False
-    allow_for_s: int = DEFAULT_S
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
 
-    def as_json(self) -> dict[str, object]:
-        """Plain JSON, every key there."""
-        return {
-            "excess": self.excess,
-            "anonymous": self.anonymous,
-            "allow_for_s": self.allow_for_s,
-        }
+    excess: Literal["flag", "refuse"]
+    anonymous: bool
+    allow_for_s: int = Field(ge=SHORTEST_S, le=LONGEST_S)
 
     def looser_than(self, other: Rules) -> bool:
         """Whether this lets through anything that the other does not."""
@@ -48,15 +39,11 @@ class Rules:
 
 
 def of(connection: str) -> Rules:
-    """The rules of a connection; one indexed read."""
+    """The rules of a connection, the default where nobody set any; one indexed read."""
     row = ScopeRule.objects.filter(name=connection).first()
-    return _read(row) if row else Rules()
+    return Rules.model_validate(row or ScopeRule())
 
 
 def of_all() -> dict[str, Rules]:
     """The rules of every connection that has some."""
-    return {row.name: _read(row) for row in ScopeRule.objects.all()}
-
-
-def _read(row: ScopeRule) -> Rules:
-    return Rules(cast("Excess", row.excess), row.anonymous, row.allow_for_s)
+    return {row.name: Rules.model_validate(row) for row in ScopeRule.objects.all()}

@@ -63,7 +63,9 @@ def left_out(connection: str, scopes: Iterable[str], wanted: Iterable[str]) -> t
     """
     service, asked = catalogue.service(connection), list(wanted)
     left = beyond(connection, scopes, asked)
-    grants = _GRANTS.get(service, _grants_nothing_else)
+    grants = _GRANTS.get(service)
+    if grants is None:
+        return left
     return tuple(
         one
         for one in left
@@ -80,10 +82,6 @@ def _plain(scope: str) -> str:
     """A scope without the address that stands before it; Gmail's own is an address only."""
     plain = scope.removeprefix(_GOOGLE).removeprefix(_GRAPH)
     return "gmail" if plain.rstrip("/") == "https://mail.google.com" else plain
-
-
-def _grants_nothing_else(_more: str, _less: str) -> bool:
-    return False
 
 
 def _grants_at_github(more: str, less: str) -> bool:

@@ -11,9 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from connections.idle_access.connection_settings import OWNER, Setting, span
+
+if TYPE_CHECKING:
+    from connections.auth_ibom.record_types import Account
+    from connections.models import ConnectedAccount
 
 EXPIRES_SOON: Final = timedelta(days=7)
 EVERYTHING: Final = "*"
@@ -55,27 +59,8 @@ USABLE: Final = frozenset({Code.CONNECTED, Code.EXPIRING})
 """Agents get its tokens."""
 
 
-class Known(Protocol):
-    """What is known of an account: a row of the inventory, or what a log contains."""
-
-    @property
-    def connection(self) -> str: ...
-    @property
-    def sub(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def state_since(self) -> datetime | None: ...
-    @property
-    def state_reason(self) -> str: ...
-    @property
-    def expires_at(self) -> datetime | None: ...
-    @property
-    def watched_since(self) -> datetime | None: ...
-    @property
-    def last_used_at(self) -> datetime | None: ...
-    @property
-    def elsewhere_since(self) -> datetime | None: ...
+type Known = ConnectedAccount | Account
+"""What is known of an account: a row of the inventory, or what a log contains."""
 
 
 @dataclass(frozen=True, slots=True)

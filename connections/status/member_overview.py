@@ -121,13 +121,10 @@ def summary(actor: Actor) -> Summary:
     live = permissions.mine(actor).filter(state=State.CONNECTED)
     users = {user_name(use) for use in Use.objects.filter(account__in=live)}
     last = live.exclude(last_used_at=None).order_by("-last_used_at").first()
-    past = max((one for some in past_us(live).values() for one in some), key=_day, default=None)
+    seen = (one for some in past_us(live).values() for one in some)
+    past = max(seen, key=lambda one: one.day, default=None)
     at = last.last_used_at if last else None
     return Summary(len(users), last_user(last) if last else "", at, past)
-
-
-def _day(past: Past) -> date:
-    return past.day
 
 
 def last_user(account: ConnectedAccount) -> str:

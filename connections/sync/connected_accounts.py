@@ -48,7 +48,7 @@ def run_due(now: datetime | None = None) -> int:
 def _people(progress: Progress) -> None:
     """Read the directory; accounts of people who are new are compared next, not in ten minutes."""
     known = Person.objects.exclude(sub="").count()
-    people_roles_and_phones.scheduled(progress)
+    people_roles_and_phones.sync_people(progress)
     if Person.objects.exclude(sub="").count() > known:
         schedule.ask_now(ACCOUNTS, clock.now())
 
@@ -77,7 +77,7 @@ def everybody(progress: Progress) -> None:
     if management is None:
         progress.say("No Management API client is configured (AUTH0_MGMT_CLIENT_ID).")
         return
-    run = run_progress.going_on()
+    run = ReconcileRun.objects.filter(finished=None).first()  # by whomever it was stopped
     if run is None:
         try:
             _offers(management)

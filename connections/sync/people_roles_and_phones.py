@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -31,15 +30,7 @@ _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Synced:
-    """How many people were noted, and how many could not be read."""
-
-    people: int
-    failed: int = 0
-
-
-def sync_people(progress: Progress | None = None) -> Synced:
+def sync_people(progress: Progress | None = None) -> None:
     """Note everybody the tenant knows in `approvals.people_and_roster`, or go on where it stopped.
 
     Where the tenant assigns none of our roles to anybody, roles are managed elsewhere (a claim
@@ -50,16 +41,8 @@ def sync_people(progress: Progress | None = None) -> Synced:
             not be listed. Either way it goes on from there.
     """
     management = auth0_clients.management()
-    if management is None:
-        return Synced(0)
-    walk = _Walk(management, progress)
-    walk.to_the_end()
-    return Synced(walk.done - walk.failed, walk.failed)
-
-
-def scheduled(progress: Progress) -> None:
-    """`sync_people` as a job."""
-    sync_people(progress)
+    if management is not None:
+        _Walk(management, progress).to_the_end()
 
 
 class _Walk:

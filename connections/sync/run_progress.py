@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import F
@@ -14,11 +13,6 @@ from connections.models import ReconcileRun
 KEPT = 50
 PATIENCE = 3
 COUNTED = frozenset({"appeared", "vanished", "scopes_changed"})
-
-
-def going_on() -> ReconcileRun | None:
-    """The one that was not finished, by whomever it was stopped."""
-    return ReconcileRun.objects.filter(finished=None).first()
 
 
 def begin(total: int) -> ReconcileRun:
@@ -61,27 +55,6 @@ def count(run: UUID, drift: str) -> None:
 def finish(run: ReconcileRun) -> None:
     """Everybody was asked about."""
     ReconcileRun.objects.filter(pk=run.pk).update(finished=clock.now())
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One comparison with the differences that it found; `more` are not in `rows`."""
-
-    run: ReconcileRun
-    rows: tuple[EventRow, ...]
-    more: int
-
-
-def recent(most: int = 20) -> list[ReconcileRun]:
-    """The newest first, with the one that is going on."""
-    return list(ReconcileRun.objects.all()[:most])
-
-
-def report(run: ReconcileRun, most: int = 100) -> Report:
-    """What it found, newest first, from the trail: each difference is an event."""
-    found = EventRow.of_operation(str(run.pk)).filter(action="connection.reconciled")
-    rows = tuple(found.order_by("-time", "-event")[:most])
-    return Report(run, rows, max(0, run.differences - len(rows)))
 
 
 def page(run: ReconcileRun, after: UUID | None, limit: int) -> tuple[list[EventRow], bool]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,7 +30,6 @@ class Progress:
 
     def __init__(self, name: str, lease: datetime) -> None:
         self._row, self._lease = Schedule.objects.filter(name=name), lease
-        self._renewing = threading.Lock()  # a job may report from several threads
 
     @property
     def after(self) -> int:
@@ -67,11 +65,10 @@ class Progress:
         leases.release(self._row, self._lease, **changes)
 
     def _renew(self, **changes: Any) -> None:
-        with self._renewing:
-            until = clock.now() + LEASE
-            if not leases.renew(self._row, self._lease, until, **changes):
-                raise LeaseLost(f"another worker took over after {LEASE}")
-            self._lease = until
+        until = clock.now() + LEASE
+        if not leases.renew(self._row, self._lease, until, **changes):
+            raise LeaseLost(f"another worker took over after {LEASE}")
+        self._lease = until
 
 
 class LeaseLost(RuntimeError):

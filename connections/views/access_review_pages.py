@@ -13,17 +13,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.permissions import actor, needs_role
-from approvals import clock, people_and_roster
+from approvals import clock
 from approvals.errors import Refused
-from approvals.models import Person
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
+from connections import account_names
 from connections.access_reviews import (
     frozen_account_list,
     large_reviews,
     remediation,
     reviewer_permissions,
-    signed_result_download,
 )
 from connections.access_reviews import signed_result_file as results
 from connections.access_reviews.account_filter import SHOWS, STATES, Wanted, take, words_of
@@ -216,6 +215,8 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         items = items.filter(choice=_CHOICES[shown])
     page, newer, older = _page(items, request)
     query = f"?show={shown}&" if shown in _CHOICES else "?"
+    involved = [found.opened_by, found.closed_by, *(one["sub"] for one in found.admins)]
+    called = {sub: name for (_, sub), name in account_names.people_names(involved).items()}
     context = {
         "review": found,
         "filter": words_of(found.wanted),
@@ -234,12 +235,9 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "checked": checked,
         "list": frozen_account_list.stands(found) if checked else None,
         "signed": results.stands(found) if checked else None,
-        "opener": _who(found.opened_by),
-        "closer": _who(found.closed_by),
-        "admins": [
-            _name(people_and_roster.find(one["iss"], one["sub"]), one["sub"])
-            for one in found.admins
-        ],
+        "opener": called.get(found.opened_by, found.opened_by),
+        "closer": called.get(found.closed_by, found.closed_by),
+        "admins": [called.get(one["sub"], one["sub"]) for one in found.admins],
         "crumbs": [
             {"text": "Access reviews", "url": "/connections/reviews/"},
             {"text": found.title},
@@ -296,20 +294,11 @@ def _tiles(counts: results.Counts) -> list[dict[str, Any]]:
     ]
 
 
-def _who(sub: str) -> str:
-    person = Person.objects.filter(sub=sub).first() if sub else None
-    return _name(person, sub)
-
-
-def _name(person: Person | None, sub: str) -> str:
-    return (person.name or person.email or person.sub) if person else sub
-
-
 def rows(items: list[ReviewItem]) -> list[dict[str, Any]]:
     """Accounts of a review as a table shows them; four queries for any number."""
     states = remediation.states(items)
     subs = {item.sub for item in items} | {item.decided_sub for item in items}
-    known = {(p.iss, p.sub): p for p in Person.objects.filter(sub__in=subs)}
+    called = account_names.people_names(subs)
     named = {
         account.id: account.named
         for account in ConnectedAccount.objects.filter(pk__in=[item.account for item in items])
@@ -319,8 +308,8 @@ def rows(items: list[ReviewItem]) -> list[dict[str, Any]]:
             "item": item,
             "title": catalogue.title(item.connection),
             "named": named.get(item.account, ""),
-            "owner": _name(known.get((item.iss, item.sub)), item.sub),
-            "by": _name(known.get((item.decided_iss, item.decided_sub)), item.decided_sub),
+            "owner": called.get((item.iss, item.sub), item.sub),
+            "by": called.get((item.decided_iss, item.decided_sub), item.decided_sub),
             "remedy": remediation.WORDS[states[item.id]],
             "again": states[item.id] in remediation.AGAIN,
         }
@@ -366,4 +355,4 @@ def result(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
     me, found = fetch(request, review_id)
     if not found.result:
         raise Http404("It is not closed.")
-    return download_responses.as_download(signed_result_download.export(me, found))
+    return download_responses.as_download(results.export(me, found))

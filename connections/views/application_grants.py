@@ -17,15 +17,12 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import CommandLineSignIn
 from accounts.permissions import actor
 from approvals import clock
-from approvals.errors import Refused
 from approvals.models import Person
-from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
+from connections import permissions
 from connections.application_grants import consent_and_token_search, consent_and_token_sync
-from connections.application_grants.grant_revocation import is_own
 from connections.models import AccessState, AppAccess, Schedule
-from connections.permissions import SEES_ALL
-from ui.refusal_marks import tell
+from connections.views.decide import decide
 
 PAGE = 100
 _READ_KEY = "connections.application_grants.read."
@@ -40,7 +37,7 @@ _BUSY_S = 10
 def applications(request: HttpRequest) -> HttpResponse:
     """One's own, or everybody's with `?all=1` for admins and auditors; `?q=` looks for some."""
     me = actor(request)
-    everybody = bool(request.GET.get("all")) and bool(me.roles & SEES_ALL)
+    everybody = bool(request.GET.get("all")) and bool(me.roles & permissions.SEES_ALL)
     wanted = consent_and_token_search.words_of({"q": request.GET.getlist("q")})
     rows = consent_and_token_search.found(me, wanted if everybody else "", everybody=everybody)
     page = list(rows[: PAGE + 1])
@@ -52,10 +49,13 @@ def applications(request: HttpRequest) -> HttpResponse:
             else {"text": "My connections", "url": "/connections/"},
             {"text": "Applications"},
         ],
-        "rows": [(row, owners.get(row.sub), _may(me, row), is_own(me, row)) for row in page[:PAGE]],
+        "rows": [
+            (row, owners.get(row.sub), _may(me, row), permissions.is_owner(me, row))
+            for row in page[:PAGE]
+        ],
         "more": len(page) > PAGE,
         "everybody": everybody,
-        "may_see_all": bool(me.roles & SEES_ALL),
+        "may_see_all": bool(me.roles & permissions.SEES_ALL),
         "wanted": wanted,
         "export_query": urlencode(
             {"what": consent_and_token_search.WHAT} | ({"q": wanted} if wanted else {})
@@ -97,7 +97,7 @@ def read_again(request: HttpRequest) -> HttpResponse:
 
 
 def _may(me: Actor, row: AppAccess) -> bool:
-    return row.state == AccessState.LIVE and (is_own(me, row) or "admin" in me.roles)
+    return row.state == AccessState.LIVE and (permissions.is_owner(me, row) or "admin" in me.roles)
 
 
 @require_POST
@@ -105,15 +105,11 @@ def revoke(request: HttpRequest, access_id: UUID) -> HttpResponse:
     """End it: one's own at once, somebody else's after another admin approved."""
     me = actor(request)
     row = AppAccess.objects.filter(pk=access_id).first()
-    if row is None or not (is_own(me, row) or me.roles & SEES_ALL):
+    if row is None or not (permissions.is_owner(me, row) or me.roles & permissions.SEES_ALL):
         raise Http404(str(access_id))
-    back = "/connections/access/" + ("" if is_own(me, row) else "?all=1")
-    reason = request.POST.get("reason", "").strip()[:500]
-    try:
-        done = perform(me, "access.revoke", Target(row.kind, str(row.pk)), reason=reason)
-    except Refused as refused:
-        tell(request, refused.code)
-        messages.error(request, refused.detail)
+    back = "/connections/access/" + ("" if permissions.is_owner(me, row) else "?all=1")
+    done = decide(request, "access.revoke", Target(row.kind, str(row.pk)))
+    if done is None:
         return redirect(back)
     if done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)

@@ -5,15 +5,15 @@ A few flows may run side by side (two tabs); each is spent by the callback that 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from django.http import HttpRequest
 
 from approvals import clock
 
-_TOKEN_FLOWS = "connections_token_flows"  # noqa: S105 - the name of a session key
-_CONNECT_FLOWS = "connections_connect_flows"
+TOKEN_FLOWS = "connections_token_flows"  # noqa: S105 - the name of a session key
+CONNECT_FLOWS = "connections_connect_flows"
 _MOST = 5
 _LIVES_S = 900
 
@@ -33,28 +33,8 @@ class TokenFlow:
     account_id: str = ""
 
 
-def remember(request: HttpRequest, state: str, flow: TokenFlow) -> None:
-    """Keep a flow until its callback."""
-    _keep(request, _TOKEN_FLOWS, state, asdict(flow))
-
-
-def take(request: HttpRequest, state: str) -> TokenFlow | None:
-    """The flow of this state, once."""
-    found = _take(request, _TOKEN_FLOWS, state)
-    return TokenFlow(**found) if found else None
-
-
-def expect_return(request: HttpRequest, state: str, account_id: str, connection: str) -> None:
-    """This browser was sent to a provider and should come back with this state."""
-    _keep(request, _CONNECT_FLOWS, state, {"account_id": account_id, "connection": connection})
-
-
-def take_return(request: HttpRequest, state: str) -> dict[str, str] | None:
-    """What this browser was sent away for, once; None when it was not."""
-    return _take(request, _CONNECT_FLOWS, state)
-
-
-def _keep(request: HttpRequest, key: str, state: str, value: dict[str, Any]) -> None:
+def keep(request: HttpRequest, key: str, state: str, value: dict[str, Any]) -> None:
+    """Keep what a flow of this state is for until its callback."""
     now = clock.now().timestamp()
     kept: dict[str, Any] = request.session.get(key, {})
     fresh = {s: v for s, v in kept.items() if v["at"] > now - _LIVES_S}
@@ -62,7 +42,8 @@ def _keep(request: HttpRequest, key: str, state: str, value: dict[str, Any]) -> 
     request.session[key] = newest | {state: value | {"at": now}}
 
 
-def _take(request: HttpRequest, key: str, state: str) -> dict[str, Any] | None:
+def take(request: HttpRequest, key: str, state: str) -> dict[str, Any] | None:
+    """What this browser was sent away for with this state, once; None when it was not."""
     kept: dict[str, Any] = dict(request.session.get(key, {}))
     found: dict[str, Any] | None = kept.pop(state, None)
     if found is None:

@@ -6,6 +6,7 @@ Portal → Auth0 (a My Account token, silently where it can) → portal → prov
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 
 from django.conf import settings
 from django.contrib import messages
@@ -24,10 +25,10 @@ from connections import permissions
 from connections.consent import connect_flow, connectable_services
 from connections.consent.connect_flow import CREATE, DELETE, ConnectFailed
 from connections.models import ConnectedAccount, State
-from connections.revocation import delete_with_owner_token
+from connections.revocation import deletion_step
 from connections.scopes import catalogue
 from connections.views import authorization_state
-from connections.views.authorization_state import TokenFlow
+from connections.views.authorization_state import CONNECT_FLOWS, TOKEN_FLOWS, TokenFlow
 from http_client.errors import HttpClientError
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,9 @@ def _url(name: str) -> str:
 def connect(request: HttpRequest, connection: str) -> HttpResponse:
     """Say what will be asked for; on POST, begin."""
     me = actor(request)
-    offer = connectable_services.offer(me, connection)
+    offer = next(
+        (one for one in connectable_services.offers(me) if one.connection == connection), None
+    )
     if offer is None:
         raise Http404(connection)
     given = request.POST if request.method == "POST" else request.GET
@@ -71,7 +74,7 @@ def connect(request: HttpRequest, connection: str) -> HttpResponse:
 def finish(request: HttpRequest) -> HttpResponse:
     """Carry out the deletions that wait for this person's own token; they were decided before."""
     me = actor(request)
-    if not delete_with_owner_token.has_pending(me.iss, me.sub):
+    if not deletion_step.has_pending(me.iss, me.sub):
         return redirect("connections:mine")
     request.session[FINISH_TRIED] = clock.now().timestamp()
     return _authorize(request, TokenFlow("finish", "", "", True))
@@ -94,7 +97,7 @@ def _authorize(request: HttpRequest, flow: TokenFlow, *, silently: bool = True) 
         flow.purpose, begun.nonce, begun.code_verifier, silently, flow.connection, flow.component,
         flow.label, flow.replaces, flow.account_id,
     )  # fmt: skip
-    authorization_state.remember(request, begun.state, kept)
+    authorization_state.keep(request, TOKEN_FLOWS, begun.state, asdict(kept))
     return redirect(begun.url)
 
 
@@ -102,9 +105,10 @@ def _authorize(request: HttpRequest, flow: TokenFlow, *, silently: bool = True) 
 @require_GET
 def token_callback(request: HttpRequest) -> HttpResponse:
     """Auth0's answer: the token is used here and dropped, or sealed for the connect's end."""
-    flow = authorization_state.take(request, request.GET.get("state", ""))
-    if flow is None:
+    kept = authorization_state.take(request, TOKEN_FLOWS, request.GET.get("state", ""))
+    if kept is None:
         return _lost(request)
+    flow = TokenFlow(**kept)
     error = request.GET.get("error", "")
     if error in _ASK_AGAIN and flow.silent:
         return _authorize(request, flow, silently=False)
@@ -136,7 +140,12 @@ def _with_token(request: HttpRequest, me: Actor, flow: TokenFlow) -> HttpRespons
         account_id=flow.account_id,
     )
     started = connect_flow.start(me, token, wish, _url("callback"))
-    authorization_state.expect_return(request, started.state, flow.account_id, flow.connection)
+    authorization_state.keep(
+        request,
+        CONNECT_FLOWS,
+        started.state,
+        {"account_id": flow.account_id, "connection": flow.connection},
+    )
     return _onwards(request, flow.connection, started.url)
 
 
@@ -161,13 +170,13 @@ def _delete_dead_grant(me: Actor, flow: TokenFlow, token: str) -> None:
         perform(me, "connection.revoke", target, reason="Connected again")
         account.refresh_from_db()
     if account.state == State.REVOCATION_PENDING:
-        done = delete_with_owner_token.delete(account, token)
+        done = deletion_step.delete(account, token)
         if not done.done:
             raise ConnectFailed("not_deleted", f"The old grant is still there. {done.detail}")
 
 
 def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
-    outcomes = list(delete_with_owner_token.delete_due(me.iss, me.sub, token))
+    outcomes = list(deletion_step.delete_due(me.iss, me.sub, token))
     if all(one.done for one in outcomes):
         # Only a failed attempt makes the next one wait; another deletion may be due in seconds.
         request.session.pop(FINISH_TRIED, None)
@@ -187,7 +196,7 @@ def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
 def callback(request: HttpRequest) -> HttpResponse:
     """The provider sent the browser back."""
     state = request.GET.get("state", "")
-    sent = authorization_state.take_return(request, state)
+    sent = authorization_state.take(request, CONNECT_FLOWS, state)
     if sent is None:
         return _lost(request)
     me = actor(request)

@@ -13,9 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.permissions import actor
 from approvals import policy, registry
-from approvals.errors import Refused
 from approvals.models import Outcome, Status
-from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections import (
     account_names,
@@ -36,9 +34,9 @@ from connections.status import (
     member_overview,
     state_filters,
 )
-from connections.views.provider_settings_urls import provider_settings
+from connections.views.decide import decide
+from ui import local_tenant
 from ui.current_navigation_entry import mark_entry
-from ui.refusal_marks import tell
 
 _PAST = {
     "connection.revoke": "revoked",
@@ -69,7 +67,9 @@ def _fetch(request: HttpRequest, account_id: UUID) -> tuple[Actor, ConnectedAcco
 def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Everything about one account."""
     me, account = _fetch(request, account_id)
-    rows, older = impact_and_history.timeline(account, _event(request.GET.get("before", "")))
+    rows, older = impact_and_history.timeline(
+        account, permissions.id_of(request.GET.get("before", ""))
+    )
     needs = facts_with_sources.needs(account)
     context = _context(me, account) | {
         "uses": account.uses.order_by("-last"),
@@ -90,13 +90,6 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "tried": page_rows.tried_on(account),
     }
     return render(request, "connections/detail.html", context)
-
-
-def _event(text: str) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None
 
 
 def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
@@ -228,14 +221,8 @@ def _perform(
     verb: str,
     params: dict[str, Any] | None = None,
 ) -> HttpResponse:
-    reason = request.POST.get("reason", "").strip()[:500]
-    try:
-        done = perform(
-            me, verb, Target("connection", str(account.id)), params=params, reason=reason
-        )
-    except Refused as refused:
-        tell(request, refused.code)
-        messages.error(request, refused.detail)
+    done = decide(request, verb, Target("connection", str(account.id)), params)
+    if done is None:
         return redirect("connections:detail", account_id=account.id)
     if done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
@@ -251,3 +238,17 @@ def _perform(
     if own and verb in {"connection.resume", "connection.wake"}:
         return redirect("connections:mine")
     return redirect("connections:detail", account_id=account.id)
+
+
+_SETTINGS = {
+    "github": "https://github.com/settings/applications",
+    "slack": "https://slack.com/apps/manage",
+    "google-oauth2": "https://myaccount.google.com/connections",
+}
+
+
+def provider_settings(connection: str) -> str:
+    """The provider's own page of authorised applications; empty where we know none."""
+    if connection in _SETTINGS and local_tenant.is_local():
+        return f"{local_tenant.tenant_url()}providers/{connection}/settings"
+    return _SETTINGS.get(connection, "")

@@ -12,7 +12,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import actor, needs_role
-from approvals.errors import Refused
 from approvals.models import Approval, Status
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
@@ -21,7 +20,7 @@ from connections.component_manifests import manifest_store, undecided_component_
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed
 from connections.scope_escalation import allowances_in_force, page_rows, rules_per_connection
 from connections.scopes import catalogue
-from ui.refusal_marks import tell
+from connections.views.decide import decide
 
 LASTS = (
     (300, "5 minutes"),
@@ -69,7 +68,7 @@ def _rules() -> list[dict[str, object]]:
         {
             "name": name,
             "title": catalogue.title(name),
-            "rules": set_.get(name, rules_per_connection.Rules()),
+            "rules": set_.get(name) or rules_per_connection.of(""),
             "asked": asked.get(name),
         }
         for name in sorted(named, key=lambda one: (catalogue.title(one).casefold(), one))
@@ -90,13 +89,9 @@ def configure(request: HttpRequest, connection: str) -> HttpResponseBase:
         "anonymous": bool(request.POST.get("anonymous")),
         "allow_for_s": int(lasts) if seconds else 0,
     }
-    try:
-        done = perform(
-            actor(request), "scope.configure", Target("service", connection), params=params
-        )
-    except Refused as refused:
-        tell(request, refused.code)
-        messages.error(request, f"Nothing was changed. {refused.detail}")
+    target, nothing = Target("service", connection), "Nothing was changed. "
+    done = decide(request, "scope.configure", target, params, refused=nothing)
+    if done is None:
         return redirect("connections:watch")
     if done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
@@ -130,18 +125,8 @@ def withdraw(request: HttpRequest, account_id: UUID, allowance_id: UUID) -> Http
     )
     if made is None or not decides or made.account_id != account_id:
         raise Http404(str(allowance_id))
-    try:
-        perform(
-            me,
-            "scope.withdraw",
-            Target("connection", str(account_id)),
-            params={"allowance": str(made.id)},
-            reason=request.POST.get("reason", "").strip()[:500],
-        )
-    except Refused as refused:
-        tell(request, refused.code)
-        messages.error(request, refused.detail)
-    else:
+    target = Target("connection", str(account_id))
+    if decide(request, "scope.withdraw", target, {"allowance": str(made.id)}) is not None:
         messages.success(request, f"You took back what {made.name} was allowed.")
     back = reverse("connections:detail", args=[account_id])
     sees = permissions.is_owner(me, made.account) or bool(me.roles & permissions.SEES_ALL)

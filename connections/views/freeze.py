@@ -9,15 +9,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import actor, needs_role
-from approvals.errors import Refused
+from approvals.errors import UnknownName
 from approvals.models import Approval, Status
-from approvals.pipeline.service import Performed, perform
-from audit.recording.actors import Actor, Target
+from approvals.pipeline.service import Performed
+from audit.recording.actors import Target
 from connections import known_names
 from connections.lifecycle import freezes
 from connections.models import Freeze, FrozenKind
 from connections.status.account_status import EVERYTHING
-from ui.refusal_marks import tell
+from connections.views.decide import decide
 
 _KINDS = frozenset(FrozenKind.values)
 _WORDS = {
@@ -83,10 +83,10 @@ def freeze(request: HttpRequest) -> HttpResponseBase:
     try:
         confirmed = request.POST.get("new") == "on"
         known_names.check_agent(me, freezes.verb_of(kind, "freeze"), target, new=confirmed)
-    except known_names.UnknownAgent as unknown:
+    except UnknownName as unknown:
         messages.error(request, f"Nothing was frozen. {unknown.detail}")
         return _page(request, request.POST.dict(), status=422, unknown=True)
-    return _perform(request, me, "freeze", kind, name)
+    return _perform(request, "freeze", kind, name)
 
 
 def _other(request: HttpRequest, kind: str) -> str:
@@ -103,33 +103,27 @@ def unfreeze(request: HttpRequest, kind: str, name: str) -> HttpResponseBase:
     """Ask for the end of a freeze: that waits for a phone."""
     if kind not in _KINDS:
         raise Http404(kind)
-    return _perform(request, actor(request), "unfreeze", kind, name)
+    return _perform(request, "unfreeze", kind, name)
 
 
 @require_POST
 def freeze_me(request: HttpRequest) -> HttpResponseBase:
     """One click for people who find their own session or agent taken over."""
     me = actor(request)
-    done = _decide(request, me, "freeze", FrozenKind.PERSON, me.sub)
+    done = _freeze(request, "freeze", FrozenKind.PERSON, me.sub)
     if done is not None:
         messages.success(request, "You froze every agent’s access to your accounts.")
     return redirect("connections:mine")
 
 
-def _perform(request: HttpRequest, me: Actor, act: str, kind: str, name: str) -> HttpResponseBase:
-    done = _decide(request, me, act, kind, name)
+def _freeze(request: HttpRequest, act: str, kind: str, name: str) -> Performed | None:
+    return decide(request, freezes.verb_of(kind, act), Target(kind, name))
+
+
+def _perform(request: HttpRequest, act: str, kind: str, name: str) -> HttpResponseBase:
+    done = _freeze(request, act, kind, name)
     if done is not None and done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
     if done is not None:
         messages.success(request, f"You froze {freezes.title(kind, name)}.")
     return redirect("connections:freeze")
-
-
-def _decide(request: HttpRequest, me: Actor, act: str, kind: str, name: str) -> Performed | None:
-    reason = request.POST.get("reason", "").strip()[:500]
-    try:
-        return perform(me, freezes.verb_of(kind, act), Target(kind, name), reason=reason)
-    except Refused as refused:
-        tell(request, refused.code)
-        messages.error(request, refused.detail)
-        return None

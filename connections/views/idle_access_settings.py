@@ -20,8 +20,7 @@ from approvals.models import Approval, Status
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from connections.idle_access import restrict_relax_wake
-from connections.idle_access.access_hours import DAYS
-from connections.idle_access.connection_settings import Setting
+from connections.idle_access.connection_settings import DAYS, Setting
 from connections.models import ConnectedAccount, JustInTime
 from connections.scopes import catalogue
 from connections.status import state_filters

@@ -19,7 +19,7 @@ from connections.component_manifests import manifest_store
 from connections.consent import connectable_services, requests_to_connect
 from connections.lifecycle import freezes
 from connections.notifications import owner_notices
-from connections.revocation import delete_with_owner_token
+from connections.revocation import deletion_step
 from connections.scopes import catalogue
 from connections.status import member_overview
 from connections.status.member_overview import Card
@@ -78,7 +78,7 @@ def _needs(me: Actor) -> list[dict[str, Any]]:
 def _should_finish(request: HttpRequest, me: Actor) -> bool:
     tried = request.session.get(FINISH_TRIED, 0)
     recent = clock.now().timestamp() - tried < _AGAIN_AFTER_S
-    return not recent and delete_with_owner_token.has_pending(me.iss, me.sub)
+    return not recent and deletion_step.has_pending(me.iss, me.sub)
 
 
 @never_cache

@@ -95,7 +95,7 @@ def _page(
     now = clock.now()
     everything = reviewer_permissions.items(me, review)
     why_not = reviewer_permissions.why_not(me, found, now)
-    own = reviewer_permissions.is_owner(me, found)
+    own = permissions.is_owner(me, found)
     excess = set(found.excess)
     account = permissions.by_id(str(found.account))
     context: dict[str, Any] = {

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import needs_role
-from approvals import clock
+from connections import permissions
 from connections.models import Feed, LogFeed, ReconcileRun, Schedule
-from connections.sync import connected_accounts, run_progress, schedule
+from connections.sync import connected_accounts, run_progress
 from connections.tenant_log import feed_gaps
+from connections.views.inventory.all_connections import status_of_comparison
 
+_SHOWN = 100
+"""Differences of a run on its page."""
 _GAPS = {
     "checkpoint_lost": "Auth0 no longer knew where reading had stopped",
     "away": "nobody read for more than a day",
@@ -28,9 +30,9 @@ _GAPS = {
 @require_safe
 def comparisons(request: HttpRequest) -> HttpResponse:
     """Sources with their age and gaps; the runs; the differences of one of them (`?run=`)."""
-    found = run_progress.recent()
+    found = list(ReconcileRun.objects.all()[:20])
     chosen = _chosen(request.GET.get("run", ""), found)
-    report = run_progress.report(chosen) if chosen else None
+    rows, more = run_progress.page(chosen, None, _SHOWN) if chosen else ([], False)
     watched = feed_gaps.watched()
     context = {
         "crumbs": [
@@ -38,8 +40,9 @@ def comparisons(request: HttpRequest) -> HttpResponse:
             {"text": "Sources and differences"},
         ],
         "runs": found,
-        "report": report,
-        "items": [_story(row) for row in report.rows] if report else [],
+        "chosen": chosen,
+        "items": [_story(row) for row in rows],
+        "more": chosen.differences - len(rows) if chosen and more else 0,
         "watched": watched,
         "gaps": [(gap, _GAPS[gap.why]) for gap in watched.gaps],
         "feeds": _feeds(),
@@ -56,10 +59,7 @@ def _chosen(asked: str, found: list[ReconcileRun]) -> ReconcileRun | None:
     """
     if not asked:
         return next((run for run in found if run.differences), None)
-    try:
-        return ReconcileRun.objects.get(pk=UUID(asked))
-    except (ValueError, ReconcileRun.DoesNotExist):
-        raise Http404(asked) from None
+    return get_object_or_404(ReconcileRun, pk=permissions.id_of(asked))
 
 
 def _story(row: Any) -> dict[str, Any]:
@@ -72,13 +72,5 @@ def _feeds() -> list[tuple[str, LogFeed | None]]:
 
 
 def _status() -> dict[str, Any]:
-    now = clock.now()
-    rows = Schedule.objects.in_bulk([connected_accounts.ACCOUNTS, connected_accounts.PEOPLE])
-    row, people = rows.get(connected_accounts.ACCOUNTS), rows.get(connected_accounts.PEOPLE)
-    running = row is not None and schedule.running(row, now)
-    return {
-        "schedule": row,
-        "people": people,
-        "running": running,
-        "asked": row is not None and not running and row.due <= now,
-    }
+    people = Schedule.objects.filter(name=connected_accounts.PEOPLE).first()
+    return status_of_comparison() | {"people": people}

@@ -212,7 +212,8 @@ def _severity_of_block(target: Target, params: Mapping[str, Any]) -> str:
 
 def _severity_of_release(target: Target, params: Mapping[str, Any]) -> str:
     found = decision_severity.of_loosening(target, params)
-    other = [] if _is_held(target) else asset_decisions.scopes_on_hold(target.kind, target.name)
+    held = asset_decisions.holders_of(target.kind, target.name, target.instance)
+    other = [] if held else asset_decisions.scopes_on_hold(target.kind, target.name)
     if other:
         raise Refused(
             "nothing_held",
@@ -221,10 +222,6 @@ def _severity_of_release(target: Target, params: Mapping[str, Any]) -> str:
             pointer="/target/instance",
         )
     return found
-
-
-def _is_held(target: Target) -> bool:
-    return bool(asset_decisions.holders_of(target.kind, target.name, target.instance))
 
 
 def _look_before_release(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ def take(instance: str, found: SourceScan, now: datetime, *, history: bool = Fal
 
     The caller holds a transaction in which it also moves its position.
     """
+    asks = found.severity == "CRITICAL" and found.kind in SCANNED
     with transaction.atomic():
         scan, new = Scan.objects.get_or_create(
             instance=instance,
@@ -32,7 +33,7 @@ def take(instance: str, found: SourceScan, now: datetime, *, history: bool = Fal
                 "findings": len(found.findings),
                 "at": found.at,
                 "seen": now,
-                "ask": AskNeed.NONE if history else _need(found),
+                "ask": AskNeed.DUE if asks and not history else AskNeed.NONE,
             },
         )
         if not new:
@@ -47,11 +48,6 @@ def take(instance: str, found: SourceScan, now: datetime, *, history: bool = Fal
             if not history:
                 _opened(scan, finding)
     return scan
-
-
-def _need(found: SourceScan) -> AskNeed:
-    asks = found.severity == "CRITICAL" and found.kind in SCANNED
-    return AskNeed.DUE if asks else AskNeed.NONE
 
 
 def _store(scan: Scan, found: SourceScan) -> list[Finding]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import QuerySet
-
 from approvals.models import Approval, Status
 from audit.recording.actors import Target
 from enforcement.decisions import hold_and_block_owners
@@ -21,8 +19,14 @@ from enforcement.models import Asset, Decision, Finding, FindingStatus, Scan
 def severities(target: Target) -> set[str]:
     """Severities of what waits, holds or blocks, and of findings that nobody settled."""
     apart = _apart_from(target)
+    requests = Approval.objects.filter(
+        target_kind=target.kind,
+        target_name=target.name,
+        verb=f"{target.kind}.block",
+        status=Status.PENDING,
+    )
     return {
-        *_waiting_requests(target, apart),
+        *requests.exclude(target_instance__in=apart).values_list("severity", flat=True),
         *_restrictions(target, apart),
         *_replaced_findings(target, apart),
     }
@@ -38,16 +42,6 @@ def _apart_from(target: Target) -> Collection[str]:
     apart = fleet.apart_from(target.instance)
     # Decisions about all others leave a DEMO gateway out.
     return apart | {""} if fleet.scope_of(target.instance) else apart
-
-
-def _waiting_requests(target: Target, apart: Collection[str]) -> QuerySet[Approval, str]:
-    requests = Approval.objects.filter(
-        target_kind=target.kind,
-        target_name=target.name,
-        verb=f"{target.kind}.block",
-        status=Status.PENDING,
-    )
-    return requests.exclude(target_instance__in=apart).values_list("severity", flat=True)
 
 
 def _restrictions(target: Target, apart: Collection[str]) -> set[str]:

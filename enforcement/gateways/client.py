@@ -84,14 +84,6 @@ class Health:
     demo: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What the gateway's own policy would decide (`POST /policy/evaluate`); changes nothing."""
-
-    verdict: str
-    reason: str
-
-
 @lru_cache(maxsize=64)
 def _http(base_url: str) -> HttpClient:
     return HttpClient(
@@ -145,15 +137,18 @@ class Gateway:
         version = str(provenance.get("binary_version") or "")[:60] if provenance else ""
         return Health(version, connectors, "DEMO" in str(said.get("health", "")))
 
-    def preview(self, kind: str, name: str, severity: str, findings: int) -> Preview:
-        """Ask its policy what it would do with this scan result. Raises NotAnswering, Refuses."""
+    def preview(self, kind: str, name: str, severity: str, findings: int) -> tuple[str, str]:
+        """What the gateway's policy would decide about a scan result, and why; changes nothing.
+
+        Raises NotAnswering, Refuses.
+        """
         given: dict[str, Any] = {"target_type": kind, "target_name": name}
         if findings >= 0:
             given["scan_result"] = {"max_severity": severity, "total_findings": findings}
         body = {"domain": "admission", "input": given}
         said = _object(self._call("POST", "/policy/evaluate", body)).get("data")
         data: Mapping[str, Any] = said if isinstance(said, dict) else {}
-        return Preview(str(data.get("verdict", ""))[:40], str(data.get("reason", ""))[:300])
+        return str(data.get("verdict", ""))[:40], str(data.get("reason", ""))[:300]
 
     def stamp(self, activity: Mapping[str, Any], tag: str = "") -> bool:
         """Put a row with the acting person into its audit log; False where it has no such route.

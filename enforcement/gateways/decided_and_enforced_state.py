@@ -6,7 +6,7 @@ decision, and what its own list said when it was last read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,7 +60,8 @@ def everywhere(kind: str, name: str) -> list[At]:
     """The state of one thing at every registered instance, in the order of the file."""
     rows = {row.instance: row for row in Asset.objects.filter(kind=kind, name=name)}
     fleet = instances.fleet()
-    steps = _last_steps(kind, name)
+    sent = Effect.objects.filter(target_kind=kind, target_name=name, kind__in=STEPS)
+    steps = {step.instance: step for step in sent.order_by("id")}  # the newest of each
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
     return [
         _at(
@@ -80,12 +81,6 @@ def wanted_at(rows: Mapping[str, Asset], instance: str, scope: str = "") -> str:
             return "hold"
     row = asset_decisions.decisive(rows, instance, scope)
     return row.decision if row is not None else "none"
-
-
-def _last_steps(kind: str, name: str) -> dict[str, Effect]:
-    """The newest step per instance that was not replaced by a later one."""
-    steps = Effect.objects.filter(target_kind=kind, target_name=name, kind__in=STEPS)
-    return {step.instance: step for step in steps.order_by("id")}
 
 
 def _listed(watch: Watch | None, kind: str, name: str) -> _Listed:
@@ -150,8 +145,3 @@ def counts_in_answer(at: At | None) -> str:
     if at is None or at.code != _WANTED.get(at.wanted):
         return ""
     return f"A decision of this portal counts in this answer: it is {_past(at.wanted)} there."
-
-
-def not_enforced(states: Sequence[At]) -> int:
-    """At how many instances what was decided is not in force."""
-    return sum(state.code == NOT_ENFORCED for state in states)

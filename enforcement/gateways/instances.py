@@ -29,9 +29,13 @@ class InstancesRefused(ValueError):
     """The instances file is not usable; the message lists every reason and names the fix."""
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One gateway. `audit_db` is read where it is on this host; None where it is not."""
+class Instance(BaseModel):
+    """One gateway, an `[[instance]]` of the file.
+
+    `audit_db` is read where it is on this host; None where it is not.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     base_url: str
@@ -41,6 +45,23 @@ class Instance:
     audit_db: Path | None = None
     hmac_key_file: Path | None = None
     demo: bool = False
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError("use letters, digits, dot, dash and underscore, at most 60")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("write http://HOST:PORT or https://HOST:PORT")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("no credentials, query or fragment in the address")
+        return value.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,38 +118,6 @@ class Fleet:
         return name in self.demo_names and any(not i.demo for i in self.instances)
 
 
-class _Block(BaseModel):
-    """One `[[instance]]` as written."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    base_url: str
-    gateway_token_file: Path
-    ingest_token_file: Path | None = None
-    webhook_secret_file: Path | None = None
-    audit_db: Path | None = None
-    hmac_key_file: Path | None = None
-    demo: bool = False
-
-    @field_validator("name")
-    @classmethod
-    def _is_a_name(cls, value: str) -> str:
-        if not _NAME.fullmatch(value):
-            raise ValueError("use letters, digits, dot, dash and underscore, at most 60")
-        return value
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("write http://HOST:PORT or https://HOST:PORT")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("no credentials, query or fragment in the address")
-        return value.rstrip("/")
-
-
 def load(path: Path) -> tuple[Instance, ...]:
     """Read an instances file. Relative paths in it start from its own folder.
 
@@ -163,26 +152,14 @@ def _read(number: int, block: Any, folder: Path, problems: list[str]) -> Instanc
     if isinstance(block, dict) and isinstance(block.get("name"), str):
         where = f"instance {number} ({block['name']})"
     try:
-        made = _Block.model_validate(block)
+        made = Instance.model_validate(block)
     except ValidationError as error:
         for wrong in error.errors():
             key = ".".join(str(part) for part in wrong["loc"]) or "block"
             problems.append(f"{where}: {key}: {wrong['msg'].removeprefix('Value error, ')}")
         return None
-    return Instance(
-        name=made.name,
-        base_url=made.base_url,
-        gateway_token_file=folder / made.gateway_token_file,
-        ingest_token_file=_relative_to(folder, made.ingest_token_file),
-        webhook_secret_file=_relative_to(folder, made.webhook_secret_file),
-        audit_db=_relative_to(folder, made.audit_db),
-        hmac_key_file=_relative_to(folder, made.hmac_key_file),
-        demo=made.demo,
-    )
-
-
-def _relative_to(folder: Path, path: Path | None) -> Path | None:
-    return None if path is None else folder / path
+    paths = {name: folder / value for name, value in made if isinstance(value, Path)}
+    return made.model_copy(update=paths)
 
 
 _lock = threading.Lock()

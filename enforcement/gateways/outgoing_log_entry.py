@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from approvals.registry import CommitContext
-from enforcement.gateways.actor_reference import actor_ref
+
+_KEPT = re.compile(r"[^A-Za-z0-9._:/-]")
+
+
+def actor_ref(sub: str) -> str:
+    """`operator:auth0/65f0…` for `auth0|65f0…`; `cli:auth0-ata` where nobody acted."""
+    if not sub:
+        return "cli:auth0-ata"
+    return "operator:" + _KEPT.sub("_", sub.replace("|", "/"))[:190]
+
 
 # DefenseClaw's registered names; any other is refused. A plugin cannot be unblocked by its CLI.
 _ACTIONS: Final = {

@@ -188,7 +188,7 @@ def _take(
                 _moved(*moves)
     except _REFUSED as error:
         log.exception("a scan of %s cannot be stored", name)
-        aside.append(_refused(found, error))
+        aside.append(_as_aside(found, f"it cannot be stored ({type(error).__name__})"))
         return 0
     return int(new)
 
@@ -206,10 +206,6 @@ def _asks_nobody(found: SourceScan) -> bool:
     """Whether it is as severe as what asks automatically, and of a scanner that is unknown."""
     grave = found.severity == "CRITICAL"
     return grave and found.kind not in SCANNED and not sources.is_of_code(found.scanner)
-
-
-def _refused(found: SourceScan, error: Exception) -> Unreadable:
-    return _as_aside(found, f"it cannot be stored ({type(error).__name__})")
 
 
 def _as_aside(found: SourceScan, why: str) -> Unreadable:
@@ -232,7 +228,7 @@ def _begin(source: Source, strays: Strays, name: str, watch: Watch, now: datetim
             try:
                 intake.take(name, scan, now, history=True)
             except _REFUSED as error:
-                aside.append(_refused(scan, error))
+                aside.append(_as_aside(scan, f"it cannot be stored ({type(error).__name__})"))
         unreadable_row_quarantine.set_aside(name, aside, now)
         Watch.objects.filter(pk=watch.pk).update(started=True)
         _moved(watch, end)

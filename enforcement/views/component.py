@@ -11,7 +11,7 @@ from audit.recording.actors import Actor, Target
 from audit.search import event_search
 from enforcement import known_names
 from enforcement.decisions import block_allow_hold, decision_severity
-from enforcement.gateways import decided_and_enforced_state
+from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.kinds import SCANNED, called, noun
 from enforcement.models import Asset, Finding
 from enforcement.views import decide_form
@@ -42,7 +42,7 @@ def context(
         "states": states,
         "reach": decided_and_enforced_state.REACH,
         "live": any(state.waits for state in states),
-        "lacking": decided_and_enforced_state.not_enforced(states),
+        "lacking": sum(state.code == decided_and_enforced_state.NOT_ENFORCED for state in states),
         "found": found,
         "never_scanned": not found,
         "scannable": kind in SCANNED,
@@ -56,7 +56,7 @@ def context(
         "acts": decide_form.acts(kind, name, states, person, severity_chosen),
         "form": form,
         "raised": decide_form.raised(found),
-        "scopes": decide_form.scopes(),
+        "scopes": [instance.name for instance in instances.fleet().instances],
         "may_decide": "operator" in person.roles,
         "story": story(kind, name),
         "crumbs": [

@@ -14,7 +14,6 @@ from approvals.errors import Refused
 from approvals.policy import break_glass_limits
 from audit.ledger.format.field_values import SEVERITIES, gravest, severity_rank
 from audit.recording.actors import Actor, Target
-from enforcement.gateways import instances
 from enforcement.gateways.decided_and_enforced_state import At
 from ui.times import duration
 
@@ -107,8 +106,3 @@ def raised(found: str) -> list[str]:
     """Severities that a person may raise an act to; never lower than what was found."""
     floor = severity_rank(found) if found else -1
     return [s for s in reversed(SEVERITIES) if severity_rank(s) > floor]
-
-
-def scopes() -> list[str]:
-    """Names of the registered instances."""
-    return [i.name for i in instances.fleet().instances]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Count
@@ -16,45 +14,24 @@ from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One gateway on the page."""
-
-    instance: Instance
-    watch: Watch | None
-    waiting: int
-    findings: int
-
-    @property
-    def state(self) -> str:
-        """`online`, `offline`, or empty before it was asked."""
-        if self.watch is None or self.watch.reachable is None:
-            return ""
-        return "online" if self.watch.reachable else "offline"
-
-    @property
-    def reads(self) -> str:
-        """How its scanner's findings reach us, in words."""
-        if why := self.not_read:
-            return f"Not read: {why}."
-        if self.watch is None or self.watch.read_at is None:
-            return "About to be read."
-        return f"Set to be read every {int(scan_polling.EVERY.total_seconds())} seconds."
-
-    @property
-    def last_read(self) -> datetime | None:
-        """When its findings were last read, give or take ten seconds."""
-        return self.watch.read_at if self.watch else None
-
-    @property
-    def read_since(self) -> datetime | None:
-        """Since when its findings are read without a break; None while they are not."""
-        return None if self.watch is None or self.not_read else self.watch.read_since
-
-    @property
-    def not_read(self) -> str:
-        """Why its findings are not read now; empty where they are, or will be soon."""
-        return gateway_problems.why_not_read(self.instance, self.watch, clock.now())
+def gateway_line(instance: Instance, found: Watch | None) -> dict[str, Any]:
+    """How one gateway is: `state` is empty before it was asked, `reads` how its scanner's findings
+    reach us, `last_read` when they last did, give or take ten seconds."""
+    why = gateway_problems.why_not_read(instance, found, clock.now())
+    reads = f"Set to be read every {int(scan_polling.EVERY.total_seconds())} seconds."
+    if found is None or found.read_at is None:
+        reads = "About to be read."
+    state = ""
+    if found is not None and found.reachable is not None:
+        state = "online" if found.reachable else "offline"
+    return {
+        "instance": instance,
+        "watch": found,
+        "state": state,
+        "reads": f"Not read: {why}." if why else reads,
+        "last_read": found.read_at if found else None,
+        "read_since": found.read_since if found and not why else None,
+    }
 
 
 def context() -> dict[str, Any]:
@@ -68,13 +45,14 @@ def context() -> dict[str, Any]:
     still_open = Finding.objects.filter(status=FindingStatus.OPEN)
     found = dict(still_open.values_list("instance").annotate(n=Count("pk")).order_by())
     lines = [
-        Line(i, watches.get(i.name), waiting.get(i.name, 0), found.get(i.name, 0))
+        gateway_line(i, watches.get(i.name))
+        | {"waiting": waiting.get(i.name, 0), "findings": found.get(i.name, 0)}
         for i in fleet.instances
     ]
     return {
         "lines": lines,
         "problem": fleet.problem,
         "configured": fleet.path is not None,
-        "offline": sum(line.state == "offline" for line in lines),
+        "offline": sum(line["state"] == "offline" for line in lines),
         "crumbs": [{"text": "Findings and holds", "url": "/enforcement/"}, {"text": "Gateways"}],
     }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -17,22 +20,23 @@ from django.views.decorators.http import (
 )
 
 from accounts.permissions import actor, needs_role
-from approvals import clock
+from approvals import clock, policy, registry
 from approvals.errors import NothingToDo, Refused
 from approvals.pipeline.service import Performed, perform
-from audit.recording.actors import Target
+from audit.recording.actors import Actor, Target
 from enforcement import known_names
 from enforcement.decisions import decision_severity
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.client import Gateway, GatewayError
-from enforcement.kinds import called
+from enforcement.kinds import KINDS, called
 from enforcement.models import Decision, Finding
+from enforcement.models.scan_and_finding import COUNTING
 from enforcement.views import component as asset_page
-from enforcement.views import finding as finding_page
 from enforcement.views import finding_and_hold_lists
 from enforcement.views import fleet as fleet_page
 from enforcement.views.decide_form import DecideForm
 from ui.refusal_marks import tell
+from ui.times import duration
 
 reads = needs_role("operator", "auditor", "admin")
 
@@ -153,7 +157,7 @@ def finding(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Finding.objects.select_related("scan"), pk=pk)
     if request.method == "POST":
         return _dispose(request, row)
-    return render(request, "enforcement/finding.html", finding_page.context(row, actor(request)))
+    return render(request, "enforcement/finding.html", _finding_context(row, actor(request)))
 
 
 def _dispose(request: HttpRequest, row: Finding) -> HttpResponse:
@@ -197,9 +201,8 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
         scan = latest.get(instance.name)
         try:
             known = (scan.severity, scan.findings) if scan else ("", -1)
-            answer = Gateway(instance).preview(kind, name, *known)
-            verdict = {"verdict": answer.verdict, "reason": answer.reason, "ours": ours}
-            said.append({"at": instance, **verdict})
+            verdict, reason = Gateway(instance).preview(kind, name, *known)
+            said.append({"at": instance, "verdict": verdict, "reason": reason, "ours": ours})
         except GatewayError as trouble:
             said.append({"at": instance, "verdict": "", "reason": trouble.detail})
     context = {"said": said, "asked": asked, "kind": kind, "name": name}
@@ -208,3 +211,24 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
     answer_ = render(request, f"enforcement/preview.html{name_}", context)
     patch_vary_headers(answer_, ["HX-Request"])
     return answer_
+
+
+def _finding_context(row: Finding, person: Actor) -> dict[str, Any]:
+    """Everything the page shows."""
+    crumbs = [{"text": "Findings and holds", "url": "/enforcement/"}, {"text": row.title}]
+    if row.kind in KINDS:
+        about = called(row.kind, row.name)
+        crumbs.insert(1, {"text": about, "url": f"/enforcement/{row.kind}/{row.name}/"})
+    verb = registry.get("alert.dismiss")
+    target = Target("alert", row.finding_id, row.instance)
+    rule = policy.decide(person, verb, target, row.severity)
+    return {
+        "finding": row,
+        "crumbs": crumbs,
+        "may_decide": "operator" in person.roles,
+        "counts": row.status in COUNTING,
+        "step_up": rule.kind == "require",
+        "needs": policy.in_words(
+            rule.as_json(), verb, duration(rule.within_s or settings.STEP_UP_EXPIRY_S)
+        ),
+    }

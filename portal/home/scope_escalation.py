@@ -39,11 +39,12 @@ def _tried() -> list[Panel]:
         return []
     lines = [
         Line(
-            f"{one.row.name} asked for {', '.join(s.words for s in one.scopes)}",
-            f"/approvals/{one.approval}/" if one.approval else _WATCH,
-            one.row.last_at,
-            badge=one.state,
-            detail=f"on {one.whose}'s {one.title}; {_times(one.row.attempts)}, {one.words}",
+            f"{one['row'].name} asked for {', '.join(s.words for s in one['scopes'])}",
+            f"/approvals/{one['approval']}/" if one["approval"] else _WATCH,
+            one["row"].last_at,
+            badge=one["state"],
+            detail=f"on {one['whose']}'s {one['title']}; {_times(one['row'].attempts)}, "
+            f"{one['words']}",
         )
         for one in tried
     ]

@@ -17,7 +17,6 @@ from connections.api import (
     log_stream,
     manifests,
     pending_steps,
-    review_decisions,
     review_lists_and_results,
     temporary_extra_scopes,
 )
@@ -44,6 +43,5 @@ api.add_router("", pending_steps.router)
 api.add_router("", auth0_sync_runs.router)
 api.add_router("", connections.router)
 api.add_router("", review_lists_and_results.router)
-api.add_router("", review_decisions.router)
 api.add_router("/ingest", log_stream.router)
 api.add_router("/audit", events_proofs_and_reports.router)

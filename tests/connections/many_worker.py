@@ -117,7 +117,7 @@ def people(seconds: str) -> dict[str, Any]:
     """The directory, if it is due then."""
     from connections.sync import connected_accounts, people_roles_and_phones
 
-    return _due(connected_accounts.PEOPLE, people_roles_and_phones.scheduled, seconds)
+    return _due(connected_accounts.PEOPLE, people_roles_and_phones.sync_people, seconds)
 
 
 def _due(name: str, job: Any, seconds: str) -> dict[str, Any]:

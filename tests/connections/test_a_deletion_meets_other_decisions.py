@@ -13,7 +13,7 @@ from audit.models import EventRow
 from audit.recording.stored_events import load
 from connections.auth_ibom.replay import ACTIONS, Inventory
 from connections.models import ConnectedAccount, State
-from connections.revocation import delete_with_owner_token
+from connections.revocation import deletion_step
 from tests.connections.decided import decide, fresh, person
 from tests.connections.test_what_others_restricted import arrives
 from tests.connections.visitor import know
@@ -44,14 +44,14 @@ def deletes(
     account: ConnectedAccount,
     meanwhile: Callable[[ConnectedAccount], None],
     monkeypatch: pytest.MonkeyPatch,
-) -> delete_with_owner_token.Deletion:
+) -> deletion_step.Deletion:
     """Its owner's browser brings the token; something is decided while Auth0 is asked."""
     past = clock.now() - timedelta(seconds=1)
     ConnectedAccount.objects.filter(pk=account.pk).update(delete_after=past)
     me = person("member1")
     asked = SimpleNamespace(delete=lambda _token, _id: meanwhile(account))
     monkeypatch.setattr(auth0_clients, "auth0", lambda: SimpleNamespace(my_account=asked))
-    [done] = delete_with_owner_token.delete_due(me.iss, me.sub, "token")
+    [done] = deletion_step.delete_due(me.iss, me.sub, "token")
     return done
 
 

@@ -13,7 +13,7 @@ from audit.models import EventRow
 from connections.component_manifests import manifest_store
 from connections.models import ConnectedAccount, State
 from connections.notifications import owner_notices
-from connections.revocation import delete_with_owner_token
+from connections.revocation import deletion_step
 from connections.sync import connected_accounts
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
@@ -128,7 +128,7 @@ def test_an_approved_revocation_finishes_with_the_owners_own_token(
     sweep()
     step.refresh_from_db()
     assert (step.state, fresh(theirs).state) == ("done", State.REVOKED)
-    assert not delete_with_owner_token.has_pending(theirs.iss, theirs.sub)
+    assert not deletion_step.has_pending(theirs.iss, theirs.sub)
 
 
 def test_no_banner_says_refused_after_the_request_was_denied(

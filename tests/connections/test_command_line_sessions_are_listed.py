@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from approvals import auth0_clients
-from connections.application_grants import cli_session_list, consent_and_token_sync
+from connections.application_grants import consent_and_token_search, consent_and_token_sync
 from connections.models import AppAccess
 from tests.connections.visitor import Gateway, device_token, know, subject
 from tests.support.sweeping import sweep
@@ -53,6 +53,6 @@ def test_what_cannot_be_asked_for_is_said_to_be_of_the_last_sync(
 ) -> None:
     cache.clear()
     monkeypatch.setattr(auth0_clients, "management", lambda: None)  # no client is configured
-    found = cli_session_list.sessions_of("https://issuer.test/", "auth0|nobody")
+    found = consent_and_token_search.sessions_of("https://issuer.test/", "auth0|nobody")
     assert not found.read_now and found.rows == ()
     assert not AppAccess.objects.exists()

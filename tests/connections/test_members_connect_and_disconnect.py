@@ -15,7 +15,7 @@ from audit.recording.actors import Target
 from connections.component_manifests import manifest_store
 from connections.consent import requests_to_connect
 from connections.models import ConnectedAccount, State
-from connections.revocation import delete_with_owner_token
+from connections.revocation import deletion_step
 from http_client.connection_pool import Lines
 from tests.connections.conftest import Travel
 from tests.connections.tables import everything_stored
@@ -210,7 +210,7 @@ def test_undo_inside_ten_seconds_really_resumes(
     assert "You resumed your" in page.content.decode()
     assert not Effect.objects.exists()
     travel(60)
-    assert not delete_with_owner_token.has_pending(connected.iss, connected.sub)
+    assert not deletion_step.has_pending(connected.iss, connected.sub)
     assert gateway("member2").exchange().status_code == 200
     assert sentences("connection.resumed") == [
         "Milo Member took back the revocation of their own GitHub account octo-milo"
@@ -232,10 +232,10 @@ def test_a_member_who_went_away_finishes_at_the_next_sign_in(
     connected = connect(milo)
     milo.post(f"/connections/{connected.id}/revoke/")
     travel(3600)
-    assert delete_with_owner_token.has_pending(connected.iss, connected.sub)
+    assert deletion_step.has_pending(connected.iss, connected.sub)
     again = visitor("member2")
     again.follow(again.get("/connections/"))
-    assert not delete_with_owner_token.has_pending(connected.iss, connected.sub)
+    assert not deletion_step.has_pending(connected.iss, connected.sub)
     assert account().state == State.REVOKED
 
 

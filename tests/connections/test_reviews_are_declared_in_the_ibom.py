@@ -50,7 +50,7 @@ def close(review: Review) -> None:
 
 
 def document(who: str = "auditor", *roles: str, size: int | None = None) -> Json:
-    body = export.export(person(who, *(roles or ("auditor",))), size=size).body
+    body = export.export(person(who, *(roles or ("auditor",))), size=size)[0]
     assert faults_of(body.decode()) is None
     found: Json = json.loads(body)
     return found

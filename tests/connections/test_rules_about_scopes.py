@@ -13,7 +13,7 @@ from audit.models import EventRow
 from connections.component_manifests import manifest_store
 from connections.models import ConnectedAccount, ScopeRule
 from connections.scope_escalation import rules_per_connection
-from connections.scope_escalation.rules_per_connection import Rules
+from connections.scope_escalation.rules_per_connection import Rules, of
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.tables import everything_stored
@@ -78,9 +78,9 @@ def test_letting_less_through_holds_at_once_and_more_waits(
     know("admin", "admin2")
     amir = visitor("admin")
     assert amir.post("/connections/scopes/github/", STRICT)["Location"] == "/connections/scopes/"
-    assert rules_per_connection.of("github") == Rules("refuse", False, 900)
+    assert of("github") == Rules(excess="refuse", anonymous=False, allow_for_s=900)
     approval_page = amir.post("/connections/scopes/github/", LOOSE)["Location"]
-    assert rules_per_connection.of("github") == Rules("refuse", False, 900)
+    assert of("github") == Rules(excess="refuse", anonymous=False, allow_for_s=900)
     approval = Approval.objects.get()
     assert approval_page == f"/approvals/{approval.id}/"
     assert approval.sentence == (
@@ -95,7 +95,7 @@ def test_letting_less_through_holds_at_once_and_more_waits(
     travel(6)
     sweep()
     browser.http.close()
-    assert rules_per_connection.of("github") == Rules("flag", True, 3600)
+    assert of("github") == Rules(excess="flag", anonymous=True, allow_for_s=3600)
     assert EventRow.objects.filter(action="scope.configured").count() == 2
 
 
@@ -109,7 +109,7 @@ def test_what_lets_more_through_needs_another_person(
     know("admin", "admin2")
     visitor("admin2").post("/connections/scopes/github/", STRICT)
     visitor(who).post("/connections/scopes/github/", {**STRICT, **more})
-    assert rules_per_connection.of("github") == Rules("refuse", False, 900)
+    assert of("github") == Rules(excess="refuse", anonymous=False, allow_for_s=900)
     assert Approval.objects.get().rule["approver"] == "another"
 
 

@@ -57,7 +57,7 @@ def account(db: None, github_mcp: manifest_store.Declaration) -> ConnectedAccoun
 
 
 def exported(who: str = "auditor", *roles: str) -> Json:
-    found: Json = json.loads(export.export(person(who, *(roles or ("auditor",)))).body)
+    found: Json = json.loads(export.export(person(who, *(roles or ("auditor",))))[0])
     return found
 
 
@@ -79,7 +79,7 @@ def said(part: Json, name: str) -> list[str]:
 
 
 def test_it_is_strictly_valid(account: ConnectedAccount) -> None:
-    body = export.export(person(*AUDITOR)).body.decode()
+    body = export.export(person(*AUDITOR))[0].decode()
     assert faults_of(body) is None
 
 
@@ -99,7 +99,7 @@ def test_consents_and_refresh_tokens_are_credentials_of_their_applications(
         kind="refresh_token", auth0_id="rt_1", client_name="ATA CLI", created_at=now,
         last_used_at=now, state="gone", **{**common, "sub": subject("member2")},
     )  # fmt: skip
-    body = export.export(person(*AUDITOR)).body.decode()
+    body = export.export(person(*AUDITOR))[0].decode()
     assert faults_of(body) is None
     bom = json.loads(body)
     found = by_ref(bom)
@@ -121,7 +121,7 @@ def test_consents_and_refresh_tokens_are_credentials_of_their_applications(
 
 
 def test_an_empty_inventory_is_valid_too(db: None) -> None:
-    body = export.export(person(*AUDITOR)).body.decode()
+    body = export.export(person(*AUDITOR))[0].decode()
     assert faults_of(body) is None
 
 
@@ -214,7 +214,7 @@ def test_each_row_leads_to_its_newest_entry(account: ConnectedAccount) -> None:
 def test_the_export_is_on_the_record_with_its_hash(account: ConnectedAccount) -> None:
     made = export.export(person(*AUDITOR))
     [event] = events("connection.exported")
-    assert event["data"]["sha256"] == hashlib.sha256(made.body).hexdigest()
+    assert event["data"]["sha256"] == hashlib.sha256(made[0]).hexdigest()
     assert event["data"]["credentials"] == 2 and event["actor"]["sub"] == subject("auditor")
 
 

@@ -31,7 +31,7 @@ from connections.auth_ibom import fact_collection, replay
 from connections.auth_ibom.record_types import ERASED, Account
 from connections.component_manifests import manifest_store
 from connections.idle_access import idle_and_active_events
-from connections.idle_access.access_hours import DAYS
+from connections.idle_access.connection_settings import DAYS
 from connections.models import (
     ConnectedAccount,
     State,

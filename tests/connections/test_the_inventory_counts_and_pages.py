@@ -15,9 +15,9 @@ from approvals.models import Person
 from audit.recording.actors import SYSTEM
 from connections import inventory
 from connections.component_manifests import manifest_store
-from connections.inventory import Query, aggregates
+from connections.inventory import Query, page_assembly
+from connections.migrations._first_uses import mark_firsts
 from connections.models import ConnectedAccount, Use
-from connections.models.computed_fields import mark_firsts
 from tests.connections.town import (
     QUERIES,
     fill,
@@ -39,11 +39,11 @@ def town(db: None, github_mcp: manifest_store.Declaration) -> None:
     settle()
 
 
-@pytest.mark.parametrize("many", [aggregates.MANY, 0], ids=["few match", "many match"])
+@pytest.mark.parametrize("many", [page_assembly.MANY, 0], ids=["few match", "many match"])
 def test_counts_groups_and_pages_are_those_of_a_plain_walk(
     town: None, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    monkeypatch.setattr(aggregates, "MANY", many)
+    monkeypatch.setattr(page_assembly, "MANY", many)
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now)
     known = known_at(now)
@@ -64,7 +64,7 @@ def test_counts_groups_and_pages_are_those_of_a_plain_walk(
 def test_a_page_address_of_another_grouping_or_of_nobody_is_no_error(
     town: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aggregates, "MANY", 0)
+    monkeypatch.setattr(page_assembly, "MANY", 0)
     account = str(ConnectedAccount.objects.values_list("pk", flat=True)[0])
     for sort in (("0", "x"), ("1",), ("zz", "a", "b"), ("0", "p", "i", "s"), ("1", "~", "~")):
         place = inventory.Place.parse(str(inventory.Place(sort, account)))

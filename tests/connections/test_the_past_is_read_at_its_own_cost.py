@@ -172,8 +172,8 @@ def test_what_only_counts_is_not_opened(db: None, monkeypatch: pytest.MonkeyPatc
     last.append(
         opened_by(lambda: fact_collection.between(str(Entry.objects.count() - 3), ""), monkeypatch)
     )
-    # Of the one account that was touched: how it came, its first use, and its first use since.
-    assert last == [3, 3]
+    # What stood before, as above, and the first use since.
+    assert last == [6, 6]
     [account] = [a for a in fact_collection.at(Entry.objects.count()).accounts if a.uses]
     assert [use.count for use in account.users] == [45]
 

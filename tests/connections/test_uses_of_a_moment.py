@@ -26,7 +26,7 @@ def accounts() -> Sequence[ConnectedAccount]:
     return made
 
 
-def count(account: ConnectedAccount, agent: str, second: int = 0) -> None:
+def use(account: ConnectedAccount, agent: str, second: int = 0) -> None:
     at = NOW + timedelta(seconds=second)
     accounts_and_uses.count(account, agent, "mcp:x", at, at + timedelta(hours=1))
 
@@ -40,11 +40,11 @@ def test_new_ways_and_known_ones_are_counted(
     accounts: Sequence[ConnectedAccount],
 ) -> None:
     first, second = accounts
-    count(first, "known")
-    count(first, "known", 1)
-    count(first, "new", 2)
-    count(second, "new", 3)
-    count(second, "new", 4)
+    use(first, "known")
+    use(first, "known", 1)
+    use(first, "new", 2)
+    use(second, "new", 3)
+    use(second, "new", 4)
     assert counts() == {
         ("auth0|0", "known"): 2,
         ("auth0|0", "new"): 1,

@@ -16,7 +16,7 @@ from connections.broker.token_broker import Ask
 from connections.component_manifests import manifest_store
 from connections.component_manifests.manifest_store import Declaration
 from connections.models import ConnectedAccount, Schedule, State
-from connections.revocation import delete_with_owner_token, deletion_step
+from connections.revocation import deletion_step
 from connections.sync import connected_accounts, schedule
 from enforcement.models import Asset
 from tests.accounts.trail import events
@@ -174,7 +174,7 @@ def test_a_deletion_is_done_or_stays_due(
     token = Member(tenant, browser, "member2").me().token
     browser.http.close()
     wire.breaks(fault, DELETED)
-    (first,) = delete_with_owner_token.delete_due(milo.iss, milo.sub, token)
+    (first,) = deletion_step.delete_due(milo.iss, milo.sub, token)
     account.refresh_from_db()
     # A deletion that was done is found gone at the call's own repeat.
     assert first.done == (fault == Fault.TWICE), first.detail
@@ -184,7 +184,7 @@ def test_a_deletion_is_done_or_stays_due(
     step = Effect.objects.get(kind=deletion_step.DELETE)
     assert step.state == ("done" if first.done else "pending")
     wire.mend()
-    delete_with_owner_token.delete_due(milo.iss, milo.sub, token)
+    deletion_step.delete_due(milo.iss, milo.sub, token)
     work(2)
     step.refresh_from_db()
     account.refresh_from_db()
@@ -203,7 +203,7 @@ def test_a_404_of_something_in_between_is_not_a_deletion(
     lost = (404, {"Content-Type": "text/html"}, b"<html>no such route</html>")
     monkeypatch.setitem(proxy._STATUS, Fault.HTML, lost)
     wire.breaks(Fault.HTML, DELETED)
-    assert not delete_with_owner_token.delete(account, "whatever").done
+    assert not deletion_step.delete(account, "whatever").done
 
 
 @pytest.mark.parametrize("fault", quick(Fault))

@@ -362,7 +362,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"connection.exported"}),
         "an inventory was taken away",
     ),
-    "connections.access_reviews.signed_result_download": (
+    "connections.access_reviews.signed_result_file": (
         frozenset({"connection.exported"}),
         "the signed result of a review was taken away",
     ),
@@ -549,7 +549,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "commit of the verb component.configure",
     ),
     "connections.consent.new_account": ("instance", "commit of the verb connection.connect"),
-    "connections.revocation.deletion_step": ("instance", "remote steps of connection.revoke"),
+    "connections.revocation.deletion_step": (
+        "instance",
+        "remote steps of connection.revoke, and deletions that wait for their owner",
+    ),
     "connections.sync.update_accounts": ("instance", "what Auth0 says about an account"),
     "connections.erasure": (
         "Freeze ReviewItem ReviewLines instance",
@@ -585,10 +588,6 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "HeldVariables Manifest ManifestNeed instance",
         "commits of the verbs manifest.*",
     ),
-    "connections.models.computed_fields": (
-        "uses",
-        "again what rows of uses say, after many at once",
-    ),
     "connections.consent.requests_to_connect": (
         "Need instance",
         "connections that an allowed component wants",
@@ -597,10 +596,6 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "connections.broker.accounts_and_uses": (
         "ConnectedAccount Use instance",
         "which agent used what, and when",
-    ),
-    "connections.revocation.delete_with_owner_token": (
-        "instance",
-        "deletions that wait for their owner",
     ),
     "connections.sync.connected_accounts": ("ConnectedAccount ConnectionSetting", "what Auth0 has"),
     "connections.lifecycle.restriction_stack": (

@@ -17,8 +17,8 @@ from audit.clock import uuid7
 from audit.recording.actors import SYSTEM
 from connections import inventory
 from connections.component_manifests import manifest_store
+from connections.migrations._first_uses import mark_firsts
 from connections.models import ConnectedAccount, Freeze, JustInTime, Use
-from connections.models.computed_fields import mark_firsts
 from tests.audit.own_database import own_database
 from tests.connections.town import (
     QUERIES,

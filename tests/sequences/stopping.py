@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from tests.sequences.world import World
 
 OPERATORS = ("operator", "colleague")
-FLEET = Fleet(tuple(Instance(name, "http://127.0.0.1:1", Path("none")) for name in GATEWAYS))
+FLEET = Fleet(
+    tuple(
+        Instance(name=name, base_url="http://127.0.0.1:1", gateway_token_file=Path("none"))
+        for name in GATEWAYS
+    )
+)
 
 
 class Stopping:

@@ -21,11 +21,11 @@ from connections import inventory as everybody
 from connections.access_reviews.account_filter import Wanted
 from connections.application_grants import consent_and_token_search, consent_and_token_sync
 from connections.application_grants import export_file as applications
-from connections.auth_ibom import document, export, fact_collection
+from connections.auth_ibom import fact_collection
 from connections.inventory import Mistake, Query, export_table, signed_export_manifest, table_files
 from connections.models import Schedule
 from connections.sync import connected_accounts, schedule
-from connections.views.inventory import filter_links
+from connections.views.inventory import download_responses, filter_links
 from connections.views.inventory.download_responses import with_manifest
 
 
@@ -38,20 +38,20 @@ def inventory(request: HttpRequest) -> HttpResponseBase:
     query, mistakes = everybody.parse(dict(request.GET.lists()))
     unreadable = any(mistake.key != "after" for mistake in mistakes)  # a page is no filter
     found = everybody.look(me, query, now)
-    status = _status()
+    status = status_of_comparison()
     context = {
         "found": found,
         "query": query,
         "words": query.in_words(),
         "tiles": filter_links.tiles(found),
         "facets": filter_links.facets(found, query),
-        "chips": filter_links.chips(found, query),
+        "chips": list(filter_links.chips(found, query)),
         "hidden": [(key, value) for key, value in query.at(None).params() if key != "q"],
         "errors": [_explained(query, mistake) for mistake in mistakes],
         "unreadable": unreadable,
         "groupings": filter_links.groupings(query),
-        "older_url": url_of(query.at(found.next)) if found.next else "",
-        "newer_url": url_of(query.at(None)) if query.after else "",
+        "older_url": filter_links.url_of(query.at(found.next)) if found.next else "",
+        "newer_url": filter_links.url_of(query.at(None)) if query.after else "",
         "shown": sum(len(group.rows) for group in found.groups),
         "export_query": urlencode([pair for pair in query.params() if pair[0] != "after"]),
         "read_last": _last_read(status["schedule"]),
@@ -71,15 +71,10 @@ def _review_url(query: Query) -> str:
     return reverse("connections:review-new") + (f"?{params}" if params else "")
 
 
-def url_of(query: Query) -> str:
-    """Address of the inventory for a query."""
-    return filter_links.url_of(query)
-
-
 def _explained(query: Query, mistake: Mistake) -> dict[str, str]:
     url = ""
     if mistake.nearest and mistake.key in everybody.FILTERS:
-        url = url_of(query.toggled(mistake.key, mistake.nearest))
+        url = filter_links.url_of(query.toggled(mistake.key, mistake.nearest))
     return {
         "key": mistake.key[:60],
         "message": f"{mistake.message}.",
@@ -114,10 +109,11 @@ def reconcile_now(request: HttpRequest) -> HttpResponseBase:
 @require_GET
 def status(request: HttpRequest) -> HttpResponseBase:
     """How far the comparison with Auth0 is."""
-    return render(request, "connections/_status.html", _status())
+    return render(request, "connections/_status.html", status_of_comparison())
 
 
-def _status() -> dict[str, Any]:
+def status_of_comparison() -> dict[str, Any]:
+    """The last comparison of everybody, and whether one runs or was asked for."""
     now = clock.now()
     row = Schedule.objects.filter(name=connected_accounts.ACCOUNTS).first()
     running = row is not None and schedule.running(row, now)
@@ -133,19 +129,10 @@ def _status() -> dict[str, Any]:
 @require_safe
 def ibom(request: HttpRequest) -> HttpResponseBase:
     """The signed Auth-IBOM, of now or `?at=` an index or a moment; each one is on the record."""
-    asked = request.GET.get("at", "")
     try:
-        size = fact_collection.size_of(asked) if asked else None
+        return download_responses.ibom(actor(request), request.GET.get("at", ""))
     except fact_collection.BadMoment as bad:
         raise BadRequest(str(bad)) from None
-    made = export.export(
-        actor(request), size=size, moment=fact_collection.moment_of(asked) if asked else None
-    )
-    return HttpResponse(
-        made.body,
-        content_type=document.MEDIA_TYPE,
-        headers={"Content-Disposition": f'attachment; filename="{made.file_name}"'},
-    )
 
 
 @never_cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -17,7 +16,7 @@ from approvals import clock
 from approvals.errors import Refused
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor
-from connections import inventory
+from connections import inventory, permissions
 from connections.inventory import Row
 from connections.lifecycle import bulk_decisions
 from ui.refusal_marks import tell
@@ -69,7 +68,8 @@ def _page(
 def _decide(request: HttpRequest) -> HttpResponseBase:
     verb = _ACTS.get(request.POST.get("act", ""))
     accounts, reason = request.POST.getlist("account"), request.POST.get("reason", "").strip()
-    if verb is None or not accounts or not reason or not all(map(_is_id, accounts)):
+    strange = any(str(permissions.id_of(one)) != one for one in accounts)
+    if verb is None or not accounts or not reason or strange:
         problem = "Tick at least one account, and say why."
         return _page(request, set(accounts), problem, status=422)
     params: dict[str, Any] = {"accounts": accounts}
@@ -92,10 +92,3 @@ def _perform(
     number = "1 account" if len(accounts) == 1 else f"{len(accounts)} accounts"
     messages.success(request, f"You suspended {number}.")
     return redirect("connections:inventory")
-
-
-def _is_id(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from django.http import FileResponse
+from django.http import FileResponse, HttpResponse
 
+from audit.recording.actors import Actor
+from connections.auth_ibom import document, export, fact_collection
 from connections.inventory.table_files import File
 
 
@@ -26,3 +28,23 @@ def with_manifest(file: File) -> FileResponse:
     answer = as_download(file)
     answer["Link"] = f'</v1/connections/export/{file.event}/manifest>; rel="describedby"'
     return answer
+
+
+def ibom(actor: Actor, at: str) -> HttpResponse:
+    """The signed Auth-IBOM of now, or of what `at` means.
+
+    Raises:
+        BadMoment: `at` is none.
+    """
+    size, moment = (
+        (fact_collection.size_of(at), fact_collection.moment_of(at)) if at else (None, None)
+    )
+    body, name = export.export(actor, size=size, moment=moment)
+    return HttpResponse(
+        body,
+        content_type=document.MEDIA_TYPE,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )

@@ -86,12 +86,8 @@ def _bare(name: str) -> str:
     return "" if name == UNNAMED else name
 
 
-def chips(found: Inventory, query: Query) -> list[dict[str, str]]:
+def chips(found: Inventory, query: Query) -> Iterator[dict[str, str]]:
     """The filters that are on, each with a way to take it off."""
-    return list(_chips(found, query))
-
-
-def _chips(found: Inventory, query: Query) -> Iterator[dict[str, str]]:
     for key in FILTERS:
         for value in query.values(key):
             text = text_of(found, key, value)
