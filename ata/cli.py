@@ -107,9 +107,9 @@ def load(name: str) -> Any:
     """The real command of that name."""
     module, _, attribute = COMMANDS[name][0].partition(":")
     code = import_module(f"ata.commands.{module}")
-    found = (
-        code.commands_for(name) if module == "enforcement.components" else getattr(code, attribute)
-    )
+    found = getattr(code, attribute)
+    if attribute == "commands_for":
+        found = found(name)
     if not isinstance(found, typer.Typer):
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command()(found)

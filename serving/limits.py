@@ -37,6 +37,5 @@ PROVEN: Final = 10_000
 
 STOP_WITHIN_S: Final = 8  # answers that are under way; `make up` kills after 10 to 15
 SHORT_LIFE_S: Final = 5.0  # a process that ends sooner would only end again
-STARVED_S: Final = (
-    20.0  # of the interpreter: no Python thread but one had a turn (`stuck_interpreter_watchdog`)
-)
+STARVED_S: Final = 20.0
+"""No Python thread but one had a turn of the interpreter (`stuck_interpreter_watchdog`)."""

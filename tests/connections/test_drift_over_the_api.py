@@ -20,24 +20,25 @@ from tests.connections.api_house import (
 LIST = "/v1/connections/drift"
 COMPARED = f"""
 import json
-from connections.sync import differences, runs
+from connections.sync import run_progress, update_accounts
 made = []
 def compare(*acts):
-    run = runs.begin(2)
+    run = run_progress.begin(2)
     for act in acts:
         act(run.pk)
-    runs.reached(run, 2, 2, 0)
-    runs.finish(run)
+    run_progress.reached(run, 2, 2, 0)
+    run_progress.finish(run)
     made.append(str(run.pk))
 def fact(sub, *scopes):
-    return differences.Fact(f"cac_{{sub[-2:]}}_{{now.timestamp()}}", "github", scopes, None, None)
+    id = f"cac_{{sub[-2:]}}_{{now.timestamp()}}"
+    return update_accounts.Fact(id, "github", scopes, None, None)
 mia, milo = fact({MIA!r}, "repo"), fact({MILO!r}, "repo")
 def find(fact):
     return ConnectedAccount.objects.get(auth0_id=fact.auth0_id)
-compare(lambda run: differences.appeared(iss, {MIA!r}, mia, "management", run),
-        lambda run: differences.appeared(iss, {MILO!r}, milo, "management", run),
-        lambda run: differences.still_there(find(mia), fact({MIA!r}, "gist"), clock.now(), run))
-compare(lambda run: differences.vanished(find(milo), "not listed", run))
+compare(lambda run: update_accounts.appeared(iss, {MIA!r}, mia, "management", run),
+        lambda run: update_accounts.appeared(iss, {MILO!r}, milo, "management", run),
+        lambda run: update_accounts.still_there(find(mia), fact({MIA!r}, "gist"), clock.now(), run))
+compare(lambda run: update_accounts.vanished(find(milo), "not listed", run))
 compare()
 print(json.dumps(made))
 """

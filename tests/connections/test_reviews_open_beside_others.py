@@ -53,9 +53,9 @@ import sys, django
 django.setup()
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections.access_reviews import account_snapshot, large_reviews
+from connections.access_reviews import frozen_account_list, large_reviews
 verb, name, iss, sub, due = sys.argv[1:]
-account_snapshot.BATCH = 40 if verb == "review.open" else 20  # more to come between
+frozen_account_list.BATCH = 40 if verb == "review.open" else 20  # more to come between
 admin = Actor(iss=iss, sub=sub, roles=frozenset({"admin"}), via="cli")
 params = {"title": "Spring", "due": due, "reviewers": "owners"} if verb == "review.open" else {}
 if name == "whatever is due":

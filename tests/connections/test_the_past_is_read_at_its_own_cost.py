@@ -61,7 +61,7 @@ def used(choose: random.Random) -> None:
 
 
 def connected_again(choose: random.Random) -> None:
-    """What was known already is connected by a flow of another name (`consent.arrival`)."""
+    """What was known already is connected by a flow of another name (`consent.new_account`)."""
     row = any_of(choose, ConnectedAccount.objects.all())
     if row is None:
         return

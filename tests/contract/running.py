@@ -31,7 +31,7 @@ from audit.sequencing import sequencer
 from audit.recording.actors import Actor, Target
 from audit.clock import uuid7
 from audit.recording.record import record
-from connections.sync import differences, runs
+from connections.sync import run_progress, update_accounts
 from connections.models import Allowance
 now = clock.now()
 olu = Actor(iss="https://issuer.example/", sub="auth0|1", name="Olu Operator")
@@ -39,8 +39,8 @@ for number in range(20):
     record(olu, "skill.blocked", target=Target("skill", f"skill-{number}"), reason="to be found")
 sequencer.run_once()
 record(olu, "operator.signed_out")
-fact = differences.Fact("cac_1", "github", ("repo",), None, None)
-account = differences.appeared(olu.iss, olu.sub, fact, "management", runs.begin(1).pk)
+fact = update_accounts.Fact("cac_1", "github", ("repo",), None, None)
+account = update_accounts.appeared(olu.iss, olu.sub, fact, "management", run_progress.begin(1).pk)
 Allowance.objects.create(account=account, kind="mcp", name="github-mcp", scopes=["delete_repo"],
                          granted_at=now, expires_at=now + timedelta(days=1))
 amir = Actor(iss=olu.iss, sub="auth0|2", roles=frozenset({"admin"}))

@@ -58,7 +58,7 @@ def test_its_session_files_are_read(installation: Installation) -> None:
 def test_variables_of_its_manifests_are_known(installation: Installation) -> None:
     code = (
         "import json\n"
-        "from connections.manifests import in_force as f\n"
+        "from connections.component_manifests import manifest_store as f\n"
         "for m in f.Manifest.objects.all():\n"
         "    now = f.variables_of(m.env, m.needs.values_list('connection', flat=True))\n"
         "    print(json.dumps([now, f.variables_held(m.kind, m.name)]))"

@@ -19,13 +19,13 @@ from approvals.models import Person
 from approvals.pipeline import final_approval, locks
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
-from enforcement.decisions import severity
+from enforcement.decisions import decision_severity
 
 verb = registry.get("skill.release")
 olu = Person.objects.filter(email="operator@acme.example").get().as_actor(via="web")
 
 def as_of_1ebce96(target, params):
-    now = severity.look_before_loosening(target, params)
+    now = decision_severity.look_before_loosening(target, params)
     return {name: now[name] for name in ("decided", "scans", "findings")}
 
 def ends(name, look, updated):

@@ -1,4 +1,4 @@
-// What the checks say in words, as `audit/ledger/packs/messages.py` does.
+// What the checks say in words, as `audit/ledger/packs/report_sentences.py` does.
 
 const names = {
   archive: 'The archive has the one form of a pack',
