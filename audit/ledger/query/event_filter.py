@@ -244,7 +244,10 @@ def _check_known(value: str, known: Collection[str]) -> None:
 
 
 def _printable(value: str) -> bool:
-    return not any((c < " " and c not in "\t\n\r") or "\ud800" <= c <= "\udfff" for c in value)
+    # What `isprintable` admits holds neither; the question for each character is slow.
+    return value.isprintable() or not any(
+        (c < " " and c not in "\t\n\r") or "\ud800" <= c <= "\udfff" for c in value
+    )
 
 
 def _is_text(value: Any) -> bool:
