@@ -1,1 +1,0 @@
-"""The doctor: what a tenant must be set to for this portal, and what it is set to. Read only."""

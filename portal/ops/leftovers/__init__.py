@@ -1,1 +1,0 @@
-"""What defects of earlier versions may have left here (SECURITY.md), and its repair."""
