@@ -30,7 +30,7 @@ from approvals import clock
 from audit.db.storage_error_kinds import is_not_stored
 from audit.recording.actors import Actor, Subject, Target
 from audit.recording.record import record
-from ui.refusal_marks import Mark, mark_of
+from ui.refused_request_audit_flag import Mark, mark_of
 from ui.request_id import request_id
 
 log = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from approvals.cancel_and_resend import NotYours
+from approvals.cancel_resend_confirm_denial import NotYours
 from approvals.errors import FRESH_FOR_S, FRESH_SIGN_IN, Refused, UnknownName
 from approvals.models import Approval
 from connections.scope_escalation.attempt_limits import TooManyAsks
-from ui import refusal_marks
+from ui import refused_request_audit_flag
 
 CONTENT_TYPE = "application/problem+json"
 _MFA = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
@@ -82,11 +82,13 @@ def answer(problem: Problem, request: HttpRequest | None = None) -> JsonResponse
 
 def _mark(request: HttpRequest, problem: Problem) -> None:
     if "event_id" in problem.members:  # it is on the trail already
-        refusal_marks.unmark(request)
+        refused_request_audit_flag.unmark(request)
         return
-    said = refusal_marks.mark_of(request)
+    said = refused_request_audit_flag.mark_of(request)
     if said is None or not said.certain:
-        refusal_marks.mark(request, problem.code, str(problem.members.get("reason", "")))
+        refused_request_audit_flag.mark(
+            request, problem.code, str(problem.members.get("reason", ""))
+        )
 
 
 def pointer_of(path: Iterable[str | int]) -> str:
@@ -157,13 +159,13 @@ def register(api: NinjaAPI) -> None:
 
     @api.exception_handler(Refused)
     def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
-        refusal_marks.tell(request, error.code)
+        refused_request_audit_flag.tell(request, error.code)
         return answer(refusal(error), request)
 
     @api.exception_handler(Approval.DoesNotExist)
     def _no_approval(request: HttpRequest, error: Approval.DoesNotExist) -> HttpResponse:
         if isinstance(error, NotYours):
-            refusal_marks.mark(request, "not_yours", certain=True)
+            refused_request_audit_flag.mark(request, "not_yours", certain=True)
         return answer(
             Problem(404, "not_found", "There is no such approval, or it is not yours to see."),
             request,

@@ -9,7 +9,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from audit.ledger.format.field_values import OUTCOMES, SEVERITIES, SOURCES, VIAS
+from audit.ledger.format.allowed_field_values import OUTCOMES, SEVERITIES, SOURCES, VIAS
 
 HASH = "^[0-9a-f]{64}$"
 

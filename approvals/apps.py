@@ -8,10 +8,10 @@ from django.apps import AppConfig
 
 _REGISTERING = (
     "approvals.erasure.erase_and_hold_decisions",
-    "approvals.erasure.verify_erasure_rows",
+    "approvals.erasure.erasures_against_ledger_check",
     "approvals.erasure.stores",
     "approvals.event_sentences",
-    "approvals.passkeys.enrol_and_revoke_decisions",
+    "approvals.passkeys.enrol_and_revoke",
     "approvals.passkeys.passkey_sentences",
     "approvals.policy.ledger_check",
     "approvals.policy.policy_change",

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from approvals.models import Approval, Ask, Status
-from approvals.step_up import owner_first
+from approvals.step_up import owner_must_approve_first
 from audit.recording.actors import SYSTEM, Actor, EvidenceRef, Subject
 from audit.recording.record import record
 
@@ -50,7 +50,7 @@ def approval_approved(
 
 
 def _of_several(approval: Approval, number: int) -> dict[str, int]:
-    needed = owner_first.needed(approval)
+    needed = owner_must_approve_first.needed(approval)
     return {"approved": number, "needed": needed} if needed > 1 and number else {}
 
 

@@ -12,7 +12,7 @@ from audit.evidence import storage
 from audit.ledger.format.canonical import EntryError
 from auth0_client.config import Tenant
 from auth0_client.management_api import Management
-from auth0_client.tenant_client import Auth0
+from auth0_client.tenant_facade import Auth0
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
 from http_client.timeouts_and_retries import Retries, Timeouts

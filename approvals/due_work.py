@@ -18,7 +18,7 @@ from approvals import clock, idempotency
 from approvals.models import Approval, Ask, Effect, Notice
 from approvals.notifications import approver_notices
 from approvals.outbox import step_execution
-from approvals.step_up import ciba, sealed_secrets, unassigned_requests
+from approvals.step_up import ciba, requests_nobody_was_asked, sealed_secrets
 from audit.db import leases
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _BATCH = 100
 Work = Callable[[], None]
 _Row = type[models.Model]
 _Kinds = tuple[tuple[_Row, Callable[[Any], None]], ...]
-ASKING: _Kinds = ((Ask, ciba.work), (Approval, unassigned_requests.work))
+ASKING: _Kinds = ((Ask, ciba.work), (Approval, requests_nobody_was_asked.work))
 STEPS: _Kinds = ((Effect, step_execution.run),)
 LETTERS: _Kinds = ((Notice, approver_notices.work),)
 

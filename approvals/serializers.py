@@ -7,7 +7,7 @@ from typing import Any
 
 from approvals import clock
 from approvals.models import Approval, Ask, Effect, Status
-from approvals.step_up import owner_first
+from approvals.step_up import owner_must_approve_first
 
 
 def as_json(approval: Approval) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _one(approval: Approval, asks: Sequence[Ask], effects: Sequence[Effect]) -> 
         "expires_at": clock.stamp(approval.expires_at),
         "created_at": clock.stamp(approval.created),
         "single_person": approval.single_person,
-        "needed": owner_first.needed(approval),
+        "needed": owner_must_approve_first.needed(approval),
         "policy": approval.policy_digest,
         "rule": str(approval.rule.get("rule", "")),
         "asks": [

@@ -9,12 +9,14 @@ from approvals.views import (
     passkey_management,
     policy_and_version_pages,
     policy_edit,
-    request_list_and_detail,
+    request_list_detail_cancel_resend,
 )
 
 urlpatterns = [
-    path("approvals/", request_list_and_detail.index, name="approvals"),
-    path("approvals/waiting/", request_list_and_detail.index_live, name="approvals-waiting"),
+    path("approvals/", request_list_detail_cancel_resend.index, name="approvals"),
+    path(
+        "approvals/waiting/", request_list_detail_cancel_resend.index_live, name="approvals-waiting"
+    ),
     path("approvals/policy/", policy_and_version_pages.read, name="approvals-policy"),
     path("approvals/policy/edit/", policy_edit.edit, name="approvals-policy-edit"),
     path("approvals/policy/review/", policy_edit.review, name="approvals-policy-review"),
@@ -24,24 +26,26 @@ urlpatterns = [
         policy_and_version_pages.version,
         name="approvals-policy-version",
     ),
-    path("approvals/<uuid:approval_id>/", request_list_and_detail.one, name="approval"),
+    path("approvals/<uuid:approval_id>/", request_list_detail_cancel_resend.one, name="approval"),
     path(
-        "approvals/<uuid:approval_id>/live/", request_list_and_detail.one_live, name="approval-live"
+        "approvals/<uuid:approval_id>/live/",
+        request_list_detail_cancel_resend.one_live,
+        name="approval-live",
     ),
     path(
         "approvals/<uuid:approval_id>/cancel/",
-        request_list_and_detail.cancel,
+        request_list_detail_cancel_resend.cancel,
         name="approval-cancel",
     ),
     path(
         "approvals/<uuid:approval_id>/again/",
-        request_list_and_detail.send_again,
+        request_list_detail_cancel_resend.send_again,
         name="approval-again",
     ),
     path("approvals/<uuid:approval_id>/passkey/", passkey_answers.answer, name="approval-passkey"),
     path(
         "approvals/<uuid:approval_id>/denied/",
-        request_list_and_detail.confirm_denial,
+        request_list_detail_cancel_resend.confirm_denial,
         name="approval-denied",
     ),
     path("account/passkeys/", passkey_management.everyone, name="account-passkeys-everyone"),

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from auth0_client.config import Tenant
 from auth0_client.errors import FAILURES, Auth0Error, TokenRefused
-from auth0_client.tenant_client import Auth0
+from auth0_client.tenant_facade import Auth0
 
 __all__ = ["FAILURES", "Auth0", "Auth0Error", "Tenant", "TokenRefused"]

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from auth0_client.error_mapping import call, done_without_words, error_of, failure_of
-from auth0_client.grants.code_and_refresh import with_query
+from auth0_client.grants.authorization_code_and_refresh import with_query
 from http_client.client import HttpClient
 from http_client.json_fields import Fields
 from http_client.response import Answer

@@ -14,7 +14,7 @@ from functools import cache
 from itertools import accumulate
 from uuid import UUID
 
-from audit.ledger.format.field_values import OUTCOMES
+from audit.ledger.format.allowed_field_values import OUTCOMES
 from audit.recording.actors import Actor, Subject, Target
 from audit.recording.record import Draft
 

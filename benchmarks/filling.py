@@ -17,13 +17,13 @@ import django
 def main(size: int) -> None:
     """Bring the trail to `size` events, all of them in the signed log."""
     from audit.models import EventRow
-    from audit.sequencing import sequencer, stored_tree
+    from audit.sequencing import sequencer, stored_tree_queries
     from benchmarks.events import drafts
     from tests.support.recording import record_many
 
     worker, began = sequencer.Sequencer(), time.monotonic()
     worker.run_once(sweep=False)
-    there = stored_tree.stored_size() + EventRow.objects.filter(seq__isnull=True).count()
+    there = stored_tree_queries.stored_size() + EventRow.objects.filter(seq__isnull=True).count()
     for first in range(there // _STEP * _STEP, size, _STEP):
         end = min(first + _STEP, size)
         for _ in record_many(drafts(first, end, size), batch=_STEP):

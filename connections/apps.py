@@ -9,17 +9,17 @@ from django.apps import AppConfig
 _REGISTERING = (
     "connections.access_reviews.open_decide_close",
     "connections.access_reviews.ledger_check",
-    "connections.application_grants.grant_revocation",
+    "connections.application_grants.consent_and_token_revocation",
     "connections.erasure",
     "connections.event_sentences",
-    "connections.idle_access.restrict_relax_wake",
+    "connections.idle_access.change_setting_and_wake_account",
     "connections.lifecycle.bulk_decisions",
-    "connections.lifecycle.account_decisions",
+    "connections.lifecycle.connect_revoke_suspend_resume",
     "connections.lifecycle.freezes",
-    "connections.component_manifests.undecided_component_rule",
+    "connections.component_manifests.allow_required_setting",
     "connections.component_manifests.declare_and_remove",
-    "connections.revocation.end_sessions_step",
-    "connections.scope_escalation.allowance_decisions",
+    "connections.revocation.deletion_and_session_steps",
+    "connections.scope_escalation.allowance_and_rule_decisions",
 )
 
 

@@ -28,9 +28,9 @@ from audit.erasure.subject_and_store_registry import (
 from audit.recording.actors import Target
 from connections.access_reviews import (
     frozen_account_list,
+    queued_job_seals,
     signed_result_file,
     work_lease,
-    work_tamper_check,
     write_opening,
 )
 from connections.lifecycle import restriction_stack
@@ -209,10 +209,10 @@ def _erase(whose: Whose) -> int:
         decided_sub=MARK, reason=""
     )
     Freeze.objects.filter(by__in=whose.subs).update(by=MARK, by_name="", reason="")
-    whole = work_tamper_check.sealed_now()
+    whole = queued_job_seals.sealed_now()
     gone += sum(erase_names_in_text.scrub(model, fields, whose) for model, fields in _SCRUBBED)
     gone += erase_names_in_text.scrub(Review, ("result",), whose, names=False) + _scrub_lines(whose)
-    work_tamper_check.reseal(whole)
+    queued_job_seals.reseal(whole)
     return gone
 
 

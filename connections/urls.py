@@ -18,9 +18,9 @@ from connections.views import (
     sync_runs_and_sources,
 )
 from connections.views.inventory import (
-    all_connections,
     bulk_actions,
     changes_between_dates,
+    inventory_and_exports,
 )
 from ui.path_converters import NameConverter
 
@@ -69,18 +69,18 @@ urlpatterns = [
         application_grants.revoke,
         name="access-revoke",
     ),
-    path("connections/inventory/", all_connections.inventory, name="inventory"),
+    path("connections/inventory/", inventory_and_exports.inventory, name="inventory"),
     path("connections/inventory/changes/", changes_between_dates.changes, name="changes"),
-    path("connections/inventory/export/", all_connections.export_file, name="export"),
+    path("connections/inventory/export/", inventory_and_exports.export_file, name="export"),
     path(
         "connections/inventory/export/<uuid:event_id>/manifest/",
-        all_connections.export_manifest,
+        inventory_and_exports.export_manifest,
         name="export-manifest",
     ),
-    path("connections/inventory/ibom/", all_connections.ibom, name="ibom"),
-    path("connections/inventory/reconcile/", all_connections.reconcile_now, name="reconcile"),
+    path("connections/inventory/ibom/", inventory_and_exports.ibom, name="ibom"),
+    path("connections/inventory/reconcile/", inventory_and_exports.reconcile_now, name="reconcile"),
     path("connections/inventory/sources/", sync_runs_and_sources.comparisons, name="sources"),
-    path("connections/inventory/status/", all_connections.status, name="reconcile-status"),
+    path("connections/inventory/status/", inventory_and_exports.status, name="reconcile-status"),
     path("connections/reviews/", access_review_pages.reviews, name="reviews"),
     path("connections/reviews/new/", access_review_pages.new, name="review-new"),
     path("connections/reviews/<uuid:review_id>/", access_review_pages.review, name="review"),

@@ -6,7 +6,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from enforcement.kinds import KINDS
-from enforcement.views import view_functions
+from enforcement.views import finding_component_gateway_pages
 from ui.path_converters import NameConverter
 
 
@@ -20,15 +20,21 @@ register_converter(KindConverter, "kind")
 register_converter(NameConverter, "asset_name")
 
 urlpatterns = [
-    path("enforcement/", view_functions.index, name="enforcement"),
-    path("enforcement/fleet/", view_functions.fleet, name="enforcement-fleet"),
-    path("enforcement/findings/<int:pk>/", view_functions.finding, name="enforcement-finding"),
+    path("enforcement/", finding_component_gateway_pages.index, name="enforcement"),
+    path("enforcement/fleet/", finding_component_gateway_pages.fleet, name="enforcement-fleet"),
+    path(
+        "enforcement/findings/<int:pk>/",
+        finding_component_gateway_pages.finding,
+        name="enforcement-finding",
+    ),
     path(
         "enforcement/preview/<kind:kind>/<asset_name:name>/",
-        view_functions.preview,
+        finding_component_gateway_pages.preview,
         name="enforcement-preview",
     ),
     path(
-        "enforcement/<kind:kind>/<asset_name:name>/", view_functions.asset, name="enforcement-asset"
+        "enforcement/<kind:kind>/<asset_name:name>/",
+        finding_component_gateway_pages.asset,
+        name="enforcement-asset",
     ),
 ]

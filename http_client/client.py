@@ -28,8 +28,8 @@ from http_client.errors import AddressRefused, BadAnswer, RequestTimedOut
 from http_client.guarded_connect import GuardedBackend
 from http_client.request_id import HEADER as REQUEST_ID_HEADER
 from http_client.request_id import current_request_id
-from http_client.request_time_budget import spending
 from http_client.response import Answer
+from http_client.time_budget_for_all_calls import spending
 from http_client.timeouts_and_retries import Retries, Timeouts, with_retries
 from http_client.transport_error_mapping import translate
 

@@ -21,7 +21,7 @@ _WORTH_ANOTHER_TRY: Final = frozenset({429, 502, 503, 504})
 class Timeouts:
     """Seconds. ``total`` bounds one attempt, however slowly its bytes arrive.
 
-    The calls of a request have a bound together (`http_client.request_time_budget`).
+    The calls of a request have a bound together (`http_client.time_budget_for_all_calls`).
     """
 
     connect: float = 2.0

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from audit.erasure import idle_connections
-from portal.per_peer_thread_pool import Lanes
+from portal.background_job_pool_per_peer import Lanes
 from serving import stuck_interpreter_watchdog
 from serving.private_file_modes import keep_private
 
@@ -68,10 +68,10 @@ def loops() -> dict[str, Loop]:
     from connections.access_reviews import large_reviews
     from connections.application_grants import consent_and_token_sync
     from connections.idle_access import idle_and_active_events
-    from connections.notifications import owner_letters as owners
+    from connections.notifications import owner_emails_and_webhook as owners
     from connections.sync import auth0_reachability, connected_accounts
     from connections.tenant_log import reader
-    from enforcement.gateways import scan_polling
+    from enforcement.gateways import periodic_scan_import
 
     asking = Lanes("asking", threads=4)
     steps = Lanes("steps", threads=8)
@@ -91,7 +91,7 @@ def loops() -> dict[str, Loop]:
         "thinning": repeat(checkpoint_thinning.run_due, 600.0),
         "erasures": repeat(replay.run_due, 30.0),
         "remembered": repeat(process_caches.look, 2.0),
-        "gateways": repeat(scan_polling.poll_due, 1.0),
+        "gateways": repeat(periodic_scan_import.poll_due, 1.0),
         "inventory": repeat(connected_accounts.run_due, 5.0),
         "dozing": repeat(idle_and_active_events.run, 20.0),
         "tenant": repeat(auth0_reachability.run_due, 5.0),

@@ -6,8 +6,8 @@ from approvals.passkeys import verifier_trust_file
 from audit import packs
 from audit.evidence import human_levels
 from audit.recording.actors import Target
-from connections.component_manifests import decision_in_force, manifest_store
-from connections.consent import requests_to_connect
+from connections.component_manifests import enforcement_decision_hook, manifest_store
+from connections.consent import prompts_for_missing_connections
 from connections.scopes import catalogue
 from enforcement import known_names
 from enforcement.decisions import block_allow_hold
@@ -20,9 +20,9 @@ _STRICTEST = ("hold", "block", "allow")
 def wire() -> None:
     """Called once at start: the broker learns decisions, an allow learns what it needs, and the
     levels and packs learn which passkeys to trust."""
-    decision_in_force.answer_with(decision_of)
+    enforcement_decision_hook.answer_with(decision_of)
     block_allow_hold.prerequisites.append(missing_connections)
-    block_allow_hold.when_allowed.append(requests_to_connect.ask_members)
+    block_allow_hold.when_allowed.append(prompts_for_missing_connections.ask_members)
     known_names.declared_names.append(manifest_store.names_of)
     human_levels.use_passkeys(verifier_trust_file.trusted)
     packs.use_directory(verifier_trust_file.document)
@@ -44,5 +44,5 @@ def missing_connections(target: Target) -> list[str]:
     return [
         f"Needs {catalogue.title(connection)}; {count} "
         f"{'person has' if count == 1 else 'people have'} not connected it."
-        for connection, count in requests_to_connect.who_lacks(target).items()
+        for connection, count in prompts_for_missing_connections.who_lacks(target).items()
     ]

@@ -8,9 +8,9 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from audit.db import statement_time_budget
+from audit.db import request_database_time_budget
 from audit.erasure import idle_connections, process_caches
-from http_client import request_time_budget
+from http_client import time_budget_for_all_calls
 from portal.database_settings import bound_waits
 from serving.private_file_modes import keep_private
 
@@ -23,7 +23,7 @@ _django = get_wsgi_application()
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:
     """Answer one request, whose waits have a bound in all. What is streamed later has none."""
-    with request_time_budget.bounded(), statement_time_budget.bounded():
+    with time_budget_for_all_calls.bounded(), request_database_time_budget.bounded():
         return _django(environ, start_response)
 
 

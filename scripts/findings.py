@@ -7,7 +7,7 @@ such commit.
 
 What a test does there is `fails`, `passes`, `is skipped` (on both engines) or `does not load`: it
 needs what the fix added even where names that are missing are replaced
-(`scripts.missing_import_placeholders`).
+(`scripts.pytest_missing_name_placeholders`).
 
     python -m scripts.findings                 # all
     python -m scripts.findings SEC-1 AUD-2     # some
@@ -29,7 +29,7 @@ from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree
 
-from scripts.missing_import_placeholders import USED
+from scripts.pytest_missing_name_placeholders import USED
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docs" / "findings.tsv"

@@ -21,7 +21,7 @@ from honcho.manager import Manager
 from honcho.printer import Printer
 
 from portal.env import BASE_DIR, Env
-from scripts import demo_gateways
+from scripts import demo_environment_setup
 
 _BIN = Path(sys.executable).parent
 
@@ -66,8 +66,8 @@ def commands(env: Env) -> dict[str, list[str]]:
     found = {"portal": portal_command(env), "worker": worker_command()}
     if env.local_tenant:
         found["tenant"] = tenant_command(env)
-    if demo_gateways.runs(env):
-        found["gateway"] = demo_gateways.gateway_command(env)
+    if demo_environment_setup.runs(env):
+        found["gateway"] = demo_environment_setup.gateway_command(env)
     return found
 
 

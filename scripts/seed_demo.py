@@ -23,7 +23,7 @@ from html import unescape
 from typing import Any
 
 from portal.env import env, kept_secret
-from scripts.demo_gateways import INSTANCES, ports
+from scripts.demo_environment_setup import INSTANCES, ports
 
 PEOPLE = ("operator", "operator2", "member1")
 DECISIONS = 60

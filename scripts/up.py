@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from portal.env import BASE_DIR, Env, env, kept_secret
-from scripts import demo_gateways
+from scripts import demo_environment_setup
 from scripts.processes import commands, environment_of, is_ready_to_prepare, kept, run_all
 from serving.private_file_modes import keep_private
 
@@ -43,8 +43,8 @@ def main() -> None:
         refuse_taken_ports(env)
         refuse_full_disk(env.VAR_DIR, LEAST_MB if is_done(env) else NEEDED_MB)
         refuse_taken_names(env)
-        say(demo_gateways.announcement(env))
-        child = demo_gateways.environment(env) | {"ATA_UP_PID": str(os.getpid())}
+        say(demo_environment_setup.announcement(env))
+        child = demo_environment_setup.environment(env) | {"ATA_UP_PID": str(os.getpid())}
         try:
             prepare(child)
         except KeyboardInterrupt:
@@ -88,7 +88,9 @@ def wanted_ports(env: Env) -> dict[str, int]:
     wanted = {"PORTAL_PORT": env.PORTAL_PORT}
     if env.local_tenant:
         wanted["TENANT_PORT"] = env.TENANT_PORT
-    gateways = demo_gateways.ports(env).values() if demo_gateways.runs(env) else ()
+    gateways = (
+        demo_environment_setup.ports(env).values() if demo_environment_setup.runs(env) else ()
+    )
     return wanted | {f"TENANT_PORT + {port - env.TENANT_PORT}": port for port in gateways}
 
 
@@ -122,7 +124,7 @@ def refuse_full_disk(folder: Path, needed_mb: int) -> None:
 
 def refuse_taken_names(env: Env) -> None:
     """A DEMO gateway next to one of the same name would be mistaken for it."""
-    if name := demo_gateways.name_taken(env):
+    if name := demo_environment_setup.name_taken(env):
         stop(
             f"{env.DEFENSECLAW_INSTANCES_FILE} names a gateway {name!r}, as a DEMO gateway is.",
             "Give yours another name, or start without DEMO=1.",
@@ -142,10 +144,10 @@ def is_free(port: int) -> bool:
 
 def prepare(child: dict[str, str]) -> None:
     """Databases, static files, the local tenant's people and, where it runs, sample data once."""
-    load = demo_gateways.has_to_load(env)
+    load = demo_environment_setup.has_to_load(env)
     preparing(env).unlink(missing_ok=True)
-    if demo_gateways.runs(env):
-        demo_gateways.ensure_gateway(env)
+    if demo_environment_setup.runs(env):
+        demo_environment_setup.ensure_gateway(env)
     with ThreadPoolExecutor() as pool:
         jobs = [
             pool.submit(prepare_portal, child, load),
@@ -157,7 +159,7 @@ def prepare(child: dict[str, str]) -> None:
     if load and env.local_tenant:
         with whole_stack(child):
             step("Sixty decisions through the local tenant", "-m", "scripts.seed_demo", env=child)
-    demo_gateways.note_prepared(env)
+    demo_environment_setup.note_prepared(env)
 
 
 _QUIETLY = ("--noinput", "--verbosity", "0")
@@ -168,9 +170,9 @@ def prepare_portal(child: dict[str, str], load: bool) -> None:
     step("Database", "manage.py", "migrate", *_QUIETLY, env=child)
     step("Search", "manage.py", "rebuild_projection", "--if-stale", env=child)
     if load:
-        demo_gateways.ensure_sample_history(env)
-        history = str(demo_gateways.sample_path(env))
-        whose = ("--instance", demo_gateways.INSTANCES[0])
+        demo_environment_setup.ensure_sample_history(env)
+        history = str(demo_environment_setup.sample_path(env))
+        whose = ("--instance", demo_environment_setup.INSTANCES[0])
         step("Sample history", "manage.py", "import_defenseclaw", history, *whose, env=child)
         step("Manifests", "manage.py", "declare_manifests", "demo/manifests", env=child)
 
@@ -218,7 +220,7 @@ def whole_stack(child: dict[str, str]) -> Iterator[None]:
 
 def is_done(env: Env) -> bool:
     """Whether the first start was completed."""
-    return demo_gateways.marker(env).exists()
+    return demo_environment_setup.marker(env).exists()
 
 
 def preparing(env: Env) -> Path:

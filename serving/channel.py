@@ -18,7 +18,7 @@ from serving.limits import (
     REQUEST_WITHIN_S,
 )
 from serving.request_parser_body_limit import Request, is_unread
-from serving.response_writing import Answer, Busy, Refusal
+from serving.waitress_response_overrides import Answer, Busy, Refusal
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]

@@ -16,7 +16,7 @@ from approvals import clock
 from approvals.models import Approval, Ask, Effect, EffectState, Outcome, Status
 from audit.evidence import storage
 from audit.models import Event, EventRow
-from scripts.demo_gateways import ports
+from scripts.demo_environment_setup import ports
 
 type Said = Iterator[str]
 

@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from accounts.models import SignedInSession
-from ui.refusal_marks import mark
+from ui.refused_request_audit_flag import mark
 
 ALLOWED = {
     "oidc_logout": "whoever is in may leave",

@@ -23,7 +23,7 @@ from approvals import clock
 from approvals.errors import FRESH_FOR_S, FRESH_SIGN_IN
 from auth0_client.tokens.access_and_approval_tokens import AccessClaims
 from auth0_client.tokens.id_token import LEEWAY_S
-from ui import refusal_marks
+from ui import refused_request_audit_flag
 from ui.request_id import request_id
 
 WITH_MFA = "1"
@@ -110,7 +110,7 @@ def page_behind(request: HttpRequest) -> str:
 
 
 def _ask(request: HttpRequest, why: str, mfa: bool) -> HttpResponseBase:
-    refusal_marks.mark(request, FRESH_SIGN_IN)
+    refused_request_audit_flag.mark(request, FRESH_SIGN_IN)
     answer = _answer(request, why, mfa)
     answer["Cache-Control"] = "no-store"
     return answer

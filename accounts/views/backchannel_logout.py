@@ -18,7 +18,7 @@ from audit.recording.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.tokens.logout_token import LogoutClaims
 from http_client.errors import HttpClientError
-from ui.refusal_marks import mark
+from ui.refused_request_audit_flag import mark
 from ui.request_id import request_id
 
 

@@ -30,7 +30,7 @@ from accounts.sign_in_errors import SignInRefused, because_of, failed
 from approvals import auth0_clients
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, IssuerMismatch
-from auth0_client.grants.code_and_refresh import with_query
+from auth0_client.grants.authorization_code_and_refresh import with_query
 from connections.revocation import deletion_step
 from connections.sync import auth0_reachability
 from http_client.errors import BadAnswer, HttpClientError

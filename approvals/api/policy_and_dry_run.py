@@ -14,7 +14,7 @@ from api.problems import Problem
 from approvals import policy, registry
 from approvals.policy import sentences
 from approvals.policy.single_decision_dry_run import what_if
-from audit.ledger.format.field_values import SEVERITIES
+from audit.ledger.format.allowed_field_values import SEVERITIES
 
 router = Router(tags=["Decisions"])
 

@@ -24,8 +24,8 @@ from audit.ledger.format.canonical import canonical
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError
 from audit.models import Event, EventRow
-from audit.recording.stored_events import load
-from audit.sequencing import signed_state, stored_tree
+from audit.recording.stored_event_loader import load
+from audit.sequencing import signed_state, stored_tree_queries
 from audit.verification.unreadable_rows import UNREADABLE
 
 CODE: Final = "erasure_altered"
@@ -123,7 +123,7 @@ def decision(erasure: Erasure) -> dict[str, Any]:
         if index >= head.size:
             raise NotYet
         entry = bytes(Event.objects.get(pk=event).entry)
-        hashes = stored_tree.inclusion_proof(index, head.size)
+        hashes = stored_tree_queries.inclusion_proof(index, head.size)
         merkle.verify_inclusion(merkle.leaf_hash(entry), index, head.size, hashes, head.root)
     except (ProofError, NoteError, Event.DoesNotExist) as error:
         raise ValueError(f"the decision is not in the signed tree: {error}") from error

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from approvals.erasure import emptied_columns, erased_or_altered_documents
+from approvals.erasure import erased_or_altered_documents, record_of_emptied_columns
 from approvals.models import Erasure
 from audit.clock import rfc3339
 from audit.evidence import storage
@@ -70,7 +70,10 @@ def touched(erasure: Erasure) -> dict[str, Any]:
 
 def lists(erasure: Erasure) -> dict[str, Any]:
     """Digests of what it did to sealed documents and to rows that are held to their events."""
-    return {**erased_or_altered_documents.as_data(erasure), **emptied_columns.as_data(erasure)}
+    return {
+        **erased_or_altered_documents.as_data(erasure),
+        **record_of_emptied_columns.as_data(erasure),
+    }
 
 
 def out_of_reach() -> dict[str, str]:

@@ -17,10 +17,10 @@ from approvals.erasure import (
     approved_scope,
     certificate,
     changed_scope_refusal,
-    emptied_columns,
     erased_or_altered_documents,
     erasure_list_file,
     legal_hold_check,
+    record_of_emptied_columns,
 )
 from approvals.models import Erasure, ErasureState
 from approvals.registry import EffectResult, EffectRun
@@ -130,10 +130,10 @@ def _erase_one(
         if _is_restricted_further([store], whose, ends):
             return _stop(found, _RESTRICTED)
         sealed = erased_or_altered_documents.unaltered(store.sealed(whose))
-        said = emptied_columns.read(store.repeats(whose))
+        said = record_of_emptied_columns.read(store.repeats(whose))
         _keep(found, store.name, store.erase(whose))
         erased_or_altered_documents.note(found, sealed)
-        emptied_columns.note(found, said)
+        record_of_emptied_columns.note(found, said)
     return None
 
 

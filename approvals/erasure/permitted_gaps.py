@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from approvals.erasure import emptied_columns
+from approvals.erasure import record_of_emptied_columns
 from audit.erasure.subject_and_store_registry import MARK
 from audit.ledger.format.commitment import subject_key
 
@@ -20,7 +20,7 @@ class Excuses:
 
     def __init__(self) -> None:
         self._emptied: dict[tuple[str, str], set[str]] = {}
-        for subject, rows in emptied_columns.believed():
+        for subject, rows in record_of_emptied_columns.believed():
             for name, columns in rows.items():
                 for column in columns:
                     self._emptied.setdefault((name, column), set()).add(subject)
@@ -40,7 +40,7 @@ class Excuses:
         """
         if event is None or said == event:
             return False
-        whose = self._emptied.get((emptied_columns.name_of(row), column), set())
+        whose = self._emptied.get((record_of_emptied_columns.name_of(row), column), set())
         if who is not None:
             whose = whose & {subject_key(*map(str, who))}
         return not (whose and _lacks(said, event))

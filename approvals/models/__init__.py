@@ -15,7 +15,7 @@ from approvals.models.outbox_effect import Effect, EffectState
 from approvals.models.passkey import Passkey
 from approvals.models.person import Person
 from approvals.models.policy_version import PolicyVersion
-from approvals.models.short_lived_secrets import IdempotencyRecord, ShortLivedSecret
+from approvals.models.secrets_and_idempotency import IdempotencyRecord, ShortLivedSecret
 
 __all__ = [
     "Answer",

@@ -12,12 +12,12 @@ from typing import Any, Final, Literal
 
 from django.db import transaction
 
-from approvals import audit_events, cancel_and_resend, clock
+from approvals import audit_events, cancel_resend_confirm_denial, clock
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Passkey
 from approvals.passkeys import relying_party, verifier_trust_file
 from approvals.pipeline import locks
-from approvals.step_up import take_answer
+from approvals.step_up import take_ciba_or_passkey_answer
 from audit.evidence import storage
 from audit.ledger import passkey_assertions
 from audit.ledger.format.canonical import canonical
@@ -71,7 +71,7 @@ def give(
         Refused: `malformed_passkey`, or `not_asked` where nobody was asked yet, without an event;
             any other refusal is on the trail.
     """
-    cancel_and_resend.visible_to(person, approval_id)
+    cancel_resend_confirm_denial.visible_to(person, approval_id)
     clean = _clean(credential)
     with transaction.atomic(durable=True):
         approval = locks.locked(approval_id)
@@ -111,7 +111,7 @@ def _take(
         audit_events.answered_too_late(approval, ask, person, said)
         return _Refusal("expired", "The time to answer is over. Nothing was committed.")
     kept = storage.put("assertion", body, subject_key=person.key)
-    code = take_answer.give(
+    code = take_ciba_or_passkey_answer.give(
         approval,
         ask,
         person,
@@ -123,7 +123,7 @@ def _take(
         reason=reason,
     )
     if code:
-        return _Refusal(code, take_answer.REFUSALS[code])
+        return _Refusal(code, take_ciba_or_passkey_answer.REFUSALS[code])
     # The counter is remembered, since only a copy of the key could make it go back.
     key.sign_count, key.last_used = _count(body), clock.now()
     key.save(update_fields=["sign_count", "last_used"])

@@ -23,7 +23,7 @@ from approvals.models import (
 )
 from approvals.pipeline.target_holds import release_hold
 from approvals.step_up import (
-    owner_first,
+    owner_must_approve_first,
 )
 from approvals.step_up.ask_next_approver import ask_next
 from audit.recording.actors import Actor, EvidenceRef
@@ -111,7 +111,9 @@ def expire(approval: Approval, ask: Ask, *, source: str, now: datetime) -> None:
         audit_events.ask_expired(approval, ask, next_person=False, source=source, others_wait=True)
         return
     following = None
-    if approval.rule.get("escalate", True) and not owner_first.waits_for_first(approval):
+    if approval.rule.get("escalate", True) and not owner_must_approve_first.waits_for_first(
+        approval
+    ):
         following = ask_next(approval, actor_json.from_json(approval.requester), now)
     event_id = audit_events.ask_expired(
         approval, ask, next_person=following is not None, source=source
@@ -130,7 +132,7 @@ def enough_left(approval: Approval) -> bool:
         return False
     states = [AskState.STARTING, AskState.WAITING, AskState.APPROVED]
     people_ = approval.asks.filter(state__in=states).values("person").distinct().count()
-    return people_ >= owner_first.needed(approval)
+    return people_ >= owner_must_approve_first.needed(approval)
 
 
 def fail(approval: Approval, ask: Ask | None, code: str, detail: str) -> None:

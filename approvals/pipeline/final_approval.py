@@ -11,7 +11,7 @@ from approvals.errors import Refused
 from approvals.models import Answer, Approval, Ask, AskState, Outcome
 from approvals.pipeline import deny_expire_cancel, overtaken_requests, recheck
 from approvals.pipeline.commit import Done, commit_now
-from approvals.step_up import owner_first, stored_answer_check
+from approvals.step_up import owner_must_approve_first, stored_answer_check
 from approvals.step_up.ask_next_approver import ask_next
 from audit.recording.actors import Actor, EvidenceRef
 
@@ -40,7 +40,7 @@ def approve(
         channel=channel,
         number=len(approved),
     )
-    enough = len(approved) >= owner_first.needed(approval)
+    enough = len(approved) >= owner_must_approve_first.needed(approval)
     unsigned = not signed and stored_answer_check.several_voices(approval)
     if unsigned or (enough and stored_answer_check.unproven(approval, approved.values(), ask)):
         deny_expire_cancel.fail(
@@ -80,7 +80,7 @@ def _why(approval: Approval, broken: str) -> tuple[str, str]:
 
 def _go_on(approval: Approval, ask: Ask) -> None:
     """Bring a request that its first person approved to the others."""
-    if not owner_first.is_first(approval, ask.person):
+    if not owner_must_approve_first.is_first(approval, ask.person):
         return
     requester = actor_json.from_json(approval.requester)
     if ask_next(approval, requester, clock.now()):

@@ -12,11 +12,11 @@ from typing import Any
 from approvals import actor_json, clock, people_and_roster, policy, registry
 from approvals.models import Approval, AskState, Person
 from approvals.pipeline import intent
-from approvals.step_up import owner_first, rate_limit
+from approvals.step_up import owner_must_approve_first, rate_limit
 from audit.erasure.subject_and_store_registry import MARK
 from audit.models import EventRow
 from audit.recording.actors import Actor
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 
 READ_WITHIN = timedelta(minutes=10)
 """An answer that is read later than this after its time, as after a long outage, is not carried
@@ -113,14 +113,14 @@ def _rule_broken(approval: Approval) -> str:
         return "rule_changed"
     asks = approval.asks.filter(state=AskState.APPROVED).select_related("person")
     approvers = {(ask.person.iss, ask.person.sub): ask.person for ask in asks}
-    if broken := owner_first.broken(approval, approvers, applies, requester):
+    if broken := owner_must_approve_first.broken(approval, approvers, applies, requester):
         return broken
     own = (requester.iss, requester.sub)
     if applies["approver"] == "self":
         return "approver_is_another" if set(approvers) - {own} else ""
     if not all(_may_approve(applies, person) for person in approvers.values()):
         return "approver_lost_role"
-    if own in approvers and owner_first.another_could(applies, requester):
+    if own in approvers and owner_must_approve_first.another_could(applies, requester):
         return "approver_is_requester"
     return ""
 

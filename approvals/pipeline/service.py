@@ -22,11 +22,11 @@ from approvals.pipeline.commit import commit_now
 from approvals.pipeline.target_holds import place_hold
 from approvals.policy import break_glass_limits
 from approvals.registry import Stance, Verb
-from approvals.step_up import approver_exists, rate_limit
+from approvals.step_up import eligible_approver_check, rate_limit
 from approvals.step_up.ask_next_approver import ask_next
 from audit.clock import uuid7
 from audit.ledger.format import safe_display
-from audit.ledger.format.field_values import severity_rank
+from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import SYSTEM, Actor, Target
 
 LONGEST_SENTENCE: Final = 500
@@ -356,7 +356,7 @@ def _row(request: _Request, now: datetime) -> dict[str, Any]:
         "state_digest": state,
         "policy_digest": request.policy.digest,
         "rule": request.rule.as_json(),
-        "single_person": approver_exists.only_requester_can(request.rule, request.actor),
+        "single_person": eligible_approver_check.only_requester_can(request.rule, request.actor),
         "requester": actor_json.to_json(request.actor) if request.actor.sub else {},
         "requester_iss": request.actor.iss,
         "requester_sub": request.actor.sub,

@@ -15,7 +15,7 @@ from approvals import registry
 from approvals.policy.conditions import Situation, first_of, rules_about
 from approvals.policy.document import Document, Rule
 from approvals.registry import Stance
-from audit.ledger.format.field_values import SEVERITIES
+from audit.ledger.format.allowed_field_values import SEVERITIES
 
 STRENGTH: Final = {"none": 0, "self": 1, "another": 2, "group": 2}
 _GUARDED: Final = ("policy.", "passkey.", "subject.", "legal_hold.")

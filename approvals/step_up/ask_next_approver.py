@@ -9,7 +9,7 @@ from django.conf import settings
 from approvals import people_and_roster, policy
 from approvals.models import Approval, Ask, AskState, Channel, Person
 from approvals.notifications import approver_notices
-from approvals.step_up import owner_first
+from approvals.step_up import owner_must_approve_first
 from approvals.step_up.binding_codes import new_code
 from audit.recording.actors import Actor
 
@@ -21,8 +21,8 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
     them nobody is left.
     """
     rule = approval.rule
-    if owner_first.waits_for_first(approval):
-        first = None if approval.asks.exists() else owner_first.person(approval)
+    if owner_must_approve_first.waits_for_first(approval):
+        first = None if approval.asks.exists() else owner_must_approve_first.person(approval)
         return add_ask(approval, first, now) if first else None
     if rule["approver"] == "group":
         return _ask_group(approval, requester, now)
@@ -43,7 +43,9 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
 
 def _ask_group(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
     tried = set(approval.asks.values_list("person_id", flat=True))
-    if any(not owner_first.is_first(approval, ask.person) for ask in approval.asks.all()):
+    if any(
+        not owner_must_approve_first.is_first(approval, ask.person) for ask in approval.asks.all()
+    ):
         return None
     asked = None
     for person in people_and_roster.group(approval.rule, requester):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from approvals import actor_json, policy, registry
 from approvals.models import Ask
-from approvals.step_up import owner_first
+from approvals.step_up import owner_must_approve_first
 from audit.ledger.format.safe_display import visible
 from audit.recording.actors import Actor
 
@@ -88,10 +88,10 @@ def _request(ask: Ask) -> str:
     """Which request: the ends of the intent hash, and which of how many approvals this one is."""
     approval = ask.approval
     short = f"{approval.intent_hash[:8]}…{approval.intent_hash[-8:]}"
-    needed = owner_first.needed(approval)
-    if owner_first.identity(approval) is None and needed > 1:
+    needed = owner_must_approve_first.needed(approval)
+    if owner_must_approve_first.identity(approval) is None and needed > 1:
         return f"{short}, one of {needed} approvals"
-    number = 1 if needed == 1 or owner_first.is_first(approval, ask.person) else 2
+    number = 1 if needed == 1 or owner_must_approve_first.is_first(approval, ask.person) else 2
     return f"{short}, {number} of {needed}"
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from approvals import audit_events, auth0_clients, clock
 from approvals.models import Approval, Ask, Person
 from approvals.pipeline import deny_expire_cancel
-from approvals.step_up import authorization_details, take_answer, tenant_log_answers
+from approvals.step_up import authorization_details, take_ciba_or_passkey_answer, tenant_log_answers
 from audit.evidence import storage
 from audit.recording.actors import Actor, EvidenceRef
 from auth0_client.errors import Auth0Error, TokenRefused
@@ -60,7 +60,7 @@ def approved(ask: Ask, answer: ciba.Approved, read_at: float) -> Settle:
     actor = person.as_actor(via="phone")
 
     def take(approval: Approval, ask: Ask) -> None:
-        code = take_answer.give(
+        code = take_ciba_or_passkey_answer.give(
             approval,
             ask,
             actor,
@@ -70,7 +70,7 @@ def approved(ask: Ask, answer: ciba.Approved, read_at: float) -> Settle:
             evidence=proven.evidence,
         )
         if code:  # the answer comes once, so it cannot be given again
-            deny_expire_cancel.fail(approval, ask, code, take_answer.REFUSALS[code])
+            deny_expire_cancel.fail(approval, ask, code, take_ciba_or_passkey_answer.REFUSALS[code])
 
     return Settle(
         apply=take,
@@ -158,7 +158,7 @@ def refused(ask: Ask, now: datetime) -> Settle:
 def _deny(
     approval: Approval, ask: Ask, person: Actor, seen: tenant_log_answers.Rejection | None
 ) -> None:
-    take_answer.give(
+    take_ciba_or_passkey_answer.give(
         approval,
         ask,
         person,

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from approvals.models import Approval, Ask, Channel
 from approvals.passkeys import verifier_trust_file
-from approvals.step_up import authorization_details, owner_first
+from approvals.step_up import authorization_details, owner_must_approve_first
 from audit.evidence import storage
 from audit.ledger import issuer_tokens, passkey_assertions
 from audit.ledger.issuer_tokens import TokenError
@@ -32,7 +32,10 @@ type Identity = tuple[str, str]
 
 def several_voices(approval: Approval) -> bool:
     """Whether more than one answer makes this approval, so that some come from rows."""
-    return owner_first.needed(approval) > 1 or approval.rule.get("channel") == Channel.BOTH
+    return (
+        owner_must_approve_first.needed(approval) > 1
+        or approval.rule.get("channel") == Channel.BOTH
+    )
 
 
 def unproven(approval: Approval, approved: Iterable[Ask], fresh: Ask) -> bool:
@@ -49,7 +52,7 @@ def unproven(approval: Approval, approved: Iterable[Ask], fresh: Ask) -> bool:
         if not verified and not _is_proven(approval, ask):
             return True
         people.add((ask.person.iss, ask.person.sub))
-    return len(people) < owner_first.needed(approval)
+    return len(people) < owner_must_approve_first.needed(approval)
 
 
 def _is_proven(approval: Approval, ask: Ask) -> bool:

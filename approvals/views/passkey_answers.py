@@ -15,14 +15,14 @@ from django.views.decorators.http import require_POST
 
 from accounts.permissions import actor
 from approvals import clock
-from approvals.cancel_and_resend import NotYours
+from approvals.cancel_resend_confirm_denial import NotYours
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Passkey, Status
 from approvals.passkeys import assertions, queries, relying_party
-from approvals.step_up import take_answer
+from approvals.step_up import take_ciba_or_passkey_answer
 from approvals.views.passkey_management import sent
 from audit.recording.actors import Actor
-from ui.refusal_marks import mark, tell
+from ui.refused_request_audit_flag import mark, tell
 
 _SAID: Final[dict[str, assertions.Said]] = {"approve": "approve", "deny": "deny"}
 _SIGNED: Final = {"approve": "an approval", "deny": "a denial"}
@@ -50,7 +50,7 @@ def offer(approval: Approval, asks: list[Ask], viewer: Actor) -> Offer | None:
     if approval.status != Status.PENDING or not mine:
         return None
     ask = mine[-1]
-    if take_answer.refusal(approval, ask, viewer, channel="passkey"):
+    if take_ciba_or_passkey_answer.refusal(approval, ask, viewer, channel="passkey"):
         return None
     usable = list(queries.usable(viewer))
     fits = [key for key in usable if not _why_not(approval, ask, key)]

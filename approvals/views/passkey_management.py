@@ -20,7 +20,7 @@ from approvals import clock
 from approvals.errors import Refused
 from approvals.models import Passkey
 from approvals.passkeys import (
-    enrol_and_revoke_decisions,
+    enrol_and_revoke,
     queries,
     registration_ceremony,
     relying_party,
@@ -31,7 +31,7 @@ from approvals.passkeys.registration_ceremony import NotRegistered
 from approvals.pipeline.service import Performed, perform
 from approvals.views.passkey_rows import rows
 from audit.recording.actors import Actor, Target
-from ui.refusal_marks import tell
+from ui.refused_request_audit_flag import tell
 
 _CEREMONY = "passkey_ceremony"
 _GIVEN_FOR = timedelta(minutes=10)
@@ -68,7 +68,7 @@ def _enrol(request: HttpRequest) -> HttpResponse:
         registered = sealed_registration.seal(me, made)
         name = queries.clean_name(request.POST.get("name", ""))
         params = {"name": name, "registration": registered}
-        perform(me, "passkey.enrol", Target(enrol_and_revoke_decisions.OWN, handle), params=params)
+        perform(me, "passkey.enrol", Target(enrol_and_revoke.OWN, handle), params=params)
     except (NotRegistered, Refused) as refused:
         sealed_registration.note_refused(me, refused.code, refused.detail)
         messages.error(request, f"No passkey was enrolled. {refused.detail}")
@@ -121,9 +121,7 @@ def approver(request: HttpRequest, handle: str) -> HttpResponseBase:
     if request.method != "POST":
         context = {"key": key, "short": relying_party.short(handle)}
         return render(request, "approvals/passkey_approver.html", context)
-    done = _perform(
-        request, me, "passkey.enrol", Target(enrol_and_revoke_decisions.APPROVER, handle)
-    )
+    done = _perform(request, me, "passkey.enrol", Target(enrol_and_revoke.APPROVER, handle))
     if done is None or done.approval is None:
         return redirect("account")
     return redirect("approval", approval_id=done.approval.id)
@@ -152,9 +150,7 @@ def _revoke(request: HttpRequest, me: Actor, key: Passkey) -> HttpResponse:
     if not own and not reason:
         messages.error(request, f"{key.name} was not revoked. Say why: its owner reads it.")
         return redirect("account-passkey-revoke", handle=key.handle)
-    done = _perform(
-        request, me, "passkey.revoke", Target(enrol_and_revoke_decisions.OWN, key.handle), reason
-    )
+    done = _perform(request, me, "passkey.revoke", Target(enrol_and_revoke.OWN, key.handle), reason)
     if done is not None and done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
     if done is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from approvals.models import Approval, Passkey, Status
 from approvals.passkeys import relying_party
-from approvals.passkeys.enrol_and_revoke_decisions import APPROVER
+from approvals.passkeys.enrol_and_revoke import APPROVER
 
 _REACHED = {
     "internal": "built into a device",

@@ -16,7 +16,7 @@ from django.http import QueryDict
 from approvals import people_and_roster as directory
 from approvals.policy import minimum, sentences
 from approvals.policy.document import SCHEMA, BadDocument, Document, PersonRef, Rule, read
-from audit.ledger.format.field_values import ROLES, SEVERITIES
+from audit.ledger.format.allowed_field_values import ROLES, SEVERITIES
 
 ABOUT: Final[dict[str, tuple[str, bool | None, bool | None]]] = {
     "any": ("anything", None, None),

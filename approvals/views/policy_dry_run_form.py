@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from approvals import registry
 from approvals.policy.document import Document
 from approvals.policy.single_decision_dry_run import Trial, what_if
-from audit.ledger.format.field_values import SEVERITIES
+from audit.ledger.format.allowed_field_values import SEVERITIES
 
 WHO = {
     "operator": "an operator",

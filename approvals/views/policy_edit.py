@@ -31,8 +31,8 @@ from approvals.policy.policy_change import TARGET, VERB
 from approvals.views import policy_draft_form, policy_page_context
 from approvals.views.policy_draft_form import Draft
 from approvals.views.policy_dry_run_form import trial
-from audit.ledger.format.field_values import ROLES, SEVERITIES
-from ui.refusal_marks import mark, tell
+from audit.ledger.format.allowed_field_values import ROLES, SEVERITIES
+from ui.refused_request_audit_flag import mark, tell
 
 _STATUS = {"stale_policy": 409, "no_approver": 409, "not_permitted": 403}
 

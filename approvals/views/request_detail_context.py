@@ -6,14 +6,14 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from approvals import cancel_and_resend, clock
+from approvals import cancel_resend_confirm_denial, clock
 from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeState, Status
-from approvals.step_up import rate_limit, take_answer
+from approvals.step_up import rate_limit, take_ciba_or_passkey_answer
 from approvals.views import request_labels
 from approvals.views.passkey_answers import Offer, offer
-from approvals.views.request_events import History, history
+from approvals.views.reason_and_finding_shown import Because, because
+from approvals.views.request_audit_history import History, history
 from approvals.views.request_labels import Standing
-from approvals.views.request_reason import Because, because
 from approvals.views.request_steps import Step, open_effects, steps
 from audit.recording.actors import Actor
 from ui.local_tenant import phone_url
@@ -77,7 +77,7 @@ class Detail:
         return (
             self.waiting
             and ask is not None
-            and take_answer.accepts(ask, "ciba")
+            and take_ciba_or_passkey_answer.accepts(ask, "ciba")
             and "ciba" not in ask.answers
             and not rate_limit.waits(ask)
         )
@@ -142,14 +142,14 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         outcome=request_labels.outcome_words(approval, viewer) if approval.outcome else "",
         phone_url=phone_url(ask.person.sub) if ask and pending else "",
         event_url=event_url,
-        can_cancel=pending and cancel_and_resend.may_cancel(viewer, approval),
+        can_cancel=pending and cancel_resend_confirm_denial.may_cancel(viewer, approval),
         can_send_again=pending
         and ask is not None
         and not request_labels.is_over(ask)
-        and cancel_and_resend.may_send_again(viewer, approval)
-        and cancel_and_resend.may_be_asked_again(asks, ask.person_id),
-        can_confirm=cancel_and_resend.may_confirm_denial(viewer, approval),
-        can_say_why=cancel_and_resend.may_say_why(viewer, approval),
+        and cancel_resend_confirm_denial.may_send_again(viewer, approval)
+        and cancel_resend_confirm_denial.may_be_asked_again(asks, ask.person_id),
+        can_confirm=cancel_resend_confirm_denial.may_confirm_denial(viewer, approval),
+        can_say_why=cancel_resend_confirm_denial.may_say_why(viewer, approval),
         live=_is_live(approval, effects),
         version=version_of(approval),
         by_passkey=offer(approval, asks, viewer),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from approvals import actor_json, clock, policy, registry
 from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
 from approvals.registry import Verb
-from approvals.step_up import owner_first, rate_limit
+from approvals.step_up import owner_must_approve_first, rate_limit
 from audit.recording.actors import Actor
 from ui.times import duration
 
@@ -80,7 +80,7 @@ def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -
         return _closed(approval)
     if ask is None:
         return Standing("warn", "users", "waiting for somebody to ask")
-    needed = owner_first.needed(approval)
+    needed = owner_must_approve_first.needed(approval)
     if needed > 1:
         said = sum(one.state == AskState.APPROVED for one in approval.asks.all())
         return Standing("info", "users", f"{said} of {needed} approved")

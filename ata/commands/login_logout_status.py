@@ -30,14 +30,14 @@ def login(
 ) -> None:
     """Sign in: confirm a code in a browser, on this device or another."""
     from ata.portal.api_client import Portal
-    from ata.session import device_grant, token_refresh
+    from ata.session import device_grant, oauth_requests
 
     screen = open_screen(ctx, json_output)
     store = SessionStore.default()
     url = _portal_to_sign_in_to(store)
     with Portal(url, store) as portal:
         issuer, client_id, audience = _client_config(portal)
-        endpoints = token_refresh.discover(issuer)
+        endpoints = oauth_requests.discover(issuer)
         code = device_grant.start(endpoints, client_id=client_id, audience=audience)
         _show_code(screen, code, browser=not no_browser)
         tokens = device_grant.wait(endpoints, code, client_id=client_id)
@@ -60,7 +60,7 @@ def login(
 
 def logout(ctx: typer.Context, json_output: Json = False) -> None:
     """Sign out: revoke the refresh token and delete the session file."""
-    from ata.session import token_refresh
+    from ata.session import oauth_requests
 
     screen = open_screen(ctx, json_output)
     store = SessionStore.default()
@@ -69,7 +69,7 @@ def logout(ctx: typer.Context, json_output: Json = False) -> None:
         screen.result({"signed_in": False, "revoked": False}, "You were not signed in.")
         return
     try:
-        revoked = token_refresh.revoke(session)
+        revoked = oauth_requests.revoke(session)
     except AtaError as error:
         revoked = False
         screen.warn(f"{safe(error.message)} {safe(error.fix)}")

@@ -26,10 +26,10 @@ from ata.verify.trust_roots import read_trust
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from audit.ledger.evidence_levels import Level
     from audit.ledger.offline.proof_check import Report
     from audit.ledger.packs.report import Claim
     from audit.ledger.passkey_assertions import Passkey
+    from audit.ledger.person_and_log_levels import Level
     from audit.ledger.trust_policy import Policy
 
 # What the shared report cannot know: whether evidence was given here and what it came to.
@@ -222,7 +222,7 @@ def _verify_pairs(
 
 
 def _check_one(pair: Pair, trust: Policy, brought: _Brought) -> _Checked:
-    from audit.ledger import evidence_levels
+    from audit.ledger import person_and_log_levels
     from audit.ledger.offline.proof_check import verify_proof_file
     from audit.ledger.packs.report import Claim
 
@@ -234,7 +234,7 @@ def _check_one(pair: Pair, trust: Policy, brought: _Brought) -> _Checked:
         human, refused, claim = _judged(event, brought, opened=bool(pair.openings))
     timed = brought.token.judge(pair.proof.body) if brought.token else None
     moment = timed.moment if timed else None
-    log = evidence_levels.log(pair.entry.body, pair.proof.body, trust, external_time=moment)
+    log = person_and_log_levels.log(pair.entry.body, pair.proof.body, trust, external_time=moment)
     return _Checked(pair, report, problem, human, refused, timed, log, claim)
 
 
@@ -332,16 +332,16 @@ def _judged(
 
     `opened`: whether openings were given.
     """
-    from audit.ledger import evidence_levels
-    from audit.ledger.packs.person_claims import claim_of, unproven
+    from audit.ledger import person_and_log_levels
     from audit.ledger.packs.report import WHO_ACTED, WHO_APPROVED, Claim
+    from audit.ledger.packs.who_acted_and_approved import claim_of, unproven
 
     actor = event.get("actor")
     issuer = str(actor.get("iss") or "") if isinstance(actor, dict) else ""
     keys = brought.keys or {}
     named = {(name or issuer): value for name, value in keys.items() if isinstance(value, dict)}
-    judged = tuple(evidence_levels.judge(event, brought.evidence, named, brought.passkeys))
-    human = evidence_levels.level_of(event, judged)
+    judged = tuple(person_and_log_levels.judge(event, brought.evidence, named, brought.passkeys))
+    human = person_and_log_levels.level_of(event, judged)
     refused = tuple(one.sentence for one in judged if one.state == "refused")
     gaps = [(what, one.sentence) for what, one in unproven(judged)]
     if opened:

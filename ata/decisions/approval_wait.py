@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ata.clock import now, parse_time
-from ata.decisions import gateway_wait, outcome_advice
+from ata.decisions import approval_outcome_advice, gateway_wait
 from ata.errors import AtaError, ExitCode, Unreachable
 from ata.output.safe_text import in_words, safe, time_left
 from ata.output.screen import Screen, paint
@@ -120,7 +120,7 @@ def report(screen: Screen, approval: Approval) -> None:
     lines = [f"{mark} {_outcome_sentence(approval)}"]
     if approval.body.get("detail"):
         lines.append(f"  {safe(approval.body['detail'])}")
-    if means := outcome_advice.what_it_means(approval.body):
+    if means := approval_outcome_advice.what_it_means(approval.body):
         lines.append(f"  {means}")
     lines += [f"  {line}" for line in gateway_wait.effect_lines(approval.body)]
     if approval.body.get("event_id"):
@@ -159,7 +159,7 @@ def _interrupted(portal: Portal, approval: Approval) -> AtaError:
 
 
 def _outcome_sentence(approval: Approval) -> str:
-    answer = outcome_advice.outcome_words(approval.body)
+    answer = approval_outcome_advice.outcome_words(approval.body)
     if approval.outcome == "approved" and (confirmed := gateway_wait.summary(approval.body)):
         answer = f"{answer}, {confirmed}"
     subject = safe(approval.sentence).rstrip(".")

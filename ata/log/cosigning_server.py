@@ -20,7 +20,7 @@ from ata.clock import now
 from ata.errors import AtaError, usage_error
 from ata.log.durable_files import write_durably
 from ata.log.follower import Following, LogLies, NotSeenYet
-from ata.log.origin_change_check import contradiction, first_of
+from ata.log.renamed_log_continuity_check import contradiction, first_of
 from audit.ledger import checkpoint, cosignature, merkle, note
 from audit.ledger.key_transitions.origins import Move
 from audit.ledger.merkle import EMPTY_ROOT, ProofError

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ata.errors import AtaError
 from ata.log.durable_files import append_durably, write_durably
 from ata.log.entry_bundle_check import Bundles, EntryLies
-from ata.log.origin_change_check import contradiction, describe_move, kept_of, lay_aside
+from ata.log.renamed_log_continuity_check import contradiction, describe_move, kept_of, lay_aside
 from ata.portal.http_connection import answering, check_url, open_client
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle

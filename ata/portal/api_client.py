@@ -13,8 +13,8 @@ from urllib.parse import urljoin, urlsplit
 from ata.errors import AtaError, Unreachable
 from ata.portal.http_connection import answering, check_url, open_client
 from ata.portal.problem_documents import problem
+from ata.session.oauth_requests import fresh_session
 from ata.session.session_file import SessionStore
-from ata.session.token_refresh import fresh_session
 
 if TYPE_CHECKING:
     from types import TracebackType

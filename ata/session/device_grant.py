@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ata.errors import AtaError, ExitCode, Unreachable
 from ata.portal.http_connection import answering, open_client
-from ata.session.token_refresh import Endpoints, Refusal, Tokens, request_tokens
+from ata.session.oauth_requests import Endpoints, Refusal, Tokens, request_tokens
 
 SCOPE = "openid profile email offline_access"
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"

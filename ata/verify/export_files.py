@@ -71,7 +71,7 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
     Raises:
         AtaError: usage, when a file cannot be read.
     """
-    from audit.ledger.offline import connection_inventory_check, coverage_report_check
+    from audit.ledger.offline import connection_export_manifest_check, coverage_report_check
     from audit.ledger.offline.export_check import check
     from audit.ledger.offline.export_manifest import COVERAGE, INVENTORY, followed
 
@@ -80,7 +80,7 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
     try:
         body = export.file.read_bytes()
         if export.manifest["schema"] == INVENTORY:
-            report = connection_inventory_check.check(export.manifest, body, *trusted)
+            report = connection_export_manifest_check.check(export.manifest, body, *trusted)
         elif export.manifest["schema"] == COVERAGE:
             report = coverage_report_check.check(export.manifest, body, *trusted)
         elif entries is None:

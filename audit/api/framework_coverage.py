@@ -15,7 +15,7 @@ from api.schemas import Closed
 from audit import clock
 from audit.coverage import BadPeriod, Period
 from audit.coverage.period import CHOICES
-from audit.views import coverage_report
+from audit.views import coverage_report_builder
 from connections import permissions
 
 router = Router(tags=["Audit"])
@@ -151,4 +151,4 @@ def coverage(
         period = Period.read({"days": days, "after": after, "before": before}, now)
     except BadPeriod as bad:
         raise Problem(422, "bad_period", f"{bad}.", pointer=f"/{bad.key}") from None
-    return JsonResponse(coverage_report.report(period, now))
+    return JsonResponse(coverage_report_builder.report(period, now))

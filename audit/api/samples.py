@@ -19,9 +19,9 @@ from audit.ledger.packs.report_sentences import sentence
 from audit.models import EventRow
 from audit.recording import trail_viewed_events
 from audit.recording.actors import Actor
-from audit.samples import draw_and_record, requests
-from audit.samples import recorded_samples as samples
-from audit.samples.recorded_samples import Ask, NoSample
+from audit.sampling import asked_and_drawn as samples
+from audit.sampling import draw_and_record, sample_requests
+from audit.sampling.asked_and_drawn import Ask, NoSample
 from audit.search import filter_parsing
 from audit.views.sample_request_and_download import DRAWERS
 
@@ -133,7 +133,7 @@ def create(request: HttpRequest, body: SampleIn) -> JsonResponse:
         except SampleError as error:
             raise Problem(422, "invalid_request", sentence(error), pointer="/seed") from None
     try:
-        id = requests.ask(me, query, body.size, body.seed)
+        id = sample_requests.ask(me, query, body.size, body.seed)
     except SampleError as error:
         raise Problem(422, "bad_filter", sentence(error), pointer="/filter") from None
     response = JsonResponse(_json(samples.find(id)), status=202)

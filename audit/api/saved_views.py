@@ -25,7 +25,7 @@ from audit.saved_views.stored_filter_parsing import query_of
 from audit.search import event_search, filter_parsing
 from audit.views.built_in_views import ShippedView, shipped
 from audit.views.read_permissions import reads_everything
-from ui.refusal_marks import mark
+from ui.refused_request_audit_flag import mark
 
 router = Router(tags=["Audit"])
 _POINTERS: Final = {"bad_name": "/name", "bad_description": "/description", "bad_filter": "/filter"}

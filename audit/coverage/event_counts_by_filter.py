@@ -14,7 +14,7 @@ from audit.coverage.period import Period
 from audit.evidence.log_proof_levels import LogSizes
 from audit.ledger.query import EventQuery
 from audit.search import rollup_counts, statements
-from audit.search.matching_rows import Finder
+from audit.search.exact_or_estimated_matches import Finder
 from audit.search.query_plan import Plan, plan_of
 from audit.search.rollup_counts import Cell, Test
 

@@ -13,7 +13,7 @@ from audit.keys import log_identity
 from audit.ledger.offline import coverage_report_check, export_manifest
 from audit.models import Event
 from audit.proofs import proofs_and_tiles
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.recording.actors import Actor
 from audit.recording.record import record
 
@@ -44,7 +44,7 @@ def event_of(event_id: UUID) -> dict[str, Any]:
         NoFile: there is none.
     """
     try:
-        event = stored_events.load(event_id)
+        event = stored_event_loader.load(event_id)
     except Event.DoesNotExist:
         raise NoFile(str(event_id)) from None
     names = (event["action"], event["data"].get("what"))

@@ -9,7 +9,7 @@ from typing import Final
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from audit.db.statement_time_budget import WaitedTooLong
+from audit.db.request_database_time_budget import WaitedTooLong
 
 _FILES: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM}

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from audit.evidence import storage
-from audit.ledger import evidence_levels
+from audit.ledger import person_and_log_levels
 from audit.ledger.passkey_assertions import Passkey
 
 type PasskeySource = Callable[[], Mapping[str, Passkey]]
 
-_NOTHING = evidence_levels.Level("H0", ("No evidence was recorded.",))
+_NOTHING = person_and_log_levels.Level("H0", ("No evidence was recorded.",))
 _passkeys: PasskeySource = dict
 
 
@@ -25,11 +25,11 @@ def use_passkeys(source: PasskeySource) -> None:
 
 
 def explain(
-    event: Mapping[str, Any], keys: evidence_levels.IssuerKeys | None = None
-) -> evidence_levels.Level:
+    event: Mapping[str, Any], keys: person_and_log_levels.IssuerKeys | None = None
+) -> person_and_log_levels.Level:
     """Level of a public event with its reasons, from the bodies in the evidence store.
 
-    Never from mere presence: `audit.ledger.evidence_levels` verifies each body, as `ata verify`.
+    Never from mere presence: `audit.ledger.person_and_log_levels` verifies each body, as `ata verify`.
     """
     references = event["evidence"]
     if not references:
@@ -38,9 +38,9 @@ def explain(
     signed = any(reference["kind"] == "assertion" for reference in references)
     passkeys = _passkeys() if signed else {}
     trusted = storage.IssuerKeys() if keys is None else keys
-    return evidence_levels.human(dict(event), bodies, trusted, passkeys)
+    return person_and_log_levels.human(dict(event), bodies, trusted, passkeys)
 
 
-def level(event: Mapping[str, Any], keys: evidence_levels.IssuerKeys | None = None) -> str:
+def level(event: Mapping[str, Any], keys: person_and_log_levels.IssuerKeys | None = None) -> str:
     """Level code of a public event; `keys` are those of its issuers, where somebody read them."""
     return explain(event, keys).code

@@ -19,7 +19,7 @@ from audit.models import Checkpoint, Entry, Event, Openings
 from audit.proofs.cosigned_note import signed_note
 from audit.recording.actors import Actor
 from audit.recording.record import record
-from audit.recording.stored_events import openings_of
+from audit.recording.stored_event_loader import openings_of
 from audit.sequencing import signed_state
 
 _BATCH = 500

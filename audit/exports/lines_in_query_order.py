@@ -16,7 +16,7 @@ from audit.exports.compressed_line_blocks import Lines
 from audit.exports.formats import FORMATS
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.search import event_search, statements
 from audit.search.projection import SPAN
 from audit.search.query_plan import Plan, plan_of
@@ -132,6 +132,6 @@ class _Writer:
         events = {event["index"]: event for event in event_search.publics(stored, self._sizes)}
         for seq in seqs:
             if seq not in events:  # the search row was lost; the entry was not
-                events[seq] = stored_events.load_entries(seq, seq + 1)[0]
+                events[seq] = stored_event_loader.load_entries(seq, seq + 1)[0]
         row = FORMATS[self._format].row
         return b"".join(row(events[seq]) for seq in seqs)

@@ -19,7 +19,7 @@ from audit.importing.mapping.severities import ACKNOWLEDGED
 from audit.importing.secret_masking import mask
 from audit.importing.source_row_identity import DERIVED_COLUMNS, SourceRow, change_id
 from audit.ledger.format.canonical import canonical
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.recording.actors import Actor, Target
 from audit.recording.record import Draft
 
@@ -55,7 +55,7 @@ def drafts(
 def _first_seen(events: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """The columns as first imported, where they were not erased since."""
     found = {}
-    for event, openings in stored_events.openings_of(events).items():
+    for event, openings in stored_event_loader.openings_of(events).items():
         for opening in openings:
             if opening.path == "private.raw":
                 found[event] = opening.value["columns"]

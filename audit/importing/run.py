@@ -33,7 +33,7 @@ from audit.importing.quarantine_writer import Quarantine, Rejected
 from audit.importing.report import Counts, ImportReport
 from audit.importing.source import ImportRefused, Source, opened
 from audit.importing.source_row_identity import SourceRow, content_digest, event_id
-from audit.ingest.signed_batches import Ingest, made
+from audit.ingest.bulk_event_writer import Ingest, made
 from audit.ledger.format.canonical import EntryError
 from audit.models import ImportedRow, RepeatedTag
 from audit.recording import record as recording

@@ -18,8 +18,8 @@ from audit import clock
 from audit.importing.secret_masking import mask
 from audit.ingest import clear_or_committed_fields
 from audit.ingest.clear_or_committed_fields import Names
+from audit.ledger.format.allowed_field_values import OUTCOMES, SEVERITIES
 from audit.ledger.format.canonical import EntryError
-from audit.ledger.format.field_values import OUTCOMES, SEVERITIES
 from audit.ledger.query import instant
 from audit.recording import action_registry
 from audit.recording.actors import Actor, Subject, Target

@@ -30,9 +30,9 @@ from audit.ledger.note import NoteError
 from audit.models import Event, EventRow
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
-from audit.sequencing import signed_state, stored_tree
+from audit.sequencing import signed_state, stored_tree_queries
 from audit.sequencing.signed_state import Head, SequencerStopped
-from audit.sequencing.stored_tree import read_tile
+from audit.sequencing.stored_tree_queries import read_tile
 from audit.witnesses import signing_stop
 
 ACTION: Final = "ledger.adopted"
@@ -138,7 +138,7 @@ def find() -> Found:
         AdoptionRefused: the tiles of the database, or its own checkpoint, do not hold.
         SequencerStopped: the state file is damaged.
     """
-    size = stored_tree.stored_size()
+    size = stored_tree_queries.stored_size()
     try:
         held = Head(size, tiles.root(read_tile, size), "the database")
         signed = signed_state.read_state()

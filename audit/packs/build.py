@@ -35,9 +35,9 @@ from audit.packs.event_selection import Selection
 from audit.packs.readme import README
 from audit.packs.verify_html import verifier
 from audit.proofs import proofs_and_tiles, timestamping
-from audit.recording.stored_events import openings_of
+from audit.recording.stored_event_loader import openings_of
 from audit.sequencing import signed_state
-from audit.sequencing.stored_tree import read_tile
+from audit.sequencing.stored_tree_queries import read_tile
 
 type Directory = Callable[[], dict[str, Any]]
 type MayRead = Callable[[EvidenceItem], bool]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import BooleanField, ExpressionWrapper, F, Q
 
-from audit.ledger.format.field_values import IMPORTED
+from audit.ledger.format.allowed_field_values import IMPORTED
 from audit.ledger.packs.archive import MAX_EVENTS
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.models import EventRow

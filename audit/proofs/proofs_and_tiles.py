@@ -13,7 +13,7 @@ from audit.models import Checkpoint, Entry, Event
 from audit.proofs import timestamping
 from audit.proofs.cosigned_note import signed_note
 from audit.sequencing import signed_state
-from audit.sequencing.stored_tree import entry_bytes, inclusion_proof, read_tile
+from audit.sequencing.stored_tree_queries import entry_bytes, inclusion_proof, read_tile
 from audit.witnesses.quorum import witnessed_checkpoint
 
 __all__ = [

@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from audit.ledger.format.field_values import severity_rank
+from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.sentences import PublicEvent, Sentence, phrase, reported
 
 OPEN_FAMILIES = ("defenseclaw", "external")

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from audit.evidence import log_proof_levels
 from audit.ledger.query import EventQuery
 from audit.search import rollup_counts
-from audit.search.matching_rows import Finder
+from audit.search.exact_or_estimated_matches import Finder
 from audit.search.pagination import Total
 from audit.search.query_plan import Plan, plan_of
-from audit.sequencing import stored_tree
+from audit.sequencing import stored_tree_queries
 
 
 def totals(queries: Sequence[EventQuery]) -> list[Total | None]:
@@ -33,7 +33,7 @@ def totals(queries: Sequence[EventQuery]) -> list[Total | None]:
         plan = plan_of(query.at(""), sizes)
         waiting = len(finder.waiting_of(plan))
         if plan.everything:
-            return Total(stored_tree.stored_size() + waiting, exact=not finder.overflows)
+            return Total(stored_tree_queries.stored_size() + waiting, exact=not finder.overflows)
         if plan.start or plan.end or not rollup_counts.can_answer(query, plan):
             return None
         takes = rollup_counts.test_of(query)

@@ -14,17 +14,17 @@ from audit.evidence import log_proof_levels
 from audit.evidence.log_proof_levels import LogSizes
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.recording.stored_events import load, load_rows
+from audit.recording.stored_event_loader import load, load_rows
 from audit.search import rollup_counts, statements
 from audit.search.decisions_by_verified_human import Decisions
+from audit.search.exact_or_estimated_matches import Finder
 from audit.search.facets_and_histograms import KEYS as FACET_KEYS
 from audit.search.facets_and_histograms import Facet, Histogram
-from audit.search.matching_rows import Finder
 from audit.search.overview import Survey
 from audit.search.pagination import BadCursor, Cursor, Page, Total, page_of, reader_of, walk
 from audit.search.query_plan import Plan, plan_of
 from audit.search.statements import CAP
-from audit.sequencing import stored_tree
+from audit.sequencing import stored_tree_queries
 
 __all__ = [
     "CAP",
@@ -122,7 +122,7 @@ def _total(query: EventQuery, plan: Plan, finder: Finder) -> Total:
     most = statements.CAP + 1
     waiting = statements.pending(plan).order_by()[:most].count() if plan.pending else 0
     if plan.everything:
-        return Total(stored_tree.stored_size() + waiting, exact=waiting < most)
+        return Total(stored_tree_queries.stored_size() + waiting, exact=waiting < most)
     if finder.size > statements.CAP and rollup_counts.can_answer(query, plan):
         takes, cells = rollup_counts.test_of(query), rollup_counts.cells(plan)
         found = sum(n for cell, n in cells.items() if takes(cell))
@@ -165,11 +165,11 @@ def expected(query: EventQuery, *, size: int, person: str = "") -> Total:
     plan = plan_of(query.at(""), log_proof_levels.current(), person)
     if plan.everything:
         return Total(size)
-    if rollup_counts.can_answer(query, plan) and stored_tree.stored_size() == size:
+    if rollup_counts.can_answer(query, plan) and stored_tree_queries.stored_size() == size:
         takes = rollup_counts.test_of(query)
         found = sum(n for cell, n in rollup_counts.cells(plan).items() if takes(cell))
         if (
-            stored_tree.stored_size() == size
+            stored_tree_queries.stored_size() == size
         ):  # nothing was sequenced, so nothing was counted, meanwhile
             return Total(found)
     bounded, finder = _bounded(plan, size), Finder(size)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from audit.ledger.format.field_values import SEVERITIES
-from audit.search.matching_rows import PLACE, Matches, about
+from audit.ledger.format.allowed_field_values import SEVERITIES
+from audit.search.exact_or_estimated_matches import PLACE, Matches, about
 
 FACETS = (
     "family", "source", "outcome", "severity", "human", "instance", "connection", "via", "actor",

@@ -16,8 +16,8 @@ from audit.search import (
     statements,
 )
 from audit.search.decisions_by_verified_human import Decisions
+from audit.search.exact_or_estimated_matches import PLACE, Counts, Finder, Matches
 from audit.search.facets_and_histograms import FACETS, KEYS, Facet, Histogram
-from audit.search.matching_rows import PLACE, Counts, Finder, Matches
 from audit.search.query_plan import Plan
 from audit.search.rollup_counts import Cell
 from audit.search.rollups import FACETS as COUNTED

@@ -11,7 +11,7 @@ from django.db.models import Min
 from audit.evidence.log_proof_levels import LogSizes
 from audit.models import Entry, EventRow
 from audit.search import statements
-from audit.search.matching_rows import PLACE, Finder, Matches
+from audit.search.exact_or_estimated_matches import PLACE, Finder, Matches
 from audit.search.query_plan import Plan
 
 _SEQ = PLACE["seq"]

@@ -13,12 +13,12 @@ from django.db.models import Exists, Max, OuterRef, Q
 
 from audit.db import bulk_insert, process_locks
 from audit.evidence import human_levels
+from audit.ledger.format.allowed_field_values import severity_rank
 from audit.ledger.format.commitment import subject_key
-from audit.ledger.format.field_values import severity_rank
 from audit.models import Entry, Event, EventRow, ExportBlock
-from audit.recording import action_registry, stored_events
+from audit.recording import action_registry, stored_event_loader
 from audit.search import fulltext_index, index_tokens, rollups
-from audit.sequencing import stored_tree
+from audit.sequencing import stored_tree_queries
 
 COLUMNS = tuple(f.attname for f in EventRow._meta.concrete_fields)
 DERIVED = tuple(name for name in COLUMNS if name not in ("event", "seq"))
@@ -104,7 +104,7 @@ def project_missing(first: int, end: int) -> int:
     present = set(
         EventRow.objects.filter(seq__gte=first, seq__lt=end).values_list("event", flat=True)
     )
-    events = stored_events.load_entries(first, end)
+    events = stored_event_loader.load_entries(first, end)
     rows = [row_of(event, event["human"]) for event in events]
     missing = [row for row in rows if row.event not in present]
     bulk_insert.insert(missing)
@@ -118,7 +118,7 @@ def refresh(ids: Sequence[UUID]) -> int:
         stored = EventRow.objects.in_bulk(ids)
         drop_rendered(row.seq for row in stored.values())
         fulltext_index.drop_unfinished()
-        for event in stored_events.load_many(ids):
+        for event in stored_event_loader.load_many(ids):
             row = stored[UUID(event["id"])]
             expected = row_of(event, human_levels.level(event))
             if not differences(row, expected):
@@ -156,7 +156,7 @@ def stale() -> bool:
     placed = EventRow.objects.filter(seq__isnull=False)
     newest = placed.values_list("action").annotate(last=Max("seq")).order_by()
     rows = {row.event: row for row in placed.filter(seq__in=[last for _, last in newest])}
-    events = stored_events.load_rows(list(rows.values()))
+    events = stored_event_loader.load_rows(list(rows.values()))
     return any(
         differences(row, row_of(event, row.human))
         for event, row in zip(events, rows.values(), strict=True)
@@ -180,15 +180,18 @@ def rebuild(*, batch: int = 2048, wait_s: float = 60.0) -> int:
         fulltext_index.begin_rebuild()
         _remove_strays(batch, wait_s)
         done = 0
-        while (size := stored_tree.stored_size()) - done >= batch:
+        while (size := stored_tree_queries.stored_size()) - done >= batch:
             _rebuild_range(done, done + batch, wait_s)
             done += batch
-        made = [row_of(event, event["human"]) for event in stored_events.load_entries(done, size)]
+        made = [
+            row_of(event, event["human"]) for event in stored_event_loader.load_entries(done, size)
+        ]
         with process_locks.wait_for("sequencer", wait_s):
             _replace(made)
-            now = stored_tree.stored_size()
+            now = stored_tree_queries.stored_size()
             late = [
-                row_of(event, event["human"]) for event in stored_events.load_entries(size, now)
+                row_of(event, event["human"])
+                for event in stored_event_loader.load_entries(size, now)
             ]
             _replace(late)
             with transaction.atomic():
@@ -200,7 +203,7 @@ def rebuild(*, batch: int = 2048, wait_s: float = 60.0) -> int:
 
 def _rebuild_range(first: int, end: int, wait_s: float) -> None:
     """Replace what differs among the rows of entries `first <= seq < end`."""
-    made = [row_of(event, event["human"]) for event in stored_events.load_entries(first, end)]
+    made = [row_of(event, event["human"]) for event in stored_event_loader.load_entries(first, end)]
     with process_locks.wait_for("sequencer", wait_s), transaction.atomic():
         _replace(made)
         fulltext_index.index_rebuilt(first, end)
@@ -212,7 +215,7 @@ def _rebuild_waiting(batch: int, wait_s: float) -> int:
     for ids in batched(waiting, batch):
         made = [
             row_of({**event, "index": None}, human_levels.level(event))
-            for event in stored_events.load_many(ids)
+            for event in stored_event_loader.load_many(ids)
         ]
         with process_locks.wait_for("sequencer", wait_s):
             still = Event.objects.filter(id__in=ids, leaf__isnull=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from audit.evidence.log_proof_levels import LogSizes
 from audit.ledger import query as language
-from audit.ledger.format.field_values import LOG_LEVELS
+from audit.ledger.format.allowed_field_values import LOG_LEVELS
 from audit.ledger.query import Clause, EventQuery, InvalidQuery, instant, normalise
 from audit.search.index_tokens import MAX_WORD, PLAIN_KEYS, range_tokens, value_token, word_token
 

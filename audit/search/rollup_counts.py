@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import BigIntegerField, F, Max, Q, Sum
 from django.db.models.functions import Cast
 
-from audit.ledger.format.field_values import severity_rank
+from audit.ledger.format.allowed_field_values import severity_rank
 from audit.ledger.query import Clause, EventQuery
 from audit.models import Rollup
 from audit.search.query_plan import Plan

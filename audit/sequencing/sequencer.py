@@ -49,7 +49,7 @@ from audit.search import (
 )
 from audit.sequencing import (
     signed_state,
-    stored_tree,
+    stored_tree_queries,
 )
 from audit.sequencing.signed_state import SequencerStopped
 from audit.witnesses import signing_stop
@@ -143,10 +143,10 @@ class Sequencer:
         return result
 
     def _load(self) -> GrowingTree:
-        size = stored_tree.stored_size()
+        size = stored_tree_queries.stored_size()
         if self._tree is None or self._tree.size != size:
             signed_state.check_heads(size)
-            self._tree = GrowingTree.load(stored_tree.read_tile, size)
+            self._tree = GrowingTree.load(stored_tree_queries.read_tile, size)
         return self._tree
 
     def _pending(self, sweep: bool) -> list[tuple[UUID, bytes]]:

@@ -15,7 +15,7 @@ from audit.ledger import tiles
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError
 from audit.models import Checkpoint
-from audit.sequencing.stored_tree import read_tile
+from audit.sequencing.stored_tree_queries import read_tile
 
 
 class SequencerStopped(Exception):

@@ -44,14 +44,14 @@ from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.sequencing import (
     signed_state,
-    stored_tree,
+    stored_tree_queries,
 )
 from audit.verification.checks import (
     checks_from_other_apps,
+    imported_row_decision_tags,
+    key_and_adoption_files,
     orphans,
-    recorded_keys,
     rollup_counts,
-    stored_decision_tags,
 )
 from audit.verification.checks.entries import LeafChecker
 from audit.verification.checks.tree_and_signed_checkpoints import TreeChecker
@@ -142,10 +142,10 @@ class Round:
         also: tuple[tuple[str, Callable[[], object]], ...] = (
             ("events without a leaf", lambda: self._leaves.check_pending(list(waiting[:_STEP]))),
             ("the tree", self._trees.finish),
-            ("keys and adoptions", lambda: recorded_keys.check(self.findings)),
+            ("keys and adoptions", lambda: key_and_adoption_files.check(self.findings)),
             ("the counts", lambda: rollup_counts.check(self.findings)),
             ("rows outside the log", lambda: orphans.rows(self.findings)),
-            ("decision tags", lambda: stored_decision_tags.check_missing(self.findings)),
+            ("decision tags", lambda: imported_row_decision_tags.check_missing(self.findings)),
             ("files next to the log", lambda: self._papers.check(self.findings)),
             ("decisions", lambda: checks_from_other_apps.check(self.findings, pending=True)),
             ("evidence and finished work", lambda: self._leaves.finish(whole=True)),
@@ -182,7 +182,7 @@ class Newest:
     def _meet(self, signed: Checkpoint) -> None:
         last = signed.size - 1
         try:
-            root = tiles.root(stored_tree.read_tile, signed.size)
+            root = tiles.root(stored_tree_queries.read_tile, signed.size)
         except ProofError as error:
             self.findings.add("tile", str(error), last)
             return

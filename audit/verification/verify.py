@@ -25,14 +25,14 @@ from audit.evidence import (
 )
 from audit.models import Checkpoint, Entry, Event
 from audit.sequencing import (
-    stored_tree,
+    stored_tree_queries,
 )
 from audit.verification.checks import (
     checks_from_other_apps,
+    imported_row_decision_tags,
+    key_and_adoption_files,
     orphans,
-    recorded_keys,
     rollup_counts,
-    stored_decision_tags,
 )
 from audit.verification.checks.entries import LeafChecker
 from audit.verification.checks.tree_and_signed_checkpoints import TreeChecker
@@ -77,7 +77,7 @@ def run(
     """
     # Read in this order a checkpoint can never be ahead of the size by mere timing.
     last_checkpoint = Checkpoint.objects.aggregate(last=Max("id"))["last"] or 0
-    size = stored_tree.stored_size()
+    size = stored_tree_queries.stored_size()
     if not 0 <= start <= max(size - 1, 0):
         raise OutsideLog(f"the log has entries 0 to {size - 1}; {start} is outside")
     storage.forget_read()
@@ -99,7 +99,7 @@ def run(
             check = partial(leaves.check_range, examine_from=start, tree_only=tree_only)
             walking.along((one, partial(check, one.first, one.end)) for one in wanted)
         stages = [
-            ("keys and adoptions", lambda: recorded_keys.check(findings)),
+            ("keys and adoptions", lambda: key_and_adoption_files.check(findings)),
             ("the tree", trees.finish),
         ]
         if not tree_only:
@@ -176,7 +176,7 @@ def _of_whole_tables(
 
     def strays() -> None:
         orphans.rows(findings)
-        stored_decision_tags.check_missing(findings)
+        imported_row_decision_tags.check_missing(findings)
         orphans.papers(findings)
 
     def decisions() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from audit.sequencing import stored_tree
+from audit.sequencing import stored_tree_queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def ranges(first: int, size: int, step: int) -> Iterator[Range]:
     """Ranges of at most `step`; one where all entries are missing is as long as the gap."""
     while first < size:
         end = min(first - first % step + step, size)
-        there = stored_tree.next_index(first)
+        there = stored_tree_queries.next_index(first)
         if there >= end:
             end = min(there, size)
         yield Range(first, end, there)

@@ -7,7 +7,7 @@ from typing import Final
 
 from audit.ledger.query import EventQuery
 from audit.search import decisions_by_verified_human, filter_parsing
-from audit.views.decision_action_names import decision_actions
+from audit.views.actions_that_are_decisions import decision_actions
 
 _KINDS: Final = ("skill", "mcp", "plugin", "tool")
 

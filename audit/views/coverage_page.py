@@ -21,7 +21,7 @@ from audit import clock
 from audit.coverage import BadPeriod, Period, signed_report_manifest
 from audit.coverage.period import CHOICES
 from audit.proofs.proofs_and_tiles import NotSequenced
-from audit.views import coverage_report
+from audit.views import coverage_report_builder
 
 _FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 _KEYS = ("days", "after", "before")
@@ -38,7 +38,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
         period = Period.read(given, now)
     except BadPeriod as bad:
         period, mistake = Period.read({}, now), bad
-    made = coverage_report.report(period, now)
+    made = coverage_report_builder.report(period, now)
     context = {
         "report": made,
         "period": period,
@@ -70,9 +70,9 @@ def download(request: HttpRequest) -> HttpResponse:
         period = Period.read({key: request.GET.get(key, "") for key in _KEYS}, now)
     except BadPeriod as bad:
         raise BadRequest(f"{bad}.") from None
-    made = coverage_report.report(period, now)
+    made = coverage_report_builder.report(period, now)
     text = (
-        coverage_report.as_csv(made)
+        coverage_report_builder.as_csv(made)
         if format == "csv"
         else json.dumps(made, indent=2, ensure_ascii=False) + "\n"
     )

@@ -15,7 +15,7 @@ from audit.ledger.query import EventQuery
 from audit.models import QuarantinedRow
 from audit.recording.action_registry import label
 from audit.search.rollup_counts import Cell
-from audit.sequencing import stored_tree
+from audit.sequencing import stored_tree_queries
 from audit.sequencing.sequencer import stopped_reason
 from audit.views.trail.page_state import url_of
 from connections.models import LogFeed, ReconcileRun
@@ -173,7 +173,7 @@ def gaps(counted: Sequence[Counted], gateways: Fleet, address: Address) -> list[
 
 
 def _signing() -> dict[str, Any]:
-    reason, waiting = stopped_reason(), stored_tree.pending()
+    reason, waiting = stopped_reason(), stored_tree_queries.pending()
     if reason:
         return _gap("Sequencing", "bad", reason, "/audit/ledger/")
     words = f"{waiting:,} wait for their place" if waiting else "every event has its place"

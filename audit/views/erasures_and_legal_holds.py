@@ -37,7 +37,7 @@ from audit.ledger.format.commitment import subject_key
 from audit.models import EventRow
 from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Target
-from ui.refusal_marks import tell
+from ui.refused_request_audit_flag import tell
 
 _SHOWN = 50
 _FOUND = 20

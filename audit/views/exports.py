@@ -22,13 +22,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.permissions import actor
 from audit import clock, packs
 from audit import exports as engine
-from audit.evidence import body_and_pack_disclosure
+from audit.evidence import body_and_pack_access
 from audit.exports.manifest import file_name
 from audit.ledger.packs.archive import MAX_EVENTS
 from audit.ledger.query import EventQuery
 from audit.models import ExportJob
 from audit.search import event_search
-from audit.sequencing import stored_tree
+from audit.sequencing import stored_tree_queries
 from audit.views.read_permissions import for_readers
 from audit.views.trail import filter_links
 from audit.views.trail.page_state import read, url_of
@@ -66,7 +66,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
         return HttpResponseRedirect(f"/audit/?{request.GET.urlencode()}")
     if request.method == "POST":
         return _make(request, query)
-    size = stored_tree.stored_size()
+    size = stored_tree_queries.stored_size()
     total = event_search.expected(query, size=size)
     context = {
         "words": query.in_words(),
@@ -85,9 +85,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
 
 
 def _pack_lacks(request: HttpRequest, query: EventQuery) -> str:
-    return body_and_pack_disclosure.outlook(
-        actor(request), packs.of_query(query), clock.now()
-    ).words
+    return body_and_pack_access.outlook(actor(request), packs.of_query(query), clock.now()).words
 
 
 def _make(request: HttpRequest, query: EventQuery) -> HttpResponseBase:

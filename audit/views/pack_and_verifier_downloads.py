@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from accounts.permissions import actor
 from accounts.recent_sign_in.requirement import needs_fresh_sign_in
 from audit import clock, packs
-from audit.evidence import body_and_pack_disclosure
+from audit.evidence import body_and_pack_access
 from audit.ledger.packs import archive as pack_files
 from audit.packs import Built, Selection
 from audit.packs.verify_html import verifier as verifier_file
@@ -35,7 +35,7 @@ def event_pack(request: HttpRequest, event_id: UUID) -> HttpResponseBase:
     who = actor(request)
     selection = packs.of_event(recorded.event, person=person_filter(who))
     try:
-        built = body_and_pack_disclosure.pack(who, selection, clock.now())
+        built = body_and_pack_access.pack(who, selection, clock.now())
     except packs.NothingToPack:
         return redirect(reverse("audit-event-proof", args=[event_id]))
     return _send(request, selection, built, f"evidence-{str(event_id)[-12:]}.zip")
@@ -53,7 +53,7 @@ def filter_pack(request: HttpRequest) -> HttpResponseBase:
     try:
         if selection.more:
             raise packs.TooMany(f"a pack holds at most {pack_files.MAX_EVENTS:,} events")
-        built = body_and_pack_disclosure.pack(who, selection, clock.now())
+        built = body_and_pack_access.pack(who, selection, clock.now())
     except (packs.NothingToPack, packs.TooMany) as error:
         messages.error(request, f"No pack was made: {error}.")
         return HttpResponseRedirect(f"{reverse('export-new')}?{request.GET.urlencode()}")
@@ -77,7 +77,7 @@ def verifier(request: HttpRequest) -> HttpResponse:
 def _send(request: HttpRequest, selection: Selection, built: Built, name: str) -> HttpResponseBase:
     def hand_out(request: HttpRequest) -> HttpResponseBase:
         if request.method != "HEAD":
-            body_and_pack_disclosure.hand_out(actor(request), selection, built)
+            body_and_pack_access.hand_out(actor(request), selection, built)
         return as_file(built, name)
 
     # Tokens name people and carry the issuer's word: a session left open does not take them away.

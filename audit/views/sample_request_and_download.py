@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.permissions import actor, needs_role
-from audit.ledger.format.field_values import SEVERITIES
+from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.ledger.format.table_cells import safe_cell
 from audit.ledger.offline.samples import LONGEST_SEED, MOST, SampleError
 from audit.ledger.packs.report_sentences import sentence
@@ -22,11 +22,11 @@ from audit.ledger.query import InvalidQuery
 from audit.models import EventRow
 from audit.recording import trail_viewed_events
 from audit.recording.trail_viewed_events import digest_of
-from audit.samples import draw_and_record, requests
-from audit.samples import recorded_samples as samples
-from audit.samples.recorded_samples import Ask, Drawn, NoSample
+from audit.sampling import asked_and_drawn as samples
+from audit.sampling import draw_and_record, sample_requests
+from audit.sampling.asked_and_drawn import Ask, Drawn, NoSample
 from audit.search import event_search
-from audit.sequencing import stored_tree
+from audit.sequencing import stored_tree_queries
 from audit.views.trail import filter_links
 from audit.views.trail.page_state import read, url_of
 from audit.views.trail.rows import emphasised, shown_outcome
@@ -50,14 +50,14 @@ def new(request: HttpRequest) -> HttpResponse:
     query, problem = found.query.at("").dropping("order"), ""
     typed = {"size": request.POST.get("size", str(USUAL)), "seed": request.POST.get("seed", "")}
     try:
-        wanted = requests.wanted(query)
+        wanted = sample_requests.wanted(query)
         if request.method == "POST" and not found.mistakes:
-            id = requests.ask(actor(request), query, _number(typed["size"]), typed["seed"])
+            id = sample_requests.ask(actor(request), query, _number(typed["size"]), typed["seed"])
             return HttpResponseRedirect(f"{PATH}{id}/")
-        requests.check_price(wanted)
+        sample_requests.check_price(wanted)
     except (SampleError, InvalidQuery) as error:
         problem = sentence(error)
-    size = stored_tree.stored_size()
+    size = stored_tree_queries.stored_size()
     earlier, count = ([], 0) if problem else samples.of_filter(digest_of(wanted), _EARLIER)
     context = {
         "reading": found,

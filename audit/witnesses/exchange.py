@@ -12,7 +12,7 @@ from audit.ledger.checkpoint import parse_size
 from audit.ledger.cosignature import Cosignature
 from audit.ledger.note import NoteError
 from audit.models import Checkpoint
-from audit.sequencing.stored_tree import read_tile
+from audit.sequencing.stored_tree_queries import read_tile
 from audit.witnesses.configuration import Target
 from http_client.address_guard import Guard
 from http_client.client import HttpClient

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from auth0_client.management_api.log_page import LogPage
-from auth0_client.management_api.management_client import MOST_FOUND, USERS_A_PAGE, Management
+from auth0_client.management_api.log_page_parsing import LogPage
+from auth0_client.management_api.management_endpoints import MOST_FOUND, USERS_A_PAGE, Management
 from auth0_client.management_api.transport import Budget
-from auth0_client.management_api.user_records import (
+from auth0_client.management_api.typed_user_and_grant_records import (
     AuthenticationMethod,
     Grant,
     ManagedAccount,

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from auth0_client.error_mapping import call, failure_of, reset_at
-from auth0_client.grants.code_and_refresh import OAuth
+from auth0_client.grants.authorization_code_and_refresh import OAuth
 from http_client.client import HttpClient
 from http_client.errors import BadAnswer
 from http_client.json_fields import Fields

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from auth0_client.errors import TokenRefused
-from auth0_client.grants.authorization_details import read_authorization_details
+from auth0_client.grants.authorization_details_parsing import read_authorization_details
 from auth0_client.tokens.id_token import LEEWAY_S
 from auth0_client.tokens.jwt import Claims, KeySource, Opened, open_token
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from auth0_client.errors import TokenRefused
-from auth0_client.grants.authorization_details import read_authorization_details
+from auth0_client.grants.authorization_details_parsing import read_authorization_details
 from http_client.json_fields import Fields
 
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")

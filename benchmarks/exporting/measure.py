@@ -37,9 +37,9 @@ _BASELINE = (
 def main(bar: str) -> None:
     """Measure."""
     from audit.exports import line_block_cache
-    from audit.sequencing import stored_tree
+    from audit.sequencing import stored_tree_queries
 
-    size = stored_tree.stored_size()
+    size = stored_tree_queries.stored_size()
     with spent() as packing:
         packed = line_block_cache.fill(budget_s=1e9)
     if packed:

@@ -36,7 +36,7 @@ from benchmarks.ledger.writers import with_children
 from benchmarks.resources import Spent
 
 if TYPE_CHECKING:
-    from audit.ingest.signed_batches import Ingest
+    from audit.ingest.bulk_event_writer import Ingest
     from audit.recording.record import Draft, Prepared
 
 STEP = 2000  # a batch, as an import has it
@@ -77,7 +77,7 @@ def measure(turn: int, turns: int) -> None:
     """Measure in a database that is there."""
     from django.db import connection
 
-    from audit.ingest.signed_batches import Ingest
+    from audit.ingest.bulk_event_writer import Ingest
 
     writer = Ingest()  # a sequencer, too: two would each read anew what the other did
     writer.run_once(sweep=False)
@@ -155,14 +155,14 @@ def _alone(some: list[Draft]) -> Callable[[], None]:
 def _placed(some: list[Draft]) -> Callable[[], None]:
     """Who sequences next gives them the same positions, in the order of their ids."""
     from audit.db import bulk_insert
-    from audit.ingest.signed_batches import made
+    from audit.ingest.bulk_event_writer import made
     from audit.models import Event, EventRow, Openings
     from audit.search import fulltext_index
     from audit.search.projection import COLUMNS
-    from audit.sequencing import stored_tree
+    from audit.sequencing import stored_tree_queries
 
     batches, place = [made(rows) for rows in _batches(some)], COLUMNS.index("seq")
-    first = stored_tree.stored_size()
+    first = stored_tree_queries.stored_size()
 
     def work() -> None:
         at = first
@@ -179,7 +179,7 @@ def _placed(some: list[Draft]) -> Callable[[], None]:
 
 
 def _bulk_create(some: list[Draft]) -> Callable[[], None]:
-    from audit.ingest.signed_batches import made
+    from audit.ingest.bulk_event_writer import made
     from audit.models import Event, EventRow, Openings
 
     def objects(model: Any, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -214,7 +214,7 @@ def _recorded(writer: Ingest, some: list[Draft]) -> Callable[[], None]:
 
 
 def _ingested(writer: Ingest, some: list[Draft]) -> Callable[[], None]:
-    from audit.ingest.signed_batches import made
+    from audit.ingest.bulk_event_writer import made
     from audit.recording.record import prepared
 
     def work() -> None:

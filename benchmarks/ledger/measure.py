@@ -142,11 +142,11 @@ def _inclusion() -> None:
 
 
 def _verify() -> None:
-    from audit.sequencing import stored_tree
+    from audit.sequencing import stored_tree_queries
     from audit.verification import verify
 
     processes = len(os.sched_getaffinity(0))
-    size = stored_tree.stored_size()
+    size = stored_tree_queries.stored_size()
     ways: dict[str, dict[str, Any]] = {
         "bytes and tree": {"tree_only": True},
         "everything": {},
@@ -168,7 +168,7 @@ def _verify() -> None:
 
 
 def _leaves(size: int) -> list[bytes]:
-    from audit.sequencing.stored_tree import entry_bytes
+    from audit.sequencing.stored_tree_queries import entry_bytes
 
     return [entry for first in range(0, size, 5000) for entry in entry_bytes(first, first + 5000)]
 

@@ -47,15 +47,15 @@ def main(size: int, processes: int) -> None:
 
 def _fill(size: int) -> None:
     """Bring the log to `size` entries."""
-    from audit.ingest.signed_batches import Ingest, made
+    from audit.ingest.bulk_event_writer import Ingest, made
     from audit.recording.record import prepared
-    from audit.sequencing import stored_tree
+    from audit.sequencing import stored_tree_queries
     from benchmarks.events import drafts
     from benchmarks.filling import tidy
 
     writer = Ingest()
     writer.run_once(sweep=False)  # a log that was never signed takes no leaves with its rows
-    there = stored_tree.stored_size()
+    there = stored_tree_queries.stored_size()
     if there < size:
         with _measured() as (work, family):
             for some in batched(drafts(there, size, size), _STEP):
@@ -69,20 +69,20 @@ def _peer() -> float:
     from pymerkle import InmemoryTree
 
     from audit.ledger import tiles
-    from audit.sequencing import stored_tree
+    from audit.sequencing import stored_tree_queries
 
-    size = stored_tree.stored_size()
+    size = stored_tree_queries.stored_size()
     entries = [
         entry
         for first in range(0, size, _STEP)
-        for entry in stored_tree.entry_bytes(first, min(first + _STEP, size))
+        for entry in stored_tree_queries.entry_bytes(first, min(first + _STEP, size))
     ]
     peer = InmemoryTree(algorithm="sha256")
     with spent() as work:
         for entry in entries:
             peer.append_entry(entry)
         root = peer.get_root()
-    assert root == tiles.root(stored_tree.read_tile, size)
+    assert root == tiles.root(stored_tree_queries.read_tile, size)
     _say("pymerkle in memory", **work.line(size))
     return work.cpu
 

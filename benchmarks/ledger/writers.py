@@ -33,9 +33,9 @@ def record_each(drafts: Sequence[Draft]) -> None:
 
 def at_once(drafts: Sequence[Draft]) -> Spent:
     """PROCESSES of THREADS write while a sequencer runs, until all is signed; theirs and ours."""
-    from audit.sequencing import sequencer, stored_tree
+    from audit.sequencing import sequencer, stored_tree_queries
 
-    stop, end = threading.Event(), stored_tree.stored_size() + len(drafts)
+    stop, end = threading.Event(), stored_tree_queries.stored_size() + len(drafts)
     loop = threading.Thread(target=sequencer.loop, args=(stop,), daemon=True)
     pool = ProcessPoolExecutor(PROCESSES, get_context("spawn"), initializer=django.setup)
     shares = [drafts[at::PROCESSES] for at in range(PROCESSES)]
@@ -45,7 +45,7 @@ def at_once(drafts: Sequence[Draft]) -> Spent:
     loop.start()
     with spent() as work:
         used = sum(pool.map(_from_threads, shares, chunksize=1))
-        while stored_tree.stored_size() < end:
+        while stored_tree_queries.stored_size() < end:
             stop.wait(0.02)
     stop.set()
     loop.join()

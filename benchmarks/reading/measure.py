@@ -31,10 +31,10 @@ ROUNDS = 7
 
 def main(rounds: int, only: str = "") -> None:
     """Measure the database of the environment."""
-    from audit.sequencing import stored_tree
+    from audit.sequencing import stored_tree_queries
     from benchmarks.reading.mix import MIX
 
-    browser, size = signed_in_auditor(), stored_tree.stored_size()
+    browser, size = signed_in_auditor(), stored_tree_queries.stored_size()
     pages = [(asked.name, asked.url(size)) for asked in MIX if only in asked.name]
     newest = _some_event()
     pages += [

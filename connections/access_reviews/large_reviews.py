@@ -23,7 +23,7 @@ from approvals.errors import Refused
 from approvals.pipeline.service import Performed, perform
 from approvals.policy import break_glass_limits
 from audit.recording.actors import Actor, Target
-from connections.access_reviews import open_decide_close, work_lease, work_tamper_check
+from connections.access_reviews import open_decide_close, queued_job_seals, work_lease
 from connections.access_reviews.account_filter import Wanted, take
 from connections.models import Review, ReviewItem, ReviewLines, ReviewWork
 
@@ -74,7 +74,7 @@ def begin(actor: Actor, verb: str, target: Target, params: Mapping[str, Any]) ->
     try:
         with transaction.atomic():
             ReviewWork.objects.filter(pk=id, due=None).delete()  # tried again
-            work_tamper_check.seal(row).save(force_insert=True)
+            queued_job_seals.seal(row).save(force_insert=True)
     except IntegrityError:
         raise work_lease.being(verb) from None
     return False
@@ -120,8 +120,8 @@ def run_due() -> int:
 def _do(work: ReviewWork | None) -> None:
     if work is None:
         return
-    if not work_tamper_check.is_sealed(work):
-        work_tamper_check.refuse(work)
+    if not queued_job_seals.is_sealed(work):
+        queued_job_seals.refuse(work)
         return
     # Its due time is the lease: where another worker took it over, it is another one.
     mine = ReviewWork.objects.filter(pk=work.pk, due=work.due)

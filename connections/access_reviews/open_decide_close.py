@@ -31,7 +31,7 @@ from connections.access_reviews.account_filter import Wanted, take
 from connections.access_reviews.write_opening import Written
 from connections.access_reviews.write_result import Closing
 from connections.models import Choice, Review, ReviewItem
-from connections.notifications import owner_notices
+from connections.notifications import notices_on_owner_pages
 
 LONGEST = timedelta(days=366)
 _ADMIN = frozenset({"admin"})
@@ -194,7 +194,7 @@ def _decide(ctx: CommitContext) -> Committed:
             raise Refused("nothing_to_reduce", "Manifests need every scope that it has.")
         if account is None:
             raise Refused("unknown_connection", "The account is gone.")
-        owner_notices.tell_owners([account], "reduce", ctx.actor, ctx.reason)
+        notices_on_owner_pages.tell_owners([account], "reduce", ctx.actor, ctx.reason)
     earlier = item.choice
     item.choice, item.reason, item.decided_at = choice, ctx.reason[:500], now
     item.decided_iss, item.decided_sub = ctx.actor.iss, ctx.actor.sub

@@ -17,7 +17,7 @@ from django.db.models import Q
 from approvals import clock
 from approvals.errors import Refused
 from audit.db import leases
-from audit.db.sqlite_write_lock import in_turn
+from audit.db.sqlite_writer_lock_file import in_turn
 from connections.models import Review
 
 SILENT: Final = timedelta(minutes=3)

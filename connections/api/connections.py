@@ -13,8 +13,8 @@ from pydantic import ConfigDict
 from accounts.bearer import caller
 from api import openapi, schemas
 from api.problems import Problem, pointer_of, printable
-from approvals.api import decisions_and_requests, idempotency
-from audit.api.events_proofs_and_reports import not_sequenced
+from approvals.api import idempotency, post_decision_and_requests
+from audit.api.event_search_proofs_reporting import not_sequenced
 from audit.exports.xlsx import MEDIA_TYPE
 from audit.proofs.proofs_and_tiles import NotSequenced
 from audit.views.read_permissions import may_read
@@ -300,11 +300,11 @@ def revoke(request: HttpRequest, connection_id: str, body: RevokeIn | None = Non
     """Answers as `POST /v1/decisions`: 201 for your own, 202 for another person's."""
     account = _visible(request, connection_id)
     given = body or RevokeIn(reason="", end_sessions=False)
-    return decisions_and_requests.decide(
+    return post_decision_and_requests.decide(
         request,
-        decisions_and_requests.DecisionIn(
+        post_decision_and_requests.DecisionIn(
             verb="connection.revoke",
-            target=decisions_and_requests.TargetIn(
+            target=post_decision_and_requests.TargetIn(
                 kind="connection", name=str(account.id), instance=""
             ),
             reason=given.reason,

@@ -12,13 +12,13 @@ from accounts.bearer import caller
 from api import openapi, schemas
 from api.problems import Problem
 from approvals import clock
-from approvals.api import decisions_and_requests, idempotency
+from approvals.api import idempotency, post_decision_and_requests
 from connections import permissions
 from connections.api import connection_schemas
 from connections.component_manifests import manifest_store
-from connections.idle_access import restrict_relax_wake as idle_access
-from connections.idle_access.connection_settings import LONGEST_IDLE_H, Setting
-from connections.idle_access.restrict_relax_wake import SettingParams
+from connections.idle_access import change_setting_and_wake_account as idle_access
+from connections.idle_access.change_setting_and_wake_account import SettingParams
+from connections.idle_access.idle_and_hours_setting_types import LONGEST_IDLE_H, Setting
 from connections.models import JustInTime
 from connections.scopes import catalogue
 
@@ -79,11 +79,11 @@ def set_one(
     if "admin" not in caller(request).actor.roles:
         raise Problem(403, "not_permitted", "Settings are changed by admins.")
     params = body.model_dump(mode="json", exclude={"reason"}, exclude_none=True)
-    return decisions_and_requests.decide(
+    return post_decision_and_requests.decide(
         request,
-        decisions_and_requests.DecisionIn(
+        post_decision_and_requests.DecisionIn(
             verb=idle_access.verb_for(connection, idle_access.wanted(params)),
-            target=decisions_and_requests.TargetIn(
+            target=post_decision_and_requests.TargetIn(
                 kind=idle_access.KIND, name=connection, instance=""
             ),
             reason=body.reason,

@@ -12,11 +12,11 @@ from accounts.bearer import caller
 from api import openapi, schemas
 from api.problems import Problem
 from approvals import clock
-from approvals.api.decisions_and_requests import answer_of
+from approvals.api.post_decision_and_requests import answer_of
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
 from connections.api import connection_schemas
-from connections.component_manifests import decision_in_force, manifest_store
+from connections.component_manifests import enforcement_decision_hook, manifest_store
 from connections.models import Manifest
 
 router = Router(tags=["Manifests"])
@@ -129,5 +129,5 @@ def _json(manifest: Manifest) -> dict[str, Any]:
         **manifest_store.content(manifest),
         "digest": manifest.digest,
         "declared_at": clock.stamp(manifest.declared_at),
-        "decision": decision_in_force.decision_of(manifest.kind, manifest.name),
+        "decision": enforcement_decision_hook.decision_of(manifest.kind, manifest.name),
     }

@@ -11,10 +11,10 @@ from pydantic import ConfigDict
 from accounts.bearer import caller
 from api import openapi, paging, schemas
 from api.problems import Problem
-from approvals.api import decisions_and_requests, idempotency
+from approvals.api import idempotency, post_decision_and_requests
 from connections.api import connection_schemas
 from connections.scope_escalation import allowances_in_force
-from ui.refusal_marks import mark
+from ui.refused_request_audit_flag import mark
 
 router = Router(tags=["Connections"])
 
@@ -57,11 +57,11 @@ def end(request: HttpRequest, allowance_id: UUID, body: EndIn | None = None) -> 
             mark(request, "not_yours", certain=True)
         # One answer for both, so that nobody learns which ids exist.
         raise Problem(404, "not_found", "There is no such allowance, or it is not yours to see.")
-    return decisions_and_requests.decide(
+    return post_decision_and_requests.decide(
         request,
-        decisions_and_requests.DecisionIn(
+        post_decision_and_requests.DecisionIn(
             verb="scope.withdraw",
-            target=decisions_and_requests.TargetIn(
+            target=post_decision_and_requests.TargetIn(
                 kind="connection", name=str(made.account_id), instance=""
             ),
             reason=body.reason if body else "",

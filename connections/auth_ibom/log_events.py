@@ -19,7 +19,7 @@ from django.db.models.expressions import RawSQL
 
 from audit.models import EventRow
 from audit.models.search_row_and_rollup import ACCESS, INVENTORY
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from connections.auth_ibom import replay
 from connections.auth_ibom.replay import Counted, Inventory
 
@@ -129,4 +129,4 @@ def _at(places: Iterable[int]) -> Iterator[_Ref]:
 
 def _opened(refs: Iterable[_Ref]) -> Iterator[dict[str, Any]]:
     for some in batched(refs, _BATCH):
-        yield from stored_events.load_rows(some)
+        yield from stored_event_loader.load_rows(some)

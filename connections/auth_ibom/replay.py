@@ -27,7 +27,7 @@ from connections.auth_ibom.record_types import (
     owner,
     text,
 )
-from connections.idle_access.connection_settings import Setting
+from connections.idle_access.idle_and_hours_setting_types import Setting
 from connections.status import account_status
 from connections.status.account_status import EVERYTHING, Frozen, Ground
 

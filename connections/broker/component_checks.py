@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from connections.broker.errors import TokenRefusal
 from connections.component_manifests import (
-    decision_in_force,
+    allow_required_setting,
+    enforcement_decision_hook,
     manifest_store,
-    undecided_component_rule,
 )
 from connections.models import ManifestNeed
-from connections.scope_escalation import rules_per_connection
+from connections.scope_escalation import connection_rules
 from connections.scopes import catalogue, containment
 
 
@@ -59,7 +59,7 @@ def check_declared(
     title = catalogue.title(connection)
     manifest = manifest_store.find(component.kind, component.name) if component else None
     if manifest is None:
-        if not manifest_store.naming(connection) or rules_per_connection.of(connection).anonymous:
+        if not manifest_store.naming(connection) or connection_rules.of(connection).anonymous:
             return Declared(None)
         who = f"{component} has no manifest" if component else "The request names no skill"
         raise TokenRefusal(
@@ -84,21 +84,21 @@ def check_decision(component: Component | None) -> str:
             allowed it.
     """
     if component is None:
-        return decision_in_force.NONE
-    decision = decision_in_force.decision_of(component.kind, component.name)
-    if decision == decision_in_force.BLOCK:
+        return enforcement_decision_hook.NONE
+    decision = enforcement_decision_hook.decision_of(component.kind, component.name)
+    if decision == enforcement_decision_hook.BLOCK:
         raise TokenRefusal(
             403,
             f"{component.kind}_blocked",
             f"{component} is blocked. An operator can end the block.",
         )
-    if decision == decision_in_force.HOLD:
+    if decision == enforcement_decision_hook.HOLD:
         raise TokenRefusal(
             403,
             f"{component.kind}_held",
             f"{component} is on hold until somebody decides on it.",
         )
-    if decision != decision_in_force.ALLOW and not undecided_component_rule.is_open():
+    if decision != enforcement_decision_hook.ALLOW and not allow_required_setting.is_open():
         raise TokenRefusal(
             403,
             "component_not_allowed",

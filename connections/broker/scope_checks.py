@@ -8,7 +8,7 @@ from auth0_client.token_vault import VaultToken
 from connections.broker.account_choice import Picked
 from connections.broker.component_checks import Declared
 from connections.broker.errors import TokenRefusal
-from connections.scope_escalation import allowances_in_force, refuse_or_ask, rules_per_connection
+from connections.scope_escalation import allowances_in_force, connection_rules, refuse_or_ask
 from connections.scopes import catalogue, containment
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def check_given(
             dropped here: nobody gets it, and it lives at the provider until it expires.
     """
     beyond = _excess(ask, picked, declared, token, allowed)
-    if not beyond or rules_per_connection.of(ask.connection).excess == "flag":
+    if not beyond or connection_rules.of(ask.connection).excess == "flag":
         return beyond
     raise _dropped(ask, beyond, token)
 
@@ -82,7 +82,7 @@ def check_still(
     if missing:
         raise _undeclared(ask, missing, "That changed while Auth0 was asked.")
     beyond = _excess(ask, picked, declared, token, allowed)
-    strict = rules_per_connection.of(ask.connection).excess != "flag"
+    strict = connection_rules.of(ask.connection).excess != "flag"
     if set(beyond) - set(flagged) or (beyond and strict):
         raise _dropped(ask, beyond, token)
 

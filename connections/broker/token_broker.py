@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 
 from approvals import clock
-from audit.db.sqlite_write_lock import in_turn
+from audit.db.sqlite_writer_lock_file import in_turn
 from audit.models import Event
 from audit.recording.actors import Actor, Subject, Target
 from audit.recording.record import record
@@ -25,7 +25,7 @@ from connections.broker.account_choice import ANY, Picked, Wanted, pick, refuse_
 from connections.broker.component_checks import Component, Declared, check_decision, check_declared
 from connections.broker.errors import TokenRefusal
 from connections.idle_access import access_gate
-from connections.idle_access.connection_settings import OWNER, Setting
+from connections.idle_access.idle_and_hours_setting_types import OWNER, Setting
 from connections.lifecycle import freezes, restriction_stack
 from connections.models import NOT_HELD, ConnectedAccount, State
 from connections.scope_escalation import refuse_or_ask

@@ -23,7 +23,7 @@ from connections.component_manifests import manifest_store, permission_gains
 from connections.component_manifests.manifest_store import Declaration
 from connections.component_manifests.permission_gains import Gains
 from connections.models import NOT_HELD, ConnectedAccount, Manifest, State
-from connections.notifications import owner_notices
+from connections.notifications import notices_on_owner_pages
 from connections.scope_escalation import refuse_or_ask
 from connections.scopes import catalogue
 
@@ -118,7 +118,9 @@ def _notify_owners(ctx: CommitContext, gains: Gains, manifest: Manifest) -> None
         state__in=[*NOT_HELD, State.REVOCATION_PENDING]
     )
     others = usable.exclude(iss=ctx.actor.iss, sub=ctx.actor.sub)
-    owner_notices.tell_owners(others, "manifest_widened", ctx.actor, _in_short(ctx.target, gains))
+    notices_on_owner_pages.tell_owners(
+        others, "manifest_widened", ctx.actor, _in_short(ctx.target, gains)
+    )
 
 
 def _in_short(target: Target, gains: Gains) -> str:

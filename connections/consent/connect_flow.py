@@ -18,7 +18,7 @@ from approvals.step_up import sealed_secrets
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, Conflict, TokenRefused
-from auth0_client.grants.code_and_refresh import Authorization
+from auth0_client.grants.authorization_code_and_refresh import Authorization
 from auth0_client.grants.pkce_state_nonce import Pkce, one_time_value
 from connections import permissions
 from connections.consent import new_account

@@ -17,7 +17,7 @@ from approvals.step_up import sealed_secrets
 from audit.recording.actors import Actor, Target
 from auth0_client.my_account import ConnectedAccount as Completed
 from connections import account_names
-from connections.consent import requests_to_connect
+from connections.consent import prompts_for_missing_connections
 from connections.lifecycle import restriction_stack
 from connections.models import ConnectedAccount, State
 from connections.revocation import deletion_step
@@ -77,7 +77,7 @@ def commit(ctx: CommitContext) -> Committed:
     sealed_secrets.drop(_BOX, ctx.target.name)
     now = clock.now()
     account = _written(ctx.target.name, arrived, now)
-    requests_to_connect.met(arrived.iss, arrived.sub, arrived.connection, now)
+    prompts_for_missing_connections.met(arrived.iss, arrived.sub, arrived.connection, now)
     return Committed(
         data={**account_names.facts_of(account), **account_names.grant_of(account)},
         private=account_names.private_of(account),

@@ -15,9 +15,9 @@ from approvals.errors import Refused
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.broker.errors import TokenRefusal
-from connections.idle_access import restrict_relax_wake
-from connections.idle_access.connection_settings import Setting
-from connections.idle_access.restrict_relax_wake import WAKE
+from connections.idle_access import change_setting_and_wake_account
+from connections.idle_access.change_setting_and_wake_account import WAKE
+from connections.idle_access.idle_and_hours_setting_types import Setting
 from connections.models import ConnectedAccount
 from connections.scopes import catalogue
 from connections.status import account_status, state_filters
@@ -45,7 +45,7 @@ def asleep(
     """
     found = _sleeping(connection, setting, accounts)
     for account in found:
-        if why := restrict_relax_wake.why_nobody_is_asked(
+        if why := change_setting_and_wake_account.why_nobody_is_asked(
             WAKE, Target("connection", str(account.id))
         ):
             title = catalogue.title(connection)

@@ -18,7 +18,7 @@ from approvals import clock
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from connections import account_names
-from connections.idle_access.connection_settings import Setting, span
+from connections.idle_access.idle_and_hours_setting_types import Setting, span
 from connections.models import ConnectedAccount, State
 from connections.status import account_status, state_filters
 

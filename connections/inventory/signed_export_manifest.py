@@ -14,10 +14,10 @@ from uuid import UUID
 from audit.exports.manifest import build, key_statements
 from audit.keys import log_identity
 from audit.ledger.format.entry import ERASED
-from audit.ledger.offline import connection_inventory_check, export_manifest
+from audit.ledger.offline import connection_export_manifest_check, export_manifest
 from audit.models import Event
 from audit.proofs import proofs_and_tiles
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from connections.application_grants import consent_and_token_search
 from connections.inventory import query_parameters
 
@@ -33,11 +33,11 @@ def event_of(event_id: UUID) -> dict[str, Any]:
         NoExport: there is none.
     """
     try:
-        event = stored_events.load(event_id)
+        event = stored_event_loader.load(event_id)
     except Event.DoesNotExist:
         raise NoExport(str(event_id)) from None
     if (
-        event["action"] != connection_inventory_check.ACTION
+        event["action"] != connection_export_manifest_check.ACTION
         or event["data"].get("format") not in _SUFFIXES
     ):
         raise NoExport(str(event_id))
@@ -60,7 +60,7 @@ def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
         "schema": export_manifest.INVENTORY,
         "what": what,
         "filter": {
-            "words": connection_inventory_check.words_of(event) or None,
+            "words": connection_export_manifest_check.words_of(event) or None,
             "params": params,
             "query": _syntax(what, params),
         },
@@ -88,14 +88,14 @@ def _openings(event_id: UUID) -> list[dict[str, Any]]:
     """What opens the filter of the entry, and whose export it was; without what was erased."""
     return [
         {"path": one.path, "subject": one.subject, "salt": one.salt.hex(), "value": one.value}
-        for one in stored_events.openings_of([event_id])[event_id]
-        if one.path in connection_inventory_check.OPENED
+        for one in stored_event_loader.openings_of([event_id])[event_id]
+        if one.path in connection_export_manifest_check.OPENED
     ]
 
 
 def what_of(event: dict[str, Any]) -> str:
     """What its rows are: `connections` or `applications`."""
-    return str(event["data"].get("what", connection_inventory_check.ACCOUNTS))
+    return str(event["data"].get("what", connection_export_manifest_check.ACCOUNTS))
 
 
 def _syntax(what: str, params: Any) -> str | None:

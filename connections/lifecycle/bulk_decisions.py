@@ -17,10 +17,10 @@ from approvals.errors import NothingToDo, Refused
 from approvals.pipeline.intent import digest
 from approvals.registry import CommitContext, Committed, Part, Stance, Verb
 from audit.ledger.format import safe_display
-from audit.ledger.format.field_values import severity_rank
+from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import Target
 from connections import account_names
-from connections.lifecycle import account_decisions, suspend_and_hold
+from connections.lifecycle import connect_revoke_suspend_resume, suspend_and_hold
 from connections.models import ConnectedAccount
 from connections.scopes import catalogue
 
@@ -101,15 +101,19 @@ def _revoke(ctx: CommitContext) -> Committed:
     """What was revoked by somebody else meanwhile is as it should be, and left alone."""
     parts, ended = [], set()
     for account in _accounts(ctx.target, ctx.params, lock=True):
-        if account_decisions.is_revoked_for(ctx.actor, account):
+        if connect_revoke_suspend_resume.is_revoked_for(ctx.actor, account):
             continue
-        own = account_decisions.begin_revocation(account, ctx)
+        own = connect_revoke_suspend_resume.begin_revocation(account, ctx)
         end = bool(ctx.params.get("end_sessions")) and account.owner not in ended
         ended.add(account.owner)
         what, whose = account_names.to_approve(account, 55), account_names.owner_name(account)
-        steps = account_decisions.remote_steps(account, ctx, end=end, what=what, whose=whose)
+        steps = connect_revoke_suspend_resume.remote_steps(
+            account, ctx, end=end, what=what, whose=whose
+        )
         parts.append(
-            account_decisions.part("connection.revoke", account, effects=steps, data={"own": own})
+            connect_revoke_suspend_resume.part(
+                "connection.revoke", account, effects=steps, data={"own": own}
+            )
         )
     if not parts:
         raise NothingToDo("All of these connections are already revoked.")
@@ -119,9 +123,9 @@ def _revoke(ctx: CommitContext) -> Committed:
 def _suspend(ctx: CommitContext) -> Committed:
     parts = []
     for account in _accounts(ctx.target, ctx.params, lock=True):
-        if account_decisions.may_be_suspended(ctx.actor, account):
+        if connect_revoke_suspend_resume.may_be_suspended(ctx.actor, account):
             suspend_and_hold.suspend_now(account, ctx)
-            parts.append(account_decisions.part("connection.suspend", account))
+            parts.append(connect_revoke_suspend_resume.part("connection.suspend", account))
     if not parts:
         raise Refused("not_connected", "None of these connections can be suspended.")
     return _whole(ctx, parts)
@@ -131,19 +135,20 @@ def _hold(ctx: CommitContext) -> Committed:
     """While the approval waits, the broker refuses each of them."""
     parts = []
     for account in _accounts(ctx.target, ctx.params, lock=True):
-        if not account_decisions.is_revoked_for(ctx.actor, account):
+        if not connect_revoke_suspend_resume.is_revoked_for(ctx.actor, account):
             suspend_and_hold.hold_now(account, ctx)
-            parts.append(account_decisions.part("connection.suspend", account))
+            parts.append(connect_revoke_suspend_resume.part("connection.suspend", account))
     return _whole(ctx, parts)
 
 
 def _release(ctx: CommitContext) -> Committed:
     """Undo exactly what `_hold` did: a suspension by another hand stays. Accounts whose owner was
     erased meanwhile are gone."""
-    account_decisions.lock_connections(_rows(ctx.params["accounts"]))
+    connect_revoke_suspend_resume.lock_connections(_rows(ctx.params["accounts"]))
     released = suspend_and_hold.release_holds(_rows(ctx.params["accounts"], lock=True), ctx)
     return _whole(
-        ctx, [account_decisions.part("connection.resume", account) for account in released]
+        ctx,
+        [connect_revoke_suspend_resume.part("connection.resume", account) for account in released],
     )
 
 

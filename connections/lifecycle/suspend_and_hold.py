@@ -8,7 +8,7 @@ from approvals.registry import CommitContext
 from connections import permissions
 from connections.lifecycle import restriction_stack
 from connections.models import ConnectedAccount, State
-from connections.notifications import owner_notices
+from connections.notifications import notices_on_owner_pages
 
 
 def suspend_now(account: ConnectedAccount, ctx: CommitContext, *, notify: bool = True) -> None:
@@ -18,7 +18,7 @@ def suspend_now(account: ConnectedAccount, ctx: CommitContext, *, notify: bool =
     lay(account, State.SUSPENDED, reason=ctx.reason, by=ctx.actor.sub, held_by=ctx.approval)
     restriction_stack.keep(account)
     if notify and not permissions.is_owner(ctx.actor, account):
-        owner_notices.tell_owners([account], "suspended", ctx.actor, ctx.reason)
+        notices_on_owner_pages.tell_owners([account], "suspended", ctx.actor, ctx.reason)
 
 
 def hold_now(account: ConnectedAccount, ctx: CommitContext) -> None:
@@ -48,7 +48,7 @@ def release_holds(
             changed.append(row)
         theirs = permissions.is_owner(ctx.actor, row)
         if row.state in {State.CONNECTED, State.NEEDS_RECONNECT} and not theirs:
-            owner_notices.tell_owners(
+            notices_on_owner_pages.tell_owners(
                 [row], "resumed", ctx.actor, "The revocation was not approved."
             )
     return changed

@@ -6,7 +6,7 @@ from connections.models.component_manifest import AllowRule, HeldVariables, Mani
 from connections.models.escalation_and_allowance import Allowance, Attempts, Escalation, ScopeRule
 from connections.models.freeze import Freeze, FrozenKind
 from connections.models.idle_access_setting import JustInTime
-from connections.models.notice_and_letter import Need, Notice, OwnerLetter
+from connections.models.request_notice_letter import Need, Notice, OwnerLetter
 from connections.models.review import (
     Choice,
     Review,
@@ -16,7 +16,7 @@ from connections.models.review import (
     ReviewLines,
     ReviewWork,
 )
-from connections.models.sync_schedule import ConnectionSetting, ReconcileRun, Schedule
+from connections.models.sync_schedule_and_runs import ConnectionSetting, ReconcileRun, Schedule
 from connections.models.tenant_log import (
     Feed,
     LogFact,

@@ -13,7 +13,7 @@ from django.db.models import F
 
 from approvals.errors import Refused
 from approvals.pipeline.intent import digest
-from audit.ledger.format.field_values import severity_rank
+from audit.ledger.format.allowed_field_values import severity_rank
 from connections.broker.component_checks import Component
 from connections.models import Attempts, ConnectedAccount, Escalation
 from connections.scopes import catalogue

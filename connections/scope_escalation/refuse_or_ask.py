@@ -25,8 +25,8 @@ from connections.account_names import minute
 from connections.broker.component_checks import Component
 from connections.broker.errors import TokenRefusal
 from connections.models import Allowance, ConnectedAccount, Escalation
-from connections.notifications import owner_notices
-from connections.scope_escalation import allowances_in_force, attempt_limits, rules_per_connection
+from connections.notifications import notices_on_owner_pages
+from connections.scope_escalation import allowances_in_force, attempt_limits, connection_rules
 from connections.scope_escalation.attempt_limits import Noted, TooManyAsks
 from connections.scopes import catalogue, containment
 
@@ -227,14 +227,14 @@ def _params(tried: Tried, row: Escalation) -> dict[str, object]:
         "component": str(tried.component),
         "scopes": list(row.scopes),
         "agent": tried.agent,
-        "for_s": rules_per_connection.of(tried.account.connection).allow_for_s,
+        "for_s": connection_rules.of(tried.account.connection).allow_for_s,
     }
 
 
 def _tell(tried: Tried, code: str, what: str) -> None:
     by = f"{tried.component.name} ({tried.agent})" if tried.agent else tried.component.name
     asked = code == "scope_asked"  # who is asked gets the letter of that request
-    owner_notices.tell(
+    notices_on_owner_pages.tell(
         [tried.account], code, safe_display.short(by), safe_display.visible(what), letter=not asked
     )
 

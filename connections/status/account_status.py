@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from connections.idle_access.connection_settings import OWNER, Setting, span
+from connections.idle_access.idle_and_hours_setting_types import OWNER, Setting, span
 
 if TYPE_CHECKING:
     from connections.auth_ibom.record_types import Account

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from audit.recording.actors import Actor
 from connections import permissions
-from connections.lifecycle import account_decisions
+from connections.lifecycle import connect_revoke_suspend_resume
 from connections.models import NOT_HELD, AppAccess, ConnectedAccount, SeenUse, State, Use
 from connections.scopes import catalogue
 from connections.scopes.catalogue import Scope
@@ -65,7 +65,9 @@ def card(
     """
     own, admin = permissions.is_owner(actor, account), "admin" in actor.roles
     stands = standing or state_filters.of(account)
-    undo = account_decisions.can_undo(account) and account_decisions.may_resume(actor, account)
+    undo = connect_revoke_suspend_resume.can_undo(
+        account
+    ) and connect_revoke_suspend_resume.may_resume(actor, account)
     asleep = account.state == State.SUSPENDED
     return Card(
         account=account,
@@ -73,9 +75,11 @@ def card(
         scopes=tuple(catalogue.in_words(account.connection, account.scopes)),
         used_by=user_names(account),
         can_undo=undo,
-        can_resume=asleep and (admin or account_decisions.may_resume(actor, account)),
-        can_revoke=(own or admin) and not account_decisions.is_revoked_for(actor, account),
-        can_suspend=(own or admin) and account_decisions.may_be_suspended(actor, account),
+        can_resume=asleep and (admin or connect_revoke_suspend_resume.may_resume(actor, account)),
+        can_revoke=(own or admin)
+        and not connect_revoke_suspend_resume.is_revoked_for(actor, account),
+        can_suspend=(own or admin)
+        and connect_revoke_suspend_resume.may_be_suspended(actor, account),
         can_wake=(own or admin) and stands.code == Code.ASLEEP and stands.opens is None,
         standing=stands,
         past_us=past_us,

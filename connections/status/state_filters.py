@@ -9,7 +9,7 @@ from django.db.models import Case, CharField, Q, QuerySet, Value, When
 from django.db.models.lookups import In
 
 from approvals import clock
-from connections.idle_access.connection_settings import OWNER, Setting
+from connections.idle_access.idle_and_hours_setting_types import OWNER, Setting
 from connections.models import ConnectedAccount, Freeze, FrozenKind, JustInTime, State
 from connections.status import account_status
 from connections.status.account_status import EVERYTHING, Code, Frozen, Ground, Standing

@@ -30,7 +30,7 @@ from connections.models import NOT_HELD, Choice, ConnectedAccount, Review, Revie
 from connections.permissions import SEES_ALL
 from connections.scopes import catalogue
 from connections.views.inventory import download_responses, filter_links
-from ui.refusal_marks import tell
+from ui.refused_request_audit_flag import tell
 
 PAGE = 100
 CAMPAIGNS = 20

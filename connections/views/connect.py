@@ -27,8 +27,8 @@ from connections.consent.connect_flow import CREATE, DELETE, ConnectFailed
 from connections.models import ConnectedAccount, State
 from connections.revocation import deletion_step
 from connections.scopes import catalogue
-from connections.views import authorization_state
-from connections.views.authorization_state import CONNECT_FLOWS, TOKEN_FLOWS, TokenFlow
+from connections.views import authorization_flow_session
+from connections.views.authorization_flow_session import CONNECT_FLOWS, TOKEN_FLOWS, TokenFlow
 from http_client.errors import HttpClientError
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def _authorize(request: HttpRequest, flow: TokenFlow, *, silently: bool = True) 
         flow.purpose, begun.nonce, begun.code_verifier, silently, flow.connection, flow.component,
         flow.label, flow.replaces, flow.account_id,
     )  # fmt: skip
-    authorization_state.keep(request, TOKEN_FLOWS, begun.state, asdict(kept))
+    authorization_flow_session.keep(request, TOKEN_FLOWS, begun.state, asdict(kept))
     return redirect(begun.url)
 
 
@@ -105,7 +105,7 @@ def _authorize(request: HttpRequest, flow: TokenFlow, *, silently: bool = True) 
 @require_GET
 def token_callback(request: HttpRequest) -> HttpResponse:
     """Auth0's answer: the token is used here and dropped, or sealed for the connect's end."""
-    kept = authorization_state.take(request, TOKEN_FLOWS, request.GET.get("state", ""))
+    kept = authorization_flow_session.take(request, TOKEN_FLOWS, request.GET.get("state", ""))
     if kept is None:
         return _lost(request)
     flow = TokenFlow(**kept)
@@ -140,7 +140,7 @@ def _with_token(request: HttpRequest, me: Actor, flow: TokenFlow) -> HttpRespons
         account_id=flow.account_id,
     )
     started = connect_flow.start(me, token, wish, _url("callback"))
-    authorization_state.keep(
+    authorization_flow_session.keep(
         request,
         CONNECT_FLOWS,
         started.state,
@@ -196,7 +196,7 @@ def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
 def callback(request: HttpRequest) -> HttpResponse:
     """The provider sent the browser back."""
     state = request.GET.get("state", "")
-    sent = authorization_state.take(request, CONNECT_FLOWS, state)
+    sent = authorization_flow_session.take(request, CONNECT_FLOWS, state)
     if sent is None:
         return _lost(request)
     me = actor(request)

@@ -20,7 +20,7 @@ from connections import (
     permissions,
 )
 from connections.lifecycle import (
-    account_decisions,
+    connect_revoke_suspend_resume,
     restriction_stack,
 )
 from connections.models import ConnectedAccount, State
@@ -107,7 +107,7 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
         "own": own,
         "impact": found,
         "effects": found.sentences(account),
-        "undo_s": account_decisions.UNDO_S,
+        "undo_s": connect_revoke_suspend_resume.UNDO_S,
         "provider_url": provider_settings(account.connection),
         "crumbs": [
             {"text": "My connections", "url": "/connections/"}

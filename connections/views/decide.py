@@ -12,7 +12,7 @@ from accounts.permissions import actor
 from approvals.errors import Refused
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
-from ui.refusal_marks import tell
+from ui.refused_request_audit_flag import tell
 
 
 def decide(

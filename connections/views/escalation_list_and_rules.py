@@ -16,9 +16,9 @@ from approvals.models import Approval, Status
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from connections import permissions
-from connections.component_manifests import manifest_store, undecided_component_rule
+from connections.component_manifests import allow_required_setting, manifest_store
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed
-from connections.scope_escalation import allowances_in_force, page_rows, rules_per_connection
+from connections.scope_escalation import allowances_in_force, connection_rules, page_rows
 from connections.scopes import catalogue
 from connections.views.decide import decide
 
@@ -47,13 +47,13 @@ def watch(request: HttpRequest) -> HttpResponseBase:
         "rules": _rules(),
         "lasts": LASTS,
         "may": "admin" in me.roles,
-        "open": undecided_component_rule.is_open(),
+        "open": allow_required_setting.is_open(),
     }
     return render(request, "connections/watch.html", context)
 
 
 def _rules() -> list[dict[str, object]]:
-    set_ = rules_per_connection.of_all()
+    set_ = connection_rules.of_all()
     asked = {
         one.target_name: one
         for one in Approval.objects.filter(verb="scope.configure", status=Status.PENDING)
@@ -68,7 +68,7 @@ def _rules() -> list[dict[str, object]]:
         {
             "name": name,
             "title": catalogue.title(name),
-            "rules": set_.get(name) or rules_per_connection.of(""),
+            "rules": set_.get(name) or connection_rules.of(""),
             "asked": asked.get(name),
         }
         for name in sorted(named, key=lambda one: (catalogue.title(one).casefold(), one))
@@ -103,10 +103,8 @@ def configure(request: HttpRequest, connection: str) -> HttpResponseBase:
 @require_POST
 def require_allow(request: HttpRequest) -> HttpResponseBase:
     """Give credentials to allowed components only, from the next request on."""
-    everything = Target("service", undecided_component_rule.EVERYTHING)
-    perform(
-        actor(request), undecided_component_rule.VERB, everything, params={"undecided": "refuse"}
-    )
+    everything = Target("service", allow_required_setting.EVERYTHING)
+    perform(actor(request), allow_required_setting.VERB, everything, params={"undecided": "refuse"})
     messages.success(request, "Credentials were limited to components that somebody allowed.")
     return redirect("connections:watch")
 

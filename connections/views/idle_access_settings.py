@@ -19,14 +19,14 @@ from approvals.errors import Refused
 from approvals.models import Approval, Status
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
-from connections.idle_access import restrict_relax_wake
-from connections.idle_access.connection_settings import DAYS, Setting
+from connections.idle_access import change_setting_and_wake_account
+from connections.idle_access.idle_and_hours_setting_types import DAYS, Setting
 from connections.models import ConnectedAccount, JustInTime
 from connections.scopes import catalogue
 from connections.status import state_filters
 from connections.status.account_status import Code
 from connections.sync import connected_accounts
-from ui.refusal_marks import tell
+from ui.refused_request_audit_flag import tell
 
 _UNITS = {"hours": 1, "days": 24}
 
@@ -64,7 +64,9 @@ def _names(kept: Mapping[str, JustInTime]) -> list[str]:
 
 def _waiting() -> dict[str, Approval]:
     """What waits for a phone, by connection."""
-    found = Approval.objects.filter(status=Status.PENDING, verb=restrict_relax_wake.RELAX)
+    found = Approval.objects.filter(
+        status=Status.PENDING, verb=change_setting_and_wake_account.RELAX
+    )
     return {approval.target_name: approval for approval in found}
 
 
@@ -86,8 +88,10 @@ def _set(request: HttpRequest, connection: str) -> HttpResponseBase:
     params = _params(typed)
     reason = given.get("reason", "").strip()[:500]
     try:
-        verb = restrict_relax_wake.verb_for(connection, restrict_relax_wake.wanted(params))
-        target = Target(restrict_relax_wake.KIND, connection)
+        verb = change_setting_and_wake_account.verb_for(
+            connection, change_setting_and_wake_account.wanted(params)
+        )
+        target = Target(change_setting_and_wake_account.KIND, connection)
         done = perform(actor(request), verb, target, params=params, reason=reason)
     except Refused as refused:
         tell(request, refused.code)

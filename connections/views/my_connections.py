@@ -16,9 +16,9 @@ from approvals import clock
 from audit.recording.actors import Actor
 from connections.access_reviews import reviewer_permissions
 from connections.component_manifests import manifest_store
-from connections.consent import connectable_services, requests_to_connect
+from connections.consent import connectable_services, prompts_for_missing_connections
 from connections.lifecycle import freezes
-from connections.notifications import owner_notices
+from connections.notifications import notices_on_owner_pages
 from connections.revocation import deletion_step
 from connections.scopes import catalogue
 from connections.status import member_overview
@@ -45,7 +45,7 @@ def mine(request: HttpRequest) -> HttpResponse:
         "needs": _needs(me),
         "notices": [
             (notice, catalogue.title(notice.account.connection))
-            for notice in owner_notices.for_person(me.iss, me.sub)
+            for notice in notices_on_owner_pages.for_person(me.iss, me.sub)
         ],
         "reviews": reviewer_permissions.waiting_for(me, clock.now()),
         **_ending(cards),
@@ -70,7 +70,7 @@ def _needs(me: Actor) -> list[dict[str, Any]]:
             ),
             "component": component,
         }
-        for need in requests_to_connect.open_for(me.iss, me.sub)
+        for need in prompts_for_missing_connections.open_for(me.iss, me.sub)
         for component in (f"{need.kind}:{need.name}",)
     ]
 
@@ -95,7 +95,7 @@ def pending_fragment(request: HttpRequest) -> HttpResponse:
 def dismiss_need(request: HttpRequest, need_id: int) -> HttpResponse:
     """Not now: the member was asked to connect something and does not want to."""
     me = actor(request)
-    if not requests_to_connect.dismiss(me.iss, me.sub, need_id, clock.now()):
+    if not prompts_for_missing_connections.dismiss(me.iss, me.sub, need_id, clock.now()):
         raise Http404
     return redirect("connections:mine")
 
@@ -104,5 +104,5 @@ def dismiss_need(request: HttpRequest, need_id: int) -> HttpResponse:
 def put_notices_away(request: HttpRequest) -> HttpResponse:
     """The person has read what others did to their connections."""
     me = actor(request)
-    owner_notices.put_away(me.iss, me.sub, clock.now())
+    notices_on_owner_pages.put_away(me.iss, me.sub, clock.now())
     return redirect("connections:mine")

@@ -20,7 +20,7 @@ from connections.models import Choice, Review, ReviewItem
 from connections.scopes import catalogue
 from connections.status import state_filters
 from connections.views.access_review_pages import fetch, rows
-from ui.refusal_marks import tell
+from ui.refused_request_audit_flag import tell
 
 _CHOSE = {Choice.KEEP: "keep", Choice.REDUCE: "reduce", Choice.REVOKE: "revoke"}
 

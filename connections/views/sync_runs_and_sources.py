@@ -14,7 +14,7 @@ from connections import permissions
 from connections.models import Feed, LogFeed, ReconcileRun, Schedule
 from connections.sync import connected_accounts, run_progress
 from connections.tenant_log import feed_gaps
-from connections.views.inventory.all_connections import status_of_comparison
+from connections.views.inventory.inventory_and_exports import status_of_comparison
 
 _SHOWN = 100
 """Differences of a run on its page."""

@@ -13,17 +13,17 @@ from approvals.errors import Refused
 from approvals.models import Effect
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
 from audit.ledger.format import safe_display
-from audit.ledger.format.field_values import gravest
+from audit.ledger.format.allowed_field_values import gravest
 from audit.recording.actors import Actor, Target
 from enforcement.decisions import (
-    asset_decisions,
     decision_severity,
     hold_and_block_owners,
     no_change,
+    stored_decisions_and_holds,
 )
-from enforcement.decisions.hold_and_release_steps import hold_reason, holder_of
-from enforcement.findings import unsettled_severities
-from enforcement.gateways import instances, outgoing_log_entry
+from enforcement.decisions.hold_and_release_at_gateway import hold_reason, holder_of
+from enforcement.findings import severities_outlasting_milder_scans
+from enforcement.gateways import actor_entry_for_gateway_log, instances
 from enforcement.kinds import KINDS, called, where
 from enforcement.models import Asset, Decision
 
@@ -82,10 +82,10 @@ class _Final:
             _check_nothing_graver(ctx)
         else:
             _check_no_hold_for_all(ctx.target)
-        moved = asset_decisions.decide(ctx, self.decision)
+        moved = stored_decisions_and_holds.decide(ctx, self.decision)
         payload = {} if self.act == "unblock" else {"reason": ctx.reason.strip()[:400]}
         tell = _steps(ctx, f"gateway.{self.act}", f"{self.label} at", **payload)
-        stamp = outgoing_log_entry.payload(ctx, self.act, moved["before"])
+        stamp = actor_entry_for_gateway_log.payload(ctx, self.act, moved["before"])
         stamps = [
             EffectSpec(
                 "gateway.stamp", stamp, steps.instance, f"Name the person at {steps.instance}"
@@ -112,7 +112,10 @@ def _check_nothing_graver(ctx: CommitContext) -> None:
     Raises:
         Refused: `state_changed`: one of them is graver than the block.
     """
-    if gravest(ctx.severity, *unsettled_severities.severities(ctx.target)) != ctx.severity:
+    if (
+        gravest(ctx.severity, *severities_outlasting_milder_scans.severities(ctx.target))
+        != ctx.severity
+    ):
         raise Refused(
             "state_changed",
             "Somebody held it, or asked to block it, at a graver severity meanwhile. Ask again.",
@@ -126,7 +129,7 @@ def _check_no_hold_for_all(target: Target) -> None:
         Refused: `on_hold`.
     """
     covering = instances.fleet().scope_of(target.instance)
-    if covering != target.instance and asset_decisions.holders_of(
+    if covering != target.instance and stored_decisions_and_holds.holders_of(
         target.kind, target.name, covering
     ):
         raise Refused(
@@ -144,7 +147,7 @@ def _validate_lifting(_actor: Actor, target: Target, _params: Mapping[str, Any])
 def _hold(ctx: CommitContext) -> Committed:
     """Hold under the approval that waits, or by hand under the operation."""
     holder = ctx.approval or ctx.operation
-    asset_decisions.hold(ctx, holder)
+    stored_decisions_and_holds.hold(ctx, holder)
     until = ctx.expires_at if ctx.approval else ""
     steps = _steps(ctx, "gateway.hold", "Hold at", reason=hold_reason(holder, until))
     return Committed(effects=steps, data={"gateways": len(steps), "by_hand": not ctx.approval})
@@ -152,12 +155,14 @@ def _hold(ctx: CommitContext) -> Committed:
 
 def _release_own(ctx: CommitContext) -> Committed:
     """End the hold that this approval placed, and no other."""
-    return _lift(ctx, [ctx.approval] if asset_decisions.release(ctx, ctx.approval) else [])
+    return _lift(
+        ctx, [ctx.approval] if stored_decisions_and_holds.release(ctx, ctx.approval) else []
+    )
 
 
 def _release_by_hand(ctx: CommitContext) -> Committed:
     """End every hold that stands on this scope."""
-    return _lift(ctx, asset_decisions.release_all(ctx))
+    return _lift(ctx, stored_decisions_and_holds.release_all(ctx))
 
 
 def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
@@ -168,7 +173,9 @@ def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
     base = {"kind": ctx.target.kind, "name": ctx.target.name}
     steps = []
     for instance in instances.fleet().scope(ctx.target.instance):
-        if stays := asset_decisions.hold_at(ctx.target.kind, ctx.target.name, instance.name):
+        if stays := stored_decisions_and_holds.hold_at(
+            ctx.target.kind, ctx.target.name, instance.name
+        ):
             payload = base | {"reason": hold_reason(stays.holder, stays.until)}
             label = f"Keep on hold at {_at(instance)}"
             steps.append(EffectSpec("gateway.hold", payload, instance.name, label))
@@ -185,7 +192,7 @@ def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
 
 
 def _block_at(target: Target, instance: str) -> Asset | None:
-    row = asset_decisions.decided_at(target.kind, target.name, instance)
+    row = stored_decisions_and_holds.decided_at(target.kind, target.name, instance)
     return row if row is not None and row.decision == Decision.BLOCK else None
 
 
@@ -201,7 +208,7 @@ def _sent_before(target: Target, instance: str, holders: list[str]) -> list[str]
 
 def _severity_of_block(target: Target, params: Mapping[str, Any]) -> str:
     found = decision_severity.of_blocking(target, params)
-    waiting = asset_decisions.waiting_block(target.kind, target.name, target.instance)
+    waiting = stored_decisions_and_holds.waiting_block(target.kind, target.name, target.instance)
     if waiting is not None:
         raise Refused(
             "already_asked",
@@ -212,8 +219,8 @@ def _severity_of_block(target: Target, params: Mapping[str, Any]) -> str:
 
 def _severity_of_release(target: Target, params: Mapping[str, Any]) -> str:
     found = decision_severity.of_loosening(target, params)
-    held = asset_decisions.holders_of(target.kind, target.name, target.instance)
-    other = [] if held else asset_decisions.scopes_on_hold(target.kind, target.name)
+    held = stored_decisions_and_holds.holders_of(target.kind, target.name, target.instance)
+    other = [] if held else stored_decisions_and_holds.scopes_on_hold(target.kind, target.name)
     if other:
         raise Refused(
             "nothing_held",
@@ -227,7 +234,7 @@ def _severity_of_release(target: Target, params: Mapping[str, Any]) -> str:
 def _look_before_release(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
     shown = decision_severity.look_before_loosening(target, params)
     return shown | {
-        "holders": asset_decisions.holders_of(target.kind, target.name, target.instance)
+        "holders": stored_decisions_and_holds.holders_of(target.kind, target.name, target.instance)
     }
 
 

@@ -10,9 +10,9 @@ from django.db.models.functions import RowNumber
 
 from approvals import policy
 from approvals.errors import Refused
-from audit.ledger.format.field_values import gravest
+from audit.ledger.format.allowed_field_values import gravest
 from audit.recording.actors import Target
-from enforcement.findings import unsettled_severities
+from enforcement.findings import severities_outlasting_milder_scans
 from enforcement.gateways import instances
 from enforcement.models import Asset, Finding, Scan
 from enforcement.models.scan_and_finding import COUNTING
@@ -113,7 +113,9 @@ def of_blocking(target: Target, params: Mapping[str, Any]) -> str:
     Raises:
         Refused: as `check_target`.
     """
-    return gravest(of_tightening(target, params), *unsettled_severities.severities(target))
+    return gravest(
+        of_tightening(target, params), *severities_outlasting_milder_scans.severities(target)
+    )
 
 
 def of_loosening(target: Target, params: Mapping[str, Any]) -> str:
@@ -132,7 +134,7 @@ def of_loosening(target: Target, params: Mapping[str, Any]) -> str:
 def _counted(target: Target) -> str:
     known = found(target.kind, target.name, target.instance)
     known = known or policy.current().never_scanned_loosening
-    return gravest(known, *unsettled_severities.severities(target))
+    return gravest(known, *severities_outlasting_milder_scans.severities(target))
 
 
 def _decisions(target: Target) -> list[list[str]]:
@@ -156,7 +158,7 @@ def look_before_blocking(target: Target, params: Mapping[str, Any]) -> dict[str,
     known = found(target.kind, target.name, target.instance) or "LOW"
     return {
         "decided": _decisions(target),
-        "found": gravest("LOW", known, *unsettled_severities.replaced(target)),
+        "found": gravest("LOW", known, *severities_outlasting_milder_scans.replaced(target)),
     }
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from django.db.models import QuerySet
 
 from approvals.models import Approval
-from audit.ledger.format.field_values import SEVERITIES
+from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from enforcement.gateways import instances

@@ -13,9 +13,9 @@ from uuid import UUID
 
 from approvals.models import Approval, Status
 from audit.ledger.format import safe_display
-from audit.ledger.format.field_values import severity_rank
+from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import Actor, Target
-from enforcement.decisions import asset_decisions, hold_and_block_owners
+from enforcement.decisions import hold_and_block_owners, stored_decisions_and_holds
 from enforcement.decisions.hold_and_block_owners import Restriction
 from enforcement.gateways import decided_and_enforced_state
 from enforcement.gateways.decided_and_enforced_state import At
@@ -45,7 +45,7 @@ def unblock(_actor: Actor, target: Target, _params: Mapping[str, Any], _severity
     stands = any(row.holder or row.decision != Decision.NONE for row in rows.values())
     if stands or any(state.code != "none" for state in states) or _unread(states):
         return ""
-    lifted = asset_decisions.decisive(rows, target.instance, "")
+    lifted = stored_decisions_and_holds.decisive(rows, target.instance, "")
     by = f" {_since(lifted.decided_by, lifted.decided_at)}" if lifted and lifted.decided_at else ""
     return f"{_named(target)} is neither blocked nor allowed {where(target.instance)}{by}."
 
@@ -73,7 +73,7 @@ def release(_actor: Actor, target: Target, _params: Mapping[str, Any], _severity
 
 def _decided(target: Target, decision: Decision) -> str:
     rows = _rows(target)
-    row = asset_decisions.decisive(rows, target.instance, "")
+    row = stored_decisions_and_holds.decisive(rows, target.instance, "")
     stands = [row] if row and target.instance else [row for row in rows.values() if row.is_decided]
     differs = any(one.decision != decision for one in stands)
     held = any(one.holder for one in rows.values())
@@ -84,7 +84,7 @@ def _decided(target: Target, decision: Decision) -> str:
 
 
 def _blocks(target: Target) -> list[Restriction]:
-    row = asset_decisions.decisive(_rows(target), target.instance, "")
+    row = stored_decisions_and_holds.decisive(_rows(target), target.instance, "")
     return hold_and_block_owners.blocks_on([row] if row else [])
 
 

@@ -14,7 +14,7 @@ from approvals.models import Approval, Outcome, Status
 from approvals.pipeline import target_holds
 from approvals.pipeline.service import holds_target, perform
 from audit.recording.actors import SYSTEM, Target
-from enforcement.decisions import asset_decisions
+from enforcement.decisions import stored_decisions_and_holds
 from enforcement.gateways import instances
 from enforcement.models import AskNeed, Asset, Decision, Scan
 
@@ -68,7 +68,7 @@ def _settle_joined() -> None:
 
 def _settle(scan: Scan) -> None:
     scope = instances.fleet().scope_of(scan.instance)
-    waiting = asset_decisions.waiting_block(scan.kind, scan.name, scope)
+    waiting = stored_decisions_and_holds.waiting_block(scan.kind, scan.name, scope)
     if waiting is not None:
         mine = waiting.folded == folded(scan)
         if not mine:
@@ -89,7 +89,7 @@ def _hold_joined(scan: Scan, scope: str, waiting: Approval) -> None:
         target_holds.place_hold_again(waiting.pk)
         return
     target = Target(scan.kind, scan.name, scope)
-    held = asset_decisions.holders_of(scan.kind, scan.name, scope)
+    held = stored_decisions_and_holds.holders_of(scan.kind, scan.name, scope)
     if not held and holds_target(f"{scan.kind}.block", target, "CRITICAL"):
         target_holds.hold_without_request(
             target, f"{_reason(scan)}. The request to block it that waits holds nothing."

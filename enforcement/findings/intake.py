@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from audit.ledger.format.field_values import severity_rank
+from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from enforcement.gateways.audit_database_scans import SourceScan

@@ -23,7 +23,7 @@ from audit.importing.mapping import severities
 from audit.importing.mapping.targets import plain_scanner
 from audit.importing.source_row_identity import SourceRow
 from audit.ledger.format import truncation
-from audit.ledger.format.field_values import gravest
+from audit.ledger.format.allowed_field_values import gravest
 from enforcement.findings.unreadable_row_quarantine import Unreadable
 from enforcement.kinds import SCANNED
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from approvals.models import Effect, EffectState
 from audit.ledger.format import truncation
-from enforcement.decisions import asset_decisions
+from enforcement.decisions import stored_decisions_and_holds
 from enforcement.decisions.superseded_steps import STEPS
 from enforcement.gateways import instances
 from enforcement.gateways.instances import Instance
@@ -79,7 +79,7 @@ def wanted_at(rows: Mapping[str, Asset], instance: str, scope: str = "") -> str:
     for row in (rows.get(instance), rows.get(scope)):
         if row is not None and row.holder:
             return "hold"
-    row = asset_decisions.decisive(rows, instance, scope)
+    row = stored_decisions_and_holds.decisive(rows, instance, scope)
     return row.decision if row is not None else "none"
 
 

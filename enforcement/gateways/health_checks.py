@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from approvals import clock
 from approvals.models import Effect, EffectState
-from enforcement.decisions import hold_and_release_steps
+from enforcement.decisions import hold_and_release_at_gateway
 from enforcement.gateways.client import Gateway, GatewayError, Health, Listed
 from enforcement.gateways.instances import Instance
 from enforcement.models import Watch
@@ -79,7 +79,7 @@ def note(instance: Instance, said: Probe, now: datetime) -> None:
     if came_back:
         _try_again_now(instance.name, now)
     if said.health is not None:
-        hold_and_release_steps.send_waiting(instance.name, said.blocked)
+        hold_and_release_at_gateway.send_waiting(instance.name, said.blocked)
 
 
 def _try_again_now(name: str, now: datetime) -> None:

@@ -69,7 +69,9 @@ class Finding(models.Model):
     rule = models.CharField(max_length=200, blank=True)
     title = models.CharField(max_length=500)
     severity = models.CharField(max_length=10)
-    rank = models.PositiveSmallIntegerField()  # audit.ledger.format.field_values.severity_rank
+    rank = (
+        models.PositiveSmallIntegerField()
+    )  # audit.ledger.format.allowed_field_values.severity_rank
     location = models.CharField(max_length=500, blank=True)
     at = models.DateTimeField()
     status = models.CharField(max_length=15, choices=FindingStatus, default=FindingStatus.OPEN)

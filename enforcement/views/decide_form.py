@@ -12,7 +12,7 @@ from django.conf import settings
 from approvals import policy, registry
 from approvals.errors import Refused
 from approvals.policy import break_glass_limits
-from audit.ledger.format.field_values import SEVERITIES, gravest, severity_rank
+from audit.ledger.format.allowed_field_values import SEVERITIES, gravest, severity_rank
 from audit.recording.actors import Actor, Target
 from enforcement.gateways.decided_and_enforced_state import At
 from ui.times import duration

@@ -9,7 +9,7 @@ from django.db.models import Count
 from approvals import clock
 from approvals.models import Effect, EffectState
 from enforcement.decisions.superseded_steps import STEPS
-from enforcement.gateways import gateway_problems, instances, scan_polling
+from enforcement.gateways import instances, periodic_scan_import, unreachable_gateway_reasons
 from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch
 
@@ -17,8 +17,8 @@ from enforcement.models import Finding, FindingStatus, Watch
 def gateway_line(instance: Instance, found: Watch | None) -> dict[str, Any]:
     """How one gateway is: `state` is empty before it was asked, `reads` how its scanner's findings
     reach us, `last_read` when they last did, give or take ten seconds."""
-    why = gateway_problems.why_not_read(instance, found, clock.now())
-    reads = f"Set to be read every {int(scan_polling.EVERY.total_seconds())} seconds."
+    why = unreachable_gateway_reasons.why_not_read(instance, found, clock.now())
+    reads = f"Set to be read every {int(periodic_scan_import.EVERY.total_seconds())} seconds."
     if found is None or found.read_at is None:
         reads = "About to be read."
     state = ""

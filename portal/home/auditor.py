@@ -10,7 +10,7 @@ from audit.models import EventRow
 from audit.recording.actors import Actor
 from audit.search import event_search
 from audit.search.decisions_by_verified_human import REPORTED
-from audit.views.decision_action_names import decision_actions
+from audit.views.actions_that_are_decisions import decision_actions
 from audit.views.trail import operation_outcomes
 from portal.home import break_glass_and_quarantine
 from portal.home.panel_types import MOST, Home, Line, Panel, Tile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.ledger.format.field_values import severity_rank
+from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import Actor
 from enforcement.kinds import called
 from enforcement.models import Asset, Finding, FindingStatus

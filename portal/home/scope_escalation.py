@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from approvals import clock
 from audit.recording.actors import Actor
-from connections.component_manifests import undecided_component_rule
+from connections.component_manifests import allow_required_setting
 from connections.scope_escalation import page_rows
 from portal.home.panel_types import MOST, Home, Line, Panel
 
@@ -21,7 +21,7 @@ def watch(me: Actor) -> Home:
 
 
 def _open(me: Actor) -> list[Panel]:
-    if "admin" not in me.roles or not undecided_component_rule.is_open():
+    if "admin" not in me.roles or not allow_required_setting.is_open():
         return []
     line = Line(
         "Components that nobody decided on get credentials",

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from approvals import auth0_clients
 from audit.db import insert_only
 from auth0_client.errors import Auth0Error
-from enforcement.gateways import gateway_problems
+from enforcement.gateways import unreachable_gateway_reasons
 from http_client.errors import HttpClientError
 from portal.ops import full_disk
 
@@ -65,7 +65,9 @@ def _run(check: Callable[[], str]) -> str:
 
 def _warnings() -> dict[str, str]:
     try:
-        return {f"gateway {name}": why for name, why in gateway_problems.troubles().items()}
+        return {
+            f"gateway {name}": why for name, why in unreachable_gateway_reasons.troubles().items()
+        }
     except Exception as error:  # the database: a check says so already
         return {"gateways": type(error).__name__}
 

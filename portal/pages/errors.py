@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 
 from api.problems import Problem, answer, busy, nothing_stored, printable
 from audit.db.storage_error_kinds import is_busy, is_failure
-from ui import refusal_marks
+from ui import refused_request_audit_flag
 from ui.request_id import request_id
 
 log = logging.getLogger("ui")
@@ -28,8 +28,8 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """403, with the reason that the view gave."""
     why = str(exception or "")
-    if refusal_marks.mark_of(request) is None:
-        refusal_marks.mark(request, "not_permitted")
+    if refused_request_audit_flag.mark_of(request) is None:
+        refused_request_audit_flag.mark(request, "not_permitted")
     return _page(request, 403, "forbidden", why or "This is not for your role.", detail=why)
 
 
@@ -72,7 +72,7 @@ def _is_busy(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a form without a valid token: usually a page that was open too long."""
-    refusal_marks.mark(request, "csrf")
+    refused_request_audit_flag.mark(request, "csrf")
     return _page(
         request, 403, "csrf", "This page was open too long. Go back, reload, try again.", "csrf"
     )

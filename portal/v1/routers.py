@@ -7,9 +7,10 @@ from accounts.bearer import bearer
 from api import problems
 from api.bodies import StrictParser
 from api.openapi import ContractAPI
-from approvals.api import decisions_and_requests, policy_and_dry_run
-from audit.api import events_proofs_and_reports
+from approvals.api import policy_and_dry_run, post_decision_and_requests
+from audit.api import event_search_proofs_reporting
 from connections.api import (
+    access_reviews_and_decisions,
     auth0_sync_runs,
     broker,
     connections,
@@ -17,7 +18,6 @@ from connections.api import (
     log_stream,
     manifests,
     pending_steps,
-    review_lists_and_results,
     temporary_extra_scopes,
 )
 
@@ -33,7 +33,7 @@ api = ContractAPI(
 )
 problems.register(api)
 api.add_router("", accounts_api.router)
-api.add_router("", decisions_and_requests.router)
+api.add_router("", post_decision_and_requests.router)
 api.add_router("", policy_and_dry_run.router)
 api.add_router("", broker.router)
 api.add_router("", manifests.router)
@@ -42,6 +42,6 @@ api.add_router("", temporary_extra_scopes.router)
 api.add_router("", pending_steps.router)
 api.add_router("", auth0_sync_runs.router)
 api.add_router("", connections.router)
-api.add_router("", review_lists_and_results.router)
+api.add_router("", access_reviews_and_decisions.router)
 api.add_router("/ingest", log_stream.router)
-api.add_router("/audit", events_proofs_and_reports.router)
+api.add_router("/audit", event_search_proofs_reporting.router)

@@ -17,7 +17,7 @@ from audit.ledger.packs import pack_check
 from audit.ledger.trust_policy import NONE, Policy
 from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Actor
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from audit.sequencing import sequencer
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps

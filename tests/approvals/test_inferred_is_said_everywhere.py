@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from approvals import cancel_and_resend
+from approvals import cancel_resend_confirm_denial
 from approvals.models import Approval
 from approvals.serializers import as_json
 from audit.exports.formats import COLUMNS, FORMATS
@@ -54,7 +54,7 @@ def test_pages_label_it_until_it_is_confirmed(inferred: Approval, oona: Actor) -
     assert "denied, not yet confirmed" in shown("/approvals/")
     one = shown(f"/approvals/{inferred.pk}/")
     assert "denied, inferred" in one and "Auth0 answers a denial and an expiry alike" in one
-    cancel_and_resend.confirm_denial(oona, str(inferred.pk))
+    cancel_resend_confirm_denial.confirm_denial(oona, str(inferred.pk))
     first, second = events("approval.denied")
     assert first["id"] == event["id"], "what was recorded stays; the correction is a further event"
     assert "denied, inferred" not in shown(f"/audit/events/{second['id']}/")

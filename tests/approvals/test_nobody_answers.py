@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from approvals import cancel_and_resend
+from approvals import cancel_resend_confirm_denial
 from approvals.errors import Refused
 from approvals.models import Approval
 from audit.recording.actors import SYSTEM, Actor
@@ -67,7 +67,7 @@ def test_a_cancelled_request_that_is_approved_later_commits_nothing_and_is_recor
 ) -> None:
     approval = ask(olu)
     work()
-    cancel_and_resend.cancel(olu, str(approval.pk))
+    cancel_resend_confirm_denial.cancel(olu, str(approval.pk))
     assert (fresh(approval).outcome, lamps.held) == ("cancelled", [])
     phones.answer("operator2", code_of(approval), "approve")
     work()
@@ -84,7 +84,7 @@ def test_sending_again_makes_only_the_new_code_count(
     approval = ask(olu)
     work()
     old = code_of(approval)
-    cancel_and_resend.send_again(olu, str(approval.pk))
+    cancel_resend_confirm_denial.send_again(olu, str(approval.pk))
     work()
     new = code_of(approval)
     assert new != old
@@ -103,16 +103,16 @@ def test_only_the_one_who_asked_may_withdraw(
     lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work
 ) -> None:
     approval = ask(olu)
-    for act in (cancel_and_resend.cancel, cancel_and_resend.send_again):
+    for act in (cancel_resend_confirm_denial.cancel, cancel_resend_confirm_denial.send_again):
         with pytest.raises(Refused) as refused:
             act(oona, str(approval.pk))
         assert refused.value.code == "not_permitted"
     stranger = acting("member1")
     with pytest.raises(Approval.DoesNotExist):
-        cancel_and_resend.cancel(stranger, str(approval.pk))
-    cancel_and_resend.cancel(olu, str(approval.pk))
+        cancel_resend_confirm_denial.cancel(stranger, str(approval.pk))
+    cancel_resend_confirm_denial.cancel(olu, str(approval.pk))
     with pytest.raises(Refused) as refused:
-        cancel_and_resend.cancel(olu, str(approval.pk))
+        cancel_resend_confirm_denial.cancel(olu, str(approval.pk))
     assert refused.value.code == "closed"
 
 
@@ -121,11 +121,11 @@ def test_what_a_finding_asked_cannot_be_cancelled_but_sent_again(
 ) -> None:
     approval = ask(SYSTEM, folded="lamp:hall:1")
     with pytest.raises(Refused):
-        cancel_and_resend.cancel(oona, str(approval.pk))
-    cancel_and_resend.send_again(oona, str(approval.pk))
+        cancel_resend_confirm_denial.cancel(oona, str(approval.pk))
+    cancel_resend_confirm_denial.send_again(oona, str(approval.pk))
     assert approval.asks.count() == 2 and lamps.held == ["hall"]
 
 
 def test_a_malformed_id_is_nothing(lamps: Lamps, olu: Actor) -> None:
     with pytest.raises(Approval.DoesNotExist):
-        cancel_and_resend.visible_to(olu, "not-an-id")
+        cancel_resend_confirm_denial.visible_to(olu, "not-an-id")

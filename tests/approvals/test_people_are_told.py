@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from approvals import cancel_and_resend, clock
+from approvals import cancel_resend_confirm_denial, clock
 from approvals.due_work import LETTERS
 from approvals.models import Notice, NoticeState, NoticeWay
 from approvals.notifications import approver_notices, webhook
@@ -85,7 +85,7 @@ def test_sending_the_push_again_sends_no_second_letter(lamps: Lamps, mailbox: Ma
     acting("operator2", "operator")
     olu = acting("operator", "operator")
     approval = ask(olu)
-    cancel_and_resend.send_again(olu, str(approval.id))
+    cancel_resend_confirm_denial.send_again(olu, str(approval.id))
     deliver()
     assert len(mailbox.letters) <= 1
 
@@ -111,7 +111,7 @@ def test_no_letter_leaves_after_the_end(lamps: Lamps, mailbox: Mailbox) -> None:
     acting("operator2", "operator")
     olu = acting("operator", "operator")
     approval = ask(olu)
-    cancel_and_resend.cancel(olu, str(approval.id))
+    cancel_resend_confirm_denial.cancel(olu, str(approval.id))
     deliver()
     assert mailbox.letters == [] and the_notice().state == NoticeState.NEEDLESS
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from approvals import cancel_and_resend, clock
+from approvals import cancel_resend_confirm_denial, clock
 from approvals.errors import Refused
 from approvals.models import Ask
-from approvals.views.request_events import history
+from approvals.views.request_audit_history import history
 from audit.evidence import human_levels
 from audit.ledger.query import EventQuery
 from audit.recording.actors import SYSTEM, Actor
@@ -111,13 +111,13 @@ def test_the_asked_person_confirms_an_inferred_denial(
     phones.answer("operator2", code_of(approval), "deny")
     work()
     with pytest.raises(Refused, match="Only the person"):
-        cancel_and_resend.confirm_denial(olu, str(approval.pk))
-    cancel_and_resend.confirm_denial(oona, str(approval.pk))
+        cancel_resend_confirm_denial.confirm_denial(olu, str(approval.pk))
+    cancel_resend_confirm_denial.confirm_denial(oona, str(approval.pk))
     done = fresh(approval)
     assert (done.inferred, done.held) == (False, False)
     assert lamps.held == []
     with pytest.raises(Refused, match="no confirmation"):
-        cancel_and_resend.confirm_denial(oona, str(approval.pk))
+        cancel_resend_confirm_denial.confirm_denial(oona, str(approval.pk))
 
 
 def test_an_inferred_denial_is_proven_when_the_log_can_be_read_again(
@@ -190,14 +190,14 @@ def test_a_reason_that_arrives_after_the_proof_is_kept_once(
     work()
     phones.answer("operator2", code_of(approval), "deny")
     work()
-    cancel_and_resend.confirm_denial(oona, str(approval.pk))
-    assert cancel_and_resend.may_say_why(oona, fresh(approval))
-    assert not cancel_and_resend.may_say_why(olu, fresh(approval))
-    cancel_and_resend.confirm_denial(oona, str(approval.pk), "Needed on Monday")
+    cancel_resend_confirm_denial.confirm_denial(oona, str(approval.pk))
+    assert cancel_resend_confirm_denial.may_say_why(oona, fresh(approval))
+    assert not cancel_resend_confirm_denial.may_say_why(olu, fresh(approval))
+    cancel_resend_confirm_denial.confirm_denial(oona, str(approval.pk), "Needed on Monday")
     assert events("approval.denied")[-1]["reason"] == "Needed on Monday"
     assert history(fresh(approval), oona).denied_because == "Needed on Monday"
     with pytest.raises(Refused) as refused:
-        cancel_and_resend.confirm_denial(oona, str(approval.pk), "Another one")
+        cancel_resend_confirm_denial.confirm_denial(oona, str(approval.pk), "Another one")
     assert refused.value.code == "nothing_to_confirm"
 
 
@@ -209,5 +209,5 @@ def test_the_person_who_denied_says_why_in_the_portal(
     phones.answer("operator2", code_of(approval), "deny")
     work()
     assert fresh(approval).inferred
-    cancel_and_resend.confirm_denial(oona, str(approval.pk), "Needed on Monday")
+    cancel_resend_confirm_denial.confirm_denial(oona, str(approval.pk), "Needed on Monday")
     assert events("approval.denied")[-1]["reason"] == "Needed on Monday"

@@ -16,7 +16,7 @@ from approvals.policy.diff import changes
 from approvals.policy.document import DEFAULT, BadDocument, Document, read
 from approvals.policy.single_decision_dry_run import what_if
 from approvals.registry import Stance
-from audit.ledger.format.field_values import SEVERITIES
+from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.recording.actors import Target
 from enforcement.decisions import decision_severity
 from tests.approvals.lamps import Lamps

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from approvals import clock
-from approvals.erasure import approved_scope, emptied_columns, erasure_list_file
+from approvals.erasure import approved_scope, erasure_list_file, record_of_emptied_columns
 from approvals.erasure.permitted_gaps import Excuses
 from approvals.models import Erasure, PolicyVersion
 from audit.clock import uuid7
@@ -23,7 +23,7 @@ ROW = PolicyVersion(pk=7)
 @pytest.fixture
 def excuses() -> Excuses:
     """Those of an erasure that emptied one column of one row."""
-    rows = {emptied_columns.name_of(ROW): ["author"]}
+    rows = {record_of_emptied_columns.name_of(ROW): ["author"]}
     made = Erasure(
         id=uuid7(), subject=SUBJECT, operation="op", index=3, emptied=rows, begun=clock.now()
     )

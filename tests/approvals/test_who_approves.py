@@ -12,7 +12,7 @@ from django.db import transaction
 from approvals.errors import Refused
 from approvals.models import Approval, Ask
 from approvals.pipeline.service import perform
-from approvals.step_up import take_answer
+from approvals.step_up import take_ciba_or_passkey_answer
 from audit.recording.actors import SYSTEM, Actor
 from tests.accounts.trail import events
 from tests.approvals.asking import HALL, actions, ask, assert_failed, code_of, fresh
@@ -43,7 +43,7 @@ def passkey(approval: Approval, who: Actor, decision: Any = "approve") -> str:
         locked = Approval.objects.select_for_update().get(pk=approval.pk)
         asked = locked.asks.filter(person__sub=who.sub).order_by("-number").first()
         assert asked is not None
-        return take_answer.give(
+        return take_ciba_or_passkey_answer.give(
             locked, asked, who, channel="passkey", decision=decision, signed=True, evidence=()
         )
 

@@ -16,7 +16,7 @@ from approvals.policy.document import read
 from approvals.policy.policy_change import TARGET, VERB
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
-from connections.lifecycle import account_decisions
+from connections.lifecycle import connect_revoke_suspend_resume
 from tests.approvals.lamps import Lamps
 from tests.approvals.policies import document, rule
 from tests.connections.campaign import connected
@@ -67,7 +67,11 @@ def test_every_verb_refuses_a_stranger_alike_whatever_the_parameters() -> None:
 
 def test_what_is_there_and_what_is_not_is_refused_alike() -> None:
     theirs = str(connected("member2").pk)
-    verbs = [n for n in registry.names() if account_decisions._KIND & registry.get(n).target_kinds]
+    verbs = [
+        n
+        for n in registry.names()
+        if connect_revoke_suspend_resume._KIND & registry.get(n).target_kinds
+    ]
     assert "connection.resume" in verbs
     for verb in verbs:
         there, missing = (refusal(verb, Target("connection", n)) for n in (theirs, str(uuid7())))

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from ata.errors import AtaError
-from ata.mcp import broker_recheck_schedule
-from ata.mcp.credentials import ASK_AGAIN_S, Credentials
+from ata.mcp_run import broker_recheck_schedule
+from ata.mcp_run.credentials import ASK_AGAIN_S, Credentials
 
 FAILED = AtaError("Busy.", code="busy", fix="Wait.")
 GOOD = Credentials(environment={}, expires_in=60)

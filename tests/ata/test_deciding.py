@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ata.decisions import outcome_advice
+from ata.decisions import approval_outcome_advice
 from tests.ata.ata_process import ACCESS_TOKEN, ROOT, Ata
 from tests.ata.portal_stand_in import Reply, StandIn
 
@@ -437,8 +437,10 @@ def test_every_way_to_fail_that_the_pipeline_knows_has_its_advice() -> None:
         text = (ROOT / "approvals" / "pipeline" / f"{name}.py").read_text()
         known |= set(re.findall(pattern, text))
     assert len(known) > 10
-    missing = known - set(outcome_advice.AFTER_FAILURE)
-    assert not missing, f"say in ata/decisions/outcome_advice.py what to do about {sorted(missing)}"
+    missing = known - set(approval_outcome_advice.AFTER_FAILURE)
+    assert not missing, (
+        f"say in ata/decisions/approval_outcome_advice.py what to do about {sorted(missing)}"
+    )
 
 
 def test_a_connection_is_revoked_by_its_name(signed_in: Ata, portal: StandIn) -> None:

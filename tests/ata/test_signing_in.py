@@ -12,7 +12,7 @@ import pytest
 import segno
 
 from ata.errors import AtaError
-from ata.session import device_grant, token_refresh
+from ata.session import device_grant, oauth_requests
 from ata.session.session_file import SessionStore
 from tests.ata.ata_process import ACCESS_TOKEN, REFRESH_TOKEN, Ata
 from tests.ata.portal_stand_in import Reply, Request, StandIn
@@ -61,7 +61,7 @@ def test_login_polls_until_the_code_is_confirmed(
 def test_polling_slows_down_when_asked_and_when_nobody_answers(
     portal: StandIn, status: int
 ) -> None:
-    endpoints = token_refresh.discover(portal.url + "/")
+    endpoints = oauth_requests.discover(portal.url + "/")
     code = device_grant.start(endpoints, client_id="ata-cli", audience="https://ata.local/api")
     portal.on("POST", "/oauth/token", Reply(status, {"error": "slow_down"}), TOKENS)
     waits: list[float] = []

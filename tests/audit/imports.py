@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from audit.models import EventRow
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from demo.sample import Plan, write
 from demo.store.instant import from_iso
 from demo.store.schema import Generation, statements
@@ -70,7 +70,7 @@ def audit_row(path: Path, row_id: str = "row-1", **columns: Any) -> None:
 def events(**filters: Any) -> list[dict[str, Any]]:
     """Public events by columns of their search rows, oldest first."""
     found = EventRow.objects.filter(**filters).order_by("time", "event")
-    return stored_events.load_many(list(found.values_list("event", flat=True)))
+    return stored_event_loader.load_many(list(found.values_list("event", flat=True)))
 
 
 def event(**filters: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import batched
 from uuid import UUID
 
-from audit.ingest.signed_batches import Ingest, made
+from audit.ingest.bulk_event_writer import Ingest, made
 from audit.recording.record import Draft, prepared
 
 

@@ -43,7 +43,7 @@ from audit.ledger.query import EventQuery
 from audit.models import Checkpoint, Entry, WitnessState
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from audit.sequencing import (
     sequencer,
     signed_state,

@@ -17,7 +17,7 @@ from audit.keys import log_identity
 from audit.ledger import merkle, tiles
 from audit.ledger.offline.proof_check import verify_proof_file
 from audit.models import Event, EventRow
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.recording.actors import Subject, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
@@ -67,7 +67,7 @@ def test_an_item_is_the_public_event(of: Callers) -> None:
     event = record(OLU, "skill.blocked", target=Target("skill", "pdf-exfil"), reason="exfiltrates")
     sequencer.run_once()
     (item,) = of("auditor").get("/events", {"q": "exfiltrates"}).json()["items"]
-    assert item == stored_events.load(event.id)
+    assert item == stored_event_loader.load(event.id)
     assert of("auditor").get(f"/events/{event.id}").json() == item
     assert (item["human"], item["log"], item["index"]) == ("H0", "L1", 0)
 
@@ -183,7 +183,7 @@ def test_a_report_is_external_asserted_and_names_its_reporter(of: Callers) -> No
         },
     )
     assert (result["index"], result["status"]) == (0, "recorded")
-    event = stored_events.load(UUID(result["id"]))
+    event = stored_event_loader.load(UUID(result["id"]))
     assert (event["action"], event["source"]) == ("external.deploy.started", "external")
     assert (event["outcome"], event["severity"]) == ("failure", "HIGH")
     assert event["time"] == "2026-01-31T09:30:00.000000Z"

@@ -12,7 +12,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from audit import importing
 from audit.models import Checkpoint, Event, EventRow, ImportedRow
-from audit.sequencing import sequencer, stored_tree
+from audit.sequencing import sequencer, stored_tree_queries
 from audit.verification import verify
 from tests.audit import imports
 from tests.audit.factories import DraftFactory
@@ -76,7 +76,7 @@ def test_a_row_that_comes_again_in_the_next_batch_is_one_event(
         assert (report["imported"], report["duplicates"]) == (report["rows"] - 1, 1)
         assert ImportedRow.objects.count() == report["imported"]
         assert (
-            stored_tree.stored_size() == report["imported"] == Event.objects.count() - 1
+            stored_tree_queries.stored_size() == report["imported"] == Event.objects.count() - 1
         )  # of the run
         assert verify.run().ok
 

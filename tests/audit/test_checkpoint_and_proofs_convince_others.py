@@ -15,7 +15,7 @@ from audit.ledger import cosignature, inclusion_proof_file, merkle, note, tiles
 from audit.ledger.merkle import ProofError
 from audit.models import Cosignature, Event
 from audit.proofs import proofs_and_tiles
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from audit.sequencing import sequencer
 from tests.audit.factories import NOON, DraftFactory
 from tests.audit.signed import newest_checkpoint

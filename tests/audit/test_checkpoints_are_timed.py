@@ -15,7 +15,7 @@ from ata.cli import app
 from ata.verify.trust_roots import read_trust
 from audit import clock
 from audit.evidence import log_proof_levels
-from audit.ledger import cosignature, evidence_levels, note, time_tokens
+from audit.ledger import cosignature, note, person_and_log_levels, time_tokens
 from audit.ledger.time_tokens import TimestampError
 from audit.models import Checkpoint, Cosignature, EventRow, TimeToken
 from audit.proofs import proofs_and_tiles, timestamping
@@ -89,7 +89,7 @@ def test_what_witnesses_saw_is_stamped_and_reaches_the_highest_level(
     trust = read_trust(tmp_path / "policy", [])
     assert (
         text
-        and evidence_levels.log(
+        and person_and_log_levels.log(
             proofs_and_tiles.entry_of(id), proof, trust, external_time=moment
         ).code
         == "L3"

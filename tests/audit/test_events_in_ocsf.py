@@ -14,7 +14,7 @@ from audit import exports
 from audit.ledger.format import ocsf
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.recording import action_registry, stored_events
+from audit.recording import action_registry, stored_event_loader
 from audit.recording.actors import Subject, Target
 from audit.recording.record import record
 from audit.sequencing.sequencer import run_once
@@ -62,7 +62,7 @@ def event() -> dict[str, Any]:
         reason="a scan found it",
     )
     run_once()
-    return stored_events.load(EventRow.objects.get().event)
+    return stored_event_loader.load(EventRow.objects.get().event)
 
 
 BARE: dict[str, Any] = {

@@ -20,7 +20,7 @@ from audit.ledger import inclusion_proof_file
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, EvidenceItem
 from audit.proofs import proofs_and_tiles
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from audit.search import event_search
 from audit.sequencing import sequencer
 from audit.verification import verify

@@ -32,7 +32,7 @@ from audit.ledger.format import entry as entries
 from audit.ledger.format.table_cells import safe_cell
 from audit.ledger.query import EventQuery
 from audit.models import Event, EventRow, ExportJob
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.search import event_search
@@ -106,7 +106,7 @@ def test_ndjson_is_the_public_event_a_line(trail: None) -> None:
     _, body = made("order:oldest", "ndjson")
     events = [json.loads(line) for line in body.splitlines()]
     assert [event["index"] for event in events] == list(range(12))
-    assert events[0] == stored_events.load(EventRow.objects.get(seq=0).event)
+    assert events[0] == stored_event_loader.load(EventRow.objects.get(seq=0).event)
 
 
 def test_the_manifest_the_event_and_the_file_agree(trail: None) -> None:
@@ -122,7 +122,7 @@ def test_the_manifest_the_event_and_the_file_agree(trail: None) -> None:
     head = checkpoints.verify(manifest["tree"]["checkpoint"], [log_identity.vkey()])
     assert (head.size, head.root) == (12, b64decode(manifest["tree"]["root"]))
     assert job.event is not None
-    event = stored_events.load(job.event)
+    event = stored_event_loader.load(job.event)
     assert (event["action"], event["actor"]["sub"]) == ("audit.exported", ADA.sub)
     assert event["data"]["sha256"] == digest and event["data"]["count"] == 7
     assert exports.path_of(job).read_bytes() == body

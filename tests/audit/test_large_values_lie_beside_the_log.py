@@ -17,9 +17,9 @@ from audit.ledger.tiles import MAX_ENTRY_BYTES
 from audit.ledger.trust_policy import NONE, Policy
 from audit.models import EventRow, Openings
 from audit.proofs import proofs_and_tiles
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.recording.record import record
-from audit.sequencing import sequencer, stored_tree
+from audit.sequencing import sequencer, stored_tree_queries
 from audit.verification import verify
 from tests.audit.browsing import browser_of
 from tests.audit.calling import caller
@@ -41,12 +41,12 @@ def test_a_reported_value_of_200_kib_is_kept_checked_and_handed_out(
     sequencer.run_once()
     seq = EventRow.objects.get(event=id).seq
     assert seq is not None
-    (entry,) = stored_tree.entry_bytes(seq, seq + 1)
-    assert len(entry) < 4_000 and stored_events.load(id)["data"]["output"] == LARGE
+    (entry,) = stored_tree_queries.entry_bytes(seq, seq + 1)
+    assert len(entry) < 4_000 and stored_event_loader.load(id)["data"]["output"] == LARGE
     assert verify.run().ok
     assert browser_of(ADA).get(f"/audit/events/{id}/").status_code == 200
     trust = Policy((note.parse_vkey(proofs_and_tiles.vkey()),), {}, {}, NONE)
-    selection = packs.of_event(stored_events.load(id))
+    selection = packs.of_event(stored_event_loader.load(id))
     pack = packs.build(selection, clock.now(), lambda _: True).body
     assert LARGE.encode() in pack and pack_check.check(pack, pack_check.Roots(trust)).intact
     whole = b"".join(full_log.hand_out(ADA, newest_checkpoint())).splitlines(keepends=True)

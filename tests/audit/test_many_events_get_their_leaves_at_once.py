@@ -8,15 +8,15 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from audit.db import process_locks
-from audit.ingest.signed_batches import Ingest, Made, made
+from audit.ingest.bulk_event_writer import Ingest, Made, made
 from audit.keys import keyring, log_identity
 from audit.ledger import merkle
 from audit.ledger.query import EventQuery
 from audit.models import Checkpoint, Entry, Event, EventRow, QuarantinedRow
 from audit.recording.record import Draft, prepared
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from audit.search import event_search, rollups
-from audit.sequencing import sequencer, signed_state, stored_tree
+from audit.sequencing import sequencer, signed_state, stored_tree_queries
 from audit.verification import verify
 from tests.audit.factories import DraftFactory
 from tests.audit.ingesting import ingest
@@ -55,7 +55,7 @@ def test_all_have_leaves_and_a_signature_when_they_are_there(begun: None, outsid
     before = list(record_many(drafts(3)))
     ids = ingest(drafts(700), batch=300)
     assert placed() == [*before, *ids]
-    leaves = [bytes(leaf) for leaf in stored_tree.leaf_hashes(0, 703)]
+    leaves = [bytes(leaf) for leaf in stored_tree_queries.leaf_hashes(0, 703)]
     newest = signed_state.newest_checkpoint()
     assert newest is not None and newest.size == 703
     assert bytes(newest.root) == merkle.root(leaves)
@@ -121,9 +121,9 @@ def test_a_batch_is_written_whole_or_not_at_all_and_the_next_goes_on(
 
     with pytest.raises(RuntimeError):
         writer.write(rows_of(2), fails)
-    assert Event.objects.count() == stored_tree.stored_size() == 3
+    assert Event.objects.count() == stored_tree_queries.stored_size() == 3
     assert writer.write(rows_of(2))
-    assert stored_tree.stored_size() == 5 and verify.run().ok
+    assert stored_tree_queries.stored_size() == 5 and verify.run().ok
 
 
 def test_what_comes_along_is_written_once(begun: None, outside: None) -> None:
@@ -144,6 +144,6 @@ def test_leaves_that_could_not_be_signed_are_signed_by_the_next_run(
 
     monkeypatch.setattr(keyring, "signers", gone)
     assert Ingest().write(rows_of(3))
-    assert stored_tree.stored_size() == 3 and Checkpoint.objects.count() == 1
+    assert stored_tree_queries.stored_size() == 3 and Checkpoint.objects.count() == 1
     result = sequencer.run_once()
     assert (result.size, result.signed) == (3, True)

@@ -18,7 +18,7 @@ from audit.importing import mask, secret_masking
 from audit.ingest import reported_events
 from audit.ledger.format import truncation
 from audit.models import QuarantinedRow
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.recording.actors import Actor
 from audit.sequencing import sequencer
 from tests.audit import imports
@@ -122,7 +122,7 @@ def test_an_event_with_a_hostile_text_is_recorded_and_shown_within_a_second(piec
     began = time.thread_time()
     item = {"action": "deploy.started", "data": {"log": text}}
     (result,) = reported_events.report(reporter, [item])
-    event = stored_events.load(UUID(result["id"]))
+    event = stored_event_loader.load(UUID(result["id"]))
     assert mask(event)["data"]["log"] == text
     assert time.thread_time() - began < 1
 

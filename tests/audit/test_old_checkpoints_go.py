@@ -17,7 +17,7 @@ from audit.proofs import proofs_and_tiles
 from audit.recording.record import record
 from audit.sequencing import checkpoint_thinning, sequencer, signed_state
 from audit.sequencing.checkpoint_thinning import Old, superfluous
-from audit.sequencing.stored_tree import read_tile
+from audit.sequencing.stored_tree_queries import read_tile
 from audit.verification import verify
 from tests.audit.factories import ADA, DraftFactory
 from tests.support.recording import record_many

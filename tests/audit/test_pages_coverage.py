@@ -30,7 +30,7 @@ from audit.keys.log_identity import vkey
 from audit.ledger import note
 from audit.ledger.offline import coverage_report_check, export_manifest
 from audit.models import EventRow, QuarantinedRow
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from audit.sequencing import sequencer
 from connections.models import Feed, LogFeed, ReconcileRun
 from enforcement.models import Watch

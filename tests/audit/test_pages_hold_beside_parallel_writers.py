@@ -30,8 +30,14 @@ from audit.ledger.query import EventQuery
 from audit.ledger.tree_edge import GrowingTree
 from audit.models import Event, EventRow, Openings
 from audit.recording.record import Draft, Prepared, prepared, record, write
-from audit.search import event_search, matching_rows, rollups, sampled_estimates, statements
-from audit.sequencing import sequencer, stored_tree
+from audit.search import (
+    event_search,
+    exact_or_estimated_matches,
+    rollups,
+    sampled_estimates,
+    statements,
+)
+from audit.sequencing import sequencer, stored_tree_queries
 from tests.audit.factories import DraftFactory
 from tests.audit.ingesting import ingest
 from tests.audit.own_database import own_database
@@ -113,7 +119,7 @@ def shared(
     """A database for several threads, also as if it held too much to be counted."""
     if request.param == "sampled":
         monkeypatch.setattr(statements, "CAP", 20)
-        monkeypatch.setattr(matching_rows, "_FAR", 30)
+        monkeypatch.setattr(exact_or_estimated_matches, "_FAR", 30)
         monkeypatch.setattr(sampled_estimates, "RUNS", 5)
         monkeypatch.setattr(sampled_estimates, "RUN", 3)
     patience = sys.getswitchinterval()
@@ -229,17 +235,17 @@ def read_beside_the_others() -> None:
         until = time.monotonic() + WITHIN_S
         for walked in count():
             # A busy machine lets the others do less: then there are more walks.
-            enough = walked >= WALKED and stored_tree.stored_size() > 10 * FAR
+            enough = walked >= WALKED and stored_tree_queries.stored_size() > 10 * FAR
             if enough or time.monotonic() > until:
                 break
             for bar in WALKS:
                 walk(EventQuery.from_bar(bar), house, pick)
-    assert stored_tree.stored_size() > 10 * FAR, "nobody wrote, or nothing got its place"
+    assert stored_tree_queries.stored_size() > 10 * FAR, "nobody wrote, or nothing got its place"
 
 
 def walk(query: EventQuery, house: House, pick: random.Random) -> None:
     """Read the newest events of a filter that all of them match, page by page."""
-    floor, newest = stored_tree.stored_size() - FAR, query.order == "newest"
+    floor, newest = stored_tree_queries.stored_size() - FAR, query.order == "newest"
     recent = EventRow.objects.filter(Q(seq__gte=floor) | Q(seq=None))
     there = set(recent.values_list("event", flat=True))
     cursor = "" if newest else f"s{floor - 1}"

@@ -16,7 +16,7 @@ from django.db import connection
 
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.search import event_search, matching_rows, sampled_estimates, statements
+from audit.search import event_search, exact_or_estimated_matches, sampled_estimates, statements
 from audit.sequencing import sequencer
 from tests.audit.factories import DraftFactory
 from tests.support.recording import record_many
@@ -49,7 +49,7 @@ def trail(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> se
     """24 events in the log and 9 that wait, also as if they were too many to count."""
     if request.param == "sampled":
         monkeypatch.setattr(statements, "CAP", 4)
-        monkeypatch.setattr(matching_rows, "_FAR", 10)
+        monkeypatch.setattr(exact_or_estimated_matches, "_FAR", 10)
         monkeypatch.setattr(sampled_estimates, "RUNS", 5)
         monkeypatch.setattr(sampled_estimates, "RUN", 3)
     write(24)

@@ -7,7 +7,7 @@ import pytest
 from audit.ledger import tiles
 from audit.ledger.merkle import verify_inclusion
 from audit.models import Checkpoint, Event, Tile
-from audit.sequencing import sequencer, signed_state, stored_tree
+from audit.sequencing import sequencer, signed_state, stored_tree_queries
 from audit.verification import verify
 from tests.audit.factories import DraftFactory
 from tests.support.recording import record_many
@@ -31,7 +31,7 @@ def signed(unguarded: None) -> list[Checkpoint]:
 
 def proof(index: int, checkpoint: Checkpoint) -> list[bytes]:
     """A proof, once it was checked with the entry as it stands in the database."""
-    found = stored_tree.inclusion_proof(index, checkpoint.size)
+    found = stored_tree_queries.inclusion_proof(index, checkpoint.size)
     leaf = bytes(Event.objects.get(leaf__seq=index).leaf_hash)
     verify_inclusion(leaf, index, checkpoint.size, found, bytes(checkpoint.root))
     return found
@@ -40,7 +40,7 @@ def proof(index: int, checkpoint: Checkpoint) -> list[bytes]:
 def test_proofs_are_those_of_the_stored_tiles_at_every_size(signed: list[Checkpoint]) -> None:
     for checkpoint in signed:
         for index in {0, 255, 256, 299, checkpoint.size - 1}:
-            wanted = tiles.inclusion_proof(stored_tree.read_tile, index, checkpoint.size)
+            wanted = tiles.inclusion_proof(stored_tree_queries.read_tile, index, checkpoint.size)
             assert proof(index, checkpoint) == wanted
 
 

@@ -23,7 +23,7 @@ from audit.recording import action_registry
 from audit.recording.actors import SYSTEM, EvidenceRef, Subject, Target
 from audit.recording.record import Draft, Prepared, prepare, prepared, record
 from audit.recording.sentences import phrase
-from audit.recording.stored_events import load, openings_of
+from audit.recording.stored_event_loader import load, openings_of
 from tests.audit.factories import ADA, MIA, NOON, OLU, DraftFactory
 from tests.support.legible import legible
 from tests.support.recording import record_many

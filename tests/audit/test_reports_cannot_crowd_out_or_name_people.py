@@ -14,7 +14,7 @@ from audit.ingest import reported_events
 from audit.ingest.clear_or_committed_fields import FIELD
 from audit.models import Event, EventRow
 from audit.packs import event_selection
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
@@ -32,7 +32,7 @@ MAIL = "mia.member@example.com"
 def _reported(**fields: Any) -> dict[str, Any]:
     (result,) = reported_events.report(REPORTER, [{"action": "deploy.started", **fields}])
     assert "id" in result, result
-    return stored_events.load(UUID(result["id"]))
+    return stored_event_loader.load(UUID(result["id"]))
 
 
 def test_a_report_belongs_to_no_operation_of_ours() -> None:
@@ -86,7 +86,7 @@ def _operation_with_reports(own: int, reports: int) -> dict[str, Any]:
     ids = list(record_many(DraftFactory.build(operation="op-1") for _ in range(own)))
     list(record_many(_of_before() for _ in range(reports)))
     sequencer.run_once()
-    return stored_events.load(ids[-1])
+    return stored_event_loader.load(ids[-1])
 
 
 def _of_before() -> Any:
@@ -113,7 +113,7 @@ def test_a_report_of_approval_and_operation_is_left_out_once() -> None:
     ]
     list(record_many(noise))
     sequencer.run_once()
-    assert packs.of_event(stored_events.load(id)).about["left_out"] == 4
+    assert packs.of_event(stored_event_loader.load(id)).about["left_out"] == 4
 
 
 def test_a_pack_of_one_person_has_only_their_events_of_the_operation() -> None:
@@ -121,8 +121,8 @@ def test_a_pack_of_one_person_has_only_their_events_of_the_operation() -> None:
     others = DraftFactory.build(actor=ADA, operation="op-1", source="portal")
     own, _ = list(record_many([mine, others]))
     sequencer.run_once()
-    assert packs.of_event(stored_events.load(own), person=OLU.key).ids == (own,)
-    assert len(packs.of_event(stored_events.load(own)).ids) == 2
+    assert packs.of_event(stored_event_loader.load(own), person=OLU.key).ids == (own,)
+    assert len(packs.of_event(stored_event_loader.load(own)).ids) == 2
 
 
 def test_an_operation_of_more_events_than_a_pack_takes_says_how_many_are_missing() -> None:
@@ -173,7 +173,7 @@ def test_what_a_report_claims_is_no_fact_of_its_page() -> None:
     data = CLAIMED | {"repeats_operation": decided}
     event = _reported(actor={"name": "Olu Operator"}, data=data)
     sequencer.run_once()
-    shown = event_details.exhibit_of(stored_events.load_recorded(UUID(event["id"])))
+    shown = event_details.exhibit_of(stored_event_loader.load_recorded(UUID(event["id"])))
     facts = {fact.label: fact for fact in shown.facts}
     assert not {
         "Decision",
@@ -195,7 +195,7 @@ def test_what_a_report_claims_is_no_fact_of_its_page() -> None:
 def test_the_facts_of_our_own_events_stand_on_their_page() -> None:
     data = {"code": "42-17-08", "requested_by": "Olu Operator"}
     id = record(OLU, "skill.allowed", target=Target("skill", "x", "edge-1"), data=data).id
-    shown = event_details.exhibit_of(stored_events.load_recorded(id))
+    shown = event_details.exhibit_of(stored_event_loader.load_recorded(id))
     facts = {fact.label: fact.value for fact in shown.facts}
     assert (facts["Code"], facts["Asked by"]) == ("42-17-08", "Olu Operator")
     assert shown.data_label == "Details as recorded"

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from approvals import cancel_and_resend
+from approvals import cancel_resend_confirm_denial
 from approvals.pipeline import recheck
 from audit.models import EventRow
 from audit.sequencing import sequencer
@@ -23,7 +23,7 @@ APPROVAL: Any = SimpleNamespace(pk="a-1", operation="op-1", reason="", sentence=
 
 LOOKUPS: dict[str, Callable[[], Any]] = {
     "the events of an operation": lambda: list(EventRow.of_operation("op-1")),
-    "the reason of a denial": lambda: cancel_and_resend._has_reason(APPROVAL),
+    "the reason of a denial": lambda: cancel_resend_confirm_denial._has_reason(APPROVAL),
     "what people were asked": lambda: recheck._shown_otherwise(APPROVAL),
 }
 

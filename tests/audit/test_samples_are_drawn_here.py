@@ -19,12 +19,12 @@ from audit.keys import log_identity
 from audit.ledger.offline.samples import SCHEMA_1, Draw, SampleError, Source, sample_of
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.models import Event, EventRow, Openings
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.recording.actors import Actor
 from audit.recording.record import record
-from audit.samples import draw_and_record, recorded_samples, requests
-from audit.samples.draw_and_record import NoSample
-from audit.samples.recorded_samples import Ask
+from audit.sampling import asked_and_drawn, draw_and_record, sample_requests
+from audit.sampling.asked_and_drawn import Ask
+from audit.sampling.draw_and_record import NoSample
 from audit.search import fulltext_index, projection
 from audit.sequencing import sequencer
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
@@ -50,16 +50,16 @@ def happens(count: int = 40, **fields: Any) -> None:
 
 def asked(bar: str = "", size: int = 7, seed: str = "") -> Ask:
     """A sample that Ada asked for, and that was drawn."""
-    id = requests.ask(ADA, EventQuery.from_bar(bar), size, seed)
+    id = sample_requests.ask(ADA, EventQuery.from_bar(bar), size, seed)
     sequencer.run_once()
     draw_and_record.drawn(ADA, id)
     sequencer.run_once()
-    return recorded_samples.find(id)
+    return asked_and_drawn.find(id)
 
 
 def told(action: str) -> list[dict[str, Any]]:
     rows = EventRow.objects.filter(action=action).order_by("event")
-    return [stored_events.load(row.event) for row in rows]
+    return [stored_event_loader.load(row.event) for row in rows]
 
 
 def offline(ask: Ask, folder: Path, *more: str) -> Any:
@@ -127,7 +127,7 @@ def test_nobody_fills_a_sample_with_events_of_their_own(
     gateways = sum(row.source == "defenseclaw" for row in picked)
     assert gateways in (2, 3), "a turn as everybody"
     reported = {
-        stored_events.load(row.event)["data"]["reported_by"]["sub"]
+        stored_event_loader.load(row.event)["data"]["reported_by"]["sub"]
         for row in picked
         if row.source == "external"
     }
@@ -163,7 +163,7 @@ def test_a_search_row_with_another_actor_draws_nothing() -> None:
     happens(30)
     row = EventRow.objects.get(seq=3)
     EventRow.objects.filter(seq=3).update(actor_key="ab" * 32)
-    ask = requests.ask(ADA, EventQuery(), 200)
+    ask = sample_requests.ask(ADA, EventQuery(), 200)
     sequencer.run_once()
     with pytest.raises(SampleError, match=f"entry {row.seq} says otherwise than its search row"):
         draw_and_record.drawn(ADA, ask)
@@ -171,21 +171,21 @@ def test_a_search_row_with_another_actor_draws_nothing() -> None:
 
 def test_a_sample_from_before_this_format_is_read_and_drawn_again(tmp_path: Path) -> None:
     happens()
-    id = requests.ask(ADA, EventQuery(), 7, "room 4")
+    id = sample_requests.ask(ADA, EventQuery(), 7, "room 4")
     sequencer.run_once()
     tree = full_log.checkpoint_of(None)
     draw = Draw(log_identity.origin(), tree.size, bytes(tree.root), {}, "room 4", SCHEMA_1)
     events = ((seq, Source("", ""), None) for seq in range(tree.size))
     sample = sample_of(draw, 7, draw.pick(events, 7), 0)
     data = sample.to_dict() | {
-        "asked": str(id), "filter": recorded_samples.find(id).filter, "seed_of_tree": False,
+        "asked": str(id), "filter": asked_and_drawn.find(id).filter, "seed_of_tree": False,
         "sha256": hashlib.sha256(sample.to_bytes()).hexdigest(),
     }  # fmt: skip
     for name in ("schema", "seed"):
         del data[name]
-    record(ADA, "audit.sampled", id=recorded_samples.drawn_id(id), operation=str(id), data=data)
+    record(ADA, "audit.sampled", id=asked_and_drawn.drawn_id(id), operation=str(id), data=data)
     sequencer.run_once()
-    ask = recorded_samples.find(id)
+    ask = asked_and_drawn.find(id)
     assert ask.drawn is not None and ask.drawn.sample is not None
     assert ask.drawn.sample.to_bytes() == sample.to_bytes()
     assert (ask.drawn.reporters, ask.drawn.reporters_left_out) == (None, None)
@@ -194,7 +194,7 @@ def test_a_sample_from_before_this_format_is_read_and_drawn_again(tmp_path: Path
 
 def test_nobody_knows_the_tree_when_they_ask() -> None:
     happens()
-    id = requests.ask(ADA, EventQuery(), 5)
+    id = sample_requests.ask(ADA, EventQuery(), 5)
     assert draw_and_record.drawn(ADA, id).drawn is None, "no tree with the ask in it is signed"
     assert not told("audit.sampled")
     sequencer.run_once()
@@ -248,7 +248,7 @@ def test_the_same_ask_later_is_another_draw_and_both_are_found() -> None:
     other = asked("via:web", 5)
     assert one.drawn is not None and two.drawn is not None
     assert one.filter == two.filter != other.filter
-    found, count = recorded_samples.of_filter(one.filter, 10)
+    found, count = asked_and_drawn.of_filter(one.filter, 10)
     assert ([each.id for each in found], count) == ([two.id, one.id], 2)
     assert found[1].drawn == one.drawn
 
@@ -273,7 +273,7 @@ def test_a_search_row_that_somebody_bent_draws_nothing() -> None:
     happens(30)
     rows = EventRow.objects.filter(action="skill.allowed")
     assert rows.count() == 10
-    ask = requests.ask(ADA, EventQuery.from_bar("action:skill.blocked"), 200)
+    ask = sample_requests.ask(ADA, EventQuery.from_bar("action:skill.blocked"), 200)
     sequencer.run_once()
     row = rows.order_by("seq")[0]
     bent = EventRow.objects.get(action="skill.blocked", seq=0)
@@ -305,9 +305,9 @@ def test_what_named_an_erased_person_stays_drawn_and_cannot_be_drawn_again() -> 
 
 def test_two_who_open_it_at_once_are_told_of_one_draw() -> None:
     happens()
-    id = requests.ask(ADA, EventQuery(), 5)
+    id = sample_requests.ask(ADA, EventQuery(), 5)
     sequencer.run_once()
-    ask = recorded_samples.find(id)
+    ask = asked_and_drawn.find(id)
     first = draw_and_record.drawn(ADA, id)
     late = draw_and_record.settle(
         OLU, ask
@@ -331,22 +331,22 @@ def test_what_is_no_sample_is_refused_and_leaves_nothing(
     bar: str, size: int, seed: str, says: str
 ) -> None:
     with pytest.raises(SampleError, match=says):
-        requests.ask(ADA, EventQuery.from_bar(bar), size, seed)
+        sample_requests.ask(ADA, EventQuery.from_bar(bar), size, seed)
     assert not told("audit.sample_asked")
 
 
 def test_a_filter_with_mistakes_is_refused() -> None:
     with pytest.raises(InvalidQuery):
-        requests.ask(ADA, EventQuery.from_bar("outcom:x"), 5)
+        sample_requests.ask(ADA, EventQuery.from_bar("outcom:x"), 5)
 
 
 def test_what_nobody_waits_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     happens(9)
-    monkeypatch.setattr(requests, "MOST_OPENED", 5)
+    monkeypatch.setattr(sample_requests, "MOST_OPENED", 5)
     with pytest.raises(SampleError, match="9 of them would have to be opened"):
-        requests.ask(ADA, EventQuery.from_bar("number"), 5)
-    requests.ask(ADA, EventQuery.from_bar("number action:skill.blocked"), 5)
-    requests.ask(ADA, EventQuery.from_bar("via:web"), 5)
+        sample_requests.ask(ADA, EventQuery.from_bar("number"), 5)
+    sample_requests.ask(ADA, EventQuery.from_bar("number action:skill.blocked"), 5)
+    sample_requests.ask(ADA, EventQuery.from_bar("via:web"), 5)
 
 
 def test_only_what_was_asked_for_is_a_sample() -> None:
@@ -360,7 +360,7 @@ def test_only_what_was_asked_for_is_a_sample() -> None:
 
 def test_what_nobody_looked_at_in_time_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     happens(3)
-    id = requests.ask(ADA, EventQuery(), 5)
+    id = sample_requests.ask(ADA, EventQuery(), 5)
     sequencer.run_once()
     monkeypatch.setattr(draw_and_record, "WITHIN", -draw_and_record.WITHIN)
     ask = draw_and_record.drawn(ADA, id)

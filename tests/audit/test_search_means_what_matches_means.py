@@ -13,12 +13,12 @@ from pytest_django import DjangoAssertNumQueries
 
 from audit.clock import rfc3339
 from audit.evidence import log_proof_levels
-from audit.ledger.format.field_values import OUTCOMES, SEVERITIES, SOURCES
+from audit.ledger.format.allowed_field_values import OUTCOMES, SEVERITIES, SOURCES
 from audit.ledger.query import EventQuery, InvalidQuery, search_words
 from audit.models import Checkpoint, EventRow, Openings
 from audit.recording.actors import SYSTEM, Actor, Subject, Target
 from audit.recording.record import Draft
-from audit.search import event_search, matching_rows, sampled_estimates, statements
+from audit.search import event_search, exact_or_estimated_matches, sampled_estimates, statements
 from audit.search.index_tokens import _time_tokens, range_tokens, terms_of, word_token
 from audit.search.projection import refresh
 from audit.sequencing import sequencer
@@ -196,7 +196,7 @@ def large(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     be counted always is."""
     monkeypatch.setattr(statements, "CAP", CAP)
     monkeypatch.setattr(statements, "_WIDE", 1)
-    monkeypatch.setattr(matching_rows, "_FAR", 10)
+    monkeypatch.setattr(exact_or_estimated_matches, "_FAR", 10)
     monkeypatch.setattr(sampled_estimates, "RUNS", 10)
     monkeypatch.setattr(sampled_estimates, "RUN", 4)
     return corpus

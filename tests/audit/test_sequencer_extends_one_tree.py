@@ -26,9 +26,9 @@ from audit.ledger import merkle
 from audit.models import Checkpoint, Entry, Event, EventRow, Rollup, Tile
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from audit.search import rollups
-from audit.sequencing import sequencer, signed_state, stored_tree
+from audit.sequencing import sequencer, signed_state, stored_tree_queries
 from audit.sequencing.sequencer import Sequencer
 from audit.sequencing.signed_state import SequencerStopped
 from tests.audit.factories import DraftFactory
@@ -77,7 +77,7 @@ def test_a_tree_grown_in_runs_is_the_tree_grown_at_once() -> None:
     for n in (1, 254, 1, 3, 300):
         fill(n)
         roots.append(keeping.run_once().root)
-        leaves = stored_tree.leaf_hashes(0, 10_000)
+        leaves = stored_tree_queries.leaf_hashes(0, 10_000)
         assert roots[-1] == merkle.root(leaves) == Sequencer().run_once().root
     assert len(set(roots)) == 5
 
@@ -123,7 +123,7 @@ def test_a_crash_after_the_commit_is_signed_by_the_next_run(
     monkeypatch.undo()
     assert not Checkpoint.objects.exists()
     assert sequencer.run_once().signed is True
-    assert newest_checkpoint().size == stored_tree.stored_size()
+    assert newest_checkpoint().size == stored_tree_queries.stored_size()
 
 
 def test_a_crash_between_state_and_signature_is_signed_by_the_next_run(

@@ -28,7 +28,7 @@ while True:
 INGESTER = """
 import django; django.setup()
 from audit.recording.actors import SYSTEM
-from audit.ingest.signed_batches import Ingest, made
+from audit.ingest.bulk_event_writer import Ingest, made
 from audit.recording.record import Draft, prepared
 writer, drafts = Ingest(), [Draft(actor=SYSTEM, action="audit.imported", data={"n": 2})] * 300
 while True:

@@ -25,7 +25,7 @@ from audit.models import (
     VerificationRun,
 )
 from audit.recording.actors import Actor
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from audit.search import projection
 from audit.sequencing import sequencer, signed_state
 from audit.verification import requested_runs, verify

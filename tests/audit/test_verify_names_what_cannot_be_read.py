@@ -108,7 +108,7 @@ def test_a_database_that_is_busy_verifies_nothing_and_says_so(
         def busy() -> int:
             raise failed(BUSY)
 
-        monkeypatch.setattr("audit.sequencing.stored_tree.stored_size", busy)
+        monkeypatch.setattr("audit.sequencing.stored_tree_queries.stored_size", busy)
     code, out = said("--json")
     assert (code, json.loads(out)) == (
         1,

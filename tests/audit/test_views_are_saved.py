@@ -17,7 +17,7 @@ from audit import clock, due_exports_and_cleanup
 from audit.erasure.subject_and_store_registry import Whose
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, SavedView
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.recording.actors import Actor
 from audit.saved_views import changes, event_totals_from_rollups, person_erasure
 from audit.saved_views.changes import NotSaved, Wanted
@@ -47,7 +47,7 @@ def saved(
 
 def told(action: str) -> list[dict[str, Any]]:
     rows = EventRow.objects.filter(action=action).order_by("event")
-    return [stored_events.load(row.event) for row in rows]
+    return [stored_event_loader.load(row.event) for row in rows]
 
 
 def words(client: Client, path: str) -> str:

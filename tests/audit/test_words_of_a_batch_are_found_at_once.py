@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit.ingest.signed_batches import Ingest, made
+from audit.ingest.bulk_event_writer import Ingest, made
 from audit.ledger.query import EventQuery
 from audit.recording.record import prepared
 from audit.search import event_search, fulltext_index

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit.db.sqlite_write_lock import in_turn
+from audit.db.sqlite_writer_lock_file import in_turn
 from audit.models import EventRow
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record

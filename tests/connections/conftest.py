@@ -11,7 +11,7 @@ from django.core.cache import cache
 
 from approvals import clock
 from audit.evidence import storage
-from connections.component_manifests import decision_in_force, manifest_store
+from connections.component_manifests import enforcement_decision_hook, manifest_store
 from connections.component_manifests.manifest_store import Declaration
 from portal import wiring
 from tests.connections.api_house import NOTHING, ApiHouse, api_house
@@ -32,9 +32,9 @@ def _own_ground(
     storage._kept.cache_clear()
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)  # type: ignore[attr-defined]
     cache.clear()
-    decision_in_force.answer_with(lambda _kind, _name: decision_in_force.ALLOW)
+    enforcement_decision_hook.answer_with(lambda _kind, _name: enforcement_decision_hook.ALLOW)
     yield
-    decision_in_force.answer_with(wiring.decision_of)
+    enforcement_decision_hook.answer_with(wiring.decision_of)
 
 
 @pytest.fixture(scope="session")

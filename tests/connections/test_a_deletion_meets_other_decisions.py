@@ -10,7 +10,7 @@ import pytest
 
 from approvals import auth0_clients, clock
 from audit.models import EventRow
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from connections.auth_ibom.replay import ACTIONS, Inventory
 from connections.models import ConnectedAccount, State
 from connections.revocation import deletion_step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from approvals import cancel_and_resend
+from approvals import cancel_resend_confirm_denial
 from approvals.pipeline.service import perform
 from connections.lifecycle import bulk_decisions
 from connections.models import State
@@ -30,7 +30,7 @@ def test_a_suspension_outlives_the_request_of_somebody_else(how: str, door: str)
         params = {"accounts": both}
         perform(person("admin2"), "selection.suspend", target, params=params, reason="incident")
     if how == "withdrawn":
-        cancel_and_resend.cancel(person("admin"), str(asked.approval.id))
+        cancel_resend_confirm_denial.cancel(person("admin"), str(asked.approval.id))
     else:
         deny(asked, "admin2")
     assert fresh(one).state == State.SUSPENDED
@@ -43,7 +43,7 @@ def test_a_suspension_under_a_hold_is_its_own(who: str) -> None:
     asked = decide("admin", "revoke", one)
     decide(who, "suspend", one)
     assert asked.approval is not None
-    cancel_and_resend.cancel(person("admin"), str(asked.approval.id))
+    cancel_resend_confirm_denial.cancel(person("admin"), str(asked.approval.id))
     assert fresh(one).state == State.SUSPENDED
 
 

@@ -16,7 +16,7 @@ from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.component_manifests import manifest_store
 from connections.idle_access import idle_and_active_events
-from connections.idle_access.connection_settings import Setting
+from connections.idle_access.idle_and_hours_setting_types import Setting
 from connections.models import ConnectedAccount, JustInTime, State
 from connections.status import state_filters
 from connections.status.account_status import Code

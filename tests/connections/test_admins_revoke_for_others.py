@@ -12,7 +12,7 @@ from approvals.models import Approval, Effect, Outcome, Person
 from audit.models import EventRow
 from connections.component_manifests import manifest_store
 from connections.models import ConnectedAccount, State
-from connections.notifications import owner_notices
+from connections.notifications import notices_on_owner_pages
 from connections.revocation import deletion_step
 from connections.sync import connected_accounts
 from tests.connections.conftest import Travel
@@ -102,7 +102,7 @@ def test_asking_suspends_at_once_and_tells_the_owner(
     assert approval.sentence == "Revoke Milo Member's GitHub account " + theirs.provider_user
     assert fresh(theirs).state == State.SUSPENDED
     assert gateway("member2").exchange().json()["code"] == "connection_suspended"
-    told = owner_notices.for_person(theirs.iss, theirs.sub)
+    told = notices_on_owner_pages.for_person(theirs.iss, theirs.sub)
     assert [(n.code, n.by, n.reason) for n in told] == [("suspended", "Amir Admin", "Laptop lost")]
 
 
@@ -155,7 +155,7 @@ def test_a_denied_revocation_resumes_the_connection(
     assert fresh(theirs).state == State.CONNECTED
     assert gateway("member2").exchange().status_code == 200
     assert not EventRow.objects.filter(action="connection.revoked").exists()
-    codes = [n.code for n in owner_notices.for_person(theirs.iss, theirs.sub)]
+    codes = [n.code for n in notices_on_owner_pages.for_person(theirs.iss, theirs.sub)]
     assert codes == ["resumed", "suspended"]
 
 

@@ -11,7 +11,7 @@ from approvals.models import Person
 from audit.recording.actors import Target
 from connections.component_manifests import manifest_store
 from connections.component_manifests.manifest_store import Declaration
-from connections.consent import requests_to_connect
+from connections.consent import prompts_for_missing_connections
 from connections.models import ConnectedAccount, Need, State
 
 MCP = Target("mcp", "both")
@@ -44,23 +44,23 @@ def test_two_hundred_people_are_asked_in_a_bounded_number_of_queries(
     people: None, django_assert_max_num_queries: Any
 ) -> None:
     with django_assert_max_num_queries(8):
-        lacking = requests_to_connect.who_lacks(MCP)
+        lacking = prompts_for_missing_connections.who_lacks(MCP)
     assert lacking == {"github": 150, "slack": 200}
     with django_assert_max_num_queries(12):
-        assert requests_to_connect.ask_members(MCP) == 350
+        assert prompts_for_missing_connections.ask_members(MCP) == 350
     assert Need.objects.filter(connection="github").count() == 150
     assert not Need.objects.filter(connection="github", sub="auth0|0").exists()
     assert Need.objects.filter(connection="github", sub="auth0|60").exists()
 
 
 def test_nobody_is_asked_twice_for_the_same(people: None) -> None:
-    requests_to_connect.ask_members(MCP)
+    prompts_for_missing_connections.ask_members(MCP)
     need = Need.objects.get(connection="github", sub="auth0|3")
-    requests_to_connect.dismiss(ISS, "auth0|3", need.pk, clock.now())
-    assert requests_to_connect.ask_members(MCP) == 0
+    prompts_for_missing_connections.dismiss(ISS, "auth0|3", need.pk, clock.now())
+    assert prompts_for_missing_connections.ask_members(MCP) == 0
     assert Need.objects.count() == 350
 
 
 def test_a_component_without_manifest_asks_nobody(people: None) -> None:
-    assert requests_to_connect.who_lacks(Target("mcp", "none")) == {}
-    assert requests_to_connect.ask_members(Target("mcp", "none")) == 0
+    assert prompts_for_missing_connections.who_lacks(Target("mcp", "none")) == {}
+    assert prompts_for_missing_connections.ask_members(Target("mcp", "none")) == 0

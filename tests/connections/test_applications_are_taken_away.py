@@ -12,7 +12,7 @@ from django.conf import settings
 from approvals import clock
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.offline import connection_inventory_check, export_manifest
+from audit.ledger.offline import connection_export_manifest_check, export_manifest
 from audit.sequencing import sequencer
 from connections.application_grants import consent_and_token_sync, export_file
 from connections.application_grants.consent_and_token_sync import Listed
@@ -142,14 +142,14 @@ def test_its_manifest_holds_the_file_to_the_log(granted: dict[str, AppAccess]) -
         "query": "what=applications&q=member2",
     }
     keys = [log_identity.vkey()]
-    report = connection_inventory_check.check(manifest, body, keys)
+    report = connection_export_manifest_check.check(manifest, body, keys)
     assert report.ok and "changes alone" in report.not_proven[0]
 
     def failing(bent: dict[str, Any], file: bytes = body) -> list[int]:
         bent["signed"] = note.sign(
             export_manifest.statement(bent), log_identity.origin(), log_identity.seed()
         )
-        steps = connection_inventory_check.check(bent, file, keys).steps
+        steps = connection_export_manifest_check.check(bent, file, keys).steps
         return [number for number, step in enumerate(steps) if not step.ok]
 
     assert failing({**manifest}, body + b"x") == [1]

@@ -16,9 +16,9 @@ from approvals.pipeline.service import perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from connections.component_manifests import (
-    decision_in_force,
+    allow_required_setting,
+    enforcement_decision_hook,
     manifest_store,
-    undecided_component_rule,
 )
 from connections.models import AllowRule
 from portal import wiring
@@ -32,7 +32,7 @@ EVERYTHING = Target("service", "*")
 @pytest.fixture(autouse=True)
 def _decided_here(github_mcp: manifest_store.Declaration) -> None:
     """The decisions are those of the database, and nobody took one."""
-    decision_in_force.answer_with(wiring.decision_of)
+    enforcement_decision_hook.answer_with(wiring.decision_of)
 
 
 def opened() -> None:
@@ -87,22 +87,18 @@ def test_a_fresh_installation_begins_closed() -> None:
     manifest_store.remove("mcp", "github-mcp")
     migration = importlib.import_module("connections.migrations.0019_allow_rule")
     migration.keep_open(apps, SimpleNamespace(connection=connection))
-    assert not undecided_component_rule.is_open()
+    assert not allow_required_setting.is_open()
 
 
 def test_opening_waits_for_another_admin_and_closing_does_not() -> None:
-    asked = perform(
-        admin(), undecided_component_rule.VERB, EVERYTHING, params={"undecided": "open"}
-    )
+    asked = perform(admin(), allow_required_setting.VERB, EVERYTHING, params={"undecided": "open"})
     assert asked.approval is not None
     assert [one.person.sub for one in asked.approval.asks.all()] == [subject("admin2")]
-    assert not undecided_component_rule.is_open()
+    assert not allow_required_setting.is_open()
     opened()
-    done = perform(
-        admin(), undecided_component_rule.VERB, EVERYTHING, params={"undecided": "refuse"}
-    )
+    done = perform(admin(), allow_required_setting.VERB, EVERYTHING, params={"undecided": "refuse"})
     assert done.approval is None
-    assert not undecided_component_rule.is_open()
+    assert not allow_required_setting.is_open()
 
 
 def test_the_policy_page_says_that_the_component_is_asserted(visitor: Visitors) -> None:

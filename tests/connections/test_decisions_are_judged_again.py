@@ -12,7 +12,7 @@ from approvals.errors import Refused
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.models import ScopeRule
-from connections.scope_escalation import rules_per_connection
+from connections.scope_escalation import connection_rules
 from tests.connections.test_two_decide_in_the_same_moment import right_after
 from tests.connections.visitor import know, subject
 
@@ -40,4 +40,4 @@ def test_what_became_a_relaxation_in_the_meantime_is_not_committed() -> None:
     ):
         perform(amir, "scope.configure", Target("service", "slack"), params=LOOSE)
     assert refused.value.code == "changed_meanwhile"
-    assert rules_per_connection.of("slack").excess == "refuse"
+    assert connection_rules.of("slack").excess == "refuse"

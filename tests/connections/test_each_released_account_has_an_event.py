@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from django.db import transaction
 
-from approvals import cancel_and_resend, clock
+from approvals import cancel_resend_confirm_denial, clock
 from approvals.models import Status
 from approvals.pipeline import deny_expire_cancel, locks
 from approvals.pipeline.service import Performed, perform
 from audit.models import EventRow
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from connections.auth_ibom.replay import ACTIONS, Inventory
 from connections.lifecycle import bulk_decisions
 from connections.models import ConnectedAccount, State
@@ -28,7 +28,7 @@ type End = Callable[[Performed], object]
 
 def withdrawn(asked: Performed) -> None:
     assert asked.approval is not None
-    cancel_and_resend.cancel(person("admin"), str(asked.approval.id))
+    cancel_resend_confirm_denial.cancel(person("admin"), str(asked.approval.id))
 
 
 def denied(asked: Performed) -> None:

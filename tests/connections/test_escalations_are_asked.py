@@ -12,11 +12,11 @@ from django.db import transaction
 from approvals import clock
 from approvals.models import Approval, Notice, Outcome, Status
 from approvals.pipeline import deny_expire_cancel, locks
-from audit.ledger.format.field_values import SEVERITIES
+from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.models import EventRow
 from connections.component_manifests import manifest_store
 from connections.models import Allowance, Attempts, ConnectedAccount, Escalation
-from connections.notifications import owner_notices
+from connections.notifications import notices_on_owner_pages
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Answer, Gateway, Visitor, know, subject
@@ -129,7 +129,7 @@ def test_the_owner_is_asked_first_and_told_by_letter_and_notice(mcp: Gateway) ->
     approval = asked(mcp)
     assert [ask.person.sub for ask in approval.asks.all()] == [subject("operator")]
     assert Notice.objects.filter(ask__approval=approval).count() == 1
-    [told] = owner_notices.for_person(account().iss, account().sub)
+    [told] = notices_on_owner_pages.for_person(account().iss, account().sub)
     assert (told.code, told.by, told.reason) == (
         "scope_asked", "github-mcp (release-bot)", "delete_repo",
     )  # fmt: skip
@@ -222,7 +222,7 @@ def test_the_same_thing_is_asked_once_however_often_it_is_tried(mcp: Gateway) ->
     assert Approval.objects.count() == 1
     assert Escalation.objects.get().attempts == 5
     assert severities() == ["HIGH", "HIGH", "HIGH", "HIGH", "CRITICAL"]
-    codes = [n.code for n in owner_notices.for_person(account().iss, account().sub)]
+    codes = [n.code for n in notices_on_owner_pages.for_person(account().iss, account().sub)]
     assert codes == ["scope_repeated", "scope_asked"]
 
 
@@ -343,9 +343,9 @@ def test_nothing_can_be_granted_that_was_not_tried(mcp: Gateway) -> None:
 
 
 def test_a_blocked_component_causes_no_request(mcp: Gateway) -> None:
-    from connections.component_manifests import decision_in_force
+    from connections.component_manifests import enforcement_decision_hook
 
-    decision_in_force.answer_with(lambda _kind, _name: decision_in_force.BLOCK)
+    enforcement_decision_hook.answer_with(lambda _kind, _name: enforcement_decision_hook.BLOCK)
     assert code(mcp.exchange(scopes=BEYOND)) == (403, "mcp_blocked")
     assert not Approval.objects.exists()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from approvals import cancel_and_resend, clock
+from approvals import cancel_resend_confirm_denial, clock
 from approvals.models import Outcome
 from approvals.pipeline.service import perform
 from connections.lifecycle import bulk_decisions as several
@@ -62,7 +62,7 @@ def test_a_request_about_another_account_that_ends_opens_no_suspension(
     else:
         third = arrives("cac_new" if how == "connected" else second.auth0_id)
     if end == "withdrawn":
-        cancel_and_resend.cancel(person("admin2"), str(asked.approval.pk))
+        cancel_resend_confirm_denial.cancel(person("admin2"), str(asked.approval.pk))
     else:
         deny(asked, "admin")
     assert hand(third) == (State.SUSPENDED, subject("admin"), "incident 12")

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from approvals import clock
 from connections.auth_ibom.record_types import Account
-from connections.idle_access.connection_settings import BadHours, Hours, Setting, tightens
+from connections.idle_access.idle_and_hours_setting_types import BadHours, Hours, Setting, tightens
 from connections.models import ConnectedAccount, Freeze, JustInTime, State
 from connections.status import account_status, state_filters
 from connections.status.account_status import Code, Frozen, Ground

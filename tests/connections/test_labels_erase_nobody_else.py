@@ -17,7 +17,7 @@ from approvals.policy.document import DEFAULT
 from audit.erasure import erase_names_in_text, erase_openings, subject_and_store_registry
 from audit.recording.actors import SYSTEM, Subject, Target
 from audit.recording.record import record
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from connections.models import ConnectedAccount, Freeze, Review, ReviewLines
 from enforcement.models import Asset
 from tests.approvals.people_of import acting

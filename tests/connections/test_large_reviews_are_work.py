@@ -25,7 +25,7 @@ from connections.access_reviews import (
     write_opening,
     write_result,
 )
-from connections.access_reviews import work_tamper_check as sealed
+from connections.access_reviews import queued_job_seals as sealed
 from connections.models import ConnectedAccount, Review, ReviewItem, ReviewLines, ReviewWork
 from tests.accounts.trail import events
 from tests.connections.campaign import (

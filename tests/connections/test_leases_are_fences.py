@@ -11,7 +11,7 @@ from audit.db import leases
 from connections.models import Schedule
 from connections.sync import schedule
 from connections.sync.schedule import Progress
-from enforcement.gateways import scan_polling
+from enforcement.gateways import periodic_scan_import
 from enforcement.models import Watch
 
 NAME = "slow"
@@ -71,10 +71,10 @@ def test_a_slow_look_at_a_gateway_frees_no_other_workers_lease() -> None:
     def look(_: Watch) -> int:
         return Watch.objects.filter(name="edge-1").update(lease=theirs)
 
-    assert scan_polling._claimed("edge-1", now, look) == 1
+    assert periodic_scan_import._claimed("edge-1", now, look) == 1
     assert Watch.objects.get(name="edge-1").lease == theirs
     Watch.objects.update(lease=None, due=now)
-    assert scan_polling._claimed("edge-1", now, lambda _: 2) == 2
+    assert periodic_scan_import._claimed("edge-1", now, lambda _: 2) == 2
     assert Watch.objects.get(name="edge-1").lease is None
 
 

@@ -10,13 +10,13 @@ from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import transaction
 
-from approvals import cancel_and_resend, clock
+from approvals import cancel_resend_confirm_denial, clock
 from approvals.errors import Refused
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Performed, perform
-from approvals.step_up import take_answer
+from approvals.step_up import take_ciba_or_passkey_answer
 from approvals.step_up.rate_limit import WITHDRAWN_MOST
-from audit.ledger.format.field_values import SEVERITIES
+from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from connections.broker.component_checks import Component, check_declared
@@ -63,7 +63,7 @@ def answer(done: Performed, by: Actor = OONA, decision: Any = "approve") -> Appr
     approval = Approval.objects.get(pk=done.approval.pk)
     ask = approval.asks.get(person__sub=by.sub)
     with transaction.atomic():
-        assert not take_answer.give(
+        assert not take_ciba_or_passkey_answer.give(
             approval, ask, by, channel="ciba", decision=decision, signed=True, evidence=()
         )
     approval.refresh_from_db()
@@ -269,11 +269,13 @@ def test_a_variable_that_leads_a_process_elsewhere_is_refused(variable: str) -> 
 
 
 def test_the_command_line_refuses_the_same_variables_and_names_the_same_defaults() -> None:
-    from ata.mcp import manifest
+    from ata.mcp_run import server_manifest
 
-    assert manifest._DANGEROUS.pattern == manifest_store._DANGEROUS.pattern
+    assert server_manifest._DANGEROUS.pattern == manifest_store._DANGEROUS.pattern
     for connection in ("github", "google-oauth2", "a"):
-        assert manifest.default_variable(connection) == manifest_store.default_variable(connection)
+        assert server_manifest.default_variable(connection) == manifest_store.default_variable(
+            connection
+        )
 
 
 def test_an_approval_is_void_once_the_manifest_changed() -> None:
@@ -442,7 +444,7 @@ def test_who_withdraws_again_and_again_asks_nobody_for_an_hour(travel: Travel) -
     for _ in range(10):
         done = declare(url=url)
         assert done.approval is not None
-        cancel_and_resend.cancel(OLU, str(done.approval.pk))
+        cancel_resend_confirm_denial.cancel(OLU, str(done.approval.pk))
     with pytest.raises(Refused) as refused:
         declare(url=url)
     assert refused.value.code == "asked_too_often"
@@ -480,5 +482,5 @@ def test_what_restricts_at_once_is_open_to_who_withdrew_too_often(travel: Travel
     for _ in range(WITHDRAWN_MOST):
         done = declare(url="https://elsewhere.example/mcp")
         assert done.approval is not None
-        cancel_and_resend.cancel(OLU, str(done.approval.pk))
+        cancel_resend_confirm_denial.cancel(OLU, str(done.approval.pk))
     assert perform(OLU, "skill.hold", Target("skill", "never-seen"), reason="x").event_id

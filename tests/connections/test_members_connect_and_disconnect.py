@@ -13,7 +13,7 @@ from approvals.models import Effect, ShortLivedSecret
 from audit.models import EventRow
 from audit.recording.actors import Target
 from connections.component_manifests import manifest_store
-from connections.consent import requests_to_connect
+from connections.consent import prompts_for_missing_connections
 from connections.models import ConnectedAccount, State
 from connections.revocation import deletion_step
 from http_client.connection_pool import Lines
@@ -257,10 +257,10 @@ def test_a_grant_that_the_provider_ended_is_connected_again(
 def test_a_member_is_asked_to_connect_what_an_allowed_server_needs(milo: Visitor) -> None:
     know("member2")
     target = Target("mcp", "github-mcp")
-    assert requests_to_connect.ask_members(target) >= 1
-    assert requests_to_connect.ask_members(target) == 0
+    assert prompts_for_missing_connections.ask_members(target) >= 1
+    assert prompts_for_missing_connections.ask_members(target) == 0
     page = milo.get("/connections/").content.decode()
     assert "github-mcp needs GitHub" in page
     connect(milo)
     assert "github-mcp needs GitHub" not in milo.get("/connections/").content.decode()
-    assert not requests_to_connect.open_for(account().iss, account().sub)
+    assert not prompts_for_missing_connections.open_for(account().iss, account().sub)

@@ -15,7 +15,7 @@ from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.lifecycle import bulk_decisions
 from connections.models import ConnectedAccount, OwnerLetter
-from connections.notifications import owner_letters, owner_notices
+from connections.notifications import notices_on_owner_pages, owner_emails_and_webhook
 from connections.sync import update_accounts
 from portal.mail_settings import mailer
 from tests.connections.visitor import know, subject
@@ -75,7 +75,7 @@ def suspend(accounts: list[ConnectedAccount]) -> None:
 
 def deliver() -> None:
     OwnerLetter.objects.filter(due__isnull=False).update(due=clock.now(), lease=None)
-    sweep(owner_letters.LETTERS)
+    sweep(owner_emails_and_webhook.LETTERS)
 
 
 def states() -> list[str]:
@@ -86,7 +86,7 @@ def test_one_decision_about_two_accounts_is_one_letter(
     accounts: list[ConnectedAccount], mailbox: Mailbox
 ) -> None:
     suspend(accounts)
-    assert sweep(owner_letters.LETTERS) == 0, "it gathers for a few seconds"
+    assert sweep(owner_emails_and_webhook.LETTERS) == 0, "it gathers for a few seconds"
     deliver()
     [letter] = mailbox.letters
     words = letter.get_content()
@@ -104,7 +104,7 @@ def test_what_they_read_on_the_page_is_not_sent(
     accounts: list[ConnectedAccount], mailbox: Mailbox
 ) -> None:
     suspend(accounts)
-    owner_notices.put_away(accounts[0].iss, accounts[0].sub, clock.now())
+    notices_on_owner_pages.put_away(accounts[0].iss, accounts[0].sub, clock.now())
     deliver()
     assert mailbox.letters == [] and states() == ["needless"]
 

@@ -13,7 +13,7 @@ from audit.recording.actors import Target
 from connections.access_reviews import remediation, reviewer_permissions
 from connections.component_manifests.manifest_store import Declaration
 from connections.models import ConnectedAccount, ReviewItem, State
-from connections.notifications import owner_notices
+from connections.notifications import notices_on_owner_pages
 from tests.accounts.trail import events
 from tests.connections.campaign import (
     ADMINS,
@@ -172,7 +172,7 @@ def test_reducing_asks_the_owner_and_claims_no_more(mia: ConnectedAccount) -> No
     review = opened(**ADMINS)
     item = only(review)
     decide(admin(), item, "reduce", "no deletes")
-    [notice] = owner_notices.for_person(mia.iss, mia.sub)
+    [notice] = notices_on_owner_pages.for_person(mia.iss, mia.sub)
     assert (notice.code, notice.reason) == ("reduce", "no deletes")
     page = signed_in("member1").get("/connections/").content.decode()
     assert "asks for fewer permissions on your GitHub connection" in page

@@ -8,12 +8,12 @@ import pytest
 from django.conf import settings as django_settings
 
 from approvals.models import Approval
-from audit.ledger.format.field_values import SEVERITIES
+from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.models import EventRow
 from connections.component_manifests import manifest_store
 from connections.models import ConnectedAccount, ScopeRule
-from connections.scope_escalation import rules_per_connection
-from connections.scope_escalation.rules_per_connection import Rules, of
+from connections.scope_escalation import connection_rules
+from connections.scope_escalation.connection_rules import Rules, of
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.tables import everything_stored
@@ -116,7 +116,7 @@ def test_what_lets_more_through_needs_another_person(
 def test_no_admin_opens_a_connection_to_undeclared_callers_alone(visitor: Visitors) -> None:
     know("admin", "admin2")
     visitor("admin").post("/connections/scopes/github/", LOOSE)
-    assert not rules_per_connection.of("github").anonymous
+    assert not connection_rules.of("github").anonymous
     assert Approval.objects.get().rule["approver"] == "another"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from accounts.models import SignedInSession
 from audit.models import Event, EventRow
-from connections.component_manifests import decision_in_force, manifest_store
+from connections.component_manifests import enforcement_decision_hook, manifest_store
 from connections.models import ConnectedAccount, State, Use
 from tests.connections.tables import everything_stored
 from tests.connections.visitor import Gateway, subject
@@ -132,7 +132,7 @@ def event_data(action: str) -> dict[str, object]:
 def test_a_blocked_or_held_component_gets_none(
     gateway: Gateways, github_mcp: manifest_store.Declaration, decision: str, code: str
 ) -> None:
-    decision_in_force.answer_with(
+    enforcement_decision_hook.answer_with(
         lambda kind, name: decision if (kind, name) == ("mcp", "github-mcp") else "none"
     )
     answer = gateway("operator").exchange()

@@ -17,13 +17,13 @@ from django.db import transaction
 from approvals import clock
 from approvals.models import Approval
 from approvals.pipeline.service import perform
-from approvals.step_up import take_answer
+from approvals.step_up import take_ciba_or_passkey_answer
 from audit.recording.actors import Actor, Target
 from connections.broker import exchange, token_broker
 from connections.broker.component_checks import Component
 from connections.broker.errors import TokenRefusal
 from connections.broker.token_broker import Ask
-from connections.component_manifests import decision_in_force, manifest_store
+from connections.component_manifests import enforcement_decision_hook, manifest_store
 from connections.models import (
     Allowance,
     Attempts,
@@ -78,7 +78,7 @@ class Case:
         assert done.approval is not None
         approval = Approval.objects.get(pk=done.approval.pk)
         with transaction.atomic():
-            take_answer.give(
+            take_ciba_or_passkey_answer.give(
                 approval, approval.asks.get(), self.actor,
                 channel="ciba", decision="deny", signed=True, evidence=(),
             )  # fmt: skip
@@ -121,11 +121,11 @@ def undeclared(case: Case) -> None:
 
 
 def blocked(_case: Case) -> None:
-    decision_in_force.answer_with(lambda _kind, _name: decision_in_force.BLOCK)
+    enforcement_decision_hook.answer_with(lambda _kind, _name: enforcement_decision_hook.BLOCK)
 
 
 def not_allowed(_case: Case) -> None:
-    decision_in_force.answer_with(lambda _kind, _name: decision_in_force.NONE)
+    enforcement_decision_hook.answer_with(lambda _kind, _name: enforcement_decision_hook.NONE)
 
 
 def suspended(case: Case) -> None:
@@ -274,7 +274,7 @@ def shut() -> None:
 
 
 def undecided() -> None:
-    decision_in_force.answer_with(lambda _kind, _name: decision_in_force.NONE)
+    enforcement_decision_hook.answer_with(lambda _kind, _name: enforcement_decision_hook.NONE)
     manifest_store.declare_shipped("mcp", "mark", manifest_store.Declaration())
 
 

@@ -16,7 +16,7 @@ from django.conf import settings
 from approvals import clock, people_and_roster
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.offline import connection_inventory_check, export_manifest
+from audit.ledger.offline import connection_export_manifest_check, export_manifest
 from audit.sequencing import sequencer
 from connections.component_manifests import manifest_store
 from connections.inventory import conditions
@@ -167,7 +167,7 @@ def test_its_manifest_is_signed_and_holds_the_file_to_the_log(
     assert manifest["exporter"]["sub"] == subject("auditor") and manifest["build"]
     assert manifest["event"]["id"] == event and manifest["event"]["index"] is not None
     keys = [log_identity.vkey()]
-    assert connection_inventory_check.check(manifest, body, keys).ok
+    assert connection_export_manifest_check.check(manifest, body, keys).ok
     assert page in signed_in("auditor", "auditor").get(f"/audit/events/{event}/").content.decode()
     over_api = gateway("auditor").call("GET", f"/v1/connections/export/{event}/manifest")
     assert over_api.json()["file"] == manifest["file"]
@@ -179,7 +179,7 @@ def test_its_manifest_is_signed_and_holds_the_file_to_the_log(
     assert signed_in("auditor", "auditor").get(f"{PAGE}{other}/manifest/").status_code == 404
 
     def failing(bent: dict[str, Any], file: bytes = body) -> list[int]:
-        steps = connection_inventory_check.check(bent, file, keys).steps
+        steps = connection_export_manifest_check.check(bent, file, keys).steps
         return [number for number, step in enumerate(steps) if not step.ok]
 
     assert failing(manifest, body + b"x") == [1]
@@ -213,10 +213,12 @@ def test_the_file_of_one_member_is_said_to_have_their_own_rows_only(
     keys = [log_identity.vkey()]
     rows = {"connections": "accounts", "applications": "applications"}[what]
     own = f"Only {rows} of {subject('member1')} at {settings.ENV.issuer}: every "
-    report = connection_inventory_check.check(manifest, body, keys)
+    report = connection_export_manifest_check.check(manifest, body, keys)
     assert report.ok and report.words.startswith(own) and not manifest["everybody"]
     assert manifest["filter"]["words"] == report.words
-    lie = connection_inventory_check.check(signed({**manifest, "everybody": True}), body, keys)
+    lie = connection_export_manifest_check.check(
+        signed({**manifest, "everybody": True}), body, keys
+    )
     assert not lie.ok and not lie.words.startswith("every ")
 
 
@@ -226,24 +228,24 @@ def test_the_words_of_a_manifest_are_those_of_the_filter_in_the_log(town: Connec
     sequencer.run_once()
     page = signed_in("auditor", "auditor").get(f"{PAGE}{event}/manifest/")
     manifest, keys = export_manifest.read_manifest(page.content), [log_identity.vkey()]
-    assert connection_inventory_check.check(manifest, body, keys).words == "state suspended"
+    assert connection_export_manifest_check.check(manifest, body, keys).words == "state suspended"
     others = {"words": "every account that is not revoked", "params": {}, "query": ""}
     for member, value in others.items():
         bent = signed({**manifest, "filter": {**manifest["filter"], member: value}})
-        report = connection_inventory_check.check(bent, body, keys)
+        report = connection_export_manifest_check.check(bent, body, keys)
         assert (report.intact, report.words) == (False, "state suspended")
     # Without openings nobody knows which rows the file has: as of before, or of an erased filter.
     event_of_old = {key: v for key, v in manifest["event"].items() if key != "openings"}
-    old = connection_inventory_check.check(
+    old = connection_export_manifest_check.check(
         signed({**manifest, "event": event_of_old, "filter": others}), body, keys
     )
-    assert old.intact and not old.ok and old.unproven == (connection_inventory_check.CLOSED,)
-    assert old.words == connection_inventory_check.NOT_OPENED
+    assert old.intact and not old.ok and old.unproven == (connection_export_manifest_check.CLOSED,)
+    assert old.words == connection_export_manifest_check.NOT_OPENED
     [opening, *_] = manifest["event"]["openings"]
     unreadable: list[Any] = [[{**opening, "value": "x"}], [{}], 7]
     for openings in unreadable:
         bent = signed({**manifest, "event": {**manifest["event"], "openings": openings}})
-        assert not connection_inventory_check.check(bent, body, keys).intact
+        assert not connection_export_manifest_check.check(bent, body, keys).intact
 
 
 def test_the_manifest_of_a_file_of_everybody_is_not_read_once_the_role_is_gone(

@@ -9,12 +9,12 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import transaction
 
-from approvals import cancel_and_resend, clock, policy, registry
+from approvals import cancel_resend_confirm_denial, clock, policy, registry
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Outcome, Person
 from approvals.pipeline.service import perform
 from approvals.policy.single_decision_dry_run import what_if
-from approvals.step_up import take_answer
+from approvals.step_up import take_ciba_or_passkey_answer
 from audit.recording.actors import Actor, Target
 from connections.broker.component_checks import Component
 from connections.models import Allowance, ConnectedAccount, Freeze
@@ -70,7 +70,7 @@ def answer(approval: Approval, who: Actor, decision: Any = "approve") -> str:
     approval.refresh_from_db()
     own = approval.asks.filter(person__sub=who.sub).order_by("-number").first()
     with transaction.atomic():
-        return take_answer.give(
+        return take_ciba_or_passkey_answer.give(
             approval, own or ask_of(approval), who,
             channel="ciba", decision=decision, signed=True, evidence=(),
         )  # fmt: skip
@@ -192,7 +192,7 @@ def test_a_second_who_lost_the_role_does_not_count(mias: ConnectedAccount, phone
 
 def test_the_owners_agent_may_be_stopped_by_its_owner(mias: ConnectedAccount) -> None:
     approval = ask(mias)
-    assert cancel_and_resend.cancel(MIA, str(approval.id)).outcome == Outcome.CANCELLED
+    assert cancel_resend_confirm_denial.cancel(MIA, str(approval.id)).outcome == Outcome.CANCELLED
 
 
 def test_the_policy_page_tries_it_with_the_owner_first() -> None:

@@ -15,7 +15,7 @@ from django.db import connection
 from approvals import clock
 from audit.models import Checkpoint, Entry
 from audit.models.search_row_and_rollup import INVENTORY
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
@@ -143,14 +143,14 @@ def grown(number: int, choose: random.Random) -> None:
 def opened_by(work: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> int:
     """How many events were opened."""
     told: list[int] = []
-    real = stored_events.load_rows
+    real = stored_event_loader.load_rows
 
-    def counted(rows: Sequence[stored_events.Row]) -> list[dict[str, Any]]:
+    def counted(rows: Sequence[stored_event_loader.Row]) -> list[dict[str, Any]]:
         told.append(len(rows))
         return real(rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(stored_events, "load_rows", counted)
+        patch.setattr(stored_event_loader, "load_rows", counted)
         work()
     return sum(told)
 

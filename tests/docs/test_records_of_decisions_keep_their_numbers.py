@@ -13,14 +13,14 @@ from audit.erasure import process_caches
 from audit.ledger import note
 from audit.ledger.offline import samples
 from audit.proofs import timestamping
-from audit.samples import requests
+from audit.sampling import sample_requests
 from audit.search import fulltext_index
 from audit.sequencing import checkpoint_thinning, sequencer
 from audit.verification.checks import tree_and_signed_checkpoints
 from audit.witnesses import pushing
 from connections.access_reviews import large_reviews, work_lease
 from connections.auth_ibom import log_size_at
-from connections.notifications import owner_letters
+from connections.notifications import owner_emails_and_webhook
 from scripts import seed_demo
 from serving import limits
 from tests.docs.test_documents_keep_their_word import ROOT
@@ -61,7 +61,7 @@ SAID = {
     ],
     15: [
         f"at most {WORDS[approver_notices.PER_MINUTE]} a minute and person",
-        f"within {WORDS[owner_letters.GATHER.seconds]} seconds is one letter",
+        f"within {WORDS[owner_emails_and_webhook.GATHER.seconds]} seconds is one letter",
     ],
     16: [
         f"{WORDS[pushing._FIRST_WAIT_S]} seconds to a minute",
@@ -79,7 +79,7 @@ SAID = {
     ],
     27: [f"{minutes(log_size_at._SKEW)} minutes before it"],
     29: [f"After {minutes(work_lease.SILENT)} silent minutes"],
-    31: [f"At most {requests.MOST_OPENED:,} are", f"larger than {samples.MOST}"],
+    31: [f"At most {sample_requests.MOST_OPENED:,} are", f"larger than {samples.MOST}"],
     34: [f"more than {large_reviews.AT_ONCE:,} accounts"],
     35: [f"at most {minutes(sequencer._REPEAT)} minutes before now"],
 }

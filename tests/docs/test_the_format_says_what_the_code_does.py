@@ -8,16 +8,16 @@ from typing import Final
 
 from approvals import registry
 from audit.ledger import (
-    evidence_levels,
     inclusion_proof_file,
     issuer_tokens,
+    person_and_log_levels,
     signed_intent_match,
     tiles,
 )
 from audit.ledger.format import (
+    allowed_field_values,
     canonical,
     entry,
-    field_values,
 )
 from audit.ledger.key_transitions import (
     key_statements_in_exports,
@@ -58,10 +58,10 @@ def test_an_entry_has_the_members_and_values_that_are_listed() -> None:
     listed = [name for cell in first_cells(section(1)) for name in re.findall(r"`(\w+)`", cell)]
     assert sorted(listed) == sorted(built.document)
     assert f"All {len(listed)} members" in section(1)
-    assert values_of("outcome") == field_values.OUTCOMES
-    assert values_of("severity") == field_values.SEVERITIES
-    assert values_of("source") == field_values.SOURCES
-    assert values_of("via") == field_values.VIAS
+    assert values_of("outcome") == allowed_field_values.OUTCOMES
+    assert values_of("severity") == allowed_field_values.SEVERITIES
+    assert values_of("source") == allowed_field_values.SOURCES
+    assert values_of("via") == allowed_field_values.VIAS
 
 
 def test_bounds_of_the_format_are_those_of_the_code() -> None:
@@ -84,7 +84,7 @@ def test_bounds_of_the_format_are_those_of_the_code() -> None:
     assert 2 ** canonical.MAX_SAFE_INTEGER.bit_length() - 1 == canonical.MAX_SAFE_INTEGER
     assert "2^53 − 1" in section(1) and canonical.MAX_SAFE_INTEGER.bit_length() == 53
     assert [timedelta(minutes=n) for n in minutes] == [
-        evidence_levels.CLOCK_SKEW,
+        person_and_log_levels.CLOCK_SKEW,
         signed_intent_match.CARRIED_OUT_WITHIN,
     ]
     assert timedelta(minutes=10) == sequencer.IDLE and "within 10 minutes" in section(4)

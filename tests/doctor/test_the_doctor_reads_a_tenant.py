@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from approvals import auth0_clients
-from auth0_client.tenant_client import Auth0
+from auth0_client.tenant_facade import Auth0
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
 from portal.ops.auth0_checks.examine import Portal, examine, failed

@@ -11,7 +11,7 @@ from django.conf import LazySettings, settings
 from approvals import auth0_clients, clock
 from approvals.models import Approval, Effect
 from audit.recording.actors import Actor
-from enforcement.gateways import scan_polling
+from enforcement.gateways import periodic_scan_import
 from enforcement.models import Watch
 from tests.enforcement.gateways import Edge, Town, known, town_in
 from tests.support.sweeping import sweep
@@ -65,7 +65,7 @@ def look(town: Town, db: None) -> Callable[[], int]:
 
     def poll() -> int:
         Watch.objects.update(due=clock.now(), probe_due=clock.now())
-        return scan_polling.poll_due()
+        return periodic_scan_import.poll_due()
 
     poll()
     return poll

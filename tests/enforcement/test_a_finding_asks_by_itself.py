@@ -196,11 +196,11 @@ def test_a_storm_about_one_target_makes_one_request(
 def test_what_was_stored_before_the_first_look_asks_nobody(
     town: Town, edge: Edge, db: None
 ) -> None:
-    from enforcement.gateways import scan_polling
+    from enforcement.gateways import periodic_scan_import
 
     edge.scan("old-skill")
     edge.scan("old-skill", severity="HIGH")
-    scan_polling.poll_due()
+    periodic_scan_import.poll_due()
     assert not Approval.objects.exists() and not sentences("finding.opened")
     assert Scan.objects.get(name="old-skill").severity == "HIGH"
 

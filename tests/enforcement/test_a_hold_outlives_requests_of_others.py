@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from approvals import cancel_and_resend
+from approvals import cancel_resend_confirm_denial
 from approvals.models import Approval
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
@@ -37,7 +37,7 @@ def test_a_hold_by_hand_survives_a_request_that_is_withdrawn(
     # ... and this one nobody.
     asked = perform(olu, "skill.block", SKILL, reason="x", severity="HIGH")
     assert asked.approval is not None
-    cancel_and_resend.cancel(olu, str(asked.approval.id))
+    cancel_resend_confirm_denial.cancel(olu, str(asked.approval.id))
     assert standing() == "hold"
 
 
@@ -50,7 +50,7 @@ def test_a_hold_that_nobody_answered_survives_a_request_that_is_withdrawn(
     Approval.objects.update(status="closed", outcome="expired")  # silence: the hold stays
     asked = perform(olu, "skill.block", SKILL, reason="x")
     assert asked.approval is not None
-    cancel_and_resend.cancel(olu, str(asked.approval.id))
+    cancel_resend_confirm_denial.cancel(olu, str(asked.approval.id))
     assert standing() == "hold"
 
 
@@ -64,7 +64,7 @@ def test_a_hold_by_the_finding_survives_a_milder_request_of_a_gateway(
     asked = perform(olu, "skill.block", Target("skill", "pdf-exfil", "edge-1"), reason="x")
     assert asked.approval is not None
     do_due()
-    cancel_and_resend.cancel(olu, str(asked.approval.id))
+    cancel_resend_confirm_denial.cancel(olu, str(asked.approval.id))
     do_due()
     assert Asset.objects.get(name="pdf-exfil", instance="").holder  # decided: held everywhere
     assert edge.blocked()  # and really held at this gateway
@@ -126,7 +126,7 @@ def test_a_release_for_all_leaves_the_hold_of_a_request_at_one_gateway_to_it(
     release = perform(oona, "skill.release", SKILL, reason="over").approval
     if release is not None:
         approve(release)
-    cancel_and_resend.cancel(olu, str(asked.id))
+    cancel_resend_confirm_denial.cancel(olu, str(asked.id))
     assert not Asset.objects.exclude(holder="").exists()
 
 
@@ -141,7 +141,7 @@ def test_what_stays_at_a_gateway_is_lifted_whoever_of_us_it_names(
     asked = perform(olu, "skill.block", SKILL, reason="x", severity="HIGH").approval
     assert asked is not None
     do_due()
-    cancel_and_resend.cancel(olu, str(asked.id))
+    cancel_resend_confirm_denial.cancel(olu, str(asked.id))
     perform(oona, "skill.release", SKILL, reason="over")
     do_due()
     assert edge.blocked() == {}

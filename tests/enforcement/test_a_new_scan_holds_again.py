@@ -9,7 +9,7 @@ import pytest
 from approvals.models import Approval
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from enforcement.decisions import asset_decisions
+from enforcement.decisions import stored_decisions_and_holds
 from enforcement.models import AskNeed, Scan
 from tests.approvals.policies import in_force, rule
 from tests.enforcement.answering import approve, deny
@@ -46,7 +46,7 @@ def test_a_new_scan_after_a_release_holds_it_at_every_gateway_again(
     town: Town, edge: Edge, look: Look, do_due: Do, released: Approval
 ) -> None:
     scanned_again(edge, look, do_due)
-    assert asset_decisions.holders_of("skill", "evil", "") == [str(released.pk)]
+    assert stored_decisions_and_holds.holders_of("skill", "evil", "") == [str(released.pk)]
     for each in town.edges.values():
         assert each.blocked()["evil"].startswith(f"ATA hold {released.pk} until ")
     assert Approval.objects.get(status="pending").held
@@ -60,7 +60,7 @@ def test_the_hold_that_was_placed_again_ends_with_its_request(
     scanned_again(edge, look, do_due)
     deny(Approval.objects.get(pk=released.pk))
     do_due()
-    assert not asset_decisions.holders_of("skill", "evil", "")
+    assert not stored_decisions_and_holds.holders_of("skill", "evil", "")
     assert not any(each.blocked() for each in town.edges.values())
 
 
@@ -72,7 +72,7 @@ def test_a_new_scan_of_what_is_on_hold_holds_it_once(
     do_due()
     held = sentences("skill.held")
     scanned_again(edge, look, do_due)
-    assert len(asset_decisions.holders_of("skill", "evil", "")) == 1
+    assert len(stored_decisions_and_holds.holders_of("skill", "evil", "")) == 1
     assert sentences("skill.held") == held
 
 
@@ -94,15 +94,17 @@ def test_a_critical_scan_that_joins_a_request_which_holds_nothing_is_held_itself
     scanned_again(edge, look, do_due)
     assert Scan.objects.latest("id").ask == AskNeed.JOINED
     assert edge.blocked()["evil"].startswith("ATA hold ")
-    [holder] = asset_decisions.holders_of("skill", "evil", "")
+    [holder] = stored_decisions_and_holds.holders_of("skill", "evil", "")
     assert holder != str(open_request.pk), "that request says that it holds nothing"
     held = sentences("skill.held")
     scanned_again(edge, look, do_due)
-    assert asset_decisions.holders_of("skill", "evil", "") == [holder]
+    assert stored_decisions_and_holds.holders_of("skill", "evil", "") == [holder]
     assert sentences("skill.held") == held
     deny(Approval.objects.get(pk=open_request.pk))
     do_due()
-    assert asset_decisions.holders_of("skill", "evil", "") == [holder], "a release is asked for"
+    assert stored_decisions_and_holds.holders_of("skill", "evil", "") == [holder], (
+        "a release is asked for"
+    )
 
 
 def test_a_scan_that_the_policy_lets_wait_in_the_open_holds_nothing(
@@ -110,4 +112,4 @@ def test_a_scan_that_the_policy_lets_wait_in_the_open_holds_nothing(
 ) -> None:
     in_force(rule("all", verbs=["skill.block"], while_pending="open"))
     scanned_again(edge, look, do_due)
-    assert not edge.blocked() and not asset_decisions.holders_of("skill", "evil", "")
+    assert not edge.blocked() and not stored_decisions_and_holds.holders_of("skill", "evil", "")

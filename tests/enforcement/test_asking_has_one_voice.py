@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from approvals import cancel_and_resend, clock
+from approvals import cancel_resend_confirm_denial, clock
 from approvals.errors import Refused
 from approvals.models import Approval
 from approvals.pipeline.service import perform
@@ -67,7 +67,7 @@ def test_a_finding_that_joined_a_withdrawn_request_asks_by_itself(
     edge.scan("pdf-exfil")
     look()
     assert set(Scan.objects.values_list("ask", flat=True)) == {"joined"}
-    cancel_and_resend.cancel(olu, str(mine.pk))
+    cancel_resend_confirm_denial.cancel(olu, str(mine.pk))
     look()
     asked = Approval.objects.get(status="pending")
     assert not asked.requester_sub and asked.held

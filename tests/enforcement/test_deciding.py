@@ -11,8 +11,8 @@ from approvals.models import Effect, EffectState
 from approvals.pipeline.service import perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
-from audit.recording.stored_events import load
-from enforcement.decisions import block_allow_hold, hold_and_release_steps
+from audit.recording.stored_event_loader import load
+from enforcement.decisions import block_allow_hold, hold_and_release_at_gateway
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.client import Gateway
 from enforcement.models import Asset
@@ -137,7 +137,7 @@ def test_a_hold_is_not_sent_over_a_block_of_somebody_else_and_is_sent_once_that_
     assert edge.blocked() == {"pdf-exfil": reason}
     here = decided_and_enforced_state.everywhere("skill", "pdf-exfil")[0]
     assert here.code == "not_enforced"
-    assert here.words == f"Not enforced yet: {hold_and_release_steps.NOT_SENT}"
+    assert here.words == f"Not enforced yet: {hold_and_release_at_gateway.NOT_SENT}"
     assert not [said for said in sentences("skill.held") if "edge-1 acknowledged" in said]
     release_theirs()
     look()

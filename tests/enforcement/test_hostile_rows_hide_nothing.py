@@ -13,12 +13,12 @@ from django.db import DataError
 from approvals.errors import Refused
 from approvals.models import Approval
 from approvals.pipeline.service import perform
-from audit.ledger.format.field_values import severity_rank
+from audit.ledger.format.allowed_field_values import severity_rank
 from audit.models import EventRow, QuarantinedRow
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.recording.actors import Actor, Target
 from enforcement.findings import intake
-from enforcement.gateways import scan_polling
+from enforcement.gateways import periodic_scan_import
 from enforcement.gateways.audit_database_scans import SourceScan
 from enforcement.gateways.client import Gateway, Listed, listed
 from enforcement.models import Asset, Finding, Scan, Watch
@@ -89,7 +89,7 @@ def test_a_row_that_cannot_be_read_is_set_aside_with_an_alarm_once(
     assert Asset.objects.filter(name="pdf-exfil").exclude(holder="").exists()
     assert list(Scan.objects.values_list("name", flat=True)) == ["pdf-exfil"]
     row = EventRow.objects.get(action="audit.quarantined")
-    alarm = stored_events.load(row.event)
+    alarm = stored_event_loader.load(row.event)
     assert (alarm["severity"], alarm["instance"]) == ("HIGH", edge.name)
     kept = QuarantinedRow.objects.get()
     assert kept.event == row.event and kept.table == "scan_results"
@@ -130,7 +130,7 @@ def test_an_unreadable_row_from_before_the_first_look_is_set_aside_too(
     edge.scan("odd", severity="LOW")
     change_newest(edge, "target = x'70'")
     edge.scan("notes", severity="LOW")
-    scan_polling.poll_due()
+    periodic_scan_import.poll_due()
     assert list(Scan.objects.values_list("name", flat=True)) == ["notes"]
     assert EventRow.objects.filter(action="audit.quarantined").exists()
 

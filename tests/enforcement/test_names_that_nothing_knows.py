@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from api.problems import refusal
-from approvals.api import decisions_and_requests
+from approvals.api import post_decision_and_requests
 from approvals.errors import Refused
 from approvals.models import Approval
 from audit.models import EventRow
@@ -25,15 +25,17 @@ Look = Callable[[], int]
 
 def decide(actor: Actor, verb: str, name: str, **params: Any) -> Any:
     """As `POST /v1/decisions` does after its token was checked."""
-    body = decisions_and_requests.DecisionIn(
+    body = post_decision_and_requests.DecisionIn(
         verb=verb,
-        target=decisions_and_requests.TargetIn(kind=verb.partition(".")[0], name=name, instance=""),
+        target=post_decision_and_requests.TargetIn(
+            kind=verb.partition(".")[0], name=name, instance=""
+        ),
         reason="typo",
         severity=None,
         finding_id=None,
         params=params,
     )
-    return decisions_and_requests._perform(actor, body, lambda _done: None)
+    return post_decision_and_requests._perform(actor, body, lambda _done: None)
 
 
 def refused(actor: Actor, verb: str, name: str, **params: Any) -> Refused:

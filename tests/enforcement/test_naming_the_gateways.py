@@ -8,8 +8,8 @@ import pytest
 from django.conf import LazySettings
 
 from enforcement.gateways import instances
+from enforcement.gateways.actor_entry_for_gateway_log import actor_ref
 from enforcement.gateways.instances import InstancesRefused, fleet, load
-from enforcement.gateways.outgoing_log_entry import actor_ref
 
 GOOD = (
     '[[instance]]\nname = "edge-1"\nbase_url = "https://edge.example/"\ngateway_token_file = "t"\n'

@@ -10,10 +10,10 @@ import pytest
 from django.test import Client
 
 from audit.models import EventRow, QuarantinedRow
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.recording.actors import Actor
 from enforcement.findings import unreadable_row_quarantine
-from enforcement.gateways import scan_polling
+from enforcement.gateways import periodic_scan_import
 from enforcement.models import Asset, Scan, Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
@@ -80,9 +80,9 @@ def test_odd_rows_from_before_the_first_look_ask_nobody(edge: Edge, town: Town, 
     for rowid in (-7, HIGHEST):
         edge.scan("old", severity="CRITICAL")
         change_newest(edge, "rowid = ?", rowid)
-    scan_polling.poll_due()
+    periodic_scan_import.poll_due()
     Watch.objects.update(due="2026-01-01T00:00:00Z")
-    scan_polling.poll_due()
+    periodic_scan_import.poll_due()
     assert Scan.objects.count() == 2 and not held("old")
 
 
@@ -108,7 +108,7 @@ def test_a_flood_of_unreadable_rows_is_one_alarm_that_counts_them(
     flood(edge)
     look()
     row = EventRow.objects.get(action="audit.quarantined")
-    said = stored_events.load(row.event)["data"]
+    said = stored_event_loader.load(row.event)["data"]
     assert (said["rows"], said["listed"], len(said["listing"])) == (FLOOD, 100, 100)
     assert said["listing"][0]["row"] == "odd-0"
     assert QuarantinedRow.objects.filter(event=row.event).count() == FLOOD

@@ -12,7 +12,7 @@ from accounts.models import SignedInSession
 from approvals import clock
 from approvals.models import Approval, Effect
 from audit.models import Event
-from enforcement.gateways import health_checks, instances, scan_polling
+from enforcement.gateways import health_checks, instances, periodic_scan_import
 from enforcement.models import Asset, Finding, FindingStatus
 from tests.accounts.trail import events
 from tests.enforcement.browsing import browser
@@ -125,7 +125,7 @@ def test_lists_asked_for_before_the_acknowledgement_say_nothing_against_it(
     asked = {i.name: health_checks.probe(i) for i in instances.fleet().instances}
     olu_web.post(PAGE, NEW | {"act": "block", "reason": "x"})
     do_due()
-    scan_polling.poll_due()
+    periodic_scan_import.poll_due()
     for instance in instances.fleet().instances:
         health_checks.note(instance, asked[instance.name], clock.now())
     shown = text(olu_web, PAGE)

@@ -16,11 +16,11 @@ import pytest
 from django.db import connection, transaction
 
 from approvals import clock
-from audit.db import statement_time_budget
-from audit.db.statement_time_budget import WaitedTooLong
+from audit.db import request_database_time_budget
+from audit.db.request_database_time_budget import WaitedTooLong
 from audit.db.storage_error_kinds import is_busy, is_failure
 from connections.models import Schedule
-from http_client import Guard, HttpClient, request_time_budget
+from http_client import Guard, HttpClient, time_budget_for_all_calls
 from tests.support.own_portal import database_in, portal_in
 
 ON_POSTGRESQL = bool(os.environ.get("TEST_DATABASE_URL"))
@@ -206,8 +206,8 @@ def written() -> set[str]:
 def test_the_outcome_of_a_call_is_written_however_long_was_waited_before(db: None) -> None:
     answers = httpx.MockTransport(lambda _request: httpx.Response(200))
     with (
-        request_time_budget.bounded(),
-        statement_time_budget.bounded(0.04),
+        time_budget_for_all_calls.bounded(),
+        request_database_time_budget.bounded(0.04),
         connection.execute_wrapper(slow),
     ):
         written()
@@ -223,7 +223,7 @@ def test_the_outcome_of_a_call_is_written_however_long_was_waited_before(db: Non
 
 def test_a_refusal_that_is_caught_undoes_no_more_than_its_savepoint(db: None) -> None:
     with (
-        statement_time_budget.bounded(0.18),
+        request_database_time_budget.bounded(0.18),
         connection.execute_wrapper(slow),
         transaction.atomic(),
     ):
@@ -235,7 +235,7 @@ def test_a_refusal_that_is_caught_undoes_no_more_than_its_savepoint(db: None) ->
 
 
 def test_it_is_a_busy_database_and_no_failure_of_it(db: None) -> None:
-    with statement_time_budget.bounded(0.0), pytest.raises(WaitedTooLong) as caught:
+    with request_database_time_budget.bounded(0.0), pytest.raises(WaitedTooLong) as caught:
         written()
     assert is_busy(caught.value) and not is_failure(caught.value)
     written()  # outside a request nothing is counted

@@ -66,13 +66,13 @@ def _release(olu: Actor, _edge: Edge, work: Work) -> None:
 
 
 def _dispose(olu: Actor, edge: Edge, _work: Work) -> None:
-    from enforcement.gateways import scan_polling
+    from enforcement.gateways import periodic_scan_import
     from enforcement.models import Watch
 
-    scan_polling.poll_due()
+    periodic_scan_import.poll_due()
     edge.scan("pdf-exfil", severity="LOW")
     Watch.objects.update(due="2026-01-01T00:00:00Z")
-    scan_polling.poll_due()
+    periodic_scan_import.poll_due()
     found = Finding.objects.exclude(alert_id="").first()
     assert found is not None
     perform(olu, "alert.acknowledge", Target("alert", found.finding_id, "edge-1"))

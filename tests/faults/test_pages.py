@@ -21,7 +21,7 @@ from audit.recording.actors import Target
 from audit.sequencing import sequencer
 from connections.models import ConnectedAccount, Schedule, State
 from connections.sync import auth0_reachability, connected_accounts
-from enforcement.gateways import scan_polling
+from enforcement.gateways import periodic_scan_import
 from enforcement.models import Finding, Scan, Watch
 from tests.faults.fast import EVERY
 from tests.faults.proxy import Fault, Wire
@@ -76,7 +76,7 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
     """A portal with one of everything, whose worker has looked at everything once."""
     auth0_reachability.run_due()
     connected_accounts.run_due()
-    scan_polling.poll_due()
+    periodic_scan_import.poll_due()
     now = clock.now()
     olu = people_and_roster.note_person(
         iss=f"{wire.url}/",
@@ -143,7 +143,7 @@ def later(since: datetime) -> None:
     )
     Watch.objects.update(due=clock.now(), probe_due=clock.now())
     auth0_reachability.run_due()
-    scan_polling.poll_due()
+    periodic_scan_import.poll_due()
     Watch.objects.filter(reachable=False).update(last_seen=since)
     cache.clear()
 

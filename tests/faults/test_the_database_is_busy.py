@@ -24,9 +24,9 @@ from pytest_django.plugin import DjangoDbBlocker
 from accounts.models import SignedInSession
 from accounts.sessions import service
 from approvals import clock
-from audit.db import sqlite_write_lock
-from audit.db.sqlite_write_lock import in_turn
-from audit.db.statement_time_budget import IN_ALL_S
+from audit.db import sqlite_writer_lock_file
+from audit.db.request_database_time_budget import IN_ALL_S
+from audit.db.sqlite_writer_lock_file import in_turn
 from audit.db.storage_error_kinds import is_busy, is_failure
 from portal.database_settings import bound_waits, database
 from portal.pages.errors import server_error
@@ -122,7 +122,7 @@ def test_only_processes_that_answer_requests_wait_less(tmp_path: Path) -> None:
     assert pool["max_size"] == 20
     assert made[0]["OPTIONS"]["options"].endswith("-c lock_timeout=5s -c statement_timeout=15s")
     assert pool["timeout"] + IN_ALL_S + 15 <= WITHIN_S, "and one statement more"
-    turn_and_transaction = sqlite_write_lock.TURN_WITHIN_S + made[1]["OPTIONS"]["timeout"]
+    turn_and_transaction = sqlite_writer_lock_file.TURN_WITHIN_S + made[1]["OPTIONS"]["timeout"]
     assert turn_and_transaction + IN_ALL_S <= WITHIN_S
 
 
@@ -188,8 +188,8 @@ def test_a_turn_that_another_process_keeps_is_not_waited_for_longer_than_a_lock(
     own = ConnectionHandler(
         {"default": {"ENGINE": SQLITE, "NAME": path, "OPTIONS": {"timeout": 0}}}
     )
-    monkeypatch.setattr(sqlite_write_lock, "connection", own["default"])
-    monkeypatch.setattr(sqlite_write_lock, "TURN_WITHIN_S", 0.2)
+    monkeypatch.setattr(sqlite_writer_lock_file, "connection", own["default"])
+    monkeypatch.setattr(sqlite_writer_lock_file, "TURN_WITHIN_S", 0.2)
     kept = (tmp_path / "portal.sqlite3-turn").open("w")
     fcntl.flock(kept, fcntl.LOCK_EX)
 

@@ -205,7 +205,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "remembered": ("audit.erasure.process_caches.look", "keeps", "nothing: forgets who was erased"),
     "gateways": (
-        "enforcement.gateways.scan_polling.poll_due",
+        "enforcement.gateways.periodic_scan_import.poll_due",
         "decides",
         "a CRITICAL finding asks automatically",
     ),
@@ -235,7 +235,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "entries of Auth0's tenant log, and the people they are about",
     ),
     "owner-letters": (
-        "connections.notifications.owner_letters.LETTERS",
+        "connections.notifications.owner_emails_and_webhook.LETTERS",
         "keeps",
         "letters to owners",
     ),
@@ -273,7 +273,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "an enrolment that was not",
     ),
     "approvals.audit_events": (frozenset({"*"}), "the room's own facts: approval.*"),
-    "audit.evidence.body_and_pack_disclosure": (
+    "audit.evidence.body_and_pack_access": (
         frozenset({"audit.exported", "evidence.read"}),
         "evidence and packs that left the store",
     ),
@@ -302,7 +302,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"ledger.alarm"}),
         "a remote step is not what was committed",
     ),
-    "connections.access_reviews.work_tamper_check": (
+    "connections.access_reviews.queued_job_seals": (
         frozenset({"ledger.alarm"}),
         "what a worker was to do is not what was asked",
     ),
@@ -314,8 +314,11 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"evidence.key_changed"}),
         "EVIDENCE_KEY changed",
     ),
-    "audit.samples.requests": (frozenset({"audit.sample_asked"}), "who wants a sample of what"),
-    "audit.samples.draw_and_record": (frozenset({"audit.sampled"}), "what the signed tree drew"),
+    "audit.sampling.sample_requests": (
+        frozenset({"audit.sample_asked"}),
+        "who wants a sample of what",
+    ),
+    "audit.sampling.draw_and_record": (frozenset({"audit.sampled"}), "what the signed tree drew"),
     "audit.saved_views.changes": (
         frozenset({"audit.view_shared", "audit.view_unshared"}),
         "what others are shown to look at, as it comes, changes and goes",
@@ -415,7 +418,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"operator.signed_out"}),
         "the person signed out",
     ),
-    "portal.ops.doctor_checks.lifted_suspensions": (
+    "portal.ops.doctor_checks.suspensions_lifted_without_approval": (
         frozenset({"connection.reconciled"}),
         "a suspension that its owner had lifted, restored by the doctor",
     ),
@@ -427,7 +430,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
 """Modules that may write an event, which ones (`*`: chosen at run time), and why."""
 
 WRITERS: Final[dict[str, tuple[str, str]]] = {
-    "approvals.step_up.take_answer": ("instance", "the answer on its ask"),
+    "approvals.step_up.take_ciba_or_passkey_answer": ("instance", "the answer on its ask"),
     "approvals.step_up.ask_next_approver": (
         "Ask Person instance",
         "whom a request was sent to, and when they were",
@@ -440,7 +443,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "commits of erasures and holds",
     ),
     "approvals.erasure.approved_scope": ("instance", "writes and seals the row of an erasure"),
-    "approvals.erasure.emptied_columns": (
+    "approvals.erasure.record_of_emptied_columns": (
         "instance",
         "which rows an erasure emptied before their events",
     ),
@@ -457,7 +460,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "approvals.pipeline.target_holds": ("instance", "that a request holds something"),
     "approvals.idempotency": ("IdempotencyRecord instance", "answers by their key, for a day"),
-    "approvals.passkeys.enrol_and_revoke_decisions": (
+    "approvals.passkeys.enrol_and_revoke": (
         "Passkey instance",
         "commits of the verbs passkey.*",
     ),
@@ -479,7 +482,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Approval Ask",
         "whose turn a push is, and until when the others wait",
     ),
-    "approvals.step_up.unassigned_requests": ("Approval", "when a request is looked at again"),
+    "approvals.step_up.requests_nobody_was_asked": (
+        "Approval",
+        "when a request is looked at again",
+    ),
     "audit.db.bulk_insert": ("sql", "inserts of events, openings and search rows"),
     "audit.search.rollup_counts": ("sql", "reads counts"),
     "audit.erasure.erase_openings": ("instance", "openings of a person who is erased"),
@@ -502,7 +508,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.db.process_locks": ("sql", "locks"),
     "audit.db.leases": ("instance", "who does a due row, and until when"),
     "audit.coverage.event_counts_by_filter": ("sql", "reads"),
-    "audit.search.matching_rows": ("sql", "reads words"),
+    "audit.search.exact_or_estimated_matches": ("sql", "reads words"),
     "audit.search.projection": (
         "EventRow ExportBlock instance sql",
         "search rows, made from entries",
@@ -518,7 +524,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.sequencing.sequencer": ("Checkpoint", "what it signed"),
     "audit.saved_views.person_erasure": ("instance", "takes an erased person out of saved views"),
     "audit.saved_views.changes": ("SavedView instance", "views of the trail that people save"),
-    "audit.sequencing.stored_tree": ("sql", "reads tiles and leaves"),
+    "audit.sequencing.stored_tree_queries": ("sql", "reads tiles and leaves"),
     "audit.proofs.timestamping": ("TimeToken", "what a time authority said about a checkpoint"),
     "audit.sequencing.checkpoint_thinning": (
         "Checkpoint",
@@ -536,7 +542,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "auth0_client.oauth_form_post": ("instance", "a form, no row"),
     "auth0_client.my_account": ("instance", "a request to Auth0, no row"),
-    "connections.application_grants.grant_revocation": (
+    "connections.application_grants.consent_and_token_revocation": (
         "instance",
         "commit and remote step of access.revoke",
     ),
@@ -544,7 +550,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "instance",
         "what Auth0 lists of applications",
     ),
-    "connections.component_manifests.undecided_component_rule": (
+    "connections.component_manifests.allow_required_setting": (
         "AllowRule",
         "commit of the verb component.configure",
     ),
@@ -558,7 +564,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Freeze ReviewItem ReviewLines instance",
         "drops what is an erased person's",
     ),
-    "connections.scope_escalation.allowance_decisions": (
+    "connections.scope_escalation.allowance_and_rule_decisions": (
         "Allowance ScopeRule instance",
         "commits of the verbs scope.*",
     ),
@@ -575,7 +581,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "commits of the verbs *.freeze and *.unfreeze",
     ),
     "connections.sync.person_queue": ("PersonLook", "people to compare with Auth0 soon"),
-    "connections.idle_access.restrict_relax_wake": (
+    "connections.idle_access.change_setting_and_wake_account": (
         "JustInTime",
         "commits of the verbs connection.restrict, relax and wake",
     ),
@@ -583,16 +589,16 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "instance",
         "that the trail was told of a sleep",
     ),
-    "connections.notifications.owner_letters": ("OwnerLetter", "letters to owners"),
+    "connections.notifications.owner_emails_and_webhook": ("OwnerLetter", "letters to owners"),
     "connections.component_manifests.manifest_store": (
         "HeldVariables Manifest ManifestNeed instance",
         "commits of the verbs manifest.*",
     ),
-    "connections.consent.requests_to_connect": (
+    "connections.consent.prompts_for_missing_connections": (
         "Need instance",
         "connections that an allowed component wants",
     ),
-    "connections.notifications.owner_notices": ("Notice", "what the owner is told"),
+    "connections.notifications.notices_on_owner_pages": ("Notice", "what the owner is told"),
     "connections.broker.accounts_and_uses": (
         "ConnectedAccount Use instance",
         "which agent used what, and when",
@@ -610,7 +616,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "instance",
         "that who opens or closes a review lives",
     ),
-    "connections.access_reviews.work_tamper_check": (
+    "connections.access_reviews.queued_job_seals": (
         "instance",
         "the seal of what was asked, and that it was altered",
     ),
@@ -646,7 +652,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "enforcement.erasure": ("Asset Finding instance", "takes an erased person out of who decided"),
     "enforcement.findings.intake": ("Finding Scan instance", "scans and findings that arrived"),
     "enforcement.gateways.audit_database_scans": ("sql", "reads a gateway's database"),
-    "enforcement.decisions.asset_decisions": (
+    "enforcement.decisions.stored_decisions_and_holds": (
         "Approval Asset instance",
         "commits of hold, release, block, allow …",
     ),
@@ -654,7 +660,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "instance",
         "scans that cannot be read or stored",
     ),
-    "enforcement.gateways.scan_polling": ("Watch", "how far a gateway's database was read"),
+    "enforcement.gateways.periodic_scan_import": ("Watch", "how far a gateway's database was read"),
     "enforcement.gateways.health_checks": ("Effect instance", "how a gateway is; wakes its steps"),
     "connections.api.manifests": ("instance", "a route that is called delete, no row"),
     "audit.api.saved_views": ("instance", "a method of the API, no row"),
@@ -712,14 +718,16 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
         "approvals.pipeline.service",
     ),
     "approvals.pipeline.commit.add_effects": ("approvals.pipeline.target_holds",),
-    "approvals.pipeline.final_approval.approve": ("approvals.step_up.take_answer",),
-    "approvals.pipeline.deny_expire_cancel.deny": ("approvals.step_up.take_answer",),
-    "approvals.pipeline.deny_expire_cancel.cancel": ("approvals.cancel_and_resend",),
-    "approvals.pipeline.deny_expire_cancel.confirm_denial": (
-        "approvals.step_up.unassigned_requests",
-        "approvals.cancel_and_resend",
+    "approvals.pipeline.final_approval.approve": ("approvals.step_up.take_ciba_or_passkey_answer",),
+    "approvals.pipeline.deny_expire_cancel.deny": (
+        "approvals.step_up.take_ciba_or_passkey_answer",
     ),
-    "approvals.step_up.take_answer.give": (
+    "approvals.pipeline.deny_expire_cancel.cancel": ("approvals.cancel_resend_confirm_denial",),
+    "approvals.pipeline.deny_expire_cancel.confirm_denial": (
+        "approvals.step_up.requests_nobody_was_asked",
+        "approvals.cancel_resend_confirm_denial",
+    ),
+    "approvals.step_up.take_ciba_or_passkey_answer.give": (
         "approvals.step_up.ciba_answer_verification",
         "approvals.passkeys.assertions",
     ),
@@ -729,17 +737,17 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     ),
     "approvals.pipeline.target_holds.release_hold": ("approvals.pipeline.deny_expire_cancel",),
     "approvals.audit_events.approval_approved": (
-        "approvals.step_up.take_answer",
+        "approvals.step_up.take_ciba_or_passkey_answer",
         "approvals.pipeline.final_approval",
     ),
     "audit.recording.record.prepare": ("audit.ingest.reported_events", "audit.importing.run"),
     "audit.recording.record.prepared": ("audit.importing.run",),
     "audit.recording.record.write": ("audit.ingest.reported_events",),
-    "audit.ingest.signed_batches.made": ("audit.importing.run",),
-    "audit.ingest.signed_batches.Ingest": ("audit.importing.run",),
+    "audit.ingest.bulk_event_writer.made": ("audit.importing.run",),
+    "audit.ingest.bulk_event_writer.Ingest": ("audit.importing.run",),
     "audit.db.bulk_insert.insert": ("audit.importing.run", "audit.search.projection"),
     "audit.db.bulk_insert.insert_values": (
-        "audit.ingest.signed_batches",
+        "audit.ingest.bulk_event_writer",
         "audit.recording.record",
         "audit.sequencing.sequencer",
     ),

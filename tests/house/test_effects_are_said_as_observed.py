@@ -29,7 +29,7 @@ TRAIL: Final = (
     "approvals/event_sentences.py",
     "audit/recording/action_registry.py",
     "audit/recording/sentences.py",
-    "connections/notifications/owner_letters.py",
+    "connections/notifications/owner_emails_and_webhook.py",
     "connections/event_sentences.py",
     "enforcement/event_sentences.py",
     "accounts/break_glass/break_glass_sentences.py",

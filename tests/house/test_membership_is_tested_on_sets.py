@@ -36,9 +36,9 @@ _MAKERS: Final = frozenset({"list", "sorted", "split", "splitlines", "tuple", "f
 BOUNDED: Final[dict[str, str]] = {
     "approvals/policy/policy_change.py:_locked_out:named": "a group has at most 100 people",
     "ata/verify/evidence_file_grouping.py:evidence_packs:packs": "files named on the command line",
-    "ata/mcp/credentials.py:_chosen:names": "a manifest has at most 50 connections",
-    "ata/mcp/credentials.py:_check_beyond:names": "a manifest has at most 50 connections",
-    "ata/mcp/http_proxy.py:_pick:wanted": "headers that are passed on, a fixed tuple",
+    "ata/mcp_run/credentials.py:_chosen:names": "a manifest has at most 50 connections",
+    "ata/mcp_run/credentials.py:_check_beyond:names": "a manifest has at most 50 connections",
+    "ata/mcp_run/http_proxy.py:_pick:wanted": "headers that are passed on, a fixed tuple",
     "audit/keys/restored_database_adoption.py:problems:logged": "adoptions, each made by hand",
     "audit/keys/restored_database_adoption.py:problems:made": "adoptions, each made by hand",
     "audit/search/statements.py:_keys:wide": "groups of one query, whose terms have a limit",
@@ -52,7 +52,7 @@ BOUNDED: Final[dict[str, str]] = {
     "audit/views/log/ledger_page.py:_adoptions:waiting": "adoptions, each made by hand",
     "connections/views/my_connections.py:_ending:ending": "accounts of one person",
     "connections/views/inventory/filter_links.py:_facet:names": "names shown, at most SHOWN",
-    "enforcement/views/finding_and_hold_lists.py:read:wrong": "one of each of four filters",
+    "enforcement/views/finding_hold_and_decision_lists.py:read:wrong": "one of each of four filters",
 }
 
 

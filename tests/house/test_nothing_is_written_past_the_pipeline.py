@@ -34,7 +34,7 @@ COMMIT = "approvals.pipeline.commit.commit_now"
 RECORD = {
     "audit.recording.record.record",
     "audit.recording.record.write",
-    "audit.ingest.signed_batches.Ingest",
+    "audit.ingest.bulk_event_writer.Ingest",
 }
 SAFE = {"GET", "HEAD"}
 
@@ -245,7 +245,7 @@ def test_a_page_that_catches_a_refusal_tells_the_trail() -> None:
 
 def test_these_rules_would_notice() -> None:
     """The reader of code finds what is there: else every rule above would hold for nothing."""
-    assert does("approvals.api.decisions_and_requests.decide") == "decides"
+    assert does("approvals.api.post_decision_and_requests.decide") == "decides"
     assert does("accounts.sign_in_errors.failed") == "records"
     assert does("audit.views.log.public_tiles_and_checkpoints.checkpoint") == ""
     assert "approvals.pipeline.service" in code.users(COMMIT)

@@ -20,26 +20,26 @@ NOBODY: Final = "no decision of a person: what Auth0 or the installation says"
 CONFIRMED: Final = "the doctor, after an admin of the machine confirmed it"
 RELAXED_BY: Final = {
     "connections.lifecycle.restriction_stack.lift": {
-        "connections.lifecycle.account_decisions._resume": CHECKED,
-        "connections.lifecycle.account_decisions.begin_revocation": "a revocation comes at once",
+        "connections.lifecycle.connect_revoke_suspend_resume._resume": CHECKED,
+        "connections.lifecycle.connect_revoke_suspend_resume.begin_revocation": "a revocation comes at once",
         "connections.sync.update_accounts._came_back": NOBODY,
     },
     "connections.lifecycle.restriction_stack.lift_suspensions": {
-        "connections.lifecycle.account_decisions._resume": CHECKED
+        "connections.lifecycle.connect_revoke_suspend_resume._resume": CHECKED
     },
     "connections.lifecycle.restriction_stack.let_in_again": {
-        "connections.lifecycle.account_decisions._resume": CHECKED
+        "connections.lifecycle.connect_revoke_suspend_resume._resume": CHECKED
     },
     "connections.lifecycle.restriction_stack.lift_hold": {
         "connections.lifecycle.suspend_and_hold.release_holds": OWN
     },
-    "enforcement.decisions.asset_decisions.decide": {
+    "enforcement.decisions.stored_decisions_and_holds.decide": {
         "enforcement.decisions.block_allow_hold._Final.__call__": PIPELINE
     },
-    "enforcement.decisions.asset_decisions.release": {
+    "enforcement.decisions.stored_decisions_and_holds.release": {
         "enforcement.decisions.block_allow_hold._release_own": OWN
     },
-    "enforcement.decisions.asset_decisions.release_all": {
+    "enforcement.decisions.stored_decisions_and_holds.release_all": {
         "enforcement.decisions.block_allow_hold._release_by_hand": PIPELINE
     },
     "connections.component_manifests.manifest_store.write": {

@@ -17,7 +17,7 @@ from http_client import (
     RequestTimedOut,
     Retries,
     Timeouts,
-    request_time_budget,
+    time_budget_for_all_calls,
 )
 
 IN_ALL_S = 1.0
@@ -47,7 +47,7 @@ def seconds(call: Callable[[], object]) -> tuple[float, HttpClientError]:
 
 
 def test_calls_that_nobody_answers_end_together(silent: str, client: HttpClient) -> None:
-    with request_time_budget.bounded(IN_ALL_S):
+    with time_budget_for_all_calls.bounded(IN_ALL_S):
         first, error = seconds(lambda: client.get(silent, operation="t.get"))
         assert isinstance(error, RequestTimedOut) and error.maybe_delivered
         second, error = seconds(lambda: client.post_json(silent, {}, operation="t.post"))
@@ -63,7 +63,7 @@ def test_a_retry_is_not_waited_for_that_nothing_is_left_for() -> None:
         return httpx.Response(503, headers={"Retry-After": "4"})
 
     client = HttpClient(guard=Guard(), transport=httpx.MockTransport(busy))
-    with request_time_budget.bounded(IN_ALL_S):
+    with time_budget_for_all_calls.bounded(IN_ALL_S):
         began = time.monotonic()
         assert client.get("https://peer.example/", operation="t.get").status == 503
     assert len(calls) == 1 and time.monotonic() - began < 3
@@ -82,9 +82,9 @@ def test_what_is_no_request_is_counted_nowhere() -> None:
         guard=Guard(), transport=httpx.MockTransport(lambda _request: httpx.Response(200))
     )
     assert client.get("https://peer.example/", operation="t.get").ok
-    assert request_time_budget.calls() == 0
-    with request_time_budget.bounded():
+    assert time_budget_for_all_calls.calls() == 0
+    with time_budget_for_all_calls.bounded():
         client.get("https://peer.example/", operation="t.get")
-        assert request_time_budget.calls() == 1
-    with request_time_budget.bounded():
-        assert request_time_budget.calls() == 0
+        assert time_budget_for_all_calls.calls() == 1
+    with time_budget_for_all_calls.bounded():
+        assert time_budget_for_all_calls.calls() == 0

@@ -23,10 +23,10 @@ from joserfc.jwk import RSAKey
 
 from audit.ledger import (
     cosignature,
-    evidence_levels,
     inclusion_proof_file,
     merkle,
     note,
+    person_and_log_levels,
     signed_intent_match,
     trust_policy,
 )
@@ -89,11 +89,11 @@ def judged(
     issuer_keys: dict[str, Any] | None = None,
     passkeys: dict[str, Passkey] | None = None,
     **changes: Any,
-) -> evidence_levels.Level:
+) -> person_and_log_levels.Level:
     evidence = {hashlib.sha256(body).hexdigest(): body for _, body in bodies}
     references = [{"kind": k, "digest": hashlib.sha256(b).hexdigest()} for k, b in bodies]
     subject = event(**changes, evidence=references)
-    return evidence_levels.human(
+    return person_and_log_levels.human(
         subject, evidence, keys("k1") if issuer_keys is None else issuer_keys, passkeys
     )
 
@@ -159,10 +159,10 @@ def test_evidence_that_is_absent_or_swapped_does_not_count() -> None:
     body = token()
     digest = hashlib.sha256(body).hexdigest()
     subject = event(evidence=[{"kind": "id_token", "digest": digest}])
-    assert evidence_levels.human(subject, {}, keys("k1")).code == "H0"
-    swapped = evidence_levels.human(subject, {digest: token(scope="other")}, keys("k1"))
+    assert person_and_log_levels.human(subject, {}, keys("k1")).code == "H0"
+    swapped = person_and_log_levels.human(subject, {digest: token(scope="other")}, keys("k1"))
     assert swapped.code == "H0" and "another body" in swapped.reasons[1]
-    assert evidence_levels.human(subject, {digest: body}, keys("k1")).code == "H1"
+    assert person_and_log_levels.human(subject, {digest: body}, keys("k1")).code == "H1"
 
 
 def test_an_erased_actor_cannot_be_tied_to_a_sign_in() -> None:
@@ -170,7 +170,7 @@ def test_an_erased_actor_cannot_be_tied_to_a_sign_in() -> None:
     digest = hashlib.sha256(body).hexdigest()
     subject = event(evidence=[{"kind": "id_token", "digest": digest}])
     subject["actor"]["sub"] = {"erased": True}
-    assert evidence_levels.human(subject, {digest: body}, keys("k1")).code == "H0"
+    assert person_and_log_levels.human(subject, {digest: body}, keys("k1")).code == "H0"
 
 
 @pytest.mark.parametrize("said", [guardian(), details(), json.dumps(guardian())])
@@ -316,21 +316,21 @@ def proven(signed: str) -> str:
 
 def test_the_log_level_rises_with_tree_witnesses_and_time() -> None:
     when = datetime(2026, 3, 1, tzinfo=UTC)
-    assert evidence_levels.log(ITEM, None, POLICY).code == "L0"
-    assert evidence_levels.log(ITEM, proven(CHECKPOINT), POLICY).code == "L1"
-    assert evidence_levels.log(ITEM, proven(COSIGNED), POLICY).code == "L2"
-    top = evidence_levels.log(ITEM, proven(COSIGNED), POLICY, external_time=when)
+    assert person_and_log_levels.log(ITEM, None, POLICY).code == "L0"
+    assert person_and_log_levels.log(ITEM, proven(CHECKPOINT), POLICY).code == "L1"
+    assert person_and_log_levels.log(ITEM, proven(COSIGNED), POLICY).code == "L2"
+    top = person_and_log_levels.log(ITEM, proven(COSIGNED), POLICY, external_time=when)
     assert (top.code, top.words) == ("L3", "witnessed and timed by others")
     assert "witness.example/w1" in top.reasons[1] and "2026-03-01" in top.reasons[2]
 
 
 def test_a_log_level_needs_the_verifiers_own_trust() -> None:
     unasked = trust_policy.parse(f"log {LOG.vkey}\nquorum none\n")
-    assert evidence_levels.log(ITEM, proven(COSIGNED), unasked).code == "L1"
+    assert person_and_log_levels.log(ITEM, proven(COSIGNED), unasked).code == "L1"
     ours = {WITNESS.name}
-    assert evidence_levels.log(ITEM, proven(COSIGNED), POLICY, discounted=ours).code == "L1"
+    assert person_and_log_levels.log(ITEM, proven(COSIGNED), POLICY, discounted=ours).code == "L1"
     foreign = trust_policy.parse(f"log {note.new_key(LOG.name).vkey}\nquorum none\n")
-    refused = evidence_levels.log(ITEM, proven(COSIGNED), foreign)
+    refused = person_and_log_levels.log(ITEM, proven(COSIGNED), foreign)
     assert refused.code == "L0" and "no trusted key" in refused.reasons[0]
-    assert evidence_levels.log(ITEM + b" ", proven(COSIGNED), POLICY).code == "L0"
-    assert evidence_levels.log(ITEM, "nonsense", POLICY).code == "L0"
+    assert person_and_log_levels.log(ITEM + b" ", proven(COSIGNED), POLICY).code == "L0"
+    assert person_and_log_levels.log(ITEM, "nonsense", POLICY).code == "L0"

@@ -34,7 +34,7 @@ from audit.packs import Built
 from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Actor, EvidenceRef, Target
 from audit.recording.record import record
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from audit.sequencing import sequencer
 from tests.audit.factories import ISSUER, OLU, ActorFactory
 

@@ -206,7 +206,7 @@ TOLD_BY_US = [one for one in FORGERIES if one != signed_by_a_key_that_was_put_am
 @pytest.mark.parametrize("forge", TOLD_BY_US, ids=lambda forge: forge.__name__)
 def test_the_portal_itself_never_shows_a_forgery_as_approved(act: Act, forge: Forgery) -> None:
     from audit.evidence import human_levels
-    from audit.recording.stored_events import load
+    from audit.recording.stored_event_loader import load
 
     id, _ = signed_anew(act, forge)
     assert human_levels.level(load(id)) in ("H0", "H1")

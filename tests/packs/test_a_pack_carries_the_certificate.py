@@ -14,7 +14,7 @@ from audit.ledger.packs.report import PackReport
 from audit.models import EventRow
 from audit.recording.actors import Target
 from audit.recording.record import record
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from audit.sequencing import sequencer
 from tests.audit.factories import ADA, OLU
 from tests.packs.act import BEN, Act

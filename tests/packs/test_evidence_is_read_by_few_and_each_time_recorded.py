@@ -12,7 +12,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import SignedInSession
 from audit import clock
-from audit.evidence import body_and_pack_disclosure, storage
+from audit.evidence import body_and_pack_access, storage
 from audit.evidence.storage import NotReleasable
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, EvidenceItem
@@ -90,7 +90,7 @@ def test_a_token_that_still_opens_something_is_shown_to_nobody(act: Act) -> None
     assert "This token still opens something" in page and "It is released after" in page
     assert "auth0|olu" not in page
     with pytest.raises(NotReleasable):
-        body_and_pack_disclosure.read(OLU, held, clock.now())
+        body_and_pack_access.read(OLU, held, clock.now())
     assert trail("evidence.read") == []
 
 

@@ -9,14 +9,14 @@ from django.db import transaction
 from approvals.models import Approval, Ask, Passkey, Person, PolicyVersion
 from approvals.passkeys import (
     assertions,
-    enrol_and_revoke_decisions,
+    enrol_and_revoke,
     registration_ceremony,
     relying_party,
     sealed_registration,
 )
 from approvals.pipeline.service import Performed, perform
 from approvals.policy.document import DEFAULT, read
-from approvals.step_up import authorization_details, take_answer
+from approvals.step_up import authorization_details, take_ciba_or_passkey_answer
 from audit.clock import now
 from audit.evidence import storage
 from audit.ledger import passkey_assertions
@@ -46,7 +46,7 @@ def enrol(owner: Actor, at: Authenticator | None = None) -> Authenticator:
     return at
 
 
-def target_of(at: Authenticator, kind: str = enrol_and_revoke_decisions.OWN) -> Target:
+def target_of(at: Authenticator, kind: str = enrol_and_revoke.OWN) -> Target:
     """The target that names a device's key."""
     return Target(kind, relying_party.handle_of(at.id))
 
@@ -58,9 +58,7 @@ def key_of(at: Authenticator) -> Passkey:
 
 def confirmation(owner: Actor, at: Authenticator) -> Approval:
     """The request that another person confirms the key."""
-    approval = perform(
-        owner, "passkey.enrol", target_of(at, enrol_and_revoke_decisions.APPROVER)
-    ).approval
+    approval = perform(owner, "passkey.enrol", target_of(at, enrol_and_revoke.APPROVER)).approval
     assert approval is not None
     return approval
 
@@ -74,7 +72,7 @@ def say(approval: Approval, decision: Any, channel: Any = "ciba") -> str:
         ask.approval = locked
         person = ask.person.as_actor(via="phone")
         kept = [phone_token(ask, person)] if decision == "approve" else []
-        return take_answer.give(
+        return take_ciba_or_passkey_answer.give(
             locked, ask, person, channel=channel, decision=decision, signed=True, evidence=kept
         )
 

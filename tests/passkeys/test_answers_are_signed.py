@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from approvals import cancel_and_resend
+from approvals import cancel_resend_confirm_denial
 from approvals.errors import Refused
 from approvals.models import Approval, Ask
 from approvals.passkeys import assertions
@@ -293,7 +293,7 @@ def test_a_refused_signature_reads_as_what_it_was(
 ) -> None:
     approval = ask(olu)
     refused(approval, oona, "approve", answer(approval, hers, "deny"))
-    cancel_and_resend.cancel(olu, str(approval.id))
+    cancel_resend_confirm_denial.cancel(olu, str(approval.id))
     refused(approval, oona, "approve", answer(approval, hers, "deny"))
     waiting, over = events("approval.failed")
     assert (waiting["data"]["still_waits"], over["data"]["still_waits"]) == (True, False)
@@ -305,7 +305,7 @@ def test_an_answer_to_a_withdrawn_request_commits_nothing_and_is_recorded(
     olu: Actor, oona: Actor, hers: Authenticator
 ) -> None:
     approval = ask(olu)
-    cancel_and_resend.cancel(olu, str(approval.id))
+    cancel_resend_confirm_denial.cancel(olu, str(approval.id))
     assert refused(approval, oona, "approve", answer(approval, hers)) == "closed"
     assert events("approval.failed")[-1]["data"]["failure"] == "answered_after_close"
 

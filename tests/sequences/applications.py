@@ -13,7 +13,7 @@ from approvals.pipeline.service import perform
 from approvals.registry import EffectRun
 from audit.recording.actors import Target
 from auth0_client.errors import Forbidden
-from connections.application_grants import consent_and_token_sync, grant_revocation
+from connections.application_grants import consent_and_token_revocation, consent_and_token_sync
 from connections.models import AccessKind, AppAccess
 from tests.sequences.consents import Consent, Consents
 from tests.sequences.time import START
@@ -81,7 +81,7 @@ class Applications:
         consent = self.model.all[name]
         self.management.refuses = self.world.choose.random() < 0.3
         payload = {"access": str(self._row(consent).pk), "operation": operation}
-        result = grant_revocation.delete(payload, EffectRun("", 1, operation, "", ""))
+        result = consent_and_token_revocation.delete(payload, EffectRun("", 1, operation, "", ""))
         self.world.told.append(f"Auth0 deletes {name}: {result.state}")
         self.model.deleted(consent, operation, refused=self.management.refuses)
         return True

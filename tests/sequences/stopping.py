@@ -9,7 +9,7 @@ from approvals.errors import Refused
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
-from enforcement.decisions.hold_and_release_steps import holder_of, is_hold
+from enforcement.decisions.hold_and_release_at_gateway import holder_of, is_hold
 from enforcement.gateways import decided_and_enforced_state
 from enforcement.gateways.instances import Fleet, Instance
 from enforcement.models import Asset, Scan

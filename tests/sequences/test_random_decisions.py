@@ -23,8 +23,8 @@ from django.db import connection, transaction
 from approvals import auth0_clients, clock, registry
 from audit.recording.actors import Target
 from connections.application_grants import consent_and_token_sync
-from connections.idle_access import restrict_relax_wake as limits
-from connections.lifecycle import account_decisions, restriction_stack, suspend_and_hold
+from connections.idle_access import change_setting_and_wake_account as limits
+from connections.lifecycle import connect_revoke_suspend_resume, restriction_stack, suspend_and_hold
 from connections.models import (
     AccessState,
     AppAccess,
@@ -34,9 +34,9 @@ from connections.models import (
     State,
 )
 from connections.sync import update_accounts
-from enforcement.decisions import asset_decisions, no_change
 from enforcement.decisions import block_allow_hold as acts
 from enforcement.decisions import hold_and_block_owners as component_restrictions
+from enforcement.decisions import no_change, stored_decisions_and_holds
 from enforcement.gateways import instances
 from enforcement.models import Asset, Decision
 from tests.sequences.stopping import FLEET
@@ -221,8 +221,11 @@ def an_approval_lets_in_past_what_it_does_not_end() -> Any:
 
 def an_own_revocation_closes_other_requests() -> Any:
     def look(target: Any, _params: Any) -> Any:
-        account = account_decisions.account_of(target)
-        return {"account": account.auth0_id, "gone": account.state in account_decisions.GONE}
+        account = connect_revoke_suspend_resume.account_of(target)
+        return {
+            "account": account.auth0_id,
+            "gone": account.state in connect_revoke_suspend_resume.GONE,
+        }
 
     return _set(registry.get("connection.revoke"), "look", look)
 
@@ -248,7 +251,7 @@ def what_came_back_counts_as_revoked() -> Any:
 
 def admins_resume_their_own_account_alone() -> Any:
     verb = registry.get("connection.resume")
-    return _set(verb, "about_others", account_decisions._about_others)
+    return _set(verb, "about_others", connect_revoke_suspend_resume._about_others)
 
 
 def a_reading_of_applications_saves_the_whole_row() -> Any:
@@ -280,20 +283,22 @@ def a_second_freeze_is_needless() -> Any:
 
 
 def a_second_suspension_is_refused() -> Any:
-    may = account_decisions.may_be_suspended
+    may = connect_revoke_suspend_resume.may_be_suspended
 
     def may_be_suspended(actor: Any, account: ConnectedAccount) -> bool:
         placed = [one for one in restriction_stack.layers(account) if one.state == State.SUSPENDED]
         by_another = any(one.by != account.sub and not one.held_by for one in placed)
         return may(actor, account) and not by_another
 
-    return _set(account_decisions, "may_be_suspended", may_be_suspended)
+    return _set(connect_revoke_suspend_resume, "may_be_suspended", may_be_suspended)
 
 
 def a_second_hold_is_needless() -> Any:
     def already(_actor: Any, target: Target, *_rest: Any) -> str:
         return (
-            "held" if asset_decisions.holders_of(target.kind, target.name, target.instance) else ""
+            "held"
+            if stored_decisions_and_holds.holders_of(target.kind, target.name, target.instance)
+            else ""
         )
 
     return _set(registry.get("skill.hold"), "already", already)
@@ -326,7 +331,7 @@ def a_hold_that_ended_hides_a_block_for_all() -> Any:
     def decisive(rows: dict[str, Asset], instance: str, scope: str) -> Asset | None:
         return rows.get(instance) or rows.get(scope)
 
-    return _set(asset_decisions, "decisive", decisive)
+    return _set(stored_decisions_and_holds, "decisive", decisive)
 
 
 def admins_relax_alone_what_another_limited() -> Any:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from portal.env import SECRETS, Env
-from scripts import demo_gateways
+from scripts import demo_environment_setup
 from scripts.processes import commands, environment_of
 from tests.support.stack import CHECKOUT
 
@@ -43,7 +43,7 @@ def test_the_portals_own_processes_get_everything() -> None:
 def test_every_process_of_the_stack_is_either_the_portals_or_gets_its_own_part(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(demo_gateways, "runs", lambda _: True)
+    monkeypatch.setattr(demo_environment_setup, "runs", lambda _: True)
     names = set(commands(Env()))
     assert {name for name in names if environment_of(name, GIVEN) == GIVEN} == {"portal", "worker"}
 

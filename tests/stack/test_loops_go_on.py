@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError
 
-from portal import per_peer_thread_pool
+from portal import background_job_pool_per_peer
 from portal.celery import app
 from portal.database_settings import database
 from tests.support.stack import CHECKOUT
@@ -45,12 +45,12 @@ def test_a_thread_does_not_keep_the_connection_that_broke_under_it(
     looked_after: list[int] = []
     # An SQLite database in memory cannot be broken: what counts is that the thread lets go of it.
     note = partial(looked_after.append, 1)
-    monkeypatch.setattr(per_peer_thread_pool, "close_old_connections", note)
+    monkeypatch.setattr(background_job_pool_per_peer, "close_old_connections", note)
 
     def breaks() -> None:
         raise DatabaseError("terminating connection due to administrator command")
 
-    made = per_peer_thread_pool.Lanes("test", threads=1)
+    made = background_job_pool_per_peer.Lanes("test", threads=1)
     made.start("", breaks)
     made.wait()
     assert looked_after == [1]

@@ -16,8 +16,8 @@ from approvals import clock
 from approvals.due_work import sweep
 from approvals.models import Effect
 from audit.clock import uuid7
+from portal.background_job_pool_per_peer import CAPACITY, Lanes
 from portal.loops import loops
-from portal.per_peer_thread_pool import CAPACITY, Lanes
 from tests.audit.own_database import own_database
 
 LONG_S = 60.0

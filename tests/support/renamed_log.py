@@ -22,7 +22,7 @@ from audit.ledger.key_transitions.origins import Tree
 from audit.ledger.note import ED25519
 from audit.models import WitnessState
 from audit.sequencing import signed_state
-from audit.sequencing.stored_tree import read_tile
+from audit.sequencing.stored_tree_queries import read_tile
 from audit.witnesses import signing_stop
 from tests.support.origin_statements import write_statement
 

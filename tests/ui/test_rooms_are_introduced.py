@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connections.component_manifests import decision_in_force
+from connections.component_manifests import enforcement_decision_hook
 from enforcement.models import Asset
 
 pytestmark = pytest.mark.django_db
@@ -26,4 +26,4 @@ def test_the_strictest_standing_of_all_instances_counts(
         Asset.objects.create(
             kind="mcp", name="github-mcp", instance=instance, decision=decision, holder=holder
         )
-    assert decision_in_force.decision_of("mcp", "github-mcp") == answer
+    assert enforcement_decision_hook.decision_of("mcp", "github-mcp") == answer

@@ -58,7 +58,7 @@ def sample(
         return
     from ata.portal.api_client import Portal
     from ata.trail.filter_arguments import read_filters
-    from ata.trail.portal_sample_draw import draw_there, writable
+    from ata.trail.portal_sample_request import draw_there, writable
 
     screen = open_screen(ctx, json_output)
     _no_log(words)

@@ -64,9 +64,9 @@ def run(
     json_output: Json = False,
 ) -> None:
     """Run a stdio server with its credentials; the agent's side of the pipe carries none."""
-    from ata.mcp import scope_escalation_wait
-    from ata.mcp.credentials import Broker
-    from ata.mcp.stdio_supervisor import Supervisor
+    from ata.mcp_run import scope_escalation_wait
+    from ata.mcp_run.credentials import Broker
+    from ata.mcp_run.stdio_supervisor import Supervisor
     from ata.portal.api_client import Portal
 
     screen = open_screen(ctx, json_output)
@@ -98,9 +98,9 @@ def proxy(
     json_output: Json = False,
 ) -> None:
     """Give an agent a local address for an HTTP server; credentials are added on the way."""
-    from ata.mcp import scope_escalation_wait
-    from ata.mcp.credentials import Broker
-    from ata.mcp.http_proxy import Proxy
+    from ata.mcp_run import scope_escalation_wait
+    from ata.mcp_run.credentials import Broker
+    from ata.mcp_run.http_proxy import Proxy
     from ata.portal.api_client import Portal
 
     screen = open_screen(ctx, json_output)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from audit.importing import decision_tag_hmac, foreign_json
 from audit.importing.defenseclaw_seals import Key
 from audit.importing.mapping import (
-    activity_and_egress_tables,
+    activity_egress_acknowledgements,
     audit_events,
     row_actors,
     scans_and_findings,
@@ -94,13 +94,13 @@ class Mapper:
             case "audit_events":
                 facts = audit_events.facts(row, time, self._key)
             case "activity_events":
-                facts = activity_and_egress_tables.activity_facts(row, time)
+                facts = activity_egress_acknowledgements.activity_facts(row, time)
             case "scan_results":
                 facts = scans_and_findings.scan_facts(row, time)
             case "network_egress_events":
-                facts = activity_and_egress_tables.egress_facts(row, time)
+                facts = activity_egress_acknowledgements.egress_facts(row, time)
             case _:
-                facts = activity_and_egress_tables.disposition_facts(row, time)
+                facts = activity_egress_acknowledgements.disposition_facts(row, time)
         if not facts.action.strip():
             raise Malformed("missing_action", "the row names no action")
         return facts

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from audit.ledger.format.field_values import SEVERITIES
+from audit.ledger.format.allowed_field_values import SEVERITIES
 
 ACKNOWLEDGED: Final = "ACK"
 _SAME_AS: Final = {"WARN": "MEDIUM", "WARNING": "MEDIUM", "ERROR": "HIGH", "NONE": "INFO"}

@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
+from audit.ledger.format.allowed_field_values import OUTCOMES, SEVERITIES, SOURCES, VIAS
 from audit.ledger.format.canonical import EntryError
 from audit.ledger.format.commitment import MARK
-from audit.ledger.format.field_values import OUTCOMES, SEVERITIES, SOURCES, VIAS
 
 PLAIN_TEXT: Final = (
     "instance",

@@ -16,6 +16,7 @@ from audit.ledger.key_transitions.origins import Move
 from audit.ledger.note import VerifierKey
 from audit.ledger.offline import export_row_comparison
 from audit.ledger.offline.erasures import Account
+from audit.ledger.offline.export_filter_match import Wanted
 from audit.ledger.offline.export_manifest import (
     check_tree,
     check_words,
@@ -26,7 +27,6 @@ from audit.ledger.offline.export_manifest import (
     signer_of,
     value_at,
 )
-from audit.ledger.offline.export_membership import Wanted
 from audit.ledger.offline.export_row_comparison import LEVELS, Differs, Unreadable
 from audit.ledger.offline.log_file import EntriesError, EntriesFile, Kept
 from audit.ledger.offline.proof_check import Step, moved, moved_unproven

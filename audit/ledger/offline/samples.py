@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import canonical
 from audit.ledger.format.commitment import subject_key
-from audit.ledger.offline.export_membership import Wanted
+from audit.ledger.offline.export_filter_match import Wanted
 from audit.ledger.offline.export_row_comparison import LEVELS
 from audit.ledger.offline.log_file import EntriesFile
 from audit.ledger.query import EventQuery

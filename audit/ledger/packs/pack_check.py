@@ -15,8 +15,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from audit.ledger import evidence_levels, issuer_tokens, passkey_assertions
-from audit.ledger.evidence_levels import IssuerKeys, Judged
+from audit.ledger import issuer_tokens, passkey_assertions, person_and_log_levels
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError, canonical
 from audit.ledger.key_transitions import key_statements_in_exports
@@ -29,7 +28,7 @@ from audit.ledger.offline.proof_check import (
     verify_proof_file,
 )
 from audit.ledger.packs import archive as packs
-from audit.ledger.packs import missing_values, person_claims
+from audit.ledger.packs import missing_values, who_acted_and_approved
 from audit.ledger.packs import report_sentences as words
 from audit.ledger.packs.archive import Pack, PackError
 from audit.ledger.packs.report import (
@@ -37,6 +36,7 @@ from audit.ledger.packs.report import (
     EventReport,
     PackReport,
 )
+from audit.ledger.person_and_log_levels import IssuerKeys, Judged
 from audit.ledger.trust_policy import Policy
 
 if TYPE_CHECKING:
@@ -242,26 +242,28 @@ def _check_event(contents: _Contents, index: int, roots: Roots) -> EventReport:
     checks += timed
     if report.index is not None and report.index != index:
         checks.append(Check(EVENTS_CHECK, "failed", f"The proof is for entry {report.index}."))
-    log = evidence_levels.log(entry, proof, roots.policy, external_time=moment)
+    log = person_and_log_levels.log(entry, proof, roots.policy, external_time=moment)
     event, opened = _open(contents, index)
     checks += opened
     if event is None:
         return EventReport(index, "", (), tuple(checks), words.NOT_COMPUTED, log)
     trusted = _keys_for(event, roots.issuer_keys)
-    judged = tuple(evidence_levels.judge(event, contents.bodies, trusted, roots.passkeys))
+    judged = tuple(person_and_log_levels.judge(event, contents.bodies, trusted, roots.passkeys))
     checks += [_of_evidence(one, contents.withheld) for one in judged]
-    human = evidence_levels.level_of(event, judged)
+    human = person_and_log_levels.level_of(event, judged)
     claimed = None
     if any(one.state == "unknown" for one in judged):
-        own = evidence_levels.human(event, contents.bodies, contents.issuer_keys, contents.passkeys)
+        own = person_and_log_levels.human(
+            event, contents.bodies, contents.issuer_keys, contents.passkeys
+        )
         claimed = own if own.code > human.code else None
     said, gaps = words.said(event, judged, human), _gaps(judged, contents.withheld)
-    claim = person_claims.claim_of(event, judged, human, gaps)
+    claim = who_acted_and_approved.claim_of(event, judged, human, gaps)
     return EventReport(index, str(event["id"]), said, tuple(checks), human, log, claimed, claim)
 
 
 def _gaps(judged: Sequence[Judged], withheld: missing_values.Withheld) -> Iterable[tuple[str, str]]:
-    for what, one in person_claims.unproven(judged):
+    for what, one in who_acted_and_approved.unproven(judged):
         yield what, _evidence_detail(one, withheld)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from audit.ledger.evidence_levels import Level
+from audit.ledger.person_and_log_levels import Level
 
 FAILED: Final = "failed"
 UNSIGNED: Final = "unsigned"

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from audit.ledger.evidence_levels import Judged, Level
 from audit.ledger.offline.proof_check import TIME_UNPROVEN
 from audit.ledger.packs.missing_values import counted
+from audit.ledger.person_and_log_levels import Judged, Level
 
 EARLIER: Final = "Not checked, because an earlier check failed."
 ONE_FORM: Final = "It is not in the one form of a pack: ask for the file as it was downloaded."

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Final
 
-from audit.ledger.format.field_values import (
+from audit.ledger.format.allowed_field_values import (
     HUMAN_LEVELS,
     HUMAN_WORDS,
     LOG_LEVELS,

@@ -14,7 +14,7 @@ from audit import importing
 from audit.importing import defenseclaw_seals
 from audit.importing.mapping import row_actors
 from audit.importing.quarantine_writer import REASONS
-from audit.management.system_check_tags import OF_DATA
+from audit.management.system_checks_for_data_commands import OF_DATA
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from audit.keys import restored_database_adoption
 from audit.keys.log_identity import LedgerIdentityError
 from audit.keys.restored_database_adoption import Adoption, AdoptionRefused, Found
-from audit.management.system_check_tags import OF_DATA
+from audit.management.system_checks_for_data_commands import OF_DATA
 from audit.sequencing import sequencer
 
 

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from audit.keys import keyring, rotation
 from audit.keys.log_identity import LedgerIdentityError
 from audit.keys.rotation import Rotation, RotationRefused
-from audit.management.system_check_tags import OF_DATA
+from audit.management.system_checks_for_data_commands import OF_DATA
 from audit.sequencing import sequencer
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from audit.db import process_locks
-from audit.management.system_check_tags import OF_DATA
+from audit.management.system_checks_for_data_commands import OF_DATA
 from audit.search import projection
 
 

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseFailure
 from tqdm import tqdm
 
-from audit.management.system_check_tags import OF_DATA
+from audit.management.system_checks_for_data_commands import OF_DATA
 from audit.verification import verify
 
 

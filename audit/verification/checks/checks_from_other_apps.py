@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from audit.evidence.log_proof_levels import LogSizes
 from audit.models import EventRow
-from audit.recording.stored_events import load_many
+from audit.recording.stored_event_loader import load_many
 from audit.verification.report import Findings
 
 CODE: Final = "decision"

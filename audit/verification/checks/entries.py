@@ -15,7 +15,7 @@ from audit.ledger.format.commitment import subject_key
 from audit.ledger.format.entry import EntryError, Opening
 from audit.ledger.merkle import leaf_hash
 from audit.models import Entry, Event, EventRow
-from audit.recording.stored_events import openings_of
+from audit.recording.stored_event_loader import openings_of
 from audit.search.projection import COLUMNS, values_of
 from audit.verification.checks.evidence_store import EvidenceChecker
 from audit.verification.checks.exports_and_verification_runs import WorkChecker

@@ -22,7 +22,7 @@ from audit.ledger.tree_edge import Tile as FullTile
 from audit.models import Checkpoint, Tile
 from audit.sequencing import signed_state
 from audit.sequencing.signed_state import SequencerStopped
-from audit.sequencing.stored_tree import read_tile, stored_size, stored_tiles
+from audit.sequencing.stored_tree_queries import read_tile, stored_size, stored_tiles
 from audit.verification.checks.checkpoint_order_and_times import SignedOrder
 from audit.verification.report import Findings
 from audit.verification.unreadable_rows import UNREADABLE

@@ -13,13 +13,13 @@ from django.conf import settings
 from django.db.models import F
 from django.utils.safestring import SafeString
 
-from audit.evidence import body_and_pack_disclosure, human_levels
+from audit.evidence import body_and_pack_access, human_levels
 from audit.importing.secret_masking import mask
 from audit.keys.log_identity import vkey
-from audit.ledger import evidence_levels, note
-from audit.ledger.evidence_levels import Level
-from audit.ledger.format.field_values import HUMAN_WORDS, IMPORTED
+from audit.ledger import note, person_and_log_levels
+from audit.ledger.format.allowed_field_values import HUMAN_WORDS, IMPORTED
 from audit.ledger.offline.proof_check import ALWAYS_UNPROVEN, SAME_FOR_ALL_UNPROVEN, TIME_UNPROVEN
+from audit.ledger.person_and_log_levels import Level
 from audit.ledger.query import EventQuery
 from audit.ledger.trust_policy import NONE, Policy
 from audit.models import EventRow
@@ -27,7 +27,7 @@ from audit.proofs import proofs_and_tiles
 from audit.recording import action_registry
 from audit.recording.actors import Actor
 from audit.recording.sentences import person, shown
-from audit.recording.stored_events import Recorded
+from audit.recording.stored_event_loader import Recorded
 from audit.search.index_tokens import person_key
 from audit.views.trail import operation_outcomes
 from audit.views.trail.operation_outcomes import Opening
@@ -112,7 +112,7 @@ def exhibit_of(recorded: Recorded) -> Exhibit:
     id = UUID(event["id"])
     proof = _proof(recorded)
     human_level = human_levels.explain(event)
-    log_level = evidence_levels.log(recorded.entry, proof or None, _policy())
+    log_level = person_and_log_levels.log(recorded.entry, proof or None, _policy())
     issuer = event["actor"]["iss"]
     target = event["target"] or {}
     outcome = _came_to(event)
@@ -149,7 +149,7 @@ def bodies_of(event: dict[str, Any], reader: Actor) -> list[dict[str, Any]]:
     readable = "auditor" in reader.roles or person_key(event["actor"]) == reader.key
     return [
         {
-            "label": body_and_pack_disclosure.LABELS.get(one["kind"], one["kind"]),
+            "label": body_and_pack_access.LABELS.get(one["kind"], one["kind"]),
             "digest": one["digest"],
             "url": f"/audit/evidence/{one['digest']}/" if readable else "",
         }

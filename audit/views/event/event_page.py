@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import actor
 from audit import clock, packs
-from audit.evidence import body_and_pack_disclosure
+from audit.evidence import body_and_pack_access
 from audit.importing.secret_masking import mask
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import inclusion_proof_file, merkle
@@ -22,7 +22,7 @@ from audit.models import Event
 from audit.proofs import proofs_and_tiles
 from audit.proofs.proofs_and_tiles import NotSequenced
 from audit.recording.actors import Actor
-from audit.recording.stored_events import Recorded, load_recorded
+from audit.recording.stored_event_loader import Recorded, load_recorded
 from audit.views import quarantine_list
 from audit.views.event import event_details
 from audit.views.event.proof_picture import PathPicture, picture
@@ -71,7 +71,7 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
 def pack_lacks(event: dict[str, Any], who: Actor) -> str:
     """What the evidence pack of an event would not prove now, in a sentence; empty for nothing."""
     selection = packs.of_event(event, person=person_filter(who))
-    return body_and_pack_disclosure.outlook(who, selection, clock.now()).words
+    return body_and_pack_access.outlook(who, selection, clock.now()).words
 
 
 def _set_aside(event: dict[str, Any], who: Actor) -> str:

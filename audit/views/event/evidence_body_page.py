@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from accounts.permissions import actor
 from accounts.recent_sign_in.requirement import needs_fresh_sign_in
 from audit import clock
-from audit.evidence import body_and_pack_disclosure, storage
+from audit.evidence import body_and_pack_access, storage
 from audit.evidence.storage import EvidenceErased, EvidenceError, EvidenceMissing, NotReleasable
 from audit.models import EvidenceItem
 from audit.views.event.event_details import pretty
@@ -44,13 +44,11 @@ def body(request: HttpRequest, digest: str) -> HttpResponseBase:
     if not _DIGEST.fullmatch(digest):
         raise Http404("a digest has 64 hex digits")
     try:
-        item = body_and_pack_disclosure.find(digest)
+        item = body_and_pack_access.find(digest)
     except EvidenceMissing as error:
         raise Http404(str(error)) from None
     who = actor(request)
-    if not body_and_pack_disclosure.may_read(who, item) or not (
-        item.subject or reads_everything(who)
-    ):
+    if not body_and_pack_access.may_read(who, item) or not (item.subject or reads_everything(who)):
         raise PermissionDenied(_WHOSE)
     return _read(request, item) if item.subject else _show(request, item)
 
@@ -65,12 +63,12 @@ def _show(request: HttpRequest, item: EvidenceItem) -> HttpResponse:
         return HttpResponse()
     context: dict[str, Any] = {
         "item": item,
-        "label": body_and_pack_disclosure.LABELS.get(item.kind, item.kind),
+        "label": body_and_pack_access.LABELS.get(item.kind, item.kind),
         "crumbs": [{"text": "Audit trail", "url": "/audit/"}, {"text": "Evidence"}],
         "until": item.not_before_release,
     }
     try:
-        found = body_and_pack_disclosure.read(actor(request), item, clock.now())
+        found = body_and_pack_access.read(actor(request), item, clock.now())
         context |= {"state": "read", "body": in_words(found)}
     except NotReleasable:
         context["state"] = "not_released"

@@ -35,7 +35,7 @@ from audit.proofs import (
 )
 from audit.sequencing import (
     signed_state,
-    stored_tree,
+    stored_tree_queries,
 )
 from audit.sequencing.sequencer import stopped_reason
 from audit.verification import (
@@ -60,7 +60,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "checkpoint": newest,
         "root": bytes(newest.root).hex() if newest else "",
         "note": proofs_and_tiles.signed_note(newest) if newest else "",
-        "pending": stored_tree.pending(),
+        "pending": stored_tree_queries.pending(),
         "stopped": stopped_reason(),
         "rounds": continuous.Progress.read(),
         "origin": proofs_and_tiles.origin(),

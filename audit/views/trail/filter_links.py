@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from audit.ledger.format.field_values import HUMAN_WORDS, SEVERITIES
+from audit.ledger.format.allowed_field_values import HUMAN_WORDS, SEVERITIES
 from audit.ledger.query import Clause, EventQuery, bar
 from audit.search import decisions_by_verified_human
 from audit.search.event_search import FACET_KEYS, Overview
 from audit.search.facets_and_histograms import Facet
-from audit.views.decision_action_names import decision_actions
+from audit.views.actions_that_are_decisions import decision_actions
 from audit.views.trail.page_state import Mistake, Reading, text_of
 from ui import histogram
 

@@ -10,7 +10,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from audit.evidence.log_proof_levels import LogSizes
-from audit.ledger.format.field_values import SEVERITIES
+from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.models import EventRow
 from audit.views.trail import operation_outcomes
 from audit.views.trail.page_state import Reading

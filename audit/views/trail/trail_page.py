@@ -14,10 +14,10 @@ from approvals import clock
 from audit.evidence import log_proof_levels
 from audit.models import Event
 from audit.recording import trail_viewed_events
-from audit.recording.stored_events import load_recorded
+from audit.recording.stored_event_loader import load_recorded
 from audit.search import event_search
 from audit.search.event_search import BadCursor, Overview
-from audit.views.decision_action_names import decision_actions
+from audit.views.actions_that_are_decisions import decision_actions
 from audit.views.event import event_details
 from audit.views.read_permissions import for_readers
 from audit.views.sample_request_and_download import DRAWERS

@@ -14,7 +14,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from pydantic import ValidationError
 
-from audit.management.system_check_tags import OF_DATA
+from audit.management.system_checks_for_data_commands import OF_DATA
 from connections.component_manifests import manifest_store
 
 

@@ -19,7 +19,7 @@ from audit.recording.actors import Actor
 from connections import inventory, permissions
 from connections.inventory import Row
 from connections.lifecycle import bulk_decisions
-from ui.refusal_marks import tell
+from ui.refused_request_audit_flag import tell
 
 _ACTS = {"suspend": bulk_decisions.SUSPEND, "revoke": bulk_decisions.REVOKE}
 

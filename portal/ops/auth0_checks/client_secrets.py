@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from auth0_client import token_vault
 from auth0_client.config import Client
 from auth0_client.errors import FAILURES
-from auth0_client.grants.code_and_refresh import OAuth
+from auth0_client.grants.authorization_code_and_refresh import OAuth
 from auth0_client.oauth_form_post import Endpoints, Reply
-from auth0_client.tenant_client import Auth0
+from auth0_client.tenant_facade import Auth0
 from http_client.client import HttpClient
 from portal.ops.auth0_checks.finding import Finding, bad, not_checked, ok, warn
 

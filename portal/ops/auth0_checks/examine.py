@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from auth0_client.management_api import Management
 from auth0_client.oauth_form_post import Endpoints
-from auth0_client.tenant_client import Auth0
+from auth0_client.tenant_facade import Auth0
 from http_client.client import HttpClient
 from portal.ops.auth0_checks import (
     api_and_grant_settings,
@@ -15,7 +15,7 @@ from portal.ops.auth0_checks import (
     issuer_checks,
 )
 from portal.ops.auth0_checks.finding import Finding, Status, not_checked, ok
-from portal.ops.auth0_checks.management_api_reads import application, judge
+from portal.ops.auth0_checks.not_checked_on_read_failure import application, judge
 
 
 @dataclass(frozen=True, slots=True)

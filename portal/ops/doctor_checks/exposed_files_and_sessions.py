@@ -15,8 +15,8 @@ from accounts.models import SignedInSession
 from accounts.sessions import service
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
-from portal.ops.doctor_checks.leftover import Leftover
-from portal.ops.doctor_checks.upgrade_time import upgraded_at
+from portal.ops.doctor_checks.leftover_type import Leftover
+from portal.ops.doctor_checks.upgraded_at import upgraded_at
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

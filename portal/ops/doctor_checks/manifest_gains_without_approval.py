@@ -11,7 +11,7 @@ from audit.search import event_search
 from connections.component_manifests import manifest_store
 from connections.component_manifests.manifest_store import Declaration
 from connections.models import Manifest
-from portal.ops.doctor_checks.leftover import Leftover
+from portal.ops.doctor_checks.leftover_type import Leftover
 
 
 def check() -> Iterator[Leftover]:

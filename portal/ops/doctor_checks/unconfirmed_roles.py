@@ -8,8 +8,8 @@ from django.db import transaction
 
 from approvals.models import Person
 from approvals.people_and_roster import with_roles
-from portal.ops.doctor_checks.leftover import Leftover
-from portal.ops.doctor_checks.upgrade_time import upgraded_at
+from portal.ops.doctor_checks.leftover_type import Leftover
+from portal.ops.doctor_checks.upgraded_at import upgraded_at
 
 
 def check() -> Iterator[Leftover]:

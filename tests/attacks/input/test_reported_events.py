@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from audit.models import EventRow
-from audit.recording import stored_events
+from audit.recording import stored_event_loader
 from audit.sequencing import sequencer
 from tests.attacks.input.conftest import Callers
 from tests.attacks.input.hostile import TEXTS
@@ -43,7 +43,7 @@ def test_a_hostile_text_is_kept_exactly_or_refused_where_it_stands(of: Callers, 
         assert result["pointer"].startswith(f"/{result['index']}/")
         assert result["code"] in {"invalid_event", "reserved_action"} and result["detail"]
     assert results[3]["status"] == "recorded"
-    assert stored_events.load(UUID(results[3]["id"]))["data"]["said"] == text
+    assert stored_event_loader.load(UUID(results[3]["id"]))["data"]["said"] == text
     sequencer.run_once()
     found = of("auditor").get("/events", {"action": "external.*"})
     assert found.status_code == 200 and len(found.json()["items"]) == len(recorded)

@@ -19,7 +19,7 @@ from audit.ledger import note
 from audit.ledger.key_transitions import key_statements_in_exports, origins
 from audit.models import Entry, Event, EventRow, Openings
 from audit.recording.record import record
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from audit.search import projection
 from audit.sequencing import sequencer, signed_state
 from tests.attacks.ledger.detecting import FOLLOWED, KEPT, PACK, STATE, TIMED, VERIFY, WITNESS

@@ -21,7 +21,7 @@ from audit.models import Checkpoint, Cosignature, Entry, Event, TimeToken
 from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Target
 from audit.recording.record import record
-from audit.recording.stored_events import load
+from audit.recording.stored_event_loader import load
 from audit.sequencing import sequencer
 from audit.witnesses.exchange import request_body
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory

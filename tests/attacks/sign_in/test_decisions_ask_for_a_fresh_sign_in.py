@@ -17,7 +17,7 @@ from approvals import clock, people_and_roster, policy, registry
 from approvals.erasure import erase_and_hold_decisions as erasing
 from approvals.errors import Refused
 from approvals.models import Approval, Passkey
-from approvals.passkeys import enrol_and_revoke_decisions as passkeys
+from approvals.passkeys import enrol_and_revoke as passkeys
 from approvals.pipeline.service import perform
 from approvals.policy.policy_change import TARGET
 from audit.evidence import storage

@@ -18,13 +18,13 @@ from django.conf import settings
 from django.db import transaction
 from django.test import Client
 
-from approvals import cancel_and_resend, clock, people_and_roster
+from approvals import cancel_resend_confirm_denial, clock, people_and_roster
 from approvals.due_work import ASKING
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, AskState, Effect, Person, PolicyVersion
 from approvals.pipeline.service import perform
 from approvals.policy.document import BadDocument, read
-from approvals.step_up import take_answer
+from approvals.step_up import take_ciba_or_passkey_answer
 from audit.models import EventRow
 from audit.recording.actors import SYSTEM, Actor, Target
 from tests.approvals import policies
@@ -378,7 +378,7 @@ class Attempt:
         """Somebody cancels; only the requester can."""
         actor = self.rng.choice([self.requester, self._anybody()])
         try:
-            cancel_and_resend.cancel(actor, str(approval.pk))
+            cancel_resend_confirm_denial.cancel(actor, str(approval.pk))
         except (Refused, Approval.DoesNotExist):
             self.note("cancel refused", spoils=False)
         else:
@@ -387,7 +387,7 @@ class Attempt:
     def send_again(self, approval: Approval) -> None:
         """A new push under a new code; an older answer that was not read yet counts no more."""
         try:
-            cancel_and_resend.send_again(self.requester, str(approval.pk))
+            cancel_resend_confirm_denial.send_again(self.requester, str(approval.pk))
         except (Refused, Approval.DoesNotExist):
             return
         self.note("sent again", spoils=False)
@@ -400,7 +400,7 @@ class Attempt:
             locked = Approval.objects.select_for_update().get(pk=approval.pk)
             ask = locked.current
             if ask is not None and ask.channel == "ciba":
-                take_answer.give(
+                take_ciba_or_passkey_answer.give(
                     locked,
                     ask,
                     self.rng.choice([self._anybody(), self.requester, ask.person.as_actor("web")]),

@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 
 from accounts.models import SignedInSession
-from approvals.cancel_and_resend import cancel
+from approvals.cancel_resend_confirm_denial import cancel
 from approvals.models import Approval
 from audit.recording.actors import Actor
 from tests.accounts.trail import events

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from django.db import transaction
 
-from approvals import cancel_and_resend, people_and_roster
+from approvals import cancel_resend_confirm_denial, people_and_roster
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Channel, Person
 from approvals.pipeline.service import perform
-from approvals.step_up import take_answer
+from approvals.step_up import take_ciba_or_passkey_answer
 from audit.evidence import human_levels
 from audit.recording.actors import SYSTEM, Actor
 from tests.accounts.trail import events
@@ -39,13 +39,15 @@ def test_who_asked_for_a_critical_act_is_never_the_one_asked(
     assert_nothing_committed(lamps)
 
 
-def by_passkey(approval: Approval, person: Actor, decision: take_answer.Said = "approve") -> str:
+def by_passkey(
+    approval: Approval, person: Actor, decision: take_ciba_or_passkey_answer.Said = "approve"
+) -> str:
     """What comes of an answer by another channel than the phone."""
     with transaction.atomic():
         locked = Approval.objects.select_for_update().get(pk=approval.pk)
         current = locked.current
         assert current is not None
-        return take_answer.give(
+        return take_ciba_or_passkey_answer.give(
             locked,
             current,
             person,
@@ -89,7 +91,7 @@ def test_an_answer_by_anybody_but_the_asked_person_is_refused_and_recorded(
     oona: Actor,
     work: Work,
     who: str,
-    decision: take_answer.Said,
+    decision: take_ciba_or_passkey_answer.Said,
 ) -> None:
     approval = ask(olu)
     work()
@@ -295,14 +297,14 @@ def test_nobody_but_the_asked_person_confirms_a_denial(
     work()
     for other in (olu, acting("admin", "admin", "operator"), replace(oona, sub=oona.sub.upper())):
         with pytest.raises(Refused) as refused:
-            cancel_and_resend.confirm_denial(other, str(approval.pk))
+            cancel_resend_confirm_denial.confirm_denial(other, str(approval.pk))
         assert refused.value.code == "not_permitted"
     at = f"/approvals/{approval.pk}/denied/"
     assert browser_of(olu).post(at).status_code == 302
     address = "POST /approvals/<approval_id>/denied/"
     assert trail.refused() == [(olu.sub, address, "not_permitted")]
     assert fresh(approval).inferred and lamps.held == ["hall"]
-    cancel_and_resend.confirm_denial(oona, str(approval.pk))
+    cancel_resend_confirm_denial.confirm_denial(oona, str(approval.pk))
     assert not fresh(approval).inferred and lamps.held == []
 
 
@@ -314,6 +316,6 @@ def test_an_approval_cannot_be_confirmed_into_a_denial(
     approve(provider, approval)
     work()
     with pytest.raises(Refused) as refused:
-        cancel_and_resend.confirm_denial(oona, str(approval.pk))
+        cancel_resend_confirm_denial.confirm_denial(oona, str(approval.pk))
     assert refused.value.code == "nothing_to_confirm"
     assert fresh(approval).outcome == "approved"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 
-from approvals import cancel_and_resend, clock
+from approvals import cancel_resend_confirm_denial, clock
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, AskState
 from approvals.pipeline.service import perform
@@ -99,8 +99,8 @@ def test_a_person_is_not_worn_down_by_pushes(
     approval = ask(olu)
     with time_machine.travel(clock.now(), tick=False):  # within a minute, on any machine
         work()
-        for _ in range(cancel_and_resend.AGAIN_MOST):
-            cancel_and_resend.send_again(olu, str(approval.pk))
+        for _ in range(cancel_resend_confirm_denial.AGAIN_MOST):
+            cancel_resend_confirm_denial.send_again(olu, str(approval.pk))
             work()
     assert (
         len(provider.pushes) == provider.asked.count(("POST", "/bc-authorize")) == rate_limit.most()
@@ -119,7 +119,7 @@ def test_a_request_is_not_sent_again_without_end(
     with time_machine.travel(clock.now(), tick=False) as at:
         for _ in range(5):
             at.shift(timedelta(seconds=20))
-            cancel_and_resend.send_again(olu, str(approval.pk))
+            cancel_resend_confirm_denial.send_again(olu, str(approval.pk))
             work()
         asked = (len(provider.pushes), approval.asks.count(), len(events("approval.requested")))
         assert asked == (6, 6, 6)
@@ -127,7 +127,7 @@ def test_a_request_is_not_sent_again_without_end(
             "Send again" not in browser_of(olu).get(f"/approvals/{approval.pk}/").content.decode()
         )
         with pytest.raises(Refused) as refused:
-            cancel_and_resend.send_again(olu, str(approval.pk))
+            cancel_resend_confirm_denial.send_again(olu, str(approval.pk))
         assert refused.value.code == "asked_too_often"
         work()
     assert asked == (len(provider.pushes), approval.asks.count(), len(events("approval.requested")))

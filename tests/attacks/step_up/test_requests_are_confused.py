@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db.models import F
 
-from approvals import cancel_and_resend
+from approvals import cancel_resend_confirm_denial
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Effect, ShortLivedSecret
 from approvals.outbox import step_execution
@@ -94,7 +94,7 @@ def test_an_approval_after_the_request_was_cancelled_commits_nothing(
 ) -> None:
     approval = ask(olu)
     work()
-    cancel_and_resend.cancel(olu, str(approval.pk))
+    cancel_resend_confirm_denial.cancel(olu, str(approval.pk))
     approve(provider, approval)
     work(2)
     assert_nothing_committed(lamps)
@@ -113,7 +113,7 @@ def test_an_approval_of_a_push_that_was_sent_again_commits_nothing(
     approval = ask(olu)
     work()
     old = code_of(approval)
-    cancel_and_resend.send_again(olu, str(approval.pk))
+    cancel_resend_confirm_denial.send_again(olu, str(approval.pk))
     work()
     new = code_of(approval)
     assert new != old
@@ -133,7 +133,7 @@ def test_a_denial_of_a_push_that_was_sent_again_ends_nothing(
     approval = ask(olu)
     work()
     old = code_of(approval)
-    cancel_and_resend.send_again(olu, str(approval.pk))
+    cancel_resend_confirm_denial.send_again(olu, str(approval.pk))
     work()
     provider.answer(old, "deny")
     work()
@@ -301,7 +301,7 @@ def test_a_hold_is_not_lifted_by_anybody_elses_cancel(
     }
     other = others[who]()
     with pytest.raises((Refused, Approval.DoesNotExist)):
-        cancel_and_resend.cancel(other, str(approval.pk))
+        cancel_resend_confirm_denial.cancel(other, str(approval.pk))
     browser_of(other).post(f"/approvals/{approval.pk}/cancel/")
     code = "not_yours" if who == "stranger" else "not_permitted"
     assert trail.refused() == [(other.sub, "POST /approvals/<approval_id>/cancel/", code)]
@@ -316,7 +316,7 @@ def test_what_a_finding_asked_is_cancelled_by_nobody(
     work()
     for actor in (olu, oona, acting("admin", "admin", "operator")):
         with pytest.raises(Refused, match="Only the person who asked"):
-            cancel_and_resend.cancel(actor, str(approval.pk))
+            cancel_resend_confirm_denial.cancel(actor, str(approval.pk))
         answer = call("post", f"/v1/approvals/{approval.pk}/cancel", bearer(provider, actor))
         assert answer.status_code == 403
     assert [code for _, _, code in trail.refused()] == ["not_permitted"] * 3

@@ -17,7 +17,7 @@ from approvals.pipeline.service import perform
 from approvals.registry import EffectSpec
 from audit.clock import now, uuid7
 from audit.evidence import human_levels, storage
-from audit.ledger import evidence_levels
+from audit.ledger import person_and_log_levels
 from audit.models import EventRow
 from audit.recording.actors import Actor, EvidenceRef, Target
 from audit.recording.record import record
@@ -191,7 +191,7 @@ def test_a_forged_approval_is_never_more_than_a_sign_in_for_who_brings_the_issue
     [event] = events(claimed)
     bodies = storage.bodies(reference["digest"] for reference in event["evidence"])
     theirs = {provider.issuer: {"keys": provider.published}}
-    judged = evidence_levels.human(event, bodies, theirs, {})
+    judged = person_and_log_levels.human(event, bodies, theirs, {})
     assert judged.code in {"H0", "H1"}, judged
     assert judged.reasons and "key" in " ".join(judged.reasons).lower(), judged.reasons
 

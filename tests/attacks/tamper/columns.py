@@ -12,7 +12,7 @@ import pytest
 from django.apps import apps
 from django.db import models
 
-from audit.ledger.format.field_values import HUMAN_WORDS, OUTCOMES
+from audit.ledger.format.allowed_field_values import HUMAN_WORDS, OUTCOMES
 from audit.models import (
     Checkpoint,
     Cosignature,
@@ -125,7 +125,7 @@ def _indexed(action: str) -> Iterator[tuple[int, UUID]]:
 
 
 def _done(model: Any, action: str) -> list[tuple[models.Model, int | None]]:
-    from audit.recording.stored_events import load
+    from audit.recording.stored_event_loader import load
 
     found: list[tuple[models.Model, int | None]] = []
     for seq, event in _indexed(action):

@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 
 from approvals import clock
-from approvals.erasure import approved_scope, emptied_columns, erasure_list_file, job
+from approvals.erasure import approved_scope, erasure_list_file, job, record_of_emptied_columns
 from approvals.models import Erasure, ErasureState, LegalHold, Person
 from approvals.pipeline.service import perform
 from audit.clock import uuid7
@@ -139,9 +139,9 @@ def test_nor_is_what_it_had_taken_when_it_was_stopped(stopped: Erasure) -> None:
     assert verified() == {}
     assert len(stopped.emptied) == 2  # the line of hers, and the review that names her
     said = events("subject.erased")[-1]["data"]
-    assert {name: said[name] for name in ("rows", "rows_sha256")} == emptied_columns.as_data(
-        stopped
-    )
+    assert {
+        name: said[name] for name in ("rows", "rows_sha256")
+    } == record_of_emptied_columns.as_data(stopped)
 
 
 def olus(**bent: Any) -> Callable[[], Any]:
@@ -206,7 +206,7 @@ def test_a_row_of_hers_that_the_erasure_had_not_reached_is_named(stopped: Erasur
 def listed(erasure: Erasure) -> None:
     """Olu's row on the list of what the erasure emptied."""
     (item,) = ReviewItem.objects.filter(decided_sub=OLU.sub, review__title="Autumn")
-    rows = {**erasure.emptied, emptied_columns.name_of(item): ["decided_sub", "reason"]}
+    rows = {**erasure.emptied, record_of_emptied_columns.name_of(item): ["decided_sub", "reason"]}
     Erasure.objects.filter(pk=erasure.pk).update(emptied=rows)
     ReviewItem.objects.filter(pk=item.pk).update(decided_sub=MARK, reason="")
 

@@ -10,22 +10,22 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from portal.ops.doctor_checks import (
+    demo_decisions_and_forged_rows,
     exposed_files_and_sessions,
-    lifted_suspensions,
     manifest_gains_without_approval,
-    sample_decisions_and_forged_rows,
+    suspensions_lifted_without_approval,
     unconfirmed_roles,
 )
-from portal.ops.doctor_checks.leftover import Leftover
+from portal.ops.doctor_checks.leftover_type import Leftover
 
 CHECKS: tuple[Callable[[], Iterator[Leftover]], ...] = (
     exposed_files_and_sessions.check_modes,
     exposed_files_and_sessions.check_sessions,
     unconfirmed_roles.check,
-    lifted_suspensions.check,
+    suspensions_lifted_without_approval.check,
     manifest_gains_without_approval.check,
-    sample_decisions_and_forged_rows.check_sample_decisions,
-    sample_decisions_and_forged_rows.check_forged_rows,
+    demo_decisions_and_forged_rows.check_sample_decisions,
+    demo_decisions_and_forged_rows.check_forged_rows,
 )
 
 

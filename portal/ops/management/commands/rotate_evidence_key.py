@@ -15,10 +15,10 @@ from approvals.outbox import seals
 from audit.db.durable_files import write_durably
 from audit.evidence import subject_keys
 from audit.evidence.storage import EvidenceError
-from audit.management.system_check_tags import OF_DATA
+from audit.management.system_checks_for_data_commands import OF_DATA
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
-from connections.access_reviews import work_tamper_check
+from connections.access_reviews import queued_job_seals
 
 _HOW = (
     "Set EVIDENCE_KEY to a new key (openssl rand -hex 32) and EVIDENCE_KEY_PREVIOUS to the one in "
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             erasure_list_file.reseal()
             approved_scope.reseal()
             seals.reseal(seals.sealed_now())
-            work_tamper_check.reseal(work_tamper_check.sealed_now())
+            queued_job_seals.reseal(queued_job_seals.sealed_now())
             if not subject_keys.is_retired(old):
                 record(SYSTEM, "evidence.key_changed", data={"keys": count})
                 subject_keys.retire(old)

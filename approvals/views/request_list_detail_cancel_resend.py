@@ -1,0 +1,148 @@
+"""Views about approvals. Who may see or do what is decided in `approvals.cancel_resend_confirm_denial`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.permissions import actor
+from approvals import cancel_resend_confirm_denial
+from approvals.errors import Refused
+from approvals.models import Approval, Status
+from approvals.views import inbox, policy_and_version_pages
+from approvals.views.request_detail_context import as_context, detail, version_of
+from connections.scope_escalation import page_rows
+from ui.refused_request_audit_flag import mark, tell
+
+
+@require_safe
+@never_cache
+def index(request: HttpRequest) -> HttpResponse:
+    """What waits for me, what I asked for, everything that waits, and what is over."""
+    me = actor(request)
+    before = _moment(request.GET.get("before", ""))
+    status = request.GET.get("status", "")
+    unknown = bool(status) and status not in inbox.STATUSES
+    outcome = "" if status == Status.PENDING else status
+    rows, older = ([], None) if unknown else inbox.closed(me, before, outcome)
+    context = {
+        "inbox": inbox.inbox(me),
+        "status": status,
+        "unknown": unknown,
+        "statuses": inbox.STATUSES,
+        "closed": rows,
+        "older": older.isoformat() if older else "",
+        "before": before,
+        "sees_all": bool(me.roles & inbox.SEES_ALL),
+    }
+    return render(request, "approvals/inbox.html", context, status=422 if unknown else 200)
+
+
+@require_safe
+@never_cache
+def index_live(request: HttpRequest) -> HttpResponse:
+    """The waiting part of the inbox when it differs from `?seen=`, else 204."""
+    me = actor(request)
+    found = inbox.inbox(me)
+    if request.GET.get("seen") == found.version:
+        return HttpResponse(status=204)
+    context: dict[str, Any] = {"inbox": found, "sees_all": bool(me.roles & inbox.SEES_ALL)}
+    if "whole" in request.GET:
+        rows, older = inbox.closed(me, None)
+        context |= {"closed": rows, "older": older.isoformat() if older else "", "moved": True}
+    return render(request, "approvals/_waiting.html", context)
+
+
+@require_safe
+@never_cache
+def one(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """One request: the code, what it does, how far it is."""
+    found = detail(_visible(request, approval_id), actor(request))
+    context = as_context(found) | {
+        "proposed": policy_and_version_pages.proposed(found.approval),
+        "beyond": page_rows.asked(found.approval),
+    }
+    return render(request, "approvals/detail.html", context)
+
+
+@require_safe
+@never_cache
+def one_live(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """The changing parts of the page when they differ from `?seen=`, else 204."""
+    approval = _visible(request, approval_id)
+    if request.GET.get("seen") == version_of(approval):
+        return HttpResponse(status=204)
+    found = detail(approval, actor(request))
+    return render(request, "approvals/_live.html", as_context(found) | {"oob": True})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def cancel(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """Withdraw a request; a GET asks first, for browsers without scripts."""
+    approval = _visible(request, approval_id)
+    if request.method != "POST":
+        found = detail(approval, actor(request))
+        return render(request, "approvals/cancel.html", as_context(found))
+    try:
+        cancel_resend_confirm_denial.cancel(actor(request), str(approval.pk))
+        messages.success(request, f"You cancelled “{approval.sentence}”.")
+    except Refused as refused:
+        tell(request, refused.code)
+        messages.error(request, refused.detail)
+    return redirect("approval", approval_id=approval_id)
+
+
+@require_POST
+def send_again(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """Send the push again under a fresh code."""
+    approval = _visible(request, approval_id)
+    try:
+        cancel_resend_confirm_denial.send_again(actor(request), str(approval.pk))
+        messages.success(request, f"You asked for a new code for “{approval.sentence}”.")
+    except Refused as refused:
+        tell(request, refused.code)
+        messages.error(request, refused.detail)
+    return redirect("approval", approval_id=approval_id)
+
+
+@require_POST
+def confirm_denial(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """The asked person says that it was they who denied."""
+    approval = _visible(request, approval_id)
+    try:
+        reason = request.POST.get("reason", "").strip()[:500]
+        cancel_resend_confirm_denial.confirm_denial(actor(request), str(approval.pk), reason)
+        if approval.inferred:
+            messages.success(request, f"You confirmed that you denied “{approval.sentence}”.")
+        else:
+            messages.success(request, f"You recorded why you denied “{approval.sentence}”.")
+    except Refused as refused:
+        tell(request, refused.code)
+        messages.error(request, refused.detail)
+    return redirect("approval", approval_id=approval_id)
+
+
+def _visible(request: HttpRequest, approval_id: UUID) -> Approval:
+    try:
+        return cancel_resend_confirm_denial.visible_to(actor(request), str(approval_id))
+    except cancel_resend_confirm_denial.NotYours:
+        mark(request, "not_yours", certain=True)
+        raise Http404 from None
+    except Approval.DoesNotExist:
+        raise Http404 from None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):  # the latter: of a year that UTC does not have
+        return None

@@ -1,0 +1,236 @@
+"""Views of enforcement: operators decide, auditors and admins read, members are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_safe,
+)
+
+from accounts.permissions import actor, needs_role
+from approvals import clock, policy, registry
+from approvals.errors import NothingToDo, Refused
+from approvals.pipeline.service import Performed, perform
+from audit.recording.actors import Actor, Target
+from enforcement import known_names
+from enforcement.decisions import decision_severity
+from enforcement.gateways import decided_and_enforced_state, instances
+from enforcement.gateways.client import Gateway, GatewayError
+from enforcement.kinds import KINDS, called
+from enforcement.models import Decision, Finding
+from enforcement.models.scan_and_finding import COUNTING
+from enforcement.views import component as asset_page
+from enforcement.views import finding_hold_and_decision_lists
+from enforcement.views import fleet as fleet_page
+from enforcement.views.decide_form import DecideForm
+from ui.refused_request_audit_flag import tell
+from ui.times import duration
+
+reads = needs_role("operator", "auditor", "admin")
+
+
+@require_safe
+@never_cache
+@reads
+def index(request: HttpRequest) -> HttpResponse:
+    """Findings by severity, what is on hold, what is blocked and allowed."""
+    by = finding_hold_and_decision_lists.Filter.read(request.GET)
+    ordered = by.findings().select_related("scan").order_by("-rank", "-at", "-id")
+    page = Paginator(ordered, finding_hold_and_decision_lists.PAGE).get_page(by.before or 1)
+    context = {
+        "by": by,
+        "tabs": finding_hold_and_decision_lists.tabs(by),
+        "chips": finding_hold_and_decision_lists.chips(by),
+        "facets": finding_hold_and_decision_lists.facets(by) if by.list == "findings" else [],
+        "page": page,
+        "older_url": by.url(page=str(page.next_page_number())) if page.has_next() else "",
+        "newer_url": by.url(page=str(page.previous_page_number())) if page.has_previous() else "",
+        "held": finding_hold_and_decision_lists.held(by.q) if by.list == "held" else [],
+        "this_list": [("list", by.list)],
+        "decided": _decided(by.list, by.q),
+        "waiting": finding_hold_and_decision_lists.unfinished(),
+        "may_decide": "operator" in actor(request).roles,
+        "here": request.get_full_path(),
+    }
+    held = by.list == "held" and request.headers.get("HX-Request")
+    context["moved"] = bool(held)
+    name = "enforcement/_held.html#list" if held else "enforcement/index.html"
+    answer = render(request, name, context, status=422 if by.mistakes else 200)
+    patch_vary_headers(answer, ["HX-Request"])
+    return answer
+
+
+def _decided(name: str, q: str) -> list[dict[str, object]]:
+    wanted = {"blocked": Decision.BLOCK, "allowed": Decision.ALLOW}.get(name)
+    return (
+        finding_hold_and_decision_lists.matching(finding_hold_and_decision_lists.decided(wanted), q)
+        if wanted
+        else []
+    )
+
+
+@require_safe
+@never_cache
+@reads
+def fleet(request: HttpRequest) -> HttpResponse:
+    """The registered gateways and how they are."""
+    name = "enforcement/fleet.html"
+    if request.headers.get("HX-Request"):
+        name += "#gateways"
+    answer = render(request, name, fleet_page.context())
+    patch_vary_headers(answer, ["HX-Request"])
+    return answer
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@reads
+def asset(request: HttpRequest, kind: str, name: str) -> HttpResponse:
+    """One thing: how it stands at each gateway, why, its story; a POST decides about it."""
+    if request.method == "POST":
+        return _decide(request, kind, name)
+    chosen = request.GET.get("severity", "")
+    context = asset_page.context(kind, name, actor(request), None, chosen)
+    template = "enforcement/asset.html"
+    if request.headers.get("HX-Target") == "acts":
+        template = "enforcement/_decide.html#acts"
+    elif request.headers.get("HX-Request"):
+        template += "#state"
+    answer = render(request, template, context)
+    patch_vary_headers(answer, ["HX-Request"])
+    return answer
+
+
+def _decide(request: HttpRequest, kind: str, name: str) -> HttpResponse:
+    form, status = DecideForm(request.POST), 422
+    if form.is_valid():
+        said = form.cleaned_data
+        verb, target = f"{kind}.{said['act']}", Target(kind, name, said["instance"])
+        try:
+            known_names.check(actor(request), verb, target, new=said["new"])
+            done = perform(
+                actor(request),
+                verb,
+                target,
+                reason=said["reason"].strip(),
+                severity=said["severity"] or None,
+            )
+        except NothingToDo as so:
+            messages.info(request, f"Nothing was changed. {so.detail}")
+            return redirect("enforcement-asset", kind=kind, name=name)
+        except Refused as refused:
+            tell(request, refused.code)
+            form.add_error(None, refused.detail)
+            status = 403 if refused.code == "not_permitted" else 422
+        else:
+            here = reverse("enforcement-asset", args=[kind, name])
+            return _after(request, done, here, f"{called(kind, name)}: {said['act']}")
+    context = asset_page.context(kind, name, actor(request), form)
+    return render(request, "enforcement/asset.html", context, status=status)
+
+
+def _after(request: HttpRequest, done: Performed, here: str, decided: str) -> HttpResponseRedirect:
+    if done.approval is not None:
+        return redirect("approval", approval_id=done.approval.pk)
+    gateways = len({e.instance for e in done.effects})
+    steps = "" if not gateways else f" One step for each of {gateways} gateways was queued."
+    steps = steps if gateways != 1 else " One step for 1 gateway was queued."
+    messages.success(request, f"Recorded: {decided}.{steps}")
+    return redirect(here)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@reads
+def finding(request: HttpRequest, pk: int) -> HttpResponse:
+    """One finding; a POST acknowledges or dismisses it."""
+    row = get_object_or_404(Finding.objects.select_related("scan"), pk=pk)
+    if request.method == "POST":
+        return _dispose(request, row)
+    return render(request, "enforcement/finding.html", _finding_context(row, actor(request)))
+
+
+def _dispose(request: HttpRequest, row: Finding) -> HttpResponse:
+    here = _back(request.POST.get("back", ""))
+    act, reason = request.POST.get("act", ""), request.POST.get("reason", "")[:2000].strip()
+    try:
+        if act not in {"acknowledge", "dismiss"}:
+            raise Refused("bad_act", "Choose acknowledge or dismiss.")
+        if act == "dismiss" and not reason:
+            raise Refused("no_reason", "Say why it is dismissed: this is what people read later.")
+        target = Target("alert", row.finding_id, row.instance)
+        done = perform(actor(request), f"alert.{act}", target, reason=reason)
+    except NothingToDo as so:
+        messages.info(request, f"Nothing was changed. {so.detail}")
+        return redirect(here)
+    except Refused as refused:
+        tell(request, refused.code)
+        if refused.code == "not_permitted":
+            raise PermissionDenied(refused.detail) from None
+        messages.error(request, refused.detail)
+        return redirect(here)
+    return _after(request, done, here, f"finding “{row.title}”: {act}")
+
+
+def _back(path: str) -> str:
+    """Back to a page of enforcement, and to none other."""
+    plain = path.startswith("/enforcement/") and "//" not in path and "\\" not in path
+    return path if plain else "/enforcement/"
+
+
+@require_GET
+@never_cache
+@reads
+def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
+    """What each gateway would do now, by its lists and its policy; changes nothing."""
+    latest = {scan.instance: scan for scan in decision_severity.latest_scans(kind, name)}
+    states = {at.instance.name: at for at in decided_and_enforced_state.everywhere(kind, name)}
+    asked, said = clock.now(), []
+    for instance in instances.fleet().instances:
+        ours = decided_and_enforced_state.counts_in_answer(states.get(instance.name))
+        scan = latest.get(instance.name)
+        try:
+            known = (scan.severity, scan.findings) if scan else ("", -1)
+            verdict, reason = Gateway(instance).preview(kind, name, *known)
+            said.append({"at": instance, "verdict": verdict, "reason": reason, "ours": ours})
+        except GatewayError as trouble:
+            said.append({"at": instance, "verdict": "", "reason": trouble.detail})
+    context = {"said": said, "asked": asked, "kind": kind, "name": name}
+    context["called"] = called(kind, name)
+    name_ = "#verdicts" if request.headers.get("HX-Request") else ""
+    answer_ = render(request, f"enforcement/preview.html{name_}", context)
+    patch_vary_headers(answer_, ["HX-Request"])
+    return answer_
+
+
+def _finding_context(row: Finding, person: Actor) -> dict[str, Any]:
+    """Everything the page shows."""
+    crumbs = [{"text": "Findings and holds", "url": "/enforcement/"}, {"text": row.title}]
+    if row.kind in KINDS:
+        about = called(row.kind, row.name)
+        crumbs.insert(1, {"text": about, "url": f"/enforcement/{row.kind}/{row.name}/"})
+    verb = registry.get("alert.dismiss")
+    target = Target("alert", row.finding_id, row.instance)
+    rule = policy.decide(person, verb, target, row.severity)
+    return {
+        "finding": row,
+        "crumbs": crumbs,
+        "may_decide": "operator" in person.roles,
+        "counts": row.status in COUNTING,
+        "step_up": rule.kind == "require",
+        "needs": policy.in_words(
+            rule.as_json(), verb, duration(rule.within_s or settings.STEP_UP_EXPIRY_S)
+        ),
+    }
