@@ -50,7 +50,7 @@ COMMANDS: Final = {
     ),
     "alert": ("enforcement.alert_decisions:app", "Dismiss or acknowledge an alert."),
     "approvals": (
-        "approvals_list_and_cancel:app",
+        "approvals_list_wait_cancel:app",
         "List approvals, newest first; wait for one or withdraw it.",
     ),
     "policy": ("policy_show_and_try:app", "Read the policy in force, or ask what it would do."),
@@ -59,7 +59,7 @@ COMMANDS: Final = {
         "Declare what a component may use; remove, list, show, or read it from a folder.",
     ),
     "connections": (
-        "connections.accounts_and_suspension:app",
+        "connections.accounts_list_suspend_revoke:app",
         "List your connected accounts; suspend, resume or revoke one; set when they sleep.",
     ),
     "reviews": (

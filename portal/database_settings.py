@@ -90,7 +90,8 @@ def bound_waits(entry: dict[str, Any]) -> None:
     """Have a process that answers requests wait less for the database; changes `entry`.
 
     On PostgreSQL 5 s for a connection of the pool, 5 s for a lock and 15 s for a statement, on
-    SQLite 10 s for a transaction. A request has a bound in all (`audit.db.request_database_time_budget`).
+    SQLite 10 s for a transaction. A request has a bound in all
+    (`audit.db.request_database_time_budget`).
     Workers, migrations and commands keep their long statements. A bound that the operator names in
     the `options` of DATABASE_URL stays.
 

@@ -1,4 +1,4 @@
-"""Views about approvals. Who may see or do what is decided in `approvals.cancel_resend_confirm_denial`."""
+"""Views about approvals. `approvals.cancel_resend_confirm_denial` says who may see or do what."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def explain(
 ) -> person_and_log_levels.Level:
     """Level of a public event with its reasons, from the bodies in the evidence store.
 
-    Never from mere presence: `audit.ledger.person_and_log_levels` verifies each body, as `ata verify`.
+    Never from mere presence: `audit.ledger.person_and_log_levels` verifies each body.
     """
     references = event["evidence"]
     if not references:

@@ -38,9 +38,9 @@ from connections.idle_access.idle_and_hours_setting_types import (
     tightens,
 )
 from connections.lifecycle import (
-    connect_revoke_suspend_resume,
     restriction_stack,
 )
+from connections.lifecycle.connect_revoke_suspend_resume import account_of
 from connections.models import ConnectedAccount, JustInTime, State
 from connections.scopes import (
     catalogue,
@@ -228,9 +228,7 @@ def asleep(account: ConnectedAccount) -> Standing:
 
 
 def _wake(ctx: CommitContext) -> Committed:
-    account = ConnectedAccount.objects.select_for_update().get(
-        pk=connect_revoke_suspend_resume.account_of(ctx.target).pk
-    )
+    account = ConnectedAccount.objects.select_for_update().get(pk=account_of(ctx.target).pk)
     slept = asleep(account)
     by_owner = state_filters.setting_of(account.connection).wake == OWNER
     restriction_stack.check(ctx, *([restriction_stack.A_SETTING] if by_owner else []))
@@ -269,8 +267,12 @@ def _wakes_freely(actor: Actor, target: Target) -> bool:
     )
 
 
+def _wake_in_words(target: Target, _params: Mapping[str, Any]) -> str:
+    return f"Wake {account_names.to_approve(account_of(target))} for agents"
+
+
 def _sleeps(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
-    account = connect_revoke_suspend_resume.account_of(target)
+    account = account_of(target)
     asleep(account)
     return {"account": account.auth0_id, "owner": account.sub, "since": str(account.state_since)}
 
@@ -319,9 +321,7 @@ registry.register(
         about_others=lambda actor, target: not permissions.owns(actor, target),
         look=_sleeps,
         severity=lambda _t, _p: "HIGH",
-        sentence=lambda target, _p: (
-            f"Wake {account_names.to_approve(connect_revoke_suspend_resume.account_of(target))} for agents"
-        ),
+        sentence=_wake_in_words,
         if_approved="Agents get its tokens again; the caller tries once more.",
         if_denied="It sleeps on.",
         if_expired="It sleeps on.",

@@ -32,8 +32,8 @@ ROWS = "INSERT INTO waited VALUES (1, 0), (2, 0), (3, 0), (4, 0)"
 # The portal with a bound of seconds, and with pages that take their time.
 APPLICATION = f"""
 import time
-from audit.db import statement_time_budget
-statement_time_budget.IN_ALL_S = {IN_ALL_S}
+from audit.db import request_database_time_budget
+request_database_time_budget.IN_ALL_S = {IN_ALL_S}
 from django.contrib.auth.decorators import login_not_required
 from django.db import connection, transaction
 from django.http import HttpResponse, StreamingHttpResponse

@@ -52,7 +52,7 @@ BOUNDED: Final[dict[str, str]] = {
     "audit/views/log/ledger_page.py:_adoptions:waiting": "adoptions, each made by hand",
     "connections/views/my_connections.py:_ending:ending": "accounts of one person",
     "connections/views/inventory/filter_links.py:_facet:names": "names shown, at most SHOWN",
-    "enforcement/views/finding_hold_and_decision_lists.py:read:wrong": "one of each of four filters",
+    "enforcement/views/finding_hold_and_decision_lists.py:read:wrong": "one of four filters each",
 }
 
 

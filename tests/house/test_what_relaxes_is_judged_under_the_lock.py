@@ -21,7 +21,7 @@ CONFIRMED: Final = "the doctor, after an admin of the machine confirmed it"
 RELAXED_BY: Final = {
     "connections.lifecycle.restriction_stack.lift": {
         "connections.lifecycle.connect_revoke_suspend_resume._resume": CHECKED,
-        "connections.lifecycle.connect_revoke_suspend_resume.begin_revocation": "a revocation comes at once",
+        "connections.lifecycle.connect_revoke_suspend_resume.begin_revocation": "comes at once",
         "connections.sync.update_accounts._came_back": NOBODY,
     },
     "connections.lifecycle.restriction_stack.lift_suspensions": {

@@ -16,7 +16,7 @@ from audit.ledger.trust_policy import Policy
 
 SCHEMA: Final = "ata.export.v1"
 INVENTORY: Final = "ata.inventory.v1"
-"""Of a list of connected accounts, which `connection_inventory_check` checks."""
+"""Of a list of connected accounts, which `connection_export_manifest_check` checks."""
 COVERAGE: Final = "ata.coverage-file.v1"
 """Of a coverage report, which `coverage_report_check` checks."""
 SCHEMAS: Final = (SCHEMA, INVENTORY, COVERAGE)

@@ -1,4 +1,4 @@
-// The human level of an event, as `audit.ledger.evidence_levels` computes it.
+// The human level of an event, as `audit.ledger.person_and_log_levels` computes it.
 
 const evidenceKinds = {
   id_token: 'sign-in token',
