@@ -1,4 +1,4 @@
-"""Turns of several processes that write one SQLite file.
+"""Turns of threads and processes that write one SQLite file.
 
 SQLite lets one write at a time, and a writer that finds it locked sleeps and looks again, up to a
 tenth of a second later. Those who write all the time look for a lock file each millisecond instead.
@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,30 +26,48 @@ and SQLite's own wait, which ends too, decides."""
 
 _LOOK_EVERY_S: Final = 0.001
 
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """The lock of the threads of this process, and the lock file, which processes lock.
+
+    A lock of flock(2) belongs to what was opened: threads that share it would all have it.
+    """
+
+    threads: threading.Lock
+    descriptor: int
+
+
 _lock = threading.Lock()
-_opened: dict[tuple[int, str], int] = {}  # a lock belongs to what was opened: never our parent's
+_opened: dict[tuple[int, str], _Turn] = {}  # by process: a fork shares what its parent opened
 
 
 @contextmanager
 def in_turn() -> Iterator[None]:
-    """Hold the turn among the processes of this database; at once where it needs none.
+    """Hold the turn among the writers of this database; at once where it needs none.
 
-    Without the turn where another process keeps it for TURN_WITHIN_S.
+    One thread of one process has it. Without the turn where others keep it for TURN_WITHIN_S.
+    Not to be entered again by who has it.
     """
-    descriptor = _descriptor()
-    if descriptor is None or not _wait_for(descriptor):
+    turn, until = _turn(), time.monotonic() + TURN_WITHIN_S
+    if turn is None or not turn.threads.acquire(timeout=TURN_WITHIN_S):
         yield
         return
     try:
-        yield
+        if not _wait_for(turn.descriptor, until):
+            yield
+            return
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                fcntl.flock(turn.descriptor, fcntl.LOCK_UN)
     finally:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        turn.threads.release()
 
 
-def _wait_for(descriptor: int) -> bool:
+def _wait_for(descriptor: int, until: float) -> bool:
     """Whether the lock is ours now; a blocking flock(2) has no bound, so this looks again."""
-    until = time.monotonic() + TURN_WITHIN_S
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,7 +81,7 @@ def _wait_for(descriptor: int) -> bool:
             return True
 
 
-def _descriptor() -> int | None:
+def _turn() -> _Turn | None:
     name = str(connection.settings_dict["NAME"])
     if connection.vendor != "sqlite" or "mode=memory" in name or name == ":memory:":
         return None
@@ -76,8 +95,8 @@ def _descriptor() -> int | None:
                 # would take SQLite's own locks away (fcntl(2), advisory record locking).
                 path = Path(f"{name}-turn")
                 try:
-                    found = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 except OSError:
                     return None
-                _opened[place] = found
+                found = _opened[place] = _Turn(threading.Lock(), descriptor)
     return found
