@@ -12,7 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import batched
+from itertools import batched, count
 from typing import Any, Final
 
 from django.db import transaction
@@ -76,9 +76,10 @@ def run() -> Thinned | None:
             return None
         before = _day(clock.now()) - AGE
         wanted = _wanted()
-        summary = _summary(superfluous(_older(before), wanted))
+        found = count()
+        summary = _summary(superfluous(_counted(_older(before), found), wanted))
         removed = summary["removed"]
-        kept = Checkpoint.objects.filter(created__lt=before).count() - removed
+        kept = next(found) - removed
         if removed:
             data = {"before": rfc3339(before), "kept": kept, **summary}
             record(SYSTEM, "ledger.thinned", data=data)
@@ -162,15 +163,22 @@ def _older(before: datetime) -> Iterator[Old]:
         last = some[-1].id
 
 
+def _counted(old: Iterable[Old], found: Iterator[int]) -> Iterator[Old]:
+    """The same checkpoints; `found` counts on by one for each."""
+    for one in old:
+        next(found)
+        yield one
+
+
 def _summary(removed: Iterable[Old]) -> dict[str, Any]:
     """What the log says of those that go, gathered one head at a time."""
-    count = first = last = 0
+    number = first = last = 0
     heads = hashlib.sha256()
-    for count, one in enumerate(removed, 1):
-        first, last = first if count > 1 else one.size, one.size
+    for number, one in enumerate(removed, 1):
+        first, last = first if number > 1 else one.size, one.size
         heads.update(f"{one.size} {b64encode(one.root).decode()}\n".encode())
     return {
-        "removed": count,
+        "removed": number,
         "first_size": first,
         "last_size": last,
         "heads_sha256": heads.hexdigest(),

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from audit import clock
 from audit.models import Checkpoint, Cosignature, TimeToken
@@ -59,6 +60,30 @@ def test_memory_is_the_same_for_few_and_for_many() -> None:
     # Psycopg keeps the words of its last 128 queries, which fewer than 20,000 do not fill.
     some = peak_of(20_000)
     assert peak_of(40_000) < 1.2 * some
+
+
+def test_only_the_first_young_checkpoints_are_read_by_their_ids() -> None:
+    signed_each_second(20)
+    with CaptureQueriesContext(connection) as asked:
+        assert checkpoint_thinning.run() == checkpoint_thinning.Thinned(removed=17, kept=3)
+    of_all = [
+        one["sql"]
+        for one in asked
+        if one["sql"].startswith("SELECT")
+        and 'FROM "audit_checkpoint"' in one["sql"]
+        and "LIMIT" not in one["sql"]
+        and '"audit_checkpoint"."id" IN' not in one["sql"]
+    ]
+    assert of_all == []
+
+
+def test_old_checkpoints_behind_a_younger_one_are_not_counted() -> None:
+    now = clock.now()
+    for size, days in ((1, 9), (2, 1), (3, 9)):  # somebody set the clock back
+        Checkpoint.objects.create(
+            size=size, root=bytes(32), note="x", created=now - timedelta(days=days)
+        )
+    assert checkpoint_thinning.run() == checkpoint_thinning.Thinned(removed=0, kept=1)
 
 
 def test_what_others_hold_is_asked_for_by_index() -> None:
