@@ -109,11 +109,14 @@ def _of_operation(name: str, person: str, *, reports: bool) -> tuple[list[UUID],
     if reports:
         ordered = rows.order_by(_PLACE, "event").values_list("event", flat=True)
         return list(ordered[:_COUNTED]), []
-    imported = ExpressionWrapper(Q(source__in=IMPORTED), BooleanField())
-    both = rows.annotate(imported=imported).order_by("imported", _PLACE, "event")
-    found = both.values_list("event", "imported")[: 2 * _COUNTED]
+    is_imported = ExpressionWrapper(Q(source__in=IMPORTED), BooleanField())
+    both = rows.annotate(imported=is_imported).order_by("imported", _PLACE, "event")
+    found = list(both.values_list("event", "imported")[: 2 * _COUNTED])
     own = [event for event, other in found if not other]
-    return own[:_COUNTED], [event for event, other in found if other][:_COUNTED]
+    imported = [event for event, other in found if other]
+    if len(found) == 2 * _COUNTED:  # own ones may have left too few places for imported ones
+        imported = list(both.filter(imported=True).values_list("event", flat=True)[:_COUNTED])
+    return own[:_COUNTED], imported[:_COUNTED]
 
 
 def of_query(query: EventQuery) -> Selection:

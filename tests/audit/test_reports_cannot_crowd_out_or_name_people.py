@@ -139,6 +139,16 @@ def test_more_than_are_counted_is_said_as_a_lower_bound(monkeypatch: pytest.Monk
     assert "At least 210 events that name it were left out" in selection.words
 
 
+@pytest.mark.parametrize(("own", "left_out"), [(5, 210), (230, 220), (450, 220)])
+def test_reports_are_counted_however_many_own_events_there_are(
+    monkeypatch: pytest.MonkeyPatch, own: int, left_out: int
+) -> None:
+    monkeypatch.setattr(event_selection, "_COUNTED", 210)
+    selection = packs.of_event(_operation_with_reports(own=own, reports=230))
+    assert selection.about["left_out"] == left_out
+    assert selection.about["left_out_at_least"] is True
+
+
 def test_the_page_of_an_event_shows_its_own_operation_and_says_what_is_left_out() -> None:
     event = _operation_with_reports(own=25, reports=50)
     story = event_details._story(event)
