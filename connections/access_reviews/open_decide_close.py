@@ -16,7 +16,6 @@ from approvals import clock, registry
 from approvals.errors import Refused
 from approvals.pipeline.service import checked
 from approvals.registry import CommitContext, Committed, Stance, Verb
-from audit.keys import log_identity
 from audit.keys.log_identity import LedgerIdentityError
 from audit.recording.actors import Actor, Target
 from connections import account_names, permissions
@@ -30,6 +29,7 @@ from connections.access_reviews import (
 from connections.access_reviews.account_filter import Wanted, take
 from connections.access_reviews.write_opening import Written
 from connections.access_reviews.write_result import Closing
+from connections.auth_ibom import signing
 from connections.models import Choice, Review, ReviewItem
 from connections.notifications import notices_on_owner_pages
 
@@ -224,7 +224,7 @@ def _prepare_closing(_actor: Actor, target: Target, _params: Mapping[str, Any]) 
 
 def _no_key_is_no_result() -> None:
     try:
-        log_identity.seed()
+        signing.sign({})
     except LedgerIdentityError as missing:
         raise _no_key(missing) from None
 

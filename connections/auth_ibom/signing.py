@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from audit.keys import log_identity
+from audit.keys import keyring, log_identity
 from audit.ledger import note
 from audit.ledger.format.canonical import canonical
 
@@ -20,8 +20,9 @@ def sign(document: dict[str, Any]) -> dict[str, Any]:
     """The document with a signature of the log's key.
 
     Raises:
-        LedgerIdentityError: the log has no key.
+        LedgerIdentityError: the log has no key, or its keys are of another name than its own.
     """
+    keyring.read()
     seed = log_identity.seed()
     head = {
         "algorithm": "Ed25519",

@@ -13,6 +13,7 @@ from audit.ledger import note
 from audit.ledger.offline import access_review_check as review_files
 from audit.recording import action_registry
 from audit.recording.actors import Target
+from audit.sequencing import sequencer
 from connections.access_reviews import signed_result_file
 from connections.models import ConnectedAccount, ReviewLines
 from connections.views import access_review_pages
@@ -68,6 +69,15 @@ def test_nothing_is_decided_after_it_closed(mia: ConnectedAccount) -> None:
     keep = {"choice": "keep"}
     assert refusal(person("member1"), "review.decide", target, params=keep) == "review_closed"
     assert refusal(admin(), "review.close", Target("review", str(review.id))) == "review_closed"
+
+
+def test_nothing_is_closed_where_origin_and_keys_do_not_agree(mia: ConnectedAccount) -> None:
+    review = opened()
+    sequencer.run_once()
+    (log_identity.folder() / "origin").write_text("another.example/log\n")
+    target = Target("review", str(review.id))
+    assert refusal(admin(), "review.close", target) == "no_log_key"
+    assert not ReviewLines.objects.exists() and events("review.closed") == []
 
 
 def test_auditors_download_the_very_bytes_that_the_event_names(mia: ConnectedAccount) -> None:

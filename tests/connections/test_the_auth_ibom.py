@@ -13,6 +13,7 @@ from django.conf import settings
 
 from approvals import clock
 from audit.keys import log_identity
+from audit.keys.log_identity import LedgerIdentityError
 from audit.ledger import note
 from audit.recording.actors import Actor
 from audit.sequencing import sequencer
@@ -233,6 +234,14 @@ def test_no_part_of_the_signature_can_be_changed(account: ConnectedAccount, chan
     else:
         bom["signature"][change] = "x" if change != "value" else "AAAA"
     assert not is_signed(bom, key)
+
+
+def test_nothing_is_signed_where_origin_and_keys_do_not_agree(account: ConnectedAccount) -> None:
+    sequencer.run_once()
+    (log_identity.folder() / "origin").write_text("another.example/log\n")
+    with pytest.raises(LedgerIdentityError, match="and not of another"):
+        exported()
+    assert events("connection.exported") == []
 
 
 def test_the_number_of_queries_does_not_grow(
