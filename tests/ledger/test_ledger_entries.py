@@ -292,6 +292,21 @@ def test_entries_of_another_spelling_or_shape_are_refused() -> None:
             entry.parse(case)
 
 
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (b"NaN", "/data/n: is nan, which JSON does not have"),
+        (b"-Infinity", "/data/n: is -inf, which JSON does not have"),
+        (b'"\\ud800"', "/data/n: holds a lone surrogate, which UTF-8 cannot carry"),
+    ],
+)
+def test_a_value_that_only_some_readers_of_json_take_is_named(written: bytes, message: str) -> None:
+    changed = build(data={"n": 7654321}).entry.replace(b"7654321", written)
+    with pytest.raises(EntryError) as caught:
+        entry.parse(changed)
+    assert str(caught.value) == message
+
+
 def test_the_size_bound_counts_bytes_and_leaves_private_values_out() -> None:
     assert len(build(private={"raw": "x" * 200_000}).entry) < 4000
     with pytest.raises(EntryError, match="Put large values"):

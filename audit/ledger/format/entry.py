@@ -7,6 +7,7 @@ later without touching the log.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -177,8 +178,8 @@ def parse(entry: bytes) -> dict[str, Any]:
     """
     try:
         document = orjson.loads(entry)
-    except ValueError as error:
-        raise EntryError(f"is not JSON ({error})") from error
+    except ValueError:
+        document = _read_leniently(bytes(entry))
     if not isinstance(document, dict):
         raise EntryError("is not a JSON object")
     if document.get("schema") != SCHEMA:
@@ -188,6 +189,14 @@ def parse(entry: bytes) -> dict[str, Any]:
         raise EntryError("is not in canonical form (RFC 8785)")
     shape.check_document(document)
     return document
+
+
+def _read_leniently(entry: bytes) -> Any:
+    """What Python's reader takes as well, NaN and lone surrogates: `canonical` says where."""
+    try:
+        return json.loads(entry)
+    except (ValueError, RecursionError) as error:
+        raise EntryError(f"is not JSON ({error})") from error
 
 
 def reveal(
