@@ -115,14 +115,20 @@ def _builder(review: UUID, taken: Taken) -> Callable[[Sequence[UUID]], Iterator[
 
 
 def differing(review: Review, taken: Taken) -> list[UUID]:
-    """Accounts of a stored list that are not now as it says, or are gone; within `one_moment`."""
+    """Accounts of a stored list that are not now as it says, or are gone; within `one_moment`.
+
+    Another use by an agent and component that are listed is no difference.
+    """
     build, differ = _builder(review.pk, taken), []
     for items in batches(review):
-        now = {item.account: facts(item) for item in build([item.account for item in items])}
-        for item in items:
-            if (facts(item) | {"number": None}) != now.get(item.account, {}):
-                differ.append(item.account)
+        now = {item.account: _compared(item) for item in build([item.account for item in items])}
+        differ += [item.account for item in items if _compared(item) != now.get(item.account)]
     return differ
+
+
+def _compared(item: ReviewItem) -> dict[str, Any]:
+    users = {(use["agent"], use["skill"]) for use in item.uses}
+    return facts(item) | {"number": None, "last_used_at": None, "uses": users}
 
 
 def _uses(accounts: Iterable[UUID]) -> dict[UUID, list[dict[str, Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ from approvals.errors import Refused
 from audit.clock import uuid7
 from audit.recording import action_registry
 from audit.recording.actors import Target
-from connections.access_reviews import frozen_account_list
+from connections.access_reviews import frozen_account_list, reminders
 from connections.component_manifests.manifest_store import Declaration
 from connections.models import ConnectedAccount, Review, ReviewItem, State, Use
 from connections.views import access_review_pages
@@ -318,3 +318,27 @@ def test_a_review_that_opens_with_fewer_accounts_than_its_form_named_says_so(
     answer = signed_in("admin", "admin").post(f"{LIST}new/", given, follow=True)
     page = answer.content.decode()
     assert "with 1 account. The form had named 3 accounts" in page
+
+
+def test_another_use_while_the_list_is_written_is_no_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used, asked, new = (connected("member1", name) for name in ("github", "slack", "jira"))
+    now = clock.now()
+    for account in (used, asked, new):
+        Use.objects.create(account=account, agent="claw", count=1, first=now, last=now)
+    plan = reminders.plan
+
+    def meanwhile(review: Review, at: datetime) -> None:
+        plan(review, at)
+        later = clock.now() + timedelta(hours=2)
+        ConnectedAccount.objects.update(last_used_at=later, seen_at=later, failures=3)
+        Use.objects.update(count=7, last=later)
+        ConnectedAccount.objects.filter(pk=asked.pk).update(scopes=["repo"])
+        Use.objects.create(account=new, agent="another", count=1, first=later, last=later)
+
+    monkeypatch.setattr(reminders, "plan", meanwhile)
+    review = opened()
+    assert set(review.changed) == {str(asked.pk), str(new.pk)}
+    [event] = events("review.opened")
+    assert event["data"]["changed"] == 2
