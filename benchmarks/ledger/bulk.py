@@ -7,7 +7,7 @@ in a minute: what is written in parallel with the making of the next batch begin
 turn, and a turn of four batches would measure that. Each baseline has turns and batches of the same
 size, and rows or objects that were made beforehand:
 
-- `the rows alone`: binary COPY, or executemany on SQLite, of rows that have no position yet, which
+- `the rows alone`: COPY as text, or executemany on SQLite, of rows that have no position yet, which
   the index of words and others leave out. The bound is by this one;
 - `the rows alone, placed`: the same with their positions, as they are kept, so into each index
   (PostgreSQL);

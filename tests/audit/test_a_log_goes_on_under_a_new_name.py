@@ -1,4 +1,4 @@
-"""A log that was renamed before ADR 36: the drill, a crash at each step, and who lies about it."""
+"""A log that was renamed before ADR 36: the drill, and who lies about it."""
 
 from __future__ import annotations
 
