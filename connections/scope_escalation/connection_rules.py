@@ -41,7 +41,12 @@ class Rules(BaseModel):
 def of(connection: str) -> Rules:
     """The rules of a connection, the default where nobody set any; one indexed read."""
     row = ScopeRule.objects.filter(name=connection).first()
-    return Rules.model_validate(row or ScopeRule())
+    return default_rules() if row is None else Rules.model_validate(row)
+
+
+def default_rules() -> Rules:
+    """The rules of a connection for which nobody set any; reads nothing."""
+    return Rules.model_validate(ScopeRule())
 
 
 def of_all() -> dict[str, Rules]:

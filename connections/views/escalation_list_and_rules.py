@@ -53,7 +53,7 @@ def watch(request: HttpRequest) -> HttpResponseBase:
 
 
 def _rules() -> list[dict[str, object]]:
-    set_ = connection_rules.of_all()
+    set_, default = connection_rules.of_all(), connection_rules.default_rules()
     asked = {
         one.target_name: one
         for one in Approval.objects.filter(verb="scope.configure", status=Status.PENDING)
@@ -68,7 +68,7 @@ def _rules() -> list[dict[str, object]]:
         {
             "name": name,
             "title": catalogue.title(name),
-            "rules": set_.get(name) or connection_rules.of(""),
+            "rules": set_.get(name, default),
             "asked": asked.get(name),
         }
         for name in sorted(named, key=lambda one: (catalogue.title(one).casefold(), one))

@@ -113,3 +113,22 @@ def test_my_connections_ask_the_same_however_many(monkeypatch: pytest.MonkeyPatc
     offer_and_need([f"service-{n}" for n in range(6)])
     many = queries(read)
     assert len(many) == len(few), "\n".join(many)
+
+
+def test_the_page_of_scope_rules_asks_the_same_however_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keep_the_shell(monkeypatch)
+    know("admin", "member1")
+    amir = signed_in("admin", "admin")
+    shown: list[str] = []
+
+    def read() -> None:
+        shown[:] = [amir.get("/connections/scopes/").content.decode()]
+
+    offer_and_need(["one", "two"])
+    few = queries(read)
+    offer_and_need([f"service-{n}" for n in range(6)])
+    many = queries(read)
+    assert len(many) == len(few), "\n".join(many)
+    assert "service-5" in shown[0]
