@@ -66,7 +66,7 @@ class Listed:
 
 
 def read(review: UUID, taken: Taken) -> Listed:
-    """The accounts as they are now, sealed; to be called within `snapshot.one_moment`."""
+    """The accounts as they are now, sealed; to be called within `one_moment`."""
     seal, packed = Seal(str(review)), []
     for items in batched(_items(review, taken), BATCH):
         for item in items:

@@ -98,7 +98,7 @@ class Lines:
 
 
 def read(review: Review) -> Lines:
-    """What was decided and what came of it, now; to be called within `snapshot.one_moment`."""
+    """What was decided and what came of it, now; to be called within `one_moment`."""
     seal, choices, lines = (
         frozen_account_list.Seal(str(review.id)),
         Counter[str](),

@@ -34,8 +34,8 @@ class FirstOf(_Flag):
     """Whether no earlier row of the same account names the same agent, or skill.
 
     So the accounts of each agent are its rows with this flag, and an index counts them. Code that
-    adds a row holds the account's own (`observed.used`), so that two never both find themselves
-    first.
+    adds a row holds the account's own (`accounts_and_uses.count`), so that two never both find
+    themselves first.
     Many rows added by one statement do not see each other: only tools that fill databases do that;
     they say True, so that nothing is asked, and call `mark_firsts` of
     `connections.migrations._first_uses`.
