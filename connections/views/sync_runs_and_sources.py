@@ -42,7 +42,7 @@ def comparisons(request: HttpRequest) -> HttpResponse:
         "runs": found,
         "chosen": chosen,
         "items": [_story(row) for row in rows],
-        "more": chosen.differences - len(rows) if chosen and more else 0,
+        "more": max(0, chosen.differences - len(rows)) if chosen and more else 0,
         "watched": watched,
         "gaps": [(gap, _GAPS[gap.why]) for gap in watched.gaps],
         "feeds": _feeds(),

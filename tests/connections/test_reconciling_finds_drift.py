@@ -25,6 +25,7 @@ from connections.models import (
     State,
 )
 from connections.sync import connected_accounts, people_roles_and_phones, schedule
+from connections.views import sync_runs_and_sources
 from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
 from tests.support.pages import signed_in
 from tests.support.tenant import CHECKOUT, LocalTenant
@@ -201,3 +202,18 @@ def test_a_manifest_is_declared_over_the_api_by_an_operator(
     assert EventRow.objects.filter(action="manifest.declared").count() == 2
     read = gateway("member2").call("GET", "/v1/manifests/mcp/standup-bot").json()
     assert (read["connections"], read["decision"]) == (body["connections"], "allow")
+
+
+def test_a_page_of_a_running_comparison_counts_nothing_below_zero(
+    iss: str, portal_tenant: LocalTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its differences are read after its counters."""
+    schedule.ask_now(connected_accounts.ACCOUNTS, clock.now())
+    connected_accounts.run_due()
+    run = ReconcileRun.objects.get()
+    assert run.appeared >= 2
+    ReconcileRun.objects.update(appeared=0)
+    monkeypatch.setattr(sync_runs_and_sources, "_SHOWN", 1)
+    browser = signed_in("auditor", "auditor")
+    page = browser.get(f"/connections/inventory/sources/?run={run.id}").content.decode()
+    assert "1 more" not in page and "Auth0-ATA found" in page
