@@ -432,7 +432,7 @@ def test_every_way_to_fail_that_the_pipeline_knows_has_its_advice() -> None:
         known |= set(re.findall(r'(?:fail|NotOurs|_give_up)\([^"()]*"([a-z_]+)"', text))
     for name, pattern in (
         ("recheck", r'return "([a-z]+_[a-z_]+)"'),
-        ("conflicts", r'CODE = "([a-z_]+)"'),
+        ("overtaken_requests", r'CODE = "([a-z_]+)"'),
     ):
         text = (ROOT / "approvals" / "pipeline" / f"{name}.py").read_text()
         known |= set(re.findall(pattern, text))

@@ -55,7 +55,7 @@ def test_two_hundred_people_are_asked_in_a_bounded_number_of_queries(
 
 def test_nobody_is_asked_twice_for_the_same(people: None) -> None:
     prompts_for_missing_connections.ask_members(MCP)
-    need = Need.objects.get(connection="github", sub="auth0|3")
+    need = Need.objects.get(connection="slack", sub="auth0|3")
     prompts_for_missing_connections.dismiss(ISS, "auth0|3", need.pk, clock.now())
     assert prompts_for_missing_connections.ask_members(MCP) == 0
     assert Need.objects.count() == 350

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -130,6 +130,7 @@ def some(index: int) -> Source:
     return Source("gateway a" if at < 2 else f"{at}", f"{at}")
 
 
+@example({0, 16385, 138464, 140038467, 554, 2181531674476, 33774, 148, 473685, 17177533}, 8, 1)
 @given(st.sets(st.integers(0, 2**63 - 1), max_size=60), st.integers(1, 20), st.integers(1, 30))
 def test_candidates_that_were_dropped_on_the_way_were_not_in_the_sample(
     population: set[int], n: int, kept: int

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any, Final, NamedTuple
 
 from audit.ledger.format import entry as entries
@@ -148,8 +149,8 @@ class Draw:
         for index, source, what in population:
             reporters[source.reporter] += 1
             kept.append(Candidate(score(index), index, source, what))
-            if len(kept) >= _KEPT + 2 * n:  # whoever comes later only moves others back
-                kept = self._first(kept, n)
+            if len(kept) >= _KEPT + 2 * n:
+                kept = list(self._possible(kept, n))
         picked = tuple(self._first(kept, n))
         return Picked(picked, reporters.total(), len(reporters), max(reporters.values(), default=0))
 
@@ -157,13 +158,35 @@ class Draw:
         """In rounds over the actors of each reporter, then over the reporters."""
         if self.schema == SCHEMA_1:
             return sorted(candidates, key=_rank)[:n]
-        sources: defaultdict[Source, list[Candidate[T]]] = defaultdict(list)
-        for one in candidates:
-            sources[one.source].append(one)
-        reporters: defaultdict[str, list[list[Candidate[T]]]] = defaultdict(list)
-        for source, of_source in sources.items():
-            reporters[source.reporter].append(sorted(of_source, key=_rank))
-        return _in_rounds(map(_in_rounds, reporters.values()))[:n]
+        return _in_rounds(_turns_of_reporters(candidates))[:n]
+
+    def _possible[T](self, candidates: Sequence[Candidate[T]], n: int) -> Sequence[Candidate[T]]:
+        """Those that can be among the first `n` whatever comes later: at most 2 `n`.
+
+        Within its reporter a candidate only moves back, so it is out once `n` candidates have an
+        earlier turn. The last of a turn are kept: who comes later can let them pass others. Only
+        in the first turn, where each reporter has its lowest score, do the first `n` stay.
+        """
+        if self.schema == SCHEMA_1 or len(candidates) <= n:
+            return self._first(candidates, n)
+        reporters = list(_turns_of_reporters(candidates))
+        if len(reporters) >= n:
+            return sorted((some[0] for some in reporters), key=_rank)[:n]
+        turns = next(
+            turns for turns in count(1) if sum(min(len(some), turns) for some in reporters) >= n
+        )
+        return [one for some in reporters for one in some[:turns]]
+
+
+def _turns_of_reporters[T](candidates: Iterable[Candidate[T]]) -> Iterator[list[Candidate[T]]]:
+    """Of each reporter its candidates in their order, which goes in rounds over the actors."""
+    sources: defaultdict[Source, list[Candidate[T]]] = defaultdict(list)
+    for one in candidates:
+        sources[one.source].append(one)
+    reporters: defaultdict[str, list[list[Candidate[T]]]] = defaultdict(list)
+    for source, of_source in sources.items():
+        reporters[source.reporter].append(sorted(of_source, key=_rank))
+    return map(_in_rounds, reporters.values())
 
 
 def _rank(one: Candidate[Any]) -> tuple[bytes, int]:
