@@ -107,9 +107,8 @@ def load(name: str) -> Any:
     """The real command of that name."""
     module, _, attribute = COMMANDS[name][0].partition(":")
     code = import_module(f"ata.commands.{module}")
-    found = getattr(code, attribute)
-    if attribute == "commands_for":
-        found = found(name)
+    of_a_kind = attribute == "commands_for"
+    found = code.commands_for(name) if of_a_kind else getattr(code, attribute)
     if not isinstance(found, typer.Typer):
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command()(found)
