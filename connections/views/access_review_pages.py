@@ -216,7 +216,8 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
     page, newer, older = _page(items, request)
     query = f"?show={shown}&" if shown in _CHOICES else "?"
     involved = [found.opened_by, found.closed_by, *(one["sub"] for one in found.admins)]
-    called = {sub: name for (_, sub), name in account_names.people_names(involved).items()}
+    names = account_names.people_names(involved)
+    called = {sub: name for (_, sub), name in names.items()}
     context = {
         "review": found,
         "filter": words_of(found.wanted),
@@ -237,7 +238,7 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "signed": results.stands(found) if checked else None,
         "opener": called.get(found.opened_by, found.opened_by),
         "closer": called.get(found.closed_by, found.closed_by),
-        "admins": [called.get(one["sub"], one["sub"]) for one in found.admins],
+        "admins": [names.get((one["iss"], one["sub"]), one["sub"]) for one in found.admins],
         "crumbs": [
             {"text": "Access reviews", "url": "/connections/reviews/"},
             {"text": found.title},

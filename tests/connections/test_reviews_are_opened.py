@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from approvals import clock
+from approvals import clock, people_and_roster
 from approvals.errors import Refused
 from audit.clock import uuid7
 from audit.recording import action_registry
@@ -175,6 +175,19 @@ def test_an_admin_opens_one_on_the_page(mia: ConnectedAccount) -> None:
     assert review.admins == [{"iss": settings.ENV.issuer, "sub": subject("admin2")}]
     page = client.get(answer["Location"]).content.decode()
     assert "Anya Admin" in page and "Decide on" not in page and "Close and sign" in page
+
+
+def test_an_admin_is_named_by_issuer_and_subject(mia: ConnectedAccount) -> None:
+    review = opened(reviewers="admins", admins=["admin2"])
+    for issuer, name in (
+        ("https://a.example/", "Aaron Other"),
+        ("https://zz.example/", "Zoe Other"),
+    ):
+        people_and_roster.note_person(
+            iss=issuer, sub=subject("admin2"), name=name, email="", roles=["admin"]
+        )
+    page = signed_in("admin", "admin").get(f"{LIST}{review.id}/").content.decode()
+    assert "Anya Admin" in page and "Other" not in page
 
 
 def test_what_was_typed_stays_when_nothing_opens(mia: ConnectedAccount) -> None:

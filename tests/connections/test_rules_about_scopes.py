@@ -60,6 +60,16 @@ def test_a_connection_can_refuse_tokens_with_undeclared_scopes(gateway: Gateways
     assert account.uses.get().count == 1, "a token that was dropped is no use"
 
 
+def test_a_row_that_was_edited_by_hand_lets_no_undeclared_scope_through(
+    gateway: Gateways, visitor: Visitors
+) -> None:
+    narrow()
+    set_rules(excess="whatever", allow_for_s=5)
+    answer = gateway("operator").exchange(scopes="read:user")
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_excess")
+    assert visitor("admin").get("/connections/scopes/").status_code == 200
+
+
 def test_a_connection_can_take_callers_without_a_manifest(gateway: Gateways) -> None:
     narrow()
     olu = gateway("operator")
