@@ -61,7 +61,7 @@ def people_names(subs: Iterable[str]) -> dict[tuple[str, str], str]:
 
 
 def owner_of(account: ConnectedAccount, person: Person | None) -> dict[str, str]:
-    """The owner as the API tells it, from a row of the directory that was read before."""
+    """The owner as the API shows it, from a row of the directory that was read before."""
     return {
         "iss": account.iss,
         "sub": account.sub,

@@ -173,7 +173,7 @@ def read() -> Keyring:
 
 
 def load() -> Keyring:
-    """The history as it is on file.
+    """The history of keys that the file holds.
 
     Raises:
         LedgerIdentityError: the file is damaged.

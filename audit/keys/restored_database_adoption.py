@@ -237,7 +237,7 @@ def problems(logged: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if any(one not in logged for one in made):
         yield f"an adoption in {path()} is in no ledger.adopted entry"
     if any(one not in made for one in logged):
-        yield f"the log tells of an adoption that {path()} does not hold; restore it"
+        yield f"the log has an adoption that is not in {path()}; restore that file"
     yield from _names_that_begin_elsewhere()
 
 

@@ -169,7 +169,7 @@ class _Walk:
 def _of_whole_tables(
     findings: Findings, leaves: LeafChecker, crowd: Crowd | None, start: int, size: int
 ) -> list[tuple[str, Callable[[], None]]]:
-    """Checks that only the whole can tell, by what they are about."""
+    """Checks of the log as a whole, by what they are about."""
 
     def index() -> None:
         leaves.index.finish(start, size, crowd.postings(start, size) if crowd else None)

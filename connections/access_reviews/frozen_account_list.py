@@ -144,7 +144,7 @@ def _uses(accounts: Iterable[UUID]) -> dict[UUID, list[dict[str, Any]]]:
 
 
 def batches(review: Review) -> Iterator[list[ReviewItem]]:
-    """The list as it is stored now, in its order, 500 accounts at a time."""
+    """The stored list, in its order, 500 accounts at a time."""
     for found in batched(review.items.order_by("number").iterator(BATCH), BATCH):
         yield list(found)
 
@@ -177,7 +177,7 @@ def digest(review_id: str, items: Iterable[ReviewItem]) -> str:
 
 
 def digest_now(review: Review) -> str:
-    """The digest of the list as it is stored now."""
+    """The digest of the stored list."""
     return digest(str(review.id), (item for batch in batches(review) for item in batch))
 
 

@@ -147,13 +147,13 @@ def _line(line: Mapping[str, Any]) -> str:
 
 
 def text(review: Review) -> Iterator[str]:
-    """The file of a closed review as it is stored now, piece by piece."""
+    """The stored file of a closed review, piece by piece."""
     yield review.result
     yield from review.lines.order_by("first").values_list("text", flat=True).iterator(1)
 
 
 def digest_now(review: Review) -> str:
-    """Hex SHA-256 of the file as it is stored now."""
+    """Hex SHA-256 of the stored file."""
     found = hashlib.sha256()
     for piece in text(review):
         found.update(piece.encode())
@@ -224,7 +224,7 @@ WHAT: Final = "review_result"
 
 
 def export(actor: Actor, review: Review) -> File:
-    """The signed result of a closed review as it is stored now; `connection.exported` names the
+    """The stored signed result of a closed review; `connection.exported` names the
     SHA-256 of just those bytes, which an erasure makes another than the signed one.
     """
     with one_moment():

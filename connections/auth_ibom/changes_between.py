@@ -68,7 +68,7 @@ class _Causes:
                 self.causes[key] = cause
 
     def of(self, what: str, name: str) -> dict[str, Any]:
-        """The `event` and `index` of a change; empty where no entry tells it."""
+        """The `event` and `index` of a change; empty where no entry made it."""
         return self.causes.get((what, name), {})
 
 

@@ -109,7 +109,7 @@ class SettingParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    # The bounds stand with the number: beside `None` the document would not tell them.
+    # The bounds belong to the number: on the union with `None` OpenAPI would leave them out.
     idle_h: Annotated[int, Field(ge=1, le=LONGEST_IDLE_H)] | None = None
     hours: HoursIn | None = None
     wake: Literal["use", "owner"] = "use"

@@ -351,7 +351,7 @@ def test_a_name_without_a_word_of_the_old_keys_is_named(monkeypatch: pytest.Monk
     # The file of adoptions is emptied, or tells of no loss.
     made = restored_database_adoption.made_so_far()
     restored_database_adoption.write([])
-    assert "tells of an adoption" in findings()["state"]
+    assert "the log has an adoption" in findings()["state"]
     restored_database_adoption.write(made)
     assert findings() == {}
 

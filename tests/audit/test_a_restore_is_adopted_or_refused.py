@@ -128,7 +128,7 @@ def test_a_live_log_is_copied_restored_verified_and_an_old_copy_signs_only_once_
     assert (told["signed_size"], told["signed_root"]) == (int(signed), root)
     # And an adoption that the log does not tell of, or the file does not hold, is named.
     (good / "ledger" / "adopted.json").unlink()
-    assert "tells of an adoption" in problems(good)["state"]
+    assert "the log has an adoption" in problems(good)["state"]
 
 
 def recorded(var_dir: Path) -> set[str]:

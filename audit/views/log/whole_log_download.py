@@ -35,7 +35,7 @@ def entries(request: HttpRequest) -> HttpResponseBase:
 def as_file(
     request: HttpRequest, who: Actor, checkpoint: Checkpoint, name: str
 ) -> HttpResponseBase:
-    """The answer that a browser saves; to HEAD, nothing is handed out."""
+    """The download of the whole log; HEAD gets its headers, reads no entry and records nothing."""
     return StreamingHttpResponse(
         () if request.method == "HEAD" else full_log.hand_out(who, checkpoint),
         content_type="application/x-ndjson",
