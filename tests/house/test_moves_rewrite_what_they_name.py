@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
-from scripts.moves import new_path, rewritten
+from scripts.moves import MAP as MAP_FILE
+from scripts.moves import ROOT, new_path, rewritten
 from scripts.moves_map import moves_of, read_map
 
 MAP = """
@@ -127,3 +130,23 @@ def test_a_module_becomes_a_package_of_its_name_once() -> None:
 def test_a_use_of_a_relative_import_is_rewritten() -> None:
     files = {**FILES, "shop/near.py": "from . import told, views\n\nsaid = told.told(views)\n"}
     assert after(files, read_map(MAP))["shop/near.py"].endswith("said = service.told(views)\n")
+
+
+def test_each_row_of_the_map_was_carried_out_and_leads_to_what_there_is() -> None:
+    """Else the next move would carry out an old row, whose name belongs to something else now."""
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    files = {path: (ROOT / path).read_text() for path in listed if (ROOT / path).exists()}
+    rows = read_map((ROOT / MAP_FILE).read_text())
+    assert moves_of(rows, files).roots == {}
+    there = {path.removesuffix(".py").removesuffix("/__init__") for path in files}
+    there |= {str(up) for path in files for up in Path(path).parents}
+    lost = {new for _, new in rows if new.replace(".", "/") not in there}
+    in_modules = {new for new in lost if new.rpartition(".")[0].replace(".", "/") in there}
+    assert lost - in_modules == set()
+    for new in in_modules:
+        module, _, name = new.rpartition(".")
+        path = module.replace(".", "/")
+        text = files.get(f"{path}.py") or files[f"{path}/__init__.py"]
+        assert re.search(rf"\b{name}\b", text), new
