@@ -18,8 +18,8 @@ from audit.models import EventRow
 from audit.recording.actors import Actor
 from tests.attacks.sign_in.doors import doors
 from tests.audit.browsing import browser_of
-from tests.house.doors_of_the_house import ROUTES
 from tests.house.test_nothing_is_written_past_the_pipeline import SAFE, methods_of
+from tests.house.ways_in import ROUTES
 from tests.support.sign_in import SUBS
 
 DECIDED = re.compile(

@@ -20,15 +20,9 @@ from portal.loops import loops
 from portal.v1.routers import api
 from tests.attacks.sign_in.doors import doors
 from tests.house import code
-from tests.house.doors_of_the_house import (
-    COMMANDS,
-    LOOPS,
-    ONLY,
-    OPERATIONS,
-    RECORDERS,
-    ROUTES,
-    WRITERS,
-)
+from tests.house.event_recorders import RECORDERS
+from tests.house.row_writers import ONLY, WRITERS
+from tests.house.ways_in import COMMANDS, LOOPS, OPERATIONS, ROUTES
 
 COMMIT = "approvals.pipeline.commit.commit_now"
 RECORD = {
@@ -94,7 +88,7 @@ def test_every_page_that_can_write_is_listed_and_does_no_more_than_is_said() -> 
         methods = methods_of(view)
         if methods is None or methods - SAFE or does(start_of(view)):
             writing[pattern] = start_of(view)
-    assert writing.keys() - ROUTES.keys() == set(), "say in doors_of_the_house.py what these do"
+    assert writing.keys() - ROUTES.keys() == set(), "say in ways_in.py what these do"
     assert ROUTES.keys() - writing.keys() == set(), "these are no more, or write nothing"
     for pattern, start in writing.items():
         assert_is(f"/{pattern}", start, ROUTES[pattern][0])

@@ -28,7 +28,7 @@ from tests.attacks.sign_in.test_evidence_asks_for_a_fresh_token import FRESH, ST
 from tests.attacks.sign_in.test_hostile_bearer_tokens_open_no_api import good
 from tests.attacks.sign_in.visiting import HOST
 from tests.audit.browsing import browser_of
-from tests.house.doors_of_the_house import ROUTES
+from tests.house.ways_in import ROUTES
 
 SUBJECT = "a" * 64
 TARGETS: dict[str, tuple[Target, dict[str, Any]]] = {
