@@ -7,30 +7,25 @@ guard rail. The proof is the tree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from django.db import connection
 
 from audit.db import installed_triggers
 
-FIRST_GUARDED = (  # since migration 0002
+GUARDED = (
     "audit_event",
     "audit_entry",
     "audit_tile",
     "audit_checkpoint",
     "audit_cosignature",
     "audit_evidenceitem",
+    "audit_importedrow",
+    "audit_timetoken",
+    "audit_repeatedtag",
 )
-IMPORTS_GUARDED = ("audit_importedrow",)  # since migration 0003
-TIME_GUARDED = ("audit_timetoken",)  # since migration 0008
-TAGS_GUARDED = ("audit_repeatedtag",)  # since migration 0021
-GUARDED = (*FIRST_GUARDED, *IMPORTS_GUARDED, *TIME_GUARDED, *TAGS_GUARDED)
-THINNED = ("audit_checkpoint", "delete")  # since migration 0013
-"""Old rows of this table may go, younger ones are refused (`audit.sequencing.checkpoint_thinning`).
-
-The condition reads the row alone: a trigger that names another table breaks when Django remakes
-that one on SQLite.
-"""
+"""Their triggers are made by migrations (`audit.migrations._insert_only`); this is what has to be
+there after all of them."""
+THINNED = ("audit_checkpoint", "delete")
+"""Old rows of it may go, younger ones are refused (`audit.sequencing.checkpoint_thinning`)."""
 _YOUNG = {
     "sqlite": "OLD.created >= datetime('now', '-7 days')",
     "postgresql": "(old.created >= (now() - '7 days'::interval))",
@@ -46,48 +41,21 @@ END $$
 """
 
 
-def trigger_name(table: str, verb: str) -> str:
+def _name(table: str, verb: str) -> str:
     """Name of the trigger that refuses `verb` on `table`."""
     return f"{table}_no_{verb}"
 
 
-def create_statements(vendor: str, tables: Sequence[str] = GUARDED) -> list[str]:
-    """SQL that installs the triggers of `tables`; `vendor` is sqlite or postgresql."""
-    statements = [_PG_FUNCTION] if vendor == "postgresql" else []
-    for table in tables:
-        for verb in _VERBS[vendor]:
-            of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
-            statements.append(of_engine(table, verb))
-    return statements
-
-
-def thinning_statements(vendor: str) -> list[str]:
-    """SQL that lets rows of `THINNED` go once they are a week old."""
-    return [drop_statement(vendor, *THINNED), create_statement(vendor, *THINNED)]
-
-
-def no_thinning_statements(vendor: str) -> list[str]:
-    """SQL that lets none go (migrating backwards only)."""
-    of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
-    return [drop_statement(vendor, *THINNED), of_engine(*THINNED)]
-
-
-def create_statement(vendor: str, table: str, verb: str) -> str:
+def _trigger(vendor: str, table: str, verb: str) -> str:
     """The trigger as it has to be after all migrations."""
     of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
     return of_engine(table, verb, _YOUNG[vendor] if (table, verb) == THINNED else "")
 
 
-def drop_statement(vendor: str, table: str, verb: str) -> str:
-    """SQL that removes one trigger, for a migration that makes it again."""
-    on = f" ON {table}" if vendor == "postgresql" else ""
-    return f"DROP TRIGGER IF EXISTS {trigger_name(table, verb)}{on}"
-
-
 def _sqlite_trigger(table: str, verb: str, when: str = "") -> str:
     only = f"WHEN {when} " if when else ""
     return (
-        f"CREATE TRIGGER {trigger_name(table, verb)} BEFORE {verb.upper()} ON {table} {only}BEGIN "
+        f"CREATE TRIGGER {_name(table, verb)} BEFORE {verb.upper()} ON {table} {only}BEGIN "
         f"SELECT RAISE(ABORT, '{table} is insert-only: {verb} refused'); END"
     )
 
@@ -96,15 +64,9 @@ def _postgresql_trigger(table: str, verb: str, when: str = "") -> str:
     scope = "STATEMENT" if verb == "truncate" else "ROW"
     only = f"WHEN ({when}) " if when else ""
     return (
-        f"CREATE TRIGGER {trigger_name(table, verb)} BEFORE {verb.upper()} ON {table} "
+        f"CREATE TRIGGER {_name(table, verb)} BEFORE {verb.upper()} ON {table} "
         f"FOR EACH {scope} {only}EXECUTE FUNCTION {_FUNCTION}()"
     )
-
-
-def drop_statements(vendor: str) -> list[str]:
-    """SQL that removes every trigger again (migrating backwards only)."""
-    drops = [drop_statement(vendor, table, verb) for table in GUARDED for verb in _VERBS[vendor]]
-    return drops if vendor == "sqlite" else [*drops, f"DROP FUNCTION IF EXISTS {_FUNCTION}()"]
 
 
 def problems() -> list[str]:
@@ -134,7 +96,7 @@ def _wanted() -> dict[installed_triggers.Key, str]:
     """Definition of each trigger by its table and name, as the engine spells it."""
     vendor = connection.vendor
     return {
-        (table, trigger_name(table, verb)): create_statement(vendor, table, verb)
+        (table, _name(table, verb)): _trigger(vendor, table, verb)
         for table in GUARDED
         for verb in _VERBS[vendor]
     }

@@ -3,12 +3,12 @@
 import audit.models.exact_json_field
 from django.db import migrations, models
 
-from audit.db import insert_only
+from audit.migrations import _insert_only
 
 
 def guard(apps, schema_editor):
     vendor = schema_editor.connection.vendor
-    for statement in insert_only.create_statements(vendor, insert_only.IMPORTS_GUARDED):
+    for statement in _insert_only.create(vendor, "audit_importedrow"):
         schema_editor.execute(statement, params=None)
 
 

@@ -2,12 +2,12 @@
 
 from django.db import migrations, models
 
-from audit.db import insert_only
+from audit.migrations import _insert_only
 
 
 def guard(apps, schema_editor):
     vendor = schema_editor.connection.vendor
-    for statement in insert_only.create_statements(vendor, insert_only.TIME_GUARDED):
+    for statement in _insert_only.create(vendor, "audit_timetoken"):
         schema_editor.execute(statement, params=None)
 
 

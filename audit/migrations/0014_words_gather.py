@@ -2,12 +2,10 @@
 
 from django.db import migrations
 
-from audit.search import fulltext_index
-
 
 def take_limit(apps, schema_editor):
-    for statement in fulltext_index.unlimited_statements(schema_editor.connection.vendor):
-        schema_editor.execute(statement, params=None)
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("ALTER INDEX audit_row_terms RESET (gin_pending_list_limit)")
 
 
 class Migration(migrations.Migration):

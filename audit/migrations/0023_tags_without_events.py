@@ -1,7 +1,7 @@
 from django.db import migrations
 from django.db.models import Exists, OuterRef
 
-from audit.db import insert_only
+from audit.migrations import _insert_only
 
 TABLE = "audit_repeatedtag"
 
@@ -14,9 +14,9 @@ def drop_tags_without_events(apps, schema_editor):
     if not stray.exists():
         return
     vendor = schema_editor.connection.vendor
-    schema_editor.execute(insert_only.drop_statement(vendor, TABLE, "delete"), params=None)
+    schema_editor.execute(_insert_only.drop_one(vendor, TABLE, "delete"), params=None)
     stray.delete()
-    schema_editor.execute(insert_only.create_statement(vendor, TABLE, "delete"), params=None)
+    schema_editor.execute(_insert_only.create_one(vendor, TABLE, "delete"), params=None)
 
 
 class Migration(migrations.Migration):

@@ -24,24 +24,12 @@ _REBUILT = "audit_fts_rebuilt"  # while the projection is rebuilt, and after one
 _USING = (
     "USING fts5(terms, content='', detail='none', columnsize=0, tokenize=\"ascii tokenchars '_'\")"
 )
-_SQLITE = f"CREATE VIRTUAL TABLE {TABLE} {_USING}"
-_POSTGRESQL = (
-    f"ALTER TABLE audit_eventrow ADD COLUMN {PG_VECTOR} tsvector "
-    f"GENERATED ALWAYS AS ({_PG_EXPRESSION}) STORED; "
-    f"CREATE INDEX {PG_INDEX} ON audit_eventrow USING gin ({PG_VECTOR}) WHERE seq IS NOT NULL"
-)
 # Also the block of 65,536 positions that a row lies in, so that one stretch of the log is searched
 # without the rest. Few rows wait in the index's pending list: each search reads all of it.
 PG_BLOCK = "(ARRAY[seq >> 16])"
 PG_BLOCK_OF_R = PG_BLOCK.replace("seq", "r.seq")
-_BLOCKS = (
-    f"DROP INDEX {PG_INDEX}",
-    f"CREATE INDEX {PG_INDEX} ON audit_eventrow USING gin ({PG_VECTOR}, {PG_BLOCK}) "
-    "WITH (gin_pending_list_limit = 64) WHERE seq IS NOT NULL",
-)
 # Of a batch, words gather in that list until it is whole: each word is then looked up once. How
 # much may gather is told with each batch (`gathering`), so the index itself has no limit.
-_UNLIMITED = f"ALTER INDEX {PG_INDEX} RESET (gin_pending_list_limit)"
 _FEW, _MANY = "64kB", "32MB"  # a row has about a kilobyte in the list
 _WORTH_GATHERING = 200
 PG_WRONG = (
@@ -51,22 +39,6 @@ PG_WRONG = (
 )
 """SQL for rows whose vector is not made from their terms: the column is generated, but an owner
 can make it an ordinary one."""
-_POSTGRESQL_DROP = f"ALTER TABLE audit_eventrow DROP COLUMN {PG_VECTOR}"
-
-
-def create_statement(vendor: str) -> str:
-    """SQL that creates the index; `vendor` is sqlite or postgresql."""
-    return _SQLITE if vendor == "sqlite" else _POSTGRESQL
-
-
-def block_statements(vendor: str) -> tuple[str, ...]:
-    """SQL that makes the index of PostgreSQL know blocks."""
-    return _BLOCKS if vendor == "postgresql" else ()
-
-
-def unlimited_statements(vendor: str) -> tuple[str, ...]:
-    """SQL that takes the limit from the index of PostgreSQL."""
-    return (_UNLIMITED,) if vendor == "postgresql" else ()
 
 
 @contextmanager
@@ -94,11 +66,6 @@ def _empty_list(cursor: Any) -> None:
         "WHERE oid = %s::regclass AND pg_has_role(relowner, 'USAGE')",
         [PG_INDEX],
     )
-
-
-def drop_statement(vendor: str) -> str:
-    """SQL that removes it."""
-    return f"DROP TABLE {TABLE}" if vendor == "sqlite" else _POSTGRESQL_DROP
 
 
 def index_range(first: int, end: int) -> None:

@@ -11,6 +11,7 @@ from django.db import connection
 
 from audit.db import insert_only
 from audit.evidence import storage
+from audit.migrations import _insert_only
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,5 +37,5 @@ def unguarded(db: None) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for statement in insert_only.drop_statements(connection.vendor):
+        for statement in _insert_only.drop(connection.vendor, *insert_only.GUARDED):
             cursor.execute(statement)

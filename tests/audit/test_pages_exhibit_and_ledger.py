@@ -32,6 +32,7 @@ from audit.keys import (
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle, tiles
 from audit.ledger.offline.proof_check import verify_proof_file
+from audit.migrations import _insert_only
 from audit.models import Checkpoint, Event, EventRow, VerificationRun
 from audit.proofs import (
     proofs_and_tiles,
@@ -254,7 +255,7 @@ def test_verify_makes_a_run_that_waits_for_the_worker_then_passes(
 def test_a_failed_run_names_index_and_reason(event: Event, ada: Client) -> None:
     sequencer.run_once()
     with connection.cursor() as cursor:
-        for statement in insert_only.drop_statements(connection.vendor):
+        for statement in _insert_only.drop(connection.vendor, *insert_only.GUARDED):
             cursor.execute(statement)
     Event.objects.filter(id=event.id).update(entry=b"{}")
     run = requested_runs.request(ADA)
