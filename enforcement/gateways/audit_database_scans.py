@@ -12,12 +12,11 @@ import hashlib
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from audit.importing.mapping import severities
 from audit.importing.mapping.targets import plain_scanner
@@ -25,6 +24,8 @@ from audit.importing.source_row_identity import SourceRow
 from audit.ledger.format import truncation
 from audit.ledger.format.allowed_field_values import gravest
 from enforcement.findings.unreadable_row_quarantine import Unreadable
+from enforcement.gateways import audit_database_file
+from enforcement.gateways.audit_database_file import SourceUnreadable as SourceUnreadable
 from enforcement.kinds import SCANNED
 
 _LONGEST_ID: Final = 100
@@ -41,10 +42,6 @@ _COLUMNS: Final = "rowid, id, scanner, target, timestamp, finding_count, max_sev
 _GO_DRIVER = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|[+-]\d\d:?\d\d)?( UTC)?"
 )
-
-
-class SourceUnreadable(Exception):
-    """The database cannot be read now; the message says why, without its path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +159,9 @@ def opened(path: Path) -> Iterator[Source]:
     Raises:
         SourceUnreadable: it is not there, not readable, or no DefenseClaw database.
     """
-    _check_file(path)
-    try:
-        with closing(
-            sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=2.0)
-        ) as connection:
-            connection.row_factory = sqlite3.Row
-            connection.text_factory = _text
-            connection.execute("PRAGMA query_only=ON")
-            connection.execute("BEGIN")  # one look sees one state
-            yield Source(connection)
-    except sqlite3.Error as error:
-        raise SourceUnreadable(f"its audit database cannot be read: {error}") from error
+    with audit_database_file.connected(path) as connection:
+        connection.text_factory = _text
+        yield Source(connection)
 
 
 def _text(raw: bytes) -> str:
@@ -185,21 +173,6 @@ def _text(raw: bytes) -> str:
 def _count(value: object) -> int:
     """A count that a column has; SQLite keeps any value in any column."""
     return value if isinstance(value, int) and value > 0 else 0
-
-
-def _check_file(path: Path) -> None:
-    """What the operating system says against reading it: SQLite only says that it cannot open."""
-    try:
-        path.open("rb").close()
-    except FileNotFoundError:
-        raise SourceUnreadable("its audit database is not there yet") from None
-    except PermissionError as error:
-        raise SourceUnreadable(
-            "the user that the portal runs as may not open its audit database or a folder above it "
-            f"({error.strerror})"
-        ) from None
-    except OSError as error:
-        raise SourceUnreadable(f"its audit database cannot be opened ({error.strerror})") from None
 
 
 def _unreadable(row: sqlite3.Row) -> Unreadable | None:
