@@ -1,0 +1,117 @@
+"""What an effect is concluded from: entries, agents and settings of one gateway.
+
+None means that it could not be read. Nothing here is asked of a hook.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+V020: Final = "0.2.0"
+V084: Final = "0.8.4"
+HEAD: Final = "head"
+GENERATIONS: Final = (V020, V084, HEAD)
+
+_AGENTS: Final = {
+    "claudecode": "Claude Code",
+    "codex": "Codex",
+    "cursor": "Cursor",
+    "geminicli": "Gemini CLI",
+    "openclaw": "OpenClaw",
+}
+
+
+def agent_label(agent: str) -> str:
+    """`Claude Code`, as sentences name the agent behind a connector."""
+    return _AGENTS.get(agent, agent)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of DefenseClaw's `actions` about the thing. `connector` is empty for all agents.
+
+    `runtime` and `file` are None where only the lists over REST were read, which do not have them.
+    """
+
+    name: str
+    connector: str = ""
+    install: str = ""  # block | allow | ""
+    file: str | None = ""  # quarantine | ""
+    runtime: str | None = ""  # disable | ""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One agent of a gateway. `mode` is observe or action; `watched`: the gateway watches its
+    folders; `hook`: its hook is installed; `files`: present, quarantined or absent."""
+
+    name: str
+    mode: str | None = None
+    watched: bool | None = None
+    hook: bool | None = None
+    files: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayFacts:
+    """What is known of one gateway about one thing. `entries` is None where no list was read."""
+
+    generation: str
+    kind: str
+    name: str
+    entries: tuple[Entry, ...] | None
+    agents: tuple[Agent, ...]
+    managed: bool | None = False
+    take_action: bool | None = None
+
+    def with_install(self, install: str) -> GatewayFacts:
+        """The same after `install` of the entry for all agents is set, as REST sets it."""
+        known = self.entries or ()
+        kept = tuple(entry for entry in known if (entry.connector, entry.name) != ("", self.name))
+        unread = None if self.entries is None else ""
+        old = next((entry for entry in known if entry not in kept), None)
+        old = old or Entry(self.name, "", "", unread, unread)
+        return replace(self, entries=(*kept, replace(old, install=install)))
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The entries that count for one agent: its own install before that for all agents, and a
+    disable of either. The watcher puts a block for all agents first. None means not known."""
+
+    install: str | None
+    at_install: str | None
+    disabled: bool | None
+    quarantined: bool | None
+
+
+def in_force(facts: GatewayFacts, agent: Agent) -> InForce:
+    """What counts for one agent at run time."""
+    if facts.entries is None:
+        return InForce(None, None, None, None)
+    for_all = [e for e in facts.entries if not e.connector and e.name == facts.name]
+    own = [e for e in facts.entries if _is_own(facts, e, agent.name)]
+    installs = [e.install for e in (*own, *for_all) if e.install]
+    # The entry for all agents says that the watcher moved files, and it watches one agent's.
+    moved = [*own, *(for_all if agent.watched is not False else ())]
+    blocked = any(e.install == "block" for e in for_all)
+    counts = installs[0] if installs else ""
+    return InForce(
+        counts,
+        "block" if blocked else counts,
+        _any([None if e.runtime is None else e.runtime == "disable" for e in (*own, *for_all)]),
+        _any([None if e.file is None else e.file == "quarantine" for e in moved]),
+    )
+
+
+def _is_own(facts: GatewayFacts, entry: Entry, agent: str) -> bool:
+    if facts.kind == "tool":  # an agent's own entry of a tool has the agent in its name
+        return entry.name == f"@{agent}/{facts.name}"
+    return entry.connector == agent and entry.name == facts.name
+
+
+def _any(said: list[bool | None]) -> bool | None:
+    if any(said):
+        return True
+    return None if None in said else False

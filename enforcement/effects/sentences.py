@@ -1,0 +1,86 @@
+"""Effects in words: what is stopped for which agent, what stays open, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from enforcement.effects.conclusion import AgentEffect, State, Summary, WayState
+from enforcement.effects.gateway_facts import agent_label
+from enforcement.effects.ways_of_use import Lever
+
+RULES_OFF: Final = (
+    "every DefenseClaw rule is switched off for this tool there, also those that stop the theft of "
+    "keys or the deletion of files"
+)
+LABELS: Final = {
+    Summary.STOPPED: "stopped",
+    Summary.STOPPED_IN_PART: "stopped in part",
+    Summary.AT_NEXT_INSTALL: "at the next install or update",
+    Summary.ONLY_IN_ACTION_MODE: "only in action mode",
+    Summary.RECORDED_ONLY: "recorded only",
+    Summary.UNKNOWN: "unknown",
+    Summary.OPEN: "open",
+    Summary.RULES_OFF: "every rule off",
+}
+
+
+def in_words(effects: Sequence[AgentEffect]) -> list[str]:
+    """One sentence for each group of agents that have the same effect."""
+    groups: dict[str, list[str]] = {}
+    for effect in effects:
+        groups.setdefault(_pattern(effect), []).append(agent_label(effect.agent))
+    return [pattern.format(agents=_joined(names)) for pattern, names in groups.items()]
+
+
+def _pattern(effect: AgentEffect) -> str:
+    because = f": {effect.why}" if effect.why else ""
+    match effect.summary:
+        case Summary.STOPPED:
+            return "Stopped for {agents}."
+        case Summary.STOPPED_IN_PART:
+            return _in_part(effect)
+        case Summary.AT_NEXT_INSTALL:
+            return (
+                "Not stopped for {agents}: what is installed can be used on. When its folder is "
+                "next created, updated or renamed, it is moved to quarantine."
+            )
+        case Summary.ONLY_IN_ACTION_MODE:
+            return f"Not stopped for {{agents}}{because}."
+        case Summary.RECORDED_ONLY:
+            return f"Not stopped for {{agents}}{because}." if because else _RECORDED
+        case Summary.UNKNOWN:
+            return f"Not known for {{agents}}{because}."
+        case Summary.RULES_OFF:
+            return f"Allowed for {{agents}}: {RULES_OFF}."
+        case Summary.OPEN:
+            return "Not stopped for {agents}: no entry there restricts it."
+
+
+_RECORDED: Final = "Recorded only for {agents}: nothing there stops its use."
+
+
+def _in_part(effect: AgentEffect) -> str:
+    stopped = _joined([one.way.words for one in effect.stopped])
+    still = _joined_clauses([_open_clause(one) for one in effect.not_stopped])
+    return f"Stopped for {{agents}}'s {stopped}; {still}."
+
+
+def _open_clause(one: WayState) -> str:
+    if one.way.lever == Lever.FILES:
+        readable = "its files can still be read"
+        return readable if one.state == State.OPEN else "whether its files can be read is not known"
+    if one.state == State.UNKNOWN:
+        return f"not known for its {one.way.words}"
+    why = f" ({one.why})" if one.why else ""
+    return f"not stopped for its {one.way.words}{why}"
+
+
+def _joined(names: Sequence[str]) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _joined_clauses(clauses: Sequence[str]) -> str:
+    return ", ".join(clauses)

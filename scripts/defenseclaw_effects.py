@@ -1,0 +1,126 @@
+"""Write docs/defenseclaw.md: what a block, a disable and an allow stop, by generation and agent.
+
+`python -m scripts.defenseclaw_effects` writes the file from `enforcement.effects`; a test checks
+that the file is what the function concludes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from enforcement.effects.conclusion import Summary, conclude_for
+from enforcement.effects.gateway_facts import (
+    HEAD,
+    V020,
+    V084,
+    Agent,
+    Entry,
+    GatewayFacts,
+    agent_label,
+)
+from enforcement.effects.sentences import LABELS, in_words
+from enforcement.effects.ways_of_use import observed_agents, ways_of
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PAGE: Final = ROOT / "docs/defenseclaw.md"
+_TITLES: Final = {V020: "0.2.0", V084: "0.8.4", HEAD: "HEAD (after 0.8.4)"}
+_NOUNS: Final = {"skill": "Skill", "mcp": "MCP server", "plugin": "Plugin", "tool": "Tool"}
+_HEAD: Final = """# What DefenseClaw does with a decision
+
+Written by `python -m scripts.defenseclaw_effects` from `enforcement/effects`. A test compares the
+same function with what real gateways answered (`tests/gateways/observed`).
+
+*Block* and *allow* are entries for all agents, as this portal sends them over REST. *Disable* is
+`defenseclaw skill disable` or `plugin disable`, run on the host. The first agent's folders are
+watched. An agent's own entry at the gateway counts before the one for all agents. An MCP server or
+a tool is matched by its exact name only: a link (`mcp://agent/name`), an address, another case or
+the copy inside a plugin is never matched.
+"""
+_TAIL: Final = """
+## Where the portal does not know
+
+- Without `audit_db` it reads only the block and allow lists: whether something is disabled or in
+  quarantine, and for which agent an entry is, is then *unknown*.
+- Whether an agent's hook is still installed is read only on the host.
+- OpenClaw with 0.8.4 or HEAD, and Cursor and Gemini CLI with 0.8.4, were never observed.
+- A session that loaded a skill before its files were moved may go on using what it read.
+
+## What the portal does not send
+
+- An allow where a disable for all agents stands, on 0.8.4 and HEAD: the gateway answers after 88
+  seconds with HTTP 502 and changes nothing. On the host, `defenseclaw skill enable NAME` ends the
+  disable; then allow it again here.
+- A block or hold of a skill or plugin at a 0.2.0 with `take_action` on and was never
+  connected to OpenClaw: the gateway process would end when it next acts on it.
+"""
+
+
+def effect_cell(generation: str, kind: str, agent: str, entry: Entry, mode: str) -> str:
+    """One cell of a table: the summary, and what stays open or unknown."""
+    one = Agent(agent, mode, watched=True, hook=True, files="present")
+    facts = GatewayFacts(generation, kind, "name", (entry,), (one,))
+    effect = conclude_for(facts, one)
+    label = LABELS[effect.summary]
+    if effect.summary != Summary.STOPPED_IN_PART:
+        return label
+    still = ", ".join(f"{way.way.words} {way.state}" for way in effect.not_stopped)
+    return f"{label}: {still}"
+
+
+def table(generation: str) -> str:
+    """What was observed of one generation."""
+    lines = [
+        "| thing | agent | ways of use | block in action | block in observe | disable | allow |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for of, kind, agent in observed_agents():
+        if of != generation:
+            continue
+        block, allow = Entry("name", "", "block"), Entry("name", "", "allow")
+        cells = [
+            _NOUNS[kind],
+            agent_label(agent),
+            ", ".join(way.words for way in ways_of(of, kind, agent)),
+            effect_cell(of, kind, agent, block, "action"),
+            effect_cell(of, kind, agent, block, "observe"),
+            effect_cell(of, kind, agent, Entry("name", runtime="disable"), "observe")
+            if kind in {"skill", "plugin"}
+            else "–",
+            effect_cell(of, kind, agent, allow, "action"),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def managed() -> str:
+    """What managed_enterprise changes on HEAD."""
+    said = {}
+    for kind, entry in (
+        ("mcp", Entry("name", "", "block")),
+        ("tool", Entry("name", "", "block")),
+        ("skill", Entry("name", runtime="disable")),
+    ):
+        one = Agent("claudecode", "action", watched=True, hook=True, files="present")
+        facts = GatewayFacts(HEAD, kind, "name", (entry,), (one,), managed=True)
+        said[kind] = in_words([conclude_for(facts, one)])[0]
+    return (
+        "With `managed_enterprise`:\n\n"
+        f"- block of an MCP server: {said['mcp']}\n"
+        f"- block of a tool: {said['tool']}\n"
+        f"- disable of a skill: {said['skill']}"
+    )
+
+
+def page() -> str:
+    """The whole document."""
+    parts = [_HEAD]
+    for generation, title in _TITLES.items():
+        parts.append(f"\n## {title}\n\n{table(generation)}\n")
+    parts.append(f"\n{managed()}\n")
+    parts.append(_TAIL)
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
