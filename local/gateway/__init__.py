@@ -1,0 +1,1 @@
+"""Stand-in for a DefenseClaw gateway of three generations, for tests and development only."""

@@ -1,0 +1,1 @@
+"""`audit.db`: its shape, its rows, their seals."""

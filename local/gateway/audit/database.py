@@ -1,0 +1,88 @@
+"""The file `audit.db` in the shape of a generation, and writing to it."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from local.gateway.audit.instants import go_time_string, now_ns
+from local.gateway.generations import Generation
+
+_SCHEMAS: Final = Path(__file__).parent / "schemas"
+_MIGRATIONS: Final = {"0.2.0": 0, "0.8.4": 20, "head": 33}
+_BUSY_HOLD_S: Final = 0.01
+
+
+class AuditDatabase:
+    """`audit.db` of one home. Each unit of work opens its own connection.
+
+    0.2.0 does not wait for the lock and holds it a moment, so that parallel writers meet
+    SQLITE_BUSY as they do at the real one; later generations wait up to 5 s.
+    """
+
+    def __init__(self, path: Path, generation: Generation) -> None:
+        self.path = path
+        self.generation = generation
+        if not path.exists():
+            self._create()
+
+    def _create(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.generation.needs_token:
+            self.path.touch(mode=0o600)
+        connection = self._open()
+        connection.execute("PRAGMA journal_mode=WAL")
+        for schema in sorted(_SCHEMAS.glob(f"{self.generation.name}-*.sql")):
+            connection.executescript(schema.read_text())
+        stamp = go_time_string(now_ns())
+        for number in range(1, _MIGRATIONS[self.generation.name] + 1):
+            connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, stamp))
+        connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        wait = self.generation.waits_for_database_lock_s
+        connection = sqlite3.connect(
+            self.path, timeout=wait, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
+
+    def hold_open(self) -> sqlite3.Connection:
+        """Return a connection to keep for the life of a process, so that the -wal file stays."""
+        return self._open()
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Open the file for reading."""
+        connection = self._open()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Run a transaction; raises sqlite3.OperationalError when the lock is taken."""
+        connection = self._open()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            if not self.generation.waits_for_database_lock_s:
+                time.sleep(_BUSY_HOLD_S)
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+
+    def insert(self, connection: sqlite3.Connection, table: str, row: Mapping[str, object]) -> None:
+        """Insert a row; columns that this generation does not have are left out."""
+        columns = [column["name"] for column in connection.execute(f"PRAGMA table_info({table})")]
+        known = {name: value for name, value in row.items() if name in columns}
+        marks = ", ".join("?" * len(known))
+        # Names come from the schema read above.
+        sql = f"INSERT INTO {table} ({', '.join(known)}) VALUES ({marks})"  # noqa: S608
+        connection.execute(sql, tuple(known.values()))

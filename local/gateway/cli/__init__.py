@@ -1,0 +1,1 @@
+"""The command line `defenseclaw` of a stand-in home."""

@@ -1,0 +1,126 @@
+"""What every command works with: the home, its entries, and the row it leaves."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import sys
+import urllib.error
+import urllib.request
+import uuid
+from pathlib import Path
+from typing import Any, Final
+
+from local.gateway.agents import copies_on_disk
+from local.gateway.audit.database import AuditDatabase
+from local.gateway.audit.log import AuditLog, AuditRow
+from local.gateway.audit.scan_rows import ScanRows
+from local.gateway.audit.seals import load_or_make_key
+from local.gateway.cli.parsing import Arguments, Refused
+from local.gateway.entries import Entries
+from local.gateway.folders.quarantine import QuarantineRecords
+from local.gateway.home import Home
+from local.gateway.settings import load
+
+_TIMEOUT_S: Final = 120
+_CONNECTOR: Final = re.compile(r"connector=(\S+)")
+_TRACEBACK: Final = (
+    "Traceback (most recent call last):\n"
+    "defenseclaw.logger.CanonicalObservabilityError: "
+    "canonical Observability v8 admission was not confirmed"
+)
+
+
+class Session:
+    """One run of the command line."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.settings = load(home.folder)
+        self.generation = self.settings.generation
+        self.database = AuditDatabase(home.database, self.generation)
+        self.entries = Entries(self.database, by_command_line=True)
+        self.records = QuarantineRecords(self.database)
+        self.run_id = os.environ.get("DEFENSECLAW_RUN_ID", "").strip()
+        key = load_or_make_key(home.data) if self.generation.seals_rows else None
+        self.log = AuditLog(self.database, key=key, by_command_line=True, run_id=self.run_id)
+        self.scans = ScanRows(self.database, self.log, by_command_line=True)
+
+    def say(self, text: str) -> None:
+        """Print a line on standard output."""
+        sys.stdout.write(text + "\n")
+
+    def copies(self, kind: str, name: str, agent: str = "") -> list[tuple[str, Path]]:
+        """Return agent and path of each copy on disk, of one agent or of all."""
+        found = copies_on_disk(self.home.folder, self.settings.agents, kind, name)
+        return [(owner, path) for owner, path in found if not agent or owner == agent]
+
+    def agent_option(self, arguments: Arguments) -> str:
+        """Return the agent of `--connector`; raises Refused for one that is not set up."""
+        name = arguments.text("connector").strip().replace("-", "")
+        if name and name not in self.settings.agents:
+            known = ", ".join(self.settings.agents)
+            raise Refused(f"error: connector {name!r} is not configured (configured: {known})", 2)
+        return name
+
+    def act(self, action: str, target: str, details: str) -> None:
+        """Leave the row of an act.
+
+        HEAD hands it to the gateway. A gateway that is down or refuses the run id makes the
+        command fail after the entry was written.
+        """
+        if self.generation.cli_writes_through_gateway:
+            self._hand_to_gateway(action, target, details)
+            return
+        found = _CONNECTOR.search(details)
+        connector = found[1] if found and self.generation.entries_per_agent else ""
+        self.log.write(AuditRow(action, target, details, connector=connector))
+
+    def _hand_to_gateway(self, action: str, target: str, details: str) -> None:
+        body: dict[str, Any] = {
+            "kind": "action",
+            "action": {"name": action, "target": target, "details": details},
+        }
+        if self.run_id:
+            body["run_id"] = self.run_id
+        try:
+            self.call("POST", "/api/v1/observability/cli", body)
+        except OSError as problem:
+            raise Refused(_TRACEBACK) from problem
+
+    def call(self, method: str, path: str, body: object) -> Any:
+        """Call the gateway; raises OSError where it does not answer with success."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.settings.port}{path}",
+            method=method,
+            data=json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Bearer {self.home.token()}",
+                "Content-Type": "application/json",
+                "X-DefenseClaw-Client": "python-cli",
+                "X-DefenseClaw-Request-Id": str(uuid.uuid4()),
+            },
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=_TIMEOUT_S) as response:
+            text = response.read()
+        return json.loads(text) if text else None
+
+    def call_upstream(self, verb: str, kind: str, name: str) -> None:
+        """Disable or enable a thing in OpenClaw through the gateway; raises Refused."""
+        key = "skillKey" if kind == "skill" else "pluginName"
+        try:
+            self.call("POST", f"/{kind}/{verb}", {key: name})
+        except http.client.RemoteDisconnected as problem:
+            text = (
+                "('Connection aborted.', RemoteDisconnected("
+                "'Remote end closed connection without response'))"
+            )
+            raise Refused(f"error: gateway {verb} failed: {text}") from problem
+        except urllib.error.HTTPError as problem:
+            text = json.loads(problem.read() or b"{}").get("error", problem.reason)
+            raise Refused(f"error: gateway {verb} failed: {text}") from problem
+        except OSError as problem:
+            raise Refused(f"error: gateway {verb} failed: {problem}") from problem

@@ -1,0 +1,1 @@
+"""Folders of skills and plugins: watching, scanning, quarantine."""

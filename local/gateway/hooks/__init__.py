@@ -1,0 +1,1 @@
+"""Hook events of agents: reading, judging, answering, recording."""
