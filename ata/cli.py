@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from ata import __version__
 from ata.errors import AtaError, ExitCode
 from ata.options import Json, open_screen
 
@@ -23,6 +24,10 @@ COMMANDS: Final = {
     "status": (
         "login_logout_status:status",
         "Say who you are to the portal, how you signed in, your roles, and until when.",
+    ),
+    "whoami": (
+        "login_logout_status:whoami",
+        "Say your name, issuer, subject and roles, as the portal reads them now.",
     ),
     "verify": (
         "offline_verification:verify",
@@ -124,6 +129,7 @@ app = typer.Typer(
     help="Decide on skills, MCP servers and connections, and read what proves it.",
     epilog="Exit codes: 0 done, 1 error or failed, 2 usage, 3 denied, 4 expired, 5 cancelled. "
     "ATA_PORTAL names the portal, ATA_SESSION the session file.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
@@ -131,7 +137,22 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ata {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def root(ctx: typer.Context, json_output: Json = False) -> None:
+def root(
+    ctx: typer.Context,
+    json_output: Json = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version, and end."
+        ),
+    ] = False,
+) -> None:
     """Decide on skills, MCP servers and connections, and read what proves it."""
     open_screen(ctx, json_output)

@@ -103,6 +103,27 @@ def status(ctx: typer.Context, json_output: Json = False) -> None:
         _report_status(screen, portal, store)
 
 
+def whoami(ctx: typer.Context, json_output: Json = False) -> None:
+    """Say your name, issuer, subject and roles, as the portal reads them now."""
+    from ata.portal.api_client import Portal
+
+    screen = open_screen(ctx, json_output)
+    if SessionStore.default().load() is None:
+        raise not_signed_in()
+    with Portal.open() as portal:
+        who = portal.get("/v1/whoami").body
+    said = who.get("roles")
+    roles = [str(role) for role in said] if isinstance(said, list) else []
+    value = {name: who.get(name) or "" for name in ("iss", "sub", "name", "email")}
+    screen.result(
+        {**value, "roles": roles},
+        safe(str(value["name"] or value["email"] or value["sub"])),
+        f"Issuer    {safe(str(value['iss']))}",
+        f"Subject   {safe(str(value['sub']))}",
+        f"Roles     {safe(', '.join(roles)) or 'member'}",
+    )
+
+
 def _portal_to_sign_in_to(store: SessionStore) -> str:
     from ata.portal.api_client import DEFAULT_PORTAL, portal_url
 

@@ -139,6 +139,14 @@ def test_status_tells_who_and_never_a_token(signed_in: Ata) -> None:
     assert "\x1b" not in said
 
 
+def test_whoami_names_the_person_and_the_roles(signed_in: Ata, ata: Ata) -> None:
+    shown = json.loads(signed_in("whoami", "--json").stdout)
+    assert shown["name"] == "Olu Operator" and shown["roles"] == ["operator"]
+    assert "Roles     operator" in signed_in("whoami").stdout
+    signed_in.session_file.unlink()
+    assert json.loads(ata("whoami", "--json").stdout)["error"]["code"] == "not_signed_in"
+
+
 WHO = {"sub": "auth0|1", "name": "Olu Operator", "roles": ["operator"]}
 
 
