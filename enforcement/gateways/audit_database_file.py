@@ -50,7 +50,7 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _is_of_a_stopped_gateway(path: Path) -> bool:
-    """Whether no process has it open: an orderly stop leaves no write-ahead log beside it.
+    """Whether no process has it open: an orderly stop leaves no write-ahead log next to it.
 
     SQLite would make that log to read, which another user may not and we must not: nobody writes,
     so it is read as it is.
