@@ -114,7 +114,6 @@ def ensure_gateway(env: Env) -> None:
         f'[[instance]]\nname = "{name}"\nbase_url = "http://127.0.0.1:{port}"\ndemo = true\n'
         f'gateway_token_file = "{secrets / "DEMO_GATEWAY_TOKEN"}"\n'
         f'ingest_token_file = "{secrets / "DEMO_INGEST_TOKEN"}"\n'
-        f'webhook_secret_file = "{secrets / "DEMO_WEBHOOK_SECRET"}"\n'
         f'audit_db = "{home / name / "audit.db"}"\n'
         f'hmac_key_file = "{home / name / "redaction-correlation.key"}"\n'
         for name, port in ports(env).items()

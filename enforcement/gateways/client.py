@@ -1,8 +1,9 @@
 """One DefenseClaw gateway over its REST API (`internal/gateway/api.go`; facts §4).
 
-Every call carries the shared token and `X-DefenseClaw-Client` (its CSRF guard). One that changes
-something carries the tag of its try (`enforcement.gateways.attempt_tags`) as
-`X-DefenseClaw-Request-Id`, which joins the gateway's audit row to our decision.
+Every call carries the shared token, where the gateway has one, and `X-DefenseClaw-Client` (its
+CSRF guard). One that changes something carries the tag of its try
+(`enforcement.gateways.attempt_tags`) as `X-DefenseClaw-Request-Id`, which joins the gateway's audit
+row to our decision.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from approvals import clock
+from enforcement.gateways import gateway_token_files, refused_tokens
+from enforcement.gateways.gateway_token_files import NoToken
 from enforcement.gateways.instances import Instance
 from http_client import Answer, Guard, HttpClient, HttpClientError, Retries, Timeouts
 
@@ -137,6 +141,21 @@ class Gateway:
         version = str(provenance.get("binary_version") or "")[:60] if provenance else ""
         return Health(version, connectors, "DEMO" in str(said.get("health", "")))
 
+    def note_start_where_refused(self) -> None:
+        """Where this gateway refused our token, see whether it was started since; never raises.
+
+        `/health` needs no token, and asking it leaves no row.
+        """
+        token, now = self._token_or_empty(), clock.now()
+        if refused_tokens.standing(self.instance.base_url, token, now) is None:
+            return
+        try:
+            said = _object(self._call("GET", "/health", with_token=False))
+        except GatewayError:
+            return
+        started = str(said.get("started_at") or "")[:60]
+        refused_tokens.note_start(self.instance.base_url, token, started, now)
+
     def preview(self, kind: str, name: str, severity: str, findings: int) -> tuple[str, str]:
         """What the gateway's policy would decide about a scan result, and why; changes nothing.
 
@@ -198,15 +217,25 @@ class Gateway:
         return listed(items)
 
     def _call(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, tag: str = ""
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        tag: str = "",
+        *,
+        with_token: bool = True,
     ) -> Answer:
-        name = self.instance.name
+        name, base_url = self.instance.name, self.instance.base_url
+        token = self._token() if with_token else ""
+        refused = refused_tokens.standing(base_url, token, clock.now()) if with_token else None
+        if refused is not None:
+            raise NotAnswering(refused.detail, maybe_done=False, retry_in_s=_TOKEN_RETRY_S)
         try:
-            answer = _http(self.instance.base_url).request(
+            answer = _http(base_url).request(
                 method,
-                self.instance.base_url + path,
+                base_url + path,
                 operation=f"gateway{path.replace('/', '.')}",
-                headers=self._headers(tag),
+                headers=_headers(token, tag),
                 content=b"" if body is None else json.dumps(body, allow_nan=False).encode(),
             )
         except HttpClientError as error:
@@ -214,29 +243,40 @@ class Gateway:
             raise NotAnswering(f"{name} does not answer.", maybe_done=maybe) from error
         if answer.ok:
             return answer
-        raise _failure(name, answer, changes=method != "GET")
+        failure = _failure(self.instance, answer, changes=method != "GET")
+        if answer.status == 401 and with_token:
+            refused_tokens.note(base_url, token, failure.detail, clock.now())
+        raise failure
 
-    def _headers(self, tag: str) -> dict[str, str]:
+    def _token(self) -> str:
         path = self.instance.gateway_token_file
         try:
-            token = path.read_text().strip()
-        except (OSError, UnicodeDecodeError):
-            token = ""
-        if not token or not token.isascii() or not token.isprintable():
+            return gateway_token_files.read(path) if path is not None else ""
+        except NoToken as why:
             raise NotAnswering(
-                f"The gateway_token_file of {self.instance.name} cannot be read or holds no token.",
+                f"The gateway_token_file of {self.instance.name} {why}.",
                 maybe_done=False,
                 retry_in_s=_TOKEN_RETRY_S,
-            )
-        headers = {
-            "Authorization": f"Bearer {token}",
-            "X-DefenseClaw-Client": _CLIENT,
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-        }
-        if tag:
-            headers["X-DefenseClaw-Request-Id"] = tag
-        return headers
+            ) from None
+
+    def _token_or_empty(self) -> str:
+        try:
+            return self._token()
+        except NotAnswering:
+            return ""
+
+
+def _headers(token: str, tag: str) -> dict[str, str]:
+    headers = {
+        "X-DefenseClaw-Client": _CLIENT,
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+    }
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    if tag:
+        headers["X-DefenseClaw-Request-Id"] = tag
+    return headers
 
 
 def _unacknowledged(name: str, wanted: str) -> NotAnswering:
@@ -255,11 +295,16 @@ def _object(answer: Answer) -> dict[str, Any]:
         raise NotAnswering("The gateway's answer is not readable.", maybe_done=True) from error
 
 
-def _failure(name: str, answer: Answer, *, changes: bool) -> GatewayError:
-    status = answer.status
+def _failure(instance: Instance, answer: Answer, *, changes: bool) -> GatewayError:
+    name, status = instance.name, answer.status
     if status in {401, 403}:
+        needs = (
+            f"{name} refuses our token (HTTP {status}); gateway_token_file needs its current one."
+        )
+        if instance.gateway_token_file is None:
+            needs = f"{name} wants a token (HTTP {status}); name its gateway_token_file."
         return NotAnswering(
-            f"{name} refuses our token (HTTP {status}); gateway_token_file needs its current one.",
+            needs,
             maybe_done=False,
             retry_in_s=_TOKEN_RETRY_S,
         )

@@ -39,6 +39,7 @@ def probe(instance: Instance) -> Probe:
     """Ask one gateway how it is and what it enforces; never raises, touches no table."""
     gateway, at = Gateway(instance), clock.now()
     try:
+        gateway.note_start_where_refused()
         return Probe(at, gateway.health(), gateway.blocked(), gateway.allowed())
     except GatewayError as trouble:
         return Probe(at, trouble=trouble.detail)

@@ -35,6 +35,7 @@ class Edge:
     name: str
     folder: Path
     port: int = 0
+    token: str = TOKEN
     _server: GatewayServer | None = None
     _thread: threading.Thread | None = None
     _instance: Instance | None = None
@@ -47,7 +48,7 @@ class Edge:
     def start(self) -> None:
         """Listen."""
         self._instance = Instance(self.name, self.folder)
-        self._server = GatewayServer(Gateway(self._instance), self.port, TOKEN, quiet=True)
+        self._server = GatewayServer(Gateway(self._instance), self.port, self.token, quiet=True)
         self.port = self._server.server_port
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}

@@ -38,7 +38,7 @@ def test_relative_files_lie_beside_the_instances_file(tmp_path: Path) -> None:
         (GOOD.replace("edge-1", "edge 1"), "letters, digits, dot"),
         (GOOD.replace("https://edge", "https://me:pw@edge"), "no credentials"),
         (GOOD.replace("https:", "ftp:"), "write http://HOST:PORT"),
-        (GOOD.replace('gateway_token_file = "t"', ""), "gateway_token_file: Field required"),
+        (GOOD.replace('base_url = "https://edge.example/"', ""), "base_url: Field required"),
         (GOOD + 'webhook_secret = "s"\n', "webhook_secret: Extra inputs are not permitted"),
         ("name = 3\n" + GOOD.replace("edge-1", "é"), "instance 1 (é): name"),
     ],

@@ -226,6 +226,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "enforcement.decisions.acknowledge_and_dismiss": ("instance", "commits of the verbs alert.*"),
     "enforcement.erasure": ("Asset Finding instance", "takes an erased person out of who decided"),
     "enforcement.findings.intake": ("Finding Scan instance", "scans and findings that arrived"),
+    "enforcement.gateways.audit_database_file": ("sql", "opens a gateway's database, read-only"),
     "enforcement.gateways.audit_database_scans": ("sql", "reads a gateway's database"),
     "enforcement.decisions.stored_decisions_and_holds": (
         "Approval Asset instance",
