@@ -13,6 +13,7 @@ from local.gateway.audit.log import AuditLog, AuditRow
 from local.gateway.audit.scan_rows import ScanRows
 from local.gateway.audit.seals import SealingKey, load_or_make_key
 from local.gateway.entries import Entries
+from local.gateway.folders.rescan import Rescan
 from local.gateway.folders.watcher import Watcher
 from local.gateway.home import Home, prepare, tighten_modes
 from local.gateway.hooks.rows import HookRows
@@ -49,12 +50,14 @@ class Gateway:
         self.watcher = Watcher(
             home, settings, self.database, self.entries, self.log, self.scans, self.end_abruptly
         )
+        self.rescan = Rescan(home, settings, self.database, self.log, self.scans)
         self.change_lock = threading.Lock()
 
     def start(self) -> None:
         """Write the rows of a start and begin to watch."""
         self._write_lifecycle("sidecar-start", "starting all subsystems", "starting", "attempted")
         self.watcher.start()
+        self.rescan.start()
         self._write_lifecycle("watch-start", "dirs=2 debounce=500ms", "ready", "completed")
         if self.settings.upstream == "connected":
             self.log.write(AuditRow("sidecar-connected", "", "protocol=3"))

@@ -27,6 +27,7 @@ class AuditDatabase:
     def __init__(self, path: Path, generation: Generation) -> None:
         self.path = path
         self.generation = generation
+        self._columns: dict[str, frozenset[str]] = {}
         if not path.exists():
             self._create()
 
@@ -80,7 +81,10 @@ class AuditDatabase:
 
     def insert(self, connection: sqlite3.Connection, table: str, row: Mapping[str, object]) -> None:
         """Insert a row; columns that this generation does not have are left out."""
-        columns = [column["name"] for column in connection.execute(f"PRAGMA table_info({table})")]
+        columns = self._columns.get(table)
+        if columns is None:
+            rows = connection.execute(f"PRAGMA table_info({table})")
+            columns = self._columns[table] = frozenset(row["name"] for row in rows)
         known = {name: value for name, value in row.items() if name in columns}
         marks = ", ".join("?" * len(known))
         # Names come from the schema read above.

@@ -59,10 +59,9 @@ def parse(words: Sequence[str], valued: Collection[str], flags: Collection[str])
             options[name] = "yes"
         elif name not in valued:
             raise UsageError(f"Error: No such option: --{name}")
-        elif equals:
-            options[name] = value
-        elif rest:
-            options[name] = rest.pop(0)
+        elif equals or rest:
+            value = value if equals else rest.pop(0)
+            options[name] = f"{options[name]} {value}" if name in options else value
         else:
             raise UsageError(f"Error: Option '--{name}' requires an argument.")
     return Arguments(positional, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -166,8 +167,9 @@ def set_server(session: Session, arguments: Arguments) -> None:
 
 def _scan_server(session: Session, name: str, agents: list[str], command: str, args: str) -> None:
     """Scan what a server's command line names; findings block the name."""
-    findings: list[Finding] = []
-    for word in f"{command} {args}".replace(",", " ").split():
+    line = f"{command} {args}"
+    findings: list[Finding] = findings_in_text(line, "command line")
+    for word in re.split(r"[\s,\[\]\"']+", line):
         path = Path(word)
         if path.is_file():
             findings += findings_in_text(path.read_text(errors="replace"), path.name)
