@@ -18,6 +18,7 @@ from local.gateway.folders.watcher import Watcher
 from local.gateway.home import Home, prepare, tighten_modes
 from local.gateway.hooks.rows import HookRows
 from local.gateway.hooks.runtime_policy import RuntimePolicy
+from local.gateway.senders.running import Senders
 from local.gateway.settings import Settings
 
 DIED = 2
@@ -51,10 +52,12 @@ class Gateway:
             home, settings, self.database, self.entries, self.log, self.scans, self.end_abruptly
         )
         self.rescan = Rescan(home, settings, self.database, self.log, self.scans)
+        self.senders = Senders(home, self.generation, self.database)
         self.change_lock = threading.Lock()
 
     def start(self) -> None:
         """Write the rows of a start and begin to watch."""
+        self.senders.start(self.log)
         self._write_lifecycle("sidecar-start", "starting all subsystems", "starting", "attempted")
         self.watcher.start()
         self.rescan.start()
@@ -67,6 +70,7 @@ class Gateway:
         """Write the rows of an orderly stop and close the database (no -wal stays)."""
         self._write_lifecycle("watch-stop", "context cancelled", "stopped", "completed")
         self._write_lifecycle("sidecar-stop", "all subsystems stopped", "stopped", "completed")
+        self.senders.stop()
         self._held.close()
 
     def end_abruptly(self) -> None:

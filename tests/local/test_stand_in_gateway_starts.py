@@ -3,81 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
 import sqlite3
 import stat
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from audit.importing.defenseclaw_seals import VERIFIED, Key, mismatches, status
-
-GENERATIONS = ("0.2.0", "0.8.4", "head")
-READY_S = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A started stand-in."""
-
-    generation: str
-    home: Path
-    port: int
-    process: subprocess.Popen[bytes]
-
-    def get(self, path: str, token: str = "") -> tuple[int, object]:
-        """Return status and body of a GET."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
-        if token:
-            request.add_header("Authorization", f"Bearer {token}")
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=5) as response:
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as refusal:
-            return refusal.code, None
-
-    @property
-    def token(self) -> str:
-        """The token in `.env`."""
-        return (self.home / ".defenseclaw" / ".env").read_text().strip().partition("=")[2]
-
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line of this home."""
-        program = self.home / "bin" / "defenseclaw"
-        return subprocess.run([program, *words], capture_output=True, text=True, check=False)
-
-
-@pytest.fixture(params=GENERATIONS)
-def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
-    """A stand-in of each generation."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = ["--generation", request.param, "--home", str(tmp_path), "--port", str(port)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local.gateway", *words], stdout=subprocess.DEVNULL
-    )
-    running = Running(request.param, tmp_path, port, process)
-    try:
-        deadline = time.monotonic() + READY_S
-        while time.monotonic() < deadline:
-            try:
-                running.get("/health")
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield running
-    finally:
-        process.terminate()
-        process.wait(10)
+from tests.local.stand_in_gateway import Running
 
 
 def test_health_answers_without_a_token_and_status_only_with_one(gateway: Running) -> None:
@@ -111,8 +42,7 @@ def test_it_listens_on_loopback_only(gateway: Running) -> None:
 def test_the_command_line_works_on_the_same_entries(gateway: Running) -> None:
     outcome = gateway.command("tool", "block", "Bash", "--reason", "test")
     assert outcome.returncode == 0, outcome.stderr
-    token = "" if gateway.generation == "0.2.0" else gateway.token
-    listed = gateway.get("/enforce/blocked", token)[1]
+    listed = gateway.get("/enforce/blocked", gateway.token)[1]
     assert isinstance(listed, list)
     assert [(e["target_type"], e["target_name"], e["reason"]) for e in listed] == [
         ("tool", "Bash", "test")

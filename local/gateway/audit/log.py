@@ -81,9 +81,13 @@ class AuditLog:
                 self._database.insert(connection, "audit_events", columns)
         except sqlite3.OperationalError:
             return False
+        self.announce(columns)
+        return True
+
+    def announce(self, columns: Mapping[str, object]) -> None:
+        """Hand a stored row to the listeners."""
         for listener in self.listeners:
             listener(columns)
-        return True
 
     def columns_of(self, row: AuditRow) -> dict[str, object]:
         """Return the columns of `audit_events` for a row."""

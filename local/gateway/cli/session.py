@@ -10,6 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 import uuid
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,9 +23,13 @@ from local.gateway.cli.parsing import Arguments, Refused
 from local.gateway.entries import Entries
 from local.gateway.folders.quarantine import QuarantineRecords
 from local.gateway.home import Home
+from local.gateway.senders.destinations import destinations_of
+from local.gateway.senders.http_post import post
 from local.gateway.settings import load
 
 _TIMEOUT_S: Final = 120
+_PUSH_TIMEOUT_S: Final = 5
+_PUSH_AGENT: Final = "Python-urllib/3.13"
 _CONNECTOR: Final = re.compile(r"connector=(\S+)")
 _TRACEBACK: Final = (
     "Traceback (most recent call last):\n"
@@ -76,7 +81,23 @@ class Session:
             return
         found = _CONNECTOR.search(details)
         connector = found[1] if found and self.generation.entries_per_agent else ""
-        self.log.write(AuditRow(action, target, details, connector=connector))
+        row = AuditRow(action, target, details, connector=connector)
+        self.log.write(row)
+        if self.generation.entries_per_agent:
+            self._push(row)
+
+    def _push(self, row: AuditRow) -> None:
+        """Send a row to each HEC sink, once, as 0.8.4's command line does."""
+        columns = self.log.columns_of(row)
+        for destination in destinations_of(self.home, self.generation):
+            if destination.kind != "splunk_hec":
+                continue
+            body = destination.body(self.generation, [columns]).rstrip(b"\n")
+            status, _ = post(
+                destination.url, body, destination.headers, _PUSH_TIMEOUT_S, _PUSH_AGENT
+            )
+            if status != HTTPStatus.OK:
+                sys.stderr.write(f"warning: splunk forward: status {status}\n")
 
     def _hand_to_gateway(self, action: str, target: str, details: str) -> None:
         body: dict[str, Any] = {

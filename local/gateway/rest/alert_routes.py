@@ -71,6 +71,8 @@ def audit_event(gateway: Gateway, call: Call) -> Reply:
             gateway.database.insert(connection, "audit_events", columns)
     except sqlite3.Error as problem:
         return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": f"audit: {problem}"})
+    if gateway.generation.entries_per_agent:
+        gateway.log.announce(columns)
     return Reply(HTTPStatus.OK, {"status": "ok"})
 
 

@@ -44,6 +44,14 @@ def _subsystems(gateway: Gateway) -> dict[str, Any]:
     }
     if not generation.needs_token:
         parts["splunk"] = {"state": "disabled", "since": since}
+    sent = gateway.senders.health()
+    if sent:
+        failing = any(item["state"] != "healthy" for item in sent)
+        parts["telemetry"] = {
+            "state": "error" if failing else "running",
+            "since": since,
+            "details": {"destinations": sent},
+        }
     if settings.managed:
         parts["managed"] = {"state": "running", "since": since}
     if generation.seals_rows:
