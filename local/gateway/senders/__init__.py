@@ -1,0 +1,1 @@
+"""Senders: audit rows pushed to receivers, and lost as each generation loses them."""
