@@ -6,9 +6,11 @@ One failed look makes a gateway `reachable=False`; the first good one makes it r
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Final
 
 from django.db.models import Q
 
@@ -22,6 +24,17 @@ from enforcement.models import Watch
 log = logging.getLogger(__name__)
 
 EVERY = timedelta(seconds=10)
+_PATIENCE_S: Final = 2.0
+"""A gateway that answers takes milliseconds: one that takes longer is not waited for."""
+_AT_ONCE: Final = 64
+_asked: dict[Instance, Future[Probe]] = {}
+"""Gateways that were asked and whose answers were not kept yet."""
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Threads that ask; started by the process that asks first, not by those that it comes from."""
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +62,25 @@ def probe(instance: Instance) -> Probe:
 
 
 def ask_due(registered: tuple[Instance, ...], now: datetime) -> None:
-    """Ask each gateway that is due, several at once, and keep what they answered."""
+    """Ask each gateway that is due, all at once, and keep what they answered.
+
+    One that hangs is left to its time limit: its answer is kept at a later call, and neither the
+    other gateways nor the reading of their databases wait for it.
+    """
     free = Watch.objects.filter(Q(probe_due=None) | Q(probe_due__lte=now))
     until = now + EVERY
-    due = [i for i in registered if free.filter(name=i.name).update(probe_due=until)]
-    if not due:
-        return
-    with ThreadPoolExecutor(min(8, len(due)), thread_name_prefix="probe") as pool:
-        for instance, said in zip(due, pool.map(probe, due), strict=True):
-            try:
-                note(instance, said, clock.now())
-            except Exception:
-                log.exception("what %s answered cannot be kept", instance.name)
+    idle = [i for i in registered if i not in _asked]
+    due = [i for i in idle if free.filter(name=i.name).update(probe_due=until)]
+    fresh = {i: _pool().submit(probe, i) for i in due}
+    _asked.update(fresh)
+    wait(fresh.values(), timeout=_PATIENCE_S)
+    for instance, answer in list(_asked.items()):
+        if not answer.done() or _asked.pop(instance, None) is None or instance not in registered:
+            continue
+        try:
+            note(instance, answer.result(), clock.now())
+        except Exception:
+            log.exception("what %s answered cannot be kept", instance.name)
 
 
 def note(instance: Instance, said: Probe, now: datetime) -> None:
