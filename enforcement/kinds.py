@@ -10,7 +10,10 @@ KINDS: Final = ("skill", "mcp", "plugin", "tool")
 SCANNED: Final = ("skill", "mcp", "plugin")
 """Kinds that a scanner looks at; a tool is decided about, never scanned."""
 
-_NOUNS: Final = {"mcp": "MCP server"}
+CALL: Final = "call"
+"""A call of an agent that DefenseClaw checked as it was made: nothing is decided about one."""
+
+_NOUNS: Final = {"mcp": "MCP server", CALL: "agent call"}
 
 
 def noun(kind: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 
@@ -10,17 +11,25 @@ from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from enforcement.gateways.audit_database_scans import SourceScan
-from enforcement.kinds import SCANNED
+from enforcement.kinds import CALL, SCANNED
 from enforcement.models import AskNeed, Finding, FindingStatus, Scan
 from enforcement.models.scan_and_finding import COUNTING
 
+_ONE_SCAN: Final = timedelta(minutes=10)
+"""Within this time the rows of one scan are written."""
+_MADE_BY_GATEWAY: Final = "/.codex/plugins/cache"
+_EMPTY: Final = "MANIFEST-MISSING"
+"""The rule of the only finding in a plugin's folder that is empty."""
+
 
 def take(instance: str, found: SourceScan, now: datetime, *, history: bool = False) -> Scan | None:
-    """Store one scan; None when it is known. History raises no event and asks nobody.
+    """Store one scan; None when it is known or nothing to keep. History raises no event and asks
+    nobody.
 
     The caller holds a transaction in which it also moves its position.
     """
-    asks = found.severity == "CRITICAL" and found.kind in SCANNED
+    if _is_nothing_to_keep(found, history=history):
+        return None
     with transaction.atomic():
         scan, new = Scan.objects.get_or_create(
             instance=instance,
@@ -33,21 +42,82 @@ def take(instance: str, found: SourceScan, now: datetime, *, history: bool = Fal
                 "findings": len(found.findings),
                 "at": found.at,
                 "seen": now,
-                "ask": AskNeed.DUE if asks and not history else AskNeed.NONE,
+                "ask": _need(found, history=history),
+                "target": found.target,
+                "agent": found.agent,
+                "session": found.session,
+                "digest": found.digest,
+                "done": found.done,
             },
         )
         if not new:
             return None
-        earlier = Finding.objects.filter(
-            instance=instance, kind=scan.kind, name=scan.name, status__in=COUNTING
-        )
-        earlier.filter(scan__scanner=scan.scanner, at__lte=scan.at).update(
-            status=FindingStatus.REPLACED, status_at=now
-        )
+        known = _replace_earlier(scan, found, now, history=history)
         for finding in _store(scan, found):
-            if not history:
+            if not history and _content(finding) not in known:
                 _opened(scan, finding)
     return scan
+
+
+def _need(found: SourceScan, *, history: bool) -> AskNeed:
+    """Whether somebody has to be asked; what was found before the gateway was first read is known,
+    and so is the same content of the same thing when a start of the gateway scans it again."""
+    if found.severity != "CRITICAL" or found.kind not in SCANNED:
+        return AskNeed.NONE
+    if history:
+        return AskNeed.KNOWN if found.digest else AskNeed.NONE
+    return AskNeed.DUE
+
+
+def _is_nothing_to_keep(found: SourceScan, *, history: bool) -> bool:
+    """Calls in which nothing was found, earlier calls, and what a gateway makes and finds itself.
+
+    At each start a gateway makes the empty folder of Codex's plugins, finds that it has no manifest
+    and quarantines it (facts, README 14). Anything else that is found there is kept.
+    """
+    if found.kind == CALL:
+        return history or not found.findings
+    made_by_gateway = found.kind == "plugin" and found.target.rstrip("/").endswith(_MADE_BY_GATEWAY)
+    return made_by_gateway and {item.rule for item in found.findings} == {_EMPTY}
+
+
+def _replace_earlier(
+    scan: Scan, found: SourceScan, now: datetime, *, history: bool
+) -> set[tuple[str, str, str]]:
+    """Findings of earlier scans of the same thing are replaced; those of calls never are.
+
+    Gateways write one scan as up to three rows, under the name and under each agent's: where
+    another target of that name has the same findings at the same time, they are one finding.
+
+    Returns:
+        The content of findings that were open until now because of another row of this scan.
+    """
+    if scan.kind == CALL:
+        return set()
+    earlier = Finding.objects.filter(
+        instance=scan.instance,
+        kind=scan.kind,
+        name=scan.name,
+        status__in=COUNTING,
+        scan__scanner=scan.scanner,
+    )
+    if history or not found.is_in_order:
+        earlier = earlier.filter(at__lte=scan.at)
+    contents = {(item.rule, item.title, item.severity) for item in found.findings}
+    known, replaced = set(), []
+    for one in earlier.select_related("scan"):
+        content = _content(one)
+        same = now - one.scan.seen <= _ONE_SCAN and content in contents
+        if same:
+            known.add(content)
+        if same or one.scan.target in {"", scan.target}:
+            replaced.append(one.pk)
+    Finding.objects.filter(pk__in=replaced).update(status=FindingStatus.REPLACED, status_at=now)
+    return known
+
+
+def _content(finding: Finding) -> tuple[str, str, str]:
+    return finding.rule, finding.title, finding.severity
 
 
 def _store(scan: Scan, found: SourceScan) -> list[Finding]:
@@ -81,12 +151,14 @@ def _opened(scan: Scan, finding: Finding) -> None:
         severity=finding.severity,
         source="defenseclaw",
         instance=scan.instance,
+        agent=scan.agent,
         target=Target(scan.kind, scan.name, scan.instance),
         data={
             "finding": finding.finding_id,
             "scan": scan.scan_id,
             "scanner": scan.scanner,
             "rule": finding.rule,
+            **({"session": scan.session} if scan.session else {}),
         },
         private={"title": finding.title, "location": finding.location},
         time=scan.at,

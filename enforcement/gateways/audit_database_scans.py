@@ -14,23 +14,28 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from audit.importing.mapping import severities
-from audit.importing.mapping.targets import plain_scanner
 from audit.importing.source_row_identity import SourceRow
-from audit.ledger.format import truncation
 from audit.ledger.format.allowed_field_values import gravest
 from enforcement.findings.unreadable_row_quarantine import Unreadable
 from enforcement.gateways import audit_database_file
 from enforcement.gateways.audit_database_file import SourceUnreadable as SourceUnreadable
-from enforcement.kinds import SCANNED
+from enforcement.gateways.gateway_quarantine_and_content_digest import (
+    content_digest,
+    done_by_gateway,
+)
+from enforcement.gateways.names_of_scanned_things import (
+    agent_of,
+    asset_of,
+    short_name,
+)
+from enforcement.kinds import CALL, SCANNED
 
 _LONGEST_ID: Final = 100
-_LONGEST_NAME: Final = 300
-_OF_CODE: Final = "codeguard"
 _IN_ORDER: Final = 2**40
 """Beyond so many rows nobody counts: behind the highest rowid, 2^63-1, SQLite gives any that is
 free, and where it does the order of rowids is not the order of rows."""
@@ -39,6 +44,16 @@ _UNREADABLE: Final = 10_000
 _UNREADABLE_BYTES: Final = 16 * 2**20
 """So many rows that cannot be read, and bytes of them, are taken up beside those that can."""
 _COLUMNS: Final = "rowid, id, scanner, target, timestamp, finding_count, max_severity"
+_TABLES: Final = (
+    "scan_results",
+    "scan_findings",
+    "findings",
+    "audit_events",
+    "actions",
+    "quarantine_records",
+    "target_snapshots",
+)
+_LONGEST_SCAN: Final = timedelta(minutes=10)
 _GO_DRIVER = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|[+-]\d\d:?\d\d)?( UTC)?"
 )
@@ -58,7 +73,16 @@ class SourceFinding:
 
 @dataclass(frozen=True, slots=True)
 class SourceScan:
-    """One scan. `complete` is False while its findings are still being written."""
+    """One scan. `complete` is False while its findings are still being written.
+
+    Attributes:
+        at: the time of its row: its start where the gateway scanned, its end where the CLI did.
+        ended: when it ended, where the gateway scanned.
+        target: what was scanned, as the gateway calls it.
+        agent, session: of the agent's call that was checked.
+        digest: of the content that was scanned, where the database has one.
+        done: what the gateway did about it itself, in words.
+    """
 
     rowid: int
     id: str
@@ -69,6 +93,17 @@ class SourceScan:
     severity: str
     findings: tuple[SourceFinding, ...]
     complete: bool
+    target: str = ""
+    ended: datetime | None = None
+    agent: str = ""
+    session: str = ""
+    digest: str = ""
+    done: str = ""
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether its rowid is one of those that rows get in order."""
+        return 0 < self.rowid < _IN_ORDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,30 +154,6 @@ def moment(text: object, otherwise: datetime) -> datetime:
         return datetime.fromisoformat(f"{day}T{clock}.{micro}{offset}").astimezone(UTC)
     except (ValueError, OverflowError):
         return otherwise
-
-
-def asset_of(scanner: str, target: str) -> tuple[str, str]:
-    """Kind and name of what was scanned: a skill or plugin is named by its folder."""
-    plain = plain_scanner(scanner)
-    kind = next((k for k in SCANNED if plain.startswith(k)), "code")
-    name = target if kind == "mcp" else target.rstrip("/").rpartition("/")[2] or target
-    return kind, short_name(name)
-
-
-def is_of_code(scanner: str) -> bool:
-    """Whether it is a scanner of code, in which no gateway can hold anything."""
-    return plain_scanner(scanner).startswith(_OF_CODE)
-
-
-def short_name(name: str) -> str:
-    """A name of at most 300 characters: of a longer one its start, length and SHA-256.
-
-    No other name gives the same: one that is called like that is given a label as well.
-    """
-    if len(name) <= _LONGEST_NAME and truncation.MARK not in name:
-        return name
-    label = truncation.label(name)
-    return name[: _LONGEST_NAME - len(label)] + label
 
 
 def short_id(id: str) -> str:
@@ -203,7 +214,7 @@ class Source:
         self._db = connection
         self._columns = {
             table: {str(row["name"]) for row in connection.execute(f"PRAGMA table_info({table})")}
-            for table in ("scan_results", "scan_findings", "findings", "audit_events")
+            for table in _TABLES
         }
         if not self._columns["scan_results"]:
             raise SourceUnreadable("its audit database has no scan_results; is it DefenseClaw's?")
@@ -289,7 +300,10 @@ class Source:
         if unreadable := _unreadable(row):
             return unreadable
         found = tuple(self._findings(str(row["id"])))
-        kind, name = asset_of(str(row["scanner"]), str(row["target"]))
+        id, target = str(row["id"]), str(row["target"])
+        kind, name = asset_of(str(row["scanner"]), target)
+        acts = kind in SCANNED
+        at = moment(row["timestamp"], now)
         expected = _count(row["finding_count"])
         worst = severity_of(row["max_severity"]) if expected or found else "INFO"
         return SourceScan(
@@ -298,11 +312,31 @@ class Source:
             scanner=str(row["scanner"])[:60],
             kind=kind,
             name=name,
-            at=moment(row["timestamp"], now),
+            at=at,
             severity=gravest(worst, *(f.severity for f in found)),
             findings=found,
             complete=len(found) >= expected,
+            target=short_name(target),
+            ended=at + min(timedelta(milliseconds=self._duration(id)), _LONGEST_SCAN),
+            agent=agent_of(kind, target),
+            session=self._session(id) if kind == CALL else "",
+            digest=content_digest(self._db, self._columns, id, target) if acts else "",
+            done=done_by_gateway(self._db, self._columns, kind, name, target) if acts else "",
         )
+
+    def _duration(self, scan: str) -> int:
+        """Milliseconds that a scan took, 0 where it does not tell."""
+        return _count(self._value("duration_ms", scan))
+
+    def _session(self, scan: str) -> str:
+        return str(self._value("session_id", scan) or "")[:100]
+
+    def _value(self, column: str, scan: str) -> object:
+        if column not in self._columns["scan_results"]:
+            return None
+        sql = f"SELECT {column} AS value FROM scan_results WHERE id = ?"  # noqa: S608  # fixed names
+        row = self._db.execute(sql, (scan,)).fetchone()
+        return row["value"] if row is not None else None
 
     def _findings(self, scan: str) -> Iterator[SourceFinding]:
         for table in ("scan_findings", "findings"):

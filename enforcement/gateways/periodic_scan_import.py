@@ -22,7 +22,12 @@ from audit.db import leases
 from enforcement.findings import automatic_requests, intake, unreadable_row_quarantine
 from enforcement.findings.unreadable_row_quarantine import Unreadable
 from enforcement.gateways import audit_database_scans as sources
-from enforcement.gateways import health_checks, instances, unreachable_gateway_reasons
+from enforcement.gateways import (
+    health_checks,
+    instances,
+    names_of_scanned_things,
+    unreachable_gateway_reasons,
+)
 from enforcement.gateways.audit_database_scans import (
     Position,
     Source,
@@ -32,7 +37,7 @@ from enforcement.gateways.audit_database_scans import (
     opened,
 )
 from enforcement.gateways.instances import Instance
-from enforcement.kinds import SCANNED
+from enforcement.kinds import CALL, SCANNED
 from enforcement.models import Scan, Watch
 
 log = logging.getLogger(__name__)
@@ -41,6 +46,7 @@ EVERY = timedelta(seconds=2)
 _LEASE = timedelta(seconds=60)
 _NOTED_EVERY = timedelta(seconds=10)
 _UNFINISHED_SCAN = timedelta(seconds=30)
+_LONGEST_SCAN = timedelta(minutes=10)
 _CLOCKS_DIFFER = timedelta(minutes=10)
 _ASKING = ""
 _REFUSED = (ValueError, TypeError, DataError, IntegrityError)
@@ -131,6 +137,8 @@ def _read_from(source: Source, strays: Strays, name: str, watch: Watch, now: dat
         # The gateway says when a scan was; that it was known to us by then is what we saw.
         newest = Scan.objects.filter(instance=name).aggregate(at=Max(Least("at", "seen")))
         known_until = newest["at"]
+        if known_until is not None:  # one that began before that may have ended since
+            known_until -= _LONGEST_SCAN
         position = Position()
         _moved(watch, position)
     scans = source.after(position, now, 200 if known_until is None else 100_000)
@@ -157,9 +165,10 @@ def _is_unfinished(found: SourceScan | Unreadable, now: datetime, *, ahead: bool
     """Whether a scan is still being written; `ahead`: also if its time is ahead of ours."""
     if isinstance(found, Unreadable) or found.complete:
         return False
-    age = now - found.at
-    return timedelta(0) <= age < _UNFINISHED_SCAN or (
-        ahead and -_CLOCKS_DIFFER < age < timedelta(0)
+    # The row of a gateway's scan has its start, up to 72 seconds before the row was written.
+    ages = [now - found.at, now - (found.ended or found.at)]
+    return any(timedelta(0) <= age < _UNFINISHED_SCAN for age in ages) or (
+        ahead and any(-_CLOCKS_DIFFER < age < timedelta(0) for age in ages)
     )
 
 
@@ -207,7 +216,11 @@ def _unknown(strays: Strays, name: str) -> list[int]:
 def _asks_nobody(found: SourceScan) -> bool:
     """Whether it is as severe as what asks automatically, and of a scanner that is unknown."""
     grave = found.severity == "CRITICAL"
-    return grave and found.kind not in SCANNED and not sources.is_of_code(found.scanner)
+    return (
+        grave
+        and found.kind not in {*SCANNED, CALL}
+        and not names_of_scanned_things.is_of_code(found.scanner)
+    )
 
 
 def _as_aside(found: SourceScan, why: str) -> Unreadable:

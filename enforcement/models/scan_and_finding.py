@@ -14,6 +14,7 @@ class AskNeed(models.TextChoices):
     JOINED = "joined", "joined a request that was waiting already"
     BLOCKED = "blocked", "already blocked"
     REFUSED = "refused", "could not ask"
+    KNOWN = "known", "the same content was known before"
 
 
 class Scan(models.Model):
@@ -31,6 +32,11 @@ class Scan(models.Model):
     ask = models.CharField(max_length=10, choices=AskNeed, default=AskNeed.NONE)
     approval = models.CharField(max_length=36, blank=True)
     detail = models.CharField(max_length=300, blank=True)
+    target = models.CharField(max_length=300, blank=True)  # as the gateway calls what it scanned
+    agent = models.CharField(max_length=60, blank=True)  # whose call was checked
+    session = models.CharField(max_length=100, blank=True)  # and in which session of it
+    digest = models.CharField(max_length=90, blank=True)  # of the content, where one is known
+    done = models.CharField(max_length=60, blank=True)  # by the gateway itself, in words
 
     class Meta:
         constraints = (
@@ -39,6 +45,9 @@ class Scan(models.Model):
         indexes = (
             models.Index(fields=["kind", "name", "-at"], name="scan_latest"),
             models.Index(fields=["id"], condition=models.Q(ask="due"), name="scan_ask_due"),
+            models.Index(
+                fields=["digest"], condition=~models.Q(digest=""), name="scan_same_content"
+            ),
         )
 
     def __str__(self) -> str:

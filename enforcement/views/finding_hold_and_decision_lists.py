@@ -15,7 +15,7 @@ from approvals.models import Approval, Effect, EffectState, Status
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from enforcement.decisions.superseded_steps import STEPS
 from enforcement.gateways import instances
-from enforcement.kinds import KINDS, noun
+from enforcement.kinds import CALL, KINDS, noun
 from enforcement.models import Asset, Decision, Finding, FindingStatus, Watch
 
 PAGE = 50
@@ -38,7 +38,7 @@ class Filter:
         """From the query string."""
         allowed = {
             "severity": set(SEVERITIES),
-            "kind": {*KINDS, "code"},
+            "kind": {*KINDS, "code", CALL},
             "instance": {i.name for i in instances.fleet().instances},
             "status": set(FindingStatus.values),
         }
@@ -104,7 +104,7 @@ def facets(by: Filter) -> list[dict[str, Any]]:
     """Severity, kind, instance and status with counts."""
     order: dict[str, Iterable[str]] = {
         "severity": tuple(reversed(SEVERITIES)),
-        "kind": (*KINDS, "code"),
+        "kind": (*KINDS, "code", CALL),
         "instance": [i.name for i in instances.fleet().instances],
         "status": FindingStatus.values,
     }

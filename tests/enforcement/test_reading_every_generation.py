@@ -16,11 +16,11 @@ from enforcement.gateways.audit_database_scans import (
     Position,
     SourceScan,
     SourceUnreadable,
-    asset_of,
     moment,
     opened,
     severity_of,
 )
+from enforcement.gateways.names_of_scanned_things import asset_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

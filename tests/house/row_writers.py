@@ -225,7 +225,11 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "enforcement.findings.automatic_requests": ("Scan", "which scan asked"),
     "enforcement.decisions.acknowledge_and_dismiss": ("instance", "commits of the verbs alert.*"),
     "enforcement.erasure": ("Asset Finding instance", "takes an erased person out of who decided"),
-    "enforcement.findings.intake": ("Finding Scan instance", "scans and findings that arrived"),
+    "enforcement.findings.intake": ("Finding Scan", "scans and findings that arrived"),
+    "enforcement.gateways.gateway_quarantine_and_content_digest": (
+        "sql",
+        "reads a gateway's database",
+    ),
     "enforcement.gateways.audit_database_file": ("sql", "opens a gateway's database, read-only"),
     "enforcement.gateways.audit_database_scans": ("sql", "reads a gateway's database"),
     "enforcement.decisions.stored_decisions_and_holds": (
