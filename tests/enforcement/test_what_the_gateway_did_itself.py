@@ -1,0 +1,140 @@
+"""What DefenseClaw did itself is said in the request, and its own noise asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from approvals.models import Approval
+from audit.recording.actors import Actor
+from enforcement.models import Finding, Scan
+from tests.enforcement.gateways import Edge, Town
+from tests.enforcement.stored_scans import (
+    Found,
+    insert,
+    store_own_measures,
+    store_quarantine,
+    store_scan,
+)
+
+Look = Callable[[], int]
+
+pytestmark = pytest.mark.django_db
+
+SKILL = "/home/alice/.claude/skills/pdf-exfil"
+CACHE = "/home/alice/.codex/plugins/cache"
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"file": "quarantine", "runtime": "disable"}, "quarantined and disabled"),
+        ({"file": "quarantine"}, "quarantined"),
+        ({"runtime": "disable"}, "disabled"),
+    ],
+)
+def test_the_request_says_what_defenseclaw_has_already_done(
+    town: Town, edge: Edge, look: Look, olu: Actor, fields: dict[str, str], says: str
+) -> None:
+    store_own_measures(edge, "skill", "pdf-exfil", **fields)
+    store_scan(edge, "skill-scanner", SKILL, Found())
+    look()
+    asked = Approval.objects.get().reason
+    assert asked.endswith(f"DefenseClaw has already {says} it. Keep it blocked?")
+
+
+def test_a_record_of_a_quarantine_is_enough(town: Town, edge: Edge, look: Look, olu: Actor) -> None:
+    store_quarantine(edge, "skill", SKILL, "d1")
+    store_scan(edge, "skill-scanner", SKILL, Found())
+    look()
+    assert "DefenseClaw has already quarantined it." in Approval.objects.get().reason
+
+
+def test_so_are_the_rows_of_the_watcher_where_its_table_has_the_block_alone(
+    town: Town, edge: Edge, look: Look, olu: Actor
+) -> None:
+    store_own_measures(edge, "skill", "pdf-exfil")
+    for id, action, target in (
+        ("w1", "install-rejected", SKILL),
+        ("w2", "watcher-block", "pdf-exfil"),
+    ):
+        insert(
+            edge,
+            "audit_events",
+            id=id,
+            timestamp="2026-11-28T11:47:35Z",
+            action=action,
+            target=target,
+        )
+    store_scan(edge, "skill-scanner", SKILL, Found())
+    look()
+    assert "DefenseClaw has already quarantined it." in Approval.objects.get().reason
+
+
+def test_a_request_about_something_untouched_says_nothing_of_the_kind(
+    town: Town, edge: Edge, look: Look, olu: Actor
+) -> None:
+    store_own_measures(edge, "skill", "another", file="quarantine")
+    store_scan(edge, "skill-scanner", SKILL, Found())
+    look()
+    assert "DefenseClaw" not in Approval.objects.get().reason
+
+
+def test_the_empty_folder_that_the_gateway_makes_is_no_finding(
+    town: Town, edge: Edge, look: Look, olu: Actor
+) -> None:
+    missing = Found("MANIFEST-MISSING", "HIGH", "No plugin manifest found")
+    for _ in range(3):  # at each start
+        store_scan(edge, "plugin-scanner", CACHE, missing)
+    look()
+    assert not Scan.objects.exists() and not Finding.objects.exists()
+
+
+def test_anything_else_found_in_that_folder_asks(
+    town: Town, edge: Edge, look: Look, olu: Actor
+) -> None:
+    missing = Found("MANIFEST-MISSING", "HIGH", "No plugin manifest found")
+    store_scan(edge, "plugin-scanner", CACHE, Found(), missing)
+    look()
+    assert Approval.objects.get().target_name == "cache"
+
+
+def test_one_content_asks_once_across_names_and_gateways(
+    town: Town, edge: Edge, look: Look, olu: Actor
+) -> None:
+    other = town.edges["edge-2"]
+    copy = "/home/bob/.claude/skills/renamed"
+    store_quarantine(edge, "skill", SKILL, "d1")
+    store_scan(edge, "skill-scanner", SKILL, Found())
+    look()
+    store_quarantine(other, "skill", copy, "d1")
+    store_scan(other, "skill-scanner", copy, Found())
+    look()
+    assert [request.target_name for request in Approval.objects.all()] == ["pdf-exfil"]
+    renamed = Scan.objects.get(name="renamed")
+    assert (renamed.ask, renamed.detail) == ("known", "The same content as skill pdf-exfil.")
+
+
+def test_other_content_under_that_name_asks_again(
+    town: Town, edge: Edge, look: Look, olu: Actor
+) -> None:
+    copy = "/home/alice/.claude/skills/other"
+    store_quarantine(edge, "skill", SKILL, "d1")
+    store_scan(edge, "skill-scanner", SKILL, Found())
+    store_quarantine(edge, "skill", copy, "d2")
+    store_scan(edge, "skill-scanner", copy, Found())
+    look()
+    assert Approval.objects.count() == 2
+
+
+def test_what_was_there_at_first_asks_nobody_when_a_start_scans_it_again(
+    town: Town, edge: Edge, olu: Actor, request: pytest.FixtureRequest
+) -> None:
+    store_quarantine(edge, "skill", SKILL, "d1")
+    store_scan(edge, "skill-scanner", SKILL, Found())
+    look: Look = request.getfixturevalue("look")  # reads edge-1 for the first time
+    store_scan(edge, "skill-scanner", SKILL, Found())
+    look()
+    assert not Approval.objects.exists()
+    assert set(Scan.objects.values_list("ask", flat=True)) == {"known"}
