@@ -53,7 +53,8 @@ _TABLES: Final = (
     "quarantine_records",
     "target_snapshots",
 )
-_LONGEST_SCAN: Final = timedelta(minutes=10)
+_LONGEST_SCAN_MS: Final = 600_000
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 _GO_DRIVER = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|[+-]\d\d:?\d\d)?( UTC)?"
 )
@@ -77,11 +78,11 @@ class SourceScan:
 
     Attributes:
         at: the time of its row: its start where the gateway scanned, its end where the CLI did.
-        ended: when it ended, where the gateway scanned.
+        ended: when it ended, where the gateway scanned and its findings are still being written.
         target: what was scanned, as the gateway calls it.
         agent, session: of the agent's call that was checked.
-        digest: of the content that was scanned, where the database has one.
-        done: what the gateway did about it itself, in words.
+        digest: of the content, if it is CRITICAL and the database has one.
+        done: what the gateway did about something CRITICAL itself, in words.
     """
 
     rowid: int
@@ -302,10 +303,11 @@ class Source:
         found = tuple(self._findings(str(row["id"])))
         id, target = str(row["id"]), str(row["target"])
         kind, name = asset_of(str(row["scanner"]), target)
-        acts = kind in SCANNED
         at = moment(row["timestamp"], now)
         expected = _count(row["finding_count"])
         worst = severity_of(row["max_severity"]) if expected or found else "INFO"
+        severity = gravest(worst, *(f.severity for f in found))
+        asks = severity == "CRITICAL" and kind in SCANNED
         return SourceScan(
             rowid=row["rowid"],
             id=short_id(str(row["id"])),
@@ -313,20 +315,21 @@ class Source:
             kind=kind,
             name=name,
             at=at,
-            severity=gravest(worst, *(f.severity for f in found)),
+            severity=severity,
             findings=found,
             complete=len(found) >= expected,
             target=short_name(target),
-            ended=at + min(timedelta(milliseconds=self._duration(id)), _LONGEST_SCAN),
+            ended=self._end(id, at) if len(found) < expected and at != now else None,
             agent=agent_of(kind, target),
             session=self._session(id) if kind == CALL else "",
-            digest=content_digest(self._db, self._columns, id, target) if acts else "",
-            done=done_by_gateway(self._db, self._columns, kind, name, target) if acts else "",
+            digest=content_digest(self._db, self._columns, id, target) if asks else "",
+            done=done_by_gateway(self._db, self._columns, kind, name, target) if asks else "",
         )
 
-    def _duration(self, scan: str) -> int:
-        """Milliseconds that a scan took, 0 where it does not tell."""
-        return _count(self._value("duration_ms", scan))
+    def _end(self, scan: str, at: datetime) -> datetime:
+        """When a scan ended that began at `at`; the time and the length are the gateway's claim."""
+        took = min(_count(self._value("duration_ms", scan)), _LONGEST_SCAN_MS)
+        return at + timedelta(milliseconds=min(took, (_LAST - at) // timedelta(milliseconds=1)))
 
     def _session(self, scan: str) -> str:
         return str(self._value("session_id", scan) or "")[:100]

@@ -13,6 +13,8 @@ _LONGEST_NAME: Final = 300
 _OF_CODE: Final = "codeguard"
 _OF_CALLS: Final = ("hook-rules", "asset-policy", "correlator", "inspect-http")
 """What checks the calls of agents, not things on disk (facts, C 1.8 and B 3)."""
+_OF_WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\")
+"""How a path of Windows begins; elsewhere a backslash is a character of a name."""
 _OF_AGENT = re.compile(r"mcp://[^/]+/(.+)", re.DOTALL)
 
 
@@ -26,7 +28,8 @@ def asset_of(scanner: str, target: str) -> tuple[str, str]:
     if kind == "mcp":  # one server has a row for each agent that has it, and one of its own
         of_agent = _OF_AGENT.fullmatch(target)
         return kind, short_name(of_agent[1] if of_agent else target)
-    return kind, short_name(target.rstrip("/").rpartition("/")[2] or target)
+    plain = target.replace("\\", "/") if _OF_WINDOWS.match(target) else target
+    return kind, short_name(plain.rstrip("/").rpartition("/")[2] or target)
 
 
 def agent_of(kind: str, target: str) -> str:

@@ -167,7 +167,8 @@ def _is_unfinished(found: SourceScan | Unreadable, now: datetime, *, ahead: bool
         return False
     # The row of a gateway's scan has its start, up to 72 seconds before the row was written.
     ages = [now - found.at, now - (found.ended or found.at)]
-    return any(timedelta(0) <= age < _UNFINISHED_SCAN for age in ages) or (
+    # One whose time cannot be read is of now at each look: it would be waited for without an end.
+    return any(timedelta(0) < age < _UNFINISHED_SCAN for age in ages) or (
         ahead and any(-_CLOCKS_DIFFER < age < timedelta(0) for age in ages)
     )
 

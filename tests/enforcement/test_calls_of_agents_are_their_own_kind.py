@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from django.urls import reverse
 
+from approvals.pipeline.service import perform
 from audit.models import EventRow, QuarantinedRow
+from audit.recording.actors import Actor, Target
 from enforcement.models import Finding, FindingStatus, Scan
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
@@ -67,3 +71,25 @@ def test_a_critical_one_asks_nobody_and_sets_no_row_aside(
     assert list(Scan.objects.values_list("kind", "ask")) == [("call", "none")]
     assert not QuarantinedRow.objects.exists()
     assert EventRow.objects.filter(action="finding.opened").count() == 1
+
+
+def test_it_is_disposed_of_as_an_alert_of_defenseclaw(
+    town: Town, edge: Edge, look: Look, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    store_call(edge, "session-1", PIPE)
+    alert = edge.scan("pdf-exfil", "HIGH")  # its alert stands for that of the call
+    ((row,),) = edge.rows("SELECT id FROM scan_findings WHERE rule_id = 'CMD-PIPE-CURL'")
+    with closing(sqlite3.connect(edge.database, timeout=10)) as connection, connection:
+        connection.execute(
+            "UPDATE audit_events SET finding_id = ? WHERE id = (SELECT a.id FROM audit_events a "
+            "JOIN scan_findings f ON f.id = a.finding_id WHERE f.scan_id = ? LIMIT 1)",
+            (row, alert),
+        )
+    look()
+    found = Finding.objects.get(rule="CMD-PIPE-CURL")
+    perform(olu, "alert.acknowledge", Target("alert", found.finding_id, "edge-1"), reason="")
+    do_due()
+    found.refresh_from_db()
+    assert found.status == FindingStatus.ACKNOWLEDGED
+    alerts = edge.rows("SELECT alert_id, disposition FROM alert_acknowledgement_projection")
+    assert alerts == [(found.alert_id, "acknowledged")]

@@ -98,6 +98,13 @@ def test_every_severity_becomes_one_of_ours(word: str | None, ours: str) -> None
 
 def test_an_asset_is_named_as_people_name_it() -> None:
     assert asset_of("skill-scanner", "/srv/claw/.codex/skills/pdf-exfil/") == ("skill", "pdf-exfil")
+    assert asset_of("skill-scanner", r"C:\Users\al\.claude\skills\pdf-exfil") == (
+        "skill",
+        "pdf-exfil",
+    )
+    assert asset_of("skill-scanner", r"/skills/odd\name") == ("skill", r"odd\name")
+    assert asset_of("mcp-scanner", "mcp://codex/notes") == ("mcp", "notes")
+    assert asset_of("hook-rules", "codex:PreToolUse") == ("call", "codex:PreToolUse")
     assert asset_of("mcp-scanner", "https://mcp.example/sse") == ("mcp", "https://mcp.example/sse")
     assert asset_of("codeguard", "/src/app") == ("code", "app")
 

@@ -31,14 +31,34 @@ def test_a_row_that_began_before_the_one_read_last_is_read(
 def test_a_slow_scan_whose_findings_are_being_written_is_waited_for(
     town: Town, edge: Edge, look: Look
 ) -> None:
-    slow = {"started_ago": timedelta(seconds=72), "took": timedelta(seconds=71)}
     scan = store_scan(
-        edge, "skill-scanner", SKILL, finding_count=1, max_severity="CRITICAL", **slow
+        edge,
+        "skill-scanner",
+        SKILL,
+        started_ago=timedelta(seconds=72),
+        took=timedelta(seconds=71),
+        finding_count=1,
+        max_severity="CRITICAL",
     )
     assert look() == 0
     store_findings(edge, scan, "skill-scanner", SKILL, Found())
     assert look() == 1
     assert Finding.objects.get().rule == "DATA-EXFIL"
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59.9Z", "0001-01-01T00:00:00Z", "soon"])
+def test_a_row_of_any_time_and_length_is_read(town: Town, edge: Edge, look: Look, at: str) -> None:
+    store_scan(
+        edge,
+        "skill-scanner",
+        "/x/skills/odd",
+        timestamp=at,
+        duration_ms=2**62,
+        finding_count=1,
+    )
+    store_scan(edge, "skill-scanner", SKILL, Found())
+    look()
+    assert set(Scan.objects.values_list("name", flat=True)) == {"odd", "pdf-exfil"}
 
 
 def test_the_row_that_came_last_replaces_also_when_its_scan_began_first(
