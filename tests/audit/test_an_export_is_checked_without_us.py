@@ -297,21 +297,46 @@ def test_erased_and_withheld_values_are_undecided_and_named(trail: None) -> None
     report = after.check()
     refused = EventRow.objects.filter(action="token.refused", seq__isnull=False)
     mias = {seq for seq in refused.values_list("seq", flat=True) if seq is not None}
-    assert report.ok and set(report.undecided) == mias
+    assert report.intact and set(report.undecided) == mias
     assert any("erased or withheld" in line for line in report.not_proven)
     # Nobody certified it: the values went, and the log does not say why.
+    assert not report.ok
     first = min(mias)
     assert any(f"{first} (missing)" in line for line in report.not_proven)
     gone = report.to_dict()["missing_without_certificate"]
     assert {n for a, b in gone for n in range(a, b + 1)} >= mias
     certify(sorted(mias))
     report = taken(f"actor:{MIA.email}").check()
+    assert report.ok and report.steps[-1].name == "No row is added or altered"
     told = EventRow.objects.get(action="subject.erased").seq
     assert any(f"{first} (erased, see {told})" in line for line in report.not_proven)
     assert report.to_dict()["erased"][0]["certificate"] == told
     # Rows from before the erasure, held to what is left of the entries: nothing is claimed.
     report = before.check(entries=after.entries[:1] + after.entries[1:])
     assert set(report.undecided) <= mias or not report.ok
+
+
+@pytest.mark.parametrize("why", ["missing", "withheld"])
+def test_rows_whose_values_the_log_as_a_file_does_not_open_are_not_called_not_missing(
+    trail: None, tmp_path: Path, why: str
+) -> None:
+    honest = taken(f"actor:{MIA.email}")
+    first, *others = lines_of(honest.file)
+    left_out = json.loads(first)["index"]
+    fewer = honest.signed_again(b"".join(others), rows=len(others))
+    closed = json.loads(honest.entries[1 + left_out])
+    if why == "withheld":
+        closed["withheld"] += [one["path"] for one in closed["openings"]]
+    closed["openings"] = []
+    entries = list(honest.entries)
+    entries[1 + left_out] = json.dumps(closed).encode() + b"\n"
+    report = fewer.check(entries=tuple(entries))
+    assert report.intact and not report.ok
+    assert report.steps[-1].name == "No row is added or altered"
+    [said] = report.unproven
+    assert said.startswith(
+        f"1 entry that matches the rest of the filter is not in the file: {left_out}. Values"
+    )
 
 
 def test_what_looks_like_a_secret_stays_here_and_is_named(trail: None) -> None:

@@ -129,8 +129,8 @@ def check(
 
 
 _ROWS: Final = "No row is missing, added or altered"
-_ROWS_BY_LEVEL: Final = "No row is added or altered"
-"""Where the filter asks for levels, which the entries do not have: rows may be missing."""
+_ROWS_OPEN: Final = "No row is added or altered"
+"""Where the entries do not decide which rows the file must have: some may be missing."""
 
 
 @dataclass(slots=True)
@@ -145,6 +145,7 @@ class _Comparing:
     _problems: list[tuple[int, str]] = field(default_factory=list)
     _by_level: list[str] = field(default_factory=list)
     _open_by_level: list[int] = field(default_factory=list)
+    _open_by_value: list[int] = field(default_factory=list)
 
     def run(self, lines: Iterable[bytes], vkeys: list[str | VerifierKey]) -> list[Step]:
         """The steps, in order."""
@@ -195,21 +196,23 @@ class _Comparing:
         return said + self.account.sentences()
 
     def open_rows(self) -> tuple[str, ...]:
-        """Entries that are not in the file, and of which only their level could be the reason."""
-        if not self._open_by_level or self._problems:
+        """Entries that are not in the file although they may belong in it: only their level, or a
+        value that nobody certified as erased, could be the reason."""
+        if self._problems:
             return ()
-        count, levels = len(self._open_by_level), " and ".join(self._by_level)
-        named = ", ".join(map(str, self._open_by_level[:_NAMED]))
-        more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
-        missing = (
-            "1 entry that matches the rest of the filter is not in the file"
-            if count == 1
-            else f"{count:,} entries that match the rest of the filter are not in the file"
-        )
-        return (
-            f"{missing}: {named}{more}. By {levels} it takes evidence and witnesses to decide; an "
-            "export without that condition is compared row by row.",
-        )
+        found, levels = [], " and ".join(self._by_level)
+        if self._open_by_level:
+            found.append(
+                f"{_not_in_the_file(self._open_by_level)}. By {levels} it takes evidence and "
+                "witnesses to decide; an export without that condition is compared row by row."
+            )
+        if closed := [n for n in self._open_by_value if self.account.covering(n) is None]:
+            found.append(
+                f"{_not_in_the_file(closed)}. Values of theirs that the filter asks about are "
+                "neither open in the log as a file nor certified as erased; an export without that "
+                "condition is compared row by row."
+            )
+        return tuple(found)
 
     def _why(self, index: int) -> str:
         """An undecided entry, and what became of its values."""
@@ -229,6 +232,8 @@ class _Comparing:
             self.undecided.append(kept.index)
             if not missing:
                 self._withheld.add(kept.index)
+            if row is None:
+                self._open_by_value.append(kept.index)
         elif belongs and row is None and self._by_level:
             self._open_by_level.append(kept.index)
         elif belongs and row is None:
@@ -243,7 +248,7 @@ class _Comparing:
         self._problems.append((index, words))
 
     def _verdict(self, matched: int) -> Step:
-        name = _ROWS_BY_LEVEL if self._by_level else _ROWS
+        name = _ROWS_OPEN if self._by_level or self._open_by_value else _ROWS
         if self._problems:
             named = "; ".join(f"entry {i} {words}" for i, words in self._problems[:_NAMED])
             more = len(self._problems) - _NAMED
@@ -266,3 +271,14 @@ class _Comparing:
         if order != sorted(order, reverse=newest_first):
             raise Unreadable("the rows are not in the order that the filter names")
         return found
+
+
+def _not_in_the_file(indices: list[int]) -> str:
+    named = ", ".join(map(str, indices[:_NAMED]))
+    more = f" and {len(indices) - _NAMED:,} more" if len(indices) > _NAMED else ""
+    missing = (
+        "1 entry that matches the rest of the filter is not in the file"
+        if len(indices) == 1
+        else f"{len(indices):,} entries that match the rest of the filter are not in the file"
+    )
+    return f"{missing}: {named}{more}"
