@@ -88,7 +88,14 @@ def verify_sample(screen: Screen, path: Path, log: Path, trust: Policy) -> bool:
 
 
 def _mark(drawn: Sample) -> str:
-    return paint("!", "yellow") if drawn.hidden else paint("✓", "green")
+    open_ = drawn.hidden or drawn.undecided or _is_first_format(drawn)
+    return paint("!", "yellow") if open_ else paint("✓", "green")
+
+
+def _is_first_format(drawn: Sample) -> bool:
+    from audit.ledger.offline.samples import SCHEMA_1
+
+    return drawn.draw.schema == SCHEMA_1
 
 
 def _drawn_from(drawn: Sample) -> list[str]:
@@ -106,12 +113,22 @@ def _drawn_from(drawn: Sample) -> list[str]:
 
 def _seed_of(drawn: Sample) -> str:
     if drawn.draw.seed_of_tree:
-        return "Nobody chose the seed: the tree and the filter give it."
+        return (
+            "Nobody chose the seed: the tree and the filter give it. Only a request for the sample "
+            "in the log, from before the tree was signed, shows that nobody tried other filters or "
+            "trees."
+        )
     return f"Somebody chose the seed: “{safe(drawn.draw.seed)}”."
 
 
 def _limits(drawn: Sample) -> list[str]:
-    return [*hidden_of(drawn), *left_out(drawn.to_dict())]
+    said = [*hidden_of(drawn), *left_out(drawn.to_dict())]
+    if _is_first_format(drawn):
+        said.append(
+            "Drawn by the first format, which takes single events: whoever made many of them fills "
+            "it. Draw again for one that takes turns over people, gateways and systems."
+        )
+    return said
 
 
 def hidden_of(drawn: Sample) -> list[str]:

@@ -200,7 +200,8 @@ def test_a_sample_of_format_v1_is_still_drawn_again(log: Path, tmp_path: Path) -
         "undecided": 0, "indices": indices,
     }  # fmt: skip
     again = run(log, "--check", changed(old, tmp_path / "s.json"))
-    assert (again.exit_code, "the same 7" in again.stdout) == (0, True), again.output
+    assert (again.exit_code, "! Drawn again from the log: the same 7" in again.stdout) == (0, True)
+    assert "whoever made many of them fills it" in again.stdout, again.output
     assert run(log, "--check", changed(old, tmp_path / "s.json", schema="ata.sample.v2")).exit_code
 
 
@@ -246,6 +247,15 @@ def test_events_whose_account_is_withheld_are_counted_and_spoil_the_check_mark(
     assert "30 of" in run(log, "--seed", SEED).stdout
 
 
+def test_events_that_the_filter_cannot_decide_spoil_the_check_mark(tmp_path: Path) -> None:
+    log, path = tmp_path / "log.ndjson", tmp_path / "s.json"
+    log.write_bytes(b"".join(lines(gone=7)))
+    sample = drawn("q:exfiltrates", n=5, gone=7).to_dict()
+    done = verify(changed(sample, path), "--entries", log)
+    assert done.exit_code == 0 and "1 more may belong to them" in done.stdout
+    assert "✓" not in done.stdout and "! Drawn again from the log: the same 5." in done.stdout
+
+
 def test_where_every_account_is_open_the_check_mark_stays(log: Path, tmp_path: Path) -> None:
     done = verify(changed(drawn(n=5).to_dict(), tmp_path / "s.json"), "--entries", log)
     assert "✓ Drawn again" in done.stdout and "erased or withheld" not in done.stdout
@@ -276,6 +286,10 @@ def test_ata_verify_says_what_a_sample_was_drawn_from_and_by_whose_seed(
     assert "skill.*" in done.stdout and "“fine”" in done.stdout
     assert f"Somebody chose the seed: “{SEED}”." in done.stdout
     assert f"Tree of {SIZE} entries of {LOG.name}, root {ROOT.hex()}." in done.stdout
+    given = samples.tree_seed(LOG.name, SIZE, ROOT, canonical_filter(EventQuery.from_bar("-q:x9")))
+    tried = drawn("-q:x9", given, n=3).to_dict()
+    done = verify(changed(tried, tmp_path / "s.json"), "--entries", log)
+    assert "shows that nobody tried other filters" in done.stdout, done.output
 
 
 def test_a_member_that_stands_twice_is_no_sample(log: Path, tmp_path: Path) -> None:
