@@ -7,6 +7,7 @@ Without `state` what is revoked is left out.
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from uuid import UUID
 
 from connections.status.account_status import Code
 
+_PLAIN: Final = re.compile(r"[\w@.:|/+-]+")
 LONGEST: Final = 255  # characters of one value
 MOST: Final = 50  # values of one filter
 SHOWS: Final = {
@@ -139,15 +141,22 @@ class Query:
         parts: dict[str, object] = {key: list(values) for key, values in self.on.items()}
         return parts | ({"q": self.q} if self.q else {})
 
+    def naming(self, me: str) -> Query:
+        """The same with the subject that `owner=me` means, for whom others read it."""
+        owners = tuple(me if value == "me" else value for value in self.values("owner"))
+        return replace(self, on={**self.on, "owner": owners}).tidy()
+
     def in_words(self) -> str:
-        """`state connected or suspended; connection github; with more scope than …`."""
+        """`connection github; more scope than manifests need; not revoked`."""
         parts = []
         for key, known in FILTERS.items():
             if values := self.values(key):
-                words = [(known or {}).get(value, value) for value in values]
+                words = [known[value] if known else _quoted(value) for value in values]
                 parts.append(", ".join(words) if key == "show" else f"{key} {' or '.join(words)}")
         if self.q:
             parts.append(f"“{self.q}”")
+        if parts and not self.values("state"):
+            parts.append("not revoked")
         return "; ".join(parts) or "every account that is not revoked"
 
 
@@ -173,6 +182,11 @@ def parse(given: Mapping[str, Sequence[str]]) -> tuple[Query, tuple[Mistake, ...
         mistakes.append(_bad("group", single["group"], GROUPS))
         single["group"] = "service"
     return Query(on, single["q"][:100], single["group"], after).tidy(), tuple(mistakes)
+
+
+def _quoted(value: str) -> str:
+    """A text of somebody's choice, apart from the words around it."""
+    return value if _PLAIN.fullmatch(value) else f"“{value}”"
 
 
 def _judged(key: str, values: tuple[str, ...]) -> tuple[tuple[str, ...], list[Mistake]]:

@@ -248,6 +248,28 @@ def test_the_words_of_a_manifest_are_those_of_the_filter_in_the_log(town: Connec
         assert not connection_export_manifest_check.check(bent, body, keys).intact
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("&connection=github", "connection github; not revoked"),
+        ("&owner=me", "owner {auditor}; not revoked"),
+        ("&agent=x;+every+account", "agent “x; every account”; not revoked"),
+        ("&state=revoked&connection=github", "state revoked; connection github"),
+    ],
+)
+def test_the_words_of_a_file_leave_nothing_to_be_read_into_them(
+    town: ConnectedAccount, asked: str, words: str
+) -> None:
+    answer = taken(f"?format=csv{asked}")
+    sequencer.run_once()
+    page = signed_in("auditor", "auditor").get(f"{PAGE}{answer['ATA-Event']}/manifest/")
+    manifest = export_manifest.read_manifest(page.content)
+    report = connection_export_manifest_check.check(
+        manifest, answer.getvalue(), [log_identity.vkey()]
+    )
+    assert report.ok and report.words == words.format(auditor=subject("auditor"))
+
+
 def test_the_manifest_of_a_file_of_everybody_is_not_read_once_the_role_is_gone(
     town: ConnectedAccount, gateway: Callable[[str], Gateway]
 ) -> None:
