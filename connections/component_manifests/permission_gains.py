@@ -113,7 +113,7 @@ def _changed_variables(
 
     A plain one is called after the connection's own service, or after none, and ends as credentials
     do. One that ever held another connection's token (`ever`) is none: the server would send this
-    token to that provider. A variable that names no service is shown in a first manifest too.
+    token to that provider. A variable that names no service is shown for each new connection too.
     """
     held = manifest_store.variables_of(known.env, before) if known else {}
     after = {one.connection for one in declared.connections}
@@ -129,7 +129,7 @@ def _changed_variables(
         if not variable.endswith(PLAIN_ENDINGS)
         or {*ever.get(variable, ())} - {connection}
         or not _names_no_other_service(variable, connection, named)
-        or (known is None and _names_no_service(variable))
+        or (connection not in before and _names_no_service(variable))
     }
 
 

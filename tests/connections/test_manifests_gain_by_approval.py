@@ -229,6 +229,16 @@ def test_a_first_manifest_shows_a_variable_that_names_no_service() -> None:
     assert "Slack's token in API_TOKEN" in done.approval.sentence
 
 
+@pytest.mark.parametrize("before", [[], [GITHUB]])
+def test_a_manifest_of_before_hides_no_variable_that_names_no_service(before: list[Any]) -> None:
+    other = Target("mcp", "other-mcp")
+    if (done := declare(target=other, connections=before, env={})).approval is not None:
+        answer(done)
+    done = declare(target=other, connections=[*before, SLACK], env={"slack": "API_TOKEN"})
+    assert done.approval is not None
+    assert "Slack's token in API_TOKEN" in done.approval.sentence
+
+
 def test_a_variable_that_held_another_token_is_shown_for_a_new_connection() -> None:
     answer(declare(env={"github": "SLACK_TOKEN"}))
     assert declare(env={"github": "GITHUB_TOKEN"}).approval is None
