@@ -11,8 +11,20 @@ from enforcement.kinds import CALL, SCANNED
 
 _LONGEST_NAME: Final = 300
 _OF_CODE: Final = "codeguard"
-_OF_CALLS: Final = ("hook-rules", "asset-policy", "correlator", "inspect-http")
-"""What checks the calls of agents, not things on disk (facts, C 1.8 and B 3)."""
+_OF_CALLS: Final = frozenset(
+    {
+        "hook-rules",
+        "asset-policy",
+        "correlator",
+        "inspect-http",
+        "tool-call-inspect",
+        "inline-codeguard",
+        "ai-defense",
+        "guardrail-llm",
+        "mid-stream",
+    }
+)
+"""What checks calls of agents, not things on disk (DefenseClaw `scanner/target_type.go`)."""
 _OF_WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\")
 """How a path of Windows begins; elsewhere a backslash is a character of a name."""
 _OF_AGENT = re.compile(r"mcp://[^/]+/(.+)", re.DOTALL)
@@ -21,8 +33,8 @@ _OF_AGENT = re.compile(r"mcp://[^/]+/(.+)", re.DOTALL)
 def asset_of(scanner: str, target: str) -> tuple[str, str]:
     """Kind and name of what was scanned: a skill or plugin is named by its folder, a server as
     agents name it."""
-    plain = plain_scanner(scanner)
-    if plain.startswith(_OF_CALLS):
+    plain = plain_scanner(scanner).removeprefix("defenseclaw-")
+    if plain in _OF_CALLS:
         return CALL, short_name(target)
     kind = next((k for k in SCANNED if plain.startswith(k)), "code")
     if kind == "mcp":  # one server has a row for each agent that has it, and one of its own

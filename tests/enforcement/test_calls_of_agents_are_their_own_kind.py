@@ -62,7 +62,9 @@ def test_clean_calls_are_passed_without_a_row_of_ours(town: Town, edge: Edge, lo
     assert Scan.objects.count() == 1
 
 
-@pytest.mark.parametrize("scanner", ["hook-rules", "asset-policy", "correlator", "inspect-http"])
+@pytest.mark.parametrize(
+    "scanner", ["hook-rules", "asset-policy", "correlator", "inspect-http", "ai-defense"]
+)
 def test_a_critical_one_asks_nobody_and_sets_no_row_aside(
     town: Town, edge: Edge, look: Look, scanner: str
 ) -> None:

@@ -103,6 +103,7 @@ def test_an_asset_is_named_as_people_name_it() -> None:
         "pdf-exfil",
     )
     assert asset_of("skill-scanner", r"/skills/odd\name") == ("skill", r"odd\name")
+    assert asset_of("defenseclaw-plugin-scanner", "/p/tools") == ("plugin", "tools")
     assert asset_of("mcp-scanner", "mcp://codex/notes") == ("mcp", "notes")
     assert asset_of("hook-rules", "codex:PreToolUse") == ("call", "codex:PreToolUse")
     assert asset_of("mcp-scanner", "https://mcp.example/sse") == ("mcp", "https://mcp.example/sse")
