@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from audit.api import gateway_pushes
 from audit.views import (
     coverage_page,
     erasures_and_legal_holds,
@@ -28,6 +29,7 @@ from audit.views.trail import (
 )
 
 urlpatterns = [
+    path("services/collector/event", gateway_pushes.hec, name="gateway-push-hec"),
     path("audit/", trail_page.trail, name="audit"),
     path("audit/live/", new_event_count.poll, name="audit-live"),
     path("audit/events/<uuid:event_id>/", event_page.event, name="audit-event"),

@@ -54,6 +54,7 @@ def loops() -> dict[str, Loop]:
     from audit.erasure import (
         process_caches,
     )
+    from audit.ingest.pushes import drain
     from audit.proofs import (
         timestamping,
     )
@@ -86,6 +87,7 @@ def loops() -> dict[str, Loop]:
         "time": timestamping.loop,
         "verifying": continuous.loop,
         "audit-due": repeat(due_exports_and_cleanup.run, 1.0),
+        "gateway-pushes": repeat(drain.run_due, 0.25),
         "exports": repeat(exports.run_due, 1.0),  # a short one does not wait behind a long one
         "audit-verify": repeat(requested_runs.run_due, 1.0),
         "thinning": repeat(checkpoint_thinning.run_due, 600.0),

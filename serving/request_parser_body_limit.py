@@ -6,15 +6,15 @@ from typing import Any
 
 from waitress.parser import HTTPRequestParser, ParsingError
 
-from serving.limits import LONGEST_BODY
+from serving.limits import LONGEST_BODY, LONGEST_PUSH, PUSHES
 
 
 class Request(HTTPRequestParser):  # type: ignore[misc]
     """A request that is complete with its body, or at once where its body is not read.
 
-    Bodies that are longer than LONGEST_BODY or come in chunks (RFC 9112 section 7.1) are not taken
-    in: the application sees headers that say so and an empty body, words the refusal, and the
-    connection ends with it.
+    Bodies that are longer than LONGEST_BODY (of PUSHES: LONGEST_PUSH) or come in chunks (RFC 9112
+    section 7.1) are not taken in: the application sees headers that say so and an empty body, words
+    the refusal, and the connection ends with it.
     """
 
     unread = False
@@ -40,7 +40,8 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
             super().parse_header(header_plus)
         except ValueError as error:  # a length of more digits than Python converts
             raise ParsingError(f"Content-Length is invalid ({len(header_plus)} bytes)") from error
-        if not self.chunked and self.content_length <= LONGEST_BODY:
+        longest = LONGEST_PUSH if self.path.startswith(PUSHES) else LONGEST_BODY
+        if not self.chunked and self.content_length <= longest:
             return
         if self.chunked:
             # waitress takes the header away and would leave a length beside it standing, which

@@ -21,6 +21,7 @@ GUARDED = (
     "audit_importedrow",
     "audit_timetoken",
     "audit_repeatedtag",
+    "audit_rowform",
 )
 """Their triggers are made by migrations (`audit.migrations._insert_only`); this is what has to be
 there after all of them."""

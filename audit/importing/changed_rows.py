@@ -33,26 +33,30 @@ _NAME_LENGTH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A row, the event it first became, and the digests of then and now."""
+    """A row, the event it first became, and the digests of then and now.
+
+    `other_form`: it arrived another way than the first, so only what both have is compared.
+    """
 
     row: SourceRow
     event: UUID
     first: bytes
     now: bytes
+    other_form: bool = False
 
 
 def drafts(
     found: Sequence[Changed], *, instance: str, actor: Actor, now: datetime
 ) -> Iterator[Draft]:
     """One event per change."""
-    first = _first_seen([changed.event for changed in found])
+    first = first_seen([changed.event for changed in found])
     for changed in found:
         before = first.get(changed.event)
         after = mask(foreign_json.loggable(changed.row.values))
         yield _draft(changed, before, after, instance=instance, actor=actor, now=now)
 
 
-def _first_seen(events: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+def first_seen(events: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """The columns as first imported, where they were not erased since."""
     found = {}
     for event, openings in stored_event_loader.openings_of(events).items():
@@ -72,6 +76,8 @@ def _draft(
     now: datetime,
 ) -> Draft:
     differences = None if before is None else _differences(before, after)
+    if differences is not None and changed.other_form and before is not None:
+        differences = {c: d for c, d in differences.items() if c in before and c in after}
     kind = _kind(differences)
     data: dict[str, Any] = {"table": changed.row.table, "change": kind}
     data["first_event"] = str(changed.event)

@@ -63,16 +63,25 @@ def registered() -> frozenset[str]:
 
 
 def _registered(instance: str) -> Path | None:
+    return _first_file(instance, "hmac_key_file")
+
+
+def database_of(instance: str) -> Path | None:
+    """The audit database that a registered gateway has on this host; None without one."""
+    return _first_file(instance, "audit_db")
+
+
+def _first_file(instance: str, key: str) -> Path | None:
     for configured in registries():
-        if (found := _key_in(configured, instance)) is not None:
+        if (found := _file_in(configured, instance, key)) is not None:
             return found
     return None
 
 
-def _key_in(configured: Path, instance: str) -> Path | None:
+def _file_in(configured: Path, instance: str, key: str) -> Path | None:
     for block in _blocks(configured):
         if block.get("name") == instance:
-            named = block.get("hmac_key_file")
+            named = block.get(key)
             path = configured.parent / named if isinstance(named, str) else None
             return path if path is not None and path.is_file() else None
     return None

@@ -24,20 +24,7 @@ def record_run(report: ImportReport, aside: Quarantine, file: str, actor: Actor)
     broken = sum(report.integrity[status] for status in defenseclaw_seals.BROKEN)
     with transaction.atomic():
         if aside.reasons:
-            event = record(
-                actor,
-                "audit.quarantined",
-                instance=report.instance,
-                target=target,
-                data={
-                    "rows": sum(aside.reasons.values()),
-                    "reasons": dict(sorted(aside.reasons.items())),
-                    "rows_digest": aside.digest,
-                    "listed": len(aside.listed),
-                },
-                private={"listing": aside.listed},
-            )
-            aside.recorded(event.id)
+            record_set_aside(aside, target, actor, report.instance)
         event = record(
             actor,
             "audit.imported",
@@ -47,6 +34,28 @@ def record_run(report: ImportReport, aside: Quarantine, file: str, actor: Actor)
             data=_figures(report),
         )
     return event.id
+
+
+def record_set_aside(aside: Quarantine, target: Target, actor: Actor, instance: str) -> None:
+    """Record `audit.quarantined` about the rows that were set aside, in the caller's transaction.
+
+    Args:
+        target: what the rows are of.
+    """
+    event = record(
+        actor,
+        "audit.quarantined",
+        instance=instance,
+        target=target,
+        data={
+            "rows": sum(aside.reasons.values()),
+            "reasons": dict(sorted(aside.reasons.items())),
+            "rows_digest": aside.digest,
+            "listed": len(aside.listed),
+        },
+        private={"listing": aside.listed},
+    )
+    aside.recorded(event.id)
 
 
 def _figures(report: ImportReport) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class SourceRow:
     """
 
     table: str
-    number: int  # SQLite's rowid
+    number: int  # SQLite's rowid; -1 of what was pushed
     values: Mapping[str, Any]
     joined: Mapping[str, Any] = field(default_factory=dict)
     size: int = 0  # about how many bytes its values have
@@ -52,8 +52,8 @@ class SourceRow:
 
     @property
     def label(self) -> str:
-        """What to call the row: its id, else its place in the table."""
-        return self.id or f"rowid:{self.number}"
+        """What to call the row: its id, else its place in the table; of a push there is none."""
+        return self.id or (f"rowid:{self.number}" if self.number >= 0 else "pushed")
 
     def text(self, column: str) -> str:
         """A column as text; empty for NULL, absent and binary values."""

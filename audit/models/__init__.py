@@ -5,6 +5,7 @@ from audit.models.evidence_item import EvidenceItem
 from audit.models.export_job import ExportBlock, ExportJob
 from audit.models.imported_row import ImportedRow, RepeatedTag
 from audit.models.quarantined_row import QuarantinedRow
+from audit.models.row_form import RowForm
 from audit.models.saved_view import SavedView
 from audit.models.search_row_and_rollup import EventRow, Rollup
 from audit.models.time_token import TimeToken
@@ -26,6 +27,7 @@ __all__ = [
     "QuarantinedRow",
     "RepeatedTag",
     "Rollup",
+    "RowForm",
     "SavedView",
     "Tile",
     "TimeToken",

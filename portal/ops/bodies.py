@@ -9,14 +9,16 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from api.problems import Problem, answer
+from serving.limits import LONGEST_PUSH, PUSHES
 
 
 class BodyLimits:
     """Refuse bodies that are compressed, of unsaid length, or larger than we hold in memory.
 
     A compressed body would be small on the wire and large in memory; a body of unsaid length would
-    be read as an empty one (WSGI has no other way). Few endpoints take up to
-    DATA_UPLOAD_MAX_MEMORY_SIZE (`_LARGE`), all others ORDINARY bytes.
+    be read as an empty one (WSGI has no other way). Pushes of gateways (`serving.limits.PUSHES`)
+    may have LONGEST_PUSH bytes, few endpoints take up to DATA_UPLOAD_MAX_MEMORY_SIZE (`_LARGE`),
+    all others ORDINARY bytes.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -40,7 +42,7 @@ class BodyLimits:
 ORDINARY: Final = 512 * 1024
 _LARGE: Final = (
     "/v1/audit/events",  # a thousand events at once
-    "/v1/ingest/",  # what Auth0 streams
+    "/v1/ingest/auth0-logs",
     "/v1/policy",  # sixty rules, groups of a hundred people
     "/approvals/policy/",
 )
@@ -49,6 +51,8 @@ _LIMIT_WORDS: Final = "The body is too large: at most {:,} bytes. Send less at o
 
 def limit_of(path: str) -> int:
     """The most bytes that the body of a request to a path may have."""
+    if path.startswith(PUSHES):
+        return LONGEST_PUSH
     most = int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     return most if path.startswith(_LARGE) else min(most, ORDINARY)
 

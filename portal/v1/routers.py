@@ -8,7 +8,7 @@ from api import problems
 from api.bodies import StrictParser
 from api.openapi import ContractAPI
 from approvals.api import policy_and_dry_run, post_decision_and_requests
-from audit.api import event_search_proofs_reporting
+from audit.api import event_search_proofs_reporting, gateway_pushes
 from connections.api import (
     access_reviews_and_decisions,
     auth0_sync_runs,
@@ -44,4 +44,5 @@ api.add_router("", auth0_sync_runs.router)
 api.add_router("", connections.router)
 api.add_router("", access_reviews_and_decisions.router)
 api.add_router("/ingest", log_stream.router)
+api.add_router("/ingest", gateway_pushes.router)
 api.add_router("/audit", event_search_proofs_reporting.router)

@@ -27,6 +27,7 @@ ROUTES: Final[Ways] = {
         "passkey.enrol of an approver key, by two people",
     ),
     "account/passkeys/<str:handle>/revoke/": ("decides", "passkey.revoke"),
+    "services/collector/event": ("keeps", "what a gateway pushes, in the spool"),
     "healthz": ("reads", "whether the process answers"),
     "readyz": ("reads", "whether the parts answer"),
     "audit/": ("records", "that the trail was read, once a person, query and ten minutes"),
@@ -120,6 +121,7 @@ OPERATIONS: Final[Ways] = {
     "PUT /v1/manifests/{kind}/{path:name}": ("decides", "manifest.declare"),
     "DELETE /v1/manifests/{kind}/{path:name}": ("decides", "manifest.remove"),
     "POST /v1/ingest/auth0-logs": ("records", "entries of Auth0's tenant log"),
+    "POST /v1/ingest/defenseclaw/{instance}": ("keeps", "what a gateway pushes, in the spool"),
     "POST /v1/connections/{connection_id}/revoke": ("decides", "connection.revoke"),
     "PUT /v1/connections/settings/{connection}": (
         "decides",
@@ -204,6 +206,11 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "erasures that a restored database lacks, done again",
     ),
     "remembered": ("audit.erasure.process_caches.look", "keeps", "nothing: forgets who was erased"),
+    "gateway-pushes": (
+        "audit.ingest.pushes.drain.run_due",
+        "records",
+        "what gateways pushed, from the spool",
+    ),
     "gateways": (
         "enforcement.gateways.periodic_scan_import.poll_due",
         "decides",

@@ -28,17 +28,22 @@ _CODES: Final = (
     "event_name",
     "redaction_profile",
 )
+PUSHED_RECORD: Final = "pushed_record_json"
+"""Where a pushed row has the record of HEAD; no seal comes with it."""
+_SCAN: Final = "defenseclaw.scan.id"
 
 
 def facts(row: SourceRow, time: datetime, key: defenseclaw_seals.Key | None) -> Facts:
     """What an audit row says."""
-    record = foreign_json.load_object(row.text(defenseclaw_seals.RECORD))
+    record = foreign_json.load_object(row.text(defenseclaw_seals.RECORD) or row.text(PUSHED_RECORD))
     body = _body(row, record)
     structured = foreign_json.load_object(row.text("structured_json"))
     details = row.text("details")
     parsed = foreign_json.load_object(details)
     action = row.text("action")
     kind, name = targets.of_event(action, row.text("target"), details, body, parsed)
+    if not name and body.get(_SCAN):
+        kind, name = _scanned(row, body)
     claim = row_actors.resolve(
         body, parsed, row.text("actor"), action=action, source=row.text("source")
     )
@@ -57,13 +62,35 @@ def facts(row: SourceRow, time: datetime, key: defenseclaw_seals.Key | None) -> 
         request=opaque(row.text("request_id")),
         reason=_reason(details, parsed, body),
         changes=_changes(body, parsed),
-        data=codes(row.values, *_CODES) | _v8_source(row) | _seal(row, record, key),
+        data=codes(row.values, *_CODES)
+        | _v8_source(row)
+        | _seal(row, record, key)
+        | _pushed(row, named=bool(name) or not body.get(_SCAN)),
     )
     if details and not parsed and details != row.text("event_name"):
         facts.private["details"] = details
     if payload := structured or parsed or _typed(record, body):
         facts.private["payload"] = payload
     return facts
+
+
+def _scanned(row: SourceRow, body: Mapping[str, Any]) -> tuple[str, str]:
+    """What a scan was of, as the gateway's database has it; only its kind where that says nothing.
+
+    HEAD pushes scans and findings without the name of what was scanned.
+    """
+    scanner, target = str(body.get("defenseclaw.scan.scanner", "")), row.joined.get("target")
+    kind, name = targets.of_scan(scanner, target if isinstance(target, str) else "")
+    return kind if name or kind in targets.ASSETS else "", name
+
+
+def _pushed(row: SourceRow, *, named: bool) -> dict[str, Any]:
+    """How a pushed row arrived, and whether it says what was scanned."""
+    form = row.joined.get("form")
+    if not isinstance(form, str):
+        return {}
+    found = {"rail": form.partition(":")[0]}
+    return found if named else found | {"target_name": "not_pushed"}
 
 
 def _typed(record: Mapping[str, Any], body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -85,6 +112,8 @@ def _v8_source(row: SourceRow) -> dict[str, Any]:
 def _seal(
     row: SourceRow, record: Mapping[str, Any], key: defenseclaw_seals.Key | None
 ) -> dict[str, Any]:
+    if PUSHED_RECORD in row.values:
+        return {}  # the seal stays in the gateway's database
     status = defenseclaw_seals.status(row.values, key)
     if status == defenseclaw_seals.NOT_PROJECTED and "bucket" not in row.values:
         return {}  # generations 0 and 7 seal nothing

@@ -1,0 +1,151 @@
+"""Pushed bodies as rows of `audit_events`, so that the importer's mapping applies to them.
+
+Three forms (../shared/facts/defenseclaw-observed): an event of 0.2.0 has no id; one of 0.8.4 has
+the columns of its row as members; one of HEAD is a record, whole in http_jsonl and inside an
+envelope in HEC. Its id is in each case that of the database row, where it has one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from audit.importing import row_forms
+from audit.importing.mapping.audit_events import PUSHED_RECORD
+from audit.importing.source_row_identity import SourceRow
+
+_DECODER: Final = json.JSONDecoder()
+_SPACE: Final = " \t\r\n\x1e"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LINE: Final = "line"
+
+_COLUMNS: Final = (
+    "id", "timestamp", "action", "target", "actor", "details", "severity", "run_id", "connector",
+    "trace_id", "request_id", "session_id", "turn_id", "agent_name", "agent_id",
+    "agent_instance_id", "sidecar_instance_id", "policy_id", "destination_app", "tool_name",
+    "tool_id", "schema_version", "content_hash", "generation", "binary_version",
+)  # fmt: skip
+_OF_RECORD: Final = ("action", "severity", "timestamp", "source", "event_name", "bucket",
+                     "connector", "signal")  # fmt: skip
+_OF_LEGACY_BODY: Final = ("target", "details", "actor")
+_OF_CORRELATION: Final = ("run_id", "trace_id", "request_id", "session_id", "turn_id", "agent_id",
+                          "agent_instance_id", "sidecar_instance_id", "policy_id", "evaluation_id",
+                          "scan_id", "enforcement_action_id")  # fmt: skip
+
+
+def rows_of(body: bytes, rail: str) -> Iterator[SourceRow]:
+    """The rows that a body holds, in its order; what is no event is a row without an id.
+
+    Objects stand on lines or directly behind one another.
+    """
+    for line in body.decode("utf-8", "surrogateescape").split("\n"):
+        for value in _values(line):
+            yield row_of(value, rail)
+
+
+def row_of(value: Any, rail: str) -> SourceRow:
+    """The row of one pushed event."""
+    event = value.get("event") if isinstance(value, dict) else None
+    envelope = isinstance(event, dict)
+    found = event if envelope else value
+    if not isinstance(found, dict):
+        return _row({_LINE: found if isinstance(found, str) else json.dumps(found)}, rail)
+    record = found.get("record") if envelope else found
+    if isinstance(record, dict) and "record_id" in record:
+        return _row(_of_record(record), rail, _profile(record))
+    columns = _of_columns(found, value.get("time") if envelope else None)
+    return _row(columns, rail)
+
+
+def _values(line: str) -> Iterator[Any]:
+    """The JSON values of a line; the text itself from where it is none."""
+    at = 0
+    while (start := _skip(line, at)) < len(line):
+        try:
+            value, at = _DECODER.raw_decode(line, start)
+        except (ValueError, RecursionError):
+            yield line[start:]
+            return
+        yield value
+
+
+def _skip(line: str, at: int) -> int:
+    while at < len(line) and line[at] in _SPACE:
+        at += 1
+    return at
+
+
+def _row(values: Mapping[str, Any], rail: str, profile: str = "") -> SourceRow:
+    form = f"{rail}:{profile}" if profile else rail
+    size = sum(len(v) for v in values.values() if isinstance(v, str))
+    return SourceRow("audit_events", -1, values, {row_forms.FORM: form}, size)
+
+
+def _of_columns(event: Mapping[str, Any], time: Any) -> dict[str, Any]:
+    """An event of 0.2.0 or 0.8.4; the exact time of one in HEC is in its envelope."""
+    values = {name: event[name] for name in _COLUMNS if _holds(event.get(name))}
+    structured = event.get("structured")
+    if isinstance(structured, dict):
+        values["structured_json"] = _written(structured)
+        step = structured.get("step_idx")
+        if isinstance(step, int):
+            values["step_idx"] = step
+    exact = _exact(values.get("timestamp"), time)
+    if exact:
+        values["timestamp"] = exact
+    if "id" not in values and exact and "action" in values:
+        values["id"] = row_forms.id_of_one_without(values)
+    return values
+
+
+def _of_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of HEAD, with the columns that the gateway gives its row."""
+    body, correlation, provenance = (
+        found if isinstance(found := record.get(name), dict) else {}
+        for name in ("body", "correlation", "provenance")
+    )
+    values = {name: record[name] for name in _OF_RECORD if _holds(record.get(name))}
+    values |= {name: correlation[name] for name in _OF_CORRELATION if _holds(correlation.get(name))}
+    values |= {
+        name: body[name] for name in ("target", "details", "actor") if _holds(body.get(name))
+    }
+    values["id"] = record["record_id"]
+    values.setdefault("actor", provenance.get("producer", ""))
+    structured = body.get("structured_json")
+    if isinstance(structured, str) and structured:
+        values["structured_json"] = structured
+    step = body.get("defenseclaw.connector.step_idx")
+    if isinstance(step, int):
+        values["step_idx"] = step
+    if profile := _profile(record):
+        values["redaction_profile"] = profile
+    values[PUSHED_RECORD] = _written(record)
+    return values
+
+
+def _holds(value: Any) -> bool:
+    return isinstance(value, str | int | float) and value != "" and not isinstance(value, bool)
+
+
+def _profile(record: Mapping[str, Any]) -> str:
+    projection = record.get("projection")
+    found = projection.get("redaction_profile") if isinstance(projection, dict) else ""
+    return found[:40] if isinstance(found, str) else ""
+
+
+def _exact(stamp: Any, seconds: Any) -> str:
+    """The time of an envelope to the microsecond, where the event's own is cut to the second."""
+    if isinstance(stamp, str) and "." in stamp:
+        return ""
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        return ""
+    try:
+        return (_EPOCH + timedelta(microseconds=round(seconds * 1e6))).isoformat()
+    except (OverflowError, ValueError):
+        return ""
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
