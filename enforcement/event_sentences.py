@@ -10,6 +10,8 @@ from typing import Any
 
 from audit.recording import action_registry
 from audit.recording.sentences import PublicEvent, Sentence, person, shown
+from enforcement.effects.gateway_facts import agent_label
+from enforcement.effects.sentences import LABELS
 from enforcement.kinds import KINDS, called
 
 
@@ -34,7 +36,18 @@ def _words(event: PublicEvent) -> Mapping[str, str]:
         "detail": f": {detail}" if detail else "",
         "title": shown(data.get("title")),
         "in": f" in {about}" if about else "",
+        "effect": _effect(data.get("effect")),
     }
+
+
+def _effect(effect: Any) -> str:
+    """`; concluded for Codex: stopped`: what the entries that were read then meant for agents."""
+    found = [
+        f"{agent_label(shown(one.get('agent')))}: {LABELS[one['summary']]}"
+        for one in (effect if isinstance(effect, list) else [])
+        if isinstance(one, Mapping) and one.get("summary") in LABELS
+    ]
+    return f"; concluded from its lists for {', '.join(found)}" if found else ""
 
 
 def _scope(target: Mapping[str, Any], gateways: Any) -> str:
@@ -60,7 +73,7 @@ def _decided(act: str) -> Sentence:
             own_log = "{who} into its own audit log as who decided on {thing}"
             return _answered(event, f"wrote {own_log}", f"write {own_log}")
         if step:
-            did = f"acknowledged the {act} of {{thing}} ({{who}})"
+            did = f"acknowledged the {act} of {{thing}} ({{who}}){{effect}}"
             return _answered(event, did, f"{act} {{thing}} for {{who}}")
         return f"{{who}} decided to {act} {{thing}}{{scope}}{{by}}"
 
@@ -71,7 +84,7 @@ def _held(event: PublicEvent) -> str:
     """A hold was placed, or a gateway answered about it."""
     data = _data(event)
     if data.get("step"):
-        did = "acknowledged the hold of {thing}"
+        did = "acknowledged the hold of {thing}{effect}"
         if data.get("kept"):
             did = "already blocked {thing}; the hold changed nothing there"
         return _answered(event, did, "hold {thing}")
@@ -86,7 +99,7 @@ def _released(event: PublicEvent) -> str:
         did = "acknowledged the hold on {thing} in the name of another request or person"
         return _answered(event, did, "keep the hold on {thing} in the name of another")
     if step:
-        did = "acknowledged the end of the hold on {thing}"
+        did = "acknowledged the end of the hold on {thing}{effect}"
         if _data(event).get("left"):
             did = "kept {thing} blocked: the block there was not our hold"
         return _answered(event, did, "lift the hold on {thing}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from itertools import islice
 from typing import Final
 
 from django.db.models import Q, QuerySet
@@ -76,6 +77,11 @@ def nearest(kind: str, name: str) -> tuple[str, ...]:
             break
     close = get_close_matches(wanted, by_letters, n=_OFFERED, cutoff=0.7)
     return tuple(by_letters[letters] for letters in close)
+
+
+def names(kind: str) -> list[str]:
+    """Known names of one kind, at most as many as a typo is compared with."""
+    return list(islice(dict.fromkeys(_names(kind)), _COMPARED))
 
 
 def _tables() -> tuple[QuerySet[Scan] | QuerySet[Finding] | QuerySet[Asset], ...]:

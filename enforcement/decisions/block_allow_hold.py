@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
@@ -238,6 +238,21 @@ def _look_before_release(target: Target, params: Mapping[str, Any]) -> dict[str,
     }
 
 
+_BLOCKS: Final = {
+    "skill": "Each gateway is asked to quarantine it at its next update; it runs on until then.",
+    "plugin": "Each gateway is asked to quarantine it at its next update; it runs on until then.",
+    "mcp": "Each gateway is asked to stop calls of this exact name; some agents name no server.",
+    "tool": "Each gateway is asked to stop calls of this exact name, for agents in action mode.",
+}
+"""What a block does at a gateway, for a phone; the page says it for each agent."""
+_ALLOWS: Final = dict.fromkeys(
+    ("skill", "plugin", "mcp"),
+    "Each gateway named is asked to admit it unscanned until it is blocked.",
+) | {
+    "tool": "Each gateway is asked to allow it; from 0.8.4 on every rule is then off for this tool."
+}
+
+
 def _register(kind: str) -> None:
     kinds = frozenset({kind})
     common: dict[str, Any] = {"roles": OPERATOR, "target_kinds": kinds, "params": Params}
@@ -254,7 +269,7 @@ def _register(kind: str) -> None:
             already=no_change.block,
             hold=_hold,
             release=_release_own,
-            if_approved="Each gateway named is asked to block it until somebody unblocks it.",
+            if_approved=_BLOCKS[kind],
             if_denied="Nothing is blocked.",
             if_expired="Nothing is blocked for good; the hold stays until somebody decides.",
             **common,
@@ -287,12 +302,12 @@ def _register(kind: str) -> None:
             stance=Stance.LOOSEN,
             commit=_Final("allow", Decision.ALLOW, "Allow"),
             sentence=_reads("Allow {thing}"),
-            look=decision_severity.look_before_loosening,
-            severity=decision_severity.of_loosening,
+            look=decision_severity.look_before_allowing,
+            severity=decision_severity.of_allowing,
             already=no_change.allow,
             about_others=hold_and_block_owners.lifts_others,
             validate=_validate_lifting,
-            if_approved="Each gateway named is asked to admit it unscanned until it is blocked.",
+            if_approved=_ALLOWS[kind],
             if_denied="It stays as it is.",
             if_expired="It stays as it is.",
             **common,

@@ -12,9 +12,10 @@ from approvals import policy
 from approvals.errors import Refused
 from audit.ledger.format.allowed_field_values import gravest
 from audit.recording.actors import Target
+from enforcement.effects.gateway_facts import V020
 from enforcement.findings import severities_outlasting_milder_scans
-from enforcement.gateways import instances
-from enforcement.models import Asset, Finding, Scan
+from enforcement.gateways import effects_at_gateways, instances
+from enforcement.models import Asset, Finding, Scan, Watch
 from enforcement.models.scan_and_finding import COUNTING
 
 
@@ -131,6 +132,29 @@ def of_loosening(target: Target, params: Mapping[str, Any]) -> str:
     return _counted(target)
 
 
+def of_allowing(target: Target, params: Mapping[str, Any]) -> str:
+    """As `of_loosening`; CRITICAL for a tool where its allow switches every rule off.
+
+    Raises:
+        Refused: as `check_target`.
+    """
+    found = of_loosening(target, params)
+    return "CRITICAL" if _switches_rules_off(target) else found
+
+
+def _switches_rules_off(target: Target) -> bool:
+    """Whether a gateway that an allow covers drops all its rules for an allowed tool, or may: of
+    one that did not answer yet the generation is not known."""
+    if target.kind != "tool":
+        return False
+    watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
+    covered = instances.fleet().scope(target.instance)
+    generations = {
+        effects_at_gateways.settings_of(watches.get(one.name)).generation for one in covered
+    }
+    return bool(generations - {V020})
+
+
 def _counted(target: Target) -> str:
     known = found(target.kind, target.name, target.instance)
     known = known or policy.current().never_scanned_loosening
@@ -160,6 +184,11 @@ def look_before_blocking(target: Target, params: Mapping[str, Any]) -> dict[str,
         "decided": _decisions(target),
         "found": gravest("LOW", known, *severities_outlasting_milder_scans.replaced(target)),
     }
+
+
+def look_before_allowing(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
+    """As `look_before_loosening`: also a gateway that would switch every rule off voids it."""
+    return look_before_loosening(target, params) | {"rules_off": _switches_rules_off(target)}
 
 
 def look_before_loosening(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from approvals.models import Effect, EffectState
 from approvals.outbox import step_execution
 from approvals.registry import EffectResult, EffectRun, effect
-from enforcement.decisions.remote_steps import run_step
+from enforcement.decisions.remote_steps import confirmed, run_step, why_not_blocked
 from enforcement.decisions.superseded_steps import STEPS
 from enforcement.gateways import attempt_tags
 from enforcement.gateways.attempt_tags import HOLD_MARK
@@ -61,18 +62,23 @@ def hold(payload: dict[str, Any], run: EffectRun) -> EffectResult:
 
     def act(gateway: Gateway) -> EffectResult:
         kind, name = payload["kind"], payload["name"]
+        if wait := why_not_blocked(gateway, kind):
+            return wait
         there = _standing(gateway, kind, name)
         if there is not None and not _was_sent_by_us(there, run):
             return EffectResult("pending", NOT_SENT)
         if there is not None and attempt_tags.is_ours(
             there, run, attempt_tags.BLOCK, payload["reason"]
         ):
-            return EffectResult("done", "on hold, as read back from the gateway")
+            said = "on hold, as read back from the gateway"
+            return confirmed(gateway, kind, name, "block", said)
         was_allowed = any((a.kind, a.name) == (kind, name) for a in gateway.allowed())
         tag = attempt_tags.mint(run, attempt_tags.BLOCK, kind, name)
         gateway.block(kind, name, attempt_tags.reason_with(tag, payload["reason"]), tag)
+        said = "the gateway acknowledged the hold"
+        result = confirmed(gateway, kind, name, "block", said)
         extra = {"replaced": "allow"} if was_allowed else {}
-        return EffectResult("done", "the gateway acknowledged the hold", data=extra)
+        return replace(result, data={**result.data, **extra})
 
     return run_step("gateway.hold", payload, run, act)
 
@@ -113,6 +119,7 @@ def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
                 "done", "the block here is somebody else's; it stays", data={"left": True}
             )
         gateway.unblock(kind, name, attempt_tags.mint(run, attempt_tags.UNBLOCK, kind, name))
-        return EffectResult("done", "the gateway acknowledged that the hold is lifted")
+        said = "the gateway acknowledged that the hold is lifted"
+        return confirmed(gateway, kind, name, "", said)
 
     return run_step("gateway.release", payload, run, act)

@@ -11,10 +11,19 @@ from typing import Any
 from approvals.models import Effect, EffectState
 from approvals.registry import EffectResult, EffectRun, effect
 from enforcement.decisions.superseded_steps import FINAL_STEPS, not_now
-from enforcement.gateways import attempt_tags, instances
+from enforcement.effects.conclusion import conclude
+from enforcement.effects.gateway_facts import V020
+from enforcement.gateways import (
+    attempt_tags,
+    effects_at_gateways,
+    instances,
+    one_call_at_a_time,
+)
 from enforcement.gateways.audit_database_scans import SourceUnreadable, opened
 from enforcement.gateways.client import Gateway, GatewayError, Listed, NotAnswering
+from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.gateways.instances import Instance
+from enforcement.models import Watch
 
 Step = Callable[[Gateway], EffectResult]
 
@@ -33,6 +42,9 @@ def at_gateway(run: EffectRun, act: Step) -> EffectResult:
     if instance is None:
         return EffectResult("failed", f"{run.instance} is no longer registered.")
     try:
+        if effects_at_gateways.settings_of(_watch(instance)).generation == V020:
+            with one_call_at_a_time.turn_at(instance.name):
+                return act(Gateway(instance))
         return act(Gateway(instance))
     except NotAnswering as trouble:
         state = "unknown" if trouble.maybe_done else "pending"
@@ -44,17 +56,53 @@ def at_gateway(run: EffectRun, act: Step) -> EffectResult:
         return EffectResult("failed", refusal.detail)
 
 
+def _watch(instance: Instance) -> Watch | None:
+    return Watch.objects.filter(name=instance.name).first()
+
+
+def why_not_blocked(gateway: Gateway, kind: str) -> EffectResult | None:
+    """A block or hold that would end the gateway's process waits."""
+    settings = effects_at_gateways.settings_of(_watch(gateway.instance))
+    why = effects_at_gateways.why_block_cannot_end_well(settings, kind)
+    return EffectResult("pending", why, retry_in_s=60.0) if why else None
+
+
+def confirmed(gateway: Gateway, kind: str, name: str, wanted: str, said: str) -> EffectResult:
+    """What a step came to by the lists read after it, and what agents may then still do.
+
+    Raises:
+        NotAnswering: the list does not have what the gateway acknowledged.
+    """
+    lists = gateway.blocked(), gateway.allowed()
+    block, allow = (any((x.kind, x.name) == (kind, name) for x in one) for one in lists)
+    if not {"block": block, "allow": allow, "": True}[wanted]:
+        words = f"{gateway.instance.name} acknowledged it, but its list does not have it."
+        raise NotAnswering(words, maybe_done=True)
+    facts = effects_at_gateways.facts_at(
+        gateway.instance, _watch(gateway.instance), kind, name, lists
+    )
+    effect = GatewayEffect(gateway.instance, conclude(facts))
+    if not wanted and block:
+        said = f"{said}; its list still has a block, of one agent or of somebody else"
+    return EffectResult(
+        "done", f"{said}. {' '.join(effect.sentences)}", data={"effect": effect.as_json()}
+    )
+
+
 @effect("gateway.block")
 def block(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """The block that stays."""
 
     def act(gateway: Gateway) -> EffectResult:
         kind, name, reason = payload["kind"], payload["name"], payload["reason"]
+        if wait := why_not_blocked(gateway, kind):
+            return wait
         if run.attempt > 1 and _is_listed(gateway.blocked(), payload, run, attempt_tags.BLOCK):
-            return EffectResult("done", "blocked, as read back from the gateway")
+            said = "blocked, as read back from the gateway"
+            return confirmed(gateway, kind, name, "block", said)
         tag = attempt_tags.mint(run, attempt_tags.BLOCK, kind, name)
         gateway.block(kind, name, attempt_tags.reason_with(tag, reason), tag)
-        return EffectResult("done", "the gateway acknowledged the block")
+        return confirmed(gateway, kind, name, "block", "the gateway acknowledged the block")
 
     return run_step("gateway.block", payload, run, act)
 
@@ -66,7 +114,8 @@ def unblock(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     def act(gateway: Gateway) -> EffectResult:
         kind, name = payload["kind"], payload["name"]
         gateway.unblock(kind, name, attempt_tags.mint(run, attempt_tags.UNBLOCK, kind, name))
-        return EffectResult("done", "the gateway acknowledged that the block is lifted")
+        said = "the gateway acknowledged that the block is lifted"
+        return confirmed(gateway, kind, name, "", said)
 
     return run_step("gateway.unblock", payload, run, act)
 
@@ -77,11 +126,16 @@ def allow(payload: dict[str, Any], run: EffectRun) -> EffectResult:
 
     def act(gateway: Gateway) -> EffectResult:
         kind, name, reason = payload["kind"], payload["name"], payload["reason"]
+        watch = _watch(gateway.instance)
+        facts = effects_at_gateways.facts_at(gateway.instance, watch, kind, name)
+        if why := effects_at_gateways.why_allow_cannot_end_well(facts):
+            return EffectResult("failed", why)
         if run.attempt > 1 and _is_listed(gateway.allowed(), payload, run, attempt_tags.ALLOW):
-            return EffectResult("done", "allowed, as read back from the gateway")
+            said = "allowed, as read back from the gateway"
+            return confirmed(gateway, kind, name, "allow", said)
         tag = attempt_tags.mint(run, attempt_tags.ALLOW, kind, name)
         gateway.allow(kind, name, attempt_tags.reason_with(tag, reason), tag)
-        return EffectResult("done", "the gateway acknowledged the allow")
+        return confirmed(gateway, kind, name, "allow", "the gateway acknowledged the allow")
 
     return run_step("gateway.allow", payload, run, act)
 

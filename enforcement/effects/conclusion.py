@@ -86,8 +86,7 @@ def conclude_for(facts: GatewayFacts, agent: Agent) -> AgentEffect:
         return AgentEffect(agent.name, Summary.UNKNOWN, (), why)
     counts = in_force(facts, agent)
     if counts.install is None:
-        why = "its lists were not read"
-        return AgentEffect(agent.name, Summary.UNKNOWN, (), why)
+        return AgentEffect(agent.name, Summary.UNKNOWN, (), facts.unread)
     ways = tuple(
         _with_files(_hook_answer(facts, agent, counts, way), agent, counts)
         for way in ways_of(facts.generation, facts.kind, agent.name)
@@ -146,7 +145,7 @@ def _by_block(facts: GatewayFacts, counts: InForce, way: Way, agent: Agent) -> W
 
 def _unless_no_hook(answer: WayState, agent: Agent) -> WayState:
     if agent.hook is False:
-        return WayState(answer.way, State.OPEN, "its hook is not installed")
+        return WayState(answer.way, State.OPEN, "its hook is not installed or switched off")
     return answer
 
 

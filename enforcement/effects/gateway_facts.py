@@ -55,7 +55,8 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class GatewayFacts:
-    """What is known of one gateway about one thing. `entries` is None where no list was read."""
+    """What is known of one gateway about one thing. `entries` is None where they are not known,
+    `unread` says why, as it follows "because"."""
 
     generation: str
     kind: str
@@ -63,16 +64,21 @@ class GatewayFacts:
     entries: tuple[Entry, ...] | None
     agents: tuple[Agent, ...]
     managed: bool | None = False
-    take_action: bool | None = None
+    unread: str = "its lists were not read"
 
     def with_install(self, install: str) -> GatewayFacts:
         """The same after `install` of the entry for all agents is set, as REST sets it."""
-        known = self.entries or ()
-        kept = tuple(entry for entry in known if (entry.connector, entry.name) != ("", self.name))
-        unread = None if self.entries is None else ""
-        old = next((entry for entry in known if entry not in kept), None)
-        old = old or Entry(self.name, "", "", unread, unread)
+        if self.entries is None:
+            return self
+        old = self.for_all or Entry(self.name)
+        kept = tuple(entry for entry in self.entries if entry is not self.for_all)
         return replace(self, entries=(*kept, replace(old, install=install)))
+
+    @property
+    def for_all(self) -> Entry | None:
+        """The entry for all agents."""
+        found = (e for e in self.entries or () if not e.connector and e.name == self.name)
+        return next(found, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ RULES_OFF: Final = (
     "every DefenseClaw rule is switched off for this tool there, also those that stop the theft of "
     "keys or the deletion of files"
 )
-LABELS: Final = {
+LABELS: Final[dict[str, str]] = {
     Summary.STOPPED: "stopped",
     Summary.STOPPED_IN_PART: "stopped in part",
     Summary.AT_NEXT_INSTALL: "at the next install or update",

@@ -9,19 +9,23 @@ row to our decision.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from approvals import clock
+from enforcement.effects.gateway_facts import V020
 from enforcement.gateways import gateway_token_files, refused_tokens
 from enforcement.gateways.gateway_token_files import NoToken
 from enforcement.gateways.instances import Instance
+from enforcement.gateways.reported_settings import ReportedSettings
 from http_client import Answer, Guard, HttpClient, HttpClientError, Retries, Timeouts
 
 _CLIENT = "auth0-ata"
 _TOKEN_RETRY_S = 60.0
+_BUSY_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 TIMEOUTS = Timeouts(connect=2.0, read=5.0, write=5.0, pool=2.0, total=8.0)
 """How long one call to a gateway may take; it is near, and a person may be waiting."""
 
@@ -41,6 +45,10 @@ class NotAnswering(GatewayError):
         super().__init__(detail)
         self.maybe_done = maybe_done
         self.retry_in_s = retry_in_s
+
+
+class _Busy(NotAnswering):
+    """Its database was locked, and what was asked for was not written."""
 
 
 class Refuses(GatewayError):
@@ -86,6 +94,7 @@ class Health:
     version: str
     connectors: tuple[str, ...]
     demo: bool
+    settings: ReportedSettings = field(default_factory=ReportedSettings)
 
 
 @lru_cache(maxsize=64)
@@ -129,7 +138,7 @@ class Gateway:
         return self._listed("/enforce/allowed")
 
     def health(self) -> Health:
-        """Version and connectors. Raises NotAnswering, Refuses."""
+        """Version, connectors and settings. Raises NotAnswering, Refuses."""
         said = _object(self._call("GET", "/status"))
         provenance = said.get("provenance") if isinstance(said.get("provenance"), dict) else {}
         modes = said.get("connector_modes")
@@ -139,7 +148,18 @@ class Gateway:
             if isinstance(mode, dict) and mode.get("connector")
         )
         version = str(provenance.get("binary_version") or "")[:60] if provenance else ""
-        return Health(version, connectors, "DEMO" in str(said.get("health", "")))
+        settings = ReportedSettings.from_status(said)
+        if settings.generation == V020:
+            settings = ReportedSettings.from_status(said, self._mode_of_020())
+        return Health(version, connectors, "DEMO" in str(said.get("health", "")), settings)
+
+    def _mode_of_020(self) -> str:
+        """The mode of 0.2.0, which its `/status` lacks; empty where it does not say it."""
+        try:
+            said = _object(self._call("GET", "/v1/guardrail/config")).get("mode")
+        except GatewayError:
+            return ""
+        return said if said in {"observe", "action"} else ""
 
     def note_start_where_refused(self) -> None:
         """Where this gateway refused our token, see whether it was started since; never raises.
@@ -200,9 +220,18 @@ class Gateway:
     def _enforce(
         self, method: str, path: str, body: Mapping[str, Any], wanted: str, tag: str
     ) -> None:
-        said = _object(self._call(method, path, body, tag)).get("status")
+        said = _object(self._change(method, path, body, tag)).get("status")
         if said != wanted:
             raise _unacknowledged(self.instance.name, wanted)
+
+    def _change(self, method: str, path: str, body: Mapping[str, Any], tag: str) -> Answer:
+        """A call that writes, repeated where the database was locked: 0.2.0 waits for no lock."""
+        for wait in _BUSY_WAITS_S:
+            try:
+                return self._call(method, path, body, tag)
+            except _Busy:
+                time.sleep(wait)
+        return self._call(method, path, body, tag)
 
     def _listed(self, path: str) -> tuple[Listed, ...]:
         answer = self._call("GET", path)
@@ -309,7 +338,8 @@ def _failure(instance: Instance, answer: Answer, *, changes: bool) -> GatewayErr
             retry_in_s=_TOKEN_RETRY_S,
         )
     if status == 429 or status >= 500:
-        return NotAnswering(
+        busy = status == 500 and b"SQLITE_BUSY" in answer.body
+        return (_Busy if busy else NotAnswering)(
             f"{name} answered HTTP {status}.",
             maybe_done=changes and status not in {429, 503},
             retry_in_s=answer.retry_after(),

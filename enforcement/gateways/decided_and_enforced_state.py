@@ -6,25 +6,27 @@ decision, and what its own list said when it was last read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from approvals.models import Effect, EffectState
 from audit.ledger.format import truncation
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.decisions.superseded_steps import STEPS
-from enforcement.gateways import instances
+from enforcement.effects.conclusion import conclude
+from enforcement.gateways import effects_at_gateways, instances
+from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.gateways.instances import Instance
 from enforcement.models import Asset, Watch
 
 NOT_ENFORCED = "not_enforced"
-NOT_OBSERVED = "What it does at the next use was not observed."
 REACH = (
     "A hold or a block is an entry of the block list of each gateway that it covers, and the "
     "broker refuses new tokens to callers that name the component. It does not reach tokens "
-    "already issued, nor what runs past a gateway; whether a gateway stops what runs already is "
-    "not known here."
+    "already issued, nor what runs past a gateway. What it does there for each agent is concluded "
+    "from what the gateway reports and lists; whether an agent's hook still runs is seen only on "
+    "its host."
 )
 """What a hold stops and what not, for the page of a component."""
 _WANTED = {"hold": "held", "block": "blocked", "allow": "allowed"}
@@ -42,6 +44,7 @@ class At:
     since: datetime | None = None
     retry_at: datetime | None = None
     attempts: int = 0
+    effect: tuple[str, ...] = ()  # what its agents may still do, by `with_effects`
 
     @property
     def waits(self) -> bool:
@@ -72,6 +75,17 @@ def everywhere(kind: str, name: str) -> list[At]:
         )
         for i in fleet.instances
     ]
+
+
+def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
+    """The same with what the agents of each gateway may still do, read now."""
+    watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
+    found = []
+    for at in states:
+        facts = effects_at_gateways.facts_at(at.instance, watches.get(at.instance.name), kind, name)
+        effect = GatewayEffect(at.instance, conclude(facts))
+        found.append(replace(at, effect=tuple(effect.sentences)))
+    return found
 
 
 def wanted_at(rows: Mapping[str, Asset], instance: str, scope: str = "") -> str:
@@ -111,7 +125,7 @@ def _at(instance: Instance, wanted: str, step: Effect | None, listed: _Listed) -
             "that label, which is not the name of the component."
         )
         return At(instance, wanted, NOT_ENFORCED, words, since=step.updated)
-    words = f"{_past(wanted).capitalize()}: the gateway acknowledged it. {NOT_OBSERVED}"
+    words = f"{_past(wanted).capitalize()}: the gateway acknowledged it."
     return At(instance, wanted, _WANTED[wanted], words, since=step.updated)
 
 

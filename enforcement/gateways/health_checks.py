@@ -19,6 +19,7 @@ from approvals.models import Effect, EffectState
 from enforcement.decisions import hold_and_release_at_gateway
 from enforcement.gateways.client import Gateway, GatewayError, Health, Listed
 from enforcement.gateways.instances import Instance
+from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.models import Watch
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,10 @@ def note(instance: Instance, said: Probe, now: datetime) -> None:
         watch.version, watch.connectors = said.health.version, list(said.health.connectors)
         watch.blocked = [asdict(item) for item in said.blocked]
         watch.allowed = [asdict(item) for item in said.allowed]
+        before = ReportedSettings.from_json(watch.settings)
+        watch.settings = said.health.settings.after(before).as_json()
         fields += ["last_seen", "listed_at", "version", "connectors", "blocked", "allowed"]
+        fields.append("settings")
     watch.save(update_fields=fields)
     if came_back:
         _try_again_now(instance.name, now)

@@ -1,7 +1,17 @@
 """Working state of enforcement. The trail is the evidence; these rows are what holds now."""
 
 from enforcement.models.asset_decision import Asset, Decision, Hold
-from enforcement.models.gateway_poll_state import Watch
+from enforcement.models.gateway_poll_state import GatewayCall, Watch
 from enforcement.models.scan_and_finding import AskNeed, Finding, FindingStatus, Scan
 
-__all__ = ["AskNeed", "Asset", "Decision", "Finding", "FindingStatus", "Hold", "Scan", "Watch"]
+__all__ = [
+    "AskNeed",
+    "Asset",
+    "Decision",
+    "Finding",
+    "FindingStatus",
+    "GatewayCall",
+    "Hold",
+    "Scan",
+    "Watch",
+]

@@ -27,6 +27,17 @@ class Watch(models.Model):
     blocked = models.JSONField(default=list)  # [{kind, name, reason}] as the gateway lists them
     allowed = models.JSONField(default=list)
     listed_at = models.DateTimeField(null=True)
+    settings = models.JSONField(default=dict)  # as `ReportedSettings.as_json`
 
     def __str__(self) -> str:
         return self.name or "asking"
+
+
+class GatewayCall(models.Model):
+    """The lease for changes at a gateway that takes one at a time (0.2.0 waits for no lock)."""
+
+    name = models.CharField(max_length=60, unique=True)
+    lease = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name

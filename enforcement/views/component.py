@@ -9,7 +9,7 @@ from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.search import event_search
-from enforcement import known_names
+from enforcement import known_names, name_warnings
 from enforcement.decisions import block_allow_hold, decision_severity
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.kinds import SCANNED, called, noun
@@ -30,7 +30,9 @@ def context(
     """Everything the page shows; the buttons are for the severity that was chosen."""
     if form is not None:
         severity_chosen = str(form["severity"].value() or "")
-    states = decided_and_enforced_state.everywhere(kind, name)
+    states = decided_and_enforced_state.with_effects(
+        decided_and_enforced_state.everywhere(kind, name), kind, name
+    )
     found = decision_severity.found(kind, name)
     target = Target(kind, name)
     unknown = not known_names.is_known(kind, name)
@@ -54,6 +56,7 @@ def context(
         "approvals": pending(kind, name),
         "needs": block_allow_hold.needs(target) if kind == "mcp" else [],
         "acts": decide_form.acts(kind, name, states, person, severity_chosen),
+        "matches_nothing": name_warnings.why_it_stops_nothing(kind, name),
         "form": form,
         "raised": decide_form.raised(found),
         "scopes": [instance.name for instance in instances.fleet().instances],

@@ -14,7 +14,9 @@ from approvals.errors import Refused
 from approvals.policy import break_glass_limits
 from audit.ledger.format.allowed_field_values import SEVERITIES, gravest, severity_rank
 from audit.recording.actors import Actor, Target
+from enforcement.gateways import effects_at_gateways
 from enforcement.gateways.decided_and_enforced_state import At
+from enforcement.gateways.effects_at_gateways import GatewayEffect
 from ui.times import duration
 
 _TONES = {"block": "danger", "hold": "", "release": "", "unblock": "", "allow": ""}
@@ -29,7 +31,8 @@ _ICONS = {
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One button: `needs` says in words what the policy wants before it commits."""
+    """One button: `needs` says in words what the policy wants before it commits, `effects` what
+    agents may still do afterwards at each gateway."""
 
     name: str
     label: str
@@ -37,6 +40,7 @@ class Act:
     icon: str
     needs: str
     step_up: bool
+    effects: tuple[str, ...] = ()
 
 
 class DecideForm(forms.Form):
@@ -99,7 +103,12 @@ def _act(verb_name: str, act: str, target: Target, person: Actor, raised_to: str
         _ICONS[act],
         policy.in_words(rule.as_json(), verb, duration(rule.within_s or settings.STEP_UP_EXPIRY_S)),
         rule.kind == "require",
+        tuple(effects_at_gateways.grouped(_afterwards(act, target))),
     )
+
+
+def _afterwards(act: str, target: Target) -> list[GatewayEffect]:
+    return effects_at_gateways.everywhere(target.kind, target.name, act)
 
 
 def raised(found: str) -> list[str]:

@@ -196,7 +196,11 @@ def _back(path: str) -> str:
 def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
     """What each gateway would do now, by its lists and its policy; changes nothing."""
     latest = {scan.instance: scan for scan in decision_severity.latest_scans(kind, name)}
-    states = {at.instance.name: at for at in decided_and_enforced_state.everywhere(kind, name)}
+    everywhere = decided_and_enforced_state.everywhere(kind, name)
+    states = {
+        at.instance.name: at
+        for at in decided_and_enforced_state.with_effects(everywhere, kind, name)
+    }
     asked, said = clock.now(), []
     for instance in instances.fleet().instances:
         ours = decided_and_enforced_state.counts_in_answer(states.get(instance.name))
@@ -204,9 +208,11 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
         try:
             known = (scan.severity, scan.findings) if scan else ("", -1)
             verdict, reason = Gateway(instance).preview(kind, name, *known)
-            said.append({"at": instance, "verdict": verdict, "reason": reason, "ours": ours})
+            answer = {"verdict": verdict, "reason": reason, "ours": ours}
         except GatewayError as trouble:
-            said.append({"at": instance, "verdict": "", "reason": trouble.detail})
+            answer = {"verdict": "", "reason": trouble.detail}
+        at = states.get(instance.name)
+        said.append({"at": instance, **answer, "effect": at.effect if at else ()})
     context = {"said": said, "asked": asked, "kind": kind, "name": name}
     context["called"] = called(kind, name)
     name_ = "#verdicts" if request.headers.get("HX-Request") else ""

@@ -92,7 +92,6 @@ def facts_of(row: Mapping[str, Any], agent: str, name: str) -> tuple[GatewayFact
         entries_of(row),
         (one,),
         managed="managed" in mode,
-        take_action=row.get("take_action"),
     )
     return facts, one
 

@@ -69,7 +69,9 @@ def test_what_could_not_be_read_is_unknown_and_never_open() -> None:
 def test_a_hook_that_is_not_installed_stops_nothing() -> None:
     without = replace(CODEX, hook=False)
     [effect] = conclude(at_head("tool", Entry("github", install="block"), agents=(without,)))
-    assert effect.summary == Summary.RECORDED_ONLY and effect.why == "its hook is not installed"
+    assert effect.summary == Summary.RECORDED_ONLY and effect.why.startswith(
+        "its hook is not installed"
+    )
 
 
 def test_an_allowed_tool_is_said_to_have_every_rule_off() -> None:

@@ -242,6 +242,11 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "scans that cannot be read or stored",
     ),
     "enforcement.gateways.periodic_scan_import": ("Watch", "how far a gateway's database was read"),
+    "enforcement.gateways.enforcement_entries": ("sql", "reads a gateway's entries"),
+    "enforcement.gateways.one_call_at_a_time": (
+        "GatewayCall",
+        "whose turn it is at a gateway of 0.2.0",
+    ),
     "enforcement.gateways.health_checks": ("Effect instance", "how a gateway is; wakes its steps"),
     "connections.api.manifests": ("instance", "a route that is called delete, no row"),
     "audit.api.saved_views": ("instance", "a method of the API, no row"),

@@ -109,7 +109,8 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("enforcement.Scan", "instance scan_id scanner kind name severity ask approval", CLEAR),
     ("enforcement.Finding", "instance finding_id alert_id kind name rule severity", CLEAR),
     ("enforcement.Finding", "status", IDS),
-    ("enforcement.Watch", "name last_scan source version connectors", NOBODY),
+    ("enforcement.Watch", "name last_scan source version connectors settings", NOBODY),
+    ("enforcement.GatewayCall", "name", NOBODY),
 )
 """Table, columns, and one reason why an erasure leaves them."""
 

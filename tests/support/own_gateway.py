@@ -12,8 +12,6 @@ from pathlib import Path
 
 _ANSWERS = {
     ("GET", "/status"): {"health": {}, "provenance": {"binary_version": "0.8.4"}},
-    ("GET", "/enforce/blocked"): [],
-    ("GET", "/enforce/allowed"): [],
     ("POST", "/enforce/block"): {"status": "blocked"},
     ("DELETE", "/enforce/block"): {"status": "unblocked"},
     ("POST", "/enforce/allow"): {"status": "allowed"},
@@ -27,6 +25,7 @@ class OwnGateway:
 
     url: str
     changes: list[str] = field(default_factory=list)
+    lists: dict[str, list[object]] = field(default_factory=lambda: {"blocked": [], "allowed": []})
 
     def block(self, folder: Path, name: str = "mine") -> str:
         """Its block for an instances file."""
@@ -58,13 +57,24 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "GET":
             line = f"{self.command} {self.path} {body.decode()}"
             self.server.gateway.changes.append(line)  # type: ignore[attr-defined]
-        found = _ANSWERS.get((self.command, self.path))
+        found = self._list_or_answer(body)
         said = json.dumps({} if found is None else found).encode()
         self.send_response(404 if found is None else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
         self.wfile.write(said)
+
+    def _list_or_answer(self, body: bytes) -> object:
+        """What it answers; it keeps what it is told to block and allow, one thing on each list."""
+        lists = self.server.gateway.lists  # type: ignore[attr-defined]
+        if self.path.startswith("/enforce/"):
+            if self.command == "GET":
+                return lists[self.path.rpartition("/")[2]]
+            lists.update(blocked=[], allowed=[])
+            if self.command == "POST":
+                lists["blocked" if self.path.endswith("block") else "allowed"] = [json.loads(body)]
+        return _ANSWERS.get((self.command, self.path))
 
     do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = _answer
 

@@ -123,10 +123,6 @@ def evaluate(gateway: Gateway, call: Call) -> Reply:
         raise BadRequest("input.target_type and input.target_name are required")
     scan = fields.get("scan_result")
     data = evaluate_admission(
-        gateway.entries,
-        str(kind),
-        str(name),
-        scan if isinstance(scan, dict) else None,
-        by_policy=gateway.generation.entries_per_agent or gateway.home.has_policies(),
+        gateway.entries, str(kind), str(name), scan if isinstance(scan, dict) else None
     )
     return Reply(HTTPStatus.OK, {"ok": True, "data": data})

@@ -1,0 +1,128 @@
+"""What stands about a thing at each gateway, and what an agent may still do with it, concluded
+from what the portal reads without side effects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from enforcement.effects import conclusion, sentences
+from enforcement.effects.conclusion import AgentEffect
+from enforcement.effects.gateway_facts import HEAD, V084, GatewayFacts
+from enforcement.gateways import enforcement_entries, instances
+from enforcement.gateways.audit_database_file import SourceUnreadable
+from enforcement.gateways.client import Listed
+from enforcement.gateways.enforcement_entries import KnownEntries
+from enforcement.gateways.instances import Instance
+from enforcement.gateways.reported_settings import ReportedSettings
+from enforcement.models import Watch
+
+_INSTALL_OF = {"block": "block", "hold": "block", "allow": "allow", "unblock": "", "release": ""}
+Lists = tuple[Sequence[Listed], Sequence[Listed]]
+NO_AGENT = "Not known for any agent: the gateway names none."
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEffect:
+    """What the entries at one gateway mean for its agents."""
+
+    instance: Instance
+    agents: tuple[AgentEffect, ...]
+
+    @property
+    def sentences(self) -> list[str]:
+        """In words, one sentence for each group of agents."""
+        return sentences.in_words(self.agents) or [NO_AGENT]
+
+    def as_json(self) -> list[dict[str, str]]:
+        """Agent and summary, for the record."""
+        return [{"agent": one.agent, "summary": str(one.summary)} for one in self.agents]
+
+
+def settings_of(watch: Watch | None) -> ReportedSettings:
+    """What a gateway last said of itself; empty where it never answered."""
+    return ReportedSettings.from_json(watch.settings if watch else {})
+
+
+def facts_at(
+    instance: Instance, watch: Watch | None, kind: str, name: str, lists: Lists | None = None
+) -> GatewayFacts:
+    """What is known of one gateway about one thing; `lists` were just read, else as last read."""
+    settings = settings_of(watch)
+    known = _in_database(instance, kind, name)
+    if known is None:
+        known = _in_lists(watch, kind, name, lists, one_agent=len(settings.agents) == 1)
+    return GatewayFacts(
+        settings.generation,
+        kind,
+        name,
+        known.entries,
+        settings.agents,
+        settings.managed,
+        known.unread,
+    )
+
+
+def _in_database(instance: Instance, kind: str, name: str) -> KnownEntries | None:
+    if instance.audit_db is None:
+        return None
+    try:
+        return KnownEntries(enforcement_entries.in_database(instance.audit_db, kind, name))
+    except SourceUnreadable:
+        return None  # the lists say less, and are there
+
+
+def _in_lists(
+    watch: Watch | None, kind: str, name: str, lists: Lists | None, *, one_agent: bool
+) -> KnownEntries:
+    if lists is None:
+        if watch is None or watch.listed_at is None:
+            return KnownEntries(None, "its lists were not read yet")
+        lists = ([Listed(**x) for x in watch.blocked], [Listed(**x) for x in watch.allowed])
+    return enforcement_entries.in_lists(kind, name, *lists, one_agent=one_agent)
+
+
+def everywhere(kind: str, name: str, act: str = "", instance: str = "") -> list[GatewayEffect]:
+    """The effect at each gateway that a decision covers, or what `act` would make of it."""
+    watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
+    found = []
+    for one in instances.fleet().scope(instance):
+        facts = facts_at(one, watches.get(one.name), kind, name)
+        if act:
+            facts = facts.with_install(_INSTALL_OF[act])
+        found.append(GatewayEffect(one, conclusion.conclude(facts)))
+    return found
+
+
+def grouped(effects: Iterable[GatewayEffect]) -> list[str]:
+    """Sentences with the gateways they are about: `At edge-1 and edge-2: Stopped for Codex.`"""
+    where: dict[str, list[str]] = {}
+    for effect in effects:
+        where.setdefault(" ".join(effect.sentences), []).append(effect.instance.name)
+    return [f"At {' and '.join(names)}: {words}" for words, names in where.items()]
+
+
+def why_allow_cannot_end_well(facts: GatewayFacts) -> str:
+    """Why an allow is not sent: 0.8.4 and HEAD try to end a disable at OpenClaw, wait 88 seconds
+    and answer 502, where the agent has hooks. Empty where nothing is against it."""
+    disabled = facts.for_all is not None and facts.for_all.runtime == "disable"
+    openclaw = any(agent.name == "openclaw" for agent in facts.agents)
+    if facts.generation not in {V084, HEAD} or not disabled or openclaw:
+        return ""
+    return (
+        f"Not sent: {facts.kind} {facts.name} is disabled there for all agents, and the gateway "
+        f"cannot end that over its API. Run `defenseclaw {facts.kind} enable {facts.name}` on its "
+        "host, then decide again."
+    )
+
+
+def why_block_cannot_end_well(settings: ReportedSettings, kind: str) -> str:
+    """Why a block or hold waits: a 0.2.0 that acts on a skill or plugin before it met OpenClaw
+    ends its process. Empty where nothing is against it."""
+    if settings.met_openclaw is not False or not settings.take_action.get(kind):
+        return ""
+    return (
+        "Not sent yet: this gateway was not connected to OpenClaw since it started and has "
+        "take_action on, so it would end when it next acts on a block. It is sent once the gateway "
+        "is connected."
+    )

@@ -1,0 +1,179 @@
+"""What agents may still do after a decision, at stand-in gateways of each generation."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+
+from approvals import clock
+from approvals.models import Effect
+from audit.recording.actors import Actor, Target
+from enforcement.gateways import effects_at_gateways, health_checks, instances, one_call_at_a_time
+from enforcement.gateways.client import NotAnswering
+from enforcement.models import GatewayCall, Watch
+from tests.enforcement.browsing import browser
+from tests.enforcement.gateways import settle
+from tests.enforcement.stand_ins import StandIn, register, running
+
+Do = Callable[[], None]
+Start = Callable[..., StandIn]
+AGENTS = ("--agent", "claudecode=action", "--agent", "codex=action", "--agent", "cursor=action")
+NO_NAME = "its call carries no server name that DefenseClaw matches"
+
+
+@pytest.fixture
+def start(tmp_path: Path, settings: LazySettings, db: None) -> Iterator[Start]:
+    """Start and register a stand-in gateway, and ask it once how it is."""
+    settings.VAR_DIR = tmp_path
+    with ExitStack() as stack:
+
+        def begin(generation: str, *options: str, reads_database: bool = True) -> StandIn:
+            made = stack.enter_context(running(tmp_path, "lab", generation, *options))
+            register(tmp_path, made, reads_database=reads_database)
+            look()
+            return made
+
+        yield begin
+    instances._cache.clear()
+
+
+def look() -> None:
+    """Ask the registered gateways how they are."""
+    for instance in instances.fleet().instances:
+        Watch.objects.get_or_create(name=instance.name, defaults={"due": clock.now()})
+        health_checks.note(instance, health_checks.probe(instance), clock.now())
+
+
+def detail(kind: str) -> str:
+    [step] = Effect.objects.filter(kind=kind)
+    return f"{step.state}: {step.detail}"
+
+
+@pytest.mark.parametrize("reads_database", [True, False])
+def test_a_blocked_server_is_said_to_be_stopped_for_those_agents_that_name_it(
+    start: Start, olu: Actor, do_due: Do, reads_database: bool
+) -> None:
+    start("head", *AGENTS, reads_database=reads_database)
+    settle(olu, Target("mcp", "github"), "block")
+    do_due()
+    said = detail("gateway.block")
+    assert said.startswith("done: the gateway acknowledged the block. Stopped for Claude Code's")
+    assert "Stopped for Codex." in said and f"Not stopped for Cursor: {NO_NAME}" in said
+
+
+def test_an_own_allow_of_an_agent_is_seen_in_the_database(
+    start: Start, olu: Actor, do_due: Do
+) -> None:
+    start("head", *AGENTS).entry("mcp", "github", "codex", install="allow")
+    settle(olu, Target("mcp", "github"), "block")
+    do_due()
+    assert "Not stopped for Codex" in detail("gateway.block")
+
+
+def test_a_block_that_lists_give_to_no_agent_is_unknown(start: Start) -> None:
+    gateway = start("head", *AGENTS, reads_database=False)
+    gateway.entry("mcp", "github", "codex", install="block")
+    look()
+    [effect] = effects_at_gateways.everywhere("mcp", "github")
+    assert "Not known for Claude Code, Codex and Cursor" in effect.sentences[0]
+
+
+def test_a_block_of_a_skill_is_said_to_leave_it_running(
+    start: Start, olu: Actor, do_due: Do
+) -> None:
+    start("0.8.4", "--agent", "claudecode=action", "--agent", "codex=action")
+    settle(olu, Target("skill", "notes"), "block")
+    do_due()
+    said = detail("gateway.block")
+    assert "Not stopped for Claude Code: what is installed can be used on." in said
+    assert "Not stopped for Codex: the gateway does not watch this agent's folders." in said
+
+
+def test_an_allow_under_a_disable_for_all_agents_is_not_sent(
+    start: Start, olu: Actor, do_due: Do
+) -> None:
+    gateway = start("head", *AGENTS)
+    gateway.entry("skill", "mal-b", install="block", file="quarantine", runtime="disable")
+    settle(olu, Target("skill", "mal-b"), "allow")
+    do_due()
+    said = detail("gateway.allow")
+    assert said.startswith("failed: Not sent: skill mal-b is disabled there for all agents")
+    assert "`defenseclaw skill enable mal-b` on its host" in said
+    assert "api-enforce-allow" not in gateway.actions()
+
+
+@pytest.mark.parametrize(("openclaw", "sent"), [("never", False), ("connected", True)])
+def test_a_block_that_would_end_an_old_gateway_waits_for_openclaw(
+    start: Start, olu: Actor, do_due: Do, openclaw: str, sent: bool
+) -> None:
+    gateway = start("0.2.0", "--take-action", "on", "--openclaw", openclaw)
+    settle(olu, Target("skill", "notes"), "block")
+    do_due()
+    assert ("api-enforce-block" in gateway.actions()) is sent
+    assert detail("gateway.block").startswith("done" if sent else "pending: Not sent yet")
+
+
+def test_a_locked_database_of_an_old_gateway_is_waited_for(
+    start: Start, olu: Actor, do_due: Do
+) -> None:
+    gateway = start("0.2.0")
+    settle(olu, Target("tool", "delete_file"), "block")
+
+    def lock() -> None:
+        with closing(sqlite3.connect(gateway.database, isolation_level=None)) as source:
+            source.execute("BEGIN IMMEDIATE")
+            held.set()
+            time.sleep(0.4)
+            source.execute("ROLLBACK")
+
+    held = threading.Event()
+    other = threading.Thread(target=lock)
+    other.start()
+    held.wait(5)
+    do_due()
+    other.join()
+    assert detail("gateway.block").startswith("done")
+    assert Effect.objects.get(kind="gateway.block").attempts == 1
+    assert "Not stopped for OpenClaw: it is in observe mode" in detail("gateway.block")
+
+
+def test_an_old_gateway_gets_one_change_at_a_time(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_call_at_a_time, "_TRIES", 2)
+    start("0.2.0")
+    with (
+        one_call_at_a_time.turn_at("lab"),
+        pytest.raises(NotAnswering, match="one at a time") as waits,
+        one_call_at_a_time.turn_at("lab"),
+    ):
+        pass
+    assert waits.value.retry_in_s == 1.0 and not waits.value.maybe_done
+    with one_call_at_a_time.turn_at("lab"):
+        assert GatewayCall.objects.get(name="lab").lease is not None
+    assert GatewayCall.objects.get(name="lab").lease is None
+
+
+def test_no_secret_of_a_status_is_kept(start: Start) -> None:
+    start("0.2.0", "--openclaw", "connected")
+    kept = Watch.objects.get(name="lab").settings
+    assert set(kept) == {
+        "generation", "agents", "managed", "take_action", "met_openclaw", "started_at",
+    }  # fmt: skip
+    assert kept["generation"] == "0.2.0" and kept["met_openclaw"] is True
+
+
+def test_the_page_says_the_effect_now_and_before_the_click(start: Start, do_due: Do) -> None:
+    start("head", *AGENTS)
+    olu_web: Client = browser("operator", "operator")
+    page = olu_web.get("/enforcement/mcp/github/").content.decode()
+    assert "Not stopped for Claude Code, Codex and Cursor: no entry there restricts it." in page
+    assert f"Not stopped for Cursor: {NO_NAME}" in page, "what a block would do"
