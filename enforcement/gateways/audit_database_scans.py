@@ -9,7 +9,6 @@ gives nobody in order (`Strays`) are known by their ids alone.
 from __future__ import annotations
 
 import hashlib
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,10 +23,8 @@ from audit.ledger.format.allowed_field_values import gravest
 from enforcement.findings.unreadable_row_quarantine import Unreadable
 from enforcement.gateways import audit_database_file
 from enforcement.gateways.audit_database_file import SourceUnreadable as SourceUnreadable
-from enforcement.gateways.gateway_quarantine_and_content_digest import (
-    content_digest,
-    done_by_gateway,
-)
+from enforcement.gateways.gateway_quarantine_and_content_digest import GatewayMeasures
+from enforcement.gateways.gateway_time_texts import moment
 from enforcement.gateways.names_of_scanned_things import (
     agent_of,
     asset_of,
@@ -55,9 +52,6 @@ _TABLES: Final = (
 )
 _LONGEST_SCAN_MS: Final = 600_000
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
-_GO_DRIVER = re.compile(
-    r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|[+-]\d\d:?\d\d)?( UTC)?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,20 +137,6 @@ def severity_of(text: object) -> str:
     return severities.of(str(text or "")).code
 
 
-def moment(text: object, otherwise: datetime) -> datetime:
-    """A time in any of the forms DefenseClaw wrote; `otherwise` where it is in none."""
-    match = _GO_DRIVER.match(str(text or ""))
-    if match is None:
-        return otherwise
-    day, clock, fraction, zone, _ = match.groups()
-    micro = (fraction or ".0")[1:7].ljust(6, "0")
-    offset = "+00:00" if zone in {None, "Z"} else zone
-    try:
-        return datetime.fromisoformat(f"{day}T{clock}.{micro}{offset}").astimezone(UTC)
-    except (ValueError, OverflowError):
-        return otherwise
-
-
 def short_id(id: str) -> str:
     """An id of at most 100 characters: of a longer one its start and SHA-256."""
     if len(id) <= _LONGEST_ID:
@@ -217,6 +197,7 @@ class Source:
             table: {str(row["name"]) for row in connection.execute(f"PRAGMA table_info({table})")}
             for table in _TABLES
         }
+        self._measures = GatewayMeasures(connection, self._columns)
         if not self._columns["scan_results"]:
             raise SourceUnreadable("its audit database has no scan_results; is it DefenseClaw's?")
 
@@ -322,8 +303,8 @@ class Source:
             ended=self._end(id, at) if len(found) < expected and at != now else None,
             agent=agent_of(kind, target),
             session=self._session(id) if kind == CALL else "",
-            digest=content_digest(self._db, self._columns, id, target) if asks else "",
-            done=done_by_gateway(self._db, self._columns, kind, name, target) if asks else "",
+            digest=self._measures.content_digest(id, target, at) if asks else "",
+            done=self._measures.done_by_gateway(kind, name, target, at) if asks else "",
         )
 
     def _end(self, scan: str, at: datetime) -> datetime:

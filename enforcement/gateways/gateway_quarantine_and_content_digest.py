@@ -2,6 +2,7 @@
 
 With `take_action` on, DefenseClaw quarantines and disables before the row of the scan is there. Its
 `actions` table has both; not so after a plain `init` of 0.2.0, where rows of the watcher show it.
+What was done before a scan began says nothing about what it found: another copy may lie there.
 """
 
 from __future__ import annotations
@@ -9,83 +10,101 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Set
+from datetime import UTC, datetime
 from typing import Final
+
+from enforcement.gateways.gateway_time_texts import moment
 
 _RECENT: Final = 5_000
 """So many rows of the audit log before its end are looked at for a row of the watcher."""
-
-Tables = Mapping[str, Set[str]]
-"""Tables of the database, each with its columns; none where there is no such table."""
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def done_by_gateway(
-    db: sqlite3.Connection, tables: Tables, kind: str, name: str, target: str
-) -> str:
-    """`quarantined`, `disabled`, both or nothing: what the gateway did about this thing itself."""
-    done = set[str]()
-    if tables.get("actions"):
-        rows = db.execute(
-            "SELECT actions_json FROM actions WHERE target_type = ? AND target_name = ?",
+class GatewayMeasures:
+    """What one opened database tells; `tables` has the columns of each, none where it is not."""
+
+    def __init__(self, db: sqlite3.Connection, tables: Mapping[str, Set[str]]) -> None:
+        self._db = db
+        self._tables = tables
+
+    def done_by_gateway(self, kind: str, name: str, target: str, since: datetime) -> str:
+        """`quarantined`, `disabled`, both or nothing: what it did since the scan began."""
+        done = self._flags(kind, name, since)
+        if self._record(target, since) is not None or self._watcher_acted(name, target, since):
+            done.add("quarantined")
+        return " and ".join(sorted(done, reverse=True))
+
+    def content_digest(self, scan: str, target: str, since: datetime) -> str:
+        """The digest of the content that a scan looked at; empty where the database has none.
+
+        A snapshot names its scan. The record of a quarantine names the folder that was moved. Both
+        digests are made differently, so each says which it is.
+        """
+        if self._has("target_snapshots", "scan_id", "content_hash"):
+            row = self._db.execute(
+                "SELECT content_hash FROM target_snapshots WHERE scan_id = ? LIMIT 1", (scan,)
+            ).fetchone()
+            if row is not None and row["content_hash"]:
+                return f"snapshot:{row['content_hash']}"[:90]
+        record = self._record(target, since)
+        return f"quarantine:{record}"[:90] if record else ""
+
+    def _has(self, table: str, *columns: str) -> bool:
+        return set(columns) <= self._tables.get(table, set())
+
+    def _flags(self, kind: str, name: str, since: datetime) -> set[str]:
+        done = set[str]()
+        if not self._has("actions", "actions_json", "updated_at"):
+            return done
+        rows = self._db.execute(
+            "SELECT actions_json, updated_at FROM actions "
+            "WHERE target_type = ? AND target_name = ?",
             (kind, name),
         )
         for row in rows:
             found = _object(row["actions_json"])
+            if moment(row["updated_at"], _NEVER) < since:
+                continue
             done |= {"quarantined"} if found.get("file") == "quarantine" else set()
             done |= {"disabled"} if found.get("runtime") == "disable" else set()
-    if _record(db, tables, target) is not None or _watcher_acted(db, tables, name, target):
-        done.add("quarantined")
-    return " and ".join(sorted(done, reverse=True))
+        return done
 
-
-def content_digest(db: sqlite3.Connection, tables: Tables, scan: str, target: str) -> str:
-    """The digest of the content that a scan looked at; empty where the database has none.
-
-    A snapshot names its scan. The record of a quarantine names the folder that was moved. Both
-    digests are made differently, so each says which it is.
-    """
-    if {"scan_id", "content_hash"} <= tables.get("target_snapshots", set()):
-        row = db.execute(
-            "SELECT content_hash FROM target_snapshots WHERE scan_id = ? LIMIT 1", (scan,)
+    def _record(self, target: str, since: datetime) -> str | None:
+        """The digest in the newest record of a quarantine that stands for this folder."""
+        columns = ("original_path", "content_hash", "state", "created_at")
+        if not self._has("quarantine_records", *columns):
+            return None
+        row = self._db.execute(
+            "SELECT content_hash, created_at FROM quarantine_records "
+            "WHERE original_path = ? AND state = 'active' ORDER BY rowid DESC LIMIT 1",
+            (target.rstrip("/"),),
         ).fetchone()
-        if row is not None and row["content_hash"]:
-            return f"snapshot:{row['content_hash']}"[:90]
-    record = _record(db, tables, target)
-    return f"quarantine:{record}"[:90] if record else ""
+        if row is None or moment(row["created_at"], _NEVER) < since:
+            return None
+        return str(row["content_hash"] or "")
 
+    def _watcher_acted(self, name: str, target: str, since: datetime) -> bool:
+        """Whether the watcher rejected this very folder just now and then blocked it.
 
-def _record(db: sqlite3.Connection, tables: Tables, target: str) -> str | None:
-    """The digest in the newest record of a quarantine that stands for this folder."""
-    if not {"original_path", "content_hash", "state"} <= tables.get("quarantine_records", set()):
-        return None
-    row = db.execute(
-        "SELECT content_hash FROM quarantine_records WHERE original_path = ? AND state = 'active' "
-        "ORDER BY rowid DESC LIMIT 1",
-        (target.rstrip("/"),),
-    ).fetchone()
-    return str(row["content_hash"] or "") if row is not None else None
-
-
-def _watcher_acted(db: sqlite3.Connection, tables: Tables, name: str, target: str) -> bool:
-    """Whether the watcher rejected this very folder just now and then blocked it.
-
-    Its two rows stand one behind the other, and the second has the name alone.
-    """
-    if not {"action", "target"} <= tables.get("audit_events", set()):
-        return False
-    row = db.execute(
-        "SELECT 1 FROM audit_events rejected JOIN audit_events blocked "
-        "ON blocked.rowid = rejected.rowid + 1 "
-        "WHERE rejected.rowid > (SELECT max(rowid) FROM audit_events) - ? "
-        "AND rejected.action = 'install-rejected' AND rejected.target = ? "
-        "AND blocked.action = 'watcher-block' AND blocked.target = ? LIMIT 1",
-        (_RECENT, target, name),
-    ).fetchone()
-    return row is not None
+        Its two rows stand one behind the other, and the second has the name alone.
+        """
+        if not self._has("audit_events", "action", "target", "timestamp"):
+            return False
+        row = self._db.execute(
+            "SELECT blocked.timestamp FROM audit_events rejected JOIN audit_events blocked "
+            "ON blocked.rowid = rejected.rowid + 1 "
+            "WHERE rejected.rowid > (SELECT max(rowid) FROM audit_events) - ? "
+            "AND rejected.action = 'install-rejected' AND rejected.target = ? "
+            "AND blocked.action = 'watcher-block' AND blocked.target = ? "
+            "ORDER BY blocked.rowid DESC LIMIT 1",
+            (_RECENT, target, name),
+        ).fetchone()
+        return row is not None and moment(row["timestamp"], _NEVER) >= since
 
 
 def _object(text: object) -> Mapping[str, object]:
     try:
         found = json.loads(str(text or "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

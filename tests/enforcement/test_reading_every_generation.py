@@ -16,10 +16,10 @@ from enforcement.gateways.audit_database_scans import (
     Position,
     SourceScan,
     SourceUnreadable,
-    moment,
     opened,
     severity_of,
 )
+from enforcement.gateways.gateway_time_texts import moment
 from enforcement.gateways.names_of_scanned_things import asset_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

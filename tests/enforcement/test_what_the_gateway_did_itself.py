@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -22,6 +23,7 @@ Look = Callable[[], int]
 
 pytestmark = pytest.mark.django_db
 
+BEGAN = timedelta(seconds=40)  # a scan takes long, and its row has the time at which it began
 SKILL = "/home/alice/.claude/skills/pdf-exfil"
 CACHE = "/home/alice/.codex/plugins/cache"
 
@@ -38,7 +40,7 @@ def test_the_request_says_what_defenseclaw_has_already_done(
     town: Town, edge: Edge, look: Look, olu: Actor, fields: dict[str, str], says: str
 ) -> None:
     store_own_measures(edge, "skill", "pdf-exfil", **fields)
-    store_scan(edge, "skill-scanner", SKILL, Found())
+    store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
     look()
     asked = Approval.objects.get().reason
     assert asked.endswith(f"DefenseClaw has already {says} it. Keep it blocked?")
@@ -46,7 +48,7 @@ def test_the_request_says_what_defenseclaw_has_already_done(
 
 def test_a_record_of_a_quarantine_is_enough(town: Town, edge: Edge, look: Look, olu: Actor) -> None:
     store_quarantine(edge, "skill", SKILL, "d1")
-    store_scan(edge, "skill-scanner", SKILL, Found())
+    store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
     look()
     assert "DefenseClaw has already quarantined it." in Approval.objects.get().reason
 
@@ -63,13 +65,26 @@ def test_so_are_the_rows_of_the_watcher_where_its_table_has_the_block_alone(
             edge,
             "audit_events",
             id=id,
-            timestamp="2026-11-28T11:47:35Z",
+            timestamp=datetime.now(UTC).isoformat(),
             action=action,
             target=target,
         )
-    store_scan(edge, "skill-scanner", SKILL, Found())
+    store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
     look()
     assert "DefenseClaw has already quarantined it." in Approval.objects.get().reason
+
+
+def test_what_was_done_before_the_scan_began_says_nothing_about_what_it_found(
+    town: Town, edge: Edge, look: Look, olu: Actor
+) -> None:
+    store_quarantine(edge, "skill", SKILL, "d1")
+    store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
+    look()
+    Approval.objects.update(status="closed", outcome="denied")
+    store_scan(edge, "skill-scanner", SKILL, Found())  # of another version in that folder
+    look()
+    newest = Scan.objects.order_by("-id")[0]
+    assert (newest.digest, newest.done, newest.ask) == ("", "", "asked")
 
 
 def test_a_request_about_something_untouched_says_nothing_of_the_kind(
@@ -106,10 +121,10 @@ def test_one_content_asks_once_across_names_and_gateways(
     other = town.edges["edge-2"]
     copy = "/home/bob/.claude/skills/renamed"
     store_quarantine(edge, "skill", SKILL, "d1")
-    store_scan(edge, "skill-scanner", SKILL, Found())
+    store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
     look()
     store_quarantine(other, "skill", copy, "d1")
-    store_scan(other, "skill-scanner", copy, Found())
+    store_scan(other, "skill-scanner", copy, Found(), started_ago=BEGAN)
     look()
     assert [request.target_name for request in Approval.objects.all()] == ["pdf-exfil"]
     renamed = Scan.objects.get(name="renamed")
@@ -121,9 +136,9 @@ def test_other_content_under_that_name_asks_again(
 ) -> None:
     copy = "/home/alice/.claude/skills/other"
     store_quarantine(edge, "skill", SKILL, "d1")
-    store_scan(edge, "skill-scanner", SKILL, Found())
+    store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
     store_quarantine(edge, "skill", copy, "d2")
-    store_scan(edge, "skill-scanner", copy, Found())
+    store_scan(edge, "skill-scanner", copy, Found(), started_ago=BEGAN)
     look()
     assert Approval.objects.count() == 2
 
@@ -132,9 +147,9 @@ def test_what_was_there_at_first_asks_nobody_when_a_start_scans_it_again(
     town: Town, edge: Edge, olu: Actor, request: pytest.FixtureRequest
 ) -> None:
     store_quarantine(edge, "skill", SKILL, "d1")
-    store_scan(edge, "skill-scanner", SKILL, Found())
+    store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
     look: Look = request.getfixturevalue("look")  # reads edge-1 for the first time
-    store_scan(edge, "skill-scanner", SKILL, Found())
+    store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
     look()
     assert not Approval.objects.exists()
     assert set(Scan.objects.values_list("ask", flat=True)) == {"known"}
