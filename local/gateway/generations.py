@@ -43,9 +43,11 @@ class Generation:
     severities_blocked: tuple[str, ...]
     """Severities of content rules that block a tool call; the others only alert."""
     scan_row_per_hook_event: bool
-    codex_prompt_gate: bool
-    """A codex prompt that starts with `$name` is checked against runtime disables."""
+    native_selection: bool
+    """Runtime disables also cover a codex prompt `$name` and any Claude Code slash command."""
     inspect_is_for_primary_only: bool
+    changes_mode_live: bool
+    """`PATCH /v1/guardrail/config` takes effect; 0.8.4 answers 409 and wants a restart."""
 
 
 GENERATIONS: Final = {
@@ -73,8 +75,9 @@ GENERATIONS: Final = {
             dies_without_upstream=True,
             severities_blocked=("HIGH", "CRITICAL"),
             scan_row_per_hook_event=False,
-            codex_prompt_gate=False,
+            native_selection=False,
             inspect_is_for_primary_only=False,
+            changes_mode_live=True,
         ),
         Generation(
             name="0.8.4",
@@ -98,8 +101,9 @@ GENERATIONS: Final = {
             dies_without_upstream=False,
             severities_blocked=("CRITICAL",),
             scan_row_per_hook_event=False,
-            codex_prompt_gate=False,
+            native_selection=False,
             inspect_is_for_primary_only=False,
+            changes_mode_live=False,
         ),
         Generation(
             name="head",
@@ -123,8 +127,9 @@ GENERATIONS: Final = {
             dies_without_upstream=False,
             severities_blocked=("CRITICAL",),
             scan_row_per_hook_event=True,
-            codex_prompt_gate=True,
+            native_selection=True,
             inspect_is_for_primary_only=True,
+            changes_mode_live=True,
         ),
     )
 }

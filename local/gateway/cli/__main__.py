@@ -17,7 +17,14 @@ from local.gateway.cli import (
     scan_verbs,
     tool_verbs,
 )
-from local.gateway.cli.parsing import Arguments, Refused, UsageError, parse, unknown_command
+from local.gateway.cli.parsing import (
+    Arguments,
+    Refused,
+    UsageError,
+    parse,
+    unknown_command,
+    usage_of,
+)
 from local.gateway.cli.session import Session
 from local.gateway.home import Home
 
@@ -92,11 +99,12 @@ def run(home: Home, words: list[str]) -> int:
         sys.stdout.write("defenseclaw stand-in\n")
         return 0
     session = Session(home)
+    verb_name = " ".join(words[:2])
     try:
         verb = _find(session, words)
-        verb(parse(words, _VALUED, _FLAGS))
+        verb(parse(words, _VALUED, _FLAGS, quoted=session.generation.entries_per_agent))
     except UsageError as problem:
-        sys.stderr.write(f"{problem}\n")
+        sys.stderr.write(f"{usage_of(verb_name, problem)}\n")
         return 2
     except Refused as problem:
         sys.stdout.flush()

@@ -180,7 +180,7 @@ def _enabled_upstream(session: Session, kind: str, name: str) -> bool:
     try:
         session.call_upstream("enable", kind, name)
     except Refused as problem:
-        session.say(problem.text)
+        session.warn(problem.text)
         return False
     return True
 

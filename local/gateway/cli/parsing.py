@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 
 
 class UsageError(Exception):
-    """Wrong arguments: exit code 2 with this text on standard error."""
+    """Wrong arguments: exit code 2 with this text on standard error.
+
+    With `of_verb` the usage line of the verb stands before it.
+    """
+
+    def __init__(self, text: str, *, of_verb: bool = False) -> None:
+        super().__init__(text)
+        self.of_verb = of_verb
 
 
 class Refused(Exception):
@@ -29,7 +36,7 @@ class Arguments:
     def first(self, name: str) -> str:
         """Return the first positional argument; raises UsageError without one."""
         if not self.positional:
-            raise UsageError(f"Error: Missing argument '{name}'.")
+            raise UsageError(f"Error: Missing argument '{name}'.", of_verb=True)
         return self.positional[0]
 
     def text(self, option: str) -> str:
@@ -41,8 +48,13 @@ class Arguments:
         return flag in self.options
 
 
-def parse(words: Sequence[str], valued: Collection[str], flags: Collection[str]) -> Arguments:
-    """Split words into positional arguments and options; raises UsageError."""
+def parse(
+    words: Sequence[str], valued: Collection[str], flags: Collection[str], *, quoted: bool
+) -> Arguments:
+    """Split words into positional arguments and options; raises UsageError.
+
+    0.2.0 does not put an unknown option into quotes.
+    """
     positional: list[str] = []
     options: dict[str, str] = {}
     rest = list(words)
@@ -58,19 +70,29 @@ def parse(words: Sequence[str], valued: Collection[str], flags: Collection[str])
         if name in flags:
             options[name] = "yes"
         elif name not in valued:
-            raise UsageError(f"Error: No such option: --{name}")
+            shown = f"'--{name}'." if quoted else f": --{name}"
+            raise UsageError(f"Error: No such option {shown}".replace(" :", ":"), of_verb=True)
         elif equals or rest:
             value = value if equals else rest.pop(0)
             options[name] = f"{options[name]} {value}" if name in options else value
         else:
-            raise UsageError(f"Error: Option '--{name}' requires an argument.")
+            raise UsageError(f"Error: Option '--{name}' requires an argument.", of_verb=True)
     return Arguments(positional, options)
 
 
 def unknown_command(group: str, command: str) -> UsageError:
     """Return the refusal of a command that a group does not have."""
-    program = f"python -m defenseclaw.main {group}".rstrip()
+    program = f"defenseclaw {group}".rstrip()
     return UsageError(
         f"Usage: {program} [OPTIONS] COMMAND [ARGS]...\n"
         f"Try '{program} --help' for help.\n\nError: No such command '{command}'."
     )
+
+
+def usage_of(verb: str, problem: UsageError) -> str:
+    """Return the text of a refusal, with the usage of `verb` where it belongs to one."""
+    if not problem.of_verb:
+        return str(problem)
+    program = f"defenseclaw {verb}"
+    usage = f"Usage: {program} [OPTIONS] NAME\nTry '{program} --help' for help."
+    return f"{usage}\n\n{problem}"

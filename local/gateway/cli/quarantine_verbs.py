@@ -32,7 +32,8 @@ def quarantine(session: Session, kind: str, arguments: Arguments) -> None:
         session.entries.set_value(kind, name, "file", "quarantine", reason, scope)
         session.entries.set_source_path(kind, name, str(path), scope)
         suffix = f" (connector={scope})" if scope else ""
-        place = "" if session.generation.keeps_quarantine_records else f" to {destination}"
+        hidden = session.generation.keeps_quarantine_records and kind == "skill"
+        place = "" if hidden else f" to {destination}"
         session.say(f"[{kind}] {name!r} quarantined{place}{suffix}")
         details = f"reason={reason}, dest={destination}"
         if scope:
@@ -103,6 +104,9 @@ def _restore_records(session: Session, kind: str, name: str, agent: str, path: s
     """Restore by the quarantine records (HEAD): a block entry or none does not matter."""
     found = session.records.of_name(kind, name)
     records = [record for record in found if not agent or agent in record.agents]
+    if not records and _is_restored(session, kind, name, agent):
+        session.say(f"[{kind}] {name!r} is already restored; nothing to do")
+        return
     if not records:
         raise Refused(f"error: {name!r} is not quarantined")
     if path and len(records) > 1:
@@ -112,6 +116,15 @@ def _restore_records(session: Session, kind: str, name: str, agent: str, path: s
         )
     for record in records:
         _restore_record(session, kind, name, agent, record, Path(path or record.original_path))
+
+
+def _is_restored(session: Session, kind: str, name: str, agent: str) -> bool:
+    """Whether a restore left an empty entry whose path is there."""
+    return any(
+        entry.is_empty and not entry.reason and Path(entry.source_path or "/nowhere").exists()
+        for entry in session.entries.of_name(kind, name)
+        if kind == "skill" and (not agent or entry.agent == agent)
+    )
 
 
 def _restore_record(
@@ -132,7 +145,8 @@ def _restore_record(
     session.records.remove(record)
     move_back(record.quarantine_path, target)
     suffix = f" (connector={shown})" if shown else ""
-    session.say(f"[{kind}] {name!r} restored to its recorded destination{suffix}")
+    place = "its recorded destination" if kind == "skill" else str(target)
+    session.say(f"[{kind}] {name!r} restored to {place}{suffix}")
     _log_restore(session, kind, name, shown, str(target))
 
 

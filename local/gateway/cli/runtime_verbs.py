@@ -45,7 +45,7 @@ def disable(session: Session, kind: str, arguments: Arguments) -> None:
 
 
 def _say_global_claim(session: Session) -> None:
-    if session.generation.codex_prompt_gate:
+    if session.generation.native_selection:
         claim = _SKILL_CLAIMS.get(session.settings.primary, "")
         session.say(f"  {claim}")
         return
@@ -55,12 +55,12 @@ def _say_global_claim(session: Session) -> None:
 def _say_claim(session: Session, kind: str, name: str, agent: str) -> None:
     if agent in _ENFORCED[kind]:
         claim = f"Enforced by hook runtime gate for connector={agent}."
-        if kind == "skill" and session.generation.codex_prompt_gate:
+        if kind == "skill" and session.generation.native_selection:
             claim = _SKILL_CLAIMS[agent]
         session.say(f"  {claim}")
         return
     why = f"does not emit {kind} runtime events DefenseClaw can gate"
-    if kind == "skill" and session.generation.codex_prompt_gate:
+    if kind == "skill" and session.generation.native_selection:
         why = "does not expose a connector-native skill selection hook DefenseClaw can reject"
     session.say(
         f"warning: {kind} runtime disable is advisory for connector={agent}; that connector "

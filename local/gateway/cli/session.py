@@ -19,7 +19,7 @@ from local.gateway.audit.database import AuditDatabase
 from local.gateway.audit.log import AuditLog, AuditRow
 from local.gateway.audit.scan_rows import ScanRows
 from local.gateway.audit.seals import load_or_make_key
-from local.gateway.cli.parsing import Arguments, Refused
+from local.gateway.cli.parsing import Arguments, Refused, UsageError
 from local.gateway.entries import Entries
 from local.gateway.folders.quarantine import QuarantineRecords
 from local.gateway.home import Home
@@ -57,24 +57,29 @@ class Session:
         """Print a line on standard output."""
         sys.stdout.write(text + "\n")
 
+    def warn(self, text: str) -> None:
+        """Print a line on standard error."""
+        sys.stderr.write(text + "\n")
+
     def copies(self, kind: str, name: str, agent: str = "") -> list[tuple[str, Path]]:
         """Return agent and path of each copy on disk, of one agent or of all."""
         found = copies_on_disk(self.home.folder, self.settings.agents, kind, name)
         return [(owner, path) for owner, path in found if not agent or owner == agent]
 
     def agent_option(self, arguments: Arguments) -> str:
-        """Return the agent of `--connector`; raises Refused for one that is not set up."""
+        """Return the agent of `--connector`; raises UsageError for one that is not set up."""
         name = arguments.text("connector").strip().replace("-", "")
         if name and name not in self.settings.agents:
             known = ", ".join(self.settings.agents)
-            raise Refused(f"error: connector {name!r} is not configured (configured: {known})", 2)
+            text = f"connector {name!r} is not configured. Configured connectors: {known}."
+            raise UsageError(f"Error: {text}", of_verb=True)
         return name
 
     def act(self, action: str, target: str, details: str) -> None:
         """Leave the row of an act.
 
-        HEAD hands it to the gateway. A gateway that is down or refuses the run id makes the
-        command fail after the entry was written.
+        HEAD hands it to the gateway. A gateway that is down, or refuses the run id or the action
+        (it knows no `plugin-unblock`), makes the command fail after the entry was written.
         """
         if self.generation.cli_writes_through_gateway:
             self._hand_to_gateway(action, target, details)
@@ -141,7 +146,8 @@ class Session:
             )
             raise Refused(f"error: gateway {verb} failed: {text}") from problem
         except urllib.error.HTTPError as problem:
-            text = json.loads(problem.read() or b"{}").get("error", problem.reason)
+            reason = HTTPStatus(problem.code).phrase
+            text = f"{problem.code} Server Error: {reason} for url: {problem.url}"
             raise Refused(f"error: gateway {verb} failed: {text}") from problem
         except OSError as problem:
             raise Refused(f"error: gateway {verb} failed: {problem}") from problem

@@ -35,26 +35,50 @@ def verdict_of_findings(severity: str, count: int) -> str:
 
 
 def evaluate(
-    entries: Entries, kind: str, name: str, scan: dict[str, object] | None
+    entries: Entries, kind: str, name: str, scan: dict[str, object] | None, *, by_policy: bool
 ) -> dict[str, str]:
-    """Return the answer of `/policy/evaluate`; it never says what happens at run time."""
+    """Return the answer of `/policy/evaluate`; it never says what happens at run time.
+
+    Without `by_policy` (0.2.0 after a plain init) the built-in logic answers.
+    """
     listed = admit(entries, kind, name)
-    if listed == "blocked":
-        verdict, reason = "blocked", f"{kind} '{name}' is on the block list"
-    elif listed == "allowed":
-        verdict, reason = "allowed", f"{kind} '{name}' is on the allow list — scan skipped"
+    if listed in ("blocked", "allowed"):
+        verdict, reason = listed, _list_reason(entries, kind, name, listed, by_policy)
     elif scan is None:
         verdict, reason = "scan", "awaiting scan"
     else:
-        severity = str(scan.get("max_severity", "INFO"))
-        total = scan.get("total_findings", 0)
-        verdict = verdict_of_findings(severity, total if isinstance(total, int) else 0)
-        reason = f"max severity {severity}"
+        verdict, reason = _scan_verdict(kind, scan, by_policy=by_policy)
+    if not by_policy:
+        return {"verdict": verdict, "reason": reason, "file_action": "", "install_action": ""}
+    severity = str(scan.get("max_severity")) if scan else ""
     rejected = verdict == "rejected"
+    acted = rejected and severity != "LOW"
     return {
         "verdict": verdict,
         "reason": reason,
-        "file_action": "quarantine" if rejected else "none",
-        "install_action": "block" if rejected else "none",
-        "runtime_action": "disable" if rejected else "allow",
+        "file_action": "quarantine" if acted else "none",
+        "install_action": "block" if acted else "none",
+        "runtime_action": "block" if rejected else "allow",
     }
+
+
+def _list_reason(entries: Entries, kind: str, name: str, listed: str, by_policy: bool) -> str:
+    if by_policy:
+        words = "block list" if listed == "blocked" else "allow list — scan skipped"
+        return f"{kind} '{name}' is on the {words}"
+    install = "block" if listed == "blocked" else "allow"
+    found = entries.of_name(kind, name)
+    return next((entry.reason for entry in found if entry.install == install), "")
+
+
+def _scan_verdict(kind: str, scan: dict[str, object], *, by_policy: bool) -> tuple[str, str]:
+    severity, total = str(scan.get("max_severity", "INFO")), scan.get("total_findings", 0)
+    if not total:
+        return "clean", "scan clean"
+    # The policies reject any finding in an MCP server.
+    if severity in _REJECTED or (by_policy and kind == "mcp"):
+        return "rejected", f"max severity {severity} triggers block" + (
+            " per policy" if by_policy else ""
+        )
+    shown = f" (max {severity})" if by_policy else ""
+    return "warning", f"findings present{shown} — allowed with warning"

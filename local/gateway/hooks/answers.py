@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from local.gateway.agents import AGENTS
 from local.gateway.hooks.events import HookEvent
 from local.gateway.hooks.runtime_policy import Verdict
+
+_LABELS: Final = {"claudecode": "Claude Code", "codex": "Codex"}
+_TAKE_CONTEXT: Final = ("SessionStart", "UserPromptSubmit", "UserPromptExpansion", "PostToolUse")
 
 
 def action_under(verdict: Verdict, mode: str) -> str:
@@ -34,23 +37,47 @@ def answer_to(event: HookEvent, verdict: Verdict, mode: str, evaluation_id: str)
         answer["findings"] = list(verdict.findings)
     if verdict.rules:
         answer["rule_ids"] = [rule.id for rule in verdict.rules]
-    output = _output_for(event, action, verdict.reason)
+    remark = _remark(event, verdict, action)
+    if remark:
+        answer["additional_context"] = remark
+    output = _output_for(event, action, verdict.reason, remark)
     if output:
         answer[AGENTS[event.agent].output_key] = output
     return answer
 
 
-def _output_for(event: HookEvent, action: str, reason: str) -> Mapping[str, Any]:
-    if action != "block":
-        return {}
-    if event.agent in ("claudecode", "codex"):
-        return _deny_by_event(event.name, reason)
+def _remark(event: HookEvent, verdict: Verdict, action: str) -> str:
+    """Return what the agent is shown where something was found but not stopped."""
+    if action == "block" or verdict.raw_action not in ("alert", "block"):
+        return ""
+    what = "would block this in action mode" if verdict.raw_action == "block" else "observed"
+    label = _LABELS.get(event.agent, event.agent)
+    return f"DefenseClaw {what} a {verdict.severity} {label} hook finding: {verdict.reason}"
+
+
+def _output_for(event: HookEvent, action: str, reason: str, remark: str) -> Mapping[str, Any]:
     if event.agent == "cursor":
-        words = {"user_message": reason, "agent_message": reason}
-        if event.name == "beforeSubmitPrompt":
-            return {"continue": False, **words}
+        return _cursor_output(event, action, reason, remark)
+    if action == "block":
+        if event.agent in ("claudecode", "codex"):
+            return _deny_by_event(event.name, reason)
+        return {"decision": "deny", "reason": reason}
+    if remark and event.agent in ("claudecode", "codex") and event.name in _TAKE_CONTEXT:
+        context = {"hookEventName": event.name, "additionalContext": remark}
+        return {"hookSpecificOutput": context}
+    if remark:
+        return {"systemMessage": remark}
+    return {"continue": True} if event.agent == "codex" and event.name == "Stop" else {}
+
+
+def _cursor_output(event: HookEvent, action: str, reason: str, remark: str) -> Mapping[str, Any]:
+    words = {"user_message": reason, "agent_message": reason}
+    if event.name == "beforeSubmitPrompt":
+        return {"continue": False, **words} if action == "block" else {"continue": True}
+    if action == "block":
         return {"continue": True, "permission": "deny", **words}
-    return {"decision": "deny", "reason": reason}
+    shown = {"agent_message": remark} if remark else {}
+    return {"continue": True, "permission": "allow", **shown}
 
 
 def _deny_by_event(name: str, reason: str) -> Mapping[str, Any]:

@@ -45,7 +45,7 @@ class HookEvent:
 
 
 def read_event(
-    agent: str, payload: Mapping[str, Any], *, codex_prompt_gate: bool
+    agent: str, payload: Mapping[str, Any], *, native_selection: bool
 ) -> HookEvent | None:
     """Read an agent's payload; None where the event has no name."""
     name = _first(payload, "hook_event_name", "hook_event", "event")
@@ -55,8 +55,8 @@ def read_event(
     if not arguments and isinstance(payload.get("command"), str):
         arguments = {"command": payload["command"]}
     prompt = _first(payload, "prompt", "user_prompt")
-    skill, plugin = _named_assets(agent, name, payload, arguments)
-    if agent == "codex" and codex_prompt_gate and name == "UserPromptSubmit":
+    skill, plugin = _named_assets(agent, name, payload, arguments, any_command=native_selection)
+    if agent == "codex" and native_selection and name == "UserPromptSubmit":
         match = _LEADING_SKILL.match(prompt.lstrip())
         skill = match[1] if match else skill
     return HookEvent(
@@ -75,9 +75,12 @@ def read_event(
 
 
 def _named_assets(
-    agent: str, name: str, payload: Mapping[str, Any], arguments: object
+    agent: str, name: str, payload: Mapping[str, Any], arguments: object, *, any_command: bool
 ) -> tuple[str, str]:
-    """Return skill and plugin that an event names in the forms DefenseClaw reads."""
+    """Return skill and plugin that an event names in the forms DefenseClaw reads.
+
+    A slash command is a skill where its source says so; with `any_command` also elsewhere.
+    """
     if agent == "codex":
         return _first(payload, "skill_name"), _first(payload, "plugin_name")
     if agent != "claudecode":
@@ -93,7 +96,7 @@ def _named_assets(
     source = _first(payload, "command_source", "source")
     if source == "plugin":
         return "", command.partition(":")[0]
-    return command, ""
+    return (command, "") if any_command or source == "skill" else ("", "")
 
 
 def _first(values: Mapping[str, Any], *names: str) -> str:

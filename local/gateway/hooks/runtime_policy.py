@@ -63,29 +63,33 @@ class RuntimePolicy:
         """Judge a tool's arguments or a prompt by the content rules."""
         if self._settings.managed:
             return ALLOWED
-        secret_files = not self._generation.seals_rows
-        rules = matching_rules(text, prompt=prompt, secret_files=secret_files)
+        rules = matching_rules(text, prompt=prompt, at_head=self._generation.seals_rows)
         if not rules:
             return ALLOWED
         severity = highest_severity([rule.severity for rule in rules])
         hide = self._generation.redacts_audit_details
         named = (f"{r.id}:{redact(r.title) if hide else r.title}" for r in rules)
         return Verdict(
-            raw_action="block" if severity in self._generation.severities_blocked else "alert",
+            raw_action=self._action_for(severity),
             severity=severity,
             reason=f"matched: {', '.join(named)}",
             findings=tuple(f"{rule.id}:{rule.title}" for rule in rules),
             rules=tuple(rules),
         )
 
-    def judge_asset(self, agent: str, kind: str, name: str) -> Verdict:
+    def _action_for(self, severity: str) -> str:
+        if severity in self._generation.severities_blocked:
+            return "block"
+        return "allow" if severity == "LOW" else "alert"
+
+    def judge_asset(self, agent: str, kind: str, name: str, surface: str) -> Verdict:
         """Judge the use of a skill or plugin: only a runtime disable stops it."""
         if self._entries.effective(kind, name, agent, "runtime") != "disable":
             return ALLOWED
         reason = (
             f"{redact(_DISABLED_TEXT[:12])} reason_code=runtime-disable source=runtime-disable "
             f"asset_type={kind} asset_name={name} connector={agent} registry_status=disabled "
-            "registry_configured=false"
+            f"registry_configured=false surface={surface}"
         )
         return Verdict(
             raw_action="block",
@@ -128,5 +132,7 @@ def inspect_answer(verdict: Verdict, mode: str, *, has_would_block: bool) -> Map
         "mode": mode,
     }
     if has_would_block:
-        answer |= {"raw_action": action, "would_block": would_block}
+        answer["raw_action"] = action
+    if would_block:
+        answer["would_block"] = True
     return answer

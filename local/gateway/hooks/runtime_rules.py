@@ -26,36 +26,48 @@ def _rule(id_: str, title: str, severity: str, pattern: str) -> Rule:
 
 _COMMAND_RULES: Final = (
     _rule("CMD-RM-RF", "Recursive force delete from critical root path", "CRITICAL",
-          r"\brm\s+-(?:rf|fr)\s+(?:--no-preserve-root\s+)?(?:/|~)(?:\s|$|\*)"),
+          r"\brm\s+-(?:rf|fr)\s+(?:--no-preserve-root\s+)?/(?:\s|$|\*|(?:etc|usr|var|home|root)\b)"),
     _rule("CMD-PIPE-CURL", "curl piped to shell", "CRITICAL",
-          r"\b(?:curl|wget)\b[^|\n]*\|\s*(?:sudo\s+)?(?:ba|z)?sh\b"),
-    _rule("CMD-REVSHELL-NC", "Netcat reverse shell with -e", "CRITICAL", r"\bnc\b.*\s-e\s"),
-    _rule("CMD-CHMOD-WORLD", "chmod world-writable", "HIGH", r"\bchmod\s+(?:-R\s+)?777\b"),
-    _rule("CMD-SUDO", "sudo in a command", "MEDIUM", r"\bsudo\b"),
-    _rule("PATH-ETC-PASSWD", "/etc/passwd access", "HIGH", r"/etc/(?:passwd|shadow)\b"),
+          r"\bcurl\b[^|\n]*\|\s*(?:/\S+/)?(?:ba|z)?sh\b"),
+    _rule("CMD-PIPE-WGET", "wget piped to shell", "CRITICAL",
+          r"\bwget\b[^|\n]*\|\s*(?:/\S+/)?(?:ba|z)?sh\b"),
+    _rule("CMD-PIPE-BASE64", "base64 decode piped to shell", "CRITICAL",
+          r"\bbase64\s+(?:-d|--decode)\s*\|\s*(?:ba|z)?sh\b"),
+    _rule("CMD-MKFS", "Filesystem format command", "CRITICAL", r"\bmkfs\b"),
+    _rule("CMD-CHMOD-WORLD", "chmod world-writable", "HIGH", r"\bchmod\s+\d*[0-7]{2}[2367]\s"),
+    _rule("CMD-CRONTAB", "Crontab modification", "HIGH", r"\bcrontab\s+-[erl]\b"),
+    _rule("CMD-PYTHON-C", "Python inline execution", "LOW", r"\bpython[23]?\s+-c\s"),
+    _rule("PATH-ENV-FILE", "Environment file", "HIGH", r"(?:^|[\s/])\.env(?:$|[\s\"',;])"),
+    _rule("PATH-ETC-PASSWD", "/etc/passwd access", "HIGH", r"/etc/passwd\b"),
+    _rule("PATH-ETC-SHADOW", "/etc/shadow access", "CRITICAL", r"/etc/shadow\b"),
 )  # fmt: skip
-_SECRET_FILE_RULES: Final = (
-    _rule("PATH-SSH-DIR", "SSH directory access", "HIGH", r"\.ssh/"),
-    _rule("PATH-SSH-KEY", "SSH key file path", "CRITICAL", r"\.ssh/id_(?:rsa|ed25519|ecdsa)"),
-    _rule("PATH-AWS-CREDS", "AWS credentials file", "CRITICAL", r"\.aws/credentials"),
-    _rule("PATH-ENV-FILE", "Environment file", "HIGH", r"(?:^|[\s\"'/])\.env\b"),
-)
+_BEFORE_HEAD: Final = (
+    _rule("CMD-REVSHELL-NC", "Netcat reverse shell with -e", "CRITICAL", r"\bnc\b.*\s-e\s"),
+    _rule("CMD-SUDO", "sudo invocation", "LOW", r"\bsudo\s"),
+    _rule("PATH-SSH-DIR", "SSH directory access", "HIGH", r"(?:~|/home/\w+|/root)/\.ssh/"),
+    _rule("PATH-SSH-KEY", "SSH private key file path", "CRITICAL",
+          r"/id_(?:rsa|ed25519|ecdsa|dsa)(?:$|[^\w.-])"),
+    _rule("PATH-AWS-CREDS", "AWS credentials file", "CRITICAL", r"/\.aws/credentials"),
+    _rule("PATH-NETRC", "netrc credentials file", "CRITICAL", r"(?:~|/home/\w+|/root)/\.netrc"),
+)  # fmt: skip
+"""Rules that HEAD applies only in ways that these patterns cannot tell; it lets them pass."""
+_HEAD: Final = (
+    _rule("CMD-REVSHELL-BASH", "Bash reverse shell", "CRITICAL",
+          r"\bnc\b.*\s-e\s|bash\s+-i\s+>&\s*/dev/tcp/"),
+)  # fmt: skip
 _PROMPT_RULES: Final = (
     _rule("TRUST-IGNORE-PREVIOUS", "Ignore previous instructions", "CRITICAL",
-          r"ignore (?:all )?previous instructions"),
-    _rule("TRUST-PROMPT-EXTRACT", "System prompt extraction attempt", "HIGH",
-          r"(?:print|show|reveal) (?:me )?your system prompt"),
+          r"ignore\s+(?:all\s+)?(?:previous|prior|above)\s+(?:instructions|rules)"),
+    _rule("TRUST-PROMPT-EXTRACT", "System prompt extraction attempt", "MEDIUM",
+          r"(?:print|show|reveal)\s+(?:me\s+)?(?:your\s+)?(?:the\s+)?(?:system\s+)?prompt"),
 )  # fmt: skip
 
 
-def matching_rules(text: str, *, prompt: bool, secret_files: bool) -> list[Rule]:
-    """Return the rules that match a tool's arguments or a prompt.
-
-    `secret_files` is False at HEAD, which let a read of key files pass when it was recorded.
-    """
-    rules: tuple[Rule, ...] = _PROMPT_RULES if prompt else _COMMAND_RULES
-    if secret_files and not prompt:
-        rules = rules + _SECRET_FILE_RULES
+def matching_rules(text: str, *, prompt: bool, at_head: bool) -> list[Rule]:
+    """Return the rules that match a tool's arguments or a prompt."""
+    rules: tuple[Rule, ...] = _PROMPT_RULES
+    if not prompt:
+        rules = _COMMAND_RULES + (_HEAD if at_head else _BEFORE_HEAD)
     return [rule for rule in rules if rule.pattern.search(text)]
 
 

@@ -123,6 +123,10 @@ def evaluate(gateway: Gateway, call: Call) -> Reply:
         raise BadRequest("input.target_type and input.target_name are required")
     scan = fields.get("scan_result")
     data = evaluate_admission(
-        gateway.entries, str(kind), str(name), scan if isinstance(scan, dict) else None
+        gateway.entries,
+        str(kind),
+        str(name),
+        scan if isinstance(scan, dict) else None,
+        by_policy=gateway.generation.entries_per_agent or gateway.home.has_policies(),
     )
     return Reply(HTTPStatus.OK, {"ok": True, "data": data})

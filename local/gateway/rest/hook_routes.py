@@ -21,7 +21,7 @@ def hook_of(agent: str) -> Callable[[Gateway, Call], Reply]:
 
     def handle(gateway: Gateway, call: Call) -> Reply:
         payload = json_object(call)
-        event = read_event(agent, payload, codex_prompt_gate=gateway.generation.codex_prompt_gate)
+        event = read_event(agent, payload, native_selection=gateway.generation.native_selection)
         if event is None:
             raise BadRequest("hook event name is required")
         verdict = _judge(gateway, event)
@@ -36,7 +36,10 @@ def _judge(gateway: Gateway, event: HookEvent) -> Verdict:
     if event.agent not in gateway.settings.agents:
         return ALLOWED
     for kind, name in (("skill", event.skill), ("plugin", event.plugin)):
-        verdict = gateway.policy.judge_asset(event.agent, kind, name) if name else ALLOWED
+        surface = "hook" if event.asks_for_tool else "prompt_expansion"
+        verdict = ALLOWED
+        if name:
+            verdict = gateway.policy.judge_asset(event.agent, kind, name, surface)
         if verdict.always_enforced:
             return verdict
     if event.asks_for_tool:

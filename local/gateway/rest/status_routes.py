@@ -38,7 +38,11 @@ def _subsystems(gateway: Gateway) -> dict[str, Any]:
     parts: dict[str, Any] = {
         "gateway": connection,
         "watcher": {"state": "running", "since": since, "details": details},
-        "api": {"state": "running", "since": since},
+        "api": {
+            "state": "running",
+            "since": since,
+            "details": {"addr": f"127.0.0.1:{settings.port}"},
+        },
         "guardrail": {"state": guardrail, "since": since},
         "telemetry": {"state": "disabled", "since": since},
     }
@@ -122,14 +126,34 @@ def _mode(gateway: Gateway, agent: str) -> dict[str, Any]:
 def guardrail_config(gateway: Gateway, call: Call) -> Reply:
     """Answer the guardrail's live configuration."""
     del call
-    return Reply(HTTPStatus.OK, {"mode": gateway.guardrail_mode, "scanner_mode": "local"})
+    return Reply(HTTPStatus.OK, _guardrail(gateway))
+
+
+def _guardrail(gateway: Gateway) -> dict[str, Any]:
+    live: dict[str, Any] = {"mode": gateway.guardrail_mode, "scanner_mode": "local"}
+    if gateway.generation.entries_per_agent:
+        live |= {
+            "block_message": "",
+            "connector": gateway.settings.primary,
+            "hilt_enabled": False,
+            "hilt_min_severity": "HIGH",
+        }
+    return live
 
 
 def change_guardrail_config(gateway: Gateway, call: Call) -> Reply:
     """Change the gateway's mode until the next start; agents with their own mode keep it."""
     mode = json_object(call).get("mode")
     if mode not in MODES:
-        raise BadRequest("mode must be observe or action")
+        later = gateway.generation.entries_per_agent
+        raise BadRequest("mode must be observe or action" if later else "no valid fields to update")
+    if not gateway.generation.changes_mode_live:
+        refused = {
+            "changed": [f"mode={mode}"],
+            "error": "guardrail config change requires gateway restart",
+            "restart_required": ["gateway"],
+        }
+        return Reply(HTTPStatus.CONFLICT, refused)
     gateway.guardrail_mode = str(mode)
     family = config_change_applied("guardrail-config-reload", "defenseclaw")
     gateway.log.write(
@@ -141,12 +165,7 @@ def change_guardrail_config(gateway: Gateway, call: Call) -> Reply:
             family=family,
         )
     )
-    body: dict[str, Any] = {
-        "changed": [f"mode={mode}"],
-        "mode": mode,
-        "scanner_mode": "local",
-        "status": "updated",
-    }
+    body = {**_guardrail(gateway), "changed": [f"mode={mode}"], "status": "updated"}
     if gateway.generation.entries_per_agent:
-        body |= {"connector": gateway.settings.primary, "live": True}
+        body["live"] = True
     return Reply(HTTPStatus.OK, body)
