@@ -18,8 +18,8 @@ from enforcement.models.scan_and_finding import COUNTING
 _ONE_SCAN: Final = timedelta(minutes=10)
 """Within this time the rows of one scan are written."""
 _MADE_BY_GATEWAY: Final = "/.codex/plugins/cache"
-_EMPTY: Final = "MANIFEST-MISSING"
-"""The rule of the only finding in a plugin's folder that is empty."""
+_EMPTY: Final = frozenset({"No plugin manifest found", "Plugin declares no permissions"})
+"""All that is found in a plugin's folder that is empty; rows of the CLI name no rule."""
 
 
 def take(instance: str, found: SourceScan, now: datetime, *, history: bool = False) -> Scan | None:
@@ -78,12 +78,12 @@ def _is_nothing_to_keep(found: SourceScan, *, history: bool) -> bool:
     if found.kind == CALL:
         return history or not found.findings
     made_by_gateway = found.kind == "plugin" and found.target.rstrip("/").endswith(_MADE_BY_GATEWAY)
-    return made_by_gateway and {item.rule for item in found.findings} == {_EMPTY}
+    return made_by_gateway and {item.title for item in found.findings} <= _EMPTY and found.complete
 
 
 def _replace_earlier(
     scan: Scan, found: SourceScan, now: datetime, *, history: bool
-) -> set[tuple[str, str, str]]:
+) -> set[tuple[str, str]]:
     """Findings of earlier scans of the same thing are replaced; those of calls never are.
 
     Gateways write one scan as up to three rows, under the name and under each agent's: where
@@ -103,7 +103,7 @@ def _replace_earlier(
     )
     if history or not found.is_in_order:
         earlier = earlier.filter(at__lte=scan.at)
-    contents = {(item.rule, item.title, item.severity) for item in found.findings}
+    contents = {(item.title, item.severity) for item in found.findings}
     known, replaced = set(), []
     for one in earlier.select_related("scan"):
         content = _content(one)
@@ -116,8 +116,9 @@ def _replace_earlier(
     return known
 
 
-def _content(finding: Finding) -> tuple[str, str, str]:
-    return finding.rule, finding.title, finding.severity
+def _content(finding: Finding) -> tuple[str, str]:
+    """What two rows of one scan have in common: the CLI names no rule, the gateway no location."""
+    return finding.title, finding.severity
 
 
 def _store(scan: Scan, found: SourceScan) -> list[Finding]:

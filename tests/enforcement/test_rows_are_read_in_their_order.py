@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from audit.models import EventRow
 from enforcement.models import Finding, FindingStatus, Scan
 from tests.enforcement.gateways import Edge, Town
 from tests.enforcement.stored_scans import Found, store_findings, store_scan
@@ -98,6 +99,16 @@ def test_three_rows_of_one_scan_are_one_finding(town: Town, edge: Edge, look: Lo
     look()
     open_now = Finding.objects.filter(status=FindingStatus.OPEN)
     assert list(open_now.values_list("kind", "name")) == [("mcp", "notes")]
+
+
+def test_the_rows_of_cli_and_gateway_about_one_scan_are_one_event(
+    town: Town, edge: Edge, look: Look
+) -> None:
+    for rule in ("", "DATA-EXFIL"):  # the CLI, which the gateway calls, names no rule
+        store_scan(edge, "plugin-scanner", "/home/alice/.codex/plugins/tools", Found(rule))
+    look()
+    assert Finding.objects.get(status=FindingStatus.OPEN).rule == "DATA-EXFIL"
+    assert EventRow.objects.filter(action="finding.opened").count() == 1
 
 
 def test_a_clean_scan_of_another_folder_of_that_name_replaces_nothing(

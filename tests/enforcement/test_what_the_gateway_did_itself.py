@@ -99,9 +99,14 @@ def test_a_request_about_something_untouched_says_nothing_of_the_kind(
 def test_the_empty_folder_that_the_gateway_makes_is_no_finding(
     town: Town, edge: Edge, look: Look, olu: Actor
 ) -> None:
-    missing = Found("MANIFEST-MISSING", "HIGH", "No plugin manifest found")
-    for _ in range(3):  # at each start
-        store_scan(edge, "plugin-scanner", CACHE, missing)
+    for rules in (("", ""), ("MANIFEST-MISSING", "PERM-NONE")):  # of the CLI, of the gateway
+        store_scan(
+            edge,
+            "plugin-scanner",
+            CACHE,
+            Found(rules[0], "HIGH", "No plugin manifest found"),
+            Found(rules[1], "LOW", "Plugin declares no permissions"),
+        )
     look()
     assert not Scan.objects.exists() and not Finding.objects.exists()
 
