@@ -32,7 +32,7 @@ class Scan(models.Model):
     ask = models.CharField(max_length=10, choices=AskNeed, default=AskNeed.NONE)
     approval = models.CharField(max_length=36, blank=True)
     detail = models.CharField(max_length=300, blank=True)
-    target = models.CharField(max_length=300, blank=True)  # as the gateway calls what it scanned
+    target = models.CharField(max_length=300, blank=True)  # SHA-256 of what the gateway calls it
     agent = models.CharField(max_length=60, blank=True)  # whose call was checked
     session = models.CharField(max_length=100, blank=True)  # and in which session of it
     digest = models.CharField(max_length=90, blank=True)  # of the content, where one is known
