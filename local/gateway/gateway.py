@@ -59,9 +59,10 @@ class Gateway:
         """Write the rows of a start and begin to watch."""
         self.senders.start(self.log)
         self._write_lifecycle("sidecar-start", "starting all subsystems", "starting", "attempted")
+        dirs = 4 if self.generation.entries_per_agent else 2
         self.watcher.start()
         self.rescan.start()
-        self._write_lifecycle("watch-start", "dirs=2 debounce=500ms", "ready", "completed")
+        self._write_lifecycle("watch-start", f"dirs={dirs} debounce=500ms", "ready", "completed")
         if self.settings.upstream == "connected":
             self.log.write(AuditRow("sidecar-connected", "", "protocol=3"))
         tighten_modes(self.home, self.settings)
@@ -85,5 +86,6 @@ class Gateway:
         subsystem = "watcher" if action.startswith("watch") else "sidecar"
         phase = "startup" if action.endswith("start") else "shutdown"
         family = lifecycle(subsystem, state, phase, outcome)
-        text = self.log.free_text(details) if subsystem == "sidecar" else details
-        self.log.write(AuditRow(action, "", text, source="system", family=family))
+        text = details if details.startswith("dirs=") else self.log.free_text(details)
+        source = "gateway" if subsystem == "sidecar" else "system"
+        self.log.write(AuditRow(action, "", text, source=source, family=family))

@@ -77,7 +77,7 @@ def lifecycle(subsystem: str, state: str, phase: str, outcome: str) -> Family:
         body={"defenseclaw.health.state": state, "defenseclaw.health.subsystem": subsystem},
         phase=phase,
         outcome=outcome,
-        producer="defenseclaw",
+        producer="audit_logger" if subsystem == "watcher" else "defenseclaw",
         mandatory=True,
     )
 
@@ -205,3 +205,26 @@ def subsystem_degraded(source: str, summary: str) -> Family:
         "defenseclaw.health.subsystem": source,
     }
     return Family("subsystem.degraded", "platform.health", body, "health", mandatory=True)
+
+
+def admission_evaluated(kind: str, name: str, verdict: str, reason: str) -> Family:
+    """Return the family of an answered `/policy/evaluate`."""
+    stopped = verdict in ("blocked", "rejected")
+    body = {
+        "defenseclaw.guardrail.decision": "block" if stopped else "allow",
+        "defenseclaw.guardrail.detector.name": "opa",
+        "defenseclaw.guardrail.effective_action": "blocked" if stopped else "allowed",
+        "defenseclaw.guardrail.name": "opa-admission",
+        "defenseclaw.guardrail.phase": "policy",
+        "defenseclaw.guardrail.reason": reason,
+        "defenseclaw.guardrail.stage": "admission",
+        "defenseclaw.guardrail.target_ref": name,
+        "defenseclaw.guardrail.target_type": kind,
+    }
+    return Family(
+        "guardrail.evaluation.completed",
+        "guardrail.evaluation",
+        body,
+        "policy",
+        producer="gateway.api.policy_evaluation",
+    )

@@ -12,7 +12,7 @@ from typing import Any, Final
 from local.gateway.audit.database import AuditDatabase
 from local.gateway.audit.event_families import Family, family_of
 from local.gateway.audit.instants import isoformat, now_ns, rfc3339
-from local.gateway.audit.redaction import redact
+from local.gateway.audit.redaction import redact_value
 from local.gateway.audit.seals import SealingKey, compact, sealed_columns
 
 CONFIG_DIGEST: Final = "9f2c1f0c5a3d4f8c8a1be07c1fd2d3ac9a5c3a2b1e0d4c7f6a8b9c0d1e2f3a4b"
@@ -71,7 +71,7 @@ class AuditLog:
     def free_text(self, text: str) -> str:
         """Return free text as this generation stores it inside `details`."""
         hide = self._generation.redacts_audit_details and not self._by_command_line
-        return redact(text) if hide else text
+        return redact_value(text) if hide else text
 
     def write(self, row: AuditRow) -> bool:
         """Store a row; returns False where the database was locked (the row is lost)."""

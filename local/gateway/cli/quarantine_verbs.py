@@ -38,6 +38,8 @@ def quarantine(session: Session, kind: str, arguments: Arguments) -> None:
         details = f"reason={reason}, dest={destination}"
         if scope:
             details = f"reason={reason}, connector={scope}, dest={destination}"
+        if scope and kind == "plugin":
+            details = f"reason={reason}, dest={destination} connector={scope}"
         session.act(f"{kind}-quarantine", name, details)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,12 @@ class HookEvent:
     server: str = ""
     skill: str = ""
     plugin: str = ""
+
+    @property
+    def raw_id(self) -> str:
+        """Identifier of the raw event, where it belongs to a tool call or a prompt."""
+        known = self.tool_id or self.prompt
+        return f"raw-{hashlib.sha256(known.encode()).hexdigest()[:16]}" if known else ""
 
     @property
     def asks_for_tool(self) -> bool:

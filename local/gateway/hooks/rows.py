@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
-import uuid
-from typing import Any, Final
+from typing import Any
 
 from local.gateway.audit.event_families import Family
 from local.gateway.audit.log import AuditLog, AuditRow
 from local.gateway.audit.scan_rows import Finding, ScanReport, ScanRows
 from local.gateway.generations import Generation
 from local.gateway.hooks.events import HookEvent
+from local.gateway.hooks.lineage_rows import lineage_of
 from local.gateway.hooks.runtime_policy import Verdict
-
-_RELATIONSHIPS: Final = 4
 
 
 class HookRows:
@@ -33,8 +31,7 @@ class HookRows:
         """Write the rows of one answered event."""
         step = self._next_step(event.session_id)
         if self._generation.seals_rows:
-            self._write_relationships(event, request_id)
-            self._write_tool_call(event, request_id)
+            self._write_lineage(event, request_id)
         if verdict.always_enforced:
             self._write_asset_policy(event, answer, request_id)
         self._write_scan(event, verdict, answer, request_id)
@@ -57,40 +54,25 @@ class HookRows:
             **values,
         )
 
-    def _write_relationships(self, event: HookEvent, request_id: str) -> None:
-        for _ in range(_RELATIONSHIPS):
-            body = {"defenseclaw.correlation.relationship.id": f"rel_{uuid.uuid4().hex}"}
-            family = Family(
-                "correlation.relationship.changed", "telemetry.ingest", body, "correlate",
-                producer="defenseclaw.correlation",
-            )  # fmt: skip
-            self._log.write(
-                self._row(
-                    event,
-                    request_id,
-                    action="correlation.relationship.changed",
-                    source="connector",
-                    family=family,
-                )
+    def _write_lineage(self, event: HookEvent, request_id: str) -> None:
+        for action, family in lineage_of(event):
+            row = self._row(
+                event,
+                request_id,
+                action=action,
+                source="connector",
+                family=family,
+                tool_name=event.tool,
+                tool_id=event.tool_id,
             )
+            self._log.write(row)
 
-    def _write_tool_call(self, event: HookEvent, request_id: str) -> None:
-        if not event.asks_for_tool:
-            return
-        body = {"gen_ai.tool.name": event.tool, "gen_ai.tool.call.id": event.tool_id}
-        for name in ("tool_start", "tool.invocation.requested"):
-            family = Family(name, "tool.activity", body, "request", producer="defenseclaw")
-            self._log.write(
-                self._row(
-                    event,
-                    request_id,
-                    action="tool_invocation",
-                    source="connector",
-                    family=family,
-                    tool_name=event.tool,
-                    tool_id=event.tool_id,
-                )
-            )
+    def write_rejection(self, agent: str, reason: str, request_id: str, size: int) -> None:
+        """Write the row of a call that was no event that could be read."""
+        count = f" body_bytes={size}" if size else ""
+        details = f"connector={agent} result=rejected reason={reason} would_block=false{count}"
+        row = AuditRow("connector-hook", "unknown", details, connector=agent, request_id=request_id)
+        self._log.write(row)
 
     def _write_asset_policy(
         self, event: HookEvent, answer: dict[str, Any], request_id: str
@@ -99,7 +81,8 @@ class HookRows:
         details = (
             f"action=block source=runtime-disable registry_status=disabled "
             f"registry_configured=false surface=hook hook={event.name} tool={event.tool} "
-            f"connector={event.agent} would_block=true "
+            f"connector={event.agent} name_raw={self._log.free_text('""')} "
+            f"source_path={self._log.free_text('""')} would_block=true "
             f"reason={self._log.free_text(answer.get('reason', ''))}"
         )
         self._log.write(
@@ -159,6 +142,7 @@ class HookRows:
             self._row(
                 event,
                 request_id,
+                enforced=1 if blocked else None,
                 action="hook_decision",
                 source="connector",
                 family=family,
@@ -189,10 +173,13 @@ class HookRows:
             "step_idx": step,
             "would_block": answer["would_block"],
         }
+        reason = f"reason={self._log.free_text(verdict.plain_reason)} " if verdict.findings else ""
+        origin = f"raw_origin=hook raw_event_ids={self._log.free_text(event.raw_id)} "
         details = (
             f"connector={event.agent} result=ok action={answer['action']} "
             f"raw_action={verdict.raw_action} severity={verdict.severity} mode={answer['mode']} "
-            f"would_block={str(answer['would_block']).lower()} body_bytes={size} "
+            f"{reason}would_block={str(answer['would_block']).lower()} body_bytes={size} "
+            f"{origin if event.raw_id else ''}"
             f"details_json={self._log.free_text(json.dumps(structured))}"
         )
         keep = None if self._generation.seals_rows else structured

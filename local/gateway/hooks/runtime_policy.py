@@ -21,6 +21,9 @@ class Verdict:
     raw_action: str = "allow"
     severity: str = "NONE"
     reason: str = ""
+    """As the caller is told: the words are hidden there."""
+    plain_reason: str = ""
+    """As HEAD writes it into its rows."""
     findings: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = field(default=())
     always_enforced: bool = False
@@ -73,6 +76,7 @@ class RuntimePolicy:
             raw_action=self._action_for(severity),
             severity=severity,
             reason=f"matched: {', '.join(named)}",
+            plain_reason=f"matched: {', '.join(f'{rule.id}:{rule.title}' for rule in rules)}",
             findings=tuple(f"{rule.id}:{rule.title}" for rule in rules),
             rules=tuple(rules),
         )
@@ -95,6 +99,7 @@ class RuntimePolicy:
             raw_action="block",
             severity="HIGH",
             reason=reason,
+            plain_reason=reason,
             findings=(f"ASSET-POLICY-{kind.upper()}",),
             always_enforced=True,
         )
@@ -113,7 +118,7 @@ class RuntimePolicy:
 
     def _blocked(self, finding: str, reason: str) -> Verdict:
         shown = redact(reason) if self._generation.entries_per_agent else reason
-        return Verdict("block", "HIGH", shown, (finding,))
+        return Verdict("block", "HIGH", shown, reason, (finding,))
 
 
 def inspect_answer(verdict: Verdict, mode: str, *, has_would_block: bool) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from local.gateway import upstream
+from local.gateway.audit.event_families import admission_evaluated
 from local.gateway.audit.log import AuditRow
 from local.gateway.folders.admission import evaluate as evaluate_admission
 from local.gateway.gateway import Gateway
@@ -129,4 +130,17 @@ def evaluate(gateway: Gateway, call: Call) -> Reply:
         scan if isinstance(scan, dict) else None,
         by_policy=gateway.generation.entries_per_agent or gateway.home.has_policies(),
     )
+    if gateway.generation.seals_rows:
+        family = admission_evaluated(str(kind), str(name), data["verdict"], data["reason"])
+        row = AuditRow(
+            "guardrail-opa-verdict",
+            source="gateway",
+            connector=gateway.settings.primary,
+            request_id=call.request_id,
+            enforced=1
+            if data["runtime_action"] == "block" or data["verdict"] == "blocked"
+            else None,
+            family=family,
+        )
+        gateway.log.write(row)
     return Reply(HTTPStatus.OK, {"ok": True, "data": data})

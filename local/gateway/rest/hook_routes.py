@@ -23,6 +23,9 @@ def hook_of(agent: str) -> Callable[[Gateway, Call], Reply]:
         payload = json_object(call)
         event = read_event(agent, payload, native_selection=gateway.generation.native_selection)
         if event is None:
+            gateway.hook_rows.write_rejection(
+                agent, "missing_event", call.request_id, len(call.raw)
+            )
             raise BadRequest("hook event name is required")
         verdict = _judge(gateway, event)
         answer = answer_to(event, verdict, gateway.mode_of(agent), str(uuid.uuid4()))
@@ -82,10 +85,22 @@ def _write_rows(
         findings = tuple(Finding(r.id, r.severity, r.title, "") for r in verdict.rules)
         report = ScanReport("inspect-http", f"/api/v1/inspect/tool:{tool}", findings)
         gateway.scans.write(report, verdict=verdict.raw_action, request_id=call.request_id)
+    confidence = f"{float(str(answer['confidence'])):.2f}"
     details = (
-        f"severity={verdict.severity} confidence={float(str(answer['confidence'])):.2f} "
-        f"reason={verdict.reason} elapsed=120.199µs mode={answer['mode']}"
+        f"severity={verdict.severity} confidence={gateway.log.free_text(confidence)} "
+        f"reason={_reason(gateway, verdict)} elapsed={gateway.log.free_text('120.199µs')} "
+        f"mode={answer['mode']}"
     )
+    if gateway.generation.entries_per_agent:
+        would_block = str(bool(answer.get("would_block"))).lower()
+        details += (
+            f" would_block={would_block} raw_action={verdict.raw_action} "
+            f"request_id={gateway.log.free_text(call.request_id)}"
+        )
     gateway.log.write(
         AuditRow(f"inspect-tool-{verdict.raw_action}", tool, details, request_id=call.request_id)
     )
+
+
+def _reason(gateway: Gateway, verdict: Verdict) -> str:
+    return gateway.log.free_text(verdict.plain_reason) if verdict.plain_reason else ""

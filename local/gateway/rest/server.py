@@ -100,16 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _refusal(self, gateway: Gateway, path: str) -> Reply | None:
         """Return the answer to a caller without token or with a foreign page's request."""
         if gateway.generation.needs_token and path != "/health" and not self._knows_token(gateway):
-            gateway.log.write(
-                AuditRow(
-                    "api-auth-failure",
-                    "sidecar-api",
-                    "reason=invalid_token",
-                    "MEDIUM",
-                    request_id=self._request_id,
-                    family=authentication_failed("invalid_token"),
-                )
-            )
+            self._record_refusal(gateway)
             return _plain(HTTPStatus.UNAUTHORIZED, "unauthorized")
         if self.command == "GET":
             return None
@@ -128,6 +119,19 @@ class _Handler(BaseHTTPRequestHandler):
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json"
             )
         return None
+
+    def _record_refusal(self, gateway: Gateway) -> None:
+        """Write the row of a caller without the token; only HEAD does."""
+        if gateway.generation.seals_rows:
+            row = AuditRow(
+                "api-auth-failure",
+                "sidecar-api",
+                "reason=invalid_token",
+                "MEDIUM",
+                request_id=self._request_id,
+                family=authentication_failed("invalid_token"),
+            )
+            gateway.log.write(row)
 
     def _knows_token(self, gateway: Gateway) -> bool:
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")
