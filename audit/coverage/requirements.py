@@ -77,7 +77,7 @@ _CREDENTIALS = _actions(
 )  # fmt: skip
 _FAILURES = _actions(
     "ledger.alarm", "ledger.adopted", "tenant_log.gap_found", "audit.quarantined",
-    "defenseclaw.row_changed", "defenseclaw.tag_misused",
+    "defenseclaw.push_gap", "defenseclaw.row_changed", "defenseclaw.tag_misused",
 )  # fmt: skip
 _ANSWERS = " ".join(
     (_VERDICTS, _actions("connection.revoked", "connection.suspended", "person.frozen"))

@@ -110,6 +110,11 @@ def misuse_id(event: UUID, tag: str) -> UUID:
     return _uuid8(hashlib.sha256(b"ata.tag_misused.v1\n" + event.bytes + tag.encode()).digest())
 
 
+def gap_id(name: str) -> UUID:
+    """The id of the event that says that pushes are missing."""
+    return _uuid8(hashlib.sha256(b"ata.push_gap.v1\n" + name.encode()).digest())
+
+
 def _uuid8(digest: bytes) -> UUID:
     value = int.from_bytes(digest[:16])
     value = value & ~(0xF << 76) | 0x8 << 76

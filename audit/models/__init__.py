@@ -4,6 +4,7 @@ from audit.models.event_and_openings import Event, Openings
 from audit.models.evidence_item import EvidenceItem
 from audit.models.export_job import ExportBlock, ExportJob
 from audit.models.imported_row import ImportedRow, RepeatedTag
+from audit.models.push_progress import PushProgress
 from audit.models.quarantined_row import QuarantinedRow
 from audit.models.row_form import RowForm
 from audit.models.saved_view import SavedView
@@ -24,6 +25,7 @@ __all__ = [
     "ExportJob",
     "ImportedRow",
     "Openings",
+    "PushProgress",
     "QuarantinedRow",
     "RepeatedTag",
     "Rollup",

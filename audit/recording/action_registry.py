@@ -223,6 +223,7 @@ ledger.thinned | Ledger thinned | removed old checkpoints that nobody needs | IN
 breakglass.used | Break-glass used | used break-glass on {target} | CRITICAL
 breakglass.changed | Break-glass changed | changed the break-glass {target} | HIGH
 bypass.found | Bypass found | found {target} acting around the broker | CRITICAL
+defenseclaw.push_gap | Gap in pushes | found a gap in what {target} pushed | HIGH
 defenseclaw.row_changed | Imported row changed | found {target} changed since it was imported | HIGH
 defenseclaw.tag_misused | Tag of a decision copied | found in {target} a copied tag | HIGH
 """

@@ -42,6 +42,7 @@ _GAPS = {
     "ledger.adopted": "Restores that lacked signed entries",
     "tenant_log.gap_found": "Gaps in the tenant log",
     "audit.quarantined": "Input set aside",
+    "defenseclaw.push_gap": "Gaps in what gateways pushed",
     "defenseclaw.row_changed": "Imported rows that changed afterwards",
     "bypass.found": "Acts around the broker",
     "connection.reconciled": "Differences of accounts to Auth0, found by this portal",

@@ -39,6 +39,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"defenseclaw.tag_misused"}),
         "the tag of one decision on a row that it was not made for",
     ),
+    "audit.ingest.pushes.gaps": (
+        frozenset({"defenseclaw.push_gap"}),
+        "what a gateway pushed and is missing",
+    ),
     "audit.importing.import_run_events": (
         frozenset({"audit.imported", "audit.quarantined"}),
         "what an import came to",

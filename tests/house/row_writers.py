@@ -79,6 +79,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.importing.quarantine_writer": ("QuarantinedRow", "rows that were set aside"),
     "audit.importing.row_batches": ("RepeatedTag", "which row had the tag of a decision first"),
     "audit.importing.source": ("sql", "reads a database of DefenseClaw"),
+    "audit.ingest.pushes.gaps": ("PushProgress instance", "how far a gateway's pushes have come"),
     "audit.ingest.pushes.scan_targets": ("sql", "reads names in a database of DefenseClaw"),
     "audit.verification.checks.fulltext_index": ("sql", "reads the index of words"),
     "audit.db.process_locks": ("sql", "locks"),

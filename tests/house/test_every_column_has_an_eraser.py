@@ -45,6 +45,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("audit.ExportJob", "format state root checkpoint sha256", IDS),
     ("audit.ExportBlock", "format seal", IDS),
     ("audit.ImportedRow", "digest instance table row_id", "ids of another system's rows"),
+    ("audit.PushProgress", "instance run sessions", "ids of another system's sessions"),
     ("audit.RowForm", "form digest", "ids of another system's rows"),
     ("audit.QuarantinedRow", "instance table reason digest", IDS),
     ("audit.RepeatedTag", "tag row_id", IDS),

@@ -23,9 +23,8 @@ from audit.importing.quarantine_writer import Quarantine
 from audit.importing.report import Counts, ImportReport
 from audit.importing.row_batches import RowWriter
 from audit.importing.row_forms import Forms
-from audit.importing.source_row_identity import SourceRow
 from audit.ingest.bulk_event_writer import Ingest
-from audit.ingest.pushes import ingest_tokens, pushed_rows, scan_targets, spool
+from audit.ingest.pushes import gaps, ingest_tokens, pushed_rows, scan_targets, spool
 from audit.ingest.pushes.spool import Body
 from audit.models import QuarantinedRow
 from audit.recording.actors import Actor, Target
@@ -48,6 +47,7 @@ def run_due() -> int:
 
 def drain(instance: str) -> int:
     """Take in what waits of one gateway; nothing while an import of it runs."""
+    gaps.record_refusals(instance, RECEIVER, clock.now())
     waits = spool.waiting(instance)
     if not waits:
         return 0
@@ -92,14 +92,11 @@ def _take(work: RowWriter, bodies: Sequence[Body]) -> int:
     rows = [row for body in bodies for row in pushed_rows.rows_of(body.read(), body.rail)]
     counts = Counts()
     for some in batched(rows, BATCH):
-        work.take(_complete(some, work.report.instance), counts)
+        work.take(scan_targets.with_targets(some, work.report.instance), counts)
+    gaps.look(work.report.instance, rows, work.actor, work.now)
     for body in bodies:
         body.remove()
     return counts.imported
-
-
-def _complete(rows: Sequence[SourceRow], instance: str) -> list[SourceRow]:
-    return scan_targets.with_targets(rows, instance)
 
 
 def _portions(waits: Sequence[Body]) -> list[list[Body]]:

@@ -9,6 +9,7 @@ exceeded by what one process takes in within a second.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -35,6 +36,7 @@ MOST_FILES: Final = 5_000
 
 _READ_EVERY_S: Final = 1.0
 _REFUSALS: Final = "refused"
+_TAKEN: Final = "refused.taken"
 _SET_ASIDE: Final = ".unreadable"
 _NAME: Final = re.compile(rf"(\d{{20}})-[0-9a-f]{{8}}\.({HEC}|{JSONL})")
 
@@ -151,7 +153,20 @@ def usage(instance: str) -> Usage:
 
 def refused(instance: str) -> Refused | None:
     """What was refused since the last record of it; None where nothing was."""
-    path = folder() / instance / _REFUSALS
+    place = folder() / instance
+    return _read_refusals(place / _TAKEN) or _read_refusals(place / _REFUSALS)
+
+
+def take_refusals(instance: str) -> Refused | None:
+    """As `refused`, with further refusals noted elsewhere; its file goes once it is recorded."""
+    place = folder() / instance
+    if not (place / _TAKEN).exists():
+        with contextlib.suppress(FileNotFoundError):
+            (place / _REFUSALS).rename(place / _TAKEN)
+    return _read_refusals(place / _TAKEN)
+
+
+def _read_refusals(path: Path) -> Refused | None:
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:
@@ -160,9 +175,8 @@ def refused(instance: str) -> Refused | None:
     if not notes:
         return None
     times = [at for at, _ in notes]
-    return Refused(
-        _moment(min(times)), _moment(max(times)), len(notes), sum(size for _, size in notes), path
-    )
+    size = sum(size for _, size in notes)
+    return Refused(_moment(min(times)), _moment(max(times)), len(notes), size, path)
 
 
 def _note_refusal(instance: str, size: int) -> None:

@@ -74,6 +74,7 @@ _ACTIONS: Final[Mapping[str, _Class]] = {
     "scope.escalated": (_DETECTION, 1),
     "bypass.found": (_DETECTION, 1),
     "tenant_log.gap_found": (_DETECTION, 1),
+    "defenseclaw.push_gap": (_DETECTION, 1),
     "defenseclaw.row_changed": (_DETECTION, 1),
     "defenseclaw.tag_misused": (_DETECTION, 1),
     "review.opened": (_COMPLIANCE, 1),
