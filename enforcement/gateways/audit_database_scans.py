@@ -9,6 +9,7 @@ gives nobody in order (`Strays`) are known by their ids alone.
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,6 +51,8 @@ _TABLES: Final = (
     "quarantine_records",
     "target_snapshots",
 )
+_SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+"""Ids of sessions; another text may be about somebody, and entries name sessions in clear."""
 _LONGEST_SCAN_MS: Final = 600_000
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -313,7 +316,8 @@ class Source:
         return at + timedelta(milliseconds=min(took, (_LAST - at) // timedelta(milliseconds=1)))
 
     def _session(self, scan: str) -> str:
-        return str(self._value("session_id", scan) or "")[:100]
+        found = str(self._value("session_id", scan) or "")
+        return found if _SESSION.fullmatch(found) else ""
 
     def _value(self, column: str, scan: str) -> object:
         if column not in self._columns["scan_results"]:

@@ -27,6 +27,7 @@ _OF_CALLS: Final = frozenset(
 """What checks calls of agents, not things on disk (DefenseClaw `scanner/target_type.go`)."""
 _OF_WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\")
 """How a path of Windows begins; elsewhere a backslash is a character of a name."""
+_AGENT = re.compile(r"([A-Za-z0-9_-]{1,60}):")
 _OF_AGENT = re.compile(r"mcp://[^/]+/(.+)", re.DOTALL)
 
 
@@ -46,8 +47,8 @@ def asset_of(scanner: str, target: str) -> tuple[str, str]:
 
 def agent_of(kind: str, target: str) -> str:
     """Whose call was checked: `codex` of `codex:PreToolUse`; empty where no agent is named."""
-    agent, colon, _ = target.partition(":")
-    return agent[:60] if kind == CALL and colon and "/" not in agent else ""
+    named = _AGENT.match(target) if kind == CALL else None
+    return named[1] if named else ""
 
 
 def is_of_code(scanner: str) -> bool:

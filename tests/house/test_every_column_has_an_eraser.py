@@ -108,6 +108,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("enforcement.Asset", "kind name instance decision approval operation", CLEAR),
     ("enforcement.Asset", "holder held_until hold_approval", IDS),
     ("enforcement.Scan", "instance scan_id scanner kind name severity ask approval", CLEAR),
+    ("enforcement.Scan", "target session digest agent done", IDS),
     ("enforcement.Finding", "instance finding_id alert_id kind name rule severity", CLEAR),
     ("enforcement.Finding", "status", IDS),
     ("enforcement.Watch", "name last_scan source version connectors settings", NOBODY),
