@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help up test contract bench lint types machines check structure reset tamper-demo install install-dev torture attacks elsewhere longer sequences
+.PHONY: help up test contract bench lint types machines check structure reset tamper-demo install install-dev torture attacks elsewhere gateways longer sequences
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ tamper-demo: install ## edit one row in a copy of the database and watch verific
 torture: install-dev ## kill anything at 300 seeded instants (SEED=7 INSTANTS=20 ENGINE=sqlite DATA=folder)
 	@$(PY) -m torture --instants $(or $(INSTANTS),300) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(ENGINE),--engine $(ENGINE)) $(if $(DATA),--data "$(DATA)")
+
+gateways: install-dev ## replay what gateways did at stand-ins, and real ones (DEFENSECLAW_REAL=folder)
+	@$(PY) -m tests.gateways --write
 
 elsewhere: install-dev ## the flows of connections against another Auth0-shaped provider that fails
 	@$(PY) -m pytest tests/elsewhere

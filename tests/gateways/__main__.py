@@ -1,44 +1,74 @@
 """Replay the observations and print what differs.
 
-python -m tests.gateways [--peer stand-in|real] [--only GENERATION] [--rows 1,2,3] [--write]
+    python -m tests.gateways [--peer stand-in|real] [--only GENERATION] [--rows 1,2,3] [--write]
+
+Without `--peer`: stand-ins, and real gateways where DEFENSECLAW_REAL names their folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
+from tests.gateways.observations import FILES
+from tests.gateways.real_gateway import VARIABLE
+from tests.gateways.replay import Result
+from tests.gateways.report import (
+    NOT_REPEATABLE,
+    read_report,
+    updated,
+    with_versions,
+    write_report,
+)
 from tests.gateways.suite import PEERS, run
 
 
 def main() -> int:
-    """Run the suite; returns 1 if an observation is not reproduced."""
-    parser = argparse.ArgumentParser(prog="python -m tests.gateways", description=__doc__)
-    parser.add_argument("--peer", choices=PEERS, action="append")
-    parser.add_argument("--only", choices=("0.2.0", "0.8.4", "head"), action="append")
-    parser.add_argument("--rows", default="", help="line numbers, separated by commas")
-    options = parser.parse_args()
+    """Run the suite; returns 1 if an observation is not reproduced and has no reason."""
+    options = _options()
+    peers = options.peer or (PEERS if os.environ.get(VARIABLE) else PEERS[:1])
+    generations = options.only or list(FILES)
     numbers = frozenset(int(n) for n in options.rows.split(",") if n)
-    failed = 0
-    for peer in options.peer or ["stand-in"]:
-        for generation in options.only or ("0.2.0", "0.8.4", "head"):
+    failed = False
+    for peer in peers:
+        for generation in generations:
             results = run(peer, generation, numbers)
-            good = sum(result.reproduced for result in results)
-            failed += len(results) - good
-            for result in results:
-                if not result.reproduced:
-                    print(describe(result))
-            print(f"{peer} {generation}: {good} of {len(results)} reproduced", flush=True)
+            failed |= _print(peer, generation, results)
+            if options.write:
+                report = updated(read_report(), peer, results)
+                write_report(with_versions(report, [generation]) if peer == "real" else report)
     return 1 if failed else 0
 
 
-def describe(result: object) -> str:
-    """What differs, in a few lines."""
-    from tests.gateways.replay import Result
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.gateways",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--peer", choices=PEERS, action="append")
+    parser.add_argument("--only", choices=tuple(FILES), action="append", metavar="GENERATION")
+    parser.add_argument("--rows", default="", metavar="1,2,3", help="lines of the file")
+    parser.add_argument("--write", action="store_true", help="update the report in docs")
+    return parser.parse_args()
 
-    assert isinstance(result, Result)
-    o = result.observation
-    lines = [f"{o.id} {o.kind} {o.name!r} {o.via} <{o.act}> {result.reason}"]
+
+def _print(peer: str, generation: str, results: list[Result]) -> bool:
+    """Print what differs; returns whether something without a reason does."""
+    missing = [result for result in results if not result.reproduced]
+    for result in missing:
+        print(describe(result))
+    good = len(results) - len(missing)
+    print(f"{peer} {generation}: {good} of {len(results)} reproduced", flush=True)
+    return any(result.observation.id not in NOT_REPEATABLE for result in missing)
+
+
+def describe(result: Result) -> str:
+    """What differs, in a few lines."""
+    seen = result.observation
+    reason = result.reason or NOT_REPEATABLE.get(seen.id, "")
+    lines = [f"{seen.id} {seen.kind} {seen.name!r} {seen.via} <{seen.act}> {reason}"]
     for part in result.differs_in:
         lines.append(f"    {part}: expected {result.expected[part]!r}")
         lines.append(f"    {' ' * len(part)}  seen     {result.seen.get(part)!r}")

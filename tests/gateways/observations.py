@@ -29,6 +29,11 @@ class Entry:
     path: str | None = None
     reason: str | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is set in it: what a restore at HEAD leaves."""
+        return not (self.install or self.file or self.runtime)
+
     def as_text(self) -> str:
         """The entry in one line, as the report shows it."""
         flags = [f"{k}={v}" for k, v in self._flags() if v]

@@ -88,7 +88,7 @@ def _hook(act: Act, words: str) -> Answer:
     recorded = act.observation.name
     event, _, rest = words.partition(" ")
     if event == "UserPromptExpansion":
-        return slash_command(act, f"{act.name}:run", source="plugin")
+        return slash_command(act, act.name, source="plugin")
     tool, _, given = rest.partition(" ")
     tool = re.sub(rf"__{re.escape(recorded)}__", f"__{act.name}__", tool)
     given = given.replace(recorded, act.name) if act.kind in ("skill", "plugin") else given
@@ -221,7 +221,7 @@ def _plugin_everywhere(act: Act) -> dict[str, Answer]:
     tool = f"mcp__plugin_{act.name}_server__run"
     agents = ("claudecode", "codex", "cursor", "geminicli")
     calls = {agent: tool_call(act, agent, tool) for agent in agents}
-    return {**calls, "claudecode-slash": slash_command(act, f"{act.name}:run", source="plugin")}
+    return {**calls, "claudecode-slash": slash_command(act, act.name, source="plugin")}
 
 
 _HEAD: Final[Mapping[str, Callable[[Act], dict[str, Answer]]]] = {

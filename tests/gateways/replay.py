@@ -188,6 +188,8 @@ class Replay:
         found = self.peer.entries(act.kind, self._names_collected(act, names))
         recorded = act.observation.entries("entries_after") or ()
         with_path = not recorded or any(e.path is not None for e in recorded)
+        if "scenario" not in act.observation.row and not any(e.is_empty for e in recorded):
+            found = [e for e in found if not e.is_empty]  # rows written by hand leave them out
         return sorted(
             (e if with_path else rename_path(e, None)).as_text()
             for e in (rename_entry(e, back) for e in found)

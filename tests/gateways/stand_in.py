@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from local.gateway.cli.__main__ import run
+from local.gateway.home import Home
 from tests.gateways.peers import Peer, inherited_path
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -50,6 +52,12 @@ class StandIn(Peer):
             return subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+
+    def cli(self, *arguments: str) -> tuple[int, str]:
+        """Run the command line in this process, where no program has to stand on PATH for it."""
+        if (self.home / "stubs").exists():
+            return super().cli(*arguments)
+        return run(Home(self.home), list(arguments)), ""
 
     def command(self) -> list[str]:
         """The command line tool that the stand-in wrote into its home."""

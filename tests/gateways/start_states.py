@@ -144,7 +144,8 @@ def _on_disk(
         return agents  # both agents had a copy; `present` was looked at afterwards
     if "all four agents" in present:
         return agents
-    return own if present.startswith("on disk") else frozenset()
+    scanned = observation.act == "scan"
+    return own if scanned or present.startswith("on disk") else frozenset()
 
 
 def _missing_before(observation: Observation, agents: frozenset[str]) -> frozenset[str]:

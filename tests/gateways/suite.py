@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Final
 
 from tests.gateways.configurations import Configuration
 from tests.gateways.observations import read
 from tests.gateways.peers import Peer
+from tests.gateways.real_gateway import RealGateway, folder_of_binaries
 from tests.gateways.replay import Case, Replay, Result, cases_by_configuration
 from tests.gateways.stand_in import StandIn
 from tests.support.ports import free_port
@@ -30,7 +33,8 @@ def run(peer_name: str, generation: str, numbers: frozenset[int] = frozenset()) 
         for configuration, cases in groups
         for part in _parts(_chosen(cases, numbers), _TOGETHER[peer_name])
     ]
-    with ThreadPoolExecutor(_PARALLEL) as threads:
+    quiet = io.StringIO()  # the stand-in's command line runs in this process
+    with redirect_stdout(quiet), redirect_stderr(quiet), ThreadPoolExecutor(_PARALLEL) as threads:
         waiting = [
             threads.submit(_replay, peer_name, configuration, cases)
             for configuration, cases in chosen
@@ -59,7 +63,10 @@ def _parts(cases: Sequence[Case], size: int) -> Iterator[list[Case]]:
 
 
 def _replay(peer_name: str, configuration: Configuration, cases: Sequence[Case]) -> list[Result]:
-    folder = Path(tempfile.mkdtemp(prefix="ata-gateway-"))
+    # HEAD refuses a managed configuration below a folder that everybody may write, as /tmp is.
+    binaries = folder_of_binaries(configuration.generation)
+    parent = binaries.parent if binaries and peer_name == "real" else None
+    folder = Path(tempfile.mkdtemp(prefix="ata-gateway-", dir=parent))
     peer = _peer(peer_name, folder / "home", configuration)
     done: list[Result] = []
     try:
@@ -76,4 +83,4 @@ def _replay(peer_name: str, configuration: Configuration, cases: Sequence[Case])
 def _peer(name: str, home: Path, configuration: Configuration) -> Peer:
     if name == "stand-in":
         return StandIn(home, configuration, free_port())
-    raise ValueError(name)
+    return RealGateway(home, configuration, free_port())
