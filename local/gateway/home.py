@@ -97,6 +97,8 @@ def _write_config(home: Home, settings: Settings) -> None:
     if settings.managed:
         config["deployment_mode"] = "managed_enterprise"
     kept = _existing(home.config)
+    if (kept.get("guardrail") or {}).get("enabled") is False:
+        config["guardrail"]["enabled"] = False
     for name in ("audit_sinks", "splunk", "observability", "webhooks", "skill_actions"):
         if name in kept:
             config[name] = kept[name]

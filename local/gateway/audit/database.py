@@ -14,7 +14,7 @@ from local.gateway.generations import Generation
 
 _SCHEMAS: Final = Path(__file__).parent / "schemas"
 _MIGRATIONS: Final = {"0.2.0": 0, "0.8.4": 20, "head": 33}
-_BUSY_HOLD_S: Final = 0.01
+_BUSY_HOLD_S: Final = 0.002
 
 
 class AuditDatabase:

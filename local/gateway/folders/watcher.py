@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -90,6 +92,9 @@ class Watcher:
                 self._handle(path)
             except UpstreamNeverConnected:
                 self._end_process()
+            except (OSError, sqlite3.Error) as problem:
+                # The folder went away meanwhile, or (0.2.0) the database was locked.
+                sys.stderr.write(f"[watch] {path}: {problem}\n")
 
     def _present_cache(self) -> list[Path]:
         """Return codex's own plugin cache, which each start takes for a new plugin."""

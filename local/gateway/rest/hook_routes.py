@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
+from local.gateway.agents import AGENTS
 from local.gateway.audit.log import AuditRow
 from local.gateway.audit.scan_rows import Finding, ScanReport
 from local.gateway.gateway import Gateway
@@ -33,6 +34,13 @@ def hook_of(agent: str) -> Callable[[Gateway, Call], Reply]:
         return Reply(HTTPStatus.OK, answer)
 
     return handle
+
+
+def record_wrong_method(gateway: Gateway, call: Call) -> None:
+    """Write the row of a hook route called with another method than POST."""
+    names = (agent.name for agent in AGENTS.values() if agent.hook_path == call.path)
+    for name in names:
+        gateway.hook_rows.write_rejection(name, "method", call.request_id, 0)
 
 
 def _judge(gateway: Gateway, event: HookEvent) -> Verdict:

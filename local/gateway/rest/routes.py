@@ -73,5 +73,7 @@ def answer(gateway: Gateway, call: Call) -> Reply:
         return Reply(HTTPStatus.NOT_FOUND, text="404 page not found\n")
     handler = methods.get(call.method)
     if handler is None:
+        if call.path.endswith("/hook"):
+            hook_routes.record_wrong_method(gateway, call)
         return Reply(HTTPStatus.METHOD_NOT_ALLOWED, text="method not allowed\n")
     return handler(gateway, call)
