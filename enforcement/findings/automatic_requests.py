@@ -178,7 +178,10 @@ def _reason(scan: Scan) -> str:
     more = scan.findings - 1
     where = f"and {more} more, {scan.instance}" if more > 0 else scan.instance
     if scan.done:
-        return f"{title} ({where}). DefenseClaw has already {scan.done} it. Keep it blocked?"
+        return (
+            f"{title} ({where}). DefenseClaw has already {scan.done} it. Keep it blocked? "
+            "If not, only our own hold ends: what DefenseClaw did stays."
+        )
     return f"{title} ({where})"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -31,6 +32,7 @@ def take(instance: str, found: SourceScan, now: datetime, *, history: bool = Fal
     """
     if _is_nothing_to_keep(found, history=history):
         return None
+    found = _without_noise(found)
     with transaction.atomic():
         scan, new = Scan.objects.get_or_create(
             instance=instance,
@@ -72,15 +74,20 @@ def _need(found: SourceScan, *, history: bool) -> AskNeed:
 
 
 def _is_nothing_to_keep(found: SourceScan, *, history: bool) -> bool:
-    """Calls in which nothing was found, earlier calls, and what a gateway makes and finds itself.
+    """Calls in which nothing was found, and calls from before the gateway was first read."""
+    return found.kind == CALL and (history or not found.findings)
 
-    At each start a gateway makes the empty folder of Codex's plugins, finds that it has no manifest
-    and quarantines it (facts, README 14). Anything else that is found there is kept.
+
+def _without_noise(found: SourceScan) -> SourceScan:
+    """The empty folder of Codex's plugins as a clean scan; all else that is found there counts.
+
+    At each start a gateway makes that folder, finds that it has no manifest and quarantines it
+    (facts, README 14).
     """
-    if found.kind == CALL:
-        return history or not found.findings
     made_by_gateway = found.kind == "plugin" and found.target.rstrip("/").endswith(_MADE_BY_GATEWAY)
-    return made_by_gateway and {item.title for item in found.findings} <= _EMPTY and found.complete
+    if made_by_gateway and found.complete and {one.title for one in found.findings} <= _EMPTY:
+        return replace(found, severity="INFO", findings=())
+    return found
 
 
 def _replace_earlier(

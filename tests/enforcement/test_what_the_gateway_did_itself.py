@@ -43,7 +43,7 @@ def test_the_request_says_what_defenseclaw_has_already_done(
     store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
     look()
     asked = Approval.objects.get().reason
-    assert asked.endswith(f"DefenseClaw has already {says} it. Keep it blocked?")
+    assert f". DefenseClaw has already {says} it. Keep it blocked? If not, only our" in asked
 
 
 def test_a_record_of_a_quarantine_is_enough(town: Town, edge: Edge, look: Look, olu: Actor) -> None:
@@ -108,7 +108,19 @@ def test_the_empty_folder_that_the_gateway_makes_is_no_finding(
             Found(rules[1], "LOW", "Plugin declares no permissions"),
         )
     look()
-    assert not Scan.objects.exists() and not Finding.objects.exists()
+    assert not Finding.objects.exists()
+    assert set(Scan.objects.values_list("severity", "ask")) == {("INFO", "none")}
+
+
+def test_what_was_found_in_that_folder_is_over_once_it_is_empty_again(
+    town: Town, edge: Edge, look: Look, olu: Actor
+) -> None:
+    store_scan(edge, "plugin-scanner", CACHE, Found())
+    store_scan(
+        edge, "plugin-scanner", CACHE, Found("PERM-NONE", "LOW", "Plugin declares no permissions")
+    )
+    look()
+    assert Finding.objects.get().status == "replaced"
 
 
 def test_anything_else_found_in_that_folder_asks(
