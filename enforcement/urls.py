@@ -6,7 +6,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from enforcement.kinds import KINDS
-from enforcement.views import finding_component_gateway_pages
+from enforcement.views import finding_component_gateway_pages, gateway_pushes
 from ui.path_converters import NameConverter
 
 
@@ -22,6 +22,11 @@ register_converter(NameConverter, "asset_name")
 urlpatterns = [
     path("enforcement/", finding_component_gateway_pages.index, name="enforcement"),
     path("enforcement/fleet/", finding_component_gateway_pages.fleet, name="enforcement-fleet"),
+    path(
+        "enforcement/fleet/<str:name>/pushes/",
+        gateway_pushes.pushes,
+        name="enforcement-gateway-pushes",
+    ),
     path(
         "enforcement/findings/<int:pk>/",
         finding_component_gateway_pages.finding,

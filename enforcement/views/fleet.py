@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from django.db.models import Count
 
 from approvals import clock
 from approvals.models import Effect, EffectState
+from audit.ingest.pushes import spool
 from enforcement.decisions.superseded_steps import STEPS
 from enforcement.gateways import instances, periodic_scan_import, unreachable_gateway_reasons
 from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch
+
+_LATE: Final = timedelta(seconds=60)
+"""What a gateway pushed waits no longer for the worker where all is well."""
 
 
 def gateway_line(instance: Instance, found: Watch | None) -> dict[str, Any]:
@@ -34,6 +39,21 @@ def gateway_line(instance: Instance, found: Watch | None) -> dict[str, Any]:
     }
 
 
+def pushes_of(instance: Instance) -> dict[str, Any]:
+    """How what a gateway pushes arrives: `bad` where it is refused or waits for long."""
+    usage, refused = spool.usage(instance.name), spool.refused(instance.name)
+    late = usage.oldest is not None and clock.now() - usage.oldest > _LATE
+    return {
+        "set_up": instance.ingest_token_file is not None,
+        "waiting": usage.files - usage.set_aside,
+        "oldest": usage.oldest,
+        "full": usage.full,
+        "refused": refused,
+        "set_aside": usage.set_aside,
+        "bad": usage.full or refused is not None or late or usage.set_aside > 0,
+    }
+
+
 def context() -> dict[str, Any]:
     """Everything the page shows."""
     fleet = instances.fleet()
@@ -47,6 +67,7 @@ def context() -> dict[str, Any]:
     lines = [
         gateway_line(i, watches.get(i.name))
         | {"waiting": waiting.get(i.name, 0), "findings": found.get(i.name, 0)}
+        | {"pushes": pushes_of(i)}
         for i in fleet.instances
     ]
     return {

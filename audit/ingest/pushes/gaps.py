@@ -125,7 +125,7 @@ def _unended(progress: PushProgress, runs: Iterable[tuple[datetime, str, str]]) 
 
 def _of_refusals(instance: str, found: Refused) -> Gap:
     since, until = found.first.isoformat(), found.last.isoformat()
-    data = {"gap": "spool_full", "from": since, "to": until}
+    data: dict[str, Any] = {"gap": "spool_full", "from": since, "to": until}
     data |= {"refused": found.bodies, "refused_bytes": found.size}
     return f"{instance}\nrefused\n{since}\n{found.bodies}", data
 
