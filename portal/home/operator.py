@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import Actor
-from enforcement.kinds import called
+from enforcement.kinds import KINDS, called
 from enforcement.models import Asset, Finding, FindingStatus
 from portal.home.auditor import latest, pending
 from portal.home.panel_types import MOST, Home, Line, Panel, Tile
@@ -56,11 +56,18 @@ def operator(me: Actor) -> Home:
 def _finding(found: Finding) -> Line:
     return Line(
         f"{called(found.kind, found.name)}: {found.title}",
-        f"/enforcement/{found.kind}/{found.name}/",
+        _page_of(found),
         found.at,
         found.severity,
         detail=f"on {found.instance}",
     )
+
+
+def _page_of(found: Finding) -> str:
+    """Of what it is about; its own where nothing is decided about that: code, an agent's call."""
+    if found.kind in KINDS:
+        return f"/enforcement/{found.kind}/{found.name}/"
+    return f"/enforcement/findings/{found.pk}/"
 
 
 def _hold(asset: Asset) -> Line:

@@ -37,6 +37,8 @@ def test_it_has_agent_session_and_rule(town: Town, edge: Edge, look: Look) -> No
     operator = browser("operator", "operator")
     page = operator.get(reverse("enforcement-finding", args=[found.pk])).content.decode()
     assert "claudecode, session" in page and "session-1" in page
+    home = operator.get("/").content.decode()
+    assert reverse("enforcement-finding", args=[found.pk]) in home
     listed = operator.get("/enforcement/?kind=call").content.decode()
     assert "agent call" in listed and "curl piped to shell" in listed
 
