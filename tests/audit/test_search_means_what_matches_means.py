@@ -15,6 +15,7 @@ from audit.clock import rfc3339
 from audit.evidence import log_proof_levels
 from audit.ledger.format.allowed_field_values import OUTCOMES, SEVERITIES, SOURCES
 from audit.ledger.query import EventQuery, InvalidQuery, search_words
+from audit.ledger.query.filter_keys import KEYS
 from audit.models import Checkpoint, EventRow, Openings
 from audit.recording.actors import SYSTEM, Actor, Subject, Target
 from audit.recording.record import Draft
@@ -124,6 +125,10 @@ values = {
     "after": st.sampled_from(EDGES),
     "before": st.sampled_from(EDGES),
 }
+
+
+def test_every_key_that_selects_events_is_compared() -> None:
+    assert set(values) == set(KEYS) - {"order", "cursor"}
 
 
 @st.composite
