@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from accounts.break_glass import banners as break_glass
 from accounts.models import SignedInSession, User
+from accounts.permissions import actor
 from approvals import clock
 from approvals.models import Approval, Status
 from approvals.views.inbox import waiting_for
@@ -46,9 +47,11 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """`trust`, `nav` and `request_id` for base.html; a few queries, most kept for two seconds."""
     user = getattr(request, "user", None)
     person = user if isinstance(user, User) else None
-    counts = counts_of(person) if person else Counts()
+    roles = actor(request).roles if person else frozenset[str]()
+    counts = counts_of(person, roles) if person else Counts()
     session: SignedInSession | None = request.META.get("ATA_SESSION")
-    banners = [*_break_glass_banners(person, session), *_banners(person, counts)]
+    signed_in = person is not None
+    banners = [*_break_glass_banners(roles, session), *_banners(signed_in, roles, counts)]
     return {
         "trust": {
             "tenant_local": local_tenant.is_local(),
@@ -57,13 +60,13 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "switch_url": local_tenant.switch_url(),
             "version": version(),
             "ledger": ledger_status.facts(),
-            "person": _person(person, session) if person else None,
+            "person": _person(person, roles, session) if person else None,
             "holds": counts.held,
             "approvals_waiting": counts.mine,
             "banners": banners,
             "banners_version": hashlib.sha256(repr(banners).encode()).hexdigest()[:8],
         },
-        "nav": navigation.groups(person.roles, counts, entry_of(request)) if person else [],
+        "nav": navigation.groups(roles, counts, entry_of(request)) if person else [],
         "request_id": request_id(request),
     }
 
@@ -77,9 +80,9 @@ def version() -> str:
         return ""
 
 
-def counts_of(person: User) -> Counts:
-    """What waits for this person, and for everybody if their role sees that."""
-    viewer = Actor(iss=person.iss, sub=person.sub, roles=frozenset(person.roles))
+def counts_of(person: User, roles: frozenset[str]) -> Counts:
+    """What waits for this person, and for everybody if their role in force sees that."""
+    viewer = Actor(iss=person.iss, sub=person.sub, roles=roles)
     mine = waiting_for(viewer).count()
     if not viewer.roles & _SEES_ALL:
         return Counts(mine=mine)
@@ -96,11 +99,11 @@ def counts_of(person: User) -> Counts:
     return Counts(mine, *common)
 
 
-def _person(person: User, session: SignedInSession | None) -> dict[str, Any]:
+def _person(person: User, roles: frozenset[str], session: SignedInSession | None) -> dict[str, Any]:
     return {
         "name": person.name or person.email or person.sub,
         "email": person.email or person.sub,
-        "roles": person.roles,
+        "roles": sorted(roles),
         "assurance_words": assurance_words(session) if session else "",
     }
 
@@ -114,18 +117,18 @@ def assurance_words(session: SignedInSession) -> str:
 
 
 def _break_glass_banners(
-    person: User | None, session: SignedInSession | None
+    roles: frozenset[str], session: SignedInSession | None
 ) -> list[dict[str, str]]:
     """That somebody is in without the issuer, or could be."""
-    staff = bool(person and set(person.roles) & _SEES_ALL)
+    staff = bool(roles & _SEES_ALL)
     return break_glass.banners(session.ends_at if session else None, staff=staff)
 
 
-def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
+def _banners(signed_in: bool, roles: frozenset[str], counts: Counts) -> list[dict[str, str]]:
     away = outage_banners.health()
-    if person is None:
+    if not signed_in:
         return outage_banners.banners(away, person=False, staff=False)
-    found = outage_banners.banners(away, person=True, staff=bool(set(person.roles) & _SEES_ALL))
+    found = outage_banners.banners(away, person=True, staff=bool(roles & _SEES_ALL))
     if reason := ledger_status.stopped():
         found.append(
             {
@@ -149,7 +152,7 @@ def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
             {
                 "level": "hold",
                 "text": "Everything is frozen: no agent gets a token of anybody.",
-                "url": "/connections/freeze/" if _OVERSEERS & set(person.roles) else "",
+                "url": "/connections/freeze/" if _OVERSEERS & roles else "",
             }
         )
     if counts.stuck:
@@ -161,7 +164,7 @@ def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
                 "level": "hold",
                 "text": f"{are} until somebody decides.",
                 "url": "/enforcement/?list=held",
-                "action": "Decide" if "operator" in person.roles else "Look",
+                "action": "Decide" if "operator" in roles else "Look",
             }
         )
     return found

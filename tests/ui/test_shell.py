@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import SignedInSession, User
 from accounts.sessions.hashed_key_store import stored_key
-from approvals import clock
+from approvals import clock, people_and_roster
 from approvals.models import Approval
 from audit.models import VerificationRun
 from audit.recording.actors import SYSTEM
@@ -78,6 +78,16 @@ def test_the_navigation_offers_what_the_role_may_open(
     assert not hidden & found
     for url in found:
         assert client.get(url).status_code == 200, url
+
+
+def test_a_role_that_the_directory_lists_no_longer_is_none_in_the_frame_either() -> None:
+    client = signed_in("operator", "operator")
+    user = User.objects.get(pk=client.session["_auth_user_id"])
+    assert "/enforcement/" in urls(shell(client))
+    people_and_roster.note_person(iss=user.iss, sub=user.sub, name=user.name, roles=[])
+    found = shell(client)
+    assert "/enforcement/" not in urls(found)
+    assert found["trust"]["person"]["roles"] == []
 
 
 def test_a_page_that_does_not_exist_is_not_offered() -> None:
