@@ -320,7 +320,7 @@ def _ask(
         row = _row(asked, now) | {"operation": operation}
         approval, is_new = _one_approval(folded, _open_key(asked), row)
         if is_new:
-            rate_limit.check_withdrawn(asked.actor, now)
+            rate_limit.check_in_vain(asked.actor, now)
             asked.verb.count_request(asked.target, asked.params)
             if asked.rule.while_pending == "hold":
                 place_hold(approval, asked.actor)

@@ -1,4 +1,4 @@
-"""Limits of pushes: so many a minute to one person, and so many requests withdrawn within an hour.
+"""Limits of pushes: so many a minute to one person, and so many requests in vain within an hour.
 
 Five a minute by default, whatever the issuer allows. Many pushes teach people to approve any (MFA
 fatigue), and Auth0 sends one person no more than five a minute. What comes after waits for its turn
@@ -26,8 +26,9 @@ from audit.recording.actors import Actor
 WITHIN: Final = timedelta(minutes=1)
 SLACK_S: Final = 600
 """How much longer an intent may wait for its person's turn than that person has to answer."""
-WITHDRAWN_MOST: Final = 10
-"""Requests that one person withdraws within an hour before they can request nothing more."""
+IN_VAIN_MOST: Final = 10
+"""Requests of one person that are denied, or that they withdraw, within an hour before they can
+request nothing more."""
 OVERTAKEN_BY_REQUESTER: Final = "overtaken_by_requester"
 """The code of a request that its requester overtook by another decision."""
 _WORDS: Final = "waiting for its turn: one person gets at most"
@@ -90,23 +91,24 @@ def not_after(approval: Approval) -> datetime:
         return clock.now()
 
 
-def check_withdrawn(actor: Actor, now: datetime) -> None:
-    """Refuse a request of an actor who withdrew many, or ended them by decisions of their own: made
-    again, each rings a phone.
+def check_in_vain(actor: Actor, now: datetime) -> None:
+    """Refuse a request of an actor of whose requests many were denied, withdrawn, or ended by
+    decisions of their own: made again, each rings a phone.
 
     Raises:
         Refused: `asked_too_often`.
     """
-    withdrawn = Approval.objects.filter(
-        Q(outcome=Outcome.CANCELLED) | Q(outcome_code=OVERTAKEN_BY_REQUESTER),
+    ended = Q(outcome__in=(Outcome.CANCELLED, Outcome.DENIED))
+    in_vain = Approval.objects.filter(
+        ended | Q(outcome_code=OVERTAKEN_BY_REQUESTER),
         status=Status.CLOSED,
         created__gt=now - timedelta(hours=1),
         requester_iss=actor.iss,
         requester_sub=actor.sub,
     )
-    if actor.sub and withdrawn.count() >= WITHDRAWN_MOST:
+    if actor.sub and in_vain.count() >= IN_VAIN_MOST:
         raise Refused(
             "asked_too_often",
-            f"You withdrew or overtook {WITHDRAWN_MOST} requests within an hour. Ask again later; "
-            "what restricts without an approval goes on.",
+            f"{IN_VAIN_MOST} of your requests were denied within an hour, or you withdrew or "
+            "overtook them. Ask again later; what restricts without an approval goes on.",
         )

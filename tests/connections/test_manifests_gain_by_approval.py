@@ -15,7 +15,6 @@ from approvals.errors import Refused
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Performed, perform
 from approvals.step_up import take_ciba_or_passkey_answer
-from approvals.step_up.rate_limit import WITHDRAWN_MOST
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
@@ -466,6 +465,19 @@ def test_who_withdraws_again_and_again_asks_nobody_for_an_hour(travel: Travel) -
     assert declare(url=f"{url}/other").approval is not None
 
 
+def test_who_is_denied_again_and_again_asks_nobody_for_an_hour(travel: Travel) -> None:
+    url = "https://elsewhere.example/mcp"
+    for _ in range(10):
+        assert answer(declare(url=url), decision="deny").outcome == Outcome.DENIED
+    with pytest.raises(Refused) as refused:
+        declare(url=url)
+    assert refused.value.code == "asked_too_often"
+    assert declare(by=OONA, url=url).approval is not None
+    assert declare(env={"github": "GH_TOKEN"}).approval is None
+    travel(3601)
+    assert declare(url=f"{url}/other").approval is not None
+
+
 def test_who_overtakes_their_own_requests_asks_nobody_for_an_hour() -> None:
     url = "https://elsewhere.example/mcp"
     for turn in range(10):
@@ -489,7 +501,7 @@ def test_requests_that_somebody_else_overtakes_count_for_nobody() -> None:
 
 
 def test_what_restricts_at_once_is_open_to_who_withdrew_too_often(travel: Travel) -> None:
-    for _ in range(WITHDRAWN_MOST):
+    for _ in range(10):
         done = declare(url="https://elsewhere.example/mcp")
         assert done.approval is not None
         cancel_resend_confirm_denial.cancel(OLU, str(done.approval.pk))
