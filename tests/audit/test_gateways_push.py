@@ -128,8 +128,9 @@ def test_a_forged_push_does_not_hide_the_row_of_the_database(tmp_path: Path) -> 
 
 def test_what_is_no_event_is_set_aside_once_and_the_rest_is_taken() -> None:
     good = real("b-0.8.4.jsonl").splitlines()[0]
-    odd = [b"not json", b'{"action": "no id"}', b"[1, 2]", b'"text"', b"\xff\xfe", b'{"id": 7}',
-           b'{"id": "x-1", "action": "a", "timestamp": "never"}', b"[" * 100_000]  # fmt: skip
+    odd = [b"null"]
+    odd += [b"not json", b'{"action": "no id"}', b"[1, 2]", b'"text"', b"\xff\xfe", b'{"id": 7}',
+            b'{"id": "x-1", "action": "a", "timestamp": "never"}', b"[" * 100_000]  # fmt: skip
     assert jsonl(b"\n".join([*odd, good])).status == 200
     assert jsonl(b"\n".join([*odd, good])).status == 200
     assert drain.run_due() == 1
@@ -139,6 +140,20 @@ def test_what_is_no_event_is_set_aside_once_and_the_rest_is_taken() -> None:
     jsonl(b"\n".join(odd))
     drain.run_due()
     assert EventRow.objects.filter(action="audit.quarantined").count() == 1
+
+
+def test_a_line_of_the_gateways_log_is_one_entry_with_what_announces_it() -> None:
+    announced, line = real("b-0.8.4-log.hec").splitlines()
+    hec(announced + b"\n" + line)
+    drain.run_due()
+    event = imports.event(source="defenseclaw")
+    assert event["action"] == "defenseclaw.gatewaylog.tool_invocation"
+    assert event["data"]["payload"]["event_type"] == "tool_invocation"
+    for _ in range(2):
+        hec(line)  # alone: what announces it was in another body
+        drain.run_due()
+    assert EventRow.objects.filter(source="defenseclaw").count() == 2
+    assert QuarantinedRow.objects.count() == 0
 
 
 def test_a_finding_gets_the_name_of_what_was_scanned_from_the_database(

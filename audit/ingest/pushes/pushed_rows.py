@@ -1,12 +1,14 @@
 """Pushed bodies as rows of `audit_events`, so that the importer's mapping applies to them.
 
-Three forms (../shared/facts/defenseclaw-observed): an event of 0.2.0 has no id; one of 0.8.4 has
-the columns of its row as members; one of HEAD is a record, whole in http_jsonl and inside an
-envelope in HEC. Its id is in each case that of the database row, where it has one.
+Three forms: an event of 0.2.0 has no id; one of 0.8.4 has the columns of its row as members; one of
+HEAD is a record, whole in http_jsonl and inside an envelope in HEC. Its id is in each case that of
+the database row, where it has one. To HEC 0.8.4 also sends lines of its own log in two parts: an
+event `gatewaylog.<type>` with an id, and behind it the line itself.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -20,6 +22,7 @@ _DECODER: Final = json.JSONDecoder()
 _SPACE: Final = " \t\r\n\x1e"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LINE: Final = "line"
+_LOG: Final = "gatewaylog"
 
 _COLUMNS: Final = (
     "id", "timestamp", "action", "target", "actor", "details", "severity", "run_id", "connector",
@@ -40,9 +43,15 @@ def rows_of(body: bytes, rail: str) -> Iterator[SourceRow]:
 
     Objects stand on lines or directly behind one another.
     """
+    before: list[Any] = []  # the event that a line of the log may belong to
     for line in body.decode("utf-8", "surrogateescape").split("\n"):
         for value in _values(line):
-            yield row_of(value, rail)
+            if before and _is_its_line(value, before[0]):
+                yield row_of(_with_line(before.pop(), value), rail)
+                continue
+            yield from (row_of(event, rail) for event in before)
+            before = [value]
+    yield from (row_of(event, rail) for event in before)
 
 
 def row_of(value: Any, rail: str) -> SourceRow:
@@ -55,8 +64,37 @@ def row_of(value: Any, rail: str) -> SourceRow:
     record = found.get("record") if envelope else found
     if isinstance(record, dict) and "record_id" in record:
         return _row(_of_record(record), rail, _profile(record))
+    if _is_log_line(found):  # what announces it arrived in another body
+        found = _announced(found)
     columns = _of_columns(found, value.get("time") if envelope else None)
     return _row(columns, rail)
+
+
+def _is_its_line(value: Any, before: Any) -> bool:
+    """Whether a value is the line of the log that the event before it announces."""
+    line, event = (one.get("event") if isinstance(one, dict) else None for one in (value, before))
+    if not isinstance(line, dict) or not isinstance(event, dict) or not _is_log_line(line):
+        return False
+    return bool(
+        event.get("action") == f"{_LOG}.{line['event_type']}"
+        and event.get("request_id") == line.get("request_id")
+        and value.get("time") == before.get("time")
+    )
+
+
+def _is_log_line(event: Mapping[str, Any]) -> bool:
+    return isinstance(event.get("event_type"), str) and not {"id", "action"} & event.keys()
+
+
+def _announced(line: dict[str, Any]) -> dict[str, Any]:
+    """A line of the log as an event: it has no id, so the same line is the same event."""
+    named = hashlib.sha256(_written(line).encode("utf-8", "surrogateescape")).hexdigest()
+    about = {"id": f"line-{named[:40]}", "action": f"{_LOG}.{line['event_type']}"}
+    return {**line, **about, "structured": line}
+
+
+def _with_line(event: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:
+    return event | {"event": event["event"] | {"structured": line["event"]}}
 
 
 def _values(line: str) -> Iterator[Any]:
