@@ -28,8 +28,8 @@ class Generation:
     """`skill|plugin|mcp unblock` exist on the command line."""
     cli_writes_through_gateway: bool
     take_action_by_default: bool
-    waits_for_database_lock_s: float
-    """0.2.0 waits 0 s: a write beside another one is answered 500 SQLITE_BUSY."""
+    waits_for_database_lock: bool
+    """0.2.0 does not: a write beside another one is answered 500 SQLITE_BUSY."""
     decision_holds_file_and_runtime: bool
     """A rejection writes file=quarantine and runtime=disable next to install=block."""
     quarantines_after_failed_scan: bool
@@ -66,7 +66,7 @@ GENERATIONS: Final = {
             cli_can_unblock=False,
             cli_writes_through_gateway=False,
             take_action_by_default=False,
-            waits_for_database_lock_s=0,
+            waits_for_database_lock=False,
             decision_holds_file_and_runtime=False,
             quarantines_after_failed_scan=False,
             quarantine_folder_per_agent=False,
@@ -92,7 +92,7 @@ GENERATIONS: Final = {
             cli_can_unblock=True,
             cli_writes_through_gateway=False,
             take_action_by_default=False,
-            waits_for_database_lock_s=5,
+            waits_for_database_lock=True,
             decision_holds_file_and_runtime=True,
             quarantines_after_failed_scan=True,
             quarantine_folder_per_agent=False,
@@ -118,7 +118,7 @@ GENERATIONS: Final = {
             cli_can_unblock=True,
             cli_writes_through_gateway=True,
             take_action_by_default=True,
-            waits_for_database_lock_s=5,
+            waits_for_database_lock=True,
             decision_holds_file_and_runtime=True,
             quarantines_after_failed_scan=True,
             quarantine_folder_per_agent=True,

@@ -14,18 +14,23 @@ from local.gateway.generations import Generation
 
 _SCHEMAS: Final = Path(__file__).parent / "schemas"
 _MIGRATIONS: Final = {"0.2.0": 0, "0.8.4": 20, "head": 33}
+_PATIENCE_S: Final = 5
 _BUSY_HOLD_S: Final = 0.002
 
 
 class AuditDatabase:
     """`audit.db` of one home. Each unit of work opens its own connection.
 
-    0.2.0 does not wait for the lock and holds it a moment, so that parallel writers meet
-    SQLITE_BUSY as they do at the real one; later generations wait up to 5 s.
+    The gateway of 0.2.0 does not wait for the lock and holds it a moment, so that parallel writers
+    meet SQLITE_BUSY as they do at the real one; its command line and later generations wait.
     """
 
-    def __init__(self, path: Path, generation: Generation) -> None:
+    def __init__(
+        self, path: Path, generation: Generation, *, by_command_line: bool = False
+    ) -> None:
         self.path = path
+        patient = by_command_line or generation.waits_for_database_lock
+        self._wait_s = _PATIENCE_S if patient else 0
         self.generation = generation
         self._columns: dict[str, frozenset[str]] = {}
         if not path.exists():
@@ -45,9 +50,8 @@ class AuditDatabase:
         connection.close()
 
     def _open(self) -> sqlite3.Connection:
-        wait = self.generation.waits_for_database_lock_s
         connection = sqlite3.connect(
-            self.path, timeout=wait, isolation_level=None, check_same_thread=False
+            self.path, timeout=self._wait_s, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -73,7 +77,7 @@ class AuditDatabase:
         try:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
-            if not self.generation.waits_for_database_lock_s:
+            if not self._wait_s:
                 time.sleep(_BUSY_HOLD_S)
             connection.execute("COMMIT")
         finally:

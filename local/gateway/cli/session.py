@@ -45,7 +45,7 @@ class Session:
         self.home = home
         self.settings = load(home.folder)
         self.generation = self.settings.generation
-        self.database = AuditDatabase(home.database, self.generation)
+        self.database = AuditDatabase(home.database, self.generation, by_command_line=True)
         self.entries = Entries(self.database, by_command_line=True)
         self.records = QuarantineRecords(self.database)
         self.run_id = os.environ.get("DEFENSECLAW_RUN_ID", "").strip()
