@@ -20,7 +20,7 @@ from local.gateway.audit.instants import (
     rfc3339,
 )
 from local.gateway.audit.log import AuditLog, AuditRow
-from local.gateway.hooks.runtime_rules import highest_severity
+from local.gateway.hooks.runtime_rules import ORDER, highest_severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,9 @@ class ScanRows:
             "raw_json": json.dumps(as_json(report), indent=2),
             "run_id": known.get("run_id") or self._log.run_id or None,
             "verdict": verdict or None,
-            "exit_code": 0,
-            "schema_version": 7,
-            "binary_version": "dev",
         }
+        if not self._by_command_line:
+            row |= {"exit_code": 0, "schema_version": 7, "binary_version": "dev"}
         try:
             with self._database.write() as connection:
                 self._database.insert(connection, "scan_results", row)
@@ -188,7 +187,11 @@ class ScanRows:
                     **shared,
                 )
             )
-        summary = scan | _counts(report) | {"target_ref": report.target, "verdict": verdict}
+        kind = report.scanner.removesuffix("-scanner")
+        asset = report.scanner.endswith("-scanner")
+        place = {"target_type": kind} if asset else {"target_ref": report.target}
+        summed = "block" if verdict == "rejected" else verdict
+        summary = scan | _counts(report) | place | {"verdict": summed}
         self._log.write(
             AuditRow(
                 "scan",
@@ -203,7 +206,7 @@ class ScanRows:
 
 def _counts(report: ScanReport) -> dict[str, Any]:
     counts = Counter(finding.severity for finding in report.findings)
-    named = {f"{name.lower()}_count": counts[name] for name in ("CRITICAL", "HIGH", "MEDIUM")}
+    named = {f"{name.lower()}_count": counts[name] for name in ORDER[1:]}
     return named | {
         "duration_ms": report.duration // 1_000_000,
         "exit_code": 0,

@@ -59,8 +59,7 @@ def _run(session: Session, kind: str, folder: Path, *, remote: bool = False) -> 
     except ScanFailed as problem:
         raise Refused(f"error: scan failed: {problem}") from problem
     if not remote:
-        verdict = "clean" if session.generation.entries_per_agent else ""
-        session.scans.write(report, verdict=verdict)
+        session.record_scan(report)
     return report
 
 
@@ -174,7 +173,7 @@ def _scan_server(session: Session, name: str, agents: list[str], command: str, a
         if path.is_file():
             findings += findings_in_text(path.read_text(errors="replace"), path.name)
     report = ScanReport("mcp-scanner", name, tuple(findings))
-    session.scans.write(report, verdict="block" if findings else "clean")
+    session.record_scan(report)
     if not findings:
         return
     reason = f"scan: {len(findings)} findings, max={report.severity}"
@@ -201,7 +200,7 @@ def scan_server(session: Session, arguments: Arguments) -> None:
     if session.generation.entries_per_agent:
         target = f"mcp://{agent or session.settings.primary}/{name}"
     session.say(f"Scanning MCP server: {target}")
-    session.scans.write(ScanReport("mcp-scanner", target), verdict="clean")
+    session.record_scan(ScanReport("mcp-scanner", target))
     session.say("  Status: CLEAN")
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from local.gateway.agents import copies_on_disk
 from local.gateway.audit.database import AuditDatabase
 from local.gateway.audit.log import AuditLog, AuditRow
-from local.gateway.audit.scan_rows import ScanRows
+from local.gateway.audit.scan_rows import ScanReport, ScanRows, as_json
 from local.gateway.audit.seals import load_or_make_key
 from local.gateway.cli.parsing import Arguments, Refused, UsageError
 from local.gateway.entries import Entries
@@ -82,7 +82,8 @@ class Session:
         (it knows no `plugin-unblock`), makes the command fail after the entry was written.
         """
         if self.generation.cli_writes_through_gateway:
-            self._hand_to_gateway(action, target, details)
+            payload = {"name": action, "target": target, "details": details}
+            self._hand_to_gateway("action", payload)
             return
         found = _CONNECTOR.search(details)
         connector = found[1] if found and self.generation.entries_per_agent else ""
@@ -104,11 +105,15 @@ class Session:
             if status != HTTPStatus.OK:
                 sys.stderr.write(f"warning: splunk forward: status {status}\n")
 
-    def _hand_to_gateway(self, action: str, target: str, details: str) -> None:
-        body: dict[str, Any] = {
-            "kind": "action",
-            "action": {"name": action, "target": target, "details": details},
-        }
+    def record_scan(self, report: ScanReport) -> None:
+        """Store a scan; HEAD hands it to the gateway."""
+        if self.generation.cli_writes_through_gateway:
+            self._hand_to_gateway("scan", as_json(report))
+        else:
+            self.scans.write(report)
+
+    def _hand_to_gateway(self, kind: str, payload: dict[str, Any]) -> None:
+        body: dict[str, Any] = {"kind": kind, kind: payload}
         if self.run_id:
             body["run_id"] = self.run_id
         try:

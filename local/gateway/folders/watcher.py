@@ -140,8 +140,7 @@ class Watcher:
         acts = verdict == "rejected" and self._acts_on(kind)
         if acts:
             self._decide(kind, path, report)
-        outcome = "block" if acts else verdict
-        self._scans.write(report, verdict=outcome, connector=self._connector())
+        self._scans.write(report, verdict=verdict, connector=self._connector())
         if verdict == "rejected":
             self._conclude(kind, path.name, "rejected", acted=acts)
 

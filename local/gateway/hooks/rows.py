@@ -12,7 +12,7 @@ from local.gateway.audit.scan_rows import Finding, ScanReport, ScanRows
 from local.gateway.generations import Generation
 from local.gateway.hooks.events import HookEvent
 from local.gateway.hooks.lineage_rows import lineage_of
-from local.gateway.hooks.runtime_policy import Verdict
+from local.gateway.hooks.runtime_policy import ALLOWED, Verdict
 
 
 class HookRows:
@@ -99,16 +99,29 @@ class HookRows:
     def _write_scan(
         self, event: HookEvent, verdict: Verdict, answer: dict[str, Any], request_id: str
     ) -> None:
-        findings = [Finding(rule.id, rule.severity, rule.title, "") for rule in verdict.rules]
         if verdict.always_enforced:
-            findings = [Finding(verdict.findings[0], "HIGH", "Disabled at run time", "")]
-        elif not findings and not self._generation.scan_row_per_hook_event:
-            return
-        scanner = "asset-policy" if verdict.always_enforced else "hook-rules"
-        report = ScanReport(scanner, f"{event.agent}:{event.name}", tuple(findings))
+            found = (Finding(verdict.findings[0], "HIGH", "Disabled at run time", ""),)
+            self._write_scan_of(event, "asset-policy", found, "block", answer, request_id)
+            verdict = ALLOWED
+            if not self._generation.scan_row_per_hook_event:
+                return
+        findings = tuple(Finding(rule.id, rule.severity, rule.title, "") for rule in verdict.rules)
+        if findings or self._generation.scan_row_per_hook_event:
+            action = verdict.raw_action
+            self._write_scan_of(event, "hook-rules", findings, action, answer, request_id)
+
+    def _write_scan_of(
+        self,
+        event: HookEvent,
+        scanner: str,
+        findings: tuple[Finding, ...],
+        verdict: str,
+        answer: dict[str, Any],
+        request_id: str,
+    ) -> None:
         self._scans.write(
-            report,
-            verdict="block" if verdict.raw_action == "block" else verdict.raw_action,
+            ScanReport(scanner, f"{event.agent}:{event.name}", findings),
+            verdict=verdict,
             request_id=request_id,
             session_id=event.session_id,
             connector=event.agent,

@@ -8,8 +8,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from local.gateway.audit.event_families import control_change, scan_completed, subsystem_degraded
+from local.gateway.audit.event_families import control_change, subsystem_degraded
 from local.gateway.audit.log import AuditRow
+from local.gateway.audit.scan_rows import Finding, ScanReport
 
 _KINDS: Final = ("action", "activity", "alert", "scan", "llm_bridge", "webhook_delivery")
 _RUN_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,255}")
@@ -85,25 +86,33 @@ def _alert(payload: Mapping[str, Any], ids: dict[str, Any]) -> list[AuditRow]:
     return [AuditRow("alert", severity=severity, source="cli", family=family, **ids)]
 
 
-def _scan(payload: Mapping[str, Any], ids: dict[str, Any]) -> list[AuditRow]:
-    findings = payload.get("findings") or []
-    severity = str(payload.get("max_severity") or "INFO")
-    summary = {
-        "id": str(uuid.uuid4()),
-        "scanner": str(payload.get("scanner")),
-        "finding_count": len(findings),
-        "severity_max": severity,
-        "verdict": "clean",
-    }
-    family = scan_completed(summary)
-    scan_id = str(summary["id"])
-    return [
-        AuditRow("scan", severity=severity, source="scanner", scan_id=scan_id, family=family, **ids)
-    ]
+def read_scan(body: object) -> ScanReport | None:
+    """Return the scan of a hand-over that is one; `read` has checked it before."""
+    payload = body.get("scan") if isinstance(body, dict) else None
+    if not isinstance(payload, dict):
+        return None
+    findings = tuple(
+        Finding(
+            str(item.get("rule_id") or item.get("id") or ""),
+            str(item.get("severity") or "INFO"),
+            str(item.get("title") or ""),
+            str(item.get("location") or ""),
+            str(item.get("remediation") or ""),
+        )
+        for item in payload.get("findings") or []
+        if isinstance(item, dict)
+    )
+    took = payload.get("duration")
+    return ScanReport(
+        str(payload.get("scanner")),
+        str(payload.get("target")),
+        findings,
+        duration=took if isinstance(took, int) else 0,
+    )
 
 
 def _nothing(payload: Mapping[str, Any], ids: dict[str, Any]) -> list[AuditRow]:
-    """A measurement leaves no audit row."""
+    """A measurement leaves no audit row; a scan leaves its own (`read_scan`)."""
     del payload, ids
     return []
 
@@ -112,7 +121,7 @@ _READERS: Final[Mapping[str, Callable[[Mapping[str, Any], dict[str, Any]], list[
     "action": _action,
     "activity": _activity,
     "alert": _alert,
-    "scan": _scan,
+    "scan": _nothing,
     "llm_bridge": _nothing,
     "webhook_delivery": _nothing,
 }
