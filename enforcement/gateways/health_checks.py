@@ -75,8 +75,9 @@ def ask_due(registered: tuple[Instance, ...], now: datetime) -> None:
     fresh = {i: _pool().submit(probe, i) for i in due}
     _asked.update(fresh)
     wait(fresh.values(), timeout=_PATIENCE_S)
+    current = set(registered)
     for instance, answer in list(_asked.items()):
-        if not answer.done() or _asked.pop(instance, None) is None or instance not in registered:
+        if not answer.done() or _asked.pop(instance, None) is None or instance not in current:
             continue
         try:
             note(instance, answer.result(), clock.now())

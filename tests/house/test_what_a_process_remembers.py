@@ -35,6 +35,7 @@ HOLD_NOBODY: Final = {
     "audit.db.bulk_insert._converters": _SHAPES,
     "audit.db.bulk_insert._fields": _SHAPES,
     "audit.exports.line_block_cache._maker": "a digest of our code",
+    "enforcement.gateways.health_checks._pool": "threads",
     "audit.importing.secret_masking.fingerprint": "a digest of our code",
     "audit.packs.build.tile": "lives as long as a pack is built",
     "audit.search.index_tokens._of_way": "codes",
