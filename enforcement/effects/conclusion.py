@@ -179,7 +179,8 @@ def _sum_up(
         return Summary.RECORDED_ONLY, "it is disabled there, which this agent is not asked about"
     if counts.install == "allow" and facts.kind == "tool" and facts.generation in RULES_OFF_IN:
         return Summary.RULES_OFF, ""
-    return Summary.OPEN, ""
+    allowed = counts.install == "allow"
+    return Summary.OPEN, "an entry there allows it" if allowed else "no entry there restricts it"
 
 
 def _of_block(
@@ -190,7 +191,7 @@ def _of_block(
             return Summary.AT_NEXT_INSTALL, ""
         if agent.watched is None:
             return Summary.UNKNOWN, "which agent's folders it watches is not known"
-        return Summary.RECORDED_ONLY, "the gateway does not watch this agent's folders"
+        return Summary.RECORDED_ONLY, "the gateway does not watch its folders"
     if any(one.would_block for one in ways):
         return Summary.ONLY_IN_ACTION_MODE, why
     if any(one.state == State.UNKNOWN for one in ways):

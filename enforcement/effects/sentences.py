@@ -54,7 +54,7 @@ def _pattern(effect: AgentEffect) -> str:
         case Summary.RULES_OFF:
             return f"Allowed for {{agents}}: {RULES_OFF}."
         case Summary.OPEN:
-            return "Not stopped for {agents}: no entry there restricts it."
+            return f"Not stopped for {{agents}}{because}."
 
 
 _RECORDED: Final = "Recorded only for {agents}: nothing there stops its use."

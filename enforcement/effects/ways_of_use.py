@@ -40,7 +40,7 @@ _NO_SERVER_NAME: Final = (
 _FILES: Final = Way("files", "reading of its files", Lever.FILES)
 _TOOL: Final = Way("tool_call", "calls", Lever.INSTALL)
 _MCP_CALL: Final = Way("tool_call", "tool calls", Lever.INSTALL)
-_PLUGIN_COPY: Final = Way("plugin_copy", "copy of it inside a plugin", Lever.NOTHING)
+_PLUGIN_COPY: Final = Way("plugin_copy", "copy inside a plugin", Lever.NOTHING)
 _SKILL_TOOL: Final = Way("skill_tool", "Skill tool", Lever.RUNTIME)
 _SKILL_SLASH: Final = Way("slash_command", "slash command", Lever.RUNTIME)
 
@@ -65,7 +65,7 @@ _OF_AGENT: Final[dict[tuple[str, str, str], tuple[Way, ...]]] = {
     (V084, "plugin", "codex"): (Way("tool_call", "tool calls", Lever.NOTHING), _FILES),
     (V084, "mcp", "claudecode"): (
         _MCP_CALL,
-        Way("server_prompt", "prompts of the server", Lever.NOTHING),
+        Way("server_prompt", "server prompts", Lever.NOTHING),
         _PLUGIN_COPY,
     ),
     (V084, "mcp", "codex"): (_MCP_CALL,),
@@ -88,7 +88,7 @@ _OF_AGENT: Final[dict[tuple[str, str, str], tuple[Way, ...]]] = {
     (HEAD, "plugin", "geminicli"): (Way("use", "use of it", Lever.UNPROVEN_RUNTIME), _FILES),
     (HEAD, "mcp", "claudecode"): (
         _MCP_CALL,
-        Way("server_prompt", "prompts of the server", Lever.UNPROVEN_INSTALL),
+        Way("server_prompt", "server prompts", Lever.UNPROVEN_INSTALL),
         _PLUGIN_COPY,
     ),
     (HEAD, "mcp", "codex"): (_MCP_CALL,),

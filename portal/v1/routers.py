@@ -20,6 +20,7 @@ from connections.api import (
     pending_steps,
     temporary_extra_scopes,
 )
+from enforcement import api as enforcement_api
 
 api = ContractAPI(
     title="Auth0-ATA",
@@ -35,6 +36,7 @@ problems.register(api)
 api.add_router("", accounts_api.router)
 api.add_router("", post_decision_and_requests.router)
 api.add_router("", policy_and_dry_run.router)
+api.add_router("", enforcement_api.router)
 api.add_router("", broker.router)
 api.add_router("", manifests.router)
 api.add_router("", idle_and_hours_settings.router)

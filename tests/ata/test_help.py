@@ -82,7 +82,7 @@ def test_help_says_of_each_command_what_the_command_says_of_itself(name: str) ->
     ("typed", "offered"),
     [
         ("ata sk", ["skill"]),
-        ("ata skill ", ["block", "allow", "unblock", "hold", "release"]),
+        ("ata skill ", ["block", "allow", "unblock", "hold", "release", "show"]),
         ("ata mcp ru", ["run"]),
         ("ata approvals ", ["wait", "cancel"]),
         ("ata skill block x --severity H", ["HIGH"]),

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.test import Client
+from django.test import Client, RequestFactory
 
+from api.problems import Problem
 from approvals import clock
 from approvals.models import Effect
 from audit.recording.actors import Actor, Target
+from enforcement import api
+from enforcement.decisions import decision_severity
 from enforcement.gateways import effects_at_gateways, health_checks, instances, one_call_at_a_time
 from enforcement.gateways.client import NotAnswering
 from enforcement.models import GatewayCall, Watch
@@ -75,7 +82,7 @@ def test_an_own_allow_of_an_agent_is_seen_in_the_database(
     start("head", *AGENTS).entry("mcp", "github", "codex", install="allow")
     settle(olu, Target("mcp", "github"), "block")
     do_due()
-    assert "Not stopped for Codex" in detail("gateway.block")
+    assert "Not stopped for Codex: an entry there allows it." in detail("gateway.block")
 
 
 def test_a_block_that_lists_give_to_no_agent_is_unknown(start: Start) -> None:
@@ -94,7 +101,7 @@ def test_a_block_of_a_skill_is_said_to_leave_it_running(
     do_due()
     said = detail("gateway.block")
     assert "Not stopped for Claude Code: what is installed can be used on." in said
-    assert "Not stopped for Codex: the gateway does not watch this agent's folders." in said
+    assert "Not stopped for Codex: the gateway does not watch its folders." in said
 
 
 def test_an_allow_under_a_disable_for_all_agents_is_not_sent(
@@ -177,3 +184,47 @@ def test_the_page_says_the_effect_now_and_before_the_click(start: Start, do_due:
     page = olu_web.get("/enforcement/mcp/github/").content.decode()
     assert "Not stopped for Claude Code, Codex and Cursor: no entry there restricts it." in page
     assert f"Not stopped for Cursor: {NO_NAME}" in page, "what a block would do"
+
+
+def test_the_api_shows_ways_of_use_and_is_not_for_members(
+    start: Start, rf: RequestFactory, olu: Actor
+) -> None:
+    start("head", *AGENTS)
+
+    def shown_to(actor: Actor) -> dict[str, Any]:
+        request = rf.get("/")
+        request.META["ATA_CALLER"] = SimpleNamespace(actor=actor)
+        return dict(json.loads(api.show(request, "mcp", "mcp://codex/github").content))
+
+    body = shown_to(olu)
+    assert body["warning"].startswith("A block of this name stops nothing: calls carry the name")
+    assert body["gateways"][0]["agents"][1] == {
+        "agent": "codex",
+        "summary": "open",
+        "why": "no entry there restricts it",
+        "ways": [{"way": "tool_call", "state": "open", "why": ""}],
+    }
+    with pytest.raises(Problem, match="for operators, auditors"):
+        shown_to(replace(olu, roles=frozenset()))
+
+
+def test_an_allow_of_a_tool_that_switches_every_rule_off_is_critical(start: Start) -> None:
+    start("head", *AGENTS)
+    assert decision_severity.of_allowing(Target("tool", "Bash"), {}) == "CRITICAL"
+    assert decision_severity.of_allowing(Target("skill", "notes"), {}) == "HIGH"
+    [effect] = effects_at_gateways.everywhere("tool", "Bash", "allow")
+    assert "every DefenseClaw rule is switched off for this tool" in effect.sentences[0]
+
+
+def test_an_allow_of_a_tool_at_an_old_gateway_leaves_the_rules_on(start: Start) -> None:
+    start("0.2.0")
+    assert decision_severity.of_allowing(Target("tool", "exec"), {}) == "HIGH"
+
+
+def test_another_case_of_a_known_server_is_warned_of_before_the_click(start: Start) -> None:
+    start("head", *AGENTS).entry("mcp", "github", install="block")
+    look()
+    web: Client = browser("operator", "operator")
+    page = web.get("/enforcement/mcp/GitHub/").content.decode()
+    assert "capital letters included. MCP server github is known here." in page
+    assert "stops nothing" not in web.get("/enforcement/mcp/github/").content.decode()

@@ -49,7 +49,7 @@ def test_an_own_allow_of_one_agent_wins_over_the_block_for_all() -> None:
 def test_a_block_of_a_skill_moves_it_only_in_the_folders_that_are_watched() -> None:
     claude, codex, _ = conclude(at_head("skill", Entry("github", install="block")))
     assert (claude.summary, codex.summary) == (Summary.AT_NEXT_INSTALL, Summary.RECORDED_ONLY)
-    assert codex.why == "the gateway does not watch this agent's folders"
+    assert codex.why == "the gateway does not watch its folders"
 
 
 def test_what_could_not_be_read_is_unknown_and_never_open() -> None:

@@ -1,4 +1,4 @@
-"""`ata skill|mcp|plugin|tool block|allow|unblock|hold|release NAME`."""
+"""`ata skill|mcp|plugin|tool block|allow|unblock|hold|release|show NAME`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ata.commands.enforcement import mcp_run_and_proxy
+from ata.commands.enforcement import component_show, mcp_run_and_proxy
 from ata.options import Json, NoWait, Reason, open_screen, reason_or_ask
 
 KINDS = {
@@ -55,6 +55,7 @@ def commands_for(kind: str) -> typer.Typer:
     group = typer.Typer(help=KINDS[kind], no_args_is_help=True, rich_markup_mode=None)
     for act, says in _ACTS.items():
         _add(group, kind, act, says)
+    component_show.add_to(group, kind)
     if kind == "mcp":
         mcp_run_and_proxy.add_to(group)
     return group
