@@ -49,15 +49,14 @@ def rename_and_back(act: Act) -> Status:
 
 
 def after_restore(act: Act) -> Status:
-    """Restore it if the predecessor did not, and await the watcher."""
-    after = act.peer.last_row() if not act.folder.exists() else 0
-    restored = act.folder.exists()
-    if not restored:
-        restored = act.cli(act.kind, "restore", act.name) == 0
-    if restored:
-        act.wait(after)
-    else:
-        time.sleep(act.peer.patience_s)
+    """Restore it if the predecessor did not, and await the watcher. What is allowed is not
+    scanned: its verdict comes at once, and none where nothing could be restored."""
+    there = act.folder.exists()
+    after = 0 if there else act.peer.last_row()
+    if not there:
+        there = act.cli(act.kind, "restore", act.name) == 0
+    at_once = "allowed" in act.observation.act or not there
+    act.peer.await_verdict(act.name, after, act.peer.patience_s * 2 if at_once else 0)
     return None
 
 

@@ -53,13 +53,15 @@ _SPECIAL: Final = (
     ("0.2.0", "skill install --action", "skill actions"),
     ("0.8.4", "scanner exits 1", "scanner fails"),
     ("head", "K*", "killed"),
+    ("0.2.0", "while the watcher scans another", "slow scans"),
+    ("head", "queued for scan", "slow scans"),
 )
-"""Generation, words of act, name or probe, and what is special."""
+"""Generation, words of act, name, probe or `present`, and what is special."""
 
 
 def configuration_of(observation: Observation) -> Configuration:
     """Return the configuration that an observation names, or the one that leads to the same."""
-    words = f"{observation.act} {observation.name} {observation.probe}"
+    words = " ".join(observation.text(k) for k in ("act", "name_sent", "probe", "present"))
     special = next(
         (s for g, text, s in _SPECIAL if g == observation.generation and text in words), ""
     )

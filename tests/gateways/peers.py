@@ -251,9 +251,9 @@ class Peer(ABC):
             ).fetchone()
         return found is not None
 
-    def await_verdict(self, name: str, after: int) -> bool:
+    def await_verdict(self, name: str, after: int, seconds: float = 0) -> bool:
         """Wait for a verdict about a folder and until no more rows come; False if none came."""
-        deadline = time.monotonic() + self.timeout_s
+        deadline = time.monotonic() + (seconds or self.timeout_s)
         while not self.watcher_judged(name, after):
             if time.monotonic() > deadline or self.ended() is not None:
                 return False

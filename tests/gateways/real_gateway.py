@@ -86,7 +86,10 @@ class RealGateway(Peer):
         for name, version in _VERSIONS.items():
             text = _CODEX_SERVER if name == "codex" else f'#!/bin/sh\necho "{version}"\n'
             self._program(name, text)
-        if self.configuration.generation == "0.2.0" and self._has_plugin_scanner:
+        if self.configuration.generation != "0.2.0":
+            return
+        self._program("openclaw", "#!/bin/sh\nexit 0\n")
+        if self._has_plugin_scanner:
             self._program("defenseclaw-plugin-scanner", self._plugin_scanner())
 
     def _program(self, name: str, text: str) -> None:

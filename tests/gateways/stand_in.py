@@ -43,7 +43,7 @@ class StandIn(Peer):
             f"--take-action={'on' if configuration.take_action else 'off'}",
             f"--guardrail-mode={configuration.guardrail_mode}",
             f"--openclaw={'connected' if configuration.openclaw else 'never'}",
-            "--scan-seconds=0.05",
+            f"--scan-seconds={2 if configuration.special == 'slow scans' else 0.05}",
         ]  # fmt: skip
         if configuration.managed:
             command.append("--managed")
