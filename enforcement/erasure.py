@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from audit.erasure import erase_names_in_text
 from audit.erasure.subject_and_store_registry import MARK, Store, Whose, register, reserves
-from enforcement.models import Asset, Finding, Scan, Watch
+from enforcement.models import Asset, Finding, OutpostState, Scan, Watch
 
 _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (
@@ -22,6 +22,7 @@ _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Finding, ("title", "location", "status_by", "status_reason")),
     (Scan, ("detail",)),
     (Watch, ("blocked", "allowed", "detail")),
+    (OutpostState, ("entries", "quarantine", "config", "health")),
 )
 
 

@@ -30,6 +30,7 @@ def _words(event: PublicEvent) -> Mapping[str, str]:
     return {
         "who": person(event.get("actor")),
         "thing": called(str(target.get("kind", "")), shown(target.get("name"))),
+        "name": shown(target.get("name")),
         "instance": shown(event.get("instance")),
         "scope": _scope(target, data.get("gateways")),
         "by": f", approved by {person(approver)}" if approved else "",
@@ -123,6 +124,11 @@ def _disposed(past: str) -> Sentence:
     return sentence
 
 
+def _enrolled(event: PublicEvent) -> str:
+    """An outpost may enrol."""
+    return "{who} decided to let an outpost enrol next to the gateway {name}{by}"
+
+
 _OF_KINDS: Mapping[str, Sentence] = {
     "blocked": _decided("block"),
     "unblocked": _decided("unblock"),
@@ -141,5 +147,6 @@ for _kind in KINDS:
     for _past, _template in _OF_KINDS.items():
         _reword(f"{_kind}.{_past}", _template)
 _reword("finding.opened", _found)
+_reword("outpost.enrolled", _enrolled)
 _reword("alert.acknowledged", _disposed("acknowledged"))
 _reword("alert.dismissed", _disposed("dismissed"))

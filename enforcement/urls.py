@@ -6,7 +6,11 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from enforcement.kinds import KINDS
-from enforcement.views import finding_component_gateway_pages, gateway_pushes
+from enforcement.views import (
+    enrol_and_revoke_outpost,
+    finding_component_gateway_pages,
+    gateway_pushes,
+)
 from ui.path_converters import NameConverter
 
 
@@ -26,6 +30,19 @@ urlpatterns = [
         "enforcement/fleet/<str:name>/pushes/",
         gateway_pushes.pushes,
         name="enforcement-gateway-pushes",
+    ),
+    path(
+        "enforcement/outposts/new/", enrol_and_revoke_outpost.enrol, name="enforcement-outpost-new"
+    ),
+    path(
+        "enforcement/outposts/<uuid:approval_id>/code/",
+        enrol_and_revoke_outpost.code,
+        name="enforcement-outpost-code",
+    ),
+    path(
+        "enforcement/outposts/<str:instance>/revoke/",
+        enrol_and_revoke_outpost.revoke,
+        name="enforcement-outpost-revoke",
     ),
     path(
         "enforcement/findings/<int:pk>/",

@@ -185,6 +185,13 @@ legal_hold.placed | Legal hold placed | placed {target} | HIGH
 legal_hold.lifted | Legal hold lifted | lifted {target} | HIGH
 gateway.registered | Gateway registered | registered {target} | MEDIUM
 gateway.removed | Gateway removed | removed {target} | HIGH
+outpost.enrolled | Outpost enrolled | enrolled the {target} | HIGH
+outpost.key_enrolled | Outpost key enrolled | enrolled the device key of the {target} | HIGH
+outpost.code_issued | Outpost code shown | was shown the code to enrol the {target} | MEDIUM
+outpost.suspended | Outpost suspended | suspended the {target} | HIGH
+outpost.resumed | Outpost resumed | resumed the {target} | HIGH
+outpost.revoked | Outpost revoked | revoked the {target} | HIGH
+outpost.contested | Outpost contested | got two continuations of reports of the {target} | HIGH
 operator.signed_in | Signed in | signed in | INFO
 operator.signed_out | Signed out | signed out | INFO
 operator.sign_in_failed | Sign-in failed | could not sign in | MEDIUM | told

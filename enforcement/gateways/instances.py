@@ -22,7 +22,7 @@ from audit.importing.gateway_registry_and_seal_keys import demo_registry, regist
 
 log = logging.getLogger(__name__)
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
 class InstancesRefused(ValueError):
@@ -50,7 +50,7 @@ class Instance(BaseModel):
     @field_validator("name")
     @classmethod
     def _is_a_name(cls, value: str) -> str:
-        if not _NAME.fullmatch(value):
+        if not NAME.fullmatch(value):
             raise ValueError("use letters, digits, dot, dash and underscore, at most 60")
         return value
 

@@ -89,7 +89,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
     name = "enforcement/fleet.html"
     if request.headers.get("HX-Request"):
         name += "#gateways"
-    answer = render(request, name, fleet_page.context())
+    answer = render(request, name, fleet_page.context(actor(request)))
     patch_vary_headers(answer, ["HX-Request"])
     return answer
 

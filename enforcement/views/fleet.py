@@ -10,10 +10,12 @@ from django.db.models import Count
 from approvals import clock
 from approvals.models import Effect, EffectState
 from audit.ingest.pushes import spool
+from audit.recording.actors import Actor
 from enforcement.decisions.superseded_steps import STEPS
 from enforcement.gateways import instances, periodic_scan_import, unreachable_gateway_reasons
 from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch
+from enforcement.views import outpost_lines
 
 _LATE: Final = timedelta(seconds=60)
 """What a gateway pushed waits no longer for the worker where all is well."""
@@ -54,8 +56,8 @@ def pushes_of(instance: Instance) -> dict[str, Any]:
     }
 
 
-def context() -> dict[str, Any]:
-    """Everything the page shows."""
+def context(person: Actor) -> dict[str, Any]:
+    """Everything the page shows to this person."""
     fleet = instances.fleet()
     watches = {w.name: w for w in Watch.objects.exclude(name="")}
     unfinished = Effect.objects.filter(
@@ -64,14 +66,18 @@ def context() -> dict[str, Any]:
     waiting = dict(unfinished.values_list("instance").annotate(n=Count("pk")).order_by())
     still_open = Finding.objects.filter(status=FindingStatus.OPEN)
     found = dict(still_open.values_list("instance").annotate(n=Count("pk")).order_by())
+    outposts = outpost_lines.by_instance(clock.now())
     lines = [
         gateway_line(i, watches.get(i.name))
         | {"waiting": waiting.get(i.name, 0), "findings": found.get(i.name, 0)}
         | {"pushes": pushes_of(i)}
+        | {"outpost": outposts.pop(i.name, None)}
         for i in fleet.instances
     ]
     return {
         "lines": lines,
+        "only_outposts": list(outposts.values()),
+        "may_enrol": "admin" in person.roles,
         "problem": fleet.problem,
         "configured": fleet.path is not None,
         "offline": sum(line["state"] == "offline" for line in lines),

@@ -20,7 +20,7 @@ from connections.api import (
     pending_steps,
     temporary_extra_scopes,
 )
-from enforcement import api as enforcement_api
+from enforcement.api import component_at_gateways, outpost_enrolment
 
 api = ContractAPI(
     title="Auth0-ATA",
@@ -36,7 +36,7 @@ problems.register(api)
 api.add_router("", accounts_api.router)
 api.add_router("", post_decision_and_requests.router)
 api.add_router("", policy_and_dry_run.router)
-api.add_router("", enforcement_api.router)
+api.add_router("", component_at_gateways.router)
 api.add_router("", broker.router)
 api.add_router("", manifests.router)
 api.add_router("", idle_and_hours_settings.router)
@@ -48,3 +48,4 @@ api.add_router("", access_reviews_and_decisions.router)
 api.add_router("/ingest", log_stream.router)
 api.add_router("/ingest", gateway_pushes.router)
 api.add_router("/audit", event_search_proofs_reporting.router)
+api.add_router("/outposts", outpost_enrolment.router)

@@ -21,7 +21,7 @@ from api.problems import Problem
 from approvals import clock
 from approvals.models import Effect
 from audit.recording.actors import Actor, Target
-from enforcement import api
+from enforcement.api import component_at_gateways as api
 from enforcement.decisions import decision_severity
 from enforcement.gateways import effects_at_gateways, health_checks, instances, one_call_at_a_time
 from enforcement.gateways.client import NotAnswering

@@ -152,6 +152,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "use by other applications, once a day each",
     ),
     "enforcement.findings.intake": (frozenset({"finding.opened"}), "a finding arrived"),
+    "enforcement.outposts.enrolment": (
+        frozenset({"outpost.code_issued", "outpost.key_enrolled"}),
+        "the code of an approved enrolment was shown; a device used it",
+    ),
     "enforcement.findings.unreadable_row_quarantine": (
         frozenset({"audit.quarantined"}),
         "a scan that cannot be read or stored",

@@ -226,6 +226,12 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "enforcement.findings.automatic_requests": ("Scan", "which scan asked"),
     "enforcement.decisions.acknowledge_and_dismiss": ("instance", "commits of the verbs alert.*"),
+    "enforcement.decisions.enrol_and_revoke_outpost": (
+        "EnrolmentCode instance",
+        "commits of the verbs outpost.*",
+    ),
+    "enforcement.outposts.enrolment": ("Outpost instance", "codes shown and used, new keys"),
+    "enforcement.outposts.request_proofs": ("SeenProof", "proofs that were used"),
     "enforcement.erasure": ("Asset Finding instance", "takes an erased person out of who decided"),
     "enforcement.findings.intake": ("Finding Scan", "scans and findings that arrived"),
     "enforcement.gateways.gateway_quarantine_and_content_digest": (

@@ -111,6 +111,11 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("enforcement.Scan", "target session digest agent done", IDS),
     ("enforcement.Finding", "instance finding_id alert_id kind name rule severity", CLEAR),
     ("enforcement.Finding", "status", IDS),
+    ("enforcement.EnrolmentCode", "operation instance digest", IDS),
+    ("enforcement.Outpost", "id public_key operation suspended_by head", IDS),
+    ("enforcement.Outpost", "instance version generation", CLEAR),
+    ("enforcement.OutpostReport", "digest signature", IDS),
+    ("enforcement.SeenProof", "digest", IDS),
     ("enforcement.Watch", "name last_scan source version connectors settings", NOBODY),
     ("enforcement.GatewayCall", "name", NOBODY),
 )

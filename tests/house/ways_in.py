@@ -105,6 +105,12 @@ ROUTES: Final[Ways] = {
     "connections/<uuid:account_id>/wake/": ("decides", "connection.wake"),
     "connections/<uuid:account_id>/resume/": ("decides", "connection.resume"),
     "enforcement/findings/<int:pk>/": ("decides", "alert.acknowledge, alert.dismiss"),
+    "enforcement/outposts/new/": ("decides", "outpost.enrol"),
+    "enforcement/outposts/<str:instance>/revoke/": ("decides", "outpost.suspend, outpost.revoke"),
+    "enforcement/outposts/<uuid:approval_id>/code/": (
+        "records",
+        "that the code of an approved enrolment was shown",
+    ),
     "enforcement/<kind:kind>/<asset_name:name>/": ("decides", "hold, release, block, allow …"),
 }
 """Pages that take another method than GET, or whose GET leads to a commit or a recorder."""
@@ -120,6 +126,8 @@ OPERATIONS: Final[Ways] = {
     ),
     "PUT /v1/manifests/{kind}/{path:name}": ("decides", "manifest.declare"),
     "DELETE /v1/manifests/{kind}/{path:name}": ("decides", "manifest.remove"),
+    "POST /v1/outposts/codes": ("records", "that the code of an approved enrolment was shown"),
+    "POST /v1/outposts/enrol": ("records", "a device key that a code of a decision let in"),
     "POST /v1/ingest/auth0-logs": ("records", "entries of Auth0's tenant log"),
     "POST /v1/ingest/defenseclaw/{instance}": ("keeps", "what a gateway pushes, in the spool"),
     "POST /v1/connections/{connection_id}/revoke": ("decides", "connection.revoke"),

@@ -1,0 +1,189 @@
+"""The decisions about outposts: enrol, suspend, resume, revoke (docs/outpost.md).
+
+They are about keys, so another person approves. Only suspending is immediate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from approvals import clock, registry
+from approvals.errors import Refused
+from approvals.registry import AlreadyFn, CommitContext, Committed, Stance, Verb
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor, Target
+from enforcement.gateways.instances import NAME
+from enforcement.models import EnrolmentCode, Outpost
+
+KIND = "outpost"
+_ADMIN = frozenset({"admin"})
+
+
+def live(instance: str) -> Outpost | None:
+    """The outpost of an instance that is not revoked, suspended ones included."""
+    return Outpost.objects.filter(instance=instance, revoked_at=None).first()
+
+
+def _locked(target: Target) -> Outpost:
+    found = Outpost.objects.select_for_update().filter(instance=target.name, revoked_at=None)
+    outpost = found.first()
+    if outpost is None:
+        raise Refused("unknown_outpost", "This gateway has no outpost.", pointer="/target/name")
+    return outpost
+
+
+def _check_name(target: Target) -> None:
+    if not NAME.fullmatch(target.name) or target.instance not in {"", target.name}:
+        raise Refused(
+            "bad_target",
+            "Name the gateway: letters, digits, dot, dash and underscore, at most 60.",
+            pointer="/target/name",
+        )
+
+
+def _may_enrol(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
+    _check_name(target)
+    if live(target.name) is not None:
+        raise Refused(
+            "already_enrolled", f"{target.name} has an outpost. Revoke it before another enrols."
+        )
+
+
+def _has_outpost(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
+    _check_name(target)
+    if live(target.name) is None:
+        raise Refused("unknown_outpost", "This gateway has no outpost.", pointer="/target/name")
+
+
+def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Which outpost the gateway has. A suspension is left out: it must end no request to revoke."""
+    outpost = live(target.name)
+    return {"outpost": outpost.id if outpost else ""}
+
+
+def _enrol(ctx: CommitContext) -> Committed:
+    _may_enrol(ctx.actor, ctx.target, ctx.params)
+    if not ctx.approval:
+        raise Refused("needs_another_person", "Another person has to approve a new outpost.")
+    EnrolmentCode.objects.create(
+        approval=ctx.approval,
+        operation=ctx.operation,
+        instance=ctx.target.name,
+        decided_at=clock.now(),
+    )
+    return Committed()
+
+
+def _suspend(ctx: CommitContext) -> Committed:
+    outpost = _locked(ctx.target)
+    outpost.suspended_at, outpost.suspended_by = clock.now(), ctx.operation
+    outpost.save(update_fields=["suspended_at", "suspended_by"])
+    return Committed(data={"outpost": outpost.id})
+
+
+def _resume(ctx: CommitContext) -> Committed:
+    outpost = _locked(ctx.target)
+    outpost.suspended_at, outpost.suspended_by = None, ""
+    outpost.save(update_fields=["suspended_at", "suspended_by"])
+    return Committed(data={"outpost": outpost.id})
+
+
+def _is(*, suspended: bool) -> AlreadyFn:
+    """Says that an outpost is so already; empty where it is not."""
+
+    def already(_actor: Actor, target: Target, _params: Mapping[str, Any], _severity: str) -> str:
+        outpost = live(target.name)
+        if outpost is None or (outpost.suspended_at is not None) != suspended:
+            return ""
+        state = "suspended" if suspended else "not suspended"
+        return f"The outpost of {target.name} is {state}."
+
+    return already
+
+
+def _revoke(ctx: CommitContext) -> Committed:
+    outpost = _locked(ctx.target)
+    outpost.revoked_at = clock.now()
+    outpost.save(update_fields=["revoked_at"])
+    return Committed(data={"outpost": outpost.id})
+
+
+def _sentence(words: str) -> Any:
+    def sentence(target: Target, _params: Mapping[str, Any]) -> str:
+        return f"{words} {safe_display.short(target.name)}"
+
+    return sentence
+
+
+registry.register(
+    Verb(
+        name="outpost.enrol",
+        event="outpost.enrolled",
+        label="Enrol",
+        roles=_ADMIN,
+        stance=Stance.LOOSEN,
+        target_kinds=frozenset({KIND}),
+        commit=_enrol,
+        validate=_may_enrol,
+        look=_look,
+        severity=lambda _target, _params: "CRITICAL",
+        sentence=_sentence("Let an outpost enrol next to the gateway"),
+        if_approved="Who asked gets a code, which one device can use within 15 minutes.",
+        if_denied="No outpost enrols.",
+        if_expired="No outpost enrols.",
+    )
+)
+registry.register(
+    Verb(
+        name="outpost.suspend",
+        event="outpost.suspended",
+        label="Suspend",
+        roles=_ADMIN,
+        stance=Stance.TIGHTEN,
+        target_kinds=frozenset({KIND}),
+        commit=_suspend,
+        validate=_has_outpost,
+        already=_is(suspended=True),
+        look=_look,
+        severity=lambda _target, _params: "HIGH",
+        sentence=_sentence("Suspend the outpost of the gateway"),
+    )
+)
+registry.register(
+    Verb(
+        name="outpost.resume",
+        event="outpost.resumed",
+        label="Resume",
+        roles=_ADMIN,
+        stance=Stance.LOOSEN,
+        target_kinds=frozenset({KIND}),
+        commit=_resume,
+        validate=_has_outpost,
+        already=_is(suspended=False),
+        look=_look,
+        severity=lambda _target, _params: "HIGH",
+        sentence=_sentence("Resume the outpost of the gateway"),
+        if_approved="Its reports are taken in again.",
+        if_denied="It stays suspended.",
+        if_expired="It stays suspended.",
+    )
+)
+registry.register(
+    Verb(
+        name="outpost.revoke",
+        event="outpost.revoked",
+        label="Revoke",
+        roles=_ADMIN,
+        stance=Stance.FINAL,
+        target_kinds=frozenset({KIND}),
+        commit=_revoke,
+        validate=_has_outpost,
+        look=_look,
+        severity=lambda _target, _params: "HIGH",
+        sentence=_sentence("Revoke the outpost of the gateway"),
+        if_approved="Its reports are refused for good; another outpost can enrol.",
+        if_denied="It is not revoked; a suspension stays until somebody resumes it.",
+        if_expired="It is not revoked; a suspension stays until somebody resumes it.",
+    )
+)
