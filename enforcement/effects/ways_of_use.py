@@ -88,7 +88,7 @@ _OF_AGENT: Final[dict[tuple[str, str, str], tuple[Way, ...]]] = {
     (HEAD, "plugin", "geminicli"): (Way("use", "use of it", Lever.UNPROVEN_RUNTIME), _FILES),
     (HEAD, "mcp", "claudecode"): (
         _MCP_CALL,
-        Way("server_prompt", "server prompts", Lever.UNPROVEN_INSTALL),
+        Way("server_prompt", "server prompts", Lever.NOTHING),  # asked on 29 Nov 2026: allow
         _PLUGIN_COPY,
     ),
     (HEAD, "mcp", "codex"): (_MCP_CALL,),
