@@ -74,6 +74,8 @@ class ScanRows:
         `known` are request_id, session_id, connector, evaluation_id, actor, source, run_id.
         """
         scan_id = str(uuid.uuid4())
+        # A finding has the same id in `scan_findings` and in its own audit row.
+        named = [(str(uuid.uuid4()), finding) for finding in report.findings]
         columns = {name: value for name, value in known.items() if value}
         row = {
             **columns,
@@ -93,11 +95,12 @@ class ScanRows:
         try:
             with self._database.write() as connection:
                 self._database.insert(connection, "scan_results", row)
-                for finding in report.findings:
-                    self._insert_finding(connection, report, finding, scan_id, columns)
+                for finding_id, finding in named:
+                    ids = {"id": finding_id, "scan_id": scan_id, **columns}
+                    self._insert_finding(connection, report, finding, ids)
         except sqlite3.OperationalError:
             return ""
-        self._write_audit(report, verdict, scan_id, known)
+        self._write_audit(report, verdict, scan_id, named, known)
         return scan_id
 
     def _stamp(self, report: ScanReport) -> str:
@@ -112,13 +115,10 @@ class ScanRows:
         connection: sqlite3.Connection,
         report: ScanReport,
         finding: Finding,
-        scan_id: str,
-        columns: dict[str, str],
+        ids: dict[str, str],
     ) -> None:
         row: dict[str, Any] = {
-            **columns,
-            "id": str(uuid.uuid4()),
-            "scan_id": scan_id,
+            **ids,
             "scanner": report.scanner,
             "target": report.target,
             "rule_id": finding.rule_id,
@@ -137,7 +137,12 @@ class ScanRows:
         self._database.insert(connection, table, row)
 
     def _write_audit(
-        self, report: ScanReport, verdict: str, scan_id: str, known: dict[str, str]
+        self,
+        report: ScanReport,
+        verdict: str,
+        scan_id: str,
+        named: list[tuple[str, Finding]],
+        known: dict[str, str],
     ) -> None:
         if not self._generation.seals_rows:
             if report.scanner in ("hook-rules", "asset-policy"):
@@ -166,10 +171,10 @@ class ScanRows:
             for name in ("request_id", "session_id", "connector", "evaluation_id", "run_id")
         }
         scan = {"id": scan_id, "scanner": report.scanner}
-        for finding in report.findings:
+        for finding_id, finding in named:
             body = {
                 "description": finding.title,
-                "id": str(uuid.uuid4()),
+                "id": finding_id,
                 "location": finding.location,
                 "rule_id": finding.rule_id,
                 "severity": finding.severity,
@@ -181,8 +186,8 @@ class ScanRows:
                     severity=finding.severity,
                     source="scanner",
                     scan_id=scan_id,
-                    finding_id=body["id"],
-                    id=body["id"],
+                    finding_id=finding_id,
+                    id=finding_id,
                     family=finding_observed(body, scan),
                     **shared,
                 )
