@@ -124,6 +124,16 @@ def test_a_body_up_to_the_limit_is_read_whole(served: Served, length: int) -> No
     assert httpx.post(served.url, content=b"x" * length).json()["read"] == length
 
 
+@pytest.mark.parametrize("path", limits.PUSHES)
+def test_what_gateways_push_may_be_larger(served: Served, path: str) -> None:
+    url = f"{served.url.rstrip('/')}{path}"
+    length = 4 * limits.LONGEST_BODY
+    assert httpx.post(url, content=b"x" * length).json()["read"] == length
+    headers = (f"Content-Length: {limits.LONGEST_PUSH + 1}", "Host: x")
+    said = served.ask(f"POST {path} HTTP/1.1", *headers, body=b"x")
+    assert json.loads(body_of(said))["read"] == 0
+
+
 @pytest.mark.parametrize(
     ("headers", "says"),
     [
