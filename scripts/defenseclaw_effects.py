@@ -20,7 +20,7 @@ from enforcement.effects.gateway_facts import (
     agent_label,
 )
 from enforcement.effects.sentences import LABELS, in_words
-from enforcement.effects.ways_of_use import observed_agents, ways_of
+from enforcement.effects.ways_of_use import OF_OBSERVED_AGENTS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs/defenseclaw.md"
@@ -74,14 +74,14 @@ def table(generation: str) -> str:
         "| thing | agent | ways of use | block in action | block in observe | disable | allow |",
         "|---|---|---|---|---|---|---|",
     ]
-    for of, kind, agent in observed_agents():
+    for (of, kind, agent), ways in OF_OBSERVED_AGENTS.items():
         if of != generation:
             continue
         block, allow = Entry("name", "", "block"), Entry("name", "", "allow")
         cells = [
             _NOUNS[kind],
             agent_label(agent),
-            ", ".join(way.words for way in ways_of(of, kind, agent)),
+            ", ".join(way.words for way in ways),
             effect_cell(of, kind, agent, block, "action"),
             effect_cell(of, kind, agent, block, "observe"),
             effect_cell(of, kind, agent, Entry("name", runtime="disable"), "observe")

@@ -95,15 +95,6 @@ def conclude_for(facts: GatewayFacts, agent: Agent) -> AgentEffect:
     return AgentEffect(agent.name, summary, ways, why)
 
 
-def hook_answer(facts: GatewayFacts, agent: Agent, code: str) -> WayState | None:
-    """How one way stands by the gateway's own answer, whatever became of the files."""
-    counts = in_force(facts, agent)
-    for way in ways_of(facts.generation, facts.kind, agent.name):
-        if way.code == code:
-            return _hook_answer(facts, agent, counts, way)
-    return None
-
-
 def _hook_answer(facts: GatewayFacts, agent: Agent, counts: InForce, way: Way) -> WayState:
     if way.lever == Lever.FILES:
         return WayState(way, State.OPEN)

@@ -44,7 +44,7 @@ _PLUGIN_COPY: Final = Way("plugin_copy", "copy inside a plugin", Lever.NOTHING)
 _SKILL_TOOL: Final = Way("skill_tool", "Skill tool", Lever.RUNTIME)
 _SKILL_SLASH: Final = Way("slash_command", "slash command", Lever.RUNTIME)
 
-_OF_AGENT: Final[dict[tuple[str, str, str], tuple[Way, ...]]] = {
+OF_OBSERVED_AGENTS: Final[dict[tuple[str, str, str], tuple[Way, ...]]] = {
     (V020, "skill", "openclaw"): (Way("use", "use of it", Lever.UNPROVEN_RUNTIME), _FILES),
     (V020, "plugin", "openclaw"): (Way("use", "use of it", Lever.UNPROVEN_RUNTIME), _FILES),
     (V020, "mcp", "openclaw"): (
@@ -111,9 +111,4 @@ _ELSEWHERE: Final[dict[str, tuple[Way, ...]]] = {
 
 def ways_of(generation: str, kind: str, agent: str) -> tuple[Way, ...]:
     """The ways in which an agent uses a kind of thing."""
-    return _OF_AGENT.get((generation, kind, agent), _ELSEWHERE.get(kind, ()))
-
-
-def observed_agents() -> list[tuple[str, str, str]]:
-    """Generation, kind and agent of every line of the table."""
-    return list(_OF_AGENT)
+    return OF_OBSERVED_AGENTS.get((generation, kind, agent), _ELSEWHERE.get(kind, ()))
