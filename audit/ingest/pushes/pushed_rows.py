@@ -2,7 +2,7 @@
 
 Three forms: an event of 0.2.0 has no id; one of 0.8.4 has the columns of its row as members; one of
 HEAD is a record, whole in http_jsonl and inside an envelope in HEC. Its id is in each case that of
-the database row, where it has one. To HEC 0.8.4 also sends lines of its own log in two parts: an
+the database row, where it has one. To HEC 0.8.4 also sends lines of its log in two parts: an
 event `gatewaylog.<type>` with an id, and behind it the line itself.
 """
 

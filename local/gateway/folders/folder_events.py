@@ -20,10 +20,10 @@ _COMPARISON_S: Final = 0.1
 
 
 def watch(folders: Sequence[Path], pause_s: float) -> Iterator[list[Path]]:
-    """Yield lists of paths that were created in or moved into `folders`, for ever.
+    """Yield lists of paths that were created in or moved into `folders`, endlessly.
 
     An empty list comes after each `pause_s` without events. A folder that is renamed away and
-    back appears anew; a file written inside one does not.
+    back appears again; a file written inside one does not.
     """
     if sys.platform == "linux":
         yield from _by_inotify(folders, pause_s)

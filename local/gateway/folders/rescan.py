@@ -42,7 +42,7 @@ class Rescan:
         self._scans = scans
 
     def start(self) -> None:
-        """Announce it and run it in a thread of its own."""
+        """Announce it and run it in a separate thread."""
         if not self._settings.generation.entries_per_agent:
             return
         self._log.write(AuditRow("rescan-start", "", f"interval={_INTERVAL}", source="system"))

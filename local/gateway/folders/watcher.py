@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from local.gateway.agents import folder_of
 from local.gateway.audit.database import AuditDatabase
@@ -67,7 +67,7 @@ class Watcher:
         return sum(kind == "skill" for kind in self._kinds.values())
 
     def start(self) -> None:
-        """Watch from now on, in a thread of its own."""
+        """Watch from now on, in a separate thread."""
         ready = threading.Event()
         threading.Thread(target=self._run, args=(ready,), daemon=True).start()
         ready.wait(5)
@@ -208,6 +208,6 @@ class Watcher:
     def _connector(self) -> str:
         return self._settings.primary if self._generation.entries_per_agent else ""
 
-    def _write(self, action: str, path: Path, details: str, **values: object) -> None:
-        row = AuditRow(action, str(path), details, source="watcher", **values)  # type: ignore[arg-type]
+    def _write(self, action: str, path: Path, details: str, **values: Any) -> None:
+        row = AuditRow(action, str(path), details, source="watcher", **values)
         self._log.write(row)

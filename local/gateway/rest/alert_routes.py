@@ -10,8 +10,8 @@ from typing import Any, Final
 from local.gateway.audit.log import AuditRow
 from local.gateway.gateway import Gateway
 from local.gateway.rest import alert_dispositions, command_line_intake
+from local.gateway.rest.calls_and_replies import BadRequest, Call, Reply
 from local.gateway.rest.enforcement_routes import json_object
-from local.gateway.rest.server import BadRequest, Call, Reply
 
 _LIMIT: Final = 500
 _TEXTS: Final = ("target", "actor", "severity", "id", "timestamp")
@@ -56,14 +56,14 @@ def audit_event(gateway: Gateway, call: Call) -> Reply:
     if not isinstance(action, str) or not action:
         raise BadRequest("action is required")
     names = _LATER_TEXTS if gateway.generation.entries_per_agent else _TEXTS
-    given = {name: str(body[name]) for name in names if body.get(name)}
+    given: dict[str, Any] = {name: str(body[name]) for name in names if body.get(name)}
     details = str(body.get("details") or "")
     structured = body.get("structured")
     row = AuditRow(
         action,
         details=gateway.log.free_text(details) if details else "",
         structured=structured if isinstance(structured, dict) else None,
-        **given,  # type: ignore[arg-type]
+        **given,
     )
     columns = gateway.log.columns_of(row)
     try:

@@ -13,7 +13,7 @@ from local.gateway.audit.event_families import admission_evaluated
 from local.gateway.audit.log import AuditRow
 from local.gateway.folders.admission import evaluate as evaluate_admission
 from local.gateway.gateway import Gateway
-from local.gateway.rest.server import BadRequest, Call, Reply
+from local.gateway.rest.calls_and_replies import BadRequest, Call, Reply
 
 _REASON_LIMIT: Final = 120
 

@@ -13,8 +13,8 @@ from local.gateway.gateway import Gateway
 from local.gateway.hooks.answers import answer_to
 from local.gateway.hooks.events import HookEvent, read_event
 from local.gateway.hooks.runtime_policy import ALLOWED, Verdict, inspect_answer
+from local.gateway.rest.calls_and_replies import BadRequest, Call, Reply
 from local.gateway.rest.enforcement_routes import json_object
-from local.gateway.rest.server import BadRequest, Call, Reply
 
 
 def hook_of(agent: str) -> Callable[[Gateway, Call], Reply]:

@@ -16,7 +16,7 @@ from local.gateway.rest import (
     status_routes,
     upstream_routes,
 )
-from local.gateway.rest.server import Call, Reply
+from local.gateway.rest.calls_and_replies import Call, Reply
 
 type Handler = Callable[[Gateway, Call], Reply]
 

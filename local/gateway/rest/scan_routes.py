@@ -13,8 +13,8 @@ from local.gateway.audit.log import CONFIG_DIGEST, AuditRow
 from local.gateway.audit.scan_rows import ScanReport, as_json
 from local.gateway.folders.scanner import ScanFailed, scan_folder
 from local.gateway.gateway import Gateway
+from local.gateway.rest.calls_and_replies import BadRequest, Call, Reply
 from local.gateway.rest.enforcement_routes import json_object
-from local.gateway.rest.server import BadRequest, Call, Reply
 
 
 def scan_skill(gateway: Gateway, call: Call) -> Reply:

@@ -6,8 +6,6 @@ import hmac
 import json
 import re
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, cast
@@ -16,35 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 from local.gateway.audit.event_families import authentication_failed
 from local.gateway.audit.log import AuditRow
 from local.gateway.gateway import Gateway
+from local.gateway.rest.calls_and_replies import BadRequest, Call, Reply
+from local.gateway.rest.routes import answer
 from local.gateway.upstream import ConnectionDropped, NotConnected
 
 _LOCAL_ORIGIN: Final = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?")
 _PREFIX_ORIGIN: Final = re.compile(r"https?://(?:localhost|127\.0\.0\.1)")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request that passed the checks."""
-
-    method: str
-    path: str
-    query: Mapping[str, list[str]]
-    body: Any
-    raw: bytes
-    request_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Status and body: JSON, or plain text where `text` is set."""
-
-    status: int
-    body: Any = None
-    text: str | None = None
-
-
-class BadRequest(Exception):
-    """A request that is answered 400 with this text."""
 
 
 class GatewayServer(ThreadingHTTPServer):
@@ -88,8 +63,6 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
     def _answer(self, gateway: Gateway, call: Call) -> Reply:
-        from local.gateway.rest.routes import answer
-
         try:
             return answer(gateway, call)
         except BadRequest as problem:

@@ -11,8 +11,8 @@ from local.gateway.audit.event_families import config_change_applied
 from local.gateway.audit.instants import now_ns, rfc3339
 from local.gateway.audit.log import CONFIG_DIGEST, AuditRow
 from local.gateway.gateway import Gateway
+from local.gateway.rest.calls_and_replies import BadRequest, Call, Reply
 from local.gateway.rest.enforcement_routes import json_object
-from local.gateway.rest.server import BadRequest, Call, Reply
 from local.gateway.settings import MODES
 
 _MS: Final = 1_000_000

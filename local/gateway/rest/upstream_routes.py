@@ -9,8 +9,8 @@ from local.gateway import upstream
 from local.gateway.agents import configured_servers
 from local.gateway.audit.log import AuditRow
 from local.gateway.gateway import Gateway
+from local.gateway.rest.calls_and_replies import BadRequest, Call, Reply
 from local.gateway.rest.enforcement_routes import json_object
-from local.gateway.rest.server import BadRequest, Call, Reply
 
 
 def list_skills(gateway: Gateway, call: Call) -> Reply:

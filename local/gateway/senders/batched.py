@@ -47,7 +47,7 @@ class BatchedSender:
         self._last_success = ""
 
     def start(self) -> None:
-        """Send a batch every scheduled delay, in a thread of its own."""
+        """Send a batch every scheduled delay, in a separate thread."""
         threading.Thread(target=self._run, daemon=True).start()
 
     def take(self, columns: Columns) -> None:

@@ -26,7 +26,7 @@ type Recorder = Callable[[Destination, int, int, int], None]
 
 
 class SenderWithinTheCall:
-    """Sends rows to one destination. `record` is told status, size and rest of each attempt."""
+    """Sends rows to one destination. `record` gets status, size and rest of each attempt."""
 
     def __init__(
         self, generation: Generation, destination: Destination, record: Recorder | None = None
@@ -40,7 +40,7 @@ class SenderWithinTheCall:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Send what waits every flush interval, in a thread of its own."""
+        """Send what waits every flush interval, in a separate thread."""
         threading.Thread(target=self._flush_regularly, daemon=True).start()
 
     def take(self, columns: Columns) -> None:
