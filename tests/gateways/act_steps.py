@@ -83,14 +83,14 @@ def drop_slowly(act: Act) -> Status:
 
 def drop_behind_a_scan(act: Act) -> Status:
     """Drop it while the watcher scans another one."""
-    write_asset(act.folder.with_name(f"slow-{act.name}"), act.kind, malicious=True)
+    write_asset(act.folder.with_name(f"{act.name}-slow"), act.kind, malicious=True)
     time.sleep(0.6)
     return act.drop()
 
 
 def block_while_queued(act: Act) -> Status:
     """Block a skill that waits until the watcher has scanned another one."""
-    write_asset(act.folder.with_name(f"first-{act.name}"), act.kind, malicious=False)
+    write_asset(act.folder.with_name(f"{act.name}-first"), act.kind, malicious=False)
     time.sleep(0.05)
     after = act.peer.last_row()
     write_asset(act.folder, act.kind, malicious=False)

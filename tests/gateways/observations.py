@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,11 @@ class Entry:
         """The entry in one line, as the report shows it."""
         flags = [f"{k}={v}" for k, v in self._flags() if v]
         where = [self.path] if self.path else []
-        return " ".join([self.agent or "all agents", self.name, *(flags or ["empty"]), *where])
+        words = [self.agent or "all agents", self.name, *(flags or ["empty"]), *where]
+        if self.reason:
+            # How many findings a scanner has in a content is its own affair.
+            words.append(f"({re.sub(r'[0-9]+ findings', 'n findings', self.reason)})")
+        return " ".join(words)
 
     def _flags(self) -> list[tuple[str, str]]:
         return [("install", self.install), ("file", self.file), ("runtime", self.runtime)]

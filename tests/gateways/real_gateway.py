@@ -1,7 +1,7 @@
 """A real DefenseClaw gateway as a peer: `DEFENSECLAW_REAL` names the folder of the binaries.
 
 `FOLDER/0.2.0`, `FOLDER/0.8.4` and `FOLDER/head` each hold `defenseclaw-gateway` and `defenseclaw`,
-and where they have one a `venv/bin` with the scanners. Each gateway gets a user folder of its own.
+and where they have one a `venv/bin` with the scanners. Each gateway gets a separate user folder.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ class RealGateway(Peer):
             self._configure({"scanners.skill_scanner.binary": str(self.programs / "skill-scanner")})
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Start the gateway in the foreground, in a working directory of its own."""
+        """Start the gateway in the foreground, in a separate working directory."""
         work = self.home.parent / "work"
         work.mkdir(exist_ok=True)
         with (self.home.parent / "gateway.log").open("ab") as log:

@@ -77,15 +77,17 @@ def predecessor_of(observation: Observation, before: Sequence[Observation]) -> O
 
 def _entries_in_words(observation: Observation, present: str) -> tuple[Entry, ...] | None:
     """Entries that `present` or the act names in words."""
+    after = observation.entries("entries_after") or ()
+    reason = next((entry.reason for entry in after if entry.reason), None)
     held = "held" in present or observation.act.startswith("held ")
     held = held or "blocked beforehand" in observation.act or "held over REST" in observation.act
     if held or "(blocked)" in observation.act:
-        return (Entry("", observation.name, "block", "", "", ""),)
+        return (Entry("", observation.name, "block", "", "", "", reason),)
     if observation.act.endswith("after allow"):
-        return (Entry("", observation.name, "allow", "", "", ""),)
+        return (Entry("", observation.name, "allow", "", "", "", reason),)
     if "flags file+runtime" in present:
         path = f"~/.openclaw/skills/{observation.name}"
-        return (Entry("", observation.name, "block", "quarantine", "disable", path),)
+        return (Entry("", observation.name, "block", "quarantine", "disable", path, reason),)
     if "queued for scan" in present:
         return ()
     return None

@@ -121,14 +121,16 @@ def _enforce_install(
     session: Session, name: str, folder: Path, counts: str, acts: dict[str, str]
 ) -> None:
     agent = GLOBAL if not session.generation.entries_per_agent else session.settings.primary
+    severity, _, found = counts.removeprefix("severity=").partition(" findings=")
+    reason = f"post-install scan: {found} findings, max={severity}"
     done: list[str] = []
     if acts.get("file") == "quarantine":
         destination = folder_in_quarantine(session.home, "skill", name, agent)
         move_into(destination, folder, merge=False)
-        session.entries.set_value("skill", name, "file", "quarantine", counts, agent)
+        session.entries.set_value("skill", name, "file", "quarantine", reason, agent)
         done.append(f"quarantined to {destination}")
     if acts.get("install") == "block":
-        session.entries.set_value("skill", name, "install", "block", counts, agent)
+        session.entries.set_value("skill", name, "install", "block", reason, agent)
         done.append("added to block list")
     session.entries.set_source_path("skill", name, str(folder), agent)
     details = ", ".join(done)
@@ -137,10 +139,9 @@ def _enforce_install(
     if acts.get("runtime") == "disable":
         try:
             session.call_upstream("disable", "skill", name)
-            session.entries.set_value("skill", name, "runtime", "disable", counts, agent)
+            session.entries.set_value("skill", name, "runtime", "disable", reason, agent)
         except Refused as problem:
             session.say(problem.text.replace("error:", "[install]", 1))
-    severity = counts.partition(" ")[0].removeprefix("severity=")
     raise Refused(f"error: skill {name!r} had {severity} findings — actions applied")
 
 
