@@ -19,6 +19,7 @@ from audit.ledger import inclusion_proof_file, issuer_tokens
 from audit.ledger.format import entry
 from audit.ledger.format.canonical import canonical
 from audit.ledger.issuer_tokens import MOST_KEYS, TokenError, distinct_keys
+from audit.ledger.offline import erasures
 from audit.ledger.packs import archive, pack_check
 from audit.ledger.packs.report import PackReport
 from audit.ledger.trust_policy import Policy
@@ -147,6 +148,18 @@ def test_what_is_withheld_is_not_searched_for_each_piece_of_evidence() -> None:
     states = [one.state for event in report.events for one in event.checks]
     assert states.count("withheld") == 4 * 300
     assert taken < usual + 1
+
+
+def test_missing_values_are_not_looked_for_in_each_range_of_a_certificate() -> None:
+    ranges = [[2 * number, 2 * number] for number in range(200_000)]
+    data = {"certificate": True, "subject": "s", "ranges": [*ranges, [5, 9], [8, 20], [9, 7]]}
+    document = {"action": "subject.erased", "source": "portal", "data": data}
+    found = erasures.certificate(500_000, document)
+    assert found is not None
+    begun = process_time()
+    covered = [index for index in range(398_001, 399_400, 2) if found.covers(index)]
+    assert covered == [] and process_time() - begun < 1
+    assert [index for index in range(24) if not found.covers(index)] == [1, 3, 21, 23]
 
 
 def too_many() -> bytes:

@@ -6,8 +6,10 @@ separate entry that names the ranges it touched. A value that is missing without
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final
 
 from audit.ledger.format.commitment import MARK
@@ -15,6 +17,7 @@ from audit.ledger.format.commitment import MARK
 ENDS: Final = ("subject.erased", "erasure.replayed")
 _PEOPLE: Final = ("actor", "on_behalf_of")
 _NAMED: Final = 10  # ranges that are named one by one
+_FIRST: Final = itemgetter(0)
 
 type Ranges = list[tuple[int, int]]
 """Stretches of entries, first and last included, in order."""
@@ -27,7 +30,7 @@ class Certificate:
     Attributes:
         index: of that entry.
         subject: key of the person (`commitment.subject_key`).
-        ranges: entries that lost values, all below `index`.
+        ranges: entries that lost values, all below `index`; in order, none twice.
         whole: whether the erasure went to its end; a legal hold may have stopped it.
     """
 
@@ -38,7 +41,8 @@ class Certificate:
 
     def covers(self, index: int) -> bool:
         """Whether it says that this entry lost values."""
-        return any(first <= index <= last for first, last in self.ranges)
+        at = bisect_right(self.ranges, index, key=_FIRST)
+        return at > 0 and index <= self.ranges[at - 1][1]
 
 
 def certificate(index: int, document: Mapping[str, Any]) -> Certificate | None:
@@ -47,11 +51,11 @@ def certificate(index: int, document: Mapping[str, Any]) -> Certificate | None:
     covering = document["action"] in ENDS and document["source"] == "portal"
     if not covering or not isinstance(data.get("ranges"), list):
         return None
-    ranges = [one for one in data["ranges"] if _is_range(one) and one[1] < index]
+    ranges = sorted(one for one in data["ranges"] if _is_range(one) and one[0] <= one[1] < index)
     return Certificate(
         index,
         str(data.get("subject") or ""),
-        tuple((first, last) for first, last in ranges),
+        tuple(_joined((first, last) for first, last in ranges)),
         data.get("certificate") is True,
     )
 
@@ -105,6 +109,16 @@ class Account:
         else:
             self._missing.append([index, index])
         return True
+
+    def is_unaccounted(self) -> Callable[[int], bool]:
+        """Tells of an entry whether values of it are missing without a certificate."""
+        ranges = self.unaccounted()
+
+        def tells(index: int) -> bool:
+            at = bisect_right(ranges, index, key=_FIRST)
+            return at > 0 and index <= ranges[at - 1][1]
+
+        return tells
 
     def covering(self, index: int) -> Certificate | None:
         """The first certificate that says that this entry lost values."""
@@ -176,10 +190,11 @@ def named(ranges: Ranges) -> str:
 
 
 def _joined(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """The same entries, of ranges in the order of their first ones."""
     found: Ranges = []
     for first, last in ranges:
-        if found and found[-1][1] == first - 1:
-            found[-1] = (found[-1][0], last)
+        if found and found[-1][1] >= first - 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
         else:
             found.append((first, last))
     return found

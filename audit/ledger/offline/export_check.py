@@ -206,7 +206,9 @@ class _Comparing:
                 f"{_not_in_the_file(self._open_by_level)}. By {levels} it takes evidence and "
                 "witnesses to decide; an export without that condition is compared row by row."
             )
-        if closed := [n for n in self._open_by_value if self.account.covering(n) is None]:
+        unaccounted = self.account.is_unaccounted()
+        closed = [n for n in self._open_by_value if n in self._withheld or unaccounted(n)]
+        if closed:
             found.append(
                 f"{_not_in_the_file(closed)}. Values of theirs that the filter asks about are "
                 "neither open in the log as a file nor certified as erased; an export without that "
