@@ -232,6 +232,7 @@ breakglass.changed | Break-glass changed | changed the break-glass {target} | HI
 bypass.found | Bypass found | found {target} acting around the broker | CRITICAL
 defenseclaw.push_gap | Gap in pushes | found a gap in what {target} pushed | HIGH
 defenseclaw.row_changed | Imported row changed | found {target} changed since it was imported | HIGH
+defenseclaw.rows | Rows at a gateway | reported a range of rows of {target} | INFO
 defenseclaw.tag_misused | Tag of a decision copied | found in {target} a copied tag | HIGH
 """
 

@@ -43,6 +43,7 @@ ORDINARY: Final = 512 * 1024
 _LARGE: Final = (
     "/v1/audit/events",  # a thousand events at once
     "/v1/ingest/auth0-logs",
+    "/v1/outposts/reports",  # rows, and what a gateway lists
     "/v1/policy",  # sixty rules, groups of a hundred people
     "/approvals/policy/",
 )

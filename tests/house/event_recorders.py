@@ -152,6 +152,14 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "use by other applications, once a day each",
     ),
     "enforcement.findings.intake": (frozenset({"finding.opened"}), "a finding arrived"),
+    "enforcement.outposts.report_chain": (
+        frozenset({"outpost.contested"}),
+        "two continuations of the reports of an outpost",
+    ),
+    "enforcement.outposts.report_contents": (
+        frozenset({"defenseclaw.rows"}),
+        "rows that stay at a gateway, or were lost there",
+    ),
     "enforcement.outposts.enrolment": (
         frozenset({"outpost.code_issued", "outpost.key_enrolled"}),
         "the code of an approved enrolment was shown; a device used it",

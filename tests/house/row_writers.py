@@ -230,6 +230,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "EnrolmentCode instance",
         "commits of the verbs outpost.*",
     ),
+    "enforcement.outposts.report_chain": (
+        "OutpostReport OutpostState instance",
+        "reports of outposts, and what they read last",
+    ),
     "enforcement.outposts.enrolment": ("Outpost instance", "codes shown and used, new keys"),
     "enforcement.outposts.request_proofs": ("SeenProof", "proofs that were used"),
     "enforcement.erasure": ("Asset Finding instance", "takes an erased person out of who decided"),

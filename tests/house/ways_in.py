@@ -128,6 +128,7 @@ OPERATIONS: Final[Ways] = {
     "DELETE /v1/manifests/{kind}/{path:name}": ("decides", "manifest.remove"),
     "POST /v1/outposts/codes": ("records", "that the code of an approved enrolment was shown"),
     "POST /v1/outposts/enrol": ("records", "a device key that a code of a decision let in"),
+    "POST /v1/outposts/reports": ("records", "what an outpost read next to its gateway"),
     "POST /v1/ingest/auth0-logs": ("records", "entries of Auth0's tenant log"),
     "POST /v1/ingest/defenseclaw/{instance}": ("keeps", "what a gateway pushes, in the spool"),
     "POST /v1/connections/{connection_id}/revoke": ("decides", "connection.revoke"),

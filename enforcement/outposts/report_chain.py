@@ -1,0 +1,128 @@
+"""Taking in reports: each once and in order, and noticing when a chain has two continuations.
+
+A report names the digest of the one before it. The same bytes again are answered as before, and a
+number that is ahead is a gap for the outpost to fill. Other bytes under a number that was taken, or
+after another report than ours, show that a second holder of the key goes on elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
+from enforcement.models import Outpost, OutpostReport, OutpostState
+from enforcement.outposts import report_contents
+from enforcement.outposts.report_format import Report
+
+KEPT: Final = 1000
+"""So many reports of an outpost are recognised. An older number was acknowledged long ago, so who
+sends one goes on from an old copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A report whose signature was checked."""
+
+    report: Report
+    digest: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A report is stored, now or since before."""
+
+    n: int
+    received_at: datetime
+
+
+class NotAdmitted(Exception):
+    """The outpost was suspended or revoked; `outpost` says which."""
+
+    def __init__(self, outpost: Outpost) -> None:
+        super().__init__(str(outpost))
+        self.outpost = outpost
+
+
+class Gap(Exception):
+    """The report is ahead of the chain, which goes on at `next_n`."""
+
+    def __init__(self, next_n: int) -> None:
+        super().__init__(f"the chain goes on at {next_n}")
+        self.next_n = next_n
+
+
+def take(outpost_id: str, signed: Signed, actor: Actor, now: datetime) -> Taken | None:
+    """Store a report whole; None where it shows that the outpost is contested.
+
+    Raises:
+        NotAdmitted, Gap: nothing was stored.
+        ImportRunning: rows of this gateway are being taken in by another process.
+    """
+    with report_contents.alone(signed.report), transaction.atomic():
+        outpost = Outpost.objects.select_for_update().get(pk=outpost_id)
+        if outpost.suspended_at is not None or outpost.revoked_at is not None:
+            raise NotAdmitted(outpost)
+        report = signed.report
+        if report.n > outpost.next_n:
+            raise Gap(outpost.next_n)
+        if report.n < outpost.next_n:
+            known = outpost.reports.filter(n=report.n, digest=signed.digest).first()
+            if known is not None:
+                return Taken(known.n, known.received_at)
+        elif report.previous == outpost.head:
+            _append(outpost, signed, actor, now)
+            return Taken(report.n, now)
+        _contest(outpost, signed, actor, now)
+        return None
+
+
+def _append(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> None:
+    report = signed.report
+    report_contents.record_contents(outpost, report, signed.digest, actor, now)
+    OutpostReport.objects.create(
+        outpost=outpost,
+        n=report.n,
+        digest=signed.digest,
+        signature=signed.signature,
+        received_at=now,
+    )
+    outpost.reports.filter(n__lte=report.n - KEPT).delete()
+    outpost.next_n, outpost.head = report.n + 1, signed.digest
+    outpost.reported_at, outpost.version, outpost.lag_s = now, report.version, report.lag_s
+    outpost.save(update_fields=["next_n", "head", "reported_at", "version", "lag_s"])
+    read = {
+        name: value
+        for name in ("entries", "quarantine", "config", "health")
+        if (value := getattr(report, name)) is not None
+    }
+    OutpostState.objects.update_or_create(outpost=outpost, defaults=read | {"at": now})
+
+
+def _contest(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> None:
+    """Record it the first time; from then on the outpost is contested."""
+    if outpost.contested_at is not None:
+        return
+    outpost.contested_at = now
+    outpost.save(update_fields=["contested_at"])
+    report = signed.report
+    known = outpost.reports.filter(n=report.n).first()
+    record(
+        actor,
+        "outpost.contested",
+        target=Target("outpost", outpost.instance, outpost.instance),
+        data={
+            "outpost": outpost.id,
+            "n": report.n,
+            "next": outpost.next_n,
+            "taken": known.digest if known else "",
+            "head": outpost.head,
+            "other": signed.digest,
+            "other_previous": report.previous,
+        },
+    )
