@@ -30,7 +30,7 @@ def by_instance(now: datetime) -> dict[str, OutpostLine]:
 
 def _line(outpost: Outpost, now: datetime) -> OutpostLine:
     if outpost.suspended_at is not None:
-        words = "Its reports are refused until it is resumed or another one enrols."
+        words = "Its reports are refused until somebody resumes it."
         return OutpostLine(outpost, "warn", "suspended", words)
     if outpost.contested_at is not None:
         words = (
