@@ -9,13 +9,13 @@ END $$
 """
 
 
-def create(vendor, *tables):
+def create(vendor: str, *tables: str) -> list[str]:
     """Statements that make the triggers of these tables."""
     statements = [_PG_FUNCTION] if vendor == "postgresql" else []
     return statements + [create_one(vendor, t, verb) for t in tables for verb in _VERBS[vendor]]
 
 
-def create_one(vendor, table, verb, when=""):
+def create_one(vendor: str, table: str, verb: str, when: str = "") -> str:
     """The trigger that refuses this verb on this table, where `when` holds of the old row."""
     name = f"{table}_no_{verb}"
     if vendor == "sqlite":
@@ -32,13 +32,13 @@ def create_one(vendor, table, verb, when=""):
     )
 
 
-def drop_one(vendor, table, verb):
+def drop_one(vendor: str, table: str, verb: str) -> str:
     """The statement that removes one."""
     on = f" ON {table}" if vendor == "postgresql" else ""
     return f"DROP TRIGGER IF EXISTS {table}_no_{verb}{on}"
 
 
-def drop(vendor, *tables):
+def drop(vendor: str, *tables: str) -> list[str]:
     """Statements that remove the triggers of these tables, and their function."""
     drops = [drop_one(vendor, table, verb) for table in tables for verb in _VERBS[vendor]]
     function = "DROP FUNCTION IF EXISTS audit_refuse_change()"
