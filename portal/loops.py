@@ -72,7 +72,7 @@ def loops() -> dict[str, Loop]:
     from connections.notifications import owner_emails_and_webhook as owners
     from connections.sync import auth0_reachability, connected_accounts
     from connections.tenant_log import reader
-    from enforcement.gateways import periodic_scan_import
+    from enforcement.audit_database import periodic_scan_import
 
     asking = Lanes("asking", threads=4)
     steps = Lanes("steps", threads=8)

@@ -12,8 +12,8 @@ from accounts.bearer import caller
 from api import openapi, paging, schemas
 from api.problems import Problem
 from audit.clock import rfc3339
-from audit.importing import quarantine_queries
-from audit.importing.quarantine_queries import Wanted
+from audit.importing.quarantine import queries
+from audit.importing.quarantine.queries import Wanted
 from audit.models import QuarantinedRow
 from audit.views.quarantine_list import READERS, words_of
 
@@ -74,10 +74,8 @@ def index(
     """For admins and auditors; `source` is a gateway or auth0, `reason` a code, `event` the one
     that tells of them."""
     _overseer(request)
-    rows, more = quarantine_queries.page(
-        Wanted(source, reason, event), limit, int(after) if after else None
-    )
-    became = quarantine_queries.became(rows)
+    rows, more = queries.page(Wanted(source, reason, event), limit, int(after) if after else None)
+    became = queries.became(rows)
     return JsonResponse(
         {
             "items": [_plain(row, became.get(row.pk)) for row in rows],
@@ -99,8 +97,8 @@ def one(request: HttpRequest, row_id: _Number) -> JsonResponse:
     row = QuarantinedRow.objects.filter(pk=row_id).first()
     if row is None:
         raise Problem(404, "not_found", f"No row {row_id} is set aside.")
-    plain = _plain(row, quarantine_queries.became([row]).get(row.pk))
-    return JsonResponse(plain | {"content": quarantine_queries.content(row)})
+    plain = _plain(row, queries.became([row]).get(row.pk))
+    return JsonResponse(plain | {"content": queries.content(row)})
 
 
 def _overseer(request: HttpRequest) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from audit.importing import defenseclaw_seals
-from audit.importing.quarantine_writer import Quarantine
+from audit.importing.quarantine.writer import Quarantine
 from audit.importing.report import ImportReport
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record

@@ -25,7 +25,7 @@ class ImportReport:
     Attributes:
         by_table: counts of each evidence table that the file has.
         not_imported: rows of the tables that hold no events.
-        reasons: rows set aside, by reason (`audit.importing.quarantine_writer.REASONS`).
+        reasons: rows set aside, by reason (`audit.importing.quarantine.writer.REASONS`).
         changed: rows that were noticed to have other content than when first imported, by kind.
         integrity: newly imported rows by seal status
             (`audit.importing.defenseclaw_seals.STATUSES`).

@@ -16,10 +16,11 @@ from uuid import UUID
 from django.db import transaction
 
 from audit.db import bulk_insert
-from audit.importing import changed_rows, quarantine_writer, row_forms
+from audit.importing import changed_rows, row_forms
 from audit.importing.changed_rows import Changed
 from audit.importing.mapping import Malformed, Mapper, Matches
-from audit.importing.quarantine_writer import Quarantine, Rejected
+from audit.importing.quarantine import writer
+from audit.importing.quarantine.writer import Quarantine, Rejected
 from audit.importing.report import Counts, ImportReport
 from audit.importing.row_forms import Forms
 from audit.importing.source_row_identity import SourceRow, content_digest, event_id
@@ -120,7 +121,7 @@ class RowWriter:
         self.matches.look_up([row for row, event in named if event not in seen])
         for row, event in named:
             if not row.id:
-                batch.rejected.append(quarantine_writer.without_id(row))
+                batch.rejected.append(writer.without_id(row))
                 continue
             digest = content_digest(row)
             known = seen.get(event)
@@ -167,7 +168,7 @@ class RowWriter:
         batch: _Batch,
         refused: Mapping[UUID, str],
     ) -> bool:
-        rejected = quarantine_writer.fault(row)
+        rejected = writer.fault(row)
         if event in refused:
             rejected = Rejected(row, "not_recordable", refused[event])
         if rejected is None:

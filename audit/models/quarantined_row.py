@@ -17,7 +17,7 @@ class QuarantinedRow(models.Model):
     instance = models.TextField()
     table = models.TextField()
     row_id = models.TextField()  # its id, or rowid:N where it has no usable one
-    reason = models.TextField()  # a code of audit.importing.quarantine_writer
+    reason = models.TextField()  # a code of audit.importing.quarantine.writer
     detail = models.TextField()
     digest = models.BinaryField(max_length=32)  # of what came, whole and unmasked
     size = models.PositiveBigIntegerField(null=True)  # about how many bytes came

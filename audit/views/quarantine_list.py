@@ -13,8 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import needs_role
-from audit.importing import quarantine_queries, quarantine_writer
-from audit.importing.quarantine_queries import Wanted
+from audit.importing.quarantine import queries, writer
+from audit.importing.quarantine.queries import Wanted
 from audit.importing.source_row_identity import ID_COLUMNS
 from audit.ledger.format import safe_display
 from audit.models import QuarantinedRow
@@ -22,7 +22,7 @@ from audit.views.event.event_details import pretty
 from connections.tenant_log import items
 
 PATH: Final = "/audit/quarantine/"
-REASONS: Final = {**quarantine_writer.REASONS, **items.REASONS}
+REASONS: Final = {**writer.REASONS, **items.REASONS}
 """Every reason in words that follow "has", by its stable code."""
 
 READERS: Final = frozenset({"admin", "auditor"})
@@ -37,14 +37,14 @@ _CRUMBS = [{"text": "Coverage", "url": "/audit/coverage/#gaps"}]
 def rows(request: HttpRequest) -> HttpResponse:
     """The newest first; `source`, `reason` and `event` narrow, `after` goes on behind a row."""
     wanted, after = _wanted(request.GET), _number(request.GET.get("after", ""))
-    found, more = quarantine_queries.page(wanted, _PAGE, after)
-    became = quarantine_queries.became(found)
-    total = quarantine_queries.count(wanted) if after is None else 0
+    found, more = queries.page(wanted, _PAGE, after)
+    became = queries.became(found)
+    total = queries.count(wanted) if after is None else 0
     context = {
         "crumbs": [*_CRUMBS, {"text": "Quarantine"}],
         "rows": [(row, words_of(row.reason), became.get(row.pk)) for row in found],
-        "total": min(total, quarantine_queries.COUNTED),
-        "uncounted": total > quarantine_queries.COUNTED,
+        "total": min(total, queries.COUNTED),
+        "uncounted": total > queries.COUNTED,
         "facets": _facets(wanted),
         "narrowed": wanted != Wanted(),
         "event": wanted.event,
@@ -68,8 +68,8 @@ def row(request: HttpRequest, row_id: int) -> HttpResponse:
         "row": found,
         "words": words_of(found.reason),
         "digest": bytes(found.digest).hex(),
-        "content": pretty(quarantine_queries.content(found)),
-        "became": quarantine_queries.became([found]).get(found.pk),
+        "content": pretty(queries.content(found)),
+        "became": queries.became([found]).get(found.pk),
         "imported": found.table in ID_COLUMNS,
         "others_url": _url(Wanted(event=found.event)) if found.event else "",
     }
@@ -106,12 +106,12 @@ def _facets(wanted: Wanted) -> list[dict[str, Any]]:
     """Sources and reasons that there are, each a link that narrows, or takes off again."""
     sources = [
         _value(safe_display.visible(one), one == wanted.source, _with(wanted, source=one))
-        for one in quarantine_queries.values("instance")
+        for one in queries.values("instance")
         if one
     ]
     reasons = [
         _value(words_of(one), one == wanted.reason, _with(wanted, reason=one))
-        for one in quarantine_queries.values("reason")
+        for one in queries.values("reason")
     ]
     facets = [{"label": "Source", "values": sources}, {"label": "Reason", "values": reasons}]
     return [facet for facet in facets if facet["values"]]

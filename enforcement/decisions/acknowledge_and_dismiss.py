@@ -27,11 +27,11 @@ from approvals.registry import (
 )
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
+from enforcement.audit_database.scan_rows import SourceUnreadable, opened
 from enforcement.decisions.block_allow_hold import OPERATOR
 from enforcement.decisions.decision_severity import find_finding
 from enforcement.decisions.remote_steps import at_gateway
 from enforcement.gateways import attempt_tags, instances
-from enforcement.gateways.audit_database_scans import SourceUnreadable, opened
 from enforcement.gateways.client import Gateway, Refuses
 from enforcement.gateways.instances import Instance
 from enforcement.kinds import called

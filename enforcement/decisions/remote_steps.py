@@ -10,6 +10,7 @@ from typing import Any
 
 from approvals.models import Effect, EffectState
 from approvals.registry import EffectResult, EffectRun, effect
+from enforcement.audit_database.scan_rows import SourceUnreadable, opened
 from enforcement.decisions.superseded_steps import FINAL_STEPS, not_now
 from enforcement.effects.conclusion import conclude
 from enforcement.effects.gateway_facts import V020
@@ -19,7 +20,6 @@ from enforcement.gateways import (
     instances,
     one_call_at_a_time,
 )
-from enforcement.gateways.audit_database_scans import SourceUnreadable, opened
 from enforcement.gateways.client import Gateway, GatewayError, Listed, NotAnswering
 from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.gateways.instances import Instance

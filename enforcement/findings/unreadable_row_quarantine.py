@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import batched
 from typing import Final
 
-from audit.importing.quarantine_writer import Quarantine, Rejected
+from audit.importing.quarantine.writer import Quarantine, Rejected
 from audit.importing.source_row_identity import SourceRow, content_digest
 from audit.models import QuarantinedRow
 from audit.recording.actors import SYSTEM, Target
@@ -25,7 +25,7 @@ class Unreadable:
 
     Attributes:
         rowid, id: where it stands, as `SourceScan` has them.
-        reason: a code of `audit.importing.quarantine_writer`.
+        reason: a code of `audit.importing.quarantine.writer`.
         detail: why, in words.
     """
 

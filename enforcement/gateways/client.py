@@ -82,7 +82,7 @@ def listed(items: Iterable[Any]) -> tuple[Listed, ...]:
 
 
 def _text(value: object) -> str:
-    """What no database keeps, half a character and NUL, is written out (`audit_database_scans`)."""
+    """What no database keeps, half a character and NUL, is written out (as by `scan_rows`)."""
     text = str(value).encode("utf-8", "backslashreplace").decode()
     return text.replace("\0", "\\x00")
 

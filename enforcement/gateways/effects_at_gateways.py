@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from enforcement.audit_database.open_read_only import SourceUnreadable
 from enforcement.effects import conclusion, sentences
 from enforcement.effects.conclusion import AgentEffect
 from enforcement.effects.gateway_facts import HEAD, V084, GatewayFacts
 from enforcement.gateways import enforcement_entries, instances
-from enforcement.gateways.audit_database_file import SourceUnreadable
 from enforcement.gateways.client import Listed
 from enforcement.gateways.enforcement_entries import KnownEntries
 from enforcement.gateways.instances import Instance

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from enforcement.audit_database.open_read_only import connected
 from enforcement.effects.gateway_facts import Entry
 from enforcement.gateways.attempt_tags import HOLD_MARK
-from enforcement.gateways.audit_database_file import connected
 from enforcement.gateways.client import Listed
 
 _OURS = (HOLD_MARK, "[ATA ")

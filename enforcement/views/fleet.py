@@ -11,8 +11,9 @@ from approvals import clock
 from approvals.models import Effect, EffectState
 from audit.ingest.pushes import spool
 from audit.recording.actors import Actor
+from enforcement.audit_database import periodic_scan_import
 from enforcement.decisions.superseded_steps import STEPS
-from enforcement.gateways import instances, periodic_scan_import, unreachable_gateway_reasons
+from enforcement.gateways import instances, unreachable_gateway_reasons
 from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch
 from enforcement.views import outpost_lines

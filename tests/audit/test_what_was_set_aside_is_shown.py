@@ -13,8 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from audit import clock, importing
-from audit.importing import import_run_events, quarantine_queries
-from audit.importing import quarantine_writer as reasons
+from audit.importing import import_run_events
+from audit.importing.quarantine import queries
+from audit.importing.quarantine import writer as reasons
 from audit.models import EventRow, QuarantinedRow
 from audit.views import quarantine_list
 from connections.models import Feed
@@ -128,7 +129,7 @@ def test_more_than_are_counted_are_said_to_be_more(
     ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many(7)
-    monkeypatch.setattr(quarantine_queries, "COUNTED", 5)
+    monkeypatch.setattr(queries, "COUNTED", 5)
     assert "More than 5 rows." in text_of(ada.get(PAGE))
 
 

@@ -11,7 +11,7 @@ from audit.db import leases
 from connections.models import Schedule
 from connections.sync import schedule
 from connections.sync.schedule import Progress
-from enforcement.gateways import periodic_scan_import
+from enforcement.audit_database import periodic_scan_import
 from enforcement.models import Watch
 
 NAME = "slow"

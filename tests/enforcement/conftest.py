@@ -11,7 +11,7 @@ from django.conf import LazySettings, settings
 from approvals import auth0_clients, clock
 from approvals.models import Approval, Effect
 from audit.recording.actors import Actor
-from enforcement.gateways import periodic_scan_import
+from enforcement.audit_database import periodic_scan_import
 from enforcement.models import Watch
 from tests.enforcement.gateways import Edge, Town, known, town_in
 from tests.support.sweeping import sweep

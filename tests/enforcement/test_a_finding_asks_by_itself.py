@@ -196,7 +196,7 @@ def test_a_storm_about_one_target_makes_one_request(
 def test_what_was_stored_before_the_first_look_asks_nobody(
     town: Town, edge: Edge, db: None
 ) -> None:
-    from enforcement.gateways import periodic_scan_import
+    from enforcement.audit_database import periodic_scan_import
 
     edge.scan("old-skill")
     edge.scan("old-skill", severity="HIGH")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from demo import sample
-from enforcement.gateways.audit_database_scans import Position, SourceUnreadable, opened
+from enforcement.audit_database.scan_rows import Position, SourceUnreadable, opened
 from enforcement.models import Scan
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings
 
-from enforcement.gateways import periodic_scan_import
+from enforcement.audit_database import periodic_scan_import
 from enforcement.models import Scan, Watch
 from tests.enforcement.gateways import Edge, Town, town_in
 

@@ -17,9 +17,9 @@ from audit.ledger.format.allowed_field_values import severity_rank
 from audit.models import EventRow, QuarantinedRow
 from audit.recording import stored_event_loader
 from audit.recording.actors import Actor, Target
+from enforcement.audit_database import periodic_scan_import
+from enforcement.audit_database.scan_rows import SourceScan
 from enforcement.findings import intake
-from enforcement.gateways import periodic_scan_import
-from enforcement.gateways.audit_database_scans import SourceScan
 from enforcement.gateways.client import Gateway, Listed, listed
 from enforcement.models import Asset, Finding, Scan, Watch
 from tests.enforcement.gateways import Edge, Town

@@ -12,8 +12,8 @@ from django.test import Client
 from audit.models import EventRow, QuarantinedRow
 from audit.recording import stored_event_loader
 from audit.recording.actors import Actor
+from enforcement.audit_database import periodic_scan_import
 from enforcement.findings import unreadable_row_quarantine
-from enforcement.gateways import periodic_scan_import
 from enforcement.models import Asset, Scan, Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town

@@ -12,7 +12,8 @@ from accounts.models import SignedInSession
 from approvals import clock
 from approvals.models import Approval, Effect
 from audit.models import Event
-from enforcement.gateways import health_checks, instances, periodic_scan_import
+from enforcement.audit_database import periodic_scan_import
+from enforcement.gateways import health_checks, instances
 from enforcement.models import Asset, Finding, FindingStatus
 from tests.accounts.trail import events
 from tests.enforcement.browsing import browser

@@ -11,16 +11,16 @@ from typing import TypeGuard
 import pytest
 
 from demo import sample
-from enforcement.findings.unreadable_row_quarantine import Unreadable
-from enforcement.gateways.audit_database_scans import (
+from enforcement.audit_database.names_of_scanned_things import asset_of
+from enforcement.audit_database.scan_rows import (
     Position,
     SourceScan,
     SourceUnreadable,
     opened,
     severity_of,
 )
-from enforcement.gateways.gateway_time_texts import moment
-from enforcement.gateways.names_of_scanned_things import asset_of
+from enforcement.audit_database.time_texts import moment
+from enforcement.findings.unreadable_row_quarantine import Unreadable
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 
 from approvals import clock
-from enforcement.gateways.audit_database_scans import SourceUnreadable, opened
+from enforcement.audit_database.scan_rows import SourceUnreadable, opened
 from enforcement.models import Scan, Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town

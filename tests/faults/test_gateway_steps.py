@@ -66,7 +66,7 @@ def _release(olu: Actor, _edge: Edge, work: Work) -> None:
 
 
 def _dispose(olu: Actor, edge: Edge, _work: Work) -> None:
-    from enforcement.gateways import periodic_scan_import
+    from enforcement.audit_database import periodic_scan_import
     from enforcement.models import Watch
 
     periodic_scan_import.poll_due()

@@ -21,7 +21,7 @@ from audit.recording.actors import Target
 from audit.sequencing import sequencer
 from connections.models import ConnectedAccount, Schedule, State
 from connections.sync import auth0_reachability, connected_accounts
-from enforcement.gateways import periodic_scan_import
+from enforcement.audit_database import periodic_scan_import
 from enforcement.models import Finding, Scan, Watch
 from tests.faults.fast import EVERY
 from tests.faults.proxy import Fault, Wire

@@ -76,7 +76,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.exports.lines_in_query_order": ("sql", "reads lines of an export"),
     "audit.search.fulltext_index": ("sql", "the index of words"),
     "audit.db.insert_only": ("sql", "makes and checks the triggers"),
-    "audit.importing.quarantine_writer": ("QuarantinedRow", "rows that were set aside"),
+    "audit.importing.quarantine.writer": ("QuarantinedRow", "rows that were set aside"),
     "audit.importing.row_batches": ("RepeatedTag", "which row had the tag of a decision first"),
     "audit.importing.source": ("sql", "reads a database of DefenseClaw"),
     "audit.ingest.pushes.gaps": ("PushProgress instance", "how far a gateway's pushes have come"),
@@ -238,12 +238,12 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "enforcement.outposts.request_proofs": ("SeenProof", "proofs that were used"),
     "enforcement.erasure": ("Asset Finding instance", "takes an erased person out of who decided"),
     "enforcement.findings.intake": ("Finding Scan", "scans and findings that arrived"),
-    "enforcement.gateways.gateway_quarantine_and_content_digest": (
+    "enforcement.audit_database.gateway_quarantine_and_content_digest": (
         "sql",
         "reads a gateway's database",
     ),
-    "enforcement.gateways.audit_database_file": ("sql", "opens a gateway's database, read-only"),
-    "enforcement.gateways.audit_database_scans": ("sql", "reads a gateway's database"),
+    "enforcement.audit_database.open_read_only": ("sql", "opens a gateway's database, read-only"),
+    "enforcement.audit_database.scan_rows": ("sql", "reads a gateway's database"),
     "enforcement.decisions.stored_decisions_and_holds": (
         "Approval Asset instance",
         "commits of hold, release, block, allow …",
@@ -252,7 +252,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "instance",
         "scans that cannot be read or stored",
     ),
-    "enforcement.gateways.periodic_scan_import": ("Watch", "how far a gateway's database was read"),
+    "enforcement.audit_database.periodic_scan_import": (
+        "Watch",
+        "how far a gateway's database was read",
+    ),
     "enforcement.gateways.enforcement_entries": ("sql", "reads a gateway's entries"),
     "enforcement.gateways.one_call_at_a_time": (
         "GatewayCall",

@@ -221,7 +221,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "what gateways pushed, from the spool",
     ),
     "gateways": (
-        "enforcement.gateways.periodic_scan_import.poll_due",
+        "enforcement.audit_database.periodic_scan_import.poll_due",
         "decides",
         "a CRITICAL finding asks automatically",
     ),

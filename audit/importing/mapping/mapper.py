@@ -31,7 +31,7 @@ _OURS: Final = frozenset({"push_gap", "row_changed", "rows", "tag_misused"})
 
 
 class Malformed(Exception):
-    """A row that cannot become an event; `reason` is a code of `importing.quarantine_writer`."""
+    """A row that cannot become an event; `reason` is a code of `importing.quarantine.writer`."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)

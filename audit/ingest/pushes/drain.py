@@ -19,7 +19,7 @@ from audit.importing import gateway_registry_and_seal_keys, import_run_events
 from audit.importing.lock import ImportRunning, import_lock
 from audit.importing.mapping import Mapper, Matches
 from audit.importing.portal_operation_lookup import Operations
-from audit.importing.quarantine_writer import Quarantine
+from audit.importing.quarantine.writer import Quarantine
 from audit.importing.report import Counts, ImportReport
 from audit.importing.row_batches import RowWriter
 from audit.importing.row_forms import Forms

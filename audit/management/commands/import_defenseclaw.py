@@ -13,7 +13,7 @@ from tqdm import tqdm
 from audit import importing
 from audit.importing import defenseclaw_seals
 from audit.importing.mapping import row_actors
-from audit.importing.quarantine_writer import REASONS
+from audit.importing.quarantine.writer import REASONS
 from audit.management.system_checks_for_data_commands import OF_DATA
 
 

@@ -21,16 +21,16 @@ from typing import Any, Final
 from audit.importing.mapping import severities
 from audit.importing.source_row_identity import SourceRow
 from audit.ledger.format.allowed_field_values import gravest
-from enforcement.findings.unreadable_row_quarantine import Unreadable
-from enforcement.gateways import audit_database_file
-from enforcement.gateways.audit_database_file import SourceUnreadable as SourceUnreadable
-from enforcement.gateways.gateway_quarantine_and_content_digest import GatewayMeasures
-from enforcement.gateways.gateway_time_texts import moment
-from enforcement.gateways.names_of_scanned_things import (
+from enforcement.audit_database import open_read_only
+from enforcement.audit_database.gateway_quarantine_and_content_digest import GatewayMeasures
+from enforcement.audit_database.names_of_scanned_things import (
     agent_of,
     asset_of,
     short_name,
 )
+from enforcement.audit_database.open_read_only import SourceUnreadable as SourceUnreadable
+from enforcement.audit_database.time_texts import moment
+from enforcement.findings.unreadable_row_quarantine import Unreadable
 from enforcement.kinds import CALL, SCANNED
 
 _LONGEST_ID: Final = 100
@@ -154,7 +154,7 @@ def opened(path: Path) -> Iterator[Source]:
     Raises:
         SourceUnreadable: it is not there, not readable, or no DefenseClaw database.
     """
-    with audit_database_file.connected(path) as connection:
+    with open_read_only.connected(path) as connection:
         connection.text_factory = _text
         yield Source(connection)
 

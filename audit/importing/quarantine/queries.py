@@ -1,4 +1,4 @@
-"""Reading what `audit.importing.quarantine_writer` set aside: rows that could not become events."""
+"""Reading what `audit.importing.quarantine.writer` set aside: rows that could not become events."""
 
 from __future__ import annotations
 

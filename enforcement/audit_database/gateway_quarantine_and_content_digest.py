@@ -13,7 +13,7 @@ from collections.abc import Mapping, Set
 from datetime import UTC, datetime
 from typing import Final
 
-from enforcement.gateways.gateway_time_texts import moment
+from enforcement.audit_database.time_texts import moment
 
 _RECENT: Final = 5_000
 """So many rows of the audit log before its end are looked at for a row of the watcher."""

@@ -19,22 +19,24 @@ from django.db.models.functions import Least
 
 from approvals import clock
 from audit.db import leases
-from enforcement.findings import automatic_requests, intake, unreadable_row_quarantine
-from enforcement.findings.unreadable_row_quarantine import Unreadable
-from enforcement.gateways import audit_database_scans as sources
-from enforcement.gateways import (
-    health_checks,
-    instances,
+from enforcement.audit_database import (
     names_of_scanned_things,
-    unreachable_gateway_reasons,
 )
-from enforcement.gateways.audit_database_scans import (
+from enforcement.audit_database import scan_rows as sources
+from enforcement.audit_database.scan_rows import (
     Position,
     Source,
     SourceScan,
     SourceUnreadable,
     Strays,
     opened,
+)
+from enforcement.findings import automatic_requests, intake, unreadable_row_quarantine
+from enforcement.findings.unreadable_row_quarantine import Unreadable
+from enforcement.gateways import (
+    health_checks,
+    instances,
+    unreachable_gateway_reasons,
 )
 from enforcement.gateways.instances import Instance
 from enforcement.kinds import CALL, SCANNED
