@@ -32,10 +32,13 @@ Written by `python -m scripts.defenseclaw_effects` from `enforcement/effects`. A
 same function with what real gateways answered (`tests/gateways/observed`).
 
 *Block* and *allow* are entries for all agents, as this portal sends them over REST. *Disable* is
-`defenseclaw skill disable` or `plugin disable`, run on the host. The first agent's folders are
-watched. An agent's own entry at the gateway counts before the one for all agents. An MCP server or
-a tool is matched by its exact name only: a link (`mcp://agent/name`), an address, another case or
-the copy inside a plugin is never matched.
+`defenseclaw skill disable` or `plugin disable`, run on the host. A gateway watches the folders of
+its first agent only: *at the next install or update* holds for that one, and for another agent a
+block of a skill or plugin is *recorded only*. *Open*: nothing restricts it. *Every rule off*: no
+rule of DefenseClaw is applied to the tool any more. *–*: there is no such act. An agent's own
+entry at the gateway counts before the one for all agents. An MCP server or a tool is matched by
+its exact name only: a link (`mcp://agent/name`), an address, another case or the copy inside a
+plugin is never matched.
 """
 _TAIL: Final = """
 ## Where the portal does not know
@@ -51,7 +54,7 @@ _TAIL: Final = """
 - An allow where a disable for all agents stands, on 0.8.4 and HEAD: the gateway answers after 88
   seconds with HTTP 502 and changes nothing. On the host, `defenseclaw skill enable NAME` ends the
   disable; then allow it again here.
-- A block or hold of a skill or plugin at a 0.2.0 with `take_action` on and was never
+- A block or hold of a skill or plugin at a 0.2.0 that has `take_action` on and was never
   connected to OpenClaw: the gateway process would end when it next acts on it.
 """
 
