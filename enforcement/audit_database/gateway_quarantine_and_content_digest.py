@@ -1,7 +1,8 @@
 """What a gateway did about a scanned thing itself, and the digest of what it scanned.
 
 With `take_action` on, DefenseClaw quarantines and disables before the row of the scan is there. Its
-`actions` table has both; not so after a plain `init` of 0.2.0, where rows of the watcher show it.
+`actions` table has both, but marks files as quarantined also where HEAD leaves restored ones: the
+record of the quarantine proves it there, and rows of the watcher in older generations.
 What was done before a scan began says nothing about what it found: another copy may lie there.
 """
 
@@ -29,10 +30,10 @@ class GatewayMeasures:
 
     def done_by_gateway(self, kind: str, name: str, target: str, since: datetime) -> str:
         """`quarantined`, `disabled`, both or nothing: what it did since the scan began."""
-        done = self._flags(kind, name, since)
-        if self._record(target, since) is not None or self._watcher_acted(name, target, since):
-            done.add("quarantined")
-        return " and ".join(sorted(done, reverse=True))
+        done = ["quarantined"] if self._moved(name, target, since) else []
+        if self._disabled(kind, name, since):
+            done.append("disabled")
+        return " and ".join(done)
 
     def content_digest(self, scan: str, target: str, since: datetime) -> str:
         """The digest of the content that a scan looked at; empty where the database has none.
@@ -52,27 +53,32 @@ class GatewayMeasures:
     def _has(self, table: str, *columns: str) -> bool:
         return set(columns) <= self._tables.get(table, set())
 
-    def _flags(self, kind: str, name: str, since: datetime) -> set[str]:
-        done = set[str]()
+    def _disabled(self, kind: str, name: str, since: datetime) -> bool:
         if not self._has("actions", "actions_json", "updated_at"):
-            return done
+            return False
         rows = self._db.execute(
             "SELECT actions_json, updated_at FROM actions "
             "WHERE target_type = ? AND target_name = ?",
             (kind, name),
         )
-        for row in rows:
-            found = _object(row["actions_json"])
-            if moment(row["updated_at"], _NEVER) < since:
-                continue
-            done |= {"quarantined"} if found.get("file") == "quarantine" else set()
-            done |= {"disabled"} if found.get("runtime") == "disable" else set()
-        return done
+        return any(
+            _object(row["actions_json"]).get("runtime") == "disable"
+            and moment(row["updated_at"], _NEVER) >= since
+            for row in rows
+        )
+
+    def _moved(self, name: str, target: str, since: datetime) -> bool:
+        if self._keeps_records():
+            return self._record(target, since) is not None
+        return self._watcher_acted(name, target, since)
+
+    def _keeps_records(self) -> bool:
+        columns = ("original_path", "content_hash", "state", "created_at")
+        return self._has("quarantine_records", *columns)
 
     def _record(self, target: str, since: datetime) -> str | None:
         """The digest in the newest record of a quarantine that stands for this folder."""
-        columns = ("original_path", "content_hash", "state", "created_at")
-        if not self._has("quarantine_records", *columns):
+        if not self._keeps_records():
             return None
         row = self._db.execute(
             "SELECT content_hash, created_at FROM quarantine_records "

@@ -28,22 +28,29 @@ SKILL = "/home/alice/.claude/skills/pdf-exfil"
 CACHE = "/home/alice/.codex/plugins/cache"
 
 
-@pytest.mark.parametrize(
-    ("fields", "says"),
-    [
-        ({"file": "quarantine", "runtime": "disable"}, "quarantined and disabled"),
-        ({"file": "quarantine"}, "quarantined"),
-        ({"runtime": "disable"}, "disabled"),
-    ],
-)
 def test_the_request_says_what_defenseclaw_has_already_done(
-    town: Town, edge: Edge, look: Look, olu: Actor, fields: dict[str, str], says: str
+    town: Town, edge: Edge, look: Look, olu: Actor
 ) -> None:
-    store_own_measures(edge, "skill", "pdf-exfil", **fields)
+    store_own_measures(edge, "skill", "pdf-exfil", file="quarantine", runtime="disable")
+    store_quarantine(edge, "skill", SKILL, "d1")
     store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
     look()
     asked = Approval.objects.get().reason
-    assert f". DefenseClaw has already {says} it. Keep it blocked? If not, only our" in asked
+    assert ". DefenseClaw has already quarantined and disabled it. Keep it blocked?" in asked
+    assert "If not, only our" in asked
+
+
+@pytest.mark.parametrize("keeps_records", [True, False])
+def test_files_that_are_only_marked_as_quarantined_are_not_said_to_be_moved(
+    town: Town, edge: Edge, look: Look, olu: Actor, keeps_records: bool
+) -> None:
+    """After a restore the watcher of HEAD marks them again and leaves them."""
+    store_own_measures(edge, "skill", "pdf-exfil", file="quarantine", runtime="disable")
+    if keeps_records:
+        store_quarantine(edge, "skill", "/home/alice/.claude/skills/another", "d1")
+    store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
+    look()
+    assert "DefenseClaw has already disabled it." in Approval.objects.get().reason
 
 
 def test_a_record_of_a_quarantine_is_enough(town: Town, edge: Edge, look: Look, olu: Actor) -> None:
