@@ -21,6 +21,7 @@ from enforcement.effects.ways_of_use import Lever, Way, ways_of
 RULES_OFF_IN: Final = frozenset({V084, HEAD})
 """Generations in which an allow of a tool switches every rule off for it."""
 _INSTALLED: Final = frozenset({"skill", "plugin"})
+_ONLY_MARKED: Final = "it is only marked as quarantined there, and its files may be back"
 
 
 class State(StrEnum):
@@ -88,7 +89,7 @@ def conclude_for(facts: GatewayFacts, agent: Agent) -> AgentEffect:
     if counts.install is None:
         return AgentEffect(agent.name, Summary.UNKNOWN, (), facts.unread)
     ways = tuple(
-        _with_files(_hook_answer(facts, agent, counts, way), agent, counts)
+        _with_files(_hook_answer(facts, agent, counts, way), facts.kind, agent, counts)
         for way in ways_of(facts.generation, facts.kind, agent.name)
     )
     summary, why = _sum_up(facts, agent, counts, ways)
@@ -140,13 +141,16 @@ def _unless_no_hook(answer: WayState, agent: Agent) -> WayState:
     return answer
 
 
-def _with_files(answer: WayState, agent: Agent, counts: InForce) -> WayState:
+def _with_files(answer: WayState, kind: str, agent: Agent, counts: InForce) -> WayState:
     """Nothing can be used whose files are gone."""
+    if kind not in _INSTALLED or answer.state == State.STOPPED:
+        return answer
     gone = agent.files in {"quarantined", "absent"} if agent.files else counts.quarantined
-    by_files = answer.way.lever in {Lever.FILES, Lever.RUNTIME, Lever.UNPROVEN_RUNTIME}
-    if gone and (by_files or answer.way.lever == Lever.NOTHING):
+    if gone:
         return WayState(answer.way, State.STOPPED)
-    if answer.way.lever == Lever.FILES and gone is None:
+    if gone is None and counts.marked:
+        return WayState(answer.way, State.UNKNOWN, _ONLY_MARKED)
+    if gone is None and answer.way.lever == Lever.FILES:
         return WayState(
             answer.way, State.UNKNOWN, "whether its files are there is not readable from here"
         )
@@ -162,6 +166,8 @@ def _sum_up(
     if State.STOPPED in states:
         return Summary.STOPPED_IN_PART, ""
     why = next((one.why for one in ways if one.why), "")
+    if State.UNKNOWN in states and counts.marked:
+        return Summary.UNKNOWN, why
     if (counts.at_install if facts.kind in _INSTALLED else counts.install) == "block":
         return _of_block(facts, agent, ways, why)
     if State.UNKNOWN in states and counts.disabled is not False:

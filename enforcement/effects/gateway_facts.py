@@ -32,6 +32,7 @@ class Entry:
     """One row of DefenseClaw's `actions` about the thing. `connector` is empty for all agents.
 
     `runtime` and `file` are None where only the lists over REST were read, which do not have them.
+    `recorded`: a record says that its files are in quarantine; None where no records can be read.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Entry:
     install: str = ""  # block | allow | ""
     file: str | None = ""  # quarantine | ""
     runtime: str | None = ""  # disable | ""
+    recorded: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,18 @@ class GatewayFacts:
 @dataclass(frozen=True, slots=True)
 class InForce:
     """The entries that count for one agent: its own install before that for all agents, and a
-    disable of either. The watcher puts a block for all agents first. None means not known."""
+    disable of either. The watcher puts a block for all agents first. None means not known.
+
+    `marked`: an entry says that its files are in quarantine. The mark stays after an unblock, an
+    allow and a restore, so files are `quarantined` only where a block still stands that would move
+    them again, and no missing record contradicts it.
+    """
 
     install: str | None
     at_install: str | None
     disabled: bool | None
     quarantined: bool | None
+    marked: bool = False
 
 
 def in_force(facts: GatewayFacts, agent: Agent) -> InForce:
@@ -103,11 +111,16 @@ def in_force(facts: GatewayFacts, agent: Agent) -> InForce:
     moved = [*own, *(for_all if agent.watched is not False else ())]
     blocked = any(e.install == "block" for e in for_all)
     counts = installs[0] if installs else ""
+    at_install = "block" if blocked else counts
+    marked = [e for e in moved if e.file == "quarantine"]
+    proven = at_install == "block" and any(e.recorded is not False for e in marked)
+    unread = any(e.file is None for e in moved)
     return InForce(
         counts,
-        "block" if blocked else counts,
+        at_install,
         _any([None if e.runtime is None else e.runtime == "disable" for e in (*own, *for_all)]),
-        _any([None if e.file is None else e.file == "quarantine" for e in moved]),
+        proven or (None if marked or unread else False),
+        bool(marked),
     )
 
 

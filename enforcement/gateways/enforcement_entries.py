@@ -37,16 +37,30 @@ def in_database(path: Path, kind: str, name: str) -> tuple[Entry, ...]:
     with connected(path) as source:
         columns = {row[1] for row in source.execute("PRAGMA table_info(actions)")}
         connector = "connector" if "connector" in columns else "''"
+        recorded = _is_in_quarantine(source, kind, name)
         rows = source.execute(
             f"SELECT target_name, {connector}, actions_json FROM actions "  # noqa: S608
             "WHERE target_type = :kind AND (target_name = :name OR (:kind = 'tool' AND target_name "
             "LIKE '@%' AND substr(target_name, -length(:name) - 1) = '/' || :name))",
             {"kind": kind, "name": name},
         )
-        return tuple(_entry(row) for row in rows)
+        return tuple(_entry(row, recorded) for row in rows)
 
 
-def _entry(row: sqlite3.Row) -> Entry:
+def _is_in_quarantine(source: sqlite3.Connection, kind: str, name: str) -> bool | None:
+    """Whether a record says so, which a restore deletes; None where no records are kept."""
+    columns = {row[1] for row in source.execute("PRAGMA table_info(quarantine_records)")}
+    if not {"target_type", "target_name", "state"} <= columns:
+        return None
+    active = source.execute(
+        "SELECT 1 FROM quarantine_records "
+        "WHERE target_type = ? AND target_name = ? AND state = 'active' LIMIT 1",
+        (kind, name),
+    )
+    return active.fetchone() is not None
+
+
+def _entry(row: sqlite3.Row, recorded: bool | None) -> Entry:
     try:
         said = json.loads(row[2])
     except (ValueError, TypeError):
@@ -54,7 +68,7 @@ def _entry(row: sqlite3.Row) -> Entry:
     if not isinstance(said, dict):
         return Entry(str(row[0]), str(row[1] or ""), "", None, None)
     install, file, runtime = (str(said.get(one) or "") for one in _FIELDS)
-    return Entry(str(row[0]), str(row[1] or ""), install, file, runtime)
+    return Entry(str(row[0]), str(row[1] or ""), install, file, runtime, recorded)
 
 
 def in_lists(

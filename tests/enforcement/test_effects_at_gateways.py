@@ -104,6 +104,23 @@ def test_a_block_of_a_skill_is_said_to_leave_it_running(
     assert "Not stopped for Codex: the gateway does not watch its folders." in said
 
 
+@pytest.mark.parametrize(("state", "summary"), [("active", "stopped"), ("restored", "unknown")])
+def test_files_are_in_quarantine_where_a_record_of_the_gateway_says_so(
+    start: Start, state: str, summary: str
+) -> None:
+    gateway = start("head", "--agent", "claudecode=action")
+    gateway.entry("skill", "mal-b", install="block", file="quarantine")
+    with closing(sqlite3.connect(gateway.database, timeout=5)) as source, source:
+        source.execute(
+            "INSERT INTO quarantine_records (id, target_type, target_name, original_path,"
+            " quarantine_path, content_hash, state, created_at, updated_at)"
+            " VALUES ('q', 'skill', 'mal-b', '/a', '/q', 'd', ?, '2026-11-28', '2026-11-28')",
+            (state,),
+        )
+    [effect] = effects_at_gateways.everywhere("skill", "mal-b")
+    assert effect.as_json() == [{"agent": "claudecode", "summary": summary}]
+
+
 def test_an_allow_under_a_disable_for_all_agents_is_not_sent(
     start: Start, olu: Actor, do_due: Do
 ) -> None:

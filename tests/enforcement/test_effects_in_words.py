@@ -83,10 +83,38 @@ def test_an_allowed_tool_is_said_to_have_every_rule_off() -> None:
     assert older.summary == Summary.OPEN
 
 
-def test_files_that_are_gone_leave_nothing_to_use() -> None:
-    moved = Entry("github", "claudecode", file="quarantine")
+MARKED = "it is only marked as quarantined there, and its files may be back"
+
+
+@pytest.mark.parametrize("recorded", [True, None])
+def test_files_that_are_gone_and_blocked_leave_nothing_to_use(recorded: bool | None) -> None:
+    moved = Entry("github", "", "block", file="quarantine", recorded=recorded)
     [effect] = conclude(at_head("skill", moved, agents=(CLAUDE,)))
     assert effect.summary == Summary.STOPPED
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Entry("github", "", "allow", file="quarantine", recorded=True),
+        Entry("github", "", "", file="quarantine"),
+        Entry("github", "claudecode", "", file="quarantine"),
+        Entry("github", "", "block", file="quarantine", recorded=False),
+    ],
+    ids=["allowed since", "unblocked since", "never blocked", "restored"],
+)
+@pytest.mark.parametrize("kind", ["skill", "plugin"])
+def test_a_mark_of_quarantine_alone_proves_nothing(kind: str, entry: Entry) -> None:
+    said = in_words(conclude(at_head(kind, entry, agents=(CLAUDE,))))
+    assert said == [f"Not known for Claude Code: {MARKED}."]
+
+
+def test_a_disable_beside_a_mark_of_quarantine_stops_what_it_stops() -> None:
+    entry = Entry("github", "", "block", "quarantine", "disable", recorded=False)
+    assert in_words(conclude(at_head("skill", entry, agents=(CLAUDE,)))) == [
+        "Stopped for Claude Code's Skill tool and slash command; whether its files can be read is "
+        "not known."
+    ]
 
 
 def test_a_preview_sets_the_entry_for_all_agents_and_keeps_the_others() -> None:
