@@ -38,13 +38,17 @@ block of a skill or plugin is *recorded only*. *Open*: nothing restricts it. *Ev
 rule of DefenseClaw is applied to the tool any more. *–*: there is no such act. An agent's own
 entry at the gateway counts before the one for all agents. An MCP server or a tool is matched by
 its exact name only: a link (`mcp://agent/name`), an address, another case or the copy inside a
-plugin is never matched.
+plugin is never matched. 0.8.4 and HEAD never match an MCP server whose name has two underscores
+in a row or one at its end (read in their source, not observed).
 """
 _TAIL: Final = """
 ## Where the portal does not know
 
 - Without `audit_db` it reads only the block and allow lists: whether something is disabled or in
   quarantine, and for which agent an entry is, is then *unknown*.
+- An entry keeps its mark of a quarantine after an unblock, an allow and a restore. Files that are
+  only marked are *unknown*. They count as gone where a block still stands and, on HEAD, the record
+  of the quarantine is there.
 - Whether an agent's hook is still installed is read only on the host.
 - OpenClaw with 0.8.4 or HEAD, and Cursor and Gemini CLI with 0.8.4, were never observed.
 - A session that loaded a skill before its files were moved may go on using what it read.

@@ -1,7 +1,8 @@
 """Names that DefenseClaw stores and no agent's call ever matches.
 
 An entry counts only for the name that the agent's call carries: the server part of
-`mcp__<server>__<tool>`, the whole name of a tool, the folder of a skill or plugin.
+`mcp__<server>__<tool>`, the whole name of a tool, the folder of a skill or plugin. 0.8.4
+and HEAD take what is between the first two double underscores for the server.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def why_it_matches_nothing(generation: str, kind: str, name: str) -> str:
     if name != name.strip():
         return "DefenseClaw does not trim names, and no call has a space at the end of a name"
     if kind == "mcp":
-        return _why_no_server(name)
+        return _why_no_server(name) or ("" if generation == V020 else _why_cut_short(name))
     if kind == "tool" and generation == V020 and "/" in name:
         return "0.2.0 compares the whole name, and a call carries the name of the tool alone"
     return ""
@@ -39,6 +40,12 @@ def _why_no_server(name: str) -> str:
     if re.search(r"\s", name):
         return "agents write an underscore where the name of a server has a space"
     return ""
+
+
+def _why_cut_short(name: str) -> str:
+    if f"mcp__{name}__tool".split("__")[1] == name:
+        return ""
+    return "DefenseClaw ends a server's name at two underscores, and finds another in the call"
 
 
 def server_in(name: str) -> str:

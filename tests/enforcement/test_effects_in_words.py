@@ -152,3 +152,19 @@ def test_another_case_and_a_short_name_of_a_tool_lead_to_the_exact_name() -> Non
     assert why_it_matches_nothing(V084, "mcp", "github") == ""
     assert why_it_matches_nothing(V020, "tool", "github/delete") != ""
     assert why_it_matches_nothing(HEAD, "tool", "mcp__github__create_issue") == ""
+
+
+@pytest.mark.parametrize("name", ["a__b", "a_", "a___b", "__a", "a__", "_"])
+@pytest.mark.parametrize("generation", [V084, HEAD])
+def test_a_block_of_a_server_that_is_cut_short_at_two_underscores_stops_nothing(
+    generation: str, name: str
+) -> None:
+    blocked = GatewayFacts(generation, "mcp", name, (Entry(name, "", "block"),), (CLAUDE, CODEX))
+    why = "DefenseClaw ends a server's name at two underscores, and finds another in the call"
+    assert in_words(conclude(blocked)) == [f"Not stopped for Claude Code and Codex: {why}."]
+    assert why_it_matches_nothing(generation, "mcp", name) == why
+
+
+@pytest.mark.parametrize("name", ["_a", "a_b", "a_b_c"])
+def test_a_server_with_single_underscores_is_found_in_calls(name: str) -> None:
+    assert why_it_matches_nothing(HEAD, "mcp", name) == ""
