@@ -37,6 +37,10 @@ COMMANDS: Final = {
         "witness_server:witness",
         "Run a witness: it cosigns a checkpoint only if it extends the last one it saw.",
     ),
+    "outpost": (
+        "outpost:app",
+        "Report what a DefenseClaw gateway recorded to the portal; it reads and acts on nothing.",
+    ),
     "skill": (
         "enforcement.block_allow_hold:commands_for",
         "Block, allow, unblock, hold or release a skill.",

@@ -101,6 +101,8 @@ _FIXES: Final = {
     "unknown_instance": "Name a registered instance; {portal}/enforcement/fleet/ lists them.",
     "gateways_unreadable": "Ask the administrator of the portal's host "
     "to mend DEFENSECLAW_INSTANCES_FILE.",
+    "enrolment_refused": "Ask an admin of the portal for a new code, for this gateway's name.",
+    "proof_refused": "Name the portal as its own pages do, and set the clock of this host.",
     "still_running": _SOON,
     "idempotency_mismatch": _AGAIN,
     "not_sequenced": "Try again in a second: the proof exists once the event is in the tree.",

@@ -35,6 +35,7 @@ HELP = [
     ("audit", "views", "save"),
     ("verify",),
     ("witness",),
+    ("outpost",),
 ]
 
 

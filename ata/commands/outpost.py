@@ -1,0 +1,177 @@
+"""`ata outpost enrol|run|status|install|uninstall`: next to a DefenseClaw gateway, as its user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ata.errors import ExitCode
+from ata.options import Json, open_screen
+from ata.output.safe_text import safe
+
+if TYPE_CHECKING:
+    from ata.outpost.enrolment import Enrolment
+    from ata.outpost.report_sender import Outcome
+    from ata.outpost.state_folder import StateFolder
+
+app = typer.Typer(
+    help="Report what a DefenseClaw gateway recorded to the portal; it reads and acts on nothing.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def enrol(
+    ctx: typer.Context,
+    code: Annotated[str, typer.Argument(metavar="CODE", help="The code that the portal shows.")],
+    portal: Annotated[str, typer.Option("--portal", help="The portal's own address.")],
+    instance: Annotated[
+        str, typer.Option("--instance", help="The gateway's name, as it was asked for.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="The gateway's data folder [~/.defenseclaw].")
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Make a device key in ~/.ata/outpost and enrol it with a code, which counts once.
+
+    Compare the digest that this shows with the portal's page: if they differ, have the outpost
+    revoked.
+    """
+    from ata.outpost.enrolment import enrol as enrol_device
+    from ata.outpost.state_folder import StateFolder
+
+    screen = open_screen(ctx, json_output)
+    folder = data or Path.home() / ".defenseclaw"
+    found = enrol_device(StateFolder(), code, portal, instance, folder)
+    screen.result(
+        {
+            "outpost": found.outpost,
+            "instance": found.instance,
+            "portal": found.portal,
+            "pins_digest": found.pins_digest,
+        },
+        f"Enrolled for the gateway {safe(found.instance)} as outpost {found.outpost}.",
+        f"Digest of what it pinned: {found.pins_digest}",
+        "The portal's page shows the same digest; if it differs, have this outpost revoked.",
+        "It reports nothing until it runs: `ata outpost install`, or `ata outpost run`.",
+    )
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="Report what is new once, and end.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Read the gateway's audit.db and report what is new, until it is stopped.
+
+    It reads and reports only: it blocks, releases and changes nothing. Prompts, arguments of tools
+    and contents of files never leave this host.
+    """
+    import signal
+    import threading
+    from contextlib import closing
+
+    from ata.outpost.report_loop import Outpost
+    from ata.outpost.report_sender import Kind
+    from ata.outpost.state_folder import StateFolder
+
+    screen = open_screen(ctx, json_output)
+    folder = StateFolder()
+    _require_enrolment(folder)
+
+    def said(outcome: Outcome) -> None:
+        words = outcome.words or "Reports arrive."
+        screen.progress(safe(words), {"code": outcome.code, "words": words})
+
+    stop = threading.Event()
+    with folder.alone(), closing(Outpost(folder)) as outpost:
+        if once:
+            outcome = outpost.run_once()
+            if outcome.kind not in {Kind.SENT, Kind.NOTHING}:
+                said(outcome)
+                raise typer.Exit(ExitCode.FAILED)
+            screen.result({"ok": True}, "Everything new is reported.")
+            return
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        outpost.run(stop, said)
+
+
+@app.command()
+def status(ctx: typer.Context, json_output: Json = False) -> None:
+    """Say as what this device is enrolled, what was reported, and what is wrong."""
+    from ata.outpost.state_folder import STATUS, StateFolder
+
+    screen = open_screen(ctx, json_output)
+    folder = StateFolder()
+    found = _require_enrolment(folder)
+    last = folder.read(STATUS)
+    waiting = sum(1 for _ in folder.journal.glob("[0-9]*.json"))
+    value = {
+        "outpost": found.outpost,
+        "instance": found.instance,
+        "portal": found.portal,
+        "pins_digest": found.pins_digest,
+        "data_folder": found.data_folder,
+        "acknowledged_reports": last.get("reports", 0),
+        "acknowledged_at": last.get("acknowledged_at", ""),
+        "waiting_reports": waiting,
+        "code": last.get("code", ""),
+        "problem": last.get("words", ""),
+        "reading": last.get("reading", ""),
+    }
+    at = value["acknowledged_at"] or "never"
+    sentences = [
+        f"Outpost {found.outpost} of the gateway {safe(found.instance)}, for {safe(found.portal)}.",
+        f"It reads {safe(found.data_folder)}. Digest of what it pinned: {found.pins_digest}",
+        f"{value['acknowledged_reports']} reports were acknowledged, the last one: {at}.",
+        f"{waiting} reports wait.",
+    ]
+    sentences += [safe(value[one]) for one in ("problem", "reading") if value[one]]
+    screen.result(value, *sentences)
+
+
+@app.command()
+def install(
+    ctx: typer.Context,
+    print_only: Annotated[
+        bool, typer.Option("--print", help="Show the service file, and change nothing.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """Start the outpost with this user's session: a systemd user unit, or launchd on macOS."""
+    from ata.outpost import service_files
+    from ata.outpost.state_folder import StateFolder
+
+    screen = open_screen(ctx, json_output)
+    found = service_files.service()
+    if print_only:
+        screen.result({"path": str(found.path), "text": found.text}, f"# {found.path}", found.text)
+        return
+    _require_enrolment(StateFolder())
+    service_files.install(found)
+    screen.result({"path": str(found.path)}, f"It runs now, and is started by {found.path}.")
+
+
+@app.command()
+def uninstall(ctx: typer.Context, json_output: Json = False) -> None:
+    """Stop the service and remove its file; key and enrolment stay until the folder is removed."""
+    from ata.outpost import service_files
+
+    screen = open_screen(ctx, json_output)
+    found = service_files.service()
+    if service_files.uninstall(found):
+        said = "The service is stopped and its file removed. The key stays in ~/.ata/outpost."
+    else:
+        said = "No service is installed."
+    screen.result({"path": str(found.path)}, said)
+
+
+def _require_enrolment(folder: StateFolder) -> Enrolment:
+    from ata.outpost.enrolment import enrolled
+
+    return enrolled(folder)

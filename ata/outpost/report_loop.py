@@ -1,0 +1,206 @@
+"""Reads, journals and sends, again and again: every two seconds, each step safe to be killed in."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from ata import clock
+from ata.errors import AtaError, ExitCode
+from ata.outpost import device_key, gateway_facts
+from ata.outpost.audit_database import opened
+from ata.outpost.enrolment import enrolled
+from ata.outpost.journal import MOST_BYTES, Journal
+from ata.outpost.report_sender import Kind, Outcome, Sender
+from ata.outpost.rows_and_ranges import Gathered
+from ata.outpost.state_folder import STATUS, StateFolder
+
+EVERY_S: Final = 2.0
+SIGN_OF_LIFE_S: Final = 60.0
+LONGEST_WAIT_S: Final = 60.0
+SUSPENDED_WAIT_S: Final = 300.0
+"""A suspended outpost asks so often whether it was resumed."""
+_HEALTH_EVERY_S: Final = 20.0
+
+
+class Outpost:
+    """One enrolled outpost at work; the caller holds its folder.
+
+    Args:
+        monotonic: seconds that never jump; waits are measured by it and not by the clock.
+    """
+
+    def __init__(
+        self,
+        folder: StateFolder,
+        *,
+        most_bytes: int = MOST_BYTES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        found = enrolled(folder)
+        key = device_key.load(folder.key)
+        if key is None or key.outpost != found.outpost:
+            raise AtaError(
+                "The device key of this outpost is gone or another one.",
+                code="key_unreadable",
+                fix="Have the outpost revoked, remove its folder and enrol a new one.",
+            )
+        self._folder, self._monotonic = folder, monotonic
+        self._data = Path(found.data_folder)
+        self._journal = Journal(folder, most_bytes)
+        self._sender = Sender(key, self._journal, found.portal, found.instance)
+        self._gathered = self._begin()
+        self._facts: dict[str, Any] = {}
+        self._trouble = ""
+        self._journalled_at: float | None = None
+        self._health_at: float | None = None
+        self._send_after, self._failures = 0.0, 0
+
+    def close(self) -> None:
+        """Close the connection to the portal."""
+        self._sender.close()
+
+    def run(self, stop: threading.Event, said: Callable[[Outcome], None]) -> None:
+        """Step every two seconds until `stop`; `said` gets what is new of an outcome.
+
+        Raises:
+            AtaError: the portal takes in nothing more of this outpost; exit code 3.
+        """
+        last = ("", "")
+        while not stop.is_set():
+            outcome = self.step()
+            if outcome is not None and (outcome.code, outcome.words) != last:
+                last = (outcome.code, outcome.words)
+                said(outcome)
+            if outcome is not None and outcome.kind is Kind.ENDED:
+                raise _ended(outcome)
+            stop.wait(EVERY_S)
+
+    def run_once(self) -> Outcome:
+        """Read and send until nothing is left or something is wrong.
+
+        Raises:
+            AtaError: as `run`.
+        """
+        while True:
+            outcome = self.step() or Outcome(Kind.NOTHING)
+            if outcome.kind is Kind.ENDED:
+                raise _ended(outcome)
+            if outcome.kind is not Kind.SENT or not (len(self._journal) or self._gathered.is_full):
+                return outcome
+
+    def step(self) -> Outcome | None:
+        """Read what is new, journal it when it is due, and send one report; None while it waits."""
+        self.read()
+        self.journal()
+        return self.send()
+
+    def read(self) -> None:
+        """Read new rows and how the gateway is now; what cannot be read now is tried again."""
+        self._trouble = ""
+        if self._gathered.is_full:
+            return
+        try:
+            with opened(self._data / "audit.db") as database:
+                self._gathered.read(database)
+                self._facts["entries"] = gateway_facts.entries(database)
+            if self._facts["entries"] is None:
+                self._trouble = "The gateway has too many entries for a report; they are left out."
+        except (sqlite3.Error, OSError) as error:
+            self._trouble = f"The gateway's audit.db cannot be read: {error}."
+        self._facts["quarantine"] = gateway_facts.quarantine(self._data)
+        self._facts["config"] = gateway_facts.config(self._data)
+        now = self._monotonic()
+        if self._health_at is None or now - self._health_at >= _HEALTH_EVERY_S:
+            self._facts["health"] = gateway_facts.health(self._data)
+            self._health_at = now
+
+    def journal(self) -> None:
+        """Write a report's content when something pressing is new, else once a minute."""
+        known = self._journal.position.get("facts", {})
+        digests = {
+            name: gateway_facts.digest_of(value)
+            for name, value in self._facts.items()
+            if value is not None
+        }
+        changed = {name: self._facts[name] for name in digests if digests[name] != known.get(name)}
+        if not (changed or self._gathered.is_pressing or self._is_minute_over()):
+            return
+        gathered = self._gathered
+        content = {
+            "created": clock.format_time(clock.now()),
+            "rows": gathered.rows,
+            "ranges": gathered.ranges(),
+            "spans": gathered.spans,
+            "why": gathered.why,
+            **changed,
+        }
+        position = {"tables": gathered.after, "facts": {**known, **digests}}
+        self._journal.append(content, position)
+        self._gathered = self._begin()
+        self._journalled_at = self._monotonic()
+
+    def send(self) -> Outcome | None:
+        """Send the oldest report, if it is time to; then write how it went for `status`."""
+        now = self._monotonic()
+        if now < self._send_after:
+            return None
+        outcome = self._sender.send()
+        self._send_after = now + self._wait(outcome)
+        if outcome.code == "report_gap":
+            self._gathered = self._begin()
+        self._write_status(outcome)
+        return outcome
+
+    def _begin(self) -> Gathered:
+        """What is read next, from the position on disk."""
+        position = self._journal.position
+        tables = position.get("tables", {})
+        after = {table: (int(one[0]), str(one[1])) for table, one in tables.items()}
+        return Gathered(after, why=position.get("why", ""))
+
+    def _is_minute_over(self) -> bool:
+        """Whether a sign of life is due; none is needed behind reports that wait."""
+        last = self._journalled_at
+        if last is not None and self._monotonic() - last < SIGN_OF_LIFE_S:
+            return False
+        return not self._gathered.is_empty or not len(self._journal)
+
+    def _wait(self, outcome: Outcome) -> float:
+        if outcome.kind in {Kind.SENT, Kind.NOTHING}:
+            self._failures = 0
+            return 0.0
+        self._failures = min(self._failures + 1, 10)
+        if outcome.kind is Kind.SUSPENDED:
+            return SUSPENDED_WAIT_S
+        return max(outcome.wait, min(LONGEST_WAIT_S, EVERY_S * 2.0**self._failures))
+
+    def _write_status(self, outcome: Outcome) -> None:
+        before = self._folder.read(STATUS)
+        now = clock.format_time(clock.now())
+        sent = {"acknowledged_at": now} if outcome.kind is Kind.SENT else {}
+        status = {
+            "tried_at": now,
+            "acknowledged_at": before.get("acknowledged_at", ""),
+            "code": outcome.code,
+            "words": outcome.words,
+            "reading": self._trouble,
+            "reports": self._journal.next_n,
+            "waiting": len(self._journal),
+            **sent,
+        }
+        if {**status, "tried_at": ""} != {**before, "tried_at": ""}:
+            self._folder.write(STATUS, status)
+
+
+def _ended(outcome: Outcome) -> AtaError:
+    return AtaError(
+        f"{outcome.words} Nothing more is sent.",
+        code=outcome.code,
+        fix="Ask an admin of the portal; a new outpost needs a new code and an empty folder.",
+        exit_code=ExitCode.DENIED,
+    )

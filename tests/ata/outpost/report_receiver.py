@@ -1,0 +1,115 @@
+"""A receiver of reports on loopback: it verifies proof, signature and chain, and keeps each."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+type Answer = tuple[int, dict[str, Any]]
+
+
+def unb64(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def written(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@dataclass
+class Receiver:
+    """What arrived; `answers` are given first, then every right report is acknowledged."""
+
+    url: str = ""
+    answers: list[Answer] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    public_key: str = ""
+    proofs: set[str] = field(default_factory=set)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [row for report in self.reports for row in report["rows"]]
+
+    @property
+    def ranges(self) -> list[dict[str, Any]]:
+        return [one for report in self.reports for one in report["ranges"]]
+
+    def answer(self, path: str, proof: str, body: bytes) -> Answer:
+        self.bodies.append(body.decode())
+        self._check_proof(path, proof, body)
+        said = json.loads(body)
+        if path == "/v1/outposts/enrol":
+            self.public_key = said["public_key"]
+            pins = {"portal": self.url, "origin": "log.test", "vkeys": [], "issuer": "https://i/"}
+            digest = hashlib.sha256(unb64(self.public_key)).hexdigest()[:32]
+            return 201, {"outpost": digest, "instance": said["instance"], "pins": pins}
+        if self.answers:
+            status, answer = self.answers.pop(0)
+            if status:
+                return status, answer
+            self._take(said)  # taken in, and the answer is lost
+            return 503, {"code": "busy"}
+        return self._take(said)
+
+    def _check_proof(self, path: str, proof: str, body: bytes) -> None:
+        header, claims, signature = proof.split(".")
+        key = Ed25519PublicKey.from_public_bytes(unb64(json.loads(unb64(header))["jwk"]["x"]))
+        key.verify(unb64(signature), f"{header}.{claims}".encode())
+        found = json.loads(unb64(claims))
+        assert found["htm"] == "POST" and found["htu"] == self.url + path
+        assert unb64(found["body"]) == hashlib.sha256(body).digest()
+        assert found["jti"] not in self.proofs
+        self.proofs.add(found["jti"])
+
+    def _take(self, said: dict[str, Any]) -> Answer:
+        report = said["report"]
+        signed = b"ata.outpost.report.v1\n" + written(report)
+        key = Ed25519PublicKey.from_public_bytes(unb64(self.public_key))
+        key.verify(unb64(said["signature"]), signed)
+        if report["n"] < len(self.reports):
+            assert self.reports[report["n"]] == report, "two continuations of one chain"
+            return 200, {"n": report["n"]}
+        if report["n"] > len(self.reports):
+            return 409, {"code": "report_gap", "next": len(self.reports)}
+        last = hashlib.sha256(written(self.reports[-1])).hexdigest() if self.reports else "0" * 64
+        assert report["previous"] == last
+        self.reports.append(report)
+        return 200, {"n": report["n"]}
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            try:
+                status, answer = receiver.answer(self.path, self.headers["DPoP"], body)
+            except Exception as wrong:
+                status, answer = 500, {"code": "receiver", "detail": repr(wrong)}
+            sent = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(sent)))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    receiver.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield receiver
+    server.shutdown()
+    server.server_close()
