@@ -22,6 +22,7 @@ from enforcement.decisions import (
     stored_decisions_and_holds,
 )
 from enforcement.decisions.hold_and_release_at_gateway import hold_reason, holder_of
+from enforcement.effects.gateway_facts import tool_of_agent
 from enforcement.findings import severities_outlasting_milder_scans
 from enforcement.gateways import actor_entry_for_gateway_log, instances
 from enforcement.kinds import KINDS, called, where
@@ -82,6 +83,8 @@ class _Final:
             _check_nothing_graver(ctx)
         else:
             _check_no_hold_for_all(ctx.target)
+        if self.decision == Decision.ALLOW:
+            _check_no_hold_of_all_agents(ctx.target)
         moved = stored_decisions_and_holds.decide(ctx, self.decision)
         payload = {} if self.act == "unblock" else {"reason": ctx.reason.strip()[:400]}
         tell = _steps(ctx, f"gateway.{self.act}", f"{self.label} at", **payload)
@@ -122,6 +125,24 @@ def _check_nothing_graver(ctx: CommitContext) -> None:
         )
 
 
+def _check_no_hold_of_all_agents(target: Target) -> None:
+    """An allow for one agent's own tool (`@codex/Bash`) is no way round a hold of the tool.
+
+    Raises:
+        Refused: `on_hold`.
+    """
+    _, tool = tool_of_agent("", target.kind, target.name)
+    held = stored_decisions_and_holds.scopes_on_hold(target.kind, tool)
+    same = {"", target.instance, instances.fleet().scope_of(target.instance)}
+    if tool != target.name and (same & set(held) if target.instance else held):
+        raise Refused(
+            "on_hold",
+            f"{called(target.kind, tool)} is on hold for all agents, which an allow for one agent "
+            "would get round: release it first.",
+            pointer="/target/name",
+        )
+
+
 def _check_no_hold_for_all(target: Target) -> None:
     """An exception from a hold on every instance is none: nothing lifts that at one gateway.
 
@@ -142,6 +163,11 @@ def _check_no_hold_for_all(target: Target) -> None:
 
 def _validate_lifting(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
     _check_no_hold_for_all(target)
+
+
+def _validate_allowing(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
+    _check_no_hold_for_all(target)
+    _check_no_hold_of_all_agents(target)
 
 
 def _hold(ctx: CommitContext) -> Committed:
@@ -306,7 +332,7 @@ def _register(kind: str) -> None:
             severity=decision_severity.of_allowing,
             already=no_change.allow,
             about_others=hold_and_block_owners.lifts_others,
-            validate=_validate_lifting,
+            validate=_validate_allowing,
             if_approved=_ALLOWS[kind],
             if_denied="It stays as it is.",
             if_expired="It stays as it is.",

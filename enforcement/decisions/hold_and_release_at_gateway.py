@@ -44,7 +44,7 @@ def _standing(gateway: Gateway, kind: str, name: str) -> Listed | None:
 def _was_sent_by_us(there: Listed, run: EffectRun) -> bool:
     """Whether a hold or block at a gateway is one that this portal sent there."""
     if not is_hold(there.reason):
-        return attempt_tags.is_of_this_portal(there, run, attempt_tags.BLOCK)
+        return attempt_tags.is_of_this_portal(there, run.instance, attempt_tags.BLOCK)
     sent = Effect.objects.filter(
         target_kind=there.kind,
         target_name=there.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -15,6 +15,7 @@ from enforcement.effects.gateway_facts import (
     GatewayFacts,
     InForce,
     in_force,
+    tool_of_agent,
 )
 from enforcement.effects.ways_of_use import Lever, Way, ways_of
 
@@ -76,8 +77,16 @@ class AgentEffect:
 
 
 def conclude(facts: GatewayFacts) -> tuple[AgentEffect, ...]:
-    """The effect for each agent of the gateway, in their order."""
-    return tuple(conclude_for(facts, agent) for agent in facts.agents)
+    """The effect for each agent of the gateway, in their order; of an agent's own entry of a tool
+    for that agent alone."""
+    own, tool = tool_of_agent(facts.generation, facts.kind, facts.name)
+    if not own:
+        return tuple(conclude_for(facts, agent) for agent in facts.agents)
+    found = [agent for agent in facts.agents if agent.name == own]
+    if not found:
+        why = "the gateway does not name this agent"
+        return (AgentEffect(own, Summary.UNKNOWN, (), why),)
+    return tuple(conclude_for(replace(facts, name=tool), agent) for agent in found)
 
 
 def conclude_for(facts: GatewayFacts, agent: Agent) -> AgentEffect:

@@ -5,6 +5,7 @@ None means that it could not be read. Nothing here is asked of a hook.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,6 +13,7 @@ V020: Final = "0.2.0"
 V084: Final = "0.8.4"
 HEAD: Final = "head"
 GENERATIONS: Final = (V020, V084, HEAD)
+_OF_AGENT: Final = re.compile(r"@(?P<agent>[^/]+)/(?P<tool>.+)")
 
 _AGENTS: Final = {
     "claudecode": "Claude Code",
@@ -25,6 +27,13 @@ _AGENTS: Final = {
 def agent_label(agent: str) -> str:
     """`Claude Code`, as sentences name the agent behind a connector."""
     return _AGENTS.get(agent, agent)
+
+
+def tool_of_agent(generation: str, kind: str, name: str) -> tuple[str, str]:
+    """Agent and tool of `@codex/Bash`, the name of an agent's own entry; else no agent and the
+    name itself. 0.2.0 has no such entries."""
+    match = _OF_AGENT.fullmatch(name) if kind == "tool" and generation != V020 else None
+    return (match["agent"], match["tool"]) if match else ("", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +135,7 @@ def in_force(facts: GatewayFacts, agent: Agent) -> InForce:
 
 def _is_own(facts: GatewayFacts, entry: Entry, agent: str) -> bool:
     if facts.kind == "tool":  # an agent's own entry of a tool has the agent in its name
-        return entry.name == f"@{agent}/{facts.name}"
+        return tool_of_agent(facts.generation, "tool", entry.name) == (agent, facts.name)
     return entry.connector == agent and entry.name == facts.name
 
 

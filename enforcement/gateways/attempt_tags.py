@@ -45,10 +45,10 @@ def is_ours(listed: Listed, run: EffectRun, action: str, reason: str) -> bool:
     )
 
 
-def is_of_this_portal(listed: Listed, run: EffectRun, action: str) -> bool:
+def is_of_this_portal(listed: Listed, instance: str, action: str) -> bool:
     """Whether a line of the gateway's list has the tag of any try of this portal for it; who copied
     one passes too."""
-    content = Content(action, listed.kind, listed.name, run.instance)
+    content = Content(action, listed.kind, listed.name, instance)
     return any(tag.verifies(content) for tag in decision_tag_hmac.find(listed.reason))
 
 

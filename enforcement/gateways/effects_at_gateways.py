@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enforcement.audit_database.open_read_only import SourceUnreadable
 from enforcement.effects import conclusion, sentences
 from enforcement.effects.conclusion import AgentEffect
-from enforcement.effects.gateway_facts import HEAD, V084, GatewayFacts
+from enforcement.effects.gateway_facts import HEAD, V084, GatewayFacts, tool_of_agent
 from enforcement.gateways import enforcement_entries, instances
 from enforcement.gateways.client import Listed
 from enforcement.gateways.enforcement_entries import KnownEntries
@@ -49,9 +49,11 @@ def facts_at(
 ) -> GatewayFacts:
     """What is known of one gateway about one thing; `lists` were just read, else as last read."""
     settings = settings_of(watch)
-    known = _in_database(instance, kind, name)
+    _, bare = tool_of_agent(settings.generation, kind, name)
+    known = _in_database(instance, kind, bare)
     if known is None:
-        known = _in_lists(watch, kind, name, lists, one_agent=len(settings.agents) == 1)
+        one_agent = len(settings.agents) == 1
+        known = _in_lists(watch, kind, bare, lists, instance=instance.name, one_agent=one_agent)
     return GatewayFacts(
         settings.generation,
         kind,
@@ -73,13 +75,19 @@ def _in_database(instance: Instance, kind: str, name: str) -> KnownEntries | Non
 
 
 def _in_lists(
-    watch: Watch | None, kind: str, name: str, lists: Lists | None, *, one_agent: bool
+    watch: Watch | None,
+    kind: str,
+    name: str,
+    lists: Lists | None,
+    *,
+    instance: str,
+    one_agent: bool,
 ) -> KnownEntries:
     if lists is None:
         if watch is None or watch.listed_at is None:
             return KnownEntries(None, "its lists were not read yet")
         lists = ([Listed(**x) for x in watch.blocked], [Listed(**x) for x in watch.allowed])
-    return enforcement_entries.in_lists(kind, name, *lists, one_agent=one_agent)
+    return enforcement_entries.in_lists(kind, name, *lists, instance=instance, one_agent=one_agent)
 
 
 def everywhere(kind: str, name: str, act: str = "", instance: str = "") -> list[GatewayEffect]:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from enforcement.audit_database.open_read_only import connected
 from enforcement.effects.gateway_facts import Entry
-from enforcement.gateways.attempt_tags import HOLD_MARK
+from enforcement.gateways import attempt_tags
+from enforcement.gateways.attempt_tags import ALLOW, BLOCK
 from enforcement.gateways.client import Listed
 
-_OURS = (HOLD_MARK, "[ATA ")
 _FIELDS = ("install", "file", "runtime")
 
 
@@ -72,16 +72,28 @@ def _entry(row: sqlite3.Row, recorded: bool | None) -> Entry:
 
 
 def in_lists(
-    kind: str, name: str, blocked: Iterable[Listed], allowed: Iterable[Listed], *, one_agent: bool
+    kind: str,
+    name: str,
+    blocked: Iterable[Listed],
+    allowed: Iterable[Listed],
+    *,
+    instance: str,
+    one_agent: bool,
 ) -> KnownEntries:
-    """What the lists say. An entry counts for all agents where a portal wrote it, or where there
-    is but one agent."""
-    block = [one for one in blocked if (one.kind, one.name) == (kind, name)]
-    allow = [one for one in allowed if (one.kind, one.name) == (kind, name)]
-    if block and allow:
+    """What the lists of an instance say. An entry counts for all agents where this portal wrote it,
+    or where there is but one agent. Tools of single agents are listed as `@codex/Bash`."""
+    lines = [("block", BLOCK, one) for one in blocked] + [("allow", ALLOW, one) for one in allowed]
+    about = [line for line in lines if line[2].kind == kind and _is_about(line[2], name)]
+    for_all = [line for line in about if line[2].name == name]
+    if len({install for install, _, _ in for_all}) > 1:
         return KnownEntries(None, "its lists name it as blocked and as allowed, for one agent each")
-    listed = [*block, *allow]
-    if listed and not one_agent and not all(one.reason.startswith(_OURS) for one in listed):
+    ours = all(attempt_tags.is_of_this_portal(one, instance, action) for _, action, one in for_all)
+    if not ours and not one_agent and kind != "tool":
         return KnownEntries(None, "its lists do not say for which agent it is")
-    install = "block" if block else "allow" if allow else ""
-    return KnownEntries((Entry(name, "", install, None, None),))
+    found = {one.name: Entry(one.name, "", install, None, None) for install, _, one in about}
+    return KnownEntries(tuple(({name: Entry(name, "", "", None, None)} | found).values()))
+
+
+def _is_about(listed: Listed, name: str) -> bool:
+    own = listed.kind == "tool" and listed.name.startswith("@")
+    return listed.name == name or (own and listed.name.endswith(f"/{name}"))

@@ -19,6 +19,7 @@ from django.test import Client, RequestFactory
 
 from api.problems import Problem
 from approvals import clock
+from approvals.errors import Refused
 from approvals.models import Effect
 from audit.recording.actors import Actor, Target
 from enforcement.api import component_at_gateways as api
@@ -91,6 +92,59 @@ def test_a_block_that_lists_give_to_no_agent_is_unknown(start: Start) -> None:
     look()
     [effect] = effects_at_gateways.everywhere("mcp", "github")
     assert "Not known for Claude Code, Codex and Cursor" in effect.sentences[0]
+
+
+@pytest.mark.parametrize("reads_database", [True, False])
+def test_an_own_entry_of_an_agent_about_a_tool_is_seen(
+    start: Start, olu: Actor, do_due: Do, reads_database: bool
+) -> None:
+    options = ("--agent", "claudecode=action", "--agent", "codex=action")
+    gateway = start("head", *options, reads_database=reads_database)
+    gateway.entry("tool", "@codex/Bash", install="allow")
+    settle(olu, Target("tool", "Bash"), "block")
+    do_due()
+    said = detail("gateway.block")
+    assert "Stopped for Claude Code. Allowed for Codex: every DefenseClaw rule" in said
+
+
+@pytest.mark.parametrize("reads_database", [True, False])
+def test_the_page_of_an_own_entry_is_about_that_agent_alone(
+    start: Start, reads_database: bool
+) -> None:
+    gateway = start("head", *AGENTS, reads_database=reads_database)
+    gateway.entry("tool", "@codex/Bash", install="block")
+    look()
+    [effect] = effects_at_gateways.everywhere("tool", "@codex/Bash")
+    assert effect.sentences == ["Stopped for Codex."]
+    [absent] = effects_at_gateways.everywhere("tool", "@openclaw/Bash")
+    assert absent.sentences == ["Not known for OpenClaw: the gateway does not name this agent."]
+    [allowed] = effects_at_gateways.everywhere("tool", "@codex/Bash", "allow")
+    assert allowed.as_json() == [{"agent": "codex", "summary": "rules_off"}]
+
+
+def test_a_reason_that_only_looks_like_ours_does_not_make_an_entry_count_for_all(
+    start: Start, olu: Actor, do_due: Do
+) -> None:
+    start("head", *AGENTS, reads_database=False)
+    settle(olu, Target("mcp", "github"), "block")
+    do_due()
+    watch = Watch.objects.get(name="lab")
+    for reason in ("[ATA x] mine", "ATA hold x until released by hand"):
+        watch.blocked = [{"kind": "mcp", "name": "github", "reason": reason}]
+        watch.listed_at = clock.now()
+        watch.save()
+        [effect] = effects_at_gateways.everywhere("mcp", "github")
+        assert "its lists do not say for which agent it is" in effect.sentences[0]
+
+
+def test_a_hold_of_a_tool_is_not_got_round_by_the_name_of_one_agents_entry(
+    start: Start, olu: Actor
+) -> None:
+    start("head", *AGENTS)
+    settle(olu, Target("tool", "Bash"), "hold")
+    for at in ("", "lab"):
+        with pytest.raises(Refused, match="on hold for all agents"):
+            settle(olu, Target("tool", "@codex/Bash", at), "allow")
 
 
 def test_a_block_of_a_skill_is_said_to_leave_it_running(
