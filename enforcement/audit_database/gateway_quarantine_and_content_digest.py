@@ -35,12 +35,17 @@ class GatewayMeasures:
             done.append("disabled")
         return " and ".join(done)
 
-    def content_digest(self, scan: str, target: str, since: datetime) -> str:
-        """The digest of the content that a scan looked at; empty where the database has none.
+    def content_digest(self, scan: str, kind: str, target: str, since: datetime) -> str:
+        """The digest of the folder that a scan looked at; empty where the database has none.
 
         A snapshot names its scan. The record of a quarantine names the folder that was moved. Both
-        digests are made differently, so each says which it is.
+        digests are made differently, so each says which it is. A snapshot is not of all that is
+        there: it leaves out symbolic links, `.git`, `node_modules`, `__pycache__`, `.venv`, `venv`
+        and what could not be read (DefenseClaw, `internal/watcher/snapshot.go`). That of an MCP
+        server is of its entry in a configuration, not of the server, so it has no digest here.
         """
+        if kind == "mcp":
+            return ""
         if self._has("target_snapshots", "scan_id", "content_hash"):
             row = self._db.execute(
                 "SELECT content_hash FROM target_snapshots WHERE scan_id = ? LIMIT 1", (scan,)

@@ -78,7 +78,7 @@ class SourceScan:
         ended: when it ended, where the gateway scanned and its findings are still being written.
         target: what was scanned, as the gateway calls it.
         agent, session: of the agent's call that was checked.
-        digest: of the content, if it is CRITICAL and the database has one.
+        digest: of the folder, if it is CRITICAL and the database has one.
         done: what the gateway did about something CRITICAL itself, in words.
     """
 
@@ -306,7 +306,7 @@ class Source:
             ended=self._end(id, at) if len(found) < expected and at != now else None,
             agent=agent_of(kind, target),
             session=self._session(id) if kind == CALL else "",
-            digest=self._measures.content_digest(id, target, at) if asks else "",
+            digest=self._measures.content_digest(id, kind, target, at) if asks else "",
             done=self._measures.done_by_gateway(kind, name, target, at) if asks else "",
         )
 

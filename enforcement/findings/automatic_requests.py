@@ -16,12 +16,13 @@ from approvals.pipeline.service import holds_target, perform
 from audit.recording.actors import SYSTEM, Target
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.gateways import instances
-from enforcement.kinds import called
 from enforcement.models import AskNeed, Asset, Decision, Scan
 
 log = logging.getLogger(__name__)
 
 _FOLDED_MAX = 200
+_HISTORY = "It was found before this gateway was first read."
+_DECIDED = "A person decided about the same findings in it."
 
 
 def waits() -> bool:
@@ -79,52 +80,38 @@ def _settle(scan: Scan) -> None:
         kind=scan.kind, name=scan.name, instance=scope, decision=Decision.BLOCK
     ).exists():
         _note(scan, AskNeed.BLOCKED)
-    elif _was_known_at_first(scan):
-        _note(scan, AskNeed.KNOWN, detail="It was found before this gateway was first read.")
-    elif before := _asked_about_same_content(scan):
-        _leave(scan, scope, before)
+    elif before := _settled_before(scan):
+        _note(scan, AskNeed.KNOWN, before.approval, _DECIDED if before.approval else _HISTORY)
     else:
         _ask(scan, scope)
 
 
-def _was_known_at_first(scan: Scan) -> bool:
-    """Whether the same content of the same thing was history when its gateway was first read."""
-    before = Scan.objects.filter(
-        instance=scan.instance, kind=scan.kind, name=scan.name, digest=scan.digest, approval=""
-    )
-    return bool(scan.digest) and before.filter(id__lt=scan.pk, ask=AskNeed.KNOWN).exists()
+def _settled_before(scan: Scan) -> Scan | None:
+    """The newest scan of the very same thing at the same gateway, with the same digest and the same
+    findings, that was history when its gateway was first read or about which a person decided.
 
-
-def _asked_about_same_content(scan: Scan) -> Scan | None:
-    """The newest scan of the very same content, under any name and at any gateway, about which a
-    person was asked; none where that request ended without a decision, or where this scan is
-    graver than what was asked about."""
+    A digest alone is no content: DefenseClaw leaves symbolic links and whole folders out of it.
+    """
     if not scan.digest:
         return None
-    apart = instances.fleet().apart_from(scan.instance)
-    before = Scan.objects.filter(digest=scan.digest, id__lt=scan.pk, severity=scan.severity)
-    before = before.filter(ask__in=[AskNeed.ASKED, AskNeed.JOINED]).exclude(approval="")
-    newest = before.exclude(instance__in=apart).order_by("-id").first()
-    if newest is None:
-        return None
-    request = Approval.objects.filter(pk=newest.approval).first()
-    undecided = request is None or request.outcome in {Outcome.CANCELLED, Outcome.FAILED}
-    return None if undecided else newest
+    before = Scan.objects.filter(
+        instance=scan.instance, kind=scan.kind, name=scan.name, digest=scan.digest, id__lt=scan.pk
+    )
+    before = before.filter(ask__in=[AskNeed.KNOWN, AskNeed.ASKED]).order_by("-id")
+    for one in before.prefetch_related("found").iterator(chunk_size=50):
+        if _titles(one) == _titles(scan) and (one.ask == AskNeed.KNOWN or _is_decided(one)):
+            return one
+    return None
 
 
-def _leave(scan: Scan, scope: str, before: Scan) -> None:
-    """Ask nobody again about the same content. Under another name it is held, as the first one is,
-    until an operator releases it; but not where that request was denied."""
-    request = Approval.objects.get(pk=before.approval)
-    about = called(before.kind, before.name)
-    target = Target(scan.kind, scan.name, scope)
-    if (before.kind, before.name) != (scan.kind, scan.name) and request.outcome != Outcome.DENIED:
-        held = stored_decisions_and_holds.holders_of(scan.kind, scan.name, scope)
-        if not held and holds_target(f"{scan.kind}.block", target, "CRITICAL"):
-            target_holds.hold_without_request(
-                target, f"{_reason(scan)}. The same content as {about}, which was asked about."
-            )
-    _note(scan, AskNeed.KNOWN, str(request.pk), f"The same content as {about}.")
+def _titles(scan: Scan) -> list[str]:
+    return sorted(finding.title for finding in scan.found.all())
+
+
+def _is_decided(scan: Scan) -> bool:
+    """Whether a person decided about what this scan found."""
+    request = Approval.objects.filter(pk=scan.approval).first() if scan.approval else None
+    return request is not None and request.outcome not in {Outcome.CANCELLED, Outcome.FAILED}
 
 
 def _hold_joined(scan: Scan, scope: str, waiting: Approval) -> None:

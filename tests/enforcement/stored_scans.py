@@ -124,3 +124,17 @@ def store_quarantine(edge: Edge, kind: str, path: str, digest: str) -> None:
         created_at=datetime.now(UTC).isoformat(),
         updated_at=datetime.now(UTC).isoformat(),
     )
+
+
+def store_snapshot(edge: Edge, scan: str, kind: str, path: str, digest: str) -> None:
+    """The digest that the watcher keeps of what a scan looked at."""
+    insert(
+        edge,
+        "target_snapshots",
+        id=str(uuid.uuid4()),
+        target_type=kind,
+        target_path=path,
+        content_hash=digest,
+        scan_id=scan,
+        captured_at=datetime.now(UTC).isoformat(),
+    )

@@ -139,22 +139,6 @@ def test_anything_else_found_in_that_folder_asks(
     assert Approval.objects.get().target_name == "cache"
 
 
-def test_one_content_asks_once_across_names_and_gateways(
-    town: Town, edge: Edge, look: Look, olu: Actor
-) -> None:
-    other = town.edges["edge-2"]
-    copy = "/home/bob/.claude/skills/renamed"
-    store_quarantine(edge, "skill", SKILL, "d1")
-    store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
-    look()
-    store_quarantine(other, "skill", copy, "d1")
-    store_scan(other, "skill-scanner", copy, Found(), started_ago=BEGAN)
-    look()
-    assert [request.target_name for request in Approval.objects.all()] == ["pdf-exfil"]
-    renamed = Scan.objects.get(name="renamed")
-    assert (renamed.ask, renamed.detail) == ("known", "The same content as skill pdf-exfil.")
-
-
 def test_other_content_under_that_name_asks_again(
     town: Town, edge: Edge, look: Look, olu: Actor
 ) -> None:
