@@ -109,8 +109,9 @@ def _titles(scan: Scan) -> list[str]:
 
 
 def _is_decided(scan: Scan) -> bool:
-    """Whether a person decided about what this scan found."""
-    request = Approval.objects.filter(pk=scan.approval).first() if scan.approval else None
+    """Whether a person decided about what this scan found: scans that joined its request may have
+    found something else, and nobody was asked about that."""
+    request = Approval.objects.filter(folded=folded(scan)).first()
     return request is not None and request.outcome not in {Outcome.CANCELLED, Outcome.FAILED}
 
 

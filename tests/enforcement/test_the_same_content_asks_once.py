@@ -72,3 +72,14 @@ def test_a_digest_of_an_mcp_server_is_of_its_entry_only_and_silences_nothing(
         deny(Approval.objects.get(status="pending"))
     assert Approval.objects.count() == 2
     assert set(Scan.objects.values_list("digest", flat=True)) == {""}
+
+
+def test_content_that_joined_a_request_about_other_content_was_not_asked_about(
+    edge: Edge, look: Look, town: Town, olu: Actor
+) -> None:
+    scanned(edge, look, "d1")
+    assert scanned(edge, look, "d2").ask == "joined"
+    deny(Approval.objects.get())
+    look()
+    assert scanned(edge, look, "d2").ask == "asked"
+    assert stored_decisions_and_holds.holders_of("skill", "pdf-exfil", "")
