@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from itertools import batched
 
-from django.db.models import Min
+from django.db.models import Min, Q
 
 from approvals.errors import Refused
 from approvals.models import Approval, Outcome, Status
@@ -111,8 +111,8 @@ def _titles(scan: Scan) -> list[str]:
 def _is_decided(scan: Scan) -> bool:
     """Whether a person decided about what this scan found: scans that joined its request may have
     found something else, and nobody was asked about that."""
-    request = Approval.objects.filter(folded=folded(scan)).first()
-    return request is not None and request.outcome not in {Outcome.CANCELLED, Outcome.FAILED}
+    answered = Q(outcome=Outcome.APPROVED) | Q(outcome=Outcome.DENIED, inferred=False)
+    return Approval.objects.filter(answered, folded=folded(scan)).exists()
 
 
 def _hold_joined(scan: Scan, scope: str, waiting: Approval) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
+from approvals import clock
 from approvals.models import Approval
+from approvals.pipeline import deny_expire_cancel, locks
 from audit.recording.actors import Actor
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.models import Scan
@@ -83,3 +86,34 @@ def test_content_that_joined_a_request_about_other_content_was_not_asked_about(
     look()
     assert scanned(edge, look, "d2").ask == "asked"
     assert stored_decisions_and_holds.holders_of("skill", "pdf-exfil", "")
+
+
+def test_a_request_that_nobody_answered_decided_nothing(
+    edge: Edge, look: Look, town: Town, olu: Actor
+) -> None:
+    scanned(edge, look, "d1")
+    while (waiting := Approval.objects.get()).status == "pending":
+        with transaction.atomic():
+            locked = locks.locked(waiting.pk)
+            ask = locked.current
+            assert ask is not None
+            deny_expire_cancel.expire(locked, ask, source="clock", now=clock.now())
+    assert waiting.outcome == "expired"
+    assert scanned(edge, look, "d1").ask == "asked"
+    assert Approval.objects.get(status="pending").held
+
+
+def test_a_denial_that_is_only_inferred_decided_nothing(
+    edge: Edge, look: Look, town: Town, olu: Actor
+) -> None:
+    scanned(edge, look, "d1")
+    with transaction.atomic():
+        first = locks.locked(Approval.objects.get().pk)
+        ask = first.current
+        assert ask is not None
+        deny_expire_cancel.deny(
+            first, ask, ask.person.as_actor(via="phone"), inferred=True, source="clock",
+            now=clock.now(),
+        )  # fmt: skip
+    assert scanned(edge, look, "d1").ask == "asked"
+    assert Approval.objects.get(status="pending").held
