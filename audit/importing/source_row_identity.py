@@ -27,6 +27,8 @@ ID_COLUMNS: Final[Mapping[str, str]] = {
 """The tables that hold evidence, in the order in which they are read, and what names a row."""
 
 MAX_ID_LENGTH: Final = 200
+REJECTED_AS: Final = "rejected"
+"""Key in `SourceRow.joined` of why the reader rejects a row, a code of `quarantine.writer`."""
 
 
 @dataclass(frozen=True, slots=True)

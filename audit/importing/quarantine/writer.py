@@ -11,7 +11,7 @@ from uuid import UUID
 
 from audit.importing import foreign_json
 from audit.importing.secret_masking import mask
-from audit.importing.source_row_identity import SourceRow, content_digest
+from audit.importing.source_row_identity import REJECTED_AS, SourceRow, content_digest
 from audit.models import QuarantinedRow
 
 REASONS: Final = {
@@ -21,6 +21,7 @@ REASONS: Final = {
     "unusable_id": "no usable id",
     "not_utf8": "text that is not UTF-8",
     "too_large": "more than 2 MiB",  # by versions before texts were cut
+    "too_many": "too many values before it in one pushed body",
     "not_recordable": "a value that no entry can hold",
 }
 """Why a row is set aside, in words that follow "has"."""
@@ -62,6 +63,8 @@ def _is_broken(value: Any) -> bool:
 
 def without_id(row: SourceRow) -> Rejected:
     """A row that nothing could ever find again."""
+    if reason := row.joined.get(REJECTED_AS):
+        return Rejected(row, reason, f"it has {REASONS[reason]}")
     return Rejected(row, "unusable_id", "its id is missing, binary, too long or unprintable")
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from itertools import batched
+from itertools import batched, chain
+from time import monotonic
 from typing import Final
 
 from django.db import transaction
@@ -33,8 +34,11 @@ log = logging.getLogger(__name__)
 
 RECEIVER: Final = Actor(iss="", sub="", name="Auth0-ATA", via="import")
 BATCH: Final = 2000
+MOST_BODIES: Final = 100
 _MOST_BYTES: Final = 16 * 2**20
-"""So many bytes of bodies are read at once, and not fewer than one body."""
+"""So many bodies and bytes of them are one portion, and not fewer than one body."""
+_TURN_S: Final = 5.0
+"""A gateway whose portions took so long waits until the others had their turn."""
 
 _writer = Ingest()
 
@@ -60,6 +64,7 @@ def drain(instance: str) -> int:
 
 def _take_all(instance: str, waits: Sequence[Body]) -> int:
     done, work = 0, _work(instance)
+    until = monotonic() + _TURN_S
     for bodies in _portions(waits):
         try:
             done += _take(work, bodies)
@@ -68,6 +73,8 @@ def _take_all(instance: str, waits: Sequence[Body]) -> int:
                 raise  # not the bodies' fault: they wait
             work = _work(instance)
             done += _one_by_one(instance, bodies)
+        if monotonic() >= until:
+            break
     _record_set_aside(work)
     return done
 
@@ -89,22 +96,22 @@ def _one_by_one(instance: str, bodies: Sequence[Body]) -> int:
 
 
 def _take(work: RowWriter, bodies: Sequence[Body]) -> int:
-    rows = [row for body in bodies for row in pushed_rows.rows_of(body.read(), body.rail)]
     counts = Counts()
-    for some in batched(rows, BATCH):
-        work.take(scan_targets.with_targets(some, work.report.instance), counts)
-    gaps.look(work.report.instance, rows, work.actor, work.now)
+    read = (pushed_rows.rows_of(body.read(), body.rail) for body in bodies)
+    for rows in batched(chain.from_iterable(read), BATCH):
+        work.take(scan_targets.with_targets(rows, work.report.instance), counts)
+        gaps.look(work.report.instance, rows, work.actor, work.now)
     for body in bodies:
         body.remove()
     return counts.imported
 
 
 def _portions(waits: Sequence[Body]) -> list[list[Body]]:
-    """The bodies in groups of about so many bytes."""
+    """The bodies in groups of at most MOST_BODIES and about _MOST_BYTES."""
     found: list[list[Body]] = []
     size = _MOST_BYTES
     for body in waits:
-        if size + body.size > _MOST_BYTES:
+        if size + body.size > _MOST_BYTES or len(found[-1]) >= MOST_BODIES:
             found.append([])
             size = 0
         found[-1].append(body)

@@ -9,19 +9,29 @@ event `gatewaylog.<type>` with an id, and behind it the line itself.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from audit.importing import row_forms
 from audit.importing.mapping.audit_events import PUSHED_RECORD
-from audit.importing.source_row_identity import SourceRow
+from audit.importing.source_row_identity import REJECTED_AS, SourceRow
 
 _DECODER: Final = json.JSONDecoder()
 _SPACE: Final = " \t\r\n\x1e"
+_SPACES: Final = re.compile(f"[{_SPACE}]*")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LINE: Final = "line"
+MOST_VALUES: Final = 20_000
+"""So many values of a body are read: 0.8.4 sends up to 10,000 events, each with a line of its log.
+
+What is behind them is set aside as one row."""
+MOST_CHARACTERS: Final = 2 * 2**20
+"""A value of twice this length is not parsed: in memory it could have thirty times its length."""
 _LOG: Final = "gatewaylog"
 
 _COLUMNS: Final = (
@@ -44,18 +54,20 @@ def rows_of(body: bytes, rail: str) -> Iterator[SourceRow]:
     Objects stand on lines or directly behind one another.
     """
     before: list[Any] = []  # the event that a line of the log may belong to
-    for line in body.decode("utf-8", "surrogateescape").split("\n"):
-        for value in _values(line):
-            if before and _is_its_line(value, before[0]):
-                yield row_of(_with_line(before.pop(), value), rail)
-                continue
-            yield from (row_of(event, rail) for event in before)
-            before = [value]
+    for value in _values(body):
+        if before and _is_its_line(value, before[0]):
+            yield row_of(_with_line(before.pop(), value), rail)
+            continue
+        yield from (row_of(event, rail) for event in before)
+        before = [value]
     yield from (row_of(event, rail) for event in before)
 
 
 def row_of(value: Any, rail: str) -> SourceRow:
     """The row of one pushed event."""
+    if isinstance(value, _Unread):
+        row = _row({_LINE: value.text}, rail)
+        return replace(row, joined={**row.joined, REJECTED_AS: "too_many"})
     event = value.get("event") if isinstance(value, dict) else None
     envelope = isinstance(event, dict)
     found = event if envelope else value
@@ -97,22 +109,47 @@ def _with_line(event: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:
     return event | {"event": event["event"] | {"structured": line["event"]}}
 
 
-def _values(line: str) -> Iterator[Any]:
-    """The JSON values of a line; the text itself from where it is none."""
-    at = 0
-    while (start := _skip(line, at)) < len(line):
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """What is behind the last value that is read of a body."""
+
+    text: str
+
+
+def _values(body: bytes) -> Iterator[Any]:
+    """The JSON values on the lines of a body; the text itself from where a line has none."""
+    lines, found = io.BytesIO(body), 0
+    for written in lines:
+        line = written.decode("utf-8", "surrogateescape")
+        for value, at in _of_line(line):
+            yield value
+            found += 1
+            if found >= MOST_VALUES:
+                rest = line[at:] + lines.read().decode("utf-8", "surrogateescape")
+                if rest.strip(_SPACE):
+                    yield _Unread(rest)
+                return
+
+
+def _of_line(line: str) -> Iterator[tuple[Any, int]]:
+    """Each value with where it ends."""
+    since, part = 0, line[: 2 * MOST_CHARACTERS]
+    at = _skip(line, 0)
+    while at < len(line):
+        if at - since > MOST_CHARACTERS:
+            since, part = at, line[at : at + 2 * MOST_CHARACTERS]
         try:
-            value, at = _DECODER.raw_decode(line, start)
+            value, end = _DECODER.raw_decode(part, at - since)
         except (ValueError, RecursionError):
-            yield line[start:]
+            yield line[at:].rstrip("\n"), len(line)
             return
-        yield value
+        yield value, since + end
+        at = _skip(line, since + end)
 
 
 def _skip(line: str, at: int) -> int:
-    while at < len(line) and line[at] in _SPACE:
-        at += 1
-    return at
+    found = _SPACES.match(line, at)
+    return found.end() if found else at
 
 
 def _row(values: Mapping[str, Any], rail: str, profile: str = "") -> SourceRow:
