@@ -12,7 +12,7 @@ import pytest
 from audit.ingest.pushes import drain, pushed_rows, spool
 from audit.models import QuarantinedRow
 from tests.audit import imports, pushing
-from tests.audit.pushing import hec, jsonl, real
+from tests.audit.pushing import TOKENS, hec, jsonl, real
 
 ONE = real("b-0.8.4.jsonl").splitlines()[0]
 
@@ -74,3 +74,49 @@ def test_a_busy_gateway_waits_for_its_next_turn_so_that_others_get_theirs(
     for waits in (2, 1, 0):
         assert drain.run_due() == 1
         assert len(spool.waiting("edge-1")) == waits
+
+
+def test_a_torn_note_of_a_refusal_stops_nobody_and_the_others_are_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noted = spool.folder() / "edge-1" / "refused"
+    noted.parent.mkdir(parents=True)
+    noted.write_bytes(b"1764400000000000000 10\n17644000000\n\xff\x00 7\n99999999999999999999 1\n")
+    found = spool.refused("edge-1")
+    assert found is not None and (found.bodies, found.size) == (1, 10)
+    hec(ONE, token=TOKENS["edge-2"])
+    assert drain.run_due() == 1
+    (gap,) = imports.events(action="defenseclaw.push_gap")
+    assert gap["data"]["refused"] == 1
+
+
+def test_notes_that_are_torn_altogether_keep_no_later_ones_from_the_record() -> None:
+    (spool.folder() / "edge-1").mkdir(parents=True)
+    (spool.folder() / "edge-1" / "refused.taken").write_bytes(b"176440\n")
+    (spool.folder() / "edge-1" / "refused").write_bytes(b"1764400000000000000 10\n")
+    drain.run_due()
+    assert len(imports.events(action="defenseclaw.push_gap")) == 1
+    assert spool.refused("edge-1") is None
+
+
+def test_notes_of_refusals_have_a_bound_and_the_last_one_still_has_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spool, "_MOST_NOTED", 60)
+    monkeypatch.setattr(spool, "MOST_FILES", 0)
+    for _ in range(9):
+        assert hec(ONE).status == 503
+    noted = spool.folder() / "edge-1" / "refused"
+    assert noted.stat().st_size < 100
+    found = spool.refused("edge-1")
+    assert found is not None and found.uncounted and found.bodies == 2
+    assert found.first < found.last
+
+
+def test_a_gateway_that_fails_stops_no_other_and_the_failure_is_raised_after_them() -> None:
+    for token in TOKENS.values():
+        hec(ONE, token=token)
+    (spool.folder() / "edge-1" / "refused").mkdir()
+    with pytest.raises(IsADirectoryError):
+        drain.run_due()
+    assert spool.waiting("edge-2") == []

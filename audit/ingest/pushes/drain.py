@@ -44,9 +44,22 @@ _writer = Ingest()
 
 
 def run_due() -> int:
-    """Take in what waits of each gateway; returns how many rows became events."""
+    """Take in what waits of each gateway; returns how many rows became events.
+
+    Raises:
+        Exception: the first that stopped a gateway, after all others had their turn.
+    """
     ingest_tokens.look()  # a token that was replaced is noticed without a request
-    return sum(drain(instance) for instance in spool.instances())
+    done, failures = 0, []
+    for instance in spool.instances():
+        try:
+            done += drain(instance)
+        except Exception as error:  # noqa: BLE001
+            log.error("what %s pushed waits: %s", instance, type(error).__name__)
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return done
 
 
 def drain(instance: str) -> int:

@@ -127,6 +127,8 @@ def _of_refusals(instance: str, found: Refused) -> Gap:
     since, until = found.first.isoformat(), found.last.isoformat()
     data: dict[str, Any] = {"gap": "spool_full", "from": since, "to": until}
     data |= {"refused": found.bodies, "refused_bytes": found.size}
+    if found.uncounted:
+        data["refused_more"] = True
     return f"{instance}\nrefused\n{since}\n{found.bodies}", data
 
 

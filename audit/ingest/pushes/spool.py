@@ -38,6 +38,9 @@ _READ_EVERY_S: Final = 1.0
 _REFUSALS: Final = "refused"
 _TAKEN: Final = "refused.taken"
 _SET_ASIDE: Final = ".unreadable"
+_MOST_NOTED: Final = 2**20
+"""Bytes of notes about refusals; the time of a later refusal is that of the file."""
+_NOTE: Final = re.compile(r"(\d{19}) (\d{1,12})")
 _NAME: Final = re.compile(rf"(\d{{20}})-[0-9a-f]{{8}}\.({HEC}|{JSONL})")
 
 
@@ -89,13 +92,18 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Bodies that a full spool refused, from the first to the last."""
+    """Bodies that a full spool refused, from the first to the last.
+
+    Attributes:
+        uncounted: whether more were refused than were noted.
+    """
 
     first: datetime
     last: datetime
     bodies: int
     size: int
     path: Path
+    uncounted: bool = False
 
 
 def folder() -> Path:
@@ -160,23 +168,29 @@ def refused(instance: str) -> Refused | None:
 def take_refusals(instance: str) -> Refused | None:
     """As `refused`, with further refusals noted elsewhere; its file goes once it is recorded."""
     place = folder() / instance
-    if not (place / _TAKEN).exists():
-        with contextlib.suppress(FileNotFoundError):
-            (place / _REFUSALS).rename(place / _TAKEN)
+    if (taken := _read_refusals(place / _TAKEN)) is not None:
+        return taken
+    with contextlib.suppress(FileNotFoundError):
+        (place / _REFUSALS).replace(place / _TAKEN)
     return _read_refusals(place / _TAKEN)
 
 
 def _read_refusals(path: Path) -> Refused | None:
+    """What the lines of a file have; a line that was torn by a crash is left out."""
     try:
-        lines = path.read_text().splitlines()
+        with path.open("rb") as notes:
+            lines = notes.read(_MOST_NOTED).decode("ascii", "replace").splitlines()
+            status = os.fstat(notes.fileno())
     except FileNotFoundError:
         return None
-    notes = [(int(at), int(size)) for at, _, size in (line.partition(" ") for line in lines)]
-    if not notes:
+    found = [(int(note[1]), int(note[2])) for line in lines if (note := _NOTE.fullmatch(line))]
+    if not found:
         return None
-    times = [at for at, _ in notes]
-    size = sum(size for _, size in notes)
-    return Refused(_moment(min(times)), _moment(max(times)), len(notes), size, path)
+    times = [at for at, _ in found]
+    uncounted = status.st_size >= _MOST_NOTED
+    last = max(*times, status.st_mtime_ns) if uncounted else max(times)
+    size = sum(size for _, size in found)
+    return Refused(_moment(min(times)), _moment(last), len(found), size, path, uncounted)
 
 
 def _note_refusal(instance: str, size: int) -> None:
@@ -187,7 +201,10 @@ def _note_refusal(instance: str, size: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(handle, line)
+            if os.fstat(handle).st_size < _MOST_NOTED:
+                os.write(handle, line)
+            else:
+                os.utime(handle)
         finally:
             os.close(handle)
     except OSError as error:
