@@ -18,7 +18,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from audit.importing.mapping import severities, times
-from audit.importing.source_row_identity import SourceRow
+from audit.importing.source_row_identity import SourceRow, encoded
 from audit.models import RowForm
 
 FORM: Final = "form"
@@ -77,7 +77,7 @@ def _time(values: Mapping[str, Any]) -> datetime | None:
 def _named(values: Mapping[str, Any], at: datetime | None) -> bytes:
     parts = [at.isoformat() if at else str(values.get("timestamp", ""))]
     parts += [str(values.get(name, "")) for name in _NAMED_BY]
-    return "\n".join(["ata.row-key.v1", *parts]).encode("utf-8", "surrogateescape")
+    return encoded("\n".join(["ata.row-key.v1", *parts]))
 
 
 @dataclass(slots=True)

@@ -93,7 +93,15 @@ def _encoded(content: Mapping[str, Any]) -> bytes:
             return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
         except TypeError:  # text that is no UTF-8
             pass
-    return _ENCODE(content).encode("utf-8", "surrogateescape")
+    return encoded(_ENCODE(content))
+
+
+def encoded(text: str) -> bytes:
+    """The bytes that a text was read from; a surrogate that JSON wrote out is three bytes."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def event_id(instance: str, table: str, row_id: str) -> UUID:

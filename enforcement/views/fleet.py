@@ -48,7 +48,7 @@ def pushes_of(instance: Instance) -> dict[str, Any]:
     late = usage.oldest is not None and clock.now() - usage.oldest > _LATE
     return {
         "set_up": instance.ingest_token_file is not None,
-        "waiting": usage.files - usage.set_aside,
+        "waiting": usage.files,
         "oldest": usage.oldest,
         "full": usage.full,
         "refused": refused,

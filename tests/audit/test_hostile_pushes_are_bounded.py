@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from audit import clock
 from audit.ingest.pushes import drain, pushed_rows, spool
-from audit.models import QuarantinedRow
+from audit.models import EventRow, PushProgress, QuarantinedRow
 from tests.audit import imports, pushing
 from tests.audit.pushing import TOKENS, hec, jsonl, real
 
@@ -120,3 +123,69 @@ def test_a_gateway_that_fails_stops_no_other_and_the_failure_is_raised_after_the
     with pytest.raises(IsADirectoryError):
         drain.run_due()
     assert spool.waiting("edge-2") == []
+
+
+def event(**columns: Any) -> str:
+    """An event of 0.8.4 that is one step of a session."""
+    structured = {"step_idx": columns.pop("step", 1)}
+    row = {"timestamp": "2026-11-28T10:00:00.5Z", "action": "hook", "run_id": "run-1",
+           "session_id": "s-1", "severity": "INFO", "structured": structured}  # fmt: skip
+    return json.dumps(row | columns)
+
+
+def test_a_step_that_no_entry_can_hold_loses_no_body() -> None:
+    jsonl("\n".join([event(id="r-1"), event(id="r-2", step=10**17), event(id="r-3", step=3)]))
+    assert drain.run_due() == 3
+    assert spool.usage("edge-1").set_aside == 0
+    (gap,) = imports.events(action="defenseclaw.push_gap")
+    assert (gap["data"]["first_step"], gap["data"]["last_step"]) == (2, 2)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "x" * 9_000])
+def test_a_session_that_no_column_can_hold_loses_no_body(text: str) -> None:
+    jsonl("\n".join([event(id="r-1", session_id=text, run_id=text), event(id="r-2")]))
+    drain.run_due()
+    assert spool.usage("edge-1").set_aside == 0
+    assert not any(text[:300] in key for key in PushProgress.objects.get().sessions)
+    assert EventRow.objects.filter(source="defenseclaw").count() >= 1
+
+
+def test_a_lone_surrogate_sets_its_row_aside_and_no_other() -> None:
+    jsonl("\n".join([event(id="r-1", details="\ud800"), event(id="r-2"), '"\\ud800"']))
+    hec(json.dumps({"event": {"event_type": "x", "details": "\ud800"}}))
+    assert drain.run_due() == 1
+    assert spool.usage("edge-1").set_aside == 0
+    assert QuarantinedRow.objects.count() == 3
+
+
+def test_a_gap_that_cannot_be_recorded_loses_only_the_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr("audit.ingest.pushes.gaps._steps", fails)
+    jsonl(event(id="r-1"))
+    assert drain.run_due() == 1
+    assert spool.usage("edge-1") == spool.Usage()
+
+
+def test_a_body_that_cannot_be_taken_in_is_on_the_trail_and_expires(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spool, "MOST_FILES", 1)
+    with monkeypatch.context() as broken:
+        broken.setattr("audit.ingest.pushes.pushed_rows.row_of", None)
+        for _ in range(3):
+            assert hec(ONE).status == 200  # those set aside close the spool for no other
+            drain.run_due()
+    gaps = imports.events(action="defenseclaw.push_gap")
+    assert [gap["data"]["gap"] for gap in gaps] == ["unreadable_body"] * 3
+    assert {gap["data"]["bytes"] for gap in gaps} == {len(ONE)}
+    drain.run_due()
+    assert spool.usage("edge-1").set_aside == 3
+    monkeypatch.setattr(spool, "SET_ASIDE_BYTES", 2 * len(ONE))
+    drain.run_due()
+    assert spool.usage("edge-1").set_aside == 2
+    later = clock.now() + timedelta(days=7)
+    monkeypatch.setattr("audit.clock.now", lambda: later)
+    drain.run_due()
+    assert spool.usage("edge-1").set_aside == 0

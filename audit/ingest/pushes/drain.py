@@ -24,6 +24,7 @@ from audit.importing.quarantine.writer import Quarantine
 from audit.importing.report import Counts, ImportReport
 from audit.importing.row_batches import RowWriter
 from audit.importing.row_forms import Forms
+from audit.importing.source_row_identity import SourceRow
 from audit.ingest.bulk_event_writer import Ingest
 from audit.ingest.pushes import gaps, ingest_tokens, pushed_rows, scan_targets, spool
 from audit.ingest.pushes.spool import Body
@@ -54,7 +55,7 @@ def run_due() -> int:
     for instance in spool.instances():
         try:
             done += drain(instance)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             log.error("what %s pushed waits: %s", instance, type(error).__name__)
             failures.append(error)
     if failures:
@@ -64,6 +65,7 @@ def run_due() -> int:
 
 def drain(instance: str) -> int:
     """Take in what waits of one gateway; nothing while an import of it runs."""
+    spool.expire_set_aside(instance, clock.now())
     gaps.record_refusals(instance, RECEIVER, clock.now())
     waits = spool.waiting(instance)
     if not waits:
@@ -102,7 +104,8 @@ def _one_by_one(instance: str, bodies: Sequence[Body]) -> int:
         except Exception as error:
             if is_not_stored(error):
                 raise
-            log.exception("a push of %s cannot be taken in; it is kept as it came", instance)
+            log.exception("a push of %s cannot be taken in; it is kept for a week", instance)
+            gaps.record_unreadable(instance, body, RECEIVER, clock.now())
             body.set_aside()
         _record_set_aside(work)
     return done
@@ -113,10 +116,20 @@ def _take(work: RowWriter, bodies: Sequence[Body]) -> int:
     read = (pushed_rows.rows_of(body.read(), body.rail) for body in bodies)
     for rows in batched(chain.from_iterable(read), BATCH):
         work.take(scan_targets.with_targets(rows, work.report.instance), counts)
-        gaps.look(work.report.instance, rows, work.actor, work.now)
+        _look_for_gaps(work, rows)
     for body in bodies:
         body.remove()
     return counts.imported
+
+
+def _look_for_gaps(work: RowWriter, rows: Sequence[SourceRow]) -> None:
+    """Record gaps; the rows themselves are entries already, whatever their numbers are like."""
+    try:
+        gaps.look(work.report.instance, rows, work.actor, work.now)
+    except Exception as error:
+        if is_not_stored(error):
+            raise
+        log.exception("gaps in what %s pushed could not be recorded", work.report.instance)
 
 
 def _portions(waits: Sequence[Body]) -> list[list[Body]]:

@@ -1,5 +1,5 @@
-"""What gateways pushed and we do not have: bodies that a full spool refused, missing steps of a
-session, and a run that has no orderly end.
+"""What gateways pushed and we do not have: bodies that a full spool refused or that nothing can be
+made of, missing steps of a session, and a run that has no orderly end.
 
 Pushes are not numbered, and a gateway keeps nothing that it could send again. HEAD and
 0.8.4 number the steps of a session; a destination with a least severity leaves steps out, so only
@@ -17,9 +17,9 @@ from django.db import transaction
 
 from audit.importing.mapping import times
 from audit.importing.mapping.mapped_row import opaque
-from audit.importing.source_row_identity import SourceRow, gap_id
+from audit.importing.source_row_identity import MAX_ID_LENGTH, SourceRow, gap_id
 from audit.ingest.pushes import spool
-from audit.ingest.pushes.spool import Refused
+from audit.ingest.pushes.spool import Body, Refused
 from audit.models import Event, PushProgress
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
@@ -29,6 +29,7 @@ QUIET: Final = timedelta(seconds=30)
 LONGEST: Final = timedelta(minutes=10)
 """A gap that lasts longer is recorded in parts."""
 
+_MOST_STEPS: Final = 1_000_000_000  # a greater number is no step of a session
 _SESSIONS: Final = 500  # of a gateway are remembered, the newest
 _START, _END = "sidecar-start", "sidecar-stop"
 _CLEAN: Final = frozenset({"", "INFO", "NONE"})
@@ -49,6 +50,14 @@ def record_refusals(instance: str, actor: Actor, now: datetime) -> None:
         taken.path.unlink(missing_ok=True)
 
 
+def record_unreadable(instance: str, body: Body, actor: Actor, now: datetime) -> None:
+    """Record that nothing could be made of a body."""
+    data: dict[str, Any] = {"gap": "unreadable_body", "bytes": body.size, "rail": body.rail}
+    data["received"] = body.received_at.isoformat()
+    with transaction.atomic():
+        _record(instance, actor, (f"{instance}\nbody\n{body.path.name}", data), now)
+
+
 def look(instance: str, rows: Sequence[SourceRow], actor: Actor, now: datetime) -> None:
     """Record what is missing before or between these rows, and remember how far they are."""
     steps, runs = _steps(rows), sorted(_runs(rows))
@@ -66,11 +75,16 @@ def _steps(rows: Iterable[SourceRow]) -> Steps:
     """Of each session its steps, and whether each is one without a finding."""
     found: Steps = defaultdict(dict)
     for row in rows:
-        step, session = row.values.get("step_idx"), row.text("session_id")
-        if isinstance(step, int) and step > 0 and session:
+        step, session = row.values.get("step_idx"), _storable(row.text("session_id"))
+        if isinstance(step, int) and 0 < step <= _MOST_STEPS and session:
             clean = row.text("severity").upper() in _CLEAN
-            found[f"{row.text('run_id')} {session}"][step] = clean
+            found[f"{_storable(row.text('run_id'))} {session}"][step] = clean
     return found
+
+
+def _storable(text: str) -> str:
+    """The text, or nothing where it is longer than an id or has what PostgreSQL does not take."""
+    return text if len(text) <= MAX_ID_LENGTH and text.isprintable() else ""
 
 
 def _missing(progress: PushProgress, steps: Steps) -> Iterator[Gap]:
@@ -101,7 +115,7 @@ def _runs(rows: Iterable[SourceRow]) -> Iterator[tuple[datetime, str, str]]:
                 yield (
                     times.parse(row.values.get("timestamp")),
                     row.text("action"),
-                    row.text("run_id"),
+                    _storable(row.text("run_id")),
                 )
             except times.BadTime:
                 continue

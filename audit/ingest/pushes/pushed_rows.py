@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from audit.importing import row_forms
 from audit.importing.mapping.audit_events import PUSHED_RECORD
-from audit.importing.source_row_identity import REJECTED_AS, SourceRow
+from audit.importing.source_row_identity import REJECTED_AS, SourceRow, encoded
 
 _DECODER: Final = json.JSONDecoder()
 _SPACE: Final = " \t\r\n\x1e"
@@ -100,7 +100,7 @@ def _is_log_line(event: Mapping[str, Any]) -> bool:
 
 def _announced(line: dict[str, Any]) -> dict[str, Any]:
     """A line of the log as an event: it has no id, so the same line is the same event."""
-    named = hashlib.sha256(_written(line).encode("utf-8", "surrogateescape")).hexdigest()
+    named = hashlib.sha256(encoded(_written(line))).hexdigest()
     about = {"id": f"line-{named[:40]}", "action": f"{_LOG}.{line['event_type']}"}
     return {**line, **about, "structured": line}
 

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +32,10 @@ HEC: Final = "hec"
 JSONL: Final = "jsonl"
 MOST_BYTES: Final = 256 * 2**20
 MOST_FILES: Final = 5_000
-"""So much is kept of one gateway; at 2 MB a body, about two minutes of a busy one."""
+"""So much waits of one gateway; at 2 MB a body, about two minutes of a busy one."""
+SET_ASIDE_FOR: Final = timedelta(days=7)
+SET_ASIDE_BYTES: Final = 64 * 2**20
+"""So long and so much is kept of the bodies of one gateway that nothing could be made of."""
 
 _READ_EVERY_S: Final = 1.0
 _REFUSALS: Final = "refused"
@@ -66,17 +69,17 @@ class Body:
         self.path.unlink(missing_ok=True)
 
     def set_aside(self) -> None:
-        """Keep it out of the way of those behind it, for a person to look at."""
+        """Keep it out of the way of those behind it for a while, for a person to look at."""
         self.path.rename(self.path.with_name(f"{self.path.name}{_SET_ASIDE}"))
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How much of one gateway is in the spool.
+    """How much of one gateway waits in the spool.
 
     Attributes:
         oldest: when the first of those that wait arrived.
-        set_aside: bodies that could not be taken in and stay.
+        set_aside: further bodies, which nothing could be made of.
     """
 
     files: int = 0
@@ -152,11 +155,23 @@ def usage(instance: str) -> Usage:
     files = list(_files(instance))
     waits = [body for path, size in files if (body := _body(path, size))]
     return Usage(
-        files=len(files),
-        size=sum(size for _, size in files),
+        files=len(waits),
+        size=sum(body.size for body in waits),
         oldest=min((body.received_at for body in waits), default=None),
-        set_aside=sum(path.name.endswith(_SET_ASIDE) for path, _ in files),
+        set_aside=len(files) - len(waits),
     )
+
+
+def expire_set_aside(instance: str, now: datetime) -> None:
+    """Remove bodies that were set aside: old ones, and the oldest where there are too many."""
+    aside = [(path, size) for path, size in _files(instance) if path.name.endswith(_SET_ASIDE)]
+    kept = 0
+    for path, size in sorted(aside, reverse=True):
+        kept += size
+        at = _moment(int(path.name.partition("-")[0]))
+        if kept > SET_ASIDE_BYTES or now - at >= SET_ASIDE_FOR:
+            path.unlink(missing_ok=True)
+            log.warning("a body of %s that could not be taken in has expired", instance)
 
 
 def refused(instance: str) -> Refused | None:
