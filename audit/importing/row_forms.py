@@ -8,6 +8,7 @@ is compared with what arrived the same way. Two ways are compared by what both h
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,8 @@ from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any, Final
 from uuid import UUID
+
+from django.conf import settings
 
 from audit.importing.mapping import severities, times
 from audit.importing.source_row_identity import SourceRow, encoded
@@ -31,6 +34,7 @@ _CLAIM: Final = "row of a push"
 database that one could be of; and that of the id of the one row that a pushed event is of."""
 _FINDING: Final = (_PUSHED_KEY, _DATABASE_KEY, _CLAIM)
 _PREFIX: Final = "pushed-"
+_LABEL: Final = b"ata.pushed-row.v1"
 
 _COMPARED: Final = ("action", "target", "details")
 _LEGACY: Final = "legacy.audit."
@@ -51,20 +55,36 @@ def form_of(row: SourceRow) -> str:
 
 def id_of_one_without(values: Mapping[str, Any]) -> str:
     """An id for a pushed event that has none."""
-    return f"{_PREFIX}{hashlib.sha256(_named(values, _time(values))).hexdigest()[:40]}"
+    return f"{_PREFIX}{keyed(_named(values, _time(values))).hex()[:40]}"
+
+
+def keyed(content: bytes, key: bytes = b"") -> bytes:
+    """A digest of a row that nobody without EVIDENCE_KEY can compare a guess with.
+
+    It stands in clear in entries, also after the personal values that it is made of were erased.
+
+    Args:
+        key: the EVIDENCE_KEY, where it is not the present one.
+    """
+    made = hmac.digest(key or settings.EVIDENCE_KEY, _LABEL, "sha256")
+    return hmac.digest(made, content, "sha256")
 
 
 def keys_of(row: SourceRow) -> list[bytes]:
     """Digests by which an event of 0.2.0 and its database row find each other; own one first.
 
-    The push has the time as a float, which can differ from the row's by a microsecond.
+    The push has the time as a float, which can differ from the row's by a microsecond. While
+    EVIDENCE_KEY is being replaced, what the one before it named is found as well.
     """
     if row.table != "audit_events" or not _OF_0_2_0.issuperset(row.values):
         return []
     at = _time(row.values)
     if at is None:
         return []
-    return [hashlib.sha256(_named(row.values, at + n * _TICK)).digest() for n in (0, -1, 1)]
+    previous: bytes = settings.EVIDENCE_KEY_PREVIOUS
+    keys = [settings.EVIDENCE_KEY, *([previous] if len(previous) == 32 else [])]
+    named = [_named(row.values, at + n * _TICK) for n in (0, -1, 1)]
+    return [keyed(one, key) for key in keys for one in named]
 
 
 def _time(values: Mapping[str, Any]) -> datetime | None:
@@ -77,7 +97,7 @@ def _time(values: Mapping[str, Any]) -> datetime | None:
 def _named(values: Mapping[str, Any], at: datetime | None) -> bytes:
     parts = [at.isoformat() if at else str(values.get("timestamp", ""))]
     parts += [str(values.get(name, "")) for name in _NAMED_BY]
-    return encoded("\n".join(["ata.row-key.v1", *parts]))
+    return encoded("\n".join(parts))
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ event `gatewaylog.<type>` with an id, and behind it the line itself.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import re
@@ -100,7 +99,7 @@ def _is_log_line(event: Mapping[str, Any]) -> bool:
 
 def _announced(line: dict[str, Any]) -> dict[str, Any]:
     """A line of the log as an event: it has no id, so the same line is the same event."""
-    named = hashlib.sha256(encoded(_written(line))).hexdigest()
+    named = row_forms.keyed(encoded(_written(line))).hex()
     about = {"id": f"line-{named[:40]}", "action": f"{_LOG}.{line['event_type']}"}
     return {**line, **about, "structured": line}
 
