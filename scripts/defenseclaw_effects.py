@@ -33,7 +33,7 @@ same function with what real gateways answered (`tests/gateways/observed`).
 
 *Block* and *allow* are entries for all agents, as this portal sends them over REST. *Disable* is
 `defenseclaw skill disable` or `plugin disable`, run on the host. A gateway watches the folders of
-its first agent only: *at the next install or update* holds for that one, and for another agent a
+its first agent only: *at the next install or rename* holds for that one, and for another agent a
 block of a skill or plugin is *recorded only*. *Open*: nothing restricts it. *Every rule off*: no
 rule of DefenseClaw is applied to the tool any more. *–*: there is no such act. An agent's own
 entry at the gateway counts before the one for all agents. An MCP server or a tool is matched by

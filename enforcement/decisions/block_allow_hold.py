@@ -265,8 +265,8 @@ def _look_before_release(target: Target, params: Mapping[str, Any]) -> dict[str,
 
 
 _BLOCKS: Final = {
-    "skill": "Each gateway is asked to quarantine it at its next update; it runs on until then.",
-    "plugin": "Each gateway is asked to quarantine it at its next update; it runs on until then.",
+    "skill": "It runs on: each gateway is asked to quarantine it once created again or renamed.",
+    "plugin": "It runs on: each gateway is asked to quarantine it once created again or renamed.",
     "mcp": "Each gateway is asked to stop calls of this exact name; some agents name no server.",
     "tool": "Each gateway is asked to stop calls of this exact name, for agents in action mode.",
 }

@@ -16,7 +16,7 @@ RULES_OFF: Final = (
 LABELS: Final[dict[str, str]] = {
     Summary.STOPPED: "stopped",
     Summary.STOPPED_IN_PART: "stopped in part",
-    Summary.AT_NEXT_INSTALL: "at the next install or update",
+    Summary.AT_NEXT_INSTALL: "at the next install or rename",
     Summary.ONLY_IN_ACTION_MODE: "only in action mode",
     Summary.RECORDED_ONLY: "recorded only",
     Summary.UNKNOWN: "unknown",
@@ -43,7 +43,7 @@ def _pattern(effect: AgentEffect) -> str:
         case Summary.AT_NEXT_INSTALL:
             return (
                 "Not stopped for {agents}: what is installed can be used on. When its folder is "
-                "next created, updated or renamed, it is moved to quarantine."
+                "next created again or renamed, it is moved to quarantine."
             )
         case Summary.ONLY_IN_ACTION_MODE:
             return f"Not stopped for {{agents}}{because}."
