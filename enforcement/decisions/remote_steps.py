@@ -37,7 +37,10 @@ def run_step(step: str, payload: dict[str, Any], run: EffectRun, act: Step) -> E
 
 
 def at_gateway(run: EffectRun, act: Step) -> EffectResult:
-    """Call the gateway of this step and turn what goes wrong into a state of the outbox."""
+    """Call the gateway of this step and turn what goes wrong into a state of the outbox.
+
+    A step whose earlier try may have been carried out stays unknown until an answer settles it.
+    """
     instance = instances.fleet().named(run.instance)
     if instance is None:
         return EffectResult("failed", f"{run.instance} is no longer registered.")
@@ -47,13 +50,17 @@ def at_gateway(run: EffectRun, act: Step) -> EffectResult:
                 return act(Gateway(instance))
         return act(Gateway(instance))
     except NotAnswering as trouble:
-        state = "unknown" if trouble.maybe_done else "pending"
+        state = "unknown" if trouble.maybe_done or _may_be_done(run) else "pending"
         wait = trouble.retry_in_s
         return EffectResult(
             state, trouble.detail, retry_in_s=None if wait is None else min(wait, _LONGEST_WAIT_S)
         )
     except GatewayError as refusal:
-        return EffectResult("failed", refusal.detail)
+        return EffectResult("unknown" if _may_be_done(run) else "failed", refusal.detail)
+
+
+def _may_be_done(run: EffectRun) -> bool:
+    return Effect.objects.filter(pk=run.effect_id, state=EffectState.UNKNOWN).exists()
 
 
 def _watch(instance: Instance) -> Watch | None:
@@ -71,9 +78,14 @@ def confirmed(gateway: Gateway, kind: str, name: str, wanted: str, said: str) ->
     """What a step came to by the lists read after it, and what agents may then still do.
 
     Raises:
-        NotAnswering: the list does not have what the gateway acknowledged.
+        NotAnswering: the lists cannot be read, or do not have what the gateway acknowledged.
     """
-    lists = gateway.blocked(), gateway.allowed()
+    try:
+        lists = gateway.blocked(), gateway.allowed()
+    except GatewayError as trouble:
+        words = f"{gateway.instance.name} acknowledged it, and then: {trouble.detail}"
+        retry_in_s = trouble.retry_in_s if isinstance(trouble, NotAnswering) else None
+        raise NotAnswering(words, maybe_done=True, retry_in_s=retry_in_s) from trouble
     block, allow = (any((x.kind, x.name) == (kind, name) for x in one) for one in lists)
     if not {"block": block, "allow": allow, "": True}[wanted]:
         words = f"{gateway.instance.name} acknowledged it, but its list does not have it."

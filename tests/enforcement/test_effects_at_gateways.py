@@ -25,7 +25,7 @@ from audit.recording.actors import Actor, Target
 from enforcement.api import component_at_gateways as api
 from enforcement.decisions import decision_severity
 from enforcement.gateways import effects_at_gateways, health_checks, instances, one_call_at_a_time
-from enforcement.gateways.client import NotAnswering
+from enforcement.gateways.client import Gateway, GatewayError, NotAnswering, Refuses
 from enforcement.models import GatewayCall, Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import settle
@@ -145,6 +145,25 @@ def test_a_hold_of_a_tool_is_not_got_round_by_the_name_of_one_agents_entry(
     for at in ("", "lab"):
         with pytest.raises(Refused, match="on hold for all agents"):
             settle(olu, Target("tool", "@codex/Bash", at), "allow")
+
+
+@pytest.mark.parametrize("trouble", [NotAnswering("gone", maybe_done=False), Refuses("no", 404)])
+def test_what_was_acknowledged_but_not_read_back_is_unknown(
+    start: Start, olu: Actor, do_due: Do, trouble: GatewayError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = start("head", *AGENTS)
+    settle(olu, Target("mcp", "github"), "block")
+    with monkeypatch.context() as during:
+
+        def fails(_: Gateway) -> None:
+            raise trouble
+
+        during.setattr(Gateway, "blocked", fails)
+        do_due()
+    assert "api-enforce-block" in gateway.actions()
+    assert detail("gateway.block") == f"unknown: {trouble.detail}", "after several tries"
+    do_due()
+    assert detail("gateway.block").startswith("done: blocked, as read back from the gateway")
 
 
 def test_a_block_of_a_skill_is_said_to_leave_it_running(
