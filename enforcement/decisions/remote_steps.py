@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from approvals.models import Effect, EffectState
+from approvals.outbox import step_execution
 from approvals.registry import EffectResult, EffectRun, effect
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
-from enforcement.decisions.superseded_steps import FINAL_STEPS, not_now
+from enforcement.decisions.superseded_steps import FINAL_STEPS, STEPS, not_now
 from enforcement.effects.conclusion import conclude
 from enforcement.effects.gateway_facts import V020
 from enforcement.gateways import (
@@ -72,6 +73,20 @@ def why_not_blocked(gateway: Gateway, kind: str) -> EffectResult | None:
     settings = effects_at_gateways.settings_of(_watch(gateway.instance))
     why = effects_at_gateways.why_block_cannot_end_well(settings, kind)
     return EffectResult("pending", why, retry_in_s=60.0) if why else None
+
+
+def send_what_waited_for_openclaw(instance: str) -> None:
+    """Have blocks and holds tried now that waited until this gateway met its OpenClaw, also those
+    whose tries came to an end, where nothing was decided since."""
+    steps = Effect.objects.filter(instance=instance, kind__in=STEPS)
+    waiting = steps.filter(
+        detail=effects_at_gateways.WAITS_FOR_OPENCLAW,
+        state__in=[EffectState.PENDING, EffectState.FAILED],
+    )
+    for step in waiting:
+        same = steps.filter(target_kind=step.target_kind, target_name=step.target_name)
+        if not same.filter(id__gt=step.pk).exists():
+            step_execution.again(Effect.objects.filter(pk=step.pk))
 
 
 def confirmed(gateway: Gateway, kind: str, name: str, wanted: str, said: str) -> EffectResult:

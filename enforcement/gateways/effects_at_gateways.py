@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from enforcement.audit_database.open_read_only import SourceUnreadable
 from enforcement.effects import conclusion, sentences
@@ -19,6 +20,11 @@ from enforcement.models import Watch
 
 _INSTALL_OF = {"block": "block", "hold": "block", "allow": "allow", "unblock": "", "release": ""}
 Lists = tuple[Sequence[Listed], Sequence[Listed]]
+WAITS_FOR_OPENCLAW: Final = (
+    "Not sent yet: this gateway was not connected to OpenClaw since it started and has "
+    "take_action on, so it would end when it next acts on a block. It is sent once the gateway "
+    "is connected."
+)
 NO_AGENT = "Not known for any agent: the gateway names none."
 
 
@@ -129,8 +135,4 @@ def why_block_cannot_end_well(settings: ReportedSettings, kind: str) -> str:
     ends its process. Empty where nothing is against it."""
     if settings.met_openclaw is not False or not settings.take_action.get(kind):
         return ""
-    return (
-        "Not sent yet: this gateway was not connected to OpenClaw since it started and has "
-        "take_action on, so it would end when it next acts on a block. It is sent once the gateway "
-        "is connected."
-    )
+    return WAITS_FOR_OPENCLAW

@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from approvals import clock
 from approvals.models import Effect, EffectState
-from enforcement.decisions import hold_and_release_at_gateway
+from enforcement.decisions import hold_and_release_at_gateway, remote_steps
 from enforcement.gateways.client import Gateway, GatewayError, Health, Listed
 from enforcement.gateways.instances import Instance
 from enforcement.gateways.reported_settings import ReportedSettings
@@ -106,6 +106,8 @@ def note(instance: Instance, said: Probe, now: datetime) -> None:
         _try_again_now(instance.name, now)
     if said.health is not None:
         hold_and_release_at_gateway.send_waiting(instance.name, said.blocked)
+        if ReportedSettings.from_json(watch.settings).met_openclaw:
+            remote_steps.send_what_waited_for_openclaw(instance.name)
 
 
 def _try_again_now(name: str, now: datetime) -> None:

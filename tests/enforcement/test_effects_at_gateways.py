@@ -20,7 +20,7 @@ from django.test import Client, RequestFactory
 from api.problems import Problem
 from approvals import clock
 from approvals.errors import Refused
-from approvals.models import Effect
+from approvals.models import Effect, EffectState
 from audit.recording.actors import Actor, Target
 from enforcement.api import component_at_gateways as api
 from enforcement.decisions import decision_severity
@@ -216,6 +216,26 @@ def test_a_block_that_would_end_an_old_gateway_waits_for_openclaw(
     do_due()
     assert ("api-enforce-block" in gateway.actions()) is sent
     assert detail("gateway.block").startswith("done" if sent else "pending: Not sent yet")
+
+
+@pytest.mark.parametrize("act", ["block", "hold"])
+def test_a_block_whose_tries_ended_is_sent_once_openclaw_is_there(
+    start: Start, olu: Actor, do_due: Do, act: str
+) -> None:
+    gateway = start("0.2.0", "--take-action", "on", "--openclaw", "never")
+    settle(olu, Target("skill", "notes"), act)
+    do_due()
+    Effect.objects.filter(kind=f"gateway.{act}").update(state=EffectState.FAILED, due=None)
+    look()
+    assert Effect.objects.get(kind=f"gateway.{act}").state == EffectState.FAILED
+    [instance] = instances.fleet().instances
+    said = health_checks.probe(instance)
+    assert said.health is not None
+    met = replace(said.health, settings=replace(said.health.settings, met_openclaw=True))
+    health_checks.note(instance, replace(said, health=met), clock.now())
+    do_due()
+    assert "api-enforce-block" in gateway.actions()
+    assert detail(f"gateway.{act}").startswith("done")
 
 
 def test_a_locked_database_of_an_old_gateway_is_waited_for(
