@@ -95,11 +95,12 @@ def _replace_earlier(
 ) -> set[tuple[str, str]]:
     """Findings of earlier scans of the same thing are replaced; those of calls never are.
 
-    Gateways write one scan as up to three rows, under the name and under each agent's: where
-    another target of that name has the same findings at the same time, they are one finding.
+    Gateways write one scan of an MCP server as up to three rows, under the name and under each
+    agent's: where those have the same findings at the same time, they are one finding. Of skills
+    and plugins each folder has its own findings; those of a copy, at the same time, are no news.
 
     Returns:
-        The content of findings that were open until now because of another row of this scan.
+        The content of findings that are open, or were until now, because of another such row.
     """
     if scan.kind == CALL:
         return set()
@@ -119,7 +120,7 @@ def _replace_earlier(
         same = now - one.scan.seen <= _ONE_SCAN and content in contents
         if same:
             known.add(content)
-        if same or one.scan.target in {"", scan.target}:
+        if one.scan.target in {"", scan.target} or (same and scan.kind == "mcp"):
             replaced.append(one.pk)
     Finding.objects.filter(pk__in=replaced).update(status=FindingStatus.REPLACED, status_at=now)
     return known

@@ -118,3 +118,17 @@ def test_a_clean_scan_of_another_folder_of_that_name_replaces_nothing(
     store_scan(edge, "skill-scanner", "/home/alice/.codex/skills/pdf-exfil")
     look()
     assert Finding.objects.get().status == FindingStatus.OPEN
+
+
+def test_copies_in_two_folders_keep_a_finding_each_and_raise_one_event(
+    town: Town, edge: Edge, look: Look
+) -> None:
+    copy = "/home/alice/.codex/skills/pdf-exfil"
+    for target in (SKILL, copy):
+        store_scan(edge, "skill-scanner", target, Found())
+    look()
+    assert Finding.objects.filter(status=FindingStatus.OPEN).count() == 2
+    assert EventRow.objects.filter(action="finding.opened").count() == 1
+    store_scan(edge, "skill-scanner", copy)
+    look()
+    assert Finding.objects.filter(status=FindingStatus.OPEN).count() == 1
