@@ -9,11 +9,13 @@ from typing import Any, Final
 from approvals.models import Effect, EffectState
 from approvals.outbox import step_execution
 from approvals.registry import EffectResult, EffectRun, effect
+from enforcement.audit_database.open_read_only import SourceUnreadable
 from enforcement.decisions.remote_steps import confirmed, run_step, why_not_blocked
 from enforcement.decisions.superseded_steps import STEPS
-from enforcement.gateways import attempt_tags
+from enforcement.gateways import attempt_tags, enforcement_entries, instances
 from enforcement.gateways.attempt_tags import HOLD_MARK
 from enforcement.gateways.client import Gateway, Listed
+from enforcement.gateways.instances import Instance
 
 NOT_SENT: Final = (
     "It is blocked there by somebody else, and our hold was not sent: it is sent once the gateway "
@@ -37,8 +39,24 @@ def is_hold(reason: str) -> bool:
     return reason.startswith(HOLD_MARK)
 
 
-def _standing(gateway: Gateway, kind: str, name: str) -> Listed | None:
-    return next((b for b in gateway.blocked() if (b.kind, b.name) == (kind, name)), None)
+def _lines(blocked: Iterable[Listed], kind: str, name: str) -> list[Listed]:
+    return [one for one in blocked if (one.kind, one.name) == (kind, name)]
+
+
+def _blocks_of_all_agents(
+    instance: Instance | None, blocked: Iterable[Listed], kind: str, name: str
+) -> list[Listed]:
+    """The lines about it in a list of blocks, which do not say for which agent they are; none where
+    the audit database has no block for all agents."""
+    lines = _lines(blocked, kind, name)
+    if not lines or instance is None or instance.audit_db is None:
+        return lines
+    try:
+        entries = enforcement_entries.in_database(instance.audit_db, kind, name)
+    except SourceUnreadable:
+        return lines
+    for_all = [one for one in entries if one.name == name and not one.connector]
+    return lines if any(one.install == "block" for one in for_all) else []
 
 
 def _was_sent_by_us(there: Listed, run: EffectRun) -> bool:
@@ -64,11 +82,12 @@ def hold(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         kind, name = payload["kind"], payload["name"]
         if wait := why_not_blocked(gateway, kind):
             return wait
-        there = _standing(gateway, kind, name)
-        if there is not None and not _was_sent_by_us(there, run):
+        there = _blocks_of_all_agents(gateway.instance, gateway.blocked(), kind, name)
+        ours = [one for one in there if _was_sent_by_us(one, run)]
+        if there and not ours:
             return EffectResult("pending", NOT_SENT)
-        if there is not None and attempt_tags.is_ours(
-            there, run, attempt_tags.BLOCK, payload["reason"]
+        if any(
+            attempt_tags.is_ours(one, run, attempt_tags.BLOCK, payload["reason"]) for one in ours
         ):
             said = "on hold, as read back from the gateway"
             return confirmed(gateway, kind, name, "block", said)
@@ -86,7 +105,7 @@ def hold(payload: dict[str, Any], run: EffectRun) -> EffectResult:
 def send_waiting(instance: str, blocked: Iterable[Listed]) -> None:
     """Have holds that wait for the end of somebody else's block tried now where the list of a
     gateway no longer has it, also those whose tries came to an end."""
-    listed = {(one.kind, one.name) for one in blocked}
+    gateway, lines = instances.fleet().named(instance), tuple(blocked)
     steps = Effect.objects.filter(instance=instance, kind__in=STEPS)
     waiting = steps.filter(
         kind="gateway.hold", detail=NOT_SENT, state__in=[EffectState.PENDING, EffectState.FAILED]
@@ -95,7 +114,8 @@ def send_waiting(instance: str, blocked: Iterable[Listed]) -> None:
         later = steps.filter(
             target_kind=step.target_kind, target_name=step.target_name, id__gt=step.pk
         )
-        if (step.target_kind, step.target_name) not in listed and not later.exists():
+        kind, name = step.target_kind, step.target_name
+        if not later.exists() and not _blocks_of_all_agents(gateway, lines, kind, name):
             step_execution.again(Effect.objects.filter(pk=step.pk))
 
 
@@ -111,10 +131,10 @@ def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         kind, name = payload["kind"], payload["name"]
         holders = payload.get("holders") or [payload["holder"]]  # one in steps of before
         ours = tuple(f"{HOLD_MARK}{holder} " for holder in holders)
-        there = _standing(gateway, kind, name)
-        if there is None:
+        there = _lines(gateway.blocked(), kind, name)
+        if not there:
             return EffectResult("done", "nothing is held here")
-        if not there.reason.startswith(ours):
+        if not any(one.reason.startswith(ours) for one in there):
             return EffectResult(
                 "done", "the block here is somebody else's; it stays", data={"left": True}
             )

@@ -17,6 +17,7 @@ from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.client import Gateway
 from enforcement.models import Asset
 from tests.enforcement.gateways import Edge, Town, known, lift, sentences, settle
+from tests.enforcement.stored_scans import insert
 
 pytestmark = pytest.mark.django_db
 SKILL = Target("skill", "pdf-exfil")
@@ -243,3 +244,21 @@ def test_an_allow_records_what_other_rooms_say_is_still_missing(
     settle(olu, Target("mcp", "github-mcp"), "allow")
     event = EventRow.objects.get(action="mcp.allowed")
     assert load(event.event)["data"]["needs"] == ["connect github-mcp"]
+
+
+def test_a_block_of_one_agent_by_somebody_else_keeps_no_hold_from_being_sent_and_released(
+    edge: Edge, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    insert(
+        edge, "actions", id="of-cursor", target_type="skill", target_name="pdf-exfil",
+        actions_json='{"install": "block"}', reason="blocked for cursor", connector="cursor",
+        updated_at="2026-11-28T11:48:30Z",
+    )  # fmt: skip
+    rows = "SELECT connector FROM actions WHERE reason LIKE 'ATA hold %'"
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert edge.rows(rows) == [("",)]
+    lift(olu, SKILL)
+    do_due()
+    assert edge.rows(rows) == []
+    assert list(edge.blocked().values()) == ["blocked for cursor"]
