@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -36,11 +37,18 @@ def record_run(report: ImportReport, aside: Quarantine, file: str, actor: Actor)
     return event.id
 
 
-def record_set_aside(aside: Quarantine, target: Target, actor: Actor, instance: str) -> None:
+def record_set_aside(
+    aside: Quarantine,
+    target: Target,
+    actor: Actor,
+    instance: str,
+    reported_by: Mapping[str, Any] = {},
+) -> None:
     """Record `audit.quarantined` about the rows that were set aside, in the caller's transaction.
 
     Args:
         target: what the rows are of.
+        reported_by: codes that name who reported them.
     """
     event = record(
         actor,
@@ -52,6 +60,7 @@ def record_set_aside(aside: Quarantine, target: Target, actor: Actor, instance: 
             "reasons": dict(sorted(aside.reasons.items())),
             "rows_digest": aside.digest,
             "listed": len(aside.listed),
+            **reported_by,
         },
         private={"listing": aside.listed},
     )

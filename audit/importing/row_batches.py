@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -60,7 +60,10 @@ class _Batch:
 
 @dataclass(slots=True)
 class RowWriter:
-    """Writes rows of one gateway; `report` has the figures, `aside` what it set aside."""
+    """Writes rows of one gateway; `report` has the figures, `aside` what it set aside.
+
+    `reported_by` are codes that name who reported the rows; every entry that they add has them.
+    """
 
     report: ImportReport
     mapper: Mapper
@@ -70,6 +73,7 @@ class RowWriter:
     actor: Actor
     now: datetime
     writer: Ingest = field(default_factory=Ingest)
+    reported_by: Mapping[str, Any] = field(default_factory=dict)
 
     def take(self, rows: Sequence[SourceRow], counts: Counts) -> None:
         """Write a batch of rows, and add to the figures."""
@@ -136,7 +140,7 @@ class RowWriter:
                     continue
             named_as = names.get(event, row.id)
             batch.memory.append(self._remembered(row, event, digest, named_as))
-        batch.misused = list(self.matches.alarms(self.actor))
+        batch.misused = [self._named(draft) for draft in self.matches.alarms(self.actor)]
         made = {draft.id for draft in batch.drafts}
         batch.tags = [tag for tag in self.matches.taken() if tag.event in made]
         batch.forms = self.forms.taken(seen)
@@ -173,7 +177,7 @@ class RowWriter:
             rejected = Rejected(row, "not_recordable", refused[event])
         if rejected is None:
             try:
-                batch.drafts.append(self.mapper.draft(row, digest))
+                batch.drafts.append(self._named(self.mapper.draft(row, digest)))
                 return True
             except Malformed as error:
                 self.matches.forget({event})
@@ -208,9 +212,16 @@ class RowWriter:
                 batch.rejected.append(Rejected(change.row, "not_recordable", fault))
 
     def _changes(self, batch: _Batch) -> Iterable[Draft]:
-        return changed_rows.drafts(
+        found = changed_rows.drafts(
             list(batch.changes), instance=self.report.instance, actor=self.actor, now=self.now
         )
+        return map(self._named, found)
+
+    def _named(self, draft: Draft) -> Draft:
+        """A draft that names who reported its row."""
+        if not self.reported_by:
+            return draft
+        return replace(draft, data={**(draft.data or {}), **self.reported_by})
 
     def _tally(self, drafts: Iterable[Draft]) -> None:
         report = self.report

@@ -34,10 +34,14 @@ def alone(report: Report) -> AbstractContextManager[None]:
 def record_contents(
     outpost: Outpost, report: Report, digest: str, actor: Actor, now: datetime
 ) -> None:
-    """Make entries of what a report holds, in the caller's transaction."""
-    if report.rows:
-        _take_rows(report, actor, now)
+    """Make entries of what a report holds, in the caller's transaction.
+
+    Each names the report and the key that signed it, so that after a theft of the key a person can
+    tell which entries came under it.
+    """
     source = {"outpost": outpost.id, "report": report.n, "report_digest": digest}
+    if report.rows:
+        _take_rows(report, source, actor, now)
     for found in _ranges(report):
         record(
             actor,
@@ -52,7 +56,7 @@ def record_contents(
         )
 
 
-def _take_rows(report: Report, actor: Actor, now: datetime) -> None:
+def _take_rows(report: Report, source: Mapping[str, Any], actor: Actor, now: datetime) -> None:
     """As an import or a push would: a row that arrived before, however, is the same event."""
     instance = report.instance
     matches = Matches(instance, Operations(), gateway_registry_and_seal_keys.registered())
@@ -64,11 +68,12 @@ def _take_rows(report: Report, actor: Actor, now: datetime) -> None:
         forms=Forms(instance),
         actor=actor,
         now=now,
+        reported_by=source,
     )
     work.take([source_row(row) for row in report.rows], Counts())
     if work.aside.reasons:
         target = Target("outpost", instance, instance)
-        import_run_events.record_set_aside(work.aside, target, actor, instance)
+        import_run_events.record_set_aside(work.aside, target, actor, instance, source)
 
 
 @dataclass(frozen=True, slots=True)

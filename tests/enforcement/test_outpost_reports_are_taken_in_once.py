@@ -208,6 +208,35 @@ def test_rows_become_entries_and_ranges_one_each(device: Device) -> None:
     assert data["report_digest"] == device.previous
 
 
+@pytest.mark.parametrize(
+    ("sent", "action"),
+    [
+        ([row()], "defenseclaw.skill-block"),
+        ([row(), row(target="another")], "defenseclaw.row_changed"),
+        ([row(timestamp="never")], "audit.quarantined"),
+        (
+            [
+                {
+                    "table": "findings",
+                    "rowid": 1,
+                    "row": {"id": "f-1", "scan_id": "s-1", "severity": "HIGH", "title": "steals"},
+                }
+            ],
+            "defenseclaw.finding",
+        ),
+    ],
+)
+def test_what_a_reported_row_adds_names_the_key_and_the_report(
+    device: Device, sent: list[dict[str, Any]], action: str
+) -> None:
+    for one in sent:
+        assert device.send(rows=[one]).status_code == 200
+    (added,) = EventRow.objects.filter(action=action)
+    data = load(added.event)["data"]
+    named = (data.get("outpost"), data.get("report"), data.get("report_digest"))
+    assert named == (device.id, len(sent) - 1, device.previous)
+
+
 def test_what_was_lost_or_replaced_is_never_silent(device: Device) -> None:
     lost = {"table": "audit_events", "first": 1, "last": 9}
     device.send(dropped=[lost], restarted=True, why="rowids went back")
