@@ -15,6 +15,7 @@ from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from enforcement.gateways.instances import NAME
 from enforcement.models import EnrolmentCode, Outpost
+from enforcement.outposts import enrolment
 
 KIND = "outpost"
 _ADMIN = frozenset({"admin"})
@@ -103,7 +104,9 @@ def _is(*, suspended: bool) -> AlreadyFn:
 
 
 def _revoke(ctx: CommitContext) -> Committed:
+    enrolment.lock_open_codes(ctx.target.name)
     outpost = _locked(ctx.target)
+    enrolment.end_open_codes(ctx.target.name)
     outpost.revoked_at = clock.now()
     outpost.save(update_fields=["revoked_at"])
     return Committed(data={"outpost": outpost.id})

@@ -29,7 +29,8 @@ ISSUED_WITHIN: Final = timedelta(days=1)
 """How long after the decision its code can be had."""
 _GROUP: Final = 4
 REFUSED: Final = (
-    "This code does not count: it is wrong, used, older than 15 minutes, or for another gateway."
+    "This code does not count: it is wrong, used, older than 15 minutes, for another gateway, or "
+    "from before an outpost of this gateway enrolled or was revoked."
 )
 
 
@@ -89,8 +90,9 @@ def issue(actor: Actor, approval: UUID) -> Issued:
         if right is None or not mine.update(digest=digest_of(code), expires_at=expires_at):
             raise Refused(
                 "code_not_available",
-                "There is no code to show: the request is not yours, not approved, older than a "
-                "day, or its code was shown already. Ask again to enrol the outpost.",
+                "There is no code to show: the request is not yours, not approved or older than a "
+                "day, its code was shown already, or an outpost enrolled or was revoked since. Ask "
+                "again to enrol the outpost.",
             )
         record(
             actor,
@@ -122,11 +124,13 @@ def enrol(code: str, device: Device, actor: Actor) -> Outpost:
 
 
 def _enrol(digest: str, device: Device, actor: Actor, now: datetime) -> Outpost:
+    lock_open_codes(device.instance)
     codes = EnrolmentCode.objects.filter(digest=digest, instance=device.instance)
     # One statement, so that of two at once only one counts.
     if codes.filter(used_at=None, expires_at__gt=now).update(used_at=now) != 1:
         raise Refused("enrolment_refused", REFUSED)
     right = codes.get()
+    end_open_codes(device.instance)
     outpost = Outpost.objects.create(
         id=device.outpost,
         public_key=device.public_key,
@@ -158,6 +162,21 @@ def _enrol(digest: str, device: Device, actor: Actor, now: datetime) -> Outpost:
         },
     )
     return outpost
+
+
+def lock_open_codes(instance: str) -> None:
+    """Make enrolments and revocations at one gateway wait for each other; before any other lock."""
+    open_codes = EnrolmentCode.objects.filter(instance=instance, used_at=None)
+    list(open_codes.select_for_update().order_by("approval"))
+
+
+def end_open_codes(instance: str) -> None:
+    """Delete the codes of a gateway that were not used, and the rights to one.
+
+    A gateway has one outpost. What was approved for it is spent once a device enrols, and must not
+    enrol another one after that is revoked.
+    """
+    EnrolmentCode.objects.filter(instance=instance, used_at=None).delete()
 
 
 def digest_of(code: str) -> str:

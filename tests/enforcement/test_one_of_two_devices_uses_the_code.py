@@ -77,3 +77,18 @@ def test_one_of_two_that_send_a_code_at_once_is_enrolled(
             both = [threads.submit(enrols, code, instance, gate) for _ in range(2)]
             assert sorted(one.result(60) for one in both) == ["enrolled", "enrolment_refused"]
         assert threads.submit(enrolled).result(60) == ROUNDS
+
+
+def test_of_two_devices_with_a_code_each_for_one_gateway_one_is_enrolled(
+    tmp_path: Path, settings: LazySettings
+) -> None:
+    settings.VAR_DIR = tmp_path
+    with own_database(tmp_path), ThreadPoolExecutor(2) as threads:
+        for number in range(ROUNDS):
+            codes, instance = [f"ABCD-{number}", f"EFGH-{number}"], f"edge-{number}"
+            for code in codes:
+                threads.submit(begin, code, instance).result(60)
+            gate = Barrier(2, timeout=60)
+            both = [threads.submit(enrols, code, instance, gate) for code in codes]
+            assert sorted(one.result(60) for one in both) == ["enrolled", "enrolment_refused"]
+        assert threads.submit(enrolled).result(60) == ROUNDS

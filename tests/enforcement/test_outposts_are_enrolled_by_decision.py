@@ -194,6 +194,43 @@ def test_a_gateway_with_an_outpost_gets_no_second_one(amir: Actor) -> None:
     assert [one.id for one in Outpost.objects.all()] == [first.id]
 
 
+@pytest.mark.parametrize("revoked", [False, True])
+def test_an_enrolment_ends_the_other_rights_to_a_code_and_the_codes(
+    amir: Actor, revoked: bool
+) -> None:
+    unused = code_of(amir)
+    asked = perform(amir, "outpost.enrol", OUTPOST).approval
+    assert asked is not None
+    approve(asked)
+    Device().enrol(amir)
+    if revoked:
+        revoke(amir)
+    with pytest.raises(Refused, match="no code to show"):
+        enrolment.issue(amir, asked.id)
+    device = Device()
+    assert code(device.post(ENROL, device.enrolment(unused))) == "403 enrolment_refused"
+
+
+def test_a_revocation_ends_the_rights_that_were_approved_while_a_device_enrolled(
+    amir: Actor,
+) -> None:
+    Device().enrol(amir)
+    late = EnrolmentCode.objects.create(
+        approval=uuid7(), operation=str(uuid7()), instance=INSTANCE, decided_at=clock.now()
+    )
+    elsewhere = code_of(amir, "edge-8")
+    revoke(amir)
+    assert not EnrolmentCode.objects.filter(pk=late.pk).exists()
+    other = Device(instance="edge-8")
+    assert other.post(ENROL, other.enrolment(elsewhere)).status_code == 201
+
+
+def revoke(admin: Actor) -> None:
+    asked = perform(admin, "outpost.revoke", OUTPOST, reason="stolen").approval
+    assert asked is not None
+    approve(asked)
+
+
 @pytest.mark.parametrize("name", ["", "../x", "a b", "x" * 61, "-x"])
 def test_an_outpost_is_for_a_gateway_that_has_a_name(amir: Actor, name: str) -> None:
     with pytest.raises(Refused):

@@ -234,7 +234,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "OutpostReport OutpostState instance",
         "reports of outposts, and what they read last",
     ),
-    "enforcement.outposts.enrolment": ("Outpost instance", "codes shown and used, new keys"),
+    "enforcement.outposts.enrolment": (
+        "EnrolmentCode Outpost instance",
+        "codes shown, used and ended, new keys",
+    ),
     "enforcement.outposts.request_proofs": ("SeenProof", "proofs that were used"),
     "enforcement.erasure": ("Asset Finding instance", "takes an erased person out of who decided"),
     "enforcement.findings.intake": ("Finding Scan", "scans and findings that arrived"),
