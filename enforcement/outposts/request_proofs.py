@@ -22,6 +22,8 @@ WITHIN: Final = timedelta(seconds=300)
 """How far the clock of an outpost may be from ours."""
 REMEMBERED: Final = 2 * WITHIN
 LONGEST: Final = 2048
+_AFTER_ALL_TIME: Final = 2**63
+"""Seconds; JSON has integers of any length, and a longer one is no float to compare with."""
 _CLAIMS: Final = frozenset({"htm", "htu", "iat", "jti", "body"})
 _JTI: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
@@ -81,6 +83,8 @@ def _opened(token: str) -> tuple[str, dict[str, Any]]:
         raise ValueError("jwk")
     if type(found) is not dict or found.keys() != _CLAIMS or type(found["iat"]) is not int:
         raise ValueError("claims")
+    if not 0 <= found["iat"] < _AFTER_ALL_TIME:
+        raise ValueError("iat")
     if not all(type(found[name]) is str for name in _CLAIMS - {"iat"}):
         raise ValueError("claims")
     if not _JTI.fullmatch(found["jti"]):
