@@ -29,15 +29,17 @@ def by_instance(now: datetime) -> dict[str, OutpostLine]:
 
 
 def _line(outpost: Outpost, now: datetime) -> OutpostLine:
-    if outpost.suspended_at is not None:
-        words = "Its reports are refused until somebody resumes it."
-        return OutpostLine(outpost, "warn", "suspended", words)
+    suspended = outpost.suspended_at is not None
+    refused = "Its reports are refused until somebody resumes it."
     if outpost.contested_at is not None:
+        word = "contested, suspended" if suspended else "contested"
         words = (
             "Two continuations of its reports arrived: its key is in two places, or its host was "
             "restored. Revoke it and enrol a new one."
         )
-        return OutpostLine(outpost, "bad", "contested", words)
+        return OutpostLine(outpost, "bad", word, f"{words} {refused}" if suspended else words)
+    if suspended:
+        return OutpostLine(outpost, "warn", "suspended", refused)
     if outpost.reported_at is None:
         return OutpostLine(outpost, "off", "no report yet", "")
     if now - outpost.reported_at > SILENT_AFTER:

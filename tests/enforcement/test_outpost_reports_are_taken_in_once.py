@@ -158,6 +158,18 @@ def test_a_report_that_is_too_large_is_refused_before_it_is_read(device: Device)
     assert code(device.send(why="x" * 2_700_000)) == "413 too_large"
 
 
+def test_a_suspended_outpost_that_is_contested_is_shown_as_both(
+    amir: Actor, device: Device
+) -> None:
+    copy = Device(device.key)
+    device.send()
+    assert code(copy.send(lag_s=7)) == "409 report_contested"
+    perform(amir, "outpost.suspend", OUTPOST, reason="copied")
+    page = browser("admin", "admin").get("/enforcement/fleet/").content.decode()
+    assert "Two continuations of its reports arrived" in page
+    assert "Its reports are refused until somebody resumes it" in page
+
+
 def test_a_gap_says_where_to_go_on(device: Device) -> None:
     device.send()
     ahead = device.post(REPORTS, device.report(n=5))
