@@ -1,6 +1,6 @@
 """The decisions about outposts: enrol, suspend, resume, revoke (docs/outpost.md).
 
-They are about keys, so another person approves. Only suspending is immediate.
+They are about keys, so another person approves, where there is one. Only suspending is immediate.
 """
 
 from __future__ import annotations
