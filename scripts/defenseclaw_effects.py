@@ -49,6 +49,8 @@ _TAIL: Final = """
 - An entry keeps its mark of a quarantine after an unblock, an allow and a restore. Files that are
   only marked are *unknown*. They count as gone where a block still stands and, on HEAD, the record
   of the quarantine is there.
+- What a gateway that was not read for more than a minute does now: all of it is *unknown*, with
+  the time at which it was last read.
 - Whether an agent's hook is still installed is read only on the host.
 - OpenClaw with 0.8.4 or HEAD, and Cursor and Gemini CLI with 0.8.4, were never observed.
 - A session that loaded a skill before its files were moved may go on using what it read.

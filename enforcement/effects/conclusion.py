@@ -94,6 +94,8 @@ def conclude_for(facts: GatewayFacts, agent: Agent) -> AgentEffect:
     if facts.generation not in GENERATIONS:
         why = "the portal does not know which generation of DefenseClaw it is"
         return AgentEffect(agent.name, Summary.UNKNOWN, (), why)
+    if facts.outdated:
+        return AgentEffect(agent.name, Summary.UNKNOWN, (), facts.outdated)
     counts = in_force(facts, agent)
     if counts.install is None:
         return AgentEffect(agent.name, Summary.UNKNOWN, (), facts.unread)

@@ -67,7 +67,8 @@ class Agent:
 @dataclass(frozen=True, slots=True)
 class GatewayFacts:
     """What is known of one gateway about one thing. `entries` is None where they are not known,
-    `unread` says why, as it follows "because"."""
+    `unread` says why, as it follows "because". `outdated` says when the gateway was last read, so
+    that nothing is concluded; empty where that was just now."""
 
     generation: str
     kind: str
@@ -76,6 +77,7 @@ class GatewayFacts:
     agents: tuple[Agent, ...]
     managed: bool | None = False
     unread: str = "its lists were not read"
+    outdated: str = ""
 
     def with_install(self, install: str) -> GatewayFacts:
         """The same after `install` of the entry for all agents is set, as REST sets it."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
+from approvals import clock
 from enforcement.audit_database.open_read_only import SourceUnreadable
 from enforcement.effects import conclusion, sentences
 from enforcement.effects.conclusion import AgentEffect
@@ -19,6 +21,8 @@ from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.models import Watch
 
 _INSTALL_OF = {"block": "block", "hold": "block", "allow": "allow", "unblock": "", "release": ""}
+_LASTS: Final = timedelta(minutes=1)
+"""How long what a gateway answered is taken to be so: it is asked every ten seconds."""
 Lists = tuple[Sequence[Listed], Sequence[Listed]]
 WAITS_FOR_OPENCLAW: Final = (
     "Not sent yet: this gateway was not connected to OpenClaw since it started and has "
@@ -68,7 +72,14 @@ def facts_at(
         settings.agents,
         settings.managed,
         known.unread,
+        _why_outdated(watch),
     )
+
+
+def _why_outdated(watch: Watch | None) -> str:
+    if watch is None or watch.last_seen is None or clock.now() - watch.last_seen <= _LASTS:
+        return ""
+    return f"the gateway was last read on {watch.last_seen:%d %b %Y, %H:%M} UTC"
 
 
 def _in_database(instance: Instance, kind: str, name: str) -> KnownEntries | None:

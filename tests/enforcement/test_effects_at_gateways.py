@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -164,6 +165,23 @@ def test_what_was_acknowledged_but_not_read_back_is_unknown(
     assert detail("gateway.block") == f"unknown: {trouble.detail}", "after several tries"
     do_due()
     assert detail("gateway.block").startswith("done: blocked, as read back from the gateway")
+
+
+def test_of_a_gateway_that_was_not_read_for_a_minute_nothing_is_concluded(
+    start: Start, olu: Actor, do_due: Do
+) -> None:
+    start("head", *AGENTS)
+    settle(olu, Target("tool", "Bash"), "block")
+    do_due()
+    assert effects_at_gateways.everywhere("tool", "Bash")[0].sentences[0].startswith("Stopped")
+    seen = clock.now() - timedelta(seconds=61)
+    Watch.objects.filter(name="lab").update(reachable=False, last_seen=seen, listed_at=seen)
+    since = f"the gateway was last read on {seen:%d %b %Y, %H:%M} UTC"
+    for act in ("", "allow"):
+        [effect] = effects_at_gateways.everywhere("tool", "Bash", act)
+        assert effect.sentences == [f"Not known for Claude Code, Codex and Cursor: {since}."]
+    look()
+    assert effects_at_gateways.everywhere("tool", "Bash")[0].sentences[0].startswith("Stopped")
 
 
 def test_a_block_of_a_skill_is_said_to_leave_it_running(
