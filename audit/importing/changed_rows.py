@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -36,6 +36,7 @@ class Changed:
     """A row, the event it first became, and the digests of then and now.
 
     `other_form`: it arrived another way than the first, so only what both have is compared.
+    `seal`: what its seal says, where the row was known before its seal arrived.
     """
 
     row: SourceRow
@@ -43,6 +44,7 @@ class Changed:
     first: bytes
     now: bytes
     other_form: bool = False
+    seal: Mapping[str, Any] = field(default_factory=dict)
 
 
 def drafts(
@@ -81,6 +83,7 @@ def _draft(
     kind = _kind(differences)
     data: dict[str, Any] = {"table": changed.row.table, "change": kind}
     data["first_event"] = str(changed.event)
+    data |= changed.seal
     if differences is not None:
         data |= _named(sorted(differences))
     if kind == IN_PLACE and before is not None:
@@ -89,7 +92,7 @@ def _draft(
         id=change_id(changed.event, changed.now),
         actor=actor,
         action=ACTION,
-        severity="LOW" if kind == IN_PLACE else "HIGH",
+        severity="LOW" if kind == IN_PLACE and not changed.seal else "HIGH",
         source="defenseclaw",
         instance=instance,
         target=Target(f"{changed.row.table}_row", mask(changed.row.label), instance),

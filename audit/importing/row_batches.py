@@ -18,11 +18,12 @@ from django.db import transaction
 from audit.db import bulk_insert
 from audit.importing import changed_rows, row_forms
 from audit.importing.changed_rows import Changed
+from audit.importing.defenseclaw_seals import BROKEN
 from audit.importing.mapping import Malformed, Mapper, Matches
 from audit.importing.quarantine import writer
 from audit.importing.quarantine.writer import Quarantine, Rejected
 from audit.importing.report import Counts, ImportReport
-from audit.importing.row_forms import Forms
+from audit.importing.row_forms import DATABASE, Forms, form_of
 from audit.importing.source_row_identity import SourceRow, content_digest, event_id
 from audit.ingest.bulk_event_writer import Ingest, made
 from audit.ledger.format.canonical import EntryError
@@ -44,6 +45,7 @@ class _Batch:
     forms: list[RowForm] = field(default_factory=list)
     tags: list[RepeatedTag] = field(default_factory=list)
     misused: list[Draft] = field(default_factory=list)
+    seals: list[Mapping[str, Any]] = field(default_factory=list)
     duplicates: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     first: dict[UUID, Mapping[str, Any]] | None = None
@@ -90,6 +92,8 @@ class RowWriter:
         counts.duplicates += batch.duplicates
         counts.quarantined += len(batch.rejected)
         self._tally(batch.drafts)
+        for seal in batch.seals:
+            self._tally_seal(seal)
         self.report.changed.update(batch.kinds)
         self.report.misused += len(batch.misused)
 
@@ -158,9 +162,13 @@ class RowWriter:
             return False
         other = self.forms.is_other_form(row, event)
         self.forms.note(row, event, digest, known[0])
-        if other and not row_forms.disagree(row, batch.first_seen(event)):
+        seal = self.mapper.seal_notes(row) if other and form_of(row) == DATABASE else {}
+        if seal:
+            batch.seals.append(seal)
+        broken = seal if "mismatches" in seal or seal.get("integrity") in BROKEN else {}
+        if other and not broken and not row_forms.disagree(row, batch.first_seen(event)):
             return False
-        batch.changes.append(Changed(row, event, known[0], digest, other))
+        batch.changes.append(Changed(row, event, known[0], digest, other, broken))
         known.append(digest)
         return True
 
@@ -229,9 +237,12 @@ class RowWriter:
             data = draft.data or {}
             report.provenance[data["actor_provenance"]] += 1
             report.masked += data.get("masked_values", 0)
-            if status := data.get("integrity"):
-                report.integrity[status] += 1
-            report.mismatches += "mismatches" in data
+            self._tally_seal(data)
+
+    def _tally_seal(self, data: Mapping[str, Any]) -> None:
+        if status := data.get("integrity"):
+            self.report.integrity[status] += 1
+        self.report.mismatches += "mismatches" in data
 
 
 def _unrecordable(draft: Draft, now: datetime) -> str:

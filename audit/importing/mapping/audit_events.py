@@ -64,7 +64,7 @@ def facts(row: SourceRow, time: datetime, key: defenseclaw_seals.Key | None) -> 
         changes=_changes(body, parsed),
         data=codes(row.values, *_CODES)
         | _v8_source(row)
-        | _seal(row, record, key)
+        | seal_notes(row, record, key)
         | _pushed(row, named=bool(name) or not body.get(_SCAN)),
     )
     if details and not parsed and details != row.text("event_name"):
@@ -109,9 +109,10 @@ def _v8_source(row: SourceRow) -> dict[str, Any]:
     return {"reported_source": found["source"]} if found else {}
 
 
-def _seal(
+def seal_notes(
     row: SourceRow, record: Mapping[str, Any], key: defenseclaw_seals.Key | None
 ) -> dict[str, Any]:
+    """Whether the seal of a row verifies, and in which columns the row differs from it."""
     if PUSHED_RECORD in row.values:
         return {}  # the seal stays in the gateway's database
     status = defenseclaw_seals.status(row.values, key)

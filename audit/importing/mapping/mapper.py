@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from audit.importing import decision_tag_hmac, foreign_json
+from audit.importing import decision_tag_hmac, defenseclaw_seals, foreign_json
 from audit.importing.defenseclaw_seals import Key
 from audit.importing.mapping import (
     activity_egress_acknowledgements,
@@ -85,6 +85,13 @@ class Mapper:
             private=private,
             time=facts.time,
         )
+
+    def seal_notes(self, row: SourceRow) -> dict[str, Any]:
+        """What the event of a row would have of its seal; nothing where it cannot have one."""
+        if row.table != "audit_events":
+            return {}
+        record = foreign_json.load_object(row.text(defenseclaw_seals.RECORD))
+        return audit_events.seal_notes(row, record, self._key)
 
     def _facts(self, row: SourceRow) -> Facts:
         if row.table in {"findings", "scan_findings"}:
