@@ -38,7 +38,10 @@ _LABEL: Final = b"ata.pushed-row.v1"
 
 _COMPARED: Final = ("action", "target", "details")
 _LEGACY: Final = "legacy.audit."
-_HIDDEN: Final = re.compile(r"<(?:redacted|hashed)\b")
+_HIDDEN: Final = re.compile(
+    r"<(?:redacted|hashed)\b[^<>]{0,200}>|\[masked: [^\]]{0,200}\]|…? \[cut: [^\]]{0,200}\]"
+)
+"""What stands for a value that a redaction profile or our own masking hides."""
 _OF_0_2_0: Final = frozenset(
     {"id", "timestamp", "action", "target", "actor", "details", "severity"}
 )
@@ -215,8 +218,31 @@ def disagree(row: SourceRow, first: Mapping[str, Any]) -> bool:
 
 
 def _contradict(now: Any, then: Any) -> bool:
-    """Two texts that both stand in clear and differ."""
+    """Two texts of which parts that stand in clear differ."""
     if not isinstance(now, str) or not isinstance(then, str) or not now or not then:
         return False
-    hidden = _HIDDEN.search(now) or _HIDDEN.search(then) or "[masked" in then or "[cut" in then
-    return not hidden and now != then
+    return now != then and not _may_be_one(_HIDDEN.split(now), _HIDDEN.split(then))
+
+
+def _may_be_one(some: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether two texts can be one, each given as its parts in clear around what is hidden."""
+    if len(some) == 1 == len(others):
+        return False
+    if len(some) > 1 and len(others) > 1:  # between the outermost nothing can be compared
+        return _agree(some[0], others[0]) and _agree(some[-1][::-1], others[-1][::-1])
+    (whole,), parts = (some, others) if len(some) == 1 else (others, some)
+    end = len(whole) - len(parts[-1])
+    if not whole.startswith(parts[0]) or not whole.endswith(parts[-1]):
+        return False
+    at = len(parts[0])
+    for part in parts[1:-1]:
+        at = whole.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return at <= end
+
+
+def _agree(one: str, other: str) -> bool:
+    """Whether one of two texts begins with the other."""
+    return one.startswith(other) or other.startswith(one)

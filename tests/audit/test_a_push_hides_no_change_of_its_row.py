@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import lzma
 import sqlite3
 from contextlib import closing
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 from audit import importing
+from audit.importing import row_forms
+from audit.importing.source_row_identity import SourceRow
 from audit.ingest.pushes import drain
 from tests.audit import imports, pushing
-from tests.audit.pushing import jsonl
+from tests.audit.pushing import jsonl, real
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -42,3 +45,36 @@ def test_the_seal_of_a_row_that_was_pushed_first_is_checked(tmp_path: Path) -> N
     assert imports.event(action="audit.imported")["severity"] == "HIGH"
     importing.run(path, "edge-1")
     assert len(imports.events(action="defenseclaw.row_changed")) == 1
+
+
+@pytest.mark.django_db
+def test_a_placeholder_hides_no_other_change_of_a_text() -> None:
+    record = json.loads(real("c-head.jsonl").splitlines()[17])
+    jsonl(json.dumps(record))
+    drain.run_due()
+    body = record["body"] | {"details": "reason=harmless <redacted>"}
+    other = {**record["projection"], "redaction_profile": "other"}
+    jsonl(json.dumps(record | {"body": body, "projection": other}))
+    drain.run_due()
+    assert len(imports.events(action="defenseclaw.row_changed")) == 1
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "is_other"),
+    [
+        ("by <redacted len=8 sha=84ed0c96> at 5", "by alice at 5", False),
+        ("by alice at 5", "by [masked: token] at 5", False),
+        ("start and more", "start [cut: 14 characters in all, SHA-256 ab]", False),
+        ("<redacted>", "anything at all", False),
+        ("<redacted> b <redacted>", "a b c", False),
+        ("by <redacted> at 5", "by <hashed x> at 5", False),
+        ("by <redacted> at 5", "by alice at 6", True),
+        ("<redacted> x <redacted>", "a b c", True),
+        ("ab<redacted>bc", "abc", True),
+        ("by <redacted> at 5", "to <hashed x> at 5", True),
+        ("by <redacted", "by alice", True),
+    ],
+)
+def test_texts_are_compared_around_what_is_hidden(now: str, then: str, is_other: bool) -> None:
+    row = SourceRow("audit_events", -1, {"details": now})
+    assert row_forms.disagree(row, {"details": then}) is is_other
