@@ -137,6 +137,23 @@ def test_files_that_cannot_be_read_for_a_moment_refuse_nobody(tmp_path: Path, fl
 
 
 @pytest.mark.django_db
+def test_an_instance_without_a_token_file_has_no_token_at_once_and_its_old_ones_stay_refused(
+    tmp_path: Path, fleet: Path
+) -> None:
+    assert hec(ONE).status == 200
+    before, held = fleet.read_text(), tmp_path / "edge-1.token"
+    held.write_text("the-leaked-token-of-edge-1")
+    assert hec(ONE, token="the-leaked-token-of-edge-1").status == 200
+    fleet.write_text(before.replace('ingest_token_file = "edge-1.token"\n', ""))
+    assert {hec(ONE).status, hec(ONE, token="the-leaked-token-of-edge-1").status} == {403}
+    assert hec(ONE, token=TOKENS["edge-2"]).status == 200
+    held.write_text("another-token-of-edge-1")
+    fleet.write_text(before)
+    assert hec(ONE, token="another-token-of-edge-1").status == 200
+    assert {hec(ONE).status, hec(ONE, token="the-leaked-token-of-edge-1").status} == {403}
+
+
+@pytest.mark.django_db
 def test_one_token_of_two_instances_names_neither(tmp_path: Path) -> None:
     (tmp_path / "edge-2.token").write_text(TOKENS["edge-1"])
     assert hec(ONE).status == 403

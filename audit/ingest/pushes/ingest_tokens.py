@@ -3,7 +3,8 @@
 Each `[[instance]]` names its token in `ingest_token_file`. A gateway whose token is refused sends
 nothing for five minutes (HEAD), so a replaced token stays good for a day. What was in force is
 remembered as a keyed digest in VAR_DIR, never the token: a file that cannot be read for a moment,
-such as one that is being replaced, refuses nobody.
+such as one that is being replaced, refuses nobody. An instance that names no token file any more
+has no token, at once, and what was in force of it is forgotten.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import logging
 import re
 import threading
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -85,23 +87,38 @@ _seen: dict[tuple[Path, str], tuple[Stamp, Known]] = {}
 
 def _token_files() -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for configured in gateway_registry_and_seal_keys.registries():
-        for name, path in _named_in(configured).items():
+    files = gateway_registry_and_seal_keys.registries()
+    current = bool(files)
+    for configured in files:
+        named, is_current = _named_in(configured)
+        current &= is_current
+        for name, path in named.items():
             found.setdefault(name, path)
+    if current:
+        _forget_others(found)
     return found
 
 
-def _named_in(configured: Path) -> dict[str, Path]:
-    """As the file says now; as it said last where it cannot be read."""
+def _forget_others(named: Mapping[str, Path]) -> None:
+    """Forget the tokens of instances that name no token file any more."""
+    for name in _remembered().keys() - named.keys():
+        with _lock:
+            _seen.pop((settings.VAR_DIR, name), None)
+            _place(name).unlink(missing_ok=True)
+        log.warning("%s has no ingest_token_file any more: its tokens are forgotten", name)
+
+
+def _named_in(configured: Path) -> tuple[dict[str, Path], bool]:
+    """As the file says now, or as it said last where it cannot be read; and which of both."""
     stamp = _stamp(configured)
     with _lock:
         seen = _files.get(configured)
         if seen is not None and stamp in (seen[0], None):
-            return seen[1]
+            return seen[1], stamp is not None
         try:
             blocks = tomllib.loads(configured.read_text()).get("instance", [])
         except (OSError, ValueError):
-            return seen[1] if seen is not None else _remembered()
+            return (seen[1] if seen is not None else _remembered()), False
         named = {
             block["name"]: configured.parent / block["ingest_token_file"]
             for block in blocks
@@ -109,7 +126,7 @@ def _named_in(configured: Path) -> dict[str, Path]:
         }
         if stamp is not None:
             _files[configured] = (stamp, named)
-        return named
+        return named, True
 
 
 def _names_a_token(block: Any) -> bool:
