@@ -97,6 +97,12 @@ class _Root(TyperGroup):
         for name, (_, says) in COMMANDS.items():
             self.add_command(TyperCommand(name, help=says, rich_markup_mode=None), name)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """`-h` is `--help`, but no letter of `-connection=github`, nor behind `--`."""
+        ours = args.index("--") if "--" in args else len(args)
+        asked = ["--help" if one == "-h" else one for one in args[:ours]]
+        return super().parse_args(ctx, [*asked, *args[ours:]])
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that `args` name, with its code."""
         name, stub, rest = super().resolve_command(ctx, args)
@@ -133,7 +139,6 @@ app = typer.Typer(
     help="Decide on skills, MCP servers and connections, and read what proves it.",
     epilog="Exit codes: 0 done, 1 error or failed, 2 usage, 3 denied, 4 expired, 5 cancelled. "
     "ATA_PORTAL names the portal, ATA_SESSION the session file.",
-    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,

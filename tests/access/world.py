@@ -88,6 +88,8 @@ def prepare(house: House) -> World:
         ("access_id",): [(accounts[0],)],
         ("step",): [(accounts[0],)],
         ("public_id",): [("none",)],
+        ("name",): [("edge-1",)],
+        ("instance",): [("edge-1",)],
         ("connection",): [("slack",)],
         ("pk",): [(str(finding["pk"]),)],
         ("subject",): [(str(person["key"]),)],

@@ -103,7 +103,10 @@ def test_approval_blocks_it_with_the_operators_identity(
     for each in town.edges.values():
         assert each.blocked()["pdf-exfil"].startswith(f"[ATA {approval.operation}.")
     read = sentences("skill.blocked")
-    assert "edge-2 acknowledged the block of skill pdf-exfil (Olu Operator)" in read
+    assert any(
+        one.startswith("edge-2 acknowledged the block of skill pdf-exfil (Olu Operator")
+        for one in read
+    )
     decided = EventRow.objects.get(action="skill.blocked", outcome="pending")
     assert decided.human == "H2"
 

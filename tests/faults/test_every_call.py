@@ -128,7 +128,8 @@ def test_no_remote_operation_is_left_out(auth0: Auth0) -> None:
     rooms = {n for n, v in vars(auth0).items() if type(v).__module__.startswith("auth0_client")}
     assert rooms == {*PARTS, "discovery", "keys", "tenant", "_opened"}, "a new part needs its rows"
     assert set(CALLS) == (ours - LOCAL) | {"discovery.document", "keys.snapshot", "userinfo.fetch"}
-    assert set(GATEWAY) == offered(Gateway.__new__(Gateway))
+    # The other never raises: it looks whether a gateway that refused our token was started since.
+    assert set(GATEWAY) == offered(Gateway.__new__(Gateway)) - {"note_start_where_refused"}
 
 
 @pytest.mark.parametrize("fault", list(Fault) if EVERY else FAST)

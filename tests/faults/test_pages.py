@@ -116,6 +116,8 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
         "<uuid:view_id>": str(account.id),
         "<uuid:sample_id>": str(account.id),
         "<int:pk>": str(finding.pk),
+        "fleet/<str:name>/": "fleet/edge-1/",
+        "outposts/<str:instance>/": "outposts/edge-1/",
         "<int:row_id>": "1",  # nothing is set aside
         "<any_name:connection>": "github",
         "<kind:kind>/<asset_name:name>": "skill/pdf-exfil",

@@ -37,6 +37,7 @@ PAGES: Final[dict[str, Cost]] = {
     "oidc/break-glass/": Cost("counted", 6, "not there while off; tries are counted and locked"),
     "oidc/logout/": Cost("few rows", 2, "removes the session of this browser, by its key"),
     "oidc/backchannel-logout/": Cost("proof first", 0, "the issuer's signature"),
+    "services/collector/event": Cost("proof first", 0, "the ingest token of a gateway"),
     "healthz": Cost("constant", 0, "the process answers"),
     "readyz": Cost("issuer", 12, "one look at each part"),
     "metrics": Cost("few rows", 20, "counts that the worker keeps"),
@@ -56,5 +57,8 @@ PAGES: Final[dict[str, Cost]] = {
 CALLS: Final[dict[str, Cost]] = {
     "GET /v1/client-config": PAGES["v1/client-config"],
     "POST /v1/ingest/auth0-logs": Cost("proof first", 0, "the value that the stream was given"),
+    "POST /v1/ingest/defenseclaw/{instance}": Cost("proof first", 0, "the instance's ingest token"),
+    "POST /v1/outposts/enrol": Cost("few rows", 4, "a proof by the device's key, then its code"),
+    "POST /v1/outposts/reports": Cost("proof first", 2, "a proof by the key of an enrolled device"),
 }
 """Calls of the API that take no access token, by method and path."""

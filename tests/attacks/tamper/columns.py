@@ -24,9 +24,11 @@ from audit.models import (
     ExportJob,
     ImportedRow,
     Openings,
+    PushProgress,
     QuarantinedRow,
     RepeatedTag,
     Rollup,
+    RowForm,
     SavedView,
     Tile,
     TimeToken,
@@ -45,6 +47,9 @@ NOT_HELD: dict[Model, str] = {
     QuarantinedRow: "a list for a person to look at and delete; the event of the import commits to "
     "what was set aside",
     ExportBlock: "a cache that may be deleted; a line counts only under its HMAC",
+    PushProgress: "how far pushes have come; a gap that was found is an event",
+    RowForm: "in which forms a row arrived, so that a push and its database row are one event; "
+    "what the event says stands in its entry",
     SavedView: "no evidence: how somebody likes to look; sharing one is an event with its filter",
     WitnessState: "what a witness answered last; what counts are cosignatures, and what "
     "stops the signing is a file",
