@@ -155,6 +155,7 @@ def examine(portal: Portal, who: str, *options: str, seed: int = 7) -> Verdict:
             "--generation-deterministic", *options,
         ],
         cwd=portal.folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
     )  # fmt: skip
     words = done.stdout + done.stderr
     found = re.search(r"(\d+) generated", words)
