@@ -17,8 +17,10 @@ from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from enforcement.models import Outpost
 from enforcement.outposts import enrolment
+from ui.current_navigation_entry import mark_entry
 from ui.refused_request_audit_flag import tell
 
+_GATEWAYS = "/enforcement/fleet/"
 _admins = needs_role("admin")
 
 
@@ -27,6 +29,7 @@ _admins = needs_role("admin")
 @_admins
 def enrol(request: HttpRequest) -> HttpResponse:
     """Ask another admin to let an outpost enrol next to a gateway."""
+    mark_entry(request, _GATEWAYS)
     name = request.POST.get("name", request.GET.get("name", "")).strip()[:60]
     if request.method == "POST":
         asked = _ask(request, "outpost.enrol", name)
@@ -40,6 +43,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
 @_admins
 def revoke(request: HttpRequest, instance: str) -> HttpResponse:
     """Suspend the outpost of a gateway now, and ask another admin to revoke it for good."""
+    mark_entry(request, _GATEWAYS)
     outpost = Outpost.objects.filter(instance=instance, revoked_at=None).first()
     if outpost is None:
         raise Http404
@@ -57,6 +61,7 @@ def revoke(request: HttpRequest, instance: str) -> HttpResponse:
 @_admins
 def code(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """Show the code of one's own approved request: once, in the answer to a POST."""
+    mark_entry(request, _GATEWAYS)
     me = actor(request)
     right = enrolment.may_be_issued(me, approval_id)
     if request.method != "POST":

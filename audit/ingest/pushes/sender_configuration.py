@@ -98,14 +98,14 @@ _GENERATIONS: Final[tuple[tuple[str, Callable[[str, str], str], str], ...]] = (
     (
         "0.8.4",
         _of_0_8_4,
-        "All events, also of its command line. With a smaller batch, an agent's call waits for "
-        "each answer of this portal.",
+        "All events, also of its command line. Keep batch_size: in a smaller batch each call of an "
+        "agent waits for this portal.",
     ),
     (
         "0.2.0",
         _of_0_2_0,
-        "What the gateway does, not its command line. With batch_size: 1, an agent's call waits "
-        "for each answer of this portal.",
+        "What the gateway does, not its command line. Do not set batch_size to 1: each call of an "
+        "agent would wait for this portal.",
     ),
 )
 
