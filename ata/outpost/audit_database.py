@@ -45,7 +45,7 @@ type Position = tuple[int, str]
 
 
 class AuditDatabase:
-    """One look at an open database."""
+    """An open audit database: its tables, their rows by rowid, entries and quarantine."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -60,7 +60,7 @@ class AuditDatabase:
     def check(self, table: str, position: Position) -> str:
         """Why a position does not fit this database; empty where it does."""
         number, name = position
-        query = f"SELECT {_name_column(self.columns[table])} FROM {table} WHERE rowid = ?"  # noqa: S608
+        query = f"SELECT {_name_column(self.columns[table])} FROM {table} WHERE rowid = ?"  # noqa: S608 - fixed names
         found = self._db.execute(query, (number,)).fetchone()
         if found is None:
             return f"{table}: row {number}, the last one read, is gone"
@@ -76,7 +76,7 @@ class AuditDatabase:
         wanted += [f"s.{one}" for one in joined]
         scan = " LEFT JOIN scan_results s ON s.id = t.scan_id" if joined else ""
         query = (
-            f"SELECT {', '.join(wanted)} FROM {table} t{scan} "  # noqa: S608
+            f"SELECT {', '.join(wanted)} FROM {table} t{scan} "  # noqa: S608 - fixed names
             "WHERE t.rowid > ? AND t.rowid <= ? ORDER BY t.rowid LIMIT ?"
         )
         end = 1 + len(columns)

@@ -125,8 +125,8 @@ def _limits(drawn: Sample) -> list[str]:
     said = [*hidden_of(drawn), *left_out(drawn.to_dict())]
     if _is_first_format(drawn):
         said.append(
-            "Drawn by the first format, which takes single events: whoever made many of them fills "
-            "it. Draw again for one that takes turns over people, gateways and systems."
+            "Drawn by the first format, which takes single events: a person who made many of them "
+            "fills it. Draw again for one that takes turns over people, gateways and systems."
         )
     return said
 

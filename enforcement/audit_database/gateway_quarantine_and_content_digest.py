@@ -22,7 +22,7 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class GatewayMeasures:
-    """What one opened database tells; `tables` has the columns of each, none where it is not."""
+    """What a database has about it; `tables` has the columns of each, none where it is not."""
 
     def __init__(self, db: sqlite3.Connection, tables: Mapping[str, Set[str]]) -> None:
         self._db = db

@@ -38,7 +38,7 @@ def asset_of(scanner: str, target: str) -> tuple[str, str]:
     if plain in _OF_CALLS:
         return CALL, short_name(target)
     kind = next((k for k in SCANNED if plain.startswith(k)), "code")
-    if kind == "mcp":  # one server has a row for each agent that has it, and one of its own
+    if kind == "mcp":  # one server has a row for each agent that has it, and one without an agent
         of_agent = _OF_AGENT.fullmatch(target)
         return kind, short_name(of_agent[1] if of_agent else target)
     plain = target.replace("\\", "/") if _OF_WINDOWS.match(target) else target

@@ -39,7 +39,7 @@ def in_database(path: Path, kind: str, name: str) -> tuple[Entry, ...]:
         connector = "connector" if "connector" in columns else "''"
         recorded = _is_in_quarantine(source, kind, name)
         rows = source.execute(
-            f"SELECT target_name, {connector}, actions_json FROM actions "  # noqa: S608
+            f"SELECT target_name, {connector}, actions_json FROM actions "  # noqa: S608 - fixed names
             "WHERE target_type = :kind AND (target_name = :name OR (:kind = 'tool' AND target_name "
             "LIKE '@%' AND substr(target_name, -length(:name) - 1) = '/' || :name))",
             {"kind": kind, "name": name},

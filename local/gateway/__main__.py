@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
         gateway = Gateway(Home(options.home), settings)
         server = GatewayServer(gateway)
     except (OSError, ValueError) as problem:
-        print(f"local.gateway: {problem}", file=sys.stderr)  # noqa: T201
+        print(f"local.gateway: {problem}", file=sys.stderr)  # noqa: T201 - what a command prints
         return 2
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
     gateway.start()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     name = f"stand-in gateway {settings.generation_name}"
-    print(f"{name} at http://127.0.0.1:{server.server_port}/", flush=True)  # noqa: T201
+    print(f"{name} at http://127.0.0.1:{server.server_port}/", flush=True)  # noqa: T201 - what a command prints
     stop.wait()
     server.shutdown()
     server.server_close()

@@ -54,7 +54,7 @@ class Entries:
         """Return the entry of exactly this agent (or the global one), if there is one."""
         where, key = self._key(kind, name, agent)
         with self._database.read() as connection:
-            row = connection.execute(f"SELECT * FROM actions WHERE {where}", key).fetchone()  # noqa: S608
+            row = connection.execute(f"SELECT * FROM actions WHERE {where}", key).fetchone()  # noqa: S608 - fixed names
         return _entry(row) if row else None
 
     def of_name(self, kind: str, name: str) -> list[Entry]:
@@ -100,7 +100,7 @@ class Entries:
         where, key = self._key(kind, name, agent)
         with self._database.write() as connection:
             changed = connection.execute(
-                f"UPDATE actions SET actions_json = json_set(actions_json, ?, ?), reason = ?, "  # noqa: S608
+                f"UPDATE actions SET actions_json = json_set(actions_json, ?, ?), reason = ?, "  # noqa: S608 - fixed names
                 f"updated_at = ? WHERE {where}",
                 (f"$.{dimension}", value, reason, self._stamp(now_ns()), *key),
             ).rowcount
@@ -113,7 +113,7 @@ class Entries:
         """Replace the global entry by `values` in one write, as the watcher does."""
         where, key = self._key(kind, name, GLOBAL)
         with self._database.write() as connection:
-            connection.execute(f"DELETE FROM actions WHERE {where}", key)  # noqa: S608
+            connection.execute(f"DELETE FROM actions WHERE {where}", key)  # noqa: S608 - fixed names
             self._insert(connection, kind, name, GLOBAL, values, reason)
             self._set_path(connection, kind, name, source_path, GLOBAL)
 
@@ -128,12 +128,12 @@ class Entries:
         with self._database.write() as connection:
             for dimension in dimensions:
                 connection.execute(
-                    "UPDATE actions SET actions_json = json_remove(actions_json, ?), "  # noqa: S608
+                    "UPDATE actions SET actions_json = json_remove(actions_json, ?), "  # noqa: S608 - fixed names
                     f"updated_at = ? WHERE {where}",
                     (f"$.{dimension}", self._stamp(now_ns()), *key),
                 )
             connection.execute(
-                f"DELETE FROM actions WHERE {where} AND actions_json = '{{}}'",  # noqa: S608
+                f"DELETE FROM actions WHERE {where} AND actions_json = '{{}}'",  # noqa: S608 - fixed names
                 key,
             )
 
@@ -142,7 +142,7 @@ class Entries:
         where, key = self._key(kind, name, agent)
         with self._database.write() as connection:
             changed = connection.execute(
-                "UPDATE actions SET actions_json = json_remove(actions_json, '$.file'), "  # noqa: S608
+                "UPDATE actions SET actions_json = json_remove(actions_json, '$.file'), "  # noqa: S608 - fixed names
                 f"updated_at = ? WHERE {where}",
                 (self._stamp(now_ns()), *key),
             ).rowcount
@@ -154,13 +154,13 @@ class Entries:
         """Delete an entry."""
         where, key = self._key(kind, name, agent)
         with self._database.write() as connection:
-            connection.execute(f"DELETE FROM actions WHERE {where}", key)  # noqa: S608
+            connection.execute(f"DELETE FROM actions WHERE {where}", key)  # noqa: S608 - fixed names
 
     def _set_path(
         self, connection: sqlite3.Connection, kind: str, name: str, path: str, agent: str
     ) -> None:
         where, key = self._key(kind, name, agent)
-        connection.execute(f"UPDATE actions SET source_path = ? WHERE {where}", (path, *key))  # noqa: S608
+        connection.execute(f"UPDATE actions SET source_path = ? WHERE {where}", (path, *key))  # noqa: S608 - fixed names
 
     def _insert(
         self,
@@ -189,7 +189,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         id=row["id"],
         kind=row["target_type"],
         name=row["target_name"],
-        agent=row["connector"] if "connector" in row.keys() else GLOBAL,  # noqa: SIM118
+        agent=row["connector"] if "connector" in row.keys() else GLOBAL,  # noqa: SIM118 - `in` of a Row looks at its values
         install=state.get("install", ""),
         file=state.get("file", ""),
         runtime=state.get("runtime", ""),

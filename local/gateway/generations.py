@@ -29,7 +29,7 @@ class Generation:
     cli_writes_through_gateway: bool
     take_action_by_default: bool
     waits_for_database_lock: bool
-    """0.2.0 does not: a write beside another one is answered 500 SQLITE_BUSY."""
+    """0.2.0 does not: a write during another one is answered 500 SQLITE_BUSY."""
     decision_holds_file_and_runtime: bool
     """A rejection writes file=quarantine and runtime=disable next to install=block."""
     quarantines_after_failed_scan: bool

@@ -14,7 +14,7 @@ import yaml
 from local.gateway.agents import AGENTS, folder_of
 from local.gateway.settings import Settings
 
-TOKEN_NAME: Final = "DEFENSECLAW_GATEWAY_TOKEN"  # noqa: S105
+TOKEN_NAME: Final = "DEFENSECLAW_GATEWAY_TOKEN"  # noqa: S105 - the name of a variable
 _REPOSITORY: Final = Path(__file__).resolve().parent.parent.parent
 _PRIVATE: Final = stat.S_IRWXU
 

@@ -41,11 +41,11 @@ def main(argv: list[str] | None = None) -> int:
         with opener.open(request, timeout=_TIMEOUT_S) as response:
             answer = json.load(response)
     except (OSError, ValueError) as problem:
-        print(f"defenseclaw: gateway unreachable ({problem})", file=sys.stderr)  # noqa: T201
+        print(f"defenseclaw: gateway unreachable ({problem})", file=sys.stderr)  # noqa: T201 - what a command prints
         return _BLOCKED
     output = answer.get(agent.output_key)
     if output:
-        print(json.dumps(output))  # noqa: T201
+        print(json.dumps(output))  # noqa: T201 - what a command prints
     return 0
 
 

@@ -71,7 +71,7 @@ def record_of(row: dict[str, Any]) -> str:
 
 
 def event_of_0_2_0(row: dict[str, Any]) -> str:
-    """What 0.2.0 pushes of a database row: no id, no actor, the time as a float beside it."""
+    """What 0.2.0 pushes of a database row: no id, no actor, the time also as a float."""
     nanoseconds = _nanoseconds(row["timestamp"])
     event = {
         "id": "",

@@ -165,7 +165,7 @@ def test_a_finding_gets_the_name_of_what_was_scanned_from_the_database(
     scan = found["body"]["defenseclaw.scan.id"]
     imports.insert(
         path, "scan_results", id=scan, scanner="skill-scanner",
-        target="/home/alice/.codex/plugins/notes", timestamp="2026-11-28T10:35:07Z",
+        target="/srv/alice/.codex/plugins/notes", timestamp="2026-11-28T10:35:07Z",
         finding_count=1, max_severity="HIGH",
     )  # fmt: skip
     jsonl(json.dumps(found))

@@ -91,7 +91,7 @@ class Device:
             "host": "mias-laptop",
             "user": "mia-on-her-laptop",
             "uid": 501,
-            "data_folder": "/home/mia-on-her-laptop/.defenseclaw",
+            "data_folder": "/srv/mia-on-her-laptop/.defenseclaw",
             "generation": "0.8.4",
             "cli_path": "/usr/local/bin/defenseclaw",
             "cli_sha256": "ab" * 32,

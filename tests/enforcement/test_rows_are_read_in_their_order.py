@@ -16,13 +16,13 @@ Look = Callable[[], int]
 
 pytestmark = pytest.mark.django_db
 
-SKILL = "/home/alice/.claude/skills/pdf-exfil"
+SKILL = "/srv/alice/.claude/skills/pdf-exfil"
 
 
 def test_a_row_that_began_before_the_one_read_last_is_read(
     town: Town, edge: Edge, look: Look
 ) -> None:
-    store_scan(edge, "skill-scanner", "/home/alice/.claude/skills/other")
+    store_scan(edge, "skill-scanner", "/srv/alice/.claude/skills/other")
     look()
     store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=timedelta(seconds=72))
     assert look() == 1
@@ -73,7 +73,7 @@ def test_the_row_that_came_last_replaces_also_when_its_scan_began_first(
 
 
 def test_a_scan_that_ended_after_a_purge_is_no_history(town: Town, edge: Edge, look: Look) -> None:
-    store_scan(edge, "skill-scanner", "/home/alice/.claude/skills/other")
+    store_scan(edge, "skill-scanner", "/srv/alice/.claude/skills/other")
     look()
     edge.purge()
     store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=timedelta(seconds=72))
@@ -105,7 +105,7 @@ def test_the_rows_of_cli_and_gateway_about_one_scan_are_one_event(
     town: Town, edge: Edge, look: Look
 ) -> None:
     for rule in ("", "DATA-EXFIL"):  # the CLI, which the gateway calls, names no rule
-        store_scan(edge, "plugin-scanner", "/home/alice/.codex/plugins/tools", Found(rule))
+        store_scan(edge, "plugin-scanner", "/srv/alice/.codex/plugins/tools", Found(rule))
     look()
     assert Finding.objects.get(status=FindingStatus.OPEN).rule == "DATA-EXFIL"
     assert EventRow.objects.filter(action="finding.opened").count() == 1
@@ -115,7 +115,7 @@ def test_a_clean_scan_of_another_folder_of_that_name_replaces_nothing(
     town: Town, edge: Edge, look: Look
 ) -> None:
     store_scan(edge, "skill-scanner", SKILL, Found())
-    store_scan(edge, "skill-scanner", "/home/alice/.codex/skills/pdf-exfil")
+    store_scan(edge, "skill-scanner", "/srv/alice/.codex/skills/pdf-exfil")
     look()
     assert Finding.objects.get().status == FindingStatus.OPEN
 
@@ -123,7 +123,7 @@ def test_a_clean_scan_of_another_folder_of_that_name_replaces_nothing(
 def test_copies_in_two_folders_keep_a_finding_each_and_raise_one_event(
     town: Town, edge: Edge, look: Look
 ) -> None:
-    copy = "/home/alice/.codex/skills/pdf-exfil"
+    copy = "/srv/alice/.codex/skills/pdf-exfil"
     for target in (SKILL, copy):
         store_scan(edge, "skill-scanner", target, Found())
     look()

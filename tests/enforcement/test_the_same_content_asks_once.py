@@ -21,8 +21,8 @@ Look = Callable[[], int]
 
 pytestmark = pytest.mark.django_db
 
-SKILL = "/home/alice/.claude/skills/pdf-exfil"
-COPY = "/home/alice/.claude/skills/renamed"
+SKILL = "/srv/alice/.claude/skills/pdf-exfil"
+COPY = "/srv/alice/.claude/skills/renamed"
 
 
 def scanned(edge: Edge, look: Look, digest: str, *found: Found, at: str = SKILL) -> Scan:

@@ -24,8 +24,8 @@ Look = Callable[[], int]
 pytestmark = pytest.mark.django_db
 
 BEGAN = timedelta(seconds=40)  # a scan takes long, and its row has the time at which it began
-SKILL = "/home/alice/.claude/skills/pdf-exfil"
-CACHE = "/home/alice/.codex/plugins/cache"
+SKILL = "/srv/alice/.claude/skills/pdf-exfil"
+CACHE = "/srv/alice/.codex/plugins/cache"
 
 
 def test_the_request_says_what_defenseclaw_has_already_done(
@@ -47,7 +47,7 @@ def test_files_that_are_only_marked_as_quarantined_are_not_said_to_be_moved(
     """After a restore the watcher of HEAD marks them again and leaves them."""
     store_own_measures(edge, "skill", "pdf-exfil", file="quarantine", runtime="disable")
     if keeps_records:
-        store_quarantine(edge, "skill", "/home/alice/.claude/skills/another", "d1")
+        store_quarantine(edge, "skill", "/srv/alice/.claude/skills/another", "d1")
     store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
     look()
     assert "DefenseClaw has already disabled it." in Approval.objects.get().reason
@@ -142,7 +142,7 @@ def test_anything_else_found_in_that_folder_asks(
 def test_other_content_under_that_name_asks_again(
     town: Town, edge: Edge, look: Look, olu: Actor
 ) -> None:
-    copy = "/home/alice/.claude/skills/other"
+    copy = "/srv/alice/.claude/skills/other"
     store_quarantine(edge, "skill", SKILL, "d1")
     store_scan(edge, "skill-scanner", SKILL, Found(), started_ago=BEGAN)
     store_quarantine(edge, "skill", copy, "d2")

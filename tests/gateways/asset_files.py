@@ -56,7 +56,7 @@ def quarantine_of(home: Path, kind: str) -> Path:
 
 
 def write_asset(folder: Path, kind: str, *, malicious: bool) -> None:
-    """Write a skill or plugin into a new folder, in one step for whoever watches its parent."""
+    """Write a skill or plugin into a new folder, in one step for a watcher of its parent."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = folder.parent.parent / f".{folder.name}.new"
     made.mkdir()

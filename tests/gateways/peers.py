@@ -196,7 +196,7 @@ class Peer(ABC):
     def _entry(self, row: sqlite3.Row) -> Entry:
         state = json.loads(row["actions_json"] or "{}")
         path = (row["source_path"] or "").replace(str(self.home), "~")
-        agent = row["connector"] if "connector" in row.keys() else ""  # noqa: SIM118
+        agent = row["connector"] if "connector" in row.keys() else ""  # noqa: SIM118 - `in` of a Row looks at its values
         install, file, runtime = (state.get(key, "") for key in ("install", "file", "runtime"))
         reason = row["reason"] or ""
         return Entry(agent, row["target_name"], install, file, runtime, path, reason)

@@ -1,4 +1,4 @@
-"""A stand-in gateway in a process of its own, and calls to it."""
+"""A stand-in gateway in a separate process, and calls to it."""
 
 from __future__ import annotations
 

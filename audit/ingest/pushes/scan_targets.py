@@ -49,7 +49,7 @@ def _targets(path: Path | None, scans: Iterable[str]) -> dict[str, str]:
             database.execute("PRAGMA query_only=ON")
             for some in batched(scans, _ASKED):
                 marks = ", ".join("?" * len(some))
-                statement = f"SELECT id, target FROM scan_results WHERE id IN ({marks})"  # noqa: S608
+                statement = f"SELECT id, target FROM scan_results WHERE id IN ({marks})"  # noqa: S608 - fixed names
                 rows = database.execute(statement, some)
                 found |= {str(id): target for id, target in rows if isinstance(target, str)}
     except sqlite3.Error:

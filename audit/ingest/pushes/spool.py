@@ -69,7 +69,7 @@ class Body:
         self.path.unlink(missing_ok=True)
 
     def set_aside(self) -> None:
-        """Keep it out of the way of those behind it for a while, for a person to look at."""
+        """Rename it, so that the next is taken in; a person may read it until it expires."""
         self.path.rename(self.path.with_name(f"{self.path.name}{_SET_ASIDE}"))
 
 

@@ -111,14 +111,14 @@ class Account:
         return True
 
     def is_unaccounted(self) -> Callable[[int], bool]:
-        """Tells of an entry whether values of it are missing without a certificate."""
+        """A test of an entry: whether values of it are missing without a certificate."""
         ranges = self.unaccounted()
 
-        def tells(index: int) -> bool:
+        def unaccounted(index: int) -> bool:
             at = bisect_right(ranges, index, key=_FIRST)
             return at > 0 and index <= ranges[at - 1][1]
 
-        return tells
+        return unaccounted
 
     def covering(self, index: int) -> Certificate | None:
         """The first certificate that says that this entry lost values."""

@@ -92,5 +92,5 @@ class AuditDatabase:
         known = {name: value for name, value in row.items() if name in columns}
         marks = ", ".join("?" * len(known))
         # Names come from the schema read above.
-        sql = f"INSERT INTO {table} ({', '.join(known)}) VALUES ({marks})"  # noqa: S608
+        sql = f"INSERT INTO {table} ({', '.join(known)}) VALUES ({marks})"  # noqa: S608 - fixed names
         connection.execute(sql, tuple(known.values()))

@@ -92,7 +92,7 @@ def install(session: Session, arguments: Arguments) -> None:
     program = shutil.which("npx")
     if program:
         command = [program, "clawhub", "install", name]
-        subprocess.run(command, check=False, capture_output=True)  # noqa: S603
+        subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - the installer on PATH
     folder = folder_of(session.home.folder, agent, "skill") / name
     if not folder.is_dir():
         raise Refused(f"error: clawhub install failed: {name}")

@@ -21,7 +21,7 @@ class Verdict:
     raw_action: str = "allow"
     severity: str = "NONE"
     reason: str = ""
-    """As the caller is told: the words are hidden there."""
+    """As it is answered to the caller, without the words."""
     plain_reason: str = ""
     """As HEAD writes it into its rows."""
     findings: tuple[str, ...] = ()

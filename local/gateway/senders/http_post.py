@@ -20,7 +20,7 @@ def post(
     url: str, body: bytes, headers: Mapping[str, str], timeout_s: float, agent: str
 ) -> tuple[int, bytes]:
     """Return status and body of the answer; status `FAILED` without one."""
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(  # noqa: S310 - the address of the configuration
         url, data=body, headers={**headers, "User-Agent": agent}, method="POST"
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
