@@ -6,9 +6,11 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from importlib import import_module
 from typing import Any, Final
+
+codes: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 
 SIZES: Final = (512, 12_288)
 QUICK_S: Final = 0.005
