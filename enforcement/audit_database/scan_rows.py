@@ -342,14 +342,20 @@ class Source:
                 yield self._finding(row)
 
     def rows_of(self, operation: str) -> list[str]:
-        """Request id and details of rows that may have a tag of this operation."""
-        if "request_id" in self._columns["audit_events"]:
+        """Request id, run id and details of rows that may have a tag of this operation."""
+        columns = self._columns["audit_events"]
+        found = []
+        if "request_id" in columns:
             sql = "SELECT request_id AS said FROM audit_events WHERE request_id > ? || '.' "
             sql += "AND request_id < ? || '/' LIMIT 200"  # '/' follows '.': an index serves it
-            found = self._db.execute(sql, (operation, operation))
+            found += self._db.execute(sql, (operation, operation)).fetchall()
         else:
             sql = "SELECT details AS said FROM audit_events WHERE details LIKE ? LIMIT 200"
-            found = self._db.execute(sql, (f"%[ATA {operation}.%",))
+            found += self._db.execute(sql, (f"%[ATA {operation}.%",)).fetchall()
+        if "run_id" in columns:
+            sql = "SELECT run_id AS said FROM audit_events WHERE run_id > ? || '.' "
+            sql += "AND run_id < ? || '/' LIMIT 200"
+            found += self._db.execute(sql, (operation, operation)).fetchall()
         return [str(row["said"]) for row in found]
 
     def disposed(self, alert: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -239,6 +240,35 @@ def test_tags_are_bound_to_every_part_of_what_was_tried() -> None:
     for changed in (text.replace(".1-", ".2-"), re.sub("^0", "1", text)):
         assert not decision_tag_hmac.find(changed)[0].verifies(content)
     assert decision_tag_hmac.mint(operation, 1, content) != text
+
+
+def test_tags_are_run_ids_that_head_accepts_and_older_ones_still_verify() -> None:
+    content = decision_tag_hmac.Content("skill-unblock", "skill", "pdf-exfil", "edge-1")
+    text = decision_tag_hmac.mint(str(uuid4()), 1, content)
+    assert re.fullmatch(r"[a-z0-9][a-z0-9._-]*", text)
+    assert len(f"[ATA {text}] ") < 120, "0.2.0 cuts a reason there"
+    front, _, mac = text.rpartition(".")
+    old = b64encode(bytes.fromhex(mac), b"-_").decode().rstrip("=")
+    (tag,) = decision_tag_hmac.find(f"{front}.{old}")
+    assert tag.verifies(content)
+
+
+def test_a_row_of_the_command_line_is_matched_by_its_run_id(
+    town: Town, edge: Edge, olu: Actor, do_due: Do
+) -> None:
+    target = Target("skill", "pdf-exfil", "edge-1")
+    settle(olu, target, "block")
+    do_due()
+    operation = tag_at(edge).partition(".")[0]
+    content = decision_tag_hmac.Content("skill-unblock", "skill", "pdf-exfil", "edge-1")
+    tag = decision_tag_hmac.mint(operation, 1, content)
+    imports.audit_row(
+        edge.database, action="skill-unblock", target="pdf-exfil", actor="cli",
+        details="manual unblock via CLI", run_id=tag,
+    )  # fmt: skip
+    take(edge)
+    (act,) = rows("skill-unblock")
+    assert (act["data"]["repeats"], act["operation"]) == ("tag", operation)
 
 
 def test_an_import_reads_only_the_operations_that_its_rows_name(

@@ -32,8 +32,10 @@ _TYPED: Final = re.compile(r"(?:\A|\s)type=([a-z]+)(?:\s|\Z)")
 _REFUSED_CALL: Final = "api-auth-failure"  # names the call that was refused: nothing was done
 _ENFORCE: Final = {"api-enforce-block", "api-enforce-unblock", "api-enforce-allow"}
 _NAMED: Final = {
-    *(f"{kind}-{act}" for kind in ("skill", "plugin", "tool") for act in ("block", "allow")),
-    "skill-unblock", "tool-unblock", "mcp-unblock", "block-mcp", "allow-mcp",
+    *(f"{kind}-{act}" for kind in ("skill", "plugin", "tool") for act in (
+        "block", "allow", "unblock", "disable", "enable", "quarantine", "restore"
+    )),
+    "mcp-unblock", "block-mcp", "allow-mcp",
     "alert.acknowledgement.requested", "alert.dismissal.requested",
 }  # fmt: skip
 
@@ -174,7 +176,7 @@ class Matches:
 
 def _tags(row: SourceRow) -> list[Tag]:
     """Tags in the places where we send one."""
-    return find(f"{row.text('request_id')} {row.text('details')}")
+    return find(f"{row.text('request_id')} {row.text('run_id')} {row.text('details')}")
 
 
 def _targets(row: SourceRow, facts: Facts) -> set[tuple[str, str]]:
