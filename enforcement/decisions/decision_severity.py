@@ -20,8 +20,12 @@ from enforcement.models.scan_and_finding import COUNTING
 
 
 def latest_scans(kind: str, name: str, apart: Collection[str] = ()) -> list[Scan]:
-    """The newest scan of each instance, but for those `apart`."""
-    newest = Window(RowNumber(), ["instance"], [F("at").desc(), F("id").desc()])
+    """The scan of each instance that arrived last, but for those `apart`.
+
+    Not the one with the newest time: that of a gateway's scan is its start, up to 72 seconds before
+    its row, and a scan of the command line that is over sooner has its end.
+    """
+    newest = Window(RowNumber(), ["instance"], [F("id").desc()])
     scans = Scan.objects.filter(kind=kind, name=name).exclude(instance__in=apart)
     found = scans.annotate(place=newest)
     return sorted(found.filter(place=1), key=lambda scan: scan.instance)

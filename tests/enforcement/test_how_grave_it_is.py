@@ -27,11 +27,11 @@ def scans(instance: str, *grave: str, days: int = 0) -> None:
 def test_the_newest_scan_of_each_instance_counts() -> None:
     scans("edge-2", "LOW", "INFO", "MEDIUM")
     scans("edge-1", "CRITICAL", "HIGH", days=-1)
-    Scan.objects.filter(scan_id="edge-2-1").update(at=START + timedelta(minutes=2))
+    Scan.objects.filter(scan_id="edge-2-1").update(at=START + timedelta(minutes=3))
     found = decision_severity.latest_scans("skill", "pdf")
     assert [(one.instance, one.scan_id) for one in found] == [
         ("edge-1", "edge-1-1"),
-        ("edge-2", "edge-2-2"),  # of two scans of one moment, the one that came later
+        ("edge-2", "edge-2-2"),  # it arrived last, and had begun before the other one
     ]
     assert decision_severity.found("skill", "pdf") == "HIGH"
     assert decision_severity.latest_scans("skill", "other") == []
