@@ -88,6 +88,7 @@ _FIXES: Final = {
     "already_closed": "It is closed already: nothing has to be done.",
     "nothing_held": "Name the instance with --instance.",
     "on_hold": "Release it first, without --instance.",
+    "blocked": "Unblock it for all agents first.",
     "legal_hold": "Have the hold lifted first, if it may be: `ata subject release`.",
     "unknown_subject": "Check issuer and subject: the issuer counts with its slash at the end.",
     "erasing_already": "It is under way: {portal}/audit/erasures/ shows how far.",

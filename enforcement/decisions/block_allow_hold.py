@@ -84,7 +84,7 @@ class _Final:
         else:
             _check_no_hold_for_all(ctx.target)
         if self.decision == Decision.ALLOW:
-            _check_no_hold_of_all_agents(ctx.target)
+            _check_nothing_for_all_agents(ctx.target)
         moved = stored_decisions_and_holds.decide(ctx, self.decision)
         payload = {} if self.act == "unblock" else {"reason": ctx.reason.strip()[:400]}
         tell = _steps(ctx, f"gateway.{self.act}", f"{self.label} at", **payload)
@@ -125,22 +125,29 @@ def _check_nothing_graver(ctx: CommitContext) -> None:
         )
 
 
-def _check_no_hold_of_all_agents(target: Target) -> None:
-    """An allow for one agent's own tool (`@codex/Bash`) is no way round a hold of the tool.
+def _check_nothing_for_all_agents(target: Target) -> None:
+    """An allow for one agent's own tool (`@codex/Bash`) is no way round a hold or block of that
+    tool: the agent's own entry counts first, and nobody would be shown what it gets round.
 
     Raises:
-        Refused: `on_hold`.
+        Refused: `on_hold`, `blocked`.
     """
     _, tool = tool_of_agent("", target.kind, target.name)
-    held = stored_decisions_and_holds.scopes_on_hold(target.kind, tool)
+    if tool == target.name:
+        return
     same = {"", target.instance, instances.fleet().scope_of(target.instance)}
-    if tool != target.name and (same & set(held) if target.instance else held):
-        raise Refused(
-            "on_hold",
-            f"{called(target.kind, tool)} is on hold for all agents, which an allow for one agent "
-            "would get round: release it first.",
-            pointer="/target/name",
-        )
+    for code, words, way, scopes in (
+        ("on_hold", "on hold", "release", stored_decisions_and_holds.scopes_on_hold),
+        ("blocked", "blocked", "unblock", stored_decisions_and_holds.scopes_blocked),
+    ):
+        found = scopes(target.kind, tool)
+        if same & set(found) if target.instance else found:
+            raise Refused(
+                code,
+                f"{called(target.kind, tool)} is {words} for all agents, which an allow for one "
+                f"agent would get round: {way} it first.",
+                pointer="/target/name",
+            )
 
 
 def _check_no_hold_for_all(target: Target) -> None:
@@ -167,7 +174,7 @@ def _validate_lifting(_actor: Actor, target: Target, _params: Mapping[str, Any])
 
 def _validate_allowing(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
     _check_no_hold_for_all(target)
-    _check_no_hold_of_all_agents(target)
+    _check_nothing_for_all_agents(target)
 
 
 def _hold(ctx: CommitContext) -> Committed:

@@ -138,6 +138,12 @@ def scopes_on_hold(kind: str, name: str) -> list[str]:
     return sorted(rows.values_list("instance", flat=True))
 
 
+def scopes_blocked(kind: str, name: str) -> list[str]:
+    """The scopes (instances, or "" for all) on which it is blocked."""
+    rows = Asset.objects.filter(kind=kind, name=name, decision=Decision.BLOCK)
+    return sorted(rows.values_list("instance", flat=True))
+
+
 def standing_of(ctx: CommitContext) -> str:
     """The decision in force on the scope of an act: its own, else the one for every instance."""
     row = decided_at(ctx.target.kind, ctx.target.name, ctx.target.instance)

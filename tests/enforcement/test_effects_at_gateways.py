@@ -27,7 +27,7 @@ from enforcement.api import component_at_gateways as api
 from enforcement.decisions import decision_severity
 from enforcement.gateways import effects_at_gateways, health_checks, instances, one_call_at_a_time
 from enforcement.gateways.client import Gateway, GatewayError, NotAnswering, Refuses
-from enforcement.models import GatewayCall, Watch
+from enforcement.models import Asset, GatewayCall, Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import settle
 from tests.enforcement.stand_ins import StandIn, register, running
@@ -138,14 +138,23 @@ def test_a_reason_that_only_looks_like_ours_does_not_make_an_entry_count_for_all
         assert "its lists do not say for which agent it is" in effect.sentences[0]
 
 
-def test_a_hold_of_a_tool_is_not_got_round_by_the_name_of_one_agents_entry(
-    start: Start, olu: Actor
+@pytest.mark.parametrize(("act", "words"), [("hold", "on hold"), ("block", "blocked")])
+@pytest.mark.parametrize("restricted_at", ["", "lab"])
+def test_a_hold_or_block_of_a_tool_is_not_got_round_by_the_name_of_one_agents_entry(
+    start: Start, olu: Actor, act: str, words: str, restricted_at: str
 ) -> None:
     start("head", *AGENTS)
-    settle(olu, Target("tool", "Bash"), "hold")
+    settle(olu, Target("tool", "Bash", restricted_at), act)
     for at in ("", "lab"):
-        with pytest.raises(Refused, match="on hold for all agents"):
+        with pytest.raises(Refused, match=f"{words} for all agents"):
             settle(olu, Target("tool", "@codex/Bash", at), "allow")
+
+
+def test_a_tool_that_was_unblocked_is_allowed_for_one_agent(start: Start, olu: Actor) -> None:
+    start("head", *AGENTS)
+    for name, act in (("Bash", "block"), ("Bash", "unblock"), ("@codex/Bash", "allow")):
+        settle(olu, Target("tool", name), act)
+    assert Asset.objects.get(name="@codex/Bash").decision == "allow"
 
 
 @pytest.mark.parametrize("trouble", [NotAnswering("gone", maybe_done=False), Refuses("no", 404)])
