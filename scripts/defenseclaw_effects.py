@@ -48,7 +48,8 @@ _TAIL: Final = """
   quarantine, and for which agent an entry is, is then *unknown*.
 - An entry keeps its mark of a quarantine after an unblock, an allow and a restore. Files that are
   only marked are *unknown*. They count as gone where a block still stands and, on HEAD, the record
-  of the quarantine is there.
+  of the quarantine is there; on older ones, where the audit log has no unblock, allow or restore
+  since.
 - What a gateway that was not read for more than a minute does now: all of it is *unknown*, with
   the time at which it was last read.
 - Whether an agent's hook is still installed is read only on the host.

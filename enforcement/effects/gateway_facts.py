@@ -42,6 +42,7 @@ class Entry:
 
     `runtime` and `file` are None where only the lists over REST were read, which do not have them.
     `recorded`: a record says that its files are in quarantine; None where no records can be read.
+    False also where the audit log has an act since that let the files come back.
     """
 
     name: str

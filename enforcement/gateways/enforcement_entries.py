@@ -48,16 +48,41 @@ def in_database(path: Path, kind: str, name: str) -> tuple[Entry, ...]:
 
 
 def _is_in_quarantine(source: sqlite3.Connection, kind: str, name: str) -> bool | None:
-    """Whether a record says so, which a restore deletes; None where no records are kept."""
+    """Whether a record says so, which a restore deletes. Where no records are kept, False where an
+    act since the last quarantine let the files come back, and None where none did."""
     columns = {row[1] for row in source.execute("PRAGMA table_info(quarantine_records)")}
     if not {"target_type", "target_name", "state"} <= columns:
-        return None
+        return False if _may_be_back(source, kind, name) else None
     active = source.execute(
         "SELECT 1 FROM quarantine_records "
         "WHERE target_type = ? AND target_name = ? AND state = 'active' LIMIT 1",
         (kind, name),
     )
     return active.fetchone() is not None
+
+
+def _may_be_back(source: sqlite3.Connection, kind: str, name: str) -> bool:
+    """Whether the audit log of 0.2.0 or 0.8.4 has an unblock, allow or restore of a skill or plugin
+    behind its last quarantine: the mark of that stays, and a later block moves no installed files.
+    """
+    if kind not in {"skill", "plugin"}:
+        return False
+    columns = {row[1] for row in source.execute("PRAGMA table_info(audit_events)")}
+    if not {"action", "target", "details"} <= columns:
+        return False
+    lifted, moved = source.execute(
+        "SELECT max(CASE WHEN action IN ('api-enforce-unblock', 'api-enforce-allow', "
+        ":kind || '-unblock', :kind || '-allow', :kind || '-restore') THEN rowid END), "
+        "max(CASE WHEN action IN ('watcher-block', 'quarantine', :kind || '-quarantine') "
+        "OR details LIKE '%reason=blocked%' THEN rowid END) FROM audit_events "
+        "WHERE action IN ('api-enforce-unblock', 'api-enforce-allow', :kind || '-unblock', "
+        ":kind || '-allow', :kind || '-restore', 'watcher-block', 'quarantine', "
+        ":kind || '-quarantine', 'install-rejected') AND (target = :name OR "
+        "substr(target, -length(:name) - 1) = '/' || :name) "
+        "AND (action NOT LIKE 'api-enforce-%' OR details LIKE 'type=' || :kind || '%')",
+        {"kind": kind, "name": name},
+    ).fetchone()
+    return lifted is not None and (moved is None or lifted > moved)
 
 
 def _entry(row: sqlite3.Row, recorded: bool | None) -> Entry:

@@ -35,6 +35,7 @@ from tests.enforcement.stand_ins import StandIn, register, running
 Do = Callable[[], None]
 Start = Callable[..., StandIn]
 AGENTS = ("--agent", "claudecode=action", "--agent", "codex=action", "--agent", "cursor=action")
+AT = {"0.2.0": (), "0.8.4": ("--connector", "claudecode")}
 NO_NAME = "its call carries no server name that DefenseClaw matches"
 
 
@@ -219,6 +220,36 @@ def test_files_are_in_quarantine_where_a_record_of_the_gateway_says_so(
         )
     [effect] = effects_at_gateways.everywhere("skill", "mal-b")
     assert effect.as_json() == [{"agent": "claudecode", "summary": summary}]
+
+
+@pytest.mark.parametrize("generation", ["0.2.0", "0.8.4"])
+def test_a_mark_of_quarantine_proves_nothing_once_the_files_may_be_back(
+    start: Start, olu: Actor, do_due: Do, generation: str
+) -> None:
+    first = "openclaw" if generation == "0.2.0" else "claudecode"
+    gateway = start(generation, "--agent", f"{first}=action")
+    folder = gateway.home / (".openclaw" if generation == "0.2.0" else ".claude") / "skills/notes"
+
+    def put_there() -> None:
+        folder.mkdir(parents=True)
+        (folder / "SKILL.md").write_text("# Notes")
+
+    def summary() -> str:
+        [effect] = effects_at_gateways.everywhere("skill", "notes")
+        return effect.as_json()[0]["summary"]
+
+    put_there()
+    gateway.command("skill", "quarantine", "notes", *AT[generation])
+    settle(olu, Target("skill", "notes"), "block")
+    do_due()
+    assert not folder.exists() and summary() == "stopped"
+    settle(olu, Target("skill", "notes"), "unblock")
+    do_due()
+    put_there()
+    time.sleep(1.5)  # its watcher lets it be
+    settle(olu, Target("skill", "notes"), "block")
+    do_due()
+    assert folder.exists() and summary() == "unknown"
 
 
 def test_an_allow_under_a_disable_for_all_agents_is_not_sent(
