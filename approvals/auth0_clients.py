@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import suppress
 from functools import lru_cache
 
@@ -11,12 +12,15 @@ from django.conf import settings
 from audit.evidence import storage
 from audit.ledger.format.canonical import EntryError
 from auth0_client.config import Tenant
+from auth0_client.errors import Auth0Error
 from auth0_client.management_api import Management
 from auth0_client.tenant_facade import Auth0
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
+from http_client.errors import HttpClientError
 from http_client.timeouts_and_retries import Retries, Timeouts
 
+log = logging.getLogger(__name__)
 TIMEOUTS = Timeouts(connect=2.0, read=8.0, write=8.0, pool=5.0, total=12.0)
 """How long one call to the tenant may take: a step and its retries fit into a sweep's lease."""
 RETRIES = Retries()
@@ -51,6 +55,16 @@ def outbound() -> HttpClient:
 def management() -> Management | None:
     """The Management API; None where no machine client is configured."""
     return auth0().management if settings.ENV.secret("AUTH0_MGMT_CLIENT_SECRET") else None
+
+
+def published_keys() -> list[dict[str, object]]:
+    """The issuer's public keys as it publishes them now; none where it does not answer."""
+    try:
+        found = auth0().keys.snapshot().as_json().get("keys")
+    except (Auth0Error, HttpClientError) as error:
+        log.warning("the issuer's keys cannot be had: %s", type(error).__name__)
+        return []
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def keep_snapshots() -> None:

@@ -22,7 +22,10 @@ from ata.portal.http_connection import answering, check_url, open_client
 from audit.ledger.format.canonical import canonical
 
 _PATH: Final = "/v1/outposts/enrol"
-_PINS: Final = frozenset({"portal", "origin", "vkeys", "issuer"})
+_PINS: Final = frozenset(
+    ("portal", "origin", "vkeys", "issuer", "audience", "hold_key", "issuer_keys", "passkeys")
+) | {"approvers", "rp_id", "web_origin"}
+_OLD_PINS: Final = frozenset({"portal", "origin", "vkeys", "issuer"})
 _LOST: Final = (
     "If *Gateways* shows the outpost already, have it revoked, remove ~/.ata/outpost and enrol "
     "with a new code; else run the command again."
@@ -108,7 +111,8 @@ def enrol(folder: StateFolder, code: str, portal: str, instance: str, data: Path
 
 def pins_digest(pins: dict[str, Any]) -> str:
     """Hex SHA-256 of pins, computed here: a person compares it with the portal's page."""
-    return hashlib.sha256(b"ata.outpost.pins.v1\n" + canonical(pins)).hexdigest()
+    version = b"v1" if pins.keys() == _OLD_PINS else b"v2"
+    return hashlib.sha256(b"ata.outpost.pins.%b\n" % version + canonical(pins)).hexdigest()
 
 
 def _about(data: Path, instance: str) -> dict[str, Any]:

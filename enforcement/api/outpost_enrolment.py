@@ -29,13 +29,49 @@ class CodeIn(Schema):
     approval: str = Field(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
+class IssuerKeys(Schema):
+    """The issuer's RSA keys (RFC 7517); none where it did not answer."""
+
+    keys: list[dict[str, str]]
+
+
+class PinnedPasskey(Schema):
+    """A passkey by its credential id, its key as SubjectPublicKeyInfo (base64url), and whose it is.
+
+    Where `approver` is false, it counts for what its owner asked for and for nothing else.
+    """
+
+    id: str
+    public_key: str
+    iss: str
+    sub: str
+    approver: bool
+
+
+class PinnedPerson(Schema):
+    """Somebody whose approval token counts at the outpost."""
+
+    iss: str
+    sub: str
+
+
 class Pins(Schema):
-    """What an outpost pins: which portal, log keys and issuer it will believe."""
+    """What an outpost pins: which portal, log keys, issuer, command key and passkeys it believes.
+
+    `hold_key` signs commands, and `audience` is the one of approval tokens.
+    """
 
     portal: str
     origin: str
     vkeys: list[str]
     issuer: str
+    audience: str
+    hold_key: str
+    issuer_keys: IssuerKeys
+    approvers: list[PinnedPerson]
+    passkeys: list[PinnedPasskey]
+    rp_id: str
+    web_origin: str
 
 
 class CodeOut(Schema):
@@ -114,11 +150,11 @@ def enrol(request: HttpRequest, body: EnrolIn) -> JsonResponse:
     if proof.public_key != body.public_key:
         raise Problem(401, "proof_refused", "The DPoP proof is by another key.", reason="other_key")
     device = Device(outpost=proof.outpost, **said)
+    who, found = arrived(request, f"outpost of {body.instance}"), pins.current()
     try:
-        outpost = enrolment.enrol(given, device, arrived(request, f"outpost of {body.instance}"))
+        outpost = enrolment.enrol(given, device, who, found)
     except Refused as refused:
         raise Problem(403, refused.code, refused.detail) from None
-    found = pins.current()
     answer = {
         "outpost": outpost.id,
         "instance": outpost.instance,

@@ -3,8 +3,10 @@
 from enforcement.models.asset_decision import Asset, Decision, Hold
 from enforcement.models.gateway_poll_state import GatewayCall, Watch
 from enforcement.models.outpost import (
+    CommandState,
     EnrolmentCode,
     Outpost,
+    OutpostCommand,
     OutpostReport,
     OutpostState,
     SeenProof,
@@ -14,6 +16,7 @@ from enforcement.models.scan_and_finding import AskNeed, Finding, FindingStatus,
 __all__ = [
     "AskNeed",
     "Asset",
+    "CommandState",
     "Decision",
     "EnrolmentCode",
     "Finding",
@@ -21,6 +24,7 @@ __all__ = [
     "GatewayCall",
     "Hold",
     "Outpost",
+    "OutpostCommand",
     "OutpostReport",
     "OutpostState",
     "Scan",

@@ -33,6 +33,9 @@ class Outpost(models.Model):
     version = models.CharField(max_length=60, blank=True)
     generation = models.CharField(max_length=20, blank=True)
     lag_s = models.BigIntegerField(null=True)
+    # The key that signs its commands, as it pinned it; empty: from before there were commands.
+    command_key = models.CharField(max_length=43, blank=True)
+    last_command = models.BigIntegerField(default=0)  # number of the newest one
 
     class Meta:
         constraints = [
@@ -102,3 +105,45 @@ class OutpostState(models.Model):
 
     def __str__(self) -> str:
         return self.outpost_id
+
+
+class CommandState(models.TextChoices):
+    """How far a command is, as the outpost reported it."""
+
+    WAITING = "waiting", "not reported yet"
+    DONE = "done", "carried out"
+    REFUSED = "refused", "refused by the outpost"
+    FAILED = "failed", "tried and failed"
+    UNPROVEN = "unproven", "in force, and not found in the signed log"
+
+
+class OutpostCommand(models.Model):
+    """One remote step as its outpost gets it; `id` is that of the step.
+
+    `body` is what the command key signed, canonical JSON. `result` is what the outpost reported:
+    `code`, `detail`, `exit`, `seconds`, `entries`, `left`, and the number of the report.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    outpost = models.ForeignKey(Outpost, models.CASCADE, related_name="commands")
+    n = models.BigIntegerField()
+    act = models.CharField(max_length=10)
+    body = models.TextField()
+    signature = models.CharField(max_length=86)
+    issued_at = models.DateTimeField()
+    fetched_at = models.DateTimeField(null=True)
+    state = models.CharField(
+        max_length=10, choices=CommandState, default=CommandState.WAITING, db_index=True
+    )
+    result = models.JSONField(default=dict)
+    seal = models.CharField(max_length=64)  # by approvals.row_seals
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["outpost", "n"], name="enforcement_one_command_a_number"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.n}: {self.state}"

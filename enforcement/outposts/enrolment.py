@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from base64 import b32encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -82,7 +83,7 @@ def issue(actor: Actor, approval: UUID) -> Issued:
     """
     if "admin" not in actor.roles:
         raise Refused("not_permitted", "Only an admin gets the code of an outpost.")
-    right = may_be_issued(actor, approval)
+    right, found = may_be_issued(actor, approval), pins.current()
     now, code = clock.now(), _grouped(b32encode(secrets.token_bytes(16)).decode().rstrip("="))
     expires_at = now + GOOD_FOR
     with transaction.atomic():
@@ -102,28 +103,28 @@ def issue(actor: Actor, approval: UUID) -> Issued:
             operation=right.operation,
             data={"expires_at": clock.stamp(expires_at)},
         )
-    found = pins.current()
     return Issued(code, right.instance, expires_at, found, pins.digest(found))
 
 
-def enrol(code: str, device: Device, actor: Actor) -> Outpost:
+def enrol(code: str, device: Device, actor: Actor, pinned: Mapping[str, Any]) -> Outpost:
     """Take in a device key for the instance that the code is for.
 
     Args:
         actor: how the request arrived (its address); the outpost is named in the event.
+        pinned: what the outpost is given to pin (`pins.current`).
 
     Raises:
         Refused: `enrolment_refused`, the same for every reason.
     """
-    now = clock.now()
     try:
         with transaction.atomic():
-            return _enrol(digest_of(code), device, actor, now)
+            return _enrol(digest_of(code), device, actor, pinned)
     except IntegrityError:  # the key was enrolled before, or the instance has an outpost already
         raise Refused("enrolment_refused", REFUSED) from None
 
 
-def _enrol(digest: str, device: Device, actor: Actor, now: datetime) -> Outpost:
+def _enrol(digest: str, device: Device, actor: Actor, pinned: Mapping[str, Any]) -> Outpost:
+    now = clock.now()
     lock_open_codes(device.instance)
     codes = EnrolmentCode.objects.filter(digest=digest, instance=device.instance)
     # One statement, so that of two at once only one counts.
@@ -139,6 +140,7 @@ def _enrol(digest: str, device: Device, actor: Actor, now: datetime) -> Outpost:
         enrolled_at=now,
         version=device.version,
         generation=device.generation,
+        command_key=pinned["hold_key"],
     )
     record(
         actor,
@@ -152,6 +154,7 @@ def _enrol(digest: str, device: Device, actor: Actor, now: datetime) -> Outpost:
             "generation": device.generation,
             "version": device.version,
             "cli_sha256": device.cli_sha256,
+            "pins_digest": pins.digest(dict(pinned)),
         },
         private={
             "host": device.host,

@@ -17,7 +17,7 @@ from approvals.errors import Refused
 from audit.clock import uuid7
 from audit.recording.actors import Actor
 from enforcement.models import EnrolmentCode, Outpost
-from enforcement.outposts import enrolment
+from enforcement.outposts import enrolment, pins
 from enforcement.outposts.enrolment import Device as Said
 from tests.audit.own_database import own_database
 from tests.enforcement.outpost_device import Device
@@ -51,7 +51,7 @@ def enrols(code: str, instance: str, gate: Barrier) -> str:
     connection.ensure_connection()
     gate.wait()
     try:
-        enrolment.enrol(code, Said(**facts), Actor(iss="", sub="", via="api"))
+        enrolment.enrol(code, Said(**facts), Actor(iss="", sub="", via="api"), pins.current())
     except Refused as refused:
         return refused.code
     finally:
