@@ -190,11 +190,15 @@ class EffectRun:
 
 @dataclass(frozen=True, slots=True)
 class EffectResult:
-    """What a remote step came to. `unknown` is read back before any retry (DESIGN 1.3.4)."""
+    """What a remote step came to. `unknown` is read back before any retry (DESIGN 1.3.4).
+
+    `tried` is False where somebody else fetches it in their own time: no limit of tries counts.
+    """
 
     state: str  # done | failed | unknown | pending
     detail: str = ""
     retry_in_s: float | None = None
+    tried: bool = True
     data: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Q
 
+from approvals import clock
+from approvals.models import Effect
 from audit.erasure import erase_names_in_text
 from audit.erasure.subject_and_store_registry import MARK, Store, Whose, register, reserves
-from enforcement.models import Asset, Finding, OutpostState, Scan, Watch
+from enforcement.models import (
+    Asset,
+    CommandState,
+    Finding,
+    OutpostCommand,
+    OutpostState,
+    Scan,
+    Watch,
+)
+from enforcement.outposts import issued_commands
 
+_COMMAND: Final = ("body", "result")
 _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (
         Asset,
@@ -23,6 +35,7 @@ _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Scan, ("detail",)),
     (Watch, ("blocked", "allowed", "detail")),
     (OutpostState, ("entries", "quarantine", "config", "health")),
+    (OutpostCommand, _COMMAND),
 )
 
 
@@ -51,7 +64,25 @@ def _erase(whose: Whose) -> int:
         if theirs:
             row.save(update_fields=["holds_below"])
     Finding.objects.filter(Q(status_by__in=names)).update(status_by=MARK, status_reason="")
-    return sum(erase_names_in_text.scrub(model, fields, whose) for model, fields in _SCRUBBED)
+    whole = issued_commands.sealed_now()
+    withdrawn = _withdraw_commands(whose)
+    scrubbed = sum(erase_names_in_text.scrub(model, fields, whose) for model, fields in _SCRUBBED)
+    issued_commands.reseal(whole)
+    return withdrawn + scrubbed
+
+
+def _withdraw_commands(whose: Whose) -> int:
+    """Withdraw what waits and names the person: its step issues it again, without them."""
+    pattern = whose.pattern()
+    waiting = OutpostCommand.objects.filter(state=CommandState.WAITING)
+    named = [
+        one.pk
+        for one in erase_names_in_text.naming(waiting, _COMMAND, whose)
+        if pattern is not None and erase_names_in_text.holds(one.body, pattern)
+    ]
+    OutpostCommand.objects.filter(pk__in=named).delete()
+    Effect.objects.filter(pk__in=named, due__isnull=False).update(due=clock.now())
+    return len(named)
 
 
 register(

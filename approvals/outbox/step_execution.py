@@ -65,13 +65,19 @@ def settle(effect: Effect, result: EffectResult, attempt: int) -> None:
     """
     now, lease = clock.now(), effect.lease
     before = (effect.state, effect.detail)
-    effect.attempts, effect.updated, effect.lease = attempt, now, None
+    effect.attempts = attempt if result.tried else attempt - 1
+    effect.updated, effect.lease = now, None
     unsure = before[0] == EffectState.UNKNOWN and result.state == "pending"
     # What may have been done stays unknown until somebody could look.
     effect.state = EffectState.UNKNOWN if unsure else EffectState(result.state)
     effect.detail = result.detail[:500]
     unfinished = result.state in {"pending", "unknown"}
-    if unfinished and attempt >= MAX_ATTEMPTS and now - effect.created >= TRIED_FOR:
+    if (
+        unfinished
+        and result.tried
+        and attempt >= MAX_ATTEMPTS
+        and now - effect.created >= TRIED_FOR
+    ):
         effect.state = EffectState.FAILED
     final = effect.state in {EffectState.DONE, EffectState.FAILED}
     wait = result.retry_in_s if result.retry_in_s is not None else _backoff(attempt)

@@ -191,6 +191,7 @@ outpost.code_issued | Outpost code shown | was shown the code to enrol the {targ
 outpost.suspended | Outpost suspended | suspended the {target} | HIGH
 outpost.resumed | Outpost resumed | resumed the {target} | HIGH
 outpost.revoked | Outpost revoked | revoked the {target} | HIGH
+outpost.result_refused | Outpost result refused | had a result refused: the {target} | HIGH
 outpost.contested | Outpost contested | got two continuations of reports of the {target} | HIGH
 operator.signed_in | Signed in | signed in | INFO
 operator.signed_out | Signed out | signed out | INFO

@@ -19,6 +19,7 @@ from enforcement.decisions import (
     decision_severity,
     hold_and_block_owners,
     no_change,
+    steps_at_outposts,
     stored_decisions_and_holds,
 )
 from enforcement.decisions.hold_and_release_at_gateway import hold_reason, holder_of
@@ -94,6 +95,7 @@ class _Final:
                 "gateway.stamp", stamp, steps.instance, f"Name the person at {steps.instance}"
             )
             for steps in tell
+            if steps_at_outposts.outpost_of(steps.instance) is None  # its row has the tag
         ]
         data: dict[str, Any] = {"gateways": len(tell)}
         if self.act == "allow":

@@ -12,6 +12,7 @@ from approvals.models import Effect, EffectState
 from approvals.outbox import step_execution
 from approvals.registry import EffectResult, EffectRun, effect
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
+from enforcement.decisions import steps_at_outposts
 from enforcement.decisions.superseded_steps import FINAL_STEPS, STEPS, not_now
 from enforcement.effects.conclusion import conclude
 from enforcement.effects.gateway_facts import V020
@@ -32,9 +33,12 @@ _LONGEST_WAIT_S = 900.0  # a gateway that asks for more is asked all the same
 
 
 def run_step(step: str, payload: dict[str, Any], run: EffectRun, act: Step) -> EffectResult:
-    """Carry a step out at its gateway, unless it is out of turn; failures become states."""
+    """Carry a step out at its gateway, or have its outpost do that, unless it is out of turn."""
     wait = not_now(step, payload["kind"], payload["name"], run)
-    return wait or at_gateway(run, act)
+    if wait is not None:
+        return steps_at_outposts.replaced(run, wait) if wait.state == "failed" else wait
+    outpost = steps_at_outposts.outpost_of(run.instance)
+    return steps_at_outposts.run_at(outpost, payload, run) if outpost else at_gateway(run, act)
 
 
 def at_gateway(run: EffectRun, act: Step) -> EffectResult:
@@ -187,6 +191,8 @@ def stamp(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     person. Before a repeat its audit database is read, where it is on this host; the row carries
     the tag of its try, so that elsewhere one that was written twice is recognised.
     """
+    if steps_at_outposts.outpost_of(run.instance):
+        return EffectResult("failed", "Not sent: an outpost acts there, and its tag names this.")
     first = Effect.objects.filter(
         operation=run.operation, instance=run.instance, kind__in=FINAL_STEPS
     ).first()

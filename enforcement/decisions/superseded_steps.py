@@ -35,6 +35,13 @@ def not_now(step: str, kind: str, name: str, run: EffectRun) -> EffectResult | N
     return None
 
 
+def is_followed(kind: str, name: str, run: EffectRun) -> bool:
+    """Whether something about this thing was decided there after this step."""
+    same = Effect.objects.filter(target_kind=kind, target_name=name, instance=run.instance)
+    later = same.filter(kind__in=STEPS, id__gt=run.effect_id)
+    return later.exclude(state=EffectState.FAILED).exists()
+
+
 def _replaced(run: EffectRun) -> str:
     unsure = Effect.objects.filter(pk=run.effect_id, state=EffectState.UNKNOWN).exists()
     sent = "its own answer was lost, and it is not tried again" if unsure else "nothing was sent"

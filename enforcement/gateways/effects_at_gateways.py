@@ -12,13 +12,14 @@ from approvals import clock
 from enforcement.audit_database.open_read_only import SourceUnreadable
 from enforcement.effects import conclusion, sentences
 from enforcement.effects.conclusion import AgentEffect
-from enforcement.effects.gateway_facts import HEAD, V084, GatewayFacts, tool_of_agent
+from enforcement.effects.gateway_facts import HEAD, V084, Entry, GatewayFacts, tool_of_agent
 from enforcement.gateways import enforcement_entries, instances
 from enforcement.gateways.client import Listed
 from enforcement.gateways.enforcement_entries import KnownEntries
 from enforcement.gateways.instances import Instance
 from enforcement.gateways.reported_settings import ReportedSettings
-from enforcement.models import Watch
+from enforcement.models import Outpost, OutpostState, Watch
+from enforcement.outposts import reported_facts
 
 _INSTALL_OF = {"block": "block", "hold": "block", "allow": "allow", "unblock": "", "release": ""}
 _LASTS: Final = timedelta(minutes=1)
@@ -74,6 +75,20 @@ def facts_at(
         known.unread,
         _why_outdated(watch),
     )
+
+
+def facts_from_outpost(
+    outpost: Outpost, kind: str, name: str, entries: tuple[Entry, ...]
+) -> GatewayFacts:
+    """What is known of a gateway with an outpost about one thing, by the entries that it read.
+
+    What the gateway itself last said of its agents counts before what its configuration has.
+    """
+    state = OutpostState.objects.filter(outpost=outpost).first()
+    settings = settings_of(Watch.objects.filter(name=outpost.instance).first())
+    if not settings.agents:
+        settings = reported_facts.settings_of(outpost, state.config if state else None)
+    return GatewayFacts(settings.generation, kind, name, entries, settings.agents, settings.managed)
 
 
 def _why_outdated(watch: Watch | None) -> str:

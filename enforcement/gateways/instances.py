@@ -124,6 +124,11 @@ class Fleet:
         return name in self.demo_names and any(not i.demo for i in self.instances)
 
 
+def known_by_outpost(name: str) -> Instance:
+    """A gateway that no file names: its outpost is the only way to it, so it has no address."""
+    return Instance.model_construct(name=name, base_url="")
+
+
 def load(path: Path) -> tuple[Instance, ...]:
     """Read an instances file. Relative paths in it start from its own folder.
 

@@ -16,7 +16,7 @@ from django.db import transaction
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from enforcement.models import Outpost, OutpostReport, OutpostState
-from enforcement.outposts import report_contents
+from enforcement.outposts import command_results, report_contents
 from enforcement.outposts.report_format import Report
 
 KEPT: Final = 1000
@@ -85,6 +85,7 @@ def take(outpost_id: str, signed: Signed, actor: Actor, now: datetime) -> Taken 
 def _append(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> None:
     report = signed.report
     report_contents.record_contents(outpost, report, signed.digest, actor, now)
+    command_results.take(outpost, report.commands, report.n, actor)
     OutpostReport.objects.create(
         outpost=outpost,
         n=report.n,

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from audit.importing.source_row_identity import ID_COLUMNS, SourceRow
 from audit.ledger.format.canonical import canonical
 from enforcement.outposts import device_keys
+from enforcement.outposts.command_results import CommandResult
 
 SCHEMA: Final = "ata.outpost.report.v1"
 _PREFIX: Final = f"{SCHEMA}\n".encode()
@@ -23,6 +24,7 @@ FORM: Final = "outpost"
 """How the importer calls the way by which these rows arrived."""
 MOST_ROWS: Final = 1000
 MOST_RANGES: Final = 200
+MOST_RESULTS: Final = 100
 
 type Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 type RowId = Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)]
@@ -89,6 +91,7 @@ class Report(_Strict):
     quarantine: list[str] | None = Field(None, max_length=20_000)
     config: dict[str, Any] | None = None
     health: dict[str, Any] | None = None
+    commands: list[CommandResult] = Field([], max_length=MOST_RESULTS)
     lag_s: int = Field(0, ge=0, le=2**53 - 1)
     restarted: bool = False
     why: str = Field("", max_length=200)

@@ -20,7 +20,12 @@ from connections.api import (
     pending_steps,
     temporary_extra_scopes,
 )
-from enforcement.api import component_at_gateways, outpost_enrolment, outpost_reports
+from enforcement.api import (
+    component_at_gateways,
+    outpost_commands,
+    outpost_enrolment,
+    outpost_reports,
+)
 
 api = ContractAPI(
     title="Auth0-ATA",
@@ -50,3 +55,4 @@ api.add_router("/ingest", gateway_pushes.router)
 api.add_router("/audit", event_search_proofs_reporting.router)
 api.add_router("/outposts", outpost_enrolment.router)
 api.add_router("/outposts", outpost_reports.router)
+api.add_router("/outposts", outpost_commands.router)

@@ -22,6 +22,7 @@ from tests.enforcement.answering import approve
 
 ENROL = "/v1/outposts/enrol"
 REPORTS = "/v1/outposts/reports"
+COMMANDS = "/v1/outposts/commands"
 INSTANCE = "edge-9"
 
 
@@ -82,6 +83,21 @@ class Device:
         headers = {"DPoP": proof} if proof else {}
         answer: Any = Client().post(path, body, content_type="application/json", headers=headers)
         return answer  # type: ignore[no-any-return]
+
+    def fetch(self, after: int = 0, wait: int = 0, **other: Any) -> HttpResponse:
+        """Ask for commands, with a proof or with `proof` as it is given."""
+        proof = other.pop("proof", None)
+        if proof is None:
+            proof = self.proof(COMMANDS, b"", **{"htm": "GET"} | other)
+        headers = {"DPoP": proof} if proof else {}
+        query = {"after": after, "wait": wait}
+        answer: Any = Client().get(COMMANDS, query, headers=headers)
+        return answer  # type: ignore[no-any-return]
+
+    def commands(self, after: int = 0) -> list[dict[str, Any]]:
+        """The commands that wait, without their signatures."""
+        found = json.loads(self.fetch(after).content)["commands"]
+        return [one["command"] for one in found]
 
     def enrolment(self, code: str, **other: Any) -> dict[str, Any]:
         return {

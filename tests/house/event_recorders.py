@@ -156,6 +156,14 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"outpost.contested"}),
         "two continuations of the reports of an outpost",
     ),
+    "enforcement.outposts.command_results": (
+        frozenset({"outpost.result_refused"}),
+        "a result of a command that was not issued so",
+    ),
+    "enforcement.decisions.steps_at_outposts": (
+        frozenset({"ledger.alarm"}),
+        "a command that somebody wrote or changed",
+    ),
     "enforcement.outposts.report_contents": (
         frozenset({"defenseclaw.rows"}),
         "rows that stay at a gateway, or were lost there",

@@ -238,8 +238,19 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "EnrolmentCode Outpost instance",
         "codes shown, used and ended, new keys",
     ),
+    "enforcement.outposts.issued_commands": (
+        "Effect OutpostCommand instance",
+        "commands to outposts and their results; wakes their steps",
+    ),
+    "enforcement.decisions.steps_at_outposts": (
+        "instance",
+        "withdraws commands that nobody fetched",
+    ),
     "enforcement.outposts.request_proofs": ("SeenProof", "proofs that were used"),
-    "enforcement.erasure": ("Asset Finding instance", "takes an erased person out of who decided"),
+    "enforcement.erasure": (
+        "Asset Effect Finding OutpostCommand instance",
+        "takes an erased person out of who decided",
+    ),
     "enforcement.findings.intake": ("Finding Scan", "scans and findings that arrived"),
     "enforcement.audit_database.gateway_quarantine_and_content_digest": (
         "sql",

@@ -1,0 +1,76 @@
+"""`GET /v1/outposts/commands`: what an outpost has to carry out, signed, in order."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from typing import Annotated, Any
+
+from django.http import HttpRequest, JsonResponse
+from ninja import Query, Router, Schema
+
+from api import openapi
+from api.problems import Problem
+from enforcement.api.outpost_request_proof import HEADER, check_admitted, proven_outpost
+from enforcement.models import Outpost
+from enforcement.outposts import issued_commands, wait_for_commands
+
+router = Router(tags=["Outposts"])
+
+
+class CommandOut(Schema):
+    """A command of the schema `ata.outpost.command.v1`, and the command key's signature over it.
+
+    `evidence` proves an approval to the outpost; only commands that relax something have it.
+    """
+
+    command: dict[str, Any]
+    signature: str
+    evidence: dict[str, Any] | None
+
+
+class CommandsOut(Schema):
+    """Commands that the outpost has not reported on, and the number of the last of them."""
+
+    commands: list[CommandOut]
+    last: int
+
+
+@router.get(
+    "/commands",
+    auth=None,
+    operation_id="portal_api_outposts_commands",
+    summary="Commands for an outpost, waiting for one if there is none",
+    response=CommandsOut,
+    openapi_extra=openapi.PUBLIC | {"parameters": [HEADER]} | openapi.may(401, 403, 409),
+)
+def commands(
+    request: HttpRequest,
+    after: Annotated[int, Query(ge=0, le=2**53 - 1)] = 0,
+    wait: Annotated[int, Query(ge=0, le=wait_for_commands.LONGEST_S)] = 0,
+) -> JsonResponse:
+    """Those with a number beyond `after`; `wait` is in seconds, and ends early where many wait."""
+    outpost = proven_outpost(request)
+    _check_not_contested(outpost)
+    found = issued_commands.waiting(outpost.id, after)
+    if not found and wait:
+        lend = request.META.get("serving.waiting", nullcontext)
+        wait_for_commands.until_issued(outpost.id, after, wait, lend)
+        outpost.refresh_from_db()
+        check_admitted(outpost)
+        _check_not_contested(outpost)
+        found = issued_commands.waiting(outpost.id, after)
+    answer = {
+        "commands": [
+            {"command": json.loads(one.body), "signature": one.signature, "evidence": None}
+            for one in found
+        ],
+        "last": found[-1].n if found else after,
+    }
+    return JsonResponse(answer, headers={"Cache-Control": "no-store"})
+
+
+def _check_not_contested(outpost: Outpost) -> None:
+    if outpost.contested_at is not None:
+        detail = "This outpost is contested: its key is in two places. It gets no commands."
+        raise Problem(409, "outpost_contested", detail)

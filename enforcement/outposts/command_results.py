@@ -1,0 +1,83 @@
+"""What an outpost reports of its commands: each settles once, for the command that was issued.
+
+A result of a command that was never issued, that is another outpost's or has another number counts
+for nothing and is recorded (`outpost.result_refused`). The rest of its report is taken in: a report
+that was refused whole would be sent again for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from approvals.models import Effect, EffectState
+from approvals.outbox import step_execution
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
+from enforcement.models import CommandState, Outpost, OutpostCommand
+from enforcement.outposts import issued_commands
+
+_MOST_ENTRIES: Final = 200
+_MAY_BECOME_DONE: Final = frozenset({CommandState.FAILED, CommandState.UNPROVEN})
+"""An outpost goes on trying what restricts, and reports it again when it is in force."""
+
+
+class CommandResult(BaseModel):
+    """How one command ended. `entries` are the rows that its target has now."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+    n: int = Field(ge=1, le=2**53 - 1)
+    state: Literal["done", "refused", "failed", "unproven"]
+    code: str = Field("", max_length=60, pattern=r"^[a-z0-9_]*$")
+    detail: str = Field("", max_length=500)
+    exit: int | None = Field(None, ge=-(2**31), le=2**31)
+    seconds: int | float | str | None = None
+    entries: list[dict[str, Any]] | None = Field(None, max_length=_MOST_ENTRIES)
+    left: list[dict[str, Any]] = Field([], max_length=_MOST_ENTRIES)
+
+
+def take(outpost: Outpost, results: Iterable[CommandResult], report: int, actor: Actor) -> None:
+    """Settle the commands that a report has results of, in the caller's transaction."""
+    for result in results:
+        command = (
+            OutpostCommand.objects.select_for_update()
+            .filter(pk=result.id, outpost=outpost, n=result.n)
+            .first()
+        )
+        if command is None or not issued_commands.is_sealed(command):
+            _refuse(outpost, result, report, actor)
+        else:
+            _settle(command, result, report)
+
+
+def _settle(command: OutpostCommand, result: CommandResult, report: int) -> None:
+    state = CommandState(result.state)
+    fresh = command.state == CommandState.WAITING
+    later = command.state in _MAY_BECOME_DONE and state == CommandState.DONE
+    if not fresh and not later:
+        return
+    said = result.model_dump(exclude={"id", "n", "state"}) | {"report": report}
+    issued_commands.settle(command, state, said)
+    if later:
+        ended = Effect.objects.filter(pk=command.pk, state=EffectState.FAILED)
+        step_execution.again(ended)
+
+
+def _refuse(outpost: Outpost, result: CommandResult, report: int, actor: Actor) -> None:
+    record(
+        actor,
+        "outpost.result_refused",
+        outcome="failure",
+        target=Target("outpost", outpost.instance, outpost.instance),
+        data={
+            "outpost": outpost.id,
+            "report": report,
+            "command": result.id,
+            "n": result.n,
+            "state": result.state,
+        },
+    )

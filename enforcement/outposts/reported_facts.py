@@ -1,0 +1,63 @@
+"""What an outpost read at its gateway, as effects are concluded from it: entries and settings.
+
+Of agents it names those that `config.yaml` has; whether their hooks are installed it does not say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from enforcement.effects.gateway_facts import V020, Agent, Entry, tool_of_agent
+from enforcement.gateways.reported_settings import ReportedSettings
+from enforcement.models import Outpost
+
+_MODES: Final = frozenset({"observe", "action"})
+_FIELDS: Final = ("install", "file", "runtime")
+
+
+def entries_about(rows: Iterable[Mapping[str, Any]], kind: str, name: str) -> tuple[Entry, ...]:
+    """The rows of DefenseClaw's `actions` about a thing, those of single agents included."""
+    about = (row for row in rows if row.get("target_type") == kind and _is_about(row, kind, name))
+    return tuple(_entry(row) for row in about)
+
+
+def _is_about(row: Mapping[str, Any], kind: str, name: str) -> bool:
+    found = str(row.get("target_name", ""))
+    return found == name or (kind == "tool" and tool_of_agent("", kind, found)[1] == name)
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    name, connector = str(row.get("target_name", "")), str(row.get("connector") or "")
+    try:
+        said = json.loads(str(row.get("actions_json")))
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        return Entry(name, connector, "", None, None)
+    install, file, runtime = (str(said.get(field) or "") for field in _FIELDS)
+    return Entry(name, connector, install, file, runtime)
+
+
+def settings_of(outpost: Outpost, config: Mapping[str, Any] | None) -> ReportedSettings:
+    """Settings of the gateway next to an outpost, as its configuration has them."""
+    said = config or {}
+    if outpost.generation == V020:
+        only = Agent("openclaw", _mode(said.get("guardrail.mode")), watched=True)
+        return ReportedSettings(outpost.generation, (only,), managed=False)
+    primary, general = said.get("guardrail.connector"), _mode(said.get("guardrail.mode"))
+    modes = said.get("modes")
+    named = dict(modes) if isinstance(modes, dict) else {}
+    if isinstance(primary, str) and primary:
+        named.setdefault(primary, general)
+    agents = tuple(
+        Agent(str(name), _mode(mode) or general, watched=name == primary if primary else None)
+        for name, mode in named.items()
+    )
+    managed = said.get("deployment_mode") == "managed_enterprise" if said else None
+    return ReportedSettings(outpost.generation, agents, managed)
+
+
+def _mode(said: object) -> str | None:
+    return said if isinstance(said, str) and said in _MODES else None

@@ -1,0 +1,268 @@
+"""Decisions at a gateway with an outpost become signed commands, which its reports settle."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.conf import LazySettings
+
+from approvals.models import Effect
+from approvals.pipeline.service import perform
+from audit.keys import outpost_command_key
+from audit.models import EventRow
+from audit.recording.actors import Actor, Target
+from audit.recording.stored_event_loader import load
+from enforcement.models import CommandState, Outpost, OutpostCommand
+from enforcement.outposts import pins
+from tests.enforcement.answering import approve
+from tests.enforcement.gateways import Town, known
+from tests.enforcement.outpost_device import Device, b64, code, written
+
+pytestmark = pytest.mark.django_db
+EDGE = "edge-1"
+SKILL = Target("skill", "pdf-exfil", EDGE)
+SERVER = Target("mcp", "github", EDGE)
+
+
+@pytest.fixture
+def amir(db: None) -> Actor:
+    known("admin2", "admin", name="Anna Admin")
+    return known("admin", "admin", name="Amir Admin").as_actor(via="web")
+
+
+@pytest.fixture
+def device(town: Town, amir: Actor) -> Device:
+    """The outpost of edge-1."""
+    return Device(instance=EDGE).enrol(amir)
+
+
+def row(name: str, kind: str = "skill", **actions: str) -> dict[str, str]:
+    return {"target_type": kind, "target_name": name, "actions_json": json.dumps(actions)}
+
+
+def result(command: dict[str, Any], **said: Any) -> dict[str, Any]:
+    return {"id": command["id"], "n": command["n"], "state": "done", "entries": []} | said
+
+
+def step() -> Effect:
+    return Effect.objects.exclude(kind="gateway.stamp").latest("id")
+
+
+def test_a_hold_becomes_a_command_and_is_pending_until_the_outpost_reports_it(
+    town: Town, device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    perform(olu, "skill.hold", SKILL, reason="it reads mail")
+    do_due()
+    assert (step().state, step().attempts) == ("pending", 0)
+    assert "Waits until the outpost at edge-1 fetches it" in step().detail
+    [command] = device.commands()
+    assert (command["act"], command["kind"], command["name"]) == ("hold", "skill", "pdf-exfil")
+    assert (command["strength"], command["instance"]) == ("disable", EDGE)
+    assert command["id"] == str(step().pk) and command["outpost"] == device.id
+    do_due()
+    assert step().state == "pending" and "Being applied by the outpost at edge-1" in step().detail
+    assert town.edges[EDGE].blocked() == {}
+    entries = [row("pdf-exfil", runtime="disable")]
+    assert device.send(commands=[result(command, entries=entries)]).status_code == 200
+    do_due()
+    assert step().state == "done" and "The outpost at edge-1 carried it out." in step().detail
+    assert device.commands() == []
+    event = EventRow.objects.filter(action="skill.held", outcome="success").get()
+    assert load(event.event)["data"]["outpost"] == device.id
+
+
+def test_a_command_is_signed_by_the_key_that_was_pinned(
+    device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    perform(olu, "mcp.hold", SERVER)
+    do_due()
+    [found] = json.loads(device.fetch().content)["commands"]
+    raw = outpost_command_key.public_key()
+    assert Outpost.objects.get().command_key == raw == pins.current()["hold_key"]
+    key = Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(raw + "="))
+    signed = b"ata.outpost.command.v1\n" + written(found["command"])
+    key.verify(urlsafe_b64decode(found["signature"] + "=="), signed)
+    assert found["command"]["strength"] == "block" and found["evidence"] is None
+
+
+def test_numbers_grow_and_after_leaves_out_what_was_seen(
+    device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    for target in (SKILL, SERVER):
+        perform(olu, f"{target.kind}.hold", target)
+        do_due()
+    first, second = device.commands()
+    assert first["n"] < second["n"]
+    said = json.loads(device.fetch(after=first["n"]).content)
+    assert [one["command"]["n"] for one in said["commands"]] == [second["n"]] == [said["last"]]
+    assert json.loads(device.fetch(after=second["n"]).content) == {
+        "commands": [],
+        "last": second["n"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("other", "refused"),
+    [
+        ({"proof": ""}, "401 proof_refused missing"),
+        ({"htm": "POST"}, "401 proof_refused other_request"),
+        ({"iat": 1}, "401 proof_refused time"),
+        ({"body": "x" * 43}, "401 proof_refused other_body"),
+        ({"key": Device().key}, "401 proof_refused signature"),
+    ],
+)
+def test_commands_are_given_to_nobody_without_a_right_proof(
+    device: Device, other: dict[str, Any], refused: str
+) -> None:
+    assert code(device.fetch(**other)) == refused
+
+
+def test_a_proof_fetches_commands_once(device: Device) -> None:
+    proof = device.proof("/v1/outposts/commands", b"", htm="GET")
+    assert device.fetch(proof=proof).status_code == 200
+    assert code(device.fetch(proof=proof)) == "401 proof_refused replayed"
+
+
+def test_an_unknown_suspended_revoked_or_contested_outpost_gets_no_commands(
+    device: Device, amir: Actor, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    assert code(Device(instance=EDGE).fetch()) == "401 outpost_unknown"
+    perform(amir, "outpost.suspend", Target("outpost", EDGE), reason="lost")
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert code(device.fetch()) == "403 outpost_suspended"
+    assert step().state == "pending" and "is suspended and gets nothing" in step().detail
+    Outpost.objects.update(suspended_at=None, contested_at="2026-11-29T12:00:00Z")
+    assert code(device.fetch()) == "409 outpost_contested"
+    Outpost.objects.update(revoked_at="2026-11-29T12:00:00Z")
+    assert code(device.fetch()) == "403 outpost_revoked"
+
+
+def test_one_outpost_gets_no_command_of_another(
+    device: Device, amir: Actor, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    other = Device(instance="edge-2").enrol(amir)
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert other.commands() == []
+    [command] = device.commands()
+    other.send(commands=[result(command, entries=[row("pdf-exfil", runtime="disable")])])
+    do_due()
+    assert step().state == "pending"
+    assert EventRow.objects.filter(action="outpost.result_refused").count() == 1
+
+
+def test_results_of_commands_that_were_not_issued_so_count_for_nothing(
+    device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    [command] = device.commands()
+    made = result(command) | {"id": str(uuid4())}
+    assert device.send(commands=[made, result(command, n=command["n"] + 1)]).status_code == 200
+    do_due()
+    assert step().state == "pending" and OutpostCommand.objects.get().state == CommandState.WAITING
+    assert EventRow.objects.filter(action="outpost.result_refused").count() == 2
+
+
+def test_a_result_counts_once_and_a_later_done_after_a_failure(
+    device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    [command] = device.commands()
+    device.send(commands=[result(command, state="failed", code="gateway_down", detail="no CLI")])
+    do_due()
+    assert step().state == "pending" and "goes on trying" in step().detail
+    entries = [row("pdf-exfil", runtime="disable")]
+    for _ in range(2):
+        device.send(commands=[result(command, entries=entries)])
+        do_due()
+    device.send(commands=[result(command, state="refused", code="older_command")])
+    do_due()
+    assert step().state == "done"
+    assert EventRow.objects.filter(action="skill.held", outcome="success").count() == 1
+
+
+@pytest.mark.parametrize("entries", [[], [row("pdf-exfil", install="block")], [row("other")]])
+def test_what_a_program_answered_counts_for_nothing_without_the_entry(
+    device: Device, olu: Actor, do_due: Callable[[], None], entries: list[dict[str, str]]
+) -> None:
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    [command] = device.commands()
+    device.send(commands=[result(command, exit=0, seconds=1, entries=entries)])
+    do_due()
+    assert step().state == "failed" and "no entry that it read disables it" in step().detail
+
+
+def test_what_the_outpost_refused_is_shown_with_why(
+    device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    [command] = device.commands()
+    said = {"state": "refused", "code": "cli_changed", "detail": "the program was replaced"}
+    device.send(commands=[result(command, entries=None, **said)])
+    do_due()
+    assert step().state == "failed"
+    assert step().detail == "The outpost at edge-1 refused it: the program was replaced."
+
+
+def test_a_command_that_somebody_wrote_is_neither_sent_nor_believed(
+    device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    OutpostCommand.objects.update(state=CommandState.DONE, result={"entries": []})
+    do_due()
+    assert device.commands() == [] and step().state == "failed"
+    assert EventRow.objects.filter(action="ledger.alarm").count() == 1
+
+
+def test_a_command_that_was_replaced_before_it_was_fetched_is_withdrawn(
+    device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    asked = perform(olu, "skill.release", SKILL, reason="it was another one").approval
+    assert asked is not None
+    approve(asked)
+    do_due()
+    assert all(one["act"] != "hold" for one in device.commands())
+    held = Effect.objects.get(kind="gateway.hold")
+    assert held.state == "failed" and held.detail.startswith("A later decision replaced it")
+
+
+def test_a_gateway_whose_outpost_pinned_another_key_is_told_by_its_own_address(
+    town: Town, device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    Outpost.objects.update(command_key="")
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert step().state == "done" and "pdf-exfil" in town.edges[EDGE].blocked()
+
+
+def test_gateways_without_an_outpost_are_told_as_before(
+    town: Town, device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    perform(olu, "skill.hold", Target("skill", "pdf-exfil"))
+    do_due()
+    assert "pdf-exfil" in town.edges["edge-2"].blocked()
+    assert town.edges[EDGE].blocked() == {} and len(device.commands()) == 1
+
+
+def test_the_key_of_commands_is_for_its_owner_alone_and_stays(
+    tmp_path: Path, settings: LazySettings
+) -> None:
+    settings.VAR_DIR = tmp_path
+    first = outpost_command_key.public_key()
+    assert outpost_command_key.key_file().stat().st_mode & 0o777 == 0o600
+    assert outpost_command_key.public_key() == first != b64(b"")
