@@ -1,7 +1,6 @@
 """The audit actions DefenseClaw registers, and the bucket each of them is filed under.
 
-Source: DefenseClaw ``internal/audit/actions.go`` and its telemetry producer registry. A v8
-gateway answers 400 to an action that is not registered.
+Source: DefenseClaw ``internal/audit/actions.go`` and its telemetry producer registry.
 """
 
 from __future__ import annotations
@@ -74,13 +73,6 @@ _BUCKET_OF: Final[dict[str, str]] = {
     action: bucket for bucket, names in _BY_BUCKET.items() for action in names.split()
 }
 _OPEN_PREFIX: Final = "codex.notify."
-
-
-def is_registered(action: str) -> bool:
-    """Say whether a v8 gateway accepts ``action`` (by name, or by the one open prefix)."""
-    return action in _BUCKET_OF or (
-        action.startswith(_OPEN_PREFIX) and len(action) > len(_OPEN_PREFIX)
-    )
 
 
 def bucket_of(action: str) -> str:

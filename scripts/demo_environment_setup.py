@@ -10,11 +10,39 @@ import os
 import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 from portal.env import BASE_DIR, SECRETS, Env, kept_secret
 
-INSTANCES = ("edge-1", "edge-2")
+
+@dataclass(frozen=True, slots=True)
+class DemoGateway:
+    """A DEMO gateway: a stand-in (`local.gateway`) of one generation, with its agents and modes."""
+
+    name: str
+    generation: str
+    agents: tuple[str, ...]
+    """`NAME=MODE`; the folders of the first one are watched."""
+    options: tuple[str, ...] = ()
+
+    @property
+    def has_token(self) -> bool:
+        """Whether its API asks for a token, which 0.2.0 does not."""
+        return self.generation != "0.2.0"
+
+
+GATEWAYS = (
+    DemoGateway(
+        "laptop-mia",
+        "head",
+        ("claudecode=action", "codex=action", "cursor=observe"),
+        ("--take-action", "off"),  # HEAD blocks by itself otherwise, and nobody would be asked
+    ),
+    DemoGateway("build-server", "0.8.4", ("claudecode=observe", "codex=observe")),
+    DemoGateway("edge-1", "0.2.0", ("openclaw=action",), ("--openclaw", "connected")),
+)
+INSTANCES = tuple(gateway.name for gateway in GATEWAYS)
 LOADED = "completed\n"
 LEFT_OUT = "without sample data\n"
 
@@ -46,7 +74,7 @@ def _state(env: Env) -> str:
 
 def announcement(env: Env) -> str:
     """What `make up` says about the sample data before it does anything."""
-    own, names = env.DEFENSECLAW_INSTANCES_FILE, " and ".join(INSTANCES)
+    own, names = env.DEFENSECLAW_INSTANCES_FILE, _listed(INSTANCES)
     if not runs(env):
         which = f"Gateways of your own are registered in {own}" if own else "You had your own"
         return f"{which}: no sample data is loaded. 'make up DEMO=1' adds it, for DEMO gateways."
@@ -56,6 +84,10 @@ def announcement(env: Env) -> str:
             f"sent to a gateway in {own}."
         )
     return f"Sample data is about the DEMO gateways {names}, which run here."
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def name_taken(env: Env) -> str:
@@ -102,27 +134,56 @@ def sample_path(env: Env) -> Path:
     return folder(env) / "history.db"
 
 
-def ensure_gateway(env: Env) -> None:
-    """Tokens and the instances file of the DEMO gateways."""
-    kept_secret(env.VAR_DIR, "DEMO_GATEWAY_TOKEN")
-    kept_secret(env.VAR_DIR, "DEMO_WEBHOOK_SECRET")
+def home_of(env: Env, name: str) -> Path:
+    """The user folder of a DEMO gateway: its data, and the folders of its agents."""
+    return folder(env) / name
+
+
+def ensure_gateways(env: Env) -> None:
+    """Homes, tokens and the instances file of the DEMO gateways."""
+    token = kept_secret(env.VAR_DIR, "DEMO_GATEWAY_TOKEN")
     kept_secret(env.VAR_DIR, "DEMO_INGEST_TOKEN")
-    home = folder(env)
-    home.mkdir(parents=True, exist_ok=True)
-    secrets = env.VAR_DIR / "secrets"
-    blocks = [
-        f'[[instance]]\nname = "{name}"\nbase_url = "http://127.0.0.1:{port}"\ndemo = true\n'
-        f'gateway_token_file = "{secrets / "DEMO_GATEWAY_TOKEN"}"\n'
-        f'ingest_token_file = "{secrets / "DEMO_INGEST_TOKEN"}"\n'
-        f'audit_db = "{home / name / "audit.db"}"\n'
-        f'hmac_key_file = "{home / name / "redaction-correlation.key"}"\n'
-        for name, port in ports(env).items()
-    ]
+    blocks = []
+    for gateway in GATEWAYS:
+        home = home_of(env, gateway.name)
+        _ensure_home(home, gateway, token)
+        blocks.append(_block(env, gateway, home))
     # Whole or not at all: a portal that still runs reads it, and would take a gateway that is not
     # written yet for one that is gone.
-    draft = home / ".instances.toml"
+    draft = folder(env) / ".instances.toml"
     draft.write_text("\n".join(blocks))
-    draft.replace(home / "instances.toml")
+    draft.replace(folder(env) / "instances.toml")
+
+
+def _ensure_home(home: Path, gateway: DemoGateway, token: str) -> None:
+    """What has to lie there before the gateway starts: its token and its agents' components."""
+    data = home / ".defenseclaw"
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    env_file = data / ".env"
+    if gateway.has_token and not env_file.exists():
+        env_file.touch(mode=0o600)
+        env_file.write_text(f"DEFENSECLAW_GATEWAY_TOKEN={token}\n")
+    command = [sys.executable, "-m", "demo.installed_components", "--home", str(home)]
+    for agent in gateway.agents:
+        command += ["--agent", agent.partition("=")[0]]
+    subprocess.run(command, cwd=BASE_DIR, check=True)  # noqa: S603
+
+
+def _block(env: Env, gateway: DemoGateway, home: Path) -> str:
+    secrets, data = env.VAR_DIR / "secrets", home / ".defenseclaw"
+    lines = [
+        "[[instance]]",
+        f'name = "{gateway.name}"',
+        "demo = true",
+        f'base_url = "http://127.0.0.1:{ports(env)[gateway.name]}"',
+        f'ingest_token_file = "{secrets / "DEMO_INGEST_TOKEN"}"',
+        f'audit_db = "{data / "audit.db"}"',
+    ]
+    if gateway.has_token:
+        lines.append(f'gateway_token_file = "{secrets / "DEMO_GATEWAY_TOKEN"}"')
+    if gateway.generation == "head":
+        lines.append(f'hmac_key_file = "{data / "redaction-correlation.key"}"')
+    return "\n".join(lines) + "\n"
 
 
 def ensure_sample_history(env: Env) -> None:
@@ -138,17 +199,15 @@ def ensure_sample_history(env: Env) -> None:
     draft.rename(path)
 
 
-def gateway_command(env: Env) -> list[str]:
-    """Both DEMO gateways in one process."""
-    command = [
-        sys.executable,
-        "-m",
-        "demo.gateway",
-        "--data",
-        str(folder(env)),
-        "--token-file",
-        str(env.VAR_DIR / "secrets" / "DEMO_GATEWAY_TOKEN"),
-    ]
-    for name, port in ports(env).items():
-        command += ["--instance", f"{name}:{port}"]
+def gateway_commands(env: Env) -> dict[str, list[str]]:
+    """The process of each DEMO gateway by its name."""
+    return {gateway.name: _command(env, gateway) for gateway in GATEWAYS}
+
+
+def _command(env: Env, gateway: DemoGateway) -> list[str]:
+    command = [sys.executable, "-m", "local.gateway", "--generation", gateway.generation]
+    command += ["--home", str(home_of(env, gateway.name))]
+    command += ["--port", str(ports(env)[gateway.name]), *gateway.options]
+    for agent in gateway.agents:
+        command += ["--agent", agent]
     return command

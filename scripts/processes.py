@@ -67,25 +67,25 @@ def commands(env: Env) -> dict[str, list[str]]:
     if env.local_tenant:
         found["tenant"] = tenant_command(env)
     if demo_environment_setup.runs(env):
-        found["gateway"] = demo_environment_setup.gateway_command(env)
+        found |= demo_environment_setup.gateway_commands(env)
     return found
 
 
 _OF_EVERY_PROCESS = frozenset(
     {"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "VAR_DIR", "DEMO"}
 )
-_PREFIXES = {
-    "tenant": ("TENANT_", "AUTH0_", "PORTAL_"),  # it checks the client secrets of AUTH0_…
-    "gateway": (),
-}
+_PORTALS_OWN = ("portal", "worker")
+_OF_THE_TENANT = ("TENANT_", "AUTH0_", "PORTAL_")  # it checks the client secrets of AUTH0_…
 
 
 def environment_of(name: str, child: dict[str, str]) -> dict[str, str]:
-    """The part of `child` that a process needs: the local tenant and the DEMO gateway get none of
+    """The part of `child` that a process needs: the local tenant and the DEMO gateways get none of
     the portal's keys."""
-    if name not in _PREFIXES:
+    if name in _PORTALS_OWN:
         return child
-    wanted = ("PYTHON", "LC_", "ATA_", "COVERAGE_", *_PREFIXES[name])
+    wanted: tuple[str, ...] = ("PYTHON", "LC_", "ATA_", "COVERAGE_")
+    if name == "tenant":
+        wanted += _OF_THE_TENANT
     return {k: v for k, v in child.items() if k in _OF_EVERY_PROCESS or k.startswith(wanted)}
 
 

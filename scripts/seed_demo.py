@@ -2,30 +2,27 @@
 
 A visitor's first screen should show the product, so the first start runs this against the stack:
 every decision goes through the real pipeline and every approval through the local tenant's HTTP.
-Only the standard library and no code of ours beyond the environment: it acts from outside.
 """
 
 from __future__ import annotations
 
-import http.cookiejar
-import json
 import random
 import re
+import subprocess
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from html import unescape
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from portal.env import env, kept_secret
-from scripts.demo_environment_setup import INSTANCES, ports
+from portal.env import BASE_DIR, env
+from scripts.demo_environment_setup import INSTANCES, home_of
+from scripts.demo_people import Person, Phones
 
-PEOPLE = ("operator", "operator2", "member1")
+PEOPLE = ("operator", "operator2", "member1", "admin")
 DECISIONS = 60
 _PATIENCE_S = 90
 
@@ -44,26 +41,32 @@ class Plan:
     instance: str  # always a DEMO gateway
 
 
+# What is decided about: kind, names that share a reason, the reason.
 _THINGS = (
-    ("skill", "clipboard-sync", "reads the clipboard of every window"),
-    ("skill", "csv-cleaner", "reviewed: local files only"),
-    ("skill", "meeting-notes", "sends transcripts to an outside host"),
-    ("skill", "invoice-relay", "forwards invoices to a paste site"),
-    ("skill", "calendar-digest", "scopes match its manifest"),
-    ("skill", "repo-janitor", "deletes branches without asking"),
-    ("skill", "ticket-triage", "reviewed with its owner"),
-    ("skill", "browser-autofill", "stores card numbers in plain text"),
-    ("mcp", "shadow-fs", "serves the whole home folder"),
-    ("mcp", "postgres-readonly", "reviewed: read only, one schema"),
-    ("mcp", "slack-export", "exports private channels"),
-    ("mcp", "weather", "no credentials, public data"),
-    ("mcp", "k8s-admin", "cluster-admin token in its image"),
-    ("plugin", "fastdb", "loads code from a mutable tag"),
-    ("plugin", "pdf-tools", "signed by its vendor"),
-    ("plugin", "prompt-cache", "keeps prompts for 90 days"),
-    ("tool", "shell.exec", "not on shared machines"),
-    ("tool", "http.fetch", "allowed to internal hosts only"),
-)
+    ("skill", "clipboard-sync window-recorder screen-notes key-logger-lite",
+     "reads the clipboard of every window"),
+    ("skill", "csv-cleaner table-merge spreadsheet-lint json-tidy", "reviewed: local files only"),
+    ("skill", "meeting-notes call-summary voice-memo transcript-share",
+     "sends transcripts to an outside host"),
+    ("skill", "invoice-relay receipt-upload statement-fetch expense-mailer",
+     "forwards invoices to a paste site"),
+    ("skill", "calendar-digest week-planner agenda-mail room-finder",
+     "scopes match its manifest"),
+    ("skill", "repo-janitor branch-sweeper fork-cleaner tag-pruner",
+     "deletes branches without asking"),
+    ("skill", "ticket-triage issue-labels backlog-sort", "reviewed with its owner"),
+    ("skill", "browser-autofill card-keeper form-memory", "stores card numbers in plain text"),
+    ("mcp", "shadow-fs home-share open-drive", "serves the whole home folder"),
+    ("mcp", "postgres-readonly metrics-read docs-index", "reviewed: read only, one schema"),
+    ("mcp", "slack-export dm-archive channel-dump", "exports private channels"),
+    ("mcp", "weather timezone public-holidays", "no credentials, public data"),
+    ("mcp", "k8s-admin cluster-root node-shell", "cluster-admin token in its image"),
+    ("plugin", "fastdb quick-cache turbo-index", "loads code from a mutable tag"),
+    ("plugin", "pdf-tools image-resize font-pack", "signed by its vendor"),
+    ("plugin", "prompt-cache chat-backup history-search", "keeps prompts for 90 days"),
+    ("tool", "shell.exec process.spawn registry.write", "not on shared machines"),
+    ("tool", "http.fetch dns.resolve feed.read", "allowed to internal hosts only"),
+)  # fmt: skip
 
 
 def plans(seed: int = 7) -> list[Plan]:
@@ -71,15 +74,14 @@ def plans(seed: int = 7) -> list[Plan]:
     choose = random.Random(seed)  # noqa: S311  # sample data, not a secret
     made = []
     for n in range(DECISIONS):
-        kind, name, reason = _THINGS[n % len(_THINGS)]
-        generation = n // len(_THINGS)
-        unique = name if generation == 0 else f"{name}-{generation + 1}"
+        kind, names, reason = _THINGS[n % len(_THINGS)]
+        name = names.split()[n // len(_THINGS)]
         severity = ("LOW", "HIGH", "CRITICAL", "MEDIUM", "HIGH")[n % 5]
         verb = "allow" if re.match("reviewed|signed|scopes|no cred|allowed", reason) else "block"
         answer = choose.choices(("approve", "deny", "ignore"), (13, 4, 3))[0]
         who = PEOPLE[choose.randrange(2)]
         where = INSTANCES[n % len(INSTANCES)]
-        made.append(Plan(who, f"{kind}.{verb}", kind, unique, severity, reason, answer, where))
+        made.append(Plan(who, f"{kind}.{verb}", kind, name, severity, reason, answer, where))
     return made
 
 
@@ -102,149 +104,11 @@ def allows() -> list[Plan]:
     ]
 
 
-class Person:
-    """Somebody with a browser at the tenant and a command line at the portal."""
-
-    def __init__(self, name: str) -> None:
-        self.email = f"{name}@acme.example"
-        jar = http.cookiejar.CookieJar()
-        self._browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-        self.sub = ""
-        self.token = ""
-
-    def sign_in(self) -> None:
-        """The device flow: start, sign in at the tenant, confirm the code, collect the tokens."""
-        started = self._form(
-            "oauth/device/code",
-            client_id=env.AUTH0_CLI_CLIENT_ID,
-            scope="openid profile email offline_access",
-            audience=env.AUTH0_API_AUDIENCE,
-        )
-        page = self._open(started["verification_uri_complete"])
-        if 'name="sub"' in page.text:
-            page = self._submit(page, sub=_sub_of(page.text, self.email), mfa="on")
-        self._submit(page, action="confirm")
-        time.sleep(started["interval"])
-        tokens = self._form(
-            "oauth/token",
-            grant_type="urn:ietf:params:oauth:grant-type:device_code",
-            device_code=started["device_code"],
-            client_id=env.AUTH0_CLI_CLIENT_ID,
-        )
-        self.token = tokens["access_token"]
-        self.sub = self.call("POST", "session", {"id_token": tokens["id_token"]})["sub"]
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: dict[str, Any] | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> dict[str, Any]:
-        """One call of `/v1`."""
-        request = urllib.request.Request(  # noqa: S310
-            f"{env.portal_url}/v1/{path}",
-            data=json.dumps(body).encode() if body is not None else None,
-            method=method,
-            headers={
-                "Authorization": f"Bearer {self.token}",
-                "Content-Type": "application/json",
-                **(headers or {}),
-            },
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            found: dict[str, Any] = json.load(answer)
-        return found
-
-    def _form(self, path: str, **fields: str) -> dict[str, Any]:
-        data = urllib.parse.urlencode(fields).encode()
-        with urllib.request.urlopen(env.issuer + path, data, timeout=30) as answer:  # noqa: S310
-            found: dict[str, Any] = json.load(answer)
-        return found
-
-    def _open(self, url: str, data: bytes | None = None, referer: str = "") -> Page:
-        headers = {"Referer": referer, "Origin": env.issuer.rstrip("/")} if referer else {}
-        request = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310
-        with self._browser.open(request, timeout=30) as answer:
-            return Page(answer.url, answer.read().decode())
-
-    def _submit(self, page: Page, **fields: str) -> Page:
-        action, hidden = page.form()
-        data = urllib.parse.urlencode(hidden | fields).encode()
-        return self._open(urllib.parse.urljoin(page.url, action), data, page.url)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of the tenant."""
-
-    url: str
-    text: str
-
-    def form(self) -> tuple[str, dict[str, str]]:
-        """Where its main form posts to, and the hidden fields of that form."""
-        inside = self.text.partition("<main")[2] or self.text
-        form = re.search(r'<form method="post" action="([^"]*)".*?</form>', inside, re.DOTALL)
-        if form is None:
-            raise RuntimeError(f"no form on {self.url}")
-        hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form[0])
-        return unescape(form[1]), {name: unescape(value) for name, value in hidden}
-
-
-def _sub_of(page: str, email: str) -> str:
-    for button in re.findall(
-        r'<button[^>]*name="sub" value="([^"]+)".*?</button>', page, re.DOTALL
-    ):
-        whole = page[page.index(f'value="{button}"') :]
-        if email in whole[: whole.index("</button>")]:
-            return unescape(button)
-    raise RuntimeError(f"{email} is not offered on the sign-in page")
-
-
-class Phones:
-    """Every phone at once, by the tenant's own form endpoints and its loopback control token."""
-
-    def __init__(self) -> None:
-        self._token = kept_secret(env.VAR_DIR, "TENANT_CONTROL_TOKEN")
-
-    def answer(self, sub: str, code: str, verdict: str) -> bool:
-        """Approve or deny the request that shows `code` on this phone, once it is there."""
-        for _ in range(60):
-            consent = self._find(sub, code)
-            if consent:
-                return self._post(f"phone/{urllib.parse.quote(sub, safe='')}/{consent}/{verdict}")
-            time.sleep(0.25)
-        return False
-
-    def _find(self, sub: str, code: str) -> str:
-        page = self._get(f"phone/{urllib.parse.quote(sub, safe='')}/feed")
-        for part in page.split("<article")[1:]:
-            card = part.partition("</article>")[0]  # what follows the last one is no question
-            if code in card and (found := re.search(r'action="[^"]*/([^/"]+)/approve"', card)):
-                return found[1]
-        return ""
-
-    def _get(self, path: str) -> str:
-        request = urllib.request.Request(  # noqa: S310
-            env.issuer + path, headers={"Tenant-Control-Token": self._token}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return str(answer.read().decode())
-
-    def _post(self, path: str) -> bool:
-        request = urllib.request.Request(  # noqa: S310
-            env.issuer + path, data=b"", headers={"Tenant-Control-Token": self._token}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=30):  # noqa: S310
-                return True
-        except urllib.error.HTTPError as refused:
-            return refused.code == 409  # already answered
-
-
 def run() -> dict[str, int]:
     """Take the decisions, answer the approvals, wait until each has ended; counts by outcome."""
     people = {name: Person(name) for name in PEOPLE}
+    drop_malicious_skill(*_HELD)
+    refuse_server()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(Person.sign_in, people.values()))
         phones = Phones()
@@ -257,8 +121,9 @@ def run() -> dict[str, int]:
     refused = {*_endings(people["operator"], [one for one in allowed if one])} - {"approved"}
     if refused:
         raise RuntimeError(f"the servers of the sample world were not allowed: {refused}")
+    decide_on_finding(people["operator"], phones, *_DECIDED)
     use_connections(people)
-    stage_findings()
+    govern_accounts(people)
     outcomes = {"committed": DECISIONS - len(approvals)}
     for outcome in _endings(people["operator"], approvals):
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
@@ -287,18 +152,81 @@ def _wait_for_inventory(person: Person, connection: str) -> None:
     raise RuntimeError(f"{person.email}'s {connection} did not appear in the inventory")
 
 
-def stage_findings() -> None:
-    """Two findings that wait for a decision; the CRITICAL ones are a visitor's to stage."""
-    gateway = f"http://127.0.0.1:{ports(env)['edge-1']}"
-    for kind, name, severity in (
-        ("mcp", "shadow-proxy", "HIGH"),
-        ("plugin", "tab-counter", "MEDIUM"),
-    ):
-        form = {"target_type": kind, "target_name": name, "severity": severity}
-        request = urllib.request.Request(  # noqa: S310
-            f"{gateway}/demo/stage", urllib.parse.urlencode(form).encode(), {"Origin": gateway}
-        )
-        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+def _wait_for_account(admin: Person, owner: str) -> dict[str, Any]:
+    """An account of that person, once the comparison with the tenant has found it."""
+    until = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < until:
+        known = admin.call("GET", "connections")["items"]
+        if found := next((one for one in known if one["owner"]["email"] == owner), None):
+            return dict(found)
+        time.sleep(0.5)
+    raise RuntimeError(f"no account of {owner} appeared in the inventory")
+
+
+# Malicious skills that a gateway finds by itself: the gateway, its agent, the skill. Nobody
+# answers the request about the first, so its hold stays.
+_HELD = ("laptop-mia", "claudecode", "pdf-to-text")
+_DECIDED = ("build-server", "claudecode", "log-shipper")
+
+
+def drop_malicious_skill(gateway: str, agent: str, skill: str) -> None:
+    """Put it where the gateway looks, as somebody who installs it would."""
+    command = [sys.executable, "-m", "demo.malicious_skill", "--home", str(home_of(env, gateway))]
+    command += ["--agent", agent, "--name", skill]
+    subprocess.run(command, cwd=BASE_DIR, check=True, capture_output=True)  # noqa: S603
+
+
+def refuse_server() -> None:
+    """Somebody adds an MCP server that reads credentials, and its gateway refuses it."""
+    defenseclaw = home_of(env, "build-server") / "bin" / "defenseclaw"
+    given = ["--command", "npx", "--args", "shadow-proxy --profile ~/.aws/credentials"]
+    # It ends with 1 and the word BLOCKED.
+    subprocess.run(  # noqa: S603
+        [defenseclaw, "mcp", "set", "shadow-proxy", *given], check=False, capture_output=True
+    )
+
+
+def decide_on_finding(person: Person, phones: Phones, gateway: str, agent: str, skill: str) -> None:
+    """Approve the request that a finding makes by itself."""
+    drop_malicious_skill(gateway, agent, skill)
+    until = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < until:
+        asked = person.call("GET", "approvals?limit=200")["items"]
+        if found := next((one for one in asked if one["target"]["name"] == skill), None):
+            one = person.call("GET", f"approvals/{found['id']}")
+            if one["status"] == "pending":  # a slow machine may let it expire
+                phones.answer(one["asked_sub"], one["binding_message"], "approve")
+            return
+        time.sleep(0.5)
+    raise RuntimeError(f"nobody was asked about the skill {skill} that {gateway} found")
+
+
+_IDLE_H = 14 * 24
+
+
+def govern_accounts(people: dict[str, Person]) -> None:
+    """A setting by which an unused account falls asleep, a frozen person, a review that is open."""
+    admin, member = people["admin"], people["member1"]
+    body = {"idle_h": _IDLE_H, "reason": "nobody needs Slack only once a month"}
+    admin.call("PUT", "connections/settings/slack", body)
+    ada = _wait_for_account(admin, "auditor@acme.example")["owner"]
+    on_leave = "on leave: no agent acts for her until she is back"
+    _decide(admin, "person.freeze", "person", ada["sub"], on_leave)
+    review = str(uuid.uuid4())
+    due = (datetime.now(UTC) + timedelta(days=5)).date().isoformat()
+    params = {"title": "Accounts of agents, this quarter", "due": due, "reviewers": "owners"}
+    _decide(admin, "review.open", "review", review, "quarterly review", params)
+    mine = member.call("GET", f"reviews/{review}/accounts")["items"]
+    answer = {"decision": "keep", "reason": "the release scripts need it"}
+    member.call("POST", f"reviews/{review}/accounts/{mine[0]['id']}/decide", answer)
+
+
+def _decide(
+    person: Person, verb: str, kind: str, name: str, reason: str, params: object = None
+) -> None:
+    target = {"kind": kind, "name": name}
+    body = {"verb": verb, "target": target, "reason": reason, "params": params or {}}
+    person.call("POST", "decisions", body)
 
 
 def _carry_out(person: Person, phones: Phones, plan: Plan) -> str:

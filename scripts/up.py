@@ -107,7 +107,7 @@ def refuse_taken_ports(env: Env) -> None:
     if taken:
         stop(
             f"In use already: {', '.join(taken)}.",
-            "Stop what listens there, or name others (the two after TENANT_PORT are used, too):",
+            "Stop what listens there, or name others (the three after TENANT_PORT are used, too):",
             "  PORTAL_PORT=8080 TENANT_PORT=8180 make up",
         )
 
@@ -147,7 +147,7 @@ def prepare(child: dict[str, str]) -> None:
     load = demo_environment_setup.has_to_load(env)
     preparing(env).unlink(missing_ok=True)
     if demo_environment_setup.runs(env):
-        demo_environment_setup.ensure_gateway(env)
+        demo_environment_setup.ensure_gateways(env)
     with ThreadPoolExecutor() as pool:
         jobs = [
             pool.submit(prepare_portal, child, load),
@@ -284,12 +284,25 @@ def welcome(env: Env) -> None:
         ]
     else:
         lines.append(f"  Sign in at {env.issuer}")
+    if demo_environment_setup.runs(env):
+        lines += outpost_lines(env)
     lines += [
         f"  Command line: {ata_command()} login",
         "  Ctrl-C stops everything; data stays.",
         "",
     ]
     say("\n".join(lines))
+
+
+def outpost_lines(env: Env) -> list[str]:
+    """How to run an outpost next to a DEMO gateway, once an admin has its code."""
+    name = demo_environment_setup.INSTANCES[0]
+    as_its_user = f"HOME={demo_environment_setup.home_of(env, name)} {ata_command()} outpost"
+    return [
+        f"  An outpost for {name}: an admin gets its code by Gateways, Enrol an outpost…; then",
+        f"    {as_its_user} enrol CODE --portal {env.portal_url} --instance {name}",
+        f"    {as_its_user} run",
+    ]
 
 
 def ata_command() -> str:

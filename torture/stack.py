@@ -23,7 +23,7 @@ PROGRAMS = {
     "portal": b"portal.wsgi",
     "worker": b"portal\0--quiet\0worker",
     "tenant": b"local.tenant.wsgi",
-    "gateway": b"demo.gateway",
+    "gateway": b"local.gateway",
     "import": b"import_defenseclaw",
 }
 

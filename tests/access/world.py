@@ -49,7 +49,7 @@ class World:
 def prepare(house: House) -> World:
     """Make what is missing, through the portal's own pages and gateways."""
     skill = fresh(LONG)
-    house.stack.finding("skill", skill, "CRITICAL")
+    house.stack.drop_malicious_skill(skill)
     auditor = house.visit("auditor", "/audit/exports/new/?action=approval.denied")
     job = _export(auditor)
     run = _verification(house, auditor)
@@ -58,7 +58,7 @@ def prepare(house: House) -> World:
     _suspended(house)
     _escalated(house)
     reviews = _reviews(house)
-    eventually(lambda: house.stack.enforced("edge-1").get(skill), "a hold at edge-1")
+    eventually(lambda: house.stack.enforced("laptop-mia").get(skill), "a hold at laptop-mia")
     approvals = _one_each(house, "approvals_approval", "status || outcome")
     accounts = _one_each(house, "connections_connectedaccount", "state")
     events = [
@@ -88,8 +88,8 @@ def prepare(house: House) -> World:
         ("access_id",): [(accounts[0],)],
         ("step",): [(accounts[0],)],
         ("public_id",): [("none",)],
-        ("name",): [("edge-1",)],
-        ("instance",): [("edge-1",)],
+        ("name",): [("laptop-mia",)],
+        ("instance",): [("laptop-mia",)],
         ("connection",): [("slack",)],
         ("pk",): [(str(finding["pk"]),)],
         ("subject",): [(str(person["key"]),)],
@@ -149,7 +149,7 @@ def _set_aside(house: House) -> str:
     path = house.stack.var_dir / "set-aside.db"
     imports.change(path, "CREATE TABLE audit_events (id, timestamp, action, target, actor)")
     imports.insert(path, "audit_events", id=LONG, action="scan", target=LONG, actor="x")
-    command = ("manage.py", "import_defenseclaw", str(path), "--instance", "edge-1")
+    command = ("manage.py", "import_defenseclaw", str(path), "--instance", "laptop-mia")
     done = house.stack.run(*command)
     assert done.returncode == 0, done.stderr
     (row,) = house.stack.rows("SELECT max(id) AS id FROM audit_quarantinedrow")

@@ -1,13 +1,16 @@
-"""Real DEMO gateways over HTTP, an instances file that names them, and people who can decide."""
+"""Stand-in gateways over HTTP, an instances file that names them, and people who can decide."""
 
 from __future__ import annotations
 
+import random
+import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 
@@ -17,20 +20,44 @@ from approvals.pipeline.commit import commit_now
 from audit.clock import uuid7
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
-from demo.defenseclaw.instance import Cause, Instance
-from demo.defenseclaw.server import GatewayServer
-from demo.defenseclaw.wire import Gateway
-from demo.finding import stage_in_database
 from enforcement.gateways import client as client
 from enforcement.gateways import instances
+from local.gateway.agents import folder_of
+from local.gateway.audit.log import AuditRow
+from local.gateway.audit.scan_rows import Finding, ScanReport
+from local.gateway.gateway import Gateway
+from local.gateway.home import Home
+from local.gateway.rest.server import GatewayServer
+from local.gateway.settings import Settings
 from tests.support.sign_in import SUBS
 
 TOKEN = "t0ken-for-tests"
 
 
+class _Server(GatewayServer):
+    """Ends its connections when it stops, as the end of a process does."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._connections: list[socket.socket] = []
+        super().__init__(gateway)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.append(request)
+        super().process_request(request, client_address)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in self._connections:
+            with suppress(OSError):  # its handler may have closed it
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 @dataclass
 class Edge:
-    """One DEMO gateway that can be stopped and started again on its port."""
+    """One stand-in gateway of HEAD that can be stopped and started again on its port.
+
+    It answers and writes as the real one does, but watches no folder: a test says what it found.
+    """
 
     name: str
     folder: Path
@@ -38,17 +65,24 @@ class Edge:
     token: str = TOKEN
     _server: GatewayServer | None = None
     _thread: threading.Thread | None = None
-    _instance: Instance | None = None
 
     @property
     def database(self) -> Path:
         """Its audit database."""
-        return self.folder / "audit.db"
+        return self.folder / ".defenseclaw" / "audit.db"
+
+    @property
+    def _gateway(self) -> Gateway:
+        assert self._server is not None
+        return self._server.gateway
 
     def start(self) -> None:
         """Listen."""
-        self._instance = Instance(self.name, self.folder)
-        self._server = GatewayServer(Gateway(self._instance), self.port, self.token, quiet=True)
+        self.database.parent.mkdir(parents=True, exist_ok=True)
+        secret = self.database.with_name(".env")
+        secret.write_text(f"DEFENSECLAW_GATEWAY_TOKEN={self.token}\n")
+        settings = Settings("head", self.port, {"claudecode": "action"}, guardrail_mode="action")
+        self._server = _Server(Gateway(Home(self.folder), settings))
         self.port = self._server.server_port
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
@@ -57,12 +91,12 @@ class Edge:
 
     def stop(self) -> None:
         """Answer nobody any more; the database stays."""
-        if self._server is None or self._thread is None or self._instance is None:
+        if self._server is None or self._thread is None:
             return
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-        self._instance.close()
+        self._gateway.stop()
         self._server = None
 
     def rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
@@ -80,24 +114,35 @@ class Edge:
 
     def block(self, kind: str, name: str, reason: str) -> None:
         """Somebody else blocks something, at the gateway itself."""
-        assert self._instance is not None
-        log = self._instance.entry("skill-block", name, "", Cause())
-        self._instance.set_field((kind, name), "install", "block", reason, log)
+        self._gateway.entries.set_value(kind, name, "install", "block", reason)
+        self._gateway.log.write(AuditRow(f"{kind}-block", name, f"reason={reason}"))
 
     def scan(self, name: str, severity: str = "CRITICAL", kind: str = "skill") -> str:
         """Its scanner just found something; returns the scan's id."""
-        return stage_in_database(self.folder.parent, self.name, kind, name, severity)
+        place = f"SKILL.md:{random.randint(1, 10_000)}"
+        title = "HTTP POST request that may send data externally"
+        found = Finding("DATA_EXFIL_POST", severity, title, place, "Remove it.")
+        target = name
+        if kind != "mcp":
+            target = str(folder_of(self.folder, "claudecode", kind) / name)
+        findings = () if severity == "INFO" else (found,)
+        return self._gateway.scans.write(ScanReport(f"{kind}-scanner", target, findings))
 
     def forget(self, name: str) -> None:
         """Somebody deletes its enforcement state."""
-        assert self._instance is not None
-        with self._instance.transaction() as connection:
+        with self._gateway.database.write() as connection:
             connection.execute("DELETE FROM actions WHERE target_name = ?", (name,))
+
+    def drop_guards(self) -> None:
+        """Somebody with the file drops the triggers that keep its rows in order."""
+        with self._gateway.database.write() as connection:
+            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+            for (name,) in names.fetchall():
+                connection.execute(f'DROP TRIGGER "{name}"')
 
     def purge(self) -> None:
         """Its retention, or an upgrade, deletes every scan."""
-        assert self._instance is not None
-        with self._instance.transaction() as connection:
+        with self._gateway.database.write() as connection:
             connection.execute("DELETE FROM scan_findings")
             connection.execute("DELETE FROM scan_results")
 

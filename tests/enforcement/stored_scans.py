@@ -13,15 +13,6 @@ from tests.enforcement.gateways import Edge
 
 Row = dict[str, object]
 
-_QUARANTINE_RECORDS = """
-CREATE TABLE IF NOT EXISTS quarantine_records (
-    id TEXT PRIMARY KEY, target_type TEXT NOT NULL, target_name TEXT NOT NULL,
-    original_path TEXT NOT NULL, quarantine_path TEXT NOT NULL UNIQUE,
-    content_hash TEXT NOT NULL, reason TEXT, state TEXT NOT NULL DEFAULT 'pending',
-    ownership_json TEXT NOT NULL DEFAULT '{}', restore_path TEXT,
-    created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL
-)"""
-
 
 @dataclass(frozen=True)
 class Found:
@@ -107,8 +98,6 @@ def store_own_measures(edge: Edge, kind: str, name: str, **fields: str) -> None:
 
 def store_quarantine(edge: Edge, kind: str, path: str, digest: str) -> None:
     """The record of a folder that the gateway moved away, in the table that HEAD has."""
-    with closing(sqlite3.connect(edge.database, timeout=10)) as connection, connection:
-        connection.execute(_QUARANTINE_RECORDS)
     insert(
         edge,
         "quarantine_records",
@@ -127,7 +116,9 @@ def store_quarantine(edge: Edge, kind: str, path: str, digest: str) -> None:
 
 
 def store_snapshot(edge: Edge, scan: str, kind: str, path: str, digest: str) -> None:
-    """The digest that the watcher keeps of what a scan looked at."""
+    """The digest that the watcher keeps of what a scan looked at, instead of the one before."""
+    with closing(sqlite3.connect(edge.database, timeout=10)) as connection, connection:
+        connection.execute("DELETE FROM target_snapshots WHERE target_path = ?", (path,))
     insert(
         edge,
         "target_snapshots",

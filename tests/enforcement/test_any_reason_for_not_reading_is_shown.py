@@ -75,7 +75,7 @@ def test_the_page_says_what_is_wrong_within_one_pass(
 ) -> None:
     look()
     edge.stop()
-    for file in edge.folder.glob("audit.db*"):
+    for file in edge.database.parent.glob("audit.db*"):
         file.unlink()
     change(edge.database)
     started = time.monotonic()

@@ -137,6 +137,7 @@ def test_an_unreadable_row_from_before_the_first_look_is_set_aside_too(
 
 @pytest.mark.parametrize("column", ["scan", "finding"])
 def test_ids_that_differ_late_are_two(edge: Edge, look: Look, olu: Actor, column: str) -> None:
+    edge.drop_guards()
     for name in ("one", "two"):
         edge.scan(name, severity="HIGH")
         with closing(sqlite3.connect(edge.database)) as db, db:

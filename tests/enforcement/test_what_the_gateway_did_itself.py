@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -63,6 +65,8 @@ def test_a_record_of_a_quarantine_is_enough(town: Town, edge: Edge, look: Look, 
 def test_so_are_the_rows_of_the_watcher_where_its_table_has_the_block_alone(
     town: Town, edge: Edge, look: Look, olu: Actor
 ) -> None:
+    with closing(sqlite3.connect(edge.database)) as database:
+        database.execute("DROP TABLE quarantine_records")  # 0.8.4 has none
     store_own_measures(edge, "skill", "pdf-exfil")
     for id, action, target in (
         ("w1", "install-rejected", SKILL),

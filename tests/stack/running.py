@@ -47,10 +47,10 @@ def test_a_killed_worker_comes_back_and_goes_on(house: House) -> None:
     for process in before:
         os.kill(process, signal.SIGKILL)
     skill = fresh("while-dead")
-    house.stack.finding("skill", skill, "CRITICAL")
+    house.stack.drop_malicious_skill(skill)
     eventually(lambda: processes(house.stack, "celery") - before, "a new worker")
     eventually(
-        lambda: skill in house.stack.enforced("edge-1"),
+        lambda: skill in house.stack.enforced("laptop-mia"),
         "the hold that the new worker wrote",
         40,
     )

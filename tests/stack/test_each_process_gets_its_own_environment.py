@@ -24,7 +24,7 @@ TENANTS = {
 GIVEN = NEEDED | TENANTS | {name: f"the {name}" for name in (*KEYS, "LEDGER_KEY_FILE", "ANY_OTHER")}
 
 
-@pytest.mark.parametrize("name", ["tenant", "gateway"])
+@pytest.mark.parametrize("name", ["tenant", *demo_environment_setup.INSTANCES])
 def test_neither_tenant_nor_gateway_gets_a_key_of_the_portal(name: str) -> None:
     own = environment_of(name, GIVEN)
     assert not own.keys() & {*KEYS, "LEDGER_KEY_FILE", "ANY_OTHER"}
@@ -32,7 +32,7 @@ def test_neither_tenant_nor_gateway_gets_a_key_of_the_portal(name: str) -> None:
 
 
 def test_the_gateway_gets_no_secret_and_the_tenant_those_that_it_checks() -> None:
-    assert not environment_of("gateway", GIVEN).keys() & {*SECRETS, *TENANTS}
+    assert not environment_of("laptop-mia", GIVEN).keys() & {*SECRETS, *TENANTS}
     assert environment_of("tenant", GIVEN).keys() >= TENANTS.keys()
 
 

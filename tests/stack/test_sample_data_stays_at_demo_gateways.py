@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.demo_environment_setup import INSTANCES
 from tests.support.own_gateway import OwnGateway, own_gateway
 from tests.support.stack import FIRST_START_S, Stack
 
@@ -40,10 +41,10 @@ def test_sample_data_is_loaded_only_when_asked_and_never_decided_at_other_gatewa
 
     stack.extra_env["DEMO"] = "1"
     stack.start(FIRST_START_S)
-    assert "DEMO=1: sample data is about the DEMO gateways edge-1 and edge-2 only" in stack.output
+    assert "DEMO gateways laptop-mia, build-server and edge-1 only" in stack.output
     decided = stack.rows("SELECT DISTINCT instance FROM approvals_effect")
-    assert {row["instance"] for row in decided} == {"edge-1", "edge-2"}
-    assert stack.enforced("edge-1") and stack.enforced("edge-2")
+    assert {row["instance"] for row in decided} == set(INSTANCES)
+    assert stack.enforced("laptop-mia") and stack.enforced("build-server")
     everywhere = stack.rows("SELECT name FROM enforcement_asset WHERE instance = ''")
     assert [row["name"] for row in everywhere] == []
     assert mine.changes == []
@@ -52,8 +53,8 @@ def test_sample_data_is_loaded_only_when_asked_and_never_decided_at_other_gatewa
 def test_a_gateway_called_like_a_demo_one_is_refused_before_anything_starts(
     stack: Stack, mine: OwnGateway, tmp_path: Path
 ) -> None:
-    (tmp_path / "instances.toml").write_text(mine.block(tmp_path, "edge-2"))
+    (tmp_path / "instances.toml").write_text(mine.block(tmp_path, "build-server"))
     done = stack.run("-m", "scripts.up", DEMO="1")
     assert done.returncode == 1
-    assert "names a gateway 'edge-2', as a DEMO gateway is" in done.stderr
+    assert "names a gateway 'build-server', as a DEMO gateway is" in done.stderr
     assert not (stack.var_dir / "portal.sqlite3").exists()

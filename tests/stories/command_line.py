@@ -19,7 +19,7 @@ def test_sign_in_decide_and_sign_out_from_a_terminal(house: House) -> None:
     approved, denied = fresh("terminal-approved"), fresh("terminal-denied")
     code, said = ata.decide("Approve", *block, approved)
     assert code == 0, said
-    assert approved in house.stack.enforced("edge-1")
+    assert approved in house.stack.enforced("laptop-mia")
     code, said = ata.decide("Deny", *block, denied)
     assert code == 3, said
     assert "denied" in said

@@ -34,13 +34,13 @@ def open_request(page: Page, house: House, skill: str) -> str:
 
 def hold_of(house: House, skill: str) -> str:
     """The reason that the gateway gives for a block of ours, or nothing."""
-    return house.stack.enforced("edge-1").get(skill, "")
+    return house.stack.enforced("laptop-mia").get(skill, "")
 
 
 def test_a_critical_finding_is_held_and_an_approved_block_stays(house: House) -> None:
     skill = fresh("pdf-exfil")
-    house.stack.finding("skill", skill, "CRITICAL")
-    eventually(lambda: hold_of(house, skill).startswith("ATA hold"), "a hold at edge-1")
+    house.stack.drop_malicious_skill(skill)
+    eventually(lambda: hold_of(house, skill).startswith("ATA hold"), "a hold at laptop-mia")
     page = house.visit("operator").page
     expect(page.get_by_text(skill).first).to_be_visible()
     shots(page, "4-operator-home")
@@ -53,7 +53,7 @@ def test_a_critical_finding_is_held_and_an_approved_block_stays(house: House) ->
     expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
     eventually(
         lambda: hold_of(house, skill) and "ATA hold" not in hold_of(house, skill),
-        "the block at edge-1",
+        "the block at laptop-mia",
     )
     page.goto(house.url(f"/enforcement/skill/{skill}/"))
     expect(page.locator("#state")).to_contain_text("blocked")
@@ -64,13 +64,13 @@ def test_a_critical_finding_is_held_and_an_approved_block_stays(house: House) ->
 
 def test_a_denied_block_is_a_logged_override_and_the_hold_ends(house: House) -> None:
     skill = fresh("calendar-peek")
-    house.stack.finding("skill", skill, "CRITICAL")
-    eventually(lambda: hold_of(house, skill).startswith("ATA hold"), "a hold at edge-1")
+    house.stack.drop_malicious_skill(skill)
+    eventually(lambda: hold_of(house, skill).startswith("ATA hold"), "a hold at laptop-mia")
     page = house.visit("operator").page
     code = open_request(page, house, skill)
     house.phone_asked_by(page, "operator").answer(code, "Deny")
-    eventually(lambda: skill not in house.stack.enforced("edge-1"), "the hold gone", 30)
-    assert skill not in house.stack.enforced("edge-1", "allowed")
+    eventually(lambda: skill not in house.stack.enforced("laptop-mia"), "the hold gone", 30)
+    assert skill not in house.stack.enforced("laptop-mia", "allowed")
     expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
     shots(page, "4-operator-override")
     auditor = house.visit("auditor", "/audit/?action=skill.override_logged").page
@@ -84,8 +84,8 @@ def test_a_mild_block_by_hand_commits_at_once(house: House) -> None:
     tool = fresh("tab.capture")
     decide(page, house, f"/enforcement/tool/{tool}/", "block", "not needed here")
     expect(page.locator("#state")).to_contain_text("blocked")
-    eventually(lambda: tool in house.stack.enforced("edge-2"), "the block at edge-2")
-    assert house.stack.enforced("edge-2")[tool]
+    eventually(lambda: tool in house.stack.enforced("build-server"), "the block at build-server")
+    assert house.stack.enforced("build-server")[tool]
 
 
 def test_a_high_block_by_hand_waits_for_a_second_device(house: House) -> None:
@@ -95,7 +95,7 @@ def test_a_high_block_by_hand_waits_for_a_second_device(house: House) -> None:
     decide(page, house, path, "block", "relays the clipboard", "HIGH")
     page.wait_for_url(re.compile(r"/approvals/[0-9a-f-]{36}/"))
     code = code_on(page)
-    assert "relays" not in house.stack.enforced("edge-1").get(plugin, "").split("until")[-1]
+    assert "relays" not in house.stack.enforced("laptop-mia").get(plugin, "").split("until")[-1]
     house.phone_asked_by(page, "operator").answer(code, "Approve")
     expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
     page.goto(house.url(path))
@@ -109,4 +109,6 @@ def test_an_allow_of_something_never_scanned_counts_as_high(house: House) -> Non
     page.wait_for_url(re.compile(r"/approvals/[0-9a-f-]{36}/"))
     code = code_on(page)
     house.phone_asked_by(page, "operator2").answer(code, "Approve")
-    eventually(lambda: server in house.stack.enforced("edge-1", "allowed"), "the allow at edge-1")
+    eventually(
+        lambda: server in house.stack.enforced("laptop-mia", "allowed"), "the allow at laptop-mia"
+    )

@@ -103,7 +103,7 @@ def test_a_restart_loses_nothing_and_a_waiting_approval_goes_on(house: House) ->
     assert after["n"] >= before["n"]
     house.phone("operator").answer(code, "Approve")
     expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
-    eventually(lambda: skill in house.stack.enforced("edge-1"), "the block at edge-1")
+    eventually(lambda: skill in house.stack.enforced("laptop-mia"), "the block at laptop-mia")
     shots(page, "7-trail-after-restart")
     verified = house.stack.run("manage.py", "verify_ledger")
     assert verified.returncode == 0, verified.stdout + verified.stderr

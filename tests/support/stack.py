@@ -19,12 +19,15 @@ from pathlib import Path
 
 import httpx
 
+from scripts.demo_environment_setup import INSTANCES
 from tests.support.ports import free_ports
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FIRST_START_S = 300.0
 START_S = 90.0
 STOP_S = 60.0
+WATCHED = INSTANCES[0]
+"""The DEMO gateway into whose agent's folder malicious skills are dropped."""
 _NOT_INHERITED = re.compile(
     r"AUTH0_|PORTAL_|TENANT_|LEDGER_|DEFENSECLAW_|STEP_UP_|CELERY_|DJANGO_"
     r"|DEMO$|VAR_DIR$|DATABASE_URL$|CACHE_URL$|SECRET_KEY$|EVIDENCE_KEY$|TEST_DATABASE_URL$"
@@ -37,13 +40,13 @@ class Stack:
 
     var_dir: Path
     extra_env: dict[str, str] = field(default_factory=dict)
-    tenant_port: int = field(default_factory=lambda: free_ports(4))
+    tenant_port: int = field(default_factory=lambda: free_ports(5))
     _process: subprocess.Popen[bytes] | None = None
 
     @property
     def portal_port(self) -> int:
-        """Right after the tenant and its two DEMO gateways."""
-        return self.tenant_port + 3
+        """Right after the tenant and the three DEMO gateways."""
+        return self.tenant_port + 1 + len(INSTANCES)
 
     @property
     def portal(self) -> str:
@@ -71,8 +74,8 @@ class Stack:
         return self.var_dir / "demo"
 
     def gateway_url(self, name: str) -> str:
-        """Base URL of a DEMO gateway (edge-1, edge-2)."""
-        return f"http://127.0.0.1:{self.tenant_port + int(name.removeprefix('edge-'))}"
+        """Base URL of a DEMO gateway."""
+        return f"http://127.0.0.1:{self.tenant_port + 1 + INSTANCES.index(name)}"
 
     def environment(self) -> dict[str, str]:
         """The environment of everything that belongs to this stack."""
@@ -146,14 +149,11 @@ class Stack:
             check=False,
         )
 
-    def finding(self, kind: str, name: str, severity: str, gateway: str = "edge-1") -> str:
-        """`python -m demo.finding`: the scanner of a gateway just found something."""
-        done = self.run(
-            "-m", "demo.finding", "--data", str(self.demo), "--name", gateway,
-            f"--{kind}", name, "--severity", severity,
-        )  # fmt: skip
+    def drop_malicious_skill(self, name: str) -> None:
+        """`python -m demo.malicious_skill`: the scanner of a gateway is about to find it."""
+        home = str(self.demo / WATCHED)
+        done = self.run("-m", "demo.malicious_skill", "--home", home, "--name", name)
         assert done.returncode == 0, done.stderr
-        return done.stdout
 
     def enforced(self, gateway: str, which: str = "blocked") -> dict[str, str]:
         """What a gateway really enforces: target name and reason, as it answers itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from local.tenant import clock, people
@@ -9,15 +10,20 @@ from local.tenant.vault import accounts
 from local.tenant.vault.providers import authority
 from local.tenant.vault.providers.catalog import GITHUB, GOOGLE, SLACK, Provider
 
-CONNECTED: Final[tuple[tuple[str, Provider, str, tuple[str, ...]], ...]] = (
-    ("operator@acme.example", GITHUB, "octo-ops", ("read:user", "repo")),
-    ("operator@acme.example", SLACK, "olu@acme", ("channels:read", "chat:write")),
-    ("member1@acme.example", GITHUB, "octo-dev", ("read:user", "public_repo")),
+CONNECTED: Final[tuple[tuple[str, Provider, str, tuple[str, ...], int], ...]] = (
+    # Whose, at which provider, as whom, with which scopes, connected how many days ago.
+    ("operator@acme.example", GITHUB, "octo-ops", ("read:user", "repo"), 29),
+    ("operator@acme.example", SLACK, "olu@acme", ("channels:read", "chat:write"), 29),
+    ("operator2@acme.example", GITHUB, "oona-ops", ("read:user", "repo", "delete_repo"), 24),
+    ("operator2@acme.example", SLACK, "oona@acme", ("channels:read", "chat:write"), 24),
+    ("auditor@acme.example", GOOGLE, "ada.auditor@gmail.example", ("openid", "email"), 17),
+    ("member1@acme.example", GITHUB, "octo-dev", ("read:user", "public_repo"), 21),
     (
         "member1@acme.example",
         GOOGLE,
         "mia.member@gmail.example",
         ("openid", "email", "https://www.googleapis.com/auth/calendar.readonly"),
+        9,
     ),
 )
 
@@ -29,8 +35,9 @@ def seed() -> None:
     """
     if accounts.any_connected() or authority.any_granted():
         return
-    for email, provider, login, scopes in CONNECTED:
+    for email, provider, login, scopes, days_ago in CONNECTED:
         person = people.by_email(email)
         if person is not None:
-            granted = authority.allow(provider, login, scopes, clock.now())
-            accounts.store(person.sub, provider.name, granted, clock.now())
+            then = clock.now() - timedelta(days=days_ago)
+            granted = authority.allow(provider, login, scopes, then)
+            accounts.store(person.sub, provider.name, granted, then)
