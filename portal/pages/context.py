@@ -58,6 +58,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "tenant_url": local_tenant.tenant_url(),
             "phone_url": local_tenant.phone_url(person.sub if person else ""),
             "switch_url": local_tenant.switch_url(),
+            "demo_actions": signed_in and local_tenant.is_local(),
             "version": version(),
             "ledger": ledger_status.facts(),
             "person": _person(person, roles, session) if person else None,

@@ -35,7 +35,7 @@ NOT_PAGES = {
     "token-callback", "callback", "finish", "connect", "oidc_authentication_callback",
     "oidc_authentication_init", "oidc_logout", "oidc_backchannel_logout", "reconcile",
     "healthz", "readyz", "metrics", "log-tile", "log-key", "log-keys", "log-checkpoint",
-    "gateway-push-hec", "styleguide",
+    "gateway-push-hec", "styleguide", "demo-finding", "demo-tamper",
     "audit-live", "approvals-waiting", "approval-live", "pending", "reconcile-status",
     "audit-event-proof", "audit-event-entry", "export", "export-download", "export-manifest",
     "ledger-run", "notices-seen", "dismiss-need", "api-docs", "openapi-json", "enforcement-preview",

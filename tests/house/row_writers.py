@@ -312,7 +312,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "SeenLogoutToken SeenRefusal Session SignedInSession",
         "forgets what ran out",
     ),
-    "portal.ops.management.commands.tamper_demo": ("sql", "edits a copy of the database"),
+    "audit.verification.tampered_copy": ("sql", "edits a copy of the database"),
     "portal.ops.full_disk": ("instance sql", "tries whether the database can be written"),
     "portal.ops.doctor_checks.exposed_files_and_sessions": (
         "Session",

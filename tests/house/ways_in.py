@@ -28,6 +28,8 @@ ROUTES: Final[Ways] = {
     ),
     "account/passkeys/<str:handle>/revoke/": ("decides", "passkey.revoke"),
     "services/collector/event": ("keeps", "what a gateway pushes, in the spool"),
+    "demo/finding/": ("keeps", "a malicious skill in the folder of a DEMO gateway's agent"),
+    "demo/tamper/": ("reads", "edits and verifies a copy of the database"),
     "healthz": ("reads", "whether the process answers"),
     "readyz": ("reads", "whether the parts answer"),
     "audit/": ("records", "that the trail was read, once a person, query and ten minutes"),

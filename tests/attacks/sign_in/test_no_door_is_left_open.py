@@ -288,6 +288,7 @@ print(json.dumps({
     "warnings": [w.id for w in checks.run_checks(
                  app_configs=[], include_deployment_checks=True)],
     "styleguide": mounted("/styleguide/"),
+    "demo": mounted("/demo/finding/") or mounted("/demo/tamper/"),
 }))
 """
 
@@ -321,4 +322,5 @@ def test_production_keeps_its_cookies_to_itself_and_its_host(tmp_path: Any) -> N
     assert told["headers"]["Strict-Transport-Security"].startswith("max-age=31536000")
     assert told["let in"] == []
     assert told["styleguide"] is False
+    assert told["demo"] is False
     assert set(told["warnings"]) <= ACCEPTED

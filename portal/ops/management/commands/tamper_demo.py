@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
-import sqlite3
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
 
 from audit.management.system_checks_for_data_commands import OF_DATA
-from audit.models import Entry
+from audit.verification import tampered_copy
 
 
 class Command(BaseCommand):
@@ -25,70 +17,30 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Green before the edit, red at the edited index after it; the real data is not touched."""
-        if connection.vendor != "sqlite":
-            raise CommandError("The demo works on the embedded SQLite database only.")
-        size = Entry.objects.count()
-        if not size:
-            raise CommandError("The log is empty. Start the portal once with 'make up'.")
-        index = size // 2
-        with tempfile.TemporaryDirectory(prefix="ata-tamper-") as folder:
-            copy = Path(folder) / "copy.sqlite3"
-            _copy_database(copy)
-            self.stdout.write(f"A copy of the database, {size} entries. Verifying it untouched:")
-            self._verify(copy)
-            before, after = _edit(copy, index)
-            self.stdout.write(f"\nEntry #{index} edited in the copy, past its trigger:")
-            self.stdout.write(f"  was  {before}\n  now  {after}\n\nVerifying the edited copy:")
-            code = self._verify(copy)
+        try:
+            with tampered_copy.copy_of_database() as copy:
+                self.stdout.write("A copy of the database. Verifying it untouched:")
+                self._verify(copy)
+                edit = tampered_copy.edit_middle_entry(copy)
+                self.stdout.write(f"\nEntry #{edit.index} edited in the copy, past its trigger:")
+                self.stdout.write(f'  was  "outcome":"{edit.was}"\n  now  "outcome":"{edit.now}"\n')
+                self.stdout.write("\nVerifying the edited copy:")
+                code = self._verify(copy)
+        except tampered_copy.NotPossible as error:
+            raise CommandError(str(error)) from None
         if code == 0:
             raise CommandError("The edit was not found. That must never happen; please report it.")
         self.stdout.write(self.style.SUCCESS(f"\nFound, as it must be. Exit code {code}."))
 
     def _verify(self, copy: Path) -> int:
-        environment = {**os.environ, "DATABASE_URL": f"sqlite:///{copy}"}
-        command = [sys.executable, "manage.py", "verify_ledger"]
-        done = subprocess.run(  # noqa: S603
-            command,
-            cwd=settings.BASE_DIR,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.stdout.write((done.stdout + done.stderr).rstrip())
-        return done.returncode
-
-
-def _copy_database(target: Path) -> None:
-    source = sqlite3.connect(f"file:{settings.DATABASES['default']['NAME']}?mode=ro", uri=True)
-    with sqlite3.connect(target) as copy:
-        source.backup(copy)
-    source.close()
-    copy.close()
-
-
-def _edit(path: Path, index: int) -> tuple[str, str]:
-    """Change who or what an entry names, as somebody with full access to the file could."""
-    database = sqlite3.connect(path)
-    guards = database.execute(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_event'"
-    ).fetchall()
-    for name, _ in guards:
-        database.execute(f'DROP TRIGGER "{name}"')
-    event, entry = database.execute(
-        "SELECT e.id, e.entry FROM audit_event e JOIN audit_entry n ON n.event_id = e.id "
-        "WHERE n.seq = ?",
-        (index,),
-    ).fetchone()
-    text = bytes(entry).decode()
-    found = re.search(r'"outcome":"(\w+)"', text)
-    if found is None:
-        raise CommandError(f"Entry #{index} has no outcome to edit.")
-    forged = "failure" if found[1] != "failure" else "success"
-    edited = text[: found.start(1)] + forged + text[found.end(1) :]
-    database.execute("UPDATE audit_event SET entry = ? WHERE id = ?", (edited.encode(), event))
-    for _, sql in guards:  # put back, as a careful forger would
-        database.execute(sql)
-    database.commit()
-    database.close()
-    return found[0], f'"outcome":"{forged}"'
+        code, report = tampered_copy.verify(copy)
+        for problem in report.get("problems", []):
+            where = "" if problem["index"] is None else f"index {problem['index']}: "
+            self.stdout.write(f"{problem['code']}: {where}{problem['message']}")
+        entries = f"{report.get('checked', 0)} of {report.get('size', 0)} entries checked."
+        if code == 0:
+            self.stdout.write(self.style.SUCCESS(f"Everything holds: {entries}"))
+        else:
+            self.stdout.write(self.style.ERROR(f"The ledger does NOT verify: {entries}"))
+            self.stdout.write(f"First: {report.get('first_bad') or report.get('error', '')}")
+        return code

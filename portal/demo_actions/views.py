@@ -1,0 +1,65 @@
+"""Two things a visitor can watch: a gateway that finds a malicious skill, a log that was edited."""
+
+from __future__ import annotations
+
+import subprocess
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from approvals import clock
+from audit.models import EventRow, VerificationRun
+from audit.verification import tampered_copy
+from audit.views.log.verification_run_description import in_words
+from portal.demo_actions import demo_gateway_folder
+
+
+@require_POST
+def simulate_finding(request: HttpRequest) -> HttpResponse:
+    """Drop a malicious skill at a DEMO gateway; what follows is what follows any finding."""
+    gateway = demo_gateway_folder.watched()
+    if gateway is None:
+        messages.error(request, "No DEMO gateway watches a folder on this machine.")
+        return HttpResponseRedirect("/enforcement/fleet/")
+    try:
+        skill = demo_gateway_folder.drop_malicious_skill(gateway)
+    except (OSError, subprocess.SubprocessError):
+        messages.error(request, f"The skill could not be written to the folder of {gateway.name}.")
+        return HttpResponseRedirect("/enforcement/")
+    messages.success(
+        request,
+        f"DEMO: the malicious skill {skill} is in the folder of an agent on {gateway.name}. Its "
+        "scanner reports it in a few seconds; reload this page.",
+    )
+    return HttpResponseRedirect("/enforcement/")
+
+
+@require_POST
+def tamper_with_copy(request: HttpRequest) -> HttpResponse:
+    """Edit one entry in a copy of the database and show what its verification finds."""
+    started = clock.now()
+    try:
+        with tampered_copy.copy_of_database() as copy:
+            edit = tampered_copy.edit_middle_entry(copy)
+            code, report = tampered_copy.verify(copy)
+    except (tampered_copy.NotPossible, subprocess.TimeoutExpired) as error:
+        messages.error(request, f"No copy was verified: {error}")
+        return HttpResponseRedirect("/audit/ledger/")
+    states = VerificationRun.State
+    of_copy = VerificationRun(  # of the copy, so it is not among the runs of the log
+        state=states.PASSED if code == 0 else states.FAILED,
+        result=report,
+        asked=started,
+        finished=clock.now(),
+        checked=report.get("checked", 0),
+        total=report.get("size", 0),
+    )
+    context = {
+        "edit": edit,
+        "event": EventRow.objects.filter(seq=edit.index).first(),
+        "run": in_words(of_copy, clock.now()),
+        "crumbs": [{"text": "Ledger", "url": "/audit/ledger/"}, {"text": "Tampered copy"}],
+    }
+    return render(request, "demo/tampered_copy.html", context)

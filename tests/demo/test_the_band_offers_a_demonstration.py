@@ -1,0 +1,176 @@
+"""What the band of the local tenant offers: a finding that asks by itself, an edit that shows."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.db import connection
+from django.test import Client
+from pytest_django import DjangoDbBlocker
+
+from approvals import clock
+from approvals.models import Approval
+from audit.sequencing import sequencer
+from audit.verification import tampered_copy
+from enforcement.audit_database import periodic_scan_import
+from enforcement.gateways import client as gateways
+from enforcement.gateways import instances
+from enforcement.models import Finding, Watch
+from portal.env import BASE_DIR
+from tests.audit.factories import DraftFactory
+from tests.audit.own_database import own_database
+from tests.enforcement.browsing import browser
+from tests.enforcement.stand_ins import StandIn, running
+from tests.support.recording import record_many
+from tests.support.stack import eventually
+
+FINDING, TAMPER = "/demo/finding/", "/demo/tamper/"
+OFFERED = "Simulate a critical finding"
+
+
+@pytest.fixture
+def olu() -> Client:
+    """Olu in a browser; Oona could approve."""
+    browser("operator2", "operator", name="Oona Operator")
+    return browser("operator", "operator", name="Olu Operator")
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, settings: LazySettings) -> Iterator[StandIn]:
+    """A DEMO gateway that runs and watches the folder of an agent."""
+    settings.VAR_DIR = tmp_path
+    head = ("head", "--agent", "claudecode=action", "--take-action", "off")
+    (tmp_path / "demo").mkdir()
+    with running(tmp_path / "demo", "laptop", *head) as made:
+        (tmp_path / "demo" / "instances.toml").write_text(made.in_file() + "demo = true\n")
+        instances._cache.clear()
+        yield made
+    gateways._http.cache_clear()
+    instances._cache.clear()
+
+
+def skills(gateway: StandIn) -> list[str]:
+    return [path.name for path in (gateway.home / ".claude" / "skills").iterdir()]
+
+
+@pytest.mark.django_db
+def test_a_simulated_finding_is_found_as_any_other_and_asks_by_itself(
+    olu: Client, laptop: StandIn
+) -> None:
+    periodic_scan_import.poll_due()  # the first look starts from now
+    assert OFFERED in olu.get("/").content.decode()
+    answer = olu.post(FINDING, follow=True)
+    (skill,) = skills(laptop)
+    assert f"the malicious skill {skill} is in the folder" in answer.content.decode()
+
+    def found() -> bool:
+        Watch.objects.update(due=clock.now(), probe_due=clock.now())
+        periodic_scan_import.poll_due()
+        return Finding.objects.filter(name=skill, severity="CRITICAL").exists()
+
+    eventually(found, "the finding", 30)
+    assert Approval.objects.get(target_name=skill).severity == "CRITICAL"
+
+
+@pytest.mark.django_db
+def test_without_a_demo_gateway_nothing_is_written_anywhere(
+    olu: Client, laptop: StandIn, tmp_path: Path
+) -> None:
+    (tmp_path / "demo" / "instances.toml").write_text(laptop.in_file())  # not labelled DEMO
+    instances._cache.clear()
+    answer = olu.post(FINDING, follow=True)
+    assert "No DEMO gateway watches a folder" in answer.content.decode()
+    assert skills(laptop) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", [FINDING, TAMPER])
+def test_it_takes_a_signed_in_person_who_presses_a_button(path: str, olu: Client) -> None:
+    assert OFFERED not in Client().get("/").content.decode()
+    assert Client().post(path).status_code == 302  # to the sign-in
+    assert olu.get(path).status_code == 405
+    assert browser("auditor", "auditor", csrf=True).post(path).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"AUTH0_ISSUER": "https://acme.example/", "AUTH0_CLIENT_SECRET": "x"}],
+    ids=["another issuer"],
+)
+def test_with_another_issuer_there_is_no_such_address(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    program = (
+        "import django, json; django.setup()\n"
+        "from django.urls import get_resolver\n"
+        "names = get_resolver().reverse_dict\n"
+        "print([name for name in ('home', 'demo-finding', 'demo-tamper') if name in names])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=BASE_DIR,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "VAR_DIR": str(tmp_path),
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "['home']", done.stderr
+
+
+def outcomes(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute("SELECT entry FROM audit_event").fetchall()
+    return sorted(bytes(entry).decode().partition('"outcome":"')[2][:7] for (entry,) in rows)
+
+
+def _edited(original: Path) -> tuple[tampered_copy.Edit, int, dict[str, Any]]:
+    """Record and sign events, then edit a copy of their database and verify it."""
+    list(record_many([DraftFactory.build() for _ in range(5)]))
+    sequencer.run_once()
+    before = outcomes(original)
+    with tampered_copy.copy_of_database() as copy:
+        assert tampered_copy.verify(copy)[0] == 0
+        edit = tampered_copy.edit_middle_entry(copy)
+        code, report = tampered_copy.verify(copy)
+    assert not copy.exists()
+    assert outcomes(original) == before
+    return edit, code, report
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the copy is of an SQLite file")
+def test_an_edit_is_found_in_the_copy_and_the_log_is_as_it_was(
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    settings: LazySettings,
+    tmp_path: Path,
+) -> None:
+    """Needs a test next to it that is marked: without one nobody makes the database it copies."""
+    settings.VAR_DIR = tmp_path
+    with (
+        django_db_blocker.unblock(),
+        own_database(tmp_path),
+        ThreadPoolExecutor(1) as other,
+    ):
+        edit, code, report = other.submit(_edited, tmp_path / "parallel.sqlite3").result()
+    assert (code, report["first_bad_index"]) == (1, edit.index)
+    assert (edit.was, edit.now) == ("success", "failure")
+
+
+@pytest.mark.django_db
+def test_an_empty_log_has_no_entry_to_edit(olu: Client) -> None:
+    answer = olu.post(TAMPER, follow=True)
+    assert "No copy was verified" in answer.content.decode()
