@@ -1,4 +1,4 @@
-"""Drop a malicious skill into an agent's folder at a DEMO gateway, which then finds it by itself.
+"""Drop a malicious skill into an agent's folder at a DEMO gateway.
 
     python -m demo.malicious_skill --home var/demo/laptop-mia --name pdf-exfil
 

@@ -187,7 +187,7 @@ def refuse_server() -> None:
 
 
 def decide_on_finding(person: Person, phones: Phones, gateway: str, agent: str, skill: str) -> None:
-    """Approve the request that a finding makes by itself."""
+    """Approve the request that a finding makes automatically."""
     drop_malicious_skill(gateway, agent, skill)
     until = time.monotonic() + _PATIENCE_S
     while time.monotonic() < until:
