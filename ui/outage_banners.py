@@ -111,7 +111,7 @@ def banners(found: Health, *, person: bool, staff: bool) -> list[dict[str, str]]
         said.append(_banner(_at_gateways(found.gateways, now), "/enforcement/fleet/", "Gateways"))
     if staff and found.comparing_fails:
         text = f"{_connections(found, now)}: {found.comparing_fails}"
-        said.append(_banner(text, "/connections/inventory/", "Inventory"))
+        said.append(_banner(text, "/connections/inventory/", "Accounts"))
     return said
 
 

@@ -41,7 +41,7 @@ from ui.refused_request_audit_flag import tell
 
 _SHOWN = 50
 _FOUND = 20
-_CRUMB = {"text": "Erasures and holds", "url": "/audit/erasures/"}
+_CRUMB = {"text": "Erasures and legal holds", "url": "/audit/erasures/"}
 
 
 @never_cache

@@ -28,7 +28,7 @@ REASONS: Final = {**writer.REASONS, **items.REASONS}
 READERS: Final = frozenset({"admin", "auditor"})
 
 _PAGE = 100
-_CRUMBS = [{"text": "Coverage", "url": "/audit/coverage/#gaps"}]
+_CRUMBS = [{"text": "Compliance", "url": "/audit/coverage/#gaps"}]
 
 
 @never_cache

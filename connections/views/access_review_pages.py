@@ -185,7 +185,7 @@ def _form(
         "too_many": taken.number > frozen_account_list.MOST,
         "inventory_url": filter_links.url_of(wanted.query()),
         "crumbs": [
-            {"text": "Access reviews", "url": "/connections/reviews/"},
+            {"text": "Reviews", "url": "/connections/reviews/"},
             {"text": "Open one"},
         ],
     }
@@ -240,7 +240,7 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "closer": called.get(found.closed_by, found.closed_by),
         "admins": [names.get((one["iss"], one["sub"]), one["sub"]) for one in found.admins],
         "crumbs": [
-            {"text": "Access reviews", "url": "/connections/reviews/"},
+            {"text": "Reviews", "url": "/connections/reviews/"},
             {"text": found.title},
         ],
     }

@@ -44,9 +44,9 @@ def applications(request: HttpRequest) -> HttpResponse:
     owners = {p.sub: p for p in Person.objects.filter(iss=me.iss, sub__in={r.sub for r in page})}
     context = {
         "crumbs": [
-            {"text": "Inventory", "url": "/connections/inventory/"}
+            {"text": "Accounts", "url": "/connections/inventory/"}
             if everybody
-            else {"text": "My connections", "url": "/connections/"},
+            else {"text": "My accounts", "url": "/connections/"},
             {"text": "Applications"},
         ],
         "rows": [

@@ -110,9 +110,9 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
         "undo_s": connect_revoke_suspend_resume.UNDO_S,
         "provider_url": provider_settings(account.connection),
         "crumbs": [
-            {"text": "My connections", "url": "/connections/"}
+            {"text": "My accounts", "url": "/connections/"}
             if own
-            else {"text": "Inventory", "url": "/connections/inventory/"},
+            else {"text": "Accounts", "url": "/connections/inventory/"},
             {"text": catalogue.title(account.connection)},
         ],
     }

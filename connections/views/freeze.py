@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.db.models import Count, Max
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import actor, needs_role
+from approvals import clock
 from approvals.errors import UnknownName
 from approvals.models import Approval, Status
 from approvals.pipeline.service import Performed
 from audit.recording.actors import Target
 from connections import known_names
 from connections.lifecycle import freezes
-from connections.models import Freeze, FrozenKind
+from connections.models import ConnectedAccount, Freeze, FrozenKind
 from connections.status.account_status import EVERYTHING
 from connections.views.decide import decide
 
@@ -60,6 +62,9 @@ def _page(
         "given": given,
         "unknown": unknown,
         "everything": freezes.everything_is(),
+        "live": ConnectedAccount.objects.filter(last_token_expires_at__gt=clock.now()).aggregate(
+            accounts=Count("pk"), until=Max("last_token_expires_at")
+        ),
     }
     return render(request, "connections/freeze.html", context, status=status)
 

@@ -1,4 +1,4 @@
-"""Just-in-time settings: when a connection sleeps, who wakes it, at which hours it is open."""
+"""Idle access settings: when a connection sleeps, who wakes it, at which hours it is open."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _form(
         "problem": problem,
         "asked": _waiting().get(connection),
         "crumbs": [
-            {"text": "Just-in-time", "url": "/connections/settings/"},
+            {"text": "Idle access", "url": "/connections/settings/"},
             {"text": title},
         ],
     }

@@ -120,7 +120,7 @@ def _page(
         "place": everything.filter(number__lte=found.number).count(),
         "left": reviewer_permissions.decidable(me, review, now).filter(choice="").count(),
         "crumbs": [
-            {"text": "Access reviews", "url": "/connections/reviews/"},
+            {"text": "Reviews", "url": "/connections/reviews/"},
             {"text": review.title, "url": f"/connections/reviews/{review.id}/"},
             {"text": f"Account {found.number}"},
         ],

@@ -36,7 +36,7 @@ def comparisons(request: HttpRequest) -> HttpResponse:
     watched = feed_gaps.watched()
     context = {
         "crumbs": [
-            {"text": "Inventory", "url": "/connections/inventory/"},
+            {"text": "Accounts", "url": "/connections/inventory/"},
             {"text": "Sources and differences"},
         ],
         "runs": found,

@@ -63,7 +63,7 @@ def context(
         "may_decide": "operator" in person.roles,
         "story": story(kind, name),
         "crumbs": [
-            {"text": "Findings and holds", "url": "/enforcement/"},
+            {"text": "Findings", "url": "/enforcement/"},
             {"text": called(kind, name)},
         ],
     }

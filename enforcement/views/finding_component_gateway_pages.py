@@ -223,7 +223,7 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
 
 def _finding_context(row: Finding, person: Actor) -> dict[str, Any]:
     """Everything the page shows."""
-    crumbs = [{"text": "Findings and holds", "url": "/enforcement/"}, {"text": row.title}]
+    crumbs = [{"text": "Findings", "url": "/enforcement/"}, {"text": row.title}]
     if row.kind in KINDS:
         about = called(row.kind, row.name)
         crumbs.insert(1, {"text": about, "url": f"/enforcement/{row.kind}/{row.name}/"})

@@ -82,5 +82,4 @@ def context(person: Actor) -> dict[str, Any]:
         "problem": fleet.problem,
         "configured": fleet.path is not None,
         "offline": sum(line["state"] == "offline" for line in lines),
-        "crumbs": [{"text": "Findings and holds", "url": "/enforcement/"}, {"text": "Gateways"}],
     }

@@ -33,7 +33,7 @@ def pushes(request: HttpRequest, name: str) -> HttpResponse:
                 settings.ENV.portal_url, instance.name
             ),
             "crumbs": [
-                {"text": "Findings and holds", "url": "/enforcement/"},
+                {"text": "Findings", "url": "/enforcement/"},
                 {"text": "Gateways", "url": "/enforcement/fleet/"},
                 {"text": instance.name},
             ],

@@ -74,7 +74,7 @@ def admin(me: Actor) -> Home:
                 lines,
                 "Every revocation is finished.",
                 _INVENTORY,
-                "Inventory",
+                "Accounts",
             ),
             latest(),
         ],

@@ -25,8 +25,8 @@ _BY_ROLE: tuple[tuple[str, str, Part], ...] = (
     ("auditor", "The audit trail", auditor),
     ("operator", "Enforcement", operator),
     ("admin", "Connections", admin),
-    ("operator", "Scope watch", watch),
-    ("admin", "Scope watch", watch),
+    ("operator", "Excess requests", watch),
+    ("admin", "Excess requests", watch),
 )
 
 

@@ -30,7 +30,7 @@ def _open(me: Actor) -> list[Panel]:
         severity="MEDIUM",
         detail="This installation is from before components needed an allow. Require one there.",
     )
-    return [Panel("Components without an allow", [line], "", _WATCH, "Scope watch")]
+    return [Panel("Components without an allow", [line], "", _WATCH, "Excess requests")]
 
 
 def _tried() -> list[Panel]:
@@ -48,7 +48,7 @@ def _tried() -> list[Panel]:
         )
         for one in tried
     ]
-    return [Panel("Asked for more than declared", lines, "", _WATCH, "Scope watch")]
+    return [Panel("Asked for more than declared", lines, "", _WATCH, "Excess requests")]
 
 
 def _times(attempts: int) -> str:

@@ -19,7 +19,7 @@ from approvals.models import Approval, Status
 from approvals.views.inbox import waiting_for
 from audit.recording.actors import Actor
 from connections.lifecycle import freezes
-from enforcement.models import Asset
+from enforcement.findings import decision_queue
 from portal.pages import ledger_status, navigation
 from ui import local_tenant, outage_banners
 from ui.current_navigation_entry import entry_of
@@ -33,24 +33,25 @@ _OVERSEERS = frozenset({"auditor", "admin"})
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What waits: `mine` for this person, `pending` in all, `held` things, `stuck` holds whose
-    request is over without a decision; and whether everything is `frozen`."""
+    """What waits: `mine` for this person, `undecided` findings, `stuck` holds whose request is over
+    without a decision, gateways that are `silent`; and whether everything is `frozen`."""
 
     mine: int = 0
-    pending: int = 0
-    held: int = 0
+    undecided: int = 0
     stuck: int = 0
     frozen: bool = False
+    silent: int = 0
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """`trust`, `nav` and `request_id` for base.html; a few queries, most kept for two seconds."""
+    """What base.html shows around a page; a few queries, most kept for two seconds."""
     user = getattr(request, "user", None)
     person = user if isinstance(user, User) else None
     roles = actor(request).roles if person else frozenset[str]()
     counts = counts_of(person, roles) if person else Counts()
     session: SignedInSession | None = request.META.get("ATA_SESSION")
     signed_in = person is not None
+    nav = navigation.entries(roles, counts, entry_of(request)) if person else []
     banners = [*_break_glass_banners(roles, session), *_banners(signed_in, roles, counts)]
     return {
         "trust": {
@@ -62,12 +63,12 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "version": version(),
             "ledger": ledger_status.facts(),
             "person": _person(person, roles, session) if person else None,
-            "holds": counts.held,
-            "approvals_waiting": counts.mine,
+            "may_freeze": "admin" in roles,
             "banners": banners,
             "banners_version": hashlib.sha256(repr(banners).encode()).hexdigest()[:8],
         },
-        "nav": navigation.groups(roles, counts, entry_of(request)) if person else [],
+        "nav": nav,
+        "nav_tabs": navigation.tabs(nav),
         "request_id": request_id(request),
     }
 
@@ -88,16 +89,15 @@ def counts_of(person: User, roles: frozenset[str]) -> Counts:
     if not viewer.roles & _SEES_ALL:
         return Counts(mine=mine)
     key = "shell.counts"
-    common: tuple[int, int, int, bool] | None = cache.get(key)
+    common: tuple[int, int, bool] | None = cache.get(key)
     if common is None:
         common = (
-            Approval.objects.filter(status=Status.PENDING).count(),
-            Asset.objects.exclude(holder="").count(),
+            decision_queue.undecided().count(),
             Approval.objects.filter(status=Status.CLOSED, held=True, inferred=False).count(),
             freezes.everything_is(),
         )
         cache.set(key, common, _FOR_S)
-    return Counts(mine, *common)
+    return Counts(mine, *common, len(outage_banners.health().gateways))
 
 
 def _person(person: User, roles: frozenset[str], session: SignedInSession | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from audit.models import VerificationRun, WitnessState
 from audit.sequencing import sequencer
 from audit.sequencing.signed_state import newest_checkpoint
 from audit.verification import continuous
+from ui import times
 
 _FOR_S = 2
 _KEY = "shell.ledger"
@@ -47,18 +49,29 @@ def _read() -> dict[str, Any]:
         "signed_at": signed.created if signed else None,
         "verified_to": verified_to,
         "verified_at": verified_at,
-        "url": "/audit/ledger/",
         **_witnesses(),
     }
     if signed is None:
         found |= {"state": "warn", "words": "nothing signed yet"}
     if run is not None and run.state == VerificationRun.State.FAILED:
-        found |= {"state": "bad", "words": f"does not verify {_where(run.result)}"}
+        found |= {"state": "bad", "words": f"check failed {_where(run.result)}"}
     if reason := continuous.alarm():
-        found |= {"state": "bad", "words": f"does not hold: {reason}"}
+        found |= {"state": "bad", "words": f"check failed: {reason}"}
     if reason := stopped():
         found |= {"state": "bad", "words": f"signing has stopped: {reason}"}
-    return found
+    return found | _in_words(found)
+
+
+def _in_words(found: Mapping[str, Any]) -> dict[str, str]:
+    """The sentence of the strip, and the exact figures behind it."""
+    words, at = found["words"], found["verified_at"]
+    done = "verified" if at else "signed, not verified yet"
+    alone = found["state"] == "bad" or not found["size"]
+    summary = f"Log: {words}" if alone else f"Log {done} · {words}"
+    figures = f"{found['size']:,} entries signed."
+    if at:
+        figures += f" {found['verified_to']:,} of them verified, last at {times.full(at)}."
+    return {"summary": summary, "title": figures}
 
 
 def _verified(run: VerificationRun | None) -> tuple[int, datetime | None]:
@@ -77,7 +90,7 @@ _OBJECTS = (WitnessState.State.REFUSES, WitnessState.State.CONFLICT)
 def _witnesses() -> dict[str, str]:
     """What others vouch for; without a quorum of witnesses that are not ours, nobody does."""
     sizes = log_proof_levels.current()
-    words = f"witnessed to #{sizes.witnessed:,}" if sizes.witnessed else "0 independent witnesses"
+    words = "witnessed" if sizes.witnessed else "no outside witness"
     if problem := witnesses.configured().problem:
         return {"state": "bad", "words": f"witnesses: {problem.rstrip('.')}"}
     asked = witnesses.standings()

@@ -1,4 +1,4 @@
-"""The navigation: what each role has to do, in the order in which it matters to it."""
+"""The navigation: one entry for each job, with the pages that a role may open as its tabs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from django.urls import Resolver404, resolve
 _ANY: frozenset[str] = frozenset()
 _STAFF = frozenset({"auditor", "operator", "admin"})
 _OVERSEERS = frozenset({"auditor", "admin"})
-_DECIDERS = frozenset({"operator", "admin"})
+_ADMIN = frozenset({"admin"})
+
+
+_WORDS = {"mine": "waiting for you", "undecided": "need a decision", "silent": "not answering"}
+_NEEDS_ME = {"mine": _ANY, "undecided": frozenset({"operator"})}
+"""Counts of what waits for this person, given these roles; others are there to know."""
 
 
 class Waiting(Protocol):
@@ -21,103 +26,142 @@ class Waiting(Protocol):
     @property
     def mine(self) -> int: ...
     @property
-    def pending(self) -> int: ...
+    def undecided(self) -> int: ...
     @property
-    def held(self) -> int: ...
+    def silent(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One entry. `roles` empty = everybody; `bar` = in the bar at the foot of a phone."""
+class Page:
+    """A page of a section, shown as a tab. `roles` empty = everybody."""
 
     url: str
     label: str
-    icon: str
     roles: frozenset[str] = _ANY
-    short: str = ""
-    bar: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One entry; it leads to the first of its pages that the person may open.
+
+    `count` names what waits, `bar` = in the bar at the foot of a phone.
+    """
+
+    label: str
+    icon: str
+    pages: tuple[Page, ...]
     count: str = ""
+    bar: bool = False
 
 
-_GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
-    (
-        "",
+_FOR_STAFF: tuple[Section, ...] = (
+    Section("Home", "home", (Page("/", "Home"),), bar=True),
+    Section("Approvals", "stamp", (Page("/approvals/", "Approvals"),), "mine", bar=True),
+    Section("Findings", "bug", (Page("/enforcement/", "Findings", _STAFF),), "undecided", bar=True),
+    Section("Gateways", "server", (Page("/enforcement/fleet/", "Gateways", _STAFF),), "silent"),
+    Section(
+        "Access",
+        "workflow",
         (
-            Place("/", "Home", "home", bar=_ANY),
-            Place("/approvals/", "Approvals", "stamp", bar=_ANY, count="mine"),
+            Page("/connections/inventory/", "Accounts", _OVERSEERS),
+            Page("/connections/reviews/", "Reviews", _OVERSEERS),
+            Page("/connections/scopes/", "Excess requests", _STAFF),
+            Page("/connections/access/", "Applications"),
+            Page("/connections/remediations/", "Pending steps", _OVERSEERS),
+            Page("/connections/freeze/", "Frozen access", _ADMIN),
+            Page("/connections/", "My accounts"),
         ),
     ),
-    (
-        "Enforcement",
-        (
-            Place(
-                "/enforcement/", "Findings and holds", "bug", _STAFF, "Findings", _DECIDERS, "held"
-            ),
-            Place("/enforcement/fleet/", "Gateways", "server", _STAFF),
-        ),
+    Section(
+        "Activity",
+        "scroll",
+        (Page("/audit/", "Audit trail", _STAFF), Page("/audit/views/", "Saved views", _STAFF)),
+        bar=True,
     ),
-    (
-        "Connections",
-        (
-            Place("/connections/", "My connections", "plug", short="Connections", bar=_ANY),
-            Place("/connections/access/", "Applications", "key"),
-            Place("/connections/inventory/", "Inventory", "workflow", _OVERSEERS),
-            Place("/connections/reviews/", "Access reviews", "clipboard-check", _OVERSEERS),
-            Place("/connections/remediations/", "Unfinished", "hourglass", _OVERSEERS),
-            Place("/connections/settings/", "Just-in-time", "moon", _OVERSEERS),
-            Place("/connections/scopes/", "Scope watch", "scan-eye", _STAFF),
-            Place("/connections/freeze/", "Freeze", "snowflake", frozenset({"admin"})),
-        ),
-    ),
-    (
+    Section(
         "Evidence",
+        "shield-check",
         (
-            Place("/audit/", "Audit trail", "scroll", _STAFF, "Audit", frozenset({"auditor"})),
-            Place("/audit/views/", "Saved views", "bookmark", _STAFF),
-            Place("/audit/exports/", "Exports", "download", _STAFF),
-            Place("/audit/coverage/", "Coverage", "scale", _OVERSEERS),
-            Place("/audit/ledger/", "Ledger", "shield-check", _STAFF),
-            Place("/audit/erasures/", "Erasures and holds", "lock", _OVERSEERS, "Erasures"),
+            Page("/audit/ledger/", "Signed log", _STAFF),
+            Page("/audit/coverage/", "Compliance", _OVERSEERS),
+            Page("/audit/exports/", "Exports", _STAFF),
+            Page("/audit/erasures/", "Erasures and legal holds", _OVERSEERS),
+            Page("/audit/quarantine/", "Quarantine", _OVERSEERS),
         ),
     ),
-    ("You", (Place("/account/", "Account", "user", bar=_ANY),)),
+    Section(
+        "Settings",
+        "settings",
+        (
+            Page("/approvals/policy/", "Policy"),
+            Page("/connections/settings/", "Idle access", _OVERSEERS),
+            Page("/account/passkeys/", "Passkeys", _STAFF),
+            Page("/account/", "Your account"),
+        ),
+    ),
+)
+
+_FOR_MEMBERS: tuple[Section, ...] = (
+    Section("Home", "home", (Page("/", "Home"),), bar=True),
+    Section(
+        "My accounts",
+        "plug",
+        (Page("/connections/", "Accounts"), Page("/connections/access/", "Applications")),
+        bar=True,
+    ),
+    Section(
+        "Requests",
+        "stamp",
+        (Page("/approvals/", "Requests"), Page("/approvals/policy/", "Policy")),
+        "mine",
+        bar=True,
+    ),
+    Section("My history", "history", (Page("/account/", "Account and history"),), bar=True),
 )
 
 
-def groups(roles: Collection[str], waiting: Waiting, path: str) -> list[dict[str, Any]]:
-    """Groups and entries for a person with `roles` who looks at `path`."""
+def entries(roles: Collection[str], waiting: Waiting, path: str) -> list[dict[str, Any]]:
+    """The entries for a person with `roles` who is at `path`, each with its tabs."""
     held = frozenset(roles)
-    here = _current(path)
-    found = []
-    for label, places in _GROUPS:
-        items = [_item(p, held, waiting, here) for p in places if _offered(p, held)]
-        if items:
-            found.append({"label": label, "items": items})
-    return found
+    sections = _FOR_STAFF if held & _STAFF else _FOR_MEMBERS
+    here = _current(sections, path)
+    offered = ((one, [p for p in one.pages if _offered(p, held)]) for one in sections)
+    return [_entry(section, pages, waiting, held, here) for section, pages in offered if pages]
 
 
-def _offered(place: Place, roles: frozenset[str]) -> bool:
-    return (not place.roles or bool(place.roles & roles)) and exists(place.url)
+def tabs(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pages of the current entry; none where it has only one."""
+    shown: list[dict[str, Any]] = next((one["tabs"] for one in found if one["current"]), [])
+    return shown if len(shown) > 1 else []
 
 
-def _item(place: Place, roles: frozenset[str], waiting: Waiting, here: str) -> dict[str, Any]:
-    count = int(getattr(waiting, place.count)) if place.count else 0
+def _offered(page: Page, roles: frozenset[str]) -> bool:
+    return (not page.roles or bool(page.roles & roles)) and exists(page.url)
+
+
+def _entry(
+    section: Section, pages: list[Page], waiting: Waiting, held: frozenset[str], here: str
+) -> dict[str, Any]:
     return {
-        "url": place.url,
-        "label": place.label,
-        "short": place.short or place.label,
-        "icon": place.icon,
-        "current": place.url == here,
-        "count": count,
-        "counts": place.count,
-        "calm": place.count == "held",
-        "bar": place.bar is not None and (not place.bar or bool(place.bar & roles)),
+        "url": pages[0].url,
+        "label": section.label,
+        "icon": section.icon,
+        "current": any(page.url == here for page in pages),
+        "here": here,
+        "count": int(getattr(waiting, section.count)) if section.count else 0,
+        "counts": section.count,
+        "words": _WORDS.get(section.count, ""),
+        "calm": section.count not in _NEEDS_ME or not _NEEDS_ME[section.count] <= held,
+        "bar": section.bar,
+        "tabs": [
+            {"url": page.url, "label": page.label, "current": page.url == here} for page in pages
+        ],
     }
 
 
-def _current(path: str) -> str:
-    """The entry with the longest address that `path` is at or below."""
-    urls = [place.url for _, places in _GROUPS for place in places]
+def _current(sections: tuple[Section, ...], path: str) -> str:
+    """The page with the longest address that `path` is at or below."""
+    urls = [page.url for section in sections for page in section.pages]
     below = [url for url in urls if path == url or (url != "/" and path.startswith(url))]
     return max(below, key=len, default="")
 

@@ -20,6 +20,7 @@ from portal.home import auditor, page
 from portal.home.panel_types import Home, Line, Panel
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
+from tests.ui.test_shell import found
 
 pytestmark = pytest.mark.usefixtures("house")
 NOON = datetime(2026, 11, 3, 12, 30, tzinfo=UTC)
@@ -69,7 +70,7 @@ def test_an_auditor_reads_how_many_decisions_name_a_verified_human() -> None:
     assert "3 decisions: 1 names a verified human, 2 do not." in words
     link = re.search(r'href="(/audit/\?[^"]*human=H0[^"]*)"', client.get("/").content.decode())
     assert link and "action=skill.blocked" in link[1]
-    assert "#3 signed; 0 independent witnesses" in words
+    assert "#3 signed; no outside witness" in words
 
 
 def test_before_the_first_decision_home_counts_none() -> None:
@@ -240,11 +241,11 @@ def test_counts_of_menu_and_bar_move_on_every_page() -> None:
     client = signed_in("operator", "operator")
     page = client.get("/enforcement/fleet/").content.decode()
     assert re.search(r'id="counts" hidden hx-get="/\?seen=\w{8}" hx-trigger="every 15s"', page)
-    assert re.search(r'<b id="nav-held"[^>]* hidden>0<', page)
+    assert re.search(r'<b id="nav-undecided"[^>]* hidden>0<', page)
     cache.clear()
-    Asset.objects.create(kind="skill", name="pdf-exfil", holder="hand")
+    found("pdf-exfil", "HIGH")
     part = client.get("/", HTTP_HX_REQUEST="true", HTTP_HX_TARGET="counts").content.decode()
-    assert re.search(r'<b id="nav-held"[^>]*hx-swap-oob="true">1<', part)
+    assert re.search(r'<b id="nav-undecided"[^>]*hx-swap-oob="true">1<', part)
     assert 'id="nav-mine"' in part and 'id="bar-mine"' in part and "<html" not in part
 
 

@@ -16,11 +16,12 @@ from accounts.models import SignedInSession, User
 from accounts.sessions.hashed_key_store import stored_key
 from approvals import clock, people_and_roster
 from approvals.models import Approval
+from audit.ledger.format.allowed_field_values import severity_rank
 from audit.models import VerificationRun
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from enforcement.models import Asset
+from enforcement.models import Asset, Finding, Scan
 from portal.pages import context, navigation
 from tests.support.pages import keep_the_shell, signed_in
 from tests.support.sign_in import SUBS
@@ -41,8 +42,21 @@ def shell(client: Client, path: str = "/") -> dict[str, Any]:
     return context.shell(request)
 
 
+def found(name: str, severity: str) -> None:
+    """An open finding about a skill."""
+    at = clock.now()
+    scan = Scan.objects.create(
+        instance="edge-1", scan_id=f"{name} {severity}", scanner="x", kind="skill", name=name,
+        severity=severity, at=at, seen=at,
+    )  # fmt: skip
+    Finding.objects.create(
+        instance="edge-1", finding_id=f"{name} {severity}", scan=scan, kind="skill", name=name,
+        title="t", severity=severity, rank=severity_rank(severity), at=at,
+    )  # fmt: skip
+
+
 def urls(found: dict[str, Any]) -> set[str]:
-    return {item["url"] for group in found["nav"] for item in group["items"]}
+    return {tab["url"] for entry in found["nav"] for tab in entry["tabs"]}
 
 
 @pytest.mark.parametrize(
@@ -98,15 +112,15 @@ def test_a_page_that_does_not_exist_is_not_offered() -> None:
 def test_the_entry_of_the_page_is_marked() -> None:
     client = signed_in("operator", "operator")
     found = shell(client, "/approvals/policy/")
-    current = [i["label"] for g in found["nav"] for i in g["items"] if i["current"]]
-    assert current == ["Approvals"]
+    assert [entry["label"] for entry in found["nav"] if entry["current"]] == ["Settings"]
+    assert [tab["label"] for tab in found["nav_tabs"] if tab["current"]] == ["Policy"]
 
 
 def test_the_bar_of_a_phone_has_at_most_four_entries() -> None:
     for who, roles in (("member1", ()), ("operator", ("operator",)), ("auditor", ("auditor",))):
         found = shell(signed_in(who, *roles))
-        bar = [i for g in found["nav"] for i in g["items"] if i["bar"]]
-        assert 3 <= len(bar) <= 5 and bar[0]["url"] == "/"
+        bar = [entry for entry in found["nav"] if entry["bar"]]
+        assert 3 <= len(bar) <= 4 and bar[0]["url"] == "/"
 
 
 def test_a_stranger_gets_no_navigation_and_no_counts() -> None:
@@ -135,8 +149,9 @@ def test_a_signed_ledger_says_how_far_and_that_nobody_else_saw_it() -> None:
     sequencer.run_once()
     ledger = shell(Client())["trust"]["ledger"]
     assert (ledger["size"], ledger["state"]) == (1, "ok")
-    assert ledger["words"] == "0 independent witnesses"
+    assert ledger["words"] == "no outside witness"
     assert ledger["verified_at"] is None
+    assert ledger["summary"] == "Log signed, not verified yet · no outside witness"
 
 
 def test_the_last_verification_is_named(settings: Any) -> None:
@@ -146,6 +161,8 @@ def test_the_last_verification_is_named(settings: Any) -> None:
     VerificationRun.objects.create(state="passed", result={"size": 1}, finished=then)
     ledger = shell(Client())["trust"]["ledger"]
     assert (ledger["verified_to"], ledger["verified_at"], ledger["state"]) == (1, then, "ok")
+    assert ledger["summary"] == "Log verified · no outside witness"
+    assert ledger["title"].startswith("1 entries signed. 1 of them verified, last at ")
 
 
 def test_a_failed_verification_turns_the_strip_red_and_names_the_entry() -> None:
@@ -154,7 +171,7 @@ def test_a_failed_verification_turns_the_strip_red_and_names_the_entry() -> None
     result = {"size": 9, "first_bad_index": 1017, "problems": [{"index": 1017}]}
     VerificationRun.objects.create(state="failed", result=result, finished=clock.now())
     ledger = shell(Client())["trust"]["ledger"]
-    assert (ledger["state"], ledger["words"]) == ("bad", "does not verify at #1,017")
+    assert (ledger["state"], ledger["words"]) == ("bad", "check failed at #1,017")
 
 
 def test_a_sequencer_that_stopped_is_an_alarm_on_every_page(tmp_path: Path) -> None:
@@ -189,10 +206,62 @@ def test_a_hold_that_nobody_decided_about_is_a_banner_for_those_who_can() -> Non
     assert shell(member)["trust"]["banners"] == []
 
 
-def test_holds_are_counted_in_the_navigation() -> None:
-    Asset.objects.create(kind="skill", name="x", holder="op-1")
-    items = [i for g in shell(signed_in("operator", "operator"))["nav"] for i in g["items"]]
-    assert {i["url"]: i["count"] for i in items}["/enforcement/"] == 1
+def test_findings_that_need_a_decision_are_counted_in_the_navigation() -> None:
+    found("pdf-exfil", "CRITICAL")
+    found("pdf-exfil", "LOW")
+    found("mail-reader", "HIGH")
+    Asset.objects.create(kind="skill", name="mail-reader", decision="block")
+    (entry,) = [
+        e for e in shell(signed_in("operator", "operator"))["nav"] if e["counts"] == "undecided"
+    ]
+    assert (entry["label"], entry["count"], entry["calm"]) == ("Findings", 1, False)
+    (entry,) = [
+        e for e in shell(signed_in("auditor", "auditor"))["nav"] if e["counts"] == "undecided"
+    ]
+    assert entry["calm"], "an auditor does not decide"
+
+
+def test_no_page_of_the_former_menu_is_lost() -> None:
+    former = {
+        "/", "/approvals/", "/enforcement/", "/enforcement/fleet/", "/connections/",
+        "/connections/access/", "/connections/inventory/", "/connections/reviews/",
+        "/connections/remediations/", "/connections/settings/", "/connections/scopes/",
+        "/connections/freeze/", "/audit/", "/audit/views/", "/audit/exports/", "/audit/coverage/",
+        "/audit/ledger/", "/audit/erasures/", "/account/",
+    }  # fmt: skip
+    found = shell(signed_in("admin", "admin"))
+    assert former <= urls(found)
+    assert [entry["label"] for entry in found["nav"]] == [
+        "Home", "Approvals", "Findings", "Gateways", "Access", "Activity", "Evidence", "Settings",
+    ]  # fmt: skip
+
+
+def test_a_member_sees_accounts_requests_and_their_history_only() -> None:
+    found = shell(signed_in("member1"))
+    labels = [entry["label"] for entry in found["nav"]]
+    assert labels == ["Home", "My accounts", "Requests", "My history"]
+
+
+def test_every_page_shows_the_pages_of_its_section() -> None:
+    page = signed_in("admin", "admin").get("/connections/reviews/").content.decode()
+    tabs = page.partition('aria-label="Pages of this section"')[2].partition("</nav>")[0]
+    assert '<a href="/connections/reviews/" aria-current="page">Reviews</a>' in tabs
+    assert 'href="/connections/inventory/"' in tabs
+
+
+@pytest.mark.parametrize("path", ["/", "/audit/", "/account/"])
+def test_admins_reach_freezing_access_from_every_page(path: str) -> None:
+    offered = b'href="/connections/freeze/#freeze"'
+    assert offered in signed_in("admin", "admin").get(path).content
+    assert offered not in signed_in("operator", "operator").get(path).content
+
+
+def test_a_member_reads_how_the_log_is_without_a_link_that_refuses_them() -> None:
+    record(SYSTEM, "audit.verified")
+    sequencer.run_once()
+    page = signed_in("member1").get("/account/").content.decode()
+    strip = page.partition('<header class="strip"')[2].partition("</header>")[0]
+    assert "no outside witness" in strip and "/audit/ledger/" not in strip
 
 
 # The local tenant.

@@ -143,13 +143,6 @@ def test_the_visitors_cookie_sets_the_theme_and_nothing_else_does() -> None:
     assert shown("{% preferences %}", request=request) == ' data-theme="dark"'
 
 
-def test_the_bottom_bar_prefers_marked_items() -> None:
-    nav = [{"label": "", "items": [{"label": str(n), "url": "#", "bar": n > 3} for n in range(6)]}]
-    source = "{% bar_items nav as items %}{% for i in items %}{{ i.label }}{% endfor %}"
-    assert shown(source, nav=nav) == "45"
-    assert shown(source, nav=[{"items": [{"label": str(n)} for n in range(6)]}]) == "0123"
-
-
 def bucket(counts: dict[str, int]) -> Bucket:
     return Bucket(NOW, NOW + timedelta(hours=1), counts, "#", "24 Nov")
 

@@ -19,12 +19,10 @@ TRUST: dict[str, Any] = {
     "phone_url": "http://localhost:8100/phone",
     "switch_url": "http://localhost:8100/switch",
     "ledger": {
-        "size": 48210,
-        "signed_at": NOW,
-        "verified_to": 48200,
-        "verified_at": NOW,
         "state": "ok",
-        "words": "0 independent witnesses",
+        "words": "no outside witness",
+        "summary": "Log verified · no outside witness",
+        "title": "48,210 entries signed. 48,200 of them verified.",
     },
     "person": {
         "name": "Olu Operator",
@@ -34,7 +32,7 @@ TRUST: dict[str, Any] = {
     },
     "banners": [{"level": "hold", "text": "1 item stays on hold.", "url": "/enforcement/"}],
 }
-NAV = [{"label": "You", "items": [{"label": "Approvals", "url": "/approvals/", "current": True}]}]
+NAV = [{"label": "Approvals", "url": "/approvals/", "current": True, "bar": True}]
 ERRORS = ("400", "403", "404", "500", "csrf", "signin_failed")
 VOID = {"meta", "link", "input", "br", "hr", "img", "path", "circle", "rect", "line", "ellipse"}
 
@@ -88,10 +86,10 @@ def test_the_style_guide_is_well_formed_and_its_references_hold(guide: str) -> N
 
 def test_the_strip_says_who_where_and_how_far_it_is_proven(guide: str) -> None:
     strip = re.sub(r"\s+", " ", guide[guide.index('<header class="strip"') : guide.index("<main")])
-    for words in ("LOCAL TENANT", "operator@acme.example", "MFA 12 min ago", "#48,210"):
+    for words in ("LOCAL TENANT", "Olu Operator", "operator@acme.example", "MFA 12 min ago"):
         assert words in strip
-    assert "verified to #48,200" in strip
-    assert "0 independent witnesses" in strip
+    assert "Log verified · no outside witness" in strip
+    assert "48,210 entries signed. 48,200 of them verified." in strip
     assert "1 item stays on hold." in strip
 
 

@@ -18,7 +18,6 @@ from ui.histogram import Bucket, Histogram, histogram
 
 register = template.Library()
 
-BAR_ITEMS = 4
 THEMES = ("light", "dark")
 DENSITIES = ("comfortable", "compact")
 
@@ -303,20 +302,6 @@ def thousands(value: object) -> str:
 def duration(value: object) -> str:
     """Seconds as words: '820 ms', '5 min', '2 h 10 min'."""
     return times.duration(float(str(value)))
-
-
-@register.simple_tag
-def bar_items(nav: Iterable[Any] | None) -> list[Any]:
-    """What the phone's bottom bar shows: items marked `bar`, else the first four of the nav."""
-    items: list[Any] = []
-    for group in nav or ():
-        items.extend(_get(group, "items") or ())
-    marked = [item for item in items if _get(item, "bar")]
-    return (marked or items)[:BAR_ITEMS]
-
-
-def _get(thing: Any, key: str) -> Any:
-    return thing.get(key) if isinstance(thing, Mapping) else getattr(thing, key, None)
 
 
 @register.simple_tag(takes_context=True)

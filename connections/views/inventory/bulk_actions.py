@@ -58,7 +58,7 @@ def _page(
         "end_sessions": bool(request.POST.get("end_sessions")),
         "query": urlencode(request.GET),
         "crumbs": [
-            {"text": "Inventory", "url": f"/connections/inventory/?{urlencode(request.GET)}"},
+            {"text": "Accounts", "url": f"/connections/inventory/?{urlencode(request.GET)}"},
             {"text": "Several at once"},
         ],
     }

@@ -41,7 +41,7 @@ def changes(request: HttpRequest) -> HttpResponseBase:
         "to": end,
         "today": clock.now().date().isoformat(),
         "crumbs": [
-            {"text": "Inventory", "url": "/connections/inventory/"},
+            {"text": "Accounts", "url": "/connections/inventory/"},
             {"text": "What changed"},
         ],
     }
