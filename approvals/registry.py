@@ -161,6 +161,9 @@ class Verb:
     first: Callable[[Target], Subject | None] | None = None  # who approves before anybody else
     # Everything else that a commit decides on; requests about it are locked before its rows.
     parts: Callable[[Target, Mapping[str, Any]], Sequence[Target]] = _nothing_else
+    # Whether who carries it out asks for proof of a person's decision: relaxing then always asks
+    # somebody, and a hold that a request placed ends by a denial with a passkey alone.
+    needs_proof: Callable[[Target], bool] = lambda _t: False
     # Locks the rows of other targets on which `look` depends; called before it is judged again.
     lock: Callable[[Target, Mapping[str, Any]], None] = _no_more_rows
     needs_fresh_sign_in: Callable[[Actor, Target], bool] = _never  # ten minutes, second factor

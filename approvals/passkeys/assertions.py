@@ -16,7 +16,7 @@ from approvals import audit_events, cancel_resend_confirm_denial, clock
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Passkey
 from approvals.passkeys import relying_party, verifier_trust_file
-from approvals.pipeline import locks
+from approvals.pipeline import deny_expire_cancel, locks
 from approvals.step_up import take_ciba_or_passkey_answer
 from audit.evidence import storage
 from audit.ledger import passkey_assertions
@@ -107,6 +107,11 @@ def _take(
     except _Refusal as refusal:
         audit_events.answer_refused(approval, ask, person, refusal.code, said)
         return refusal
+    if decision == "deny" and deny_expire_cancel.waits_for_signed_denial(approval, person):
+        kept = storage.put("assertion", body, subject_key=person.key)
+        deny_expire_cancel.sign_denial(approval, ask, person, [kept], reason)
+        _remember_use(key, body)
+        return None
     if clock.now() >= ask.expires_at:
         audit_events.answered_too_late(approval, ask, person, said)
         return _Refusal("expired", "The time to answer is over. Nothing was committed.")
@@ -124,10 +129,14 @@ def _take(
     )
     if code:
         return _Refusal(code, take_ciba_or_passkey_answer.REFUSALS[code])
-    # The counter is remembered, since only a copy of the key could make it go back.
+    _remember_use(key, body)
+    return None
+
+
+def _remember_use(key: Passkey, body: bytes) -> None:
+    """Remember the counter too, since only a copy of the key could make it go back."""
     key.sign_count, key.last_used = _count(body), clock.now()
     key.save(update_fields=["sign_count", "last_used"])
-    return None
 
 
 def _asked(approval: Approval, person: Actor) -> Ask | None:

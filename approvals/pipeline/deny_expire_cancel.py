@@ -11,6 +11,7 @@ from approvals import (
     actor_json,
     audit_events,
     clock,
+    registry,
 )
 from approvals.models import (
     Answer,
@@ -61,7 +62,7 @@ def deny(
     if inferred:
         approval.evidence_sought_until = now + EVIDENCE_SOUGHT_FOR
     else:
-        after_denial(approval, person, reason)
+        after_denial(approval, person, reason, by_passkey=channel == "passkey")
     close_as(approval, Outcome.DENIED, event_id=event_id)
     if inferred:
         approval.due = now
@@ -81,10 +82,44 @@ def confirm_denial(approval: Approval, person: Actor, source: str, *, reason: st
     approval.save()
 
 
-def after_denial(approval: Approval, person: Actor, reason: str = "") -> None:
+def waits_for_signed_denial(approval: Approval, person: Actor) -> bool:
+    """Whether this person denied it and its hold stays until they sign that with a passkey."""
+    ends = approval.rule.get("on_denial") == "release" and approval.held
+    mine = (approval.answered_by.get("iss"), approval.answered_by.get("sub")) == (
+        person.iss,
+        person.sub,
+    )
+    denied = approval.outcome == Outcome.DENIED and not approval.inferred
+    return denied and ends and mine and registry.get(approval.verb).needs_proof(approval.target)
+
+
+def sign_denial(
+    approval: Approval,
+    ask: Ask,
+    person: Actor,
+    evidence: Sequence[EvidenceRef],
+    reason: str = "",
+) -> None:
+    """Record that who denied it signed that with a passkey, which ends the hold."""
+    audit_events.approval_denied(
+        approval,
+        ask,
+        person,
+        inferred=False,
+        source="the asked person's passkey",
+        channel="passkey",
+        evidence=evidence,
+        reason=reason,
+    )
+    release_hold(approval, person, by_passkey=True)
+
+
+def after_denial(
+    approval: Approval, person: Actor, reason: str = "", *, by_passkey: bool = False
+) -> None:
     """`on_denial`: the hold ends; an automatic ask that was refused is a logged override."""
     if approval.rule["on_denial"] == "release":
-        release_hold(approval, person)
+        release_hold(approval, person, by_passkey=by_passkey)
     if approval.requester_sub:
         return
     record(

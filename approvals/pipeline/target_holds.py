@@ -78,10 +78,15 @@ def hold_without_request(target: Target, reason: str) -> None:
         )
 
 
-def release_hold(approval: Approval, actor: Actor) -> None:
-    """Undo exactly what `place_hold` did; nothing when this approval holds nothing."""
+def release_hold(approval: Approval, actor: Actor, *, by_passkey: bool = False) -> None:
+    """Undo exactly what `place_hold` did; nothing when this approval holds nothing.
+
+    Where it takes proof to end the hold, it stays unless the denial was signed with a passkey.
+    """
     verb = registry.get(approval.verb)
     if not approval.held or verb.release is None:
+        return
+    if not by_passkey and verb.needs_proof(approval.target):
         return
     done = verb.release(context(approval, actor))
     approval.held = False

@@ -20,6 +20,7 @@ class Situation:
     automatic: bool = False  # a finding asks by itself
     others: bool = False  # about another person's things
     owns: bool = False
+    proven: bool = False  # who carries it out asks for proof of an approval
 
 
 def first_match(document: Document, situation: Situation) -> tuple[int | None, Rule | None]:

@@ -42,6 +42,7 @@ class Decision:
     within_s: int = 0  # seconds that a person has to answer
     escalate: bool = True
     first: dict[str, str] | None = None  # who approves before anybody else is asked
+    signed_denial: bool = False  # its hold ends by a denial with a passkey alone
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON for the approval row."""
@@ -75,6 +76,7 @@ def situation_of(actor: Actor, verb: Verb, target: Target, severity: str) -> Sit
         automatic=automatic,
         others=not automatic and verb.about_others(actor, target),
         owns=not automatic and owns(actor, verb, target),
+        proven=verb.stance == Stance.LOOSEN and verb.needs_proof(target),
     )
 
 
@@ -90,11 +92,13 @@ def decide(document: Document, actor: Actor, verb: Verb, target: Target, severit
 
 
 def _after(decision: Decision, verb: Verb, target: Target) -> Decision:
-    """The decision with the person who has to approve first, where the verb names one."""
-    who = verb.first(target) if verb.first else None
-    if who is None or decision.kind != "require":
+    """The decision with who approves first, where the verb names one, and how its hold ends."""
+    if decision.kind != "require":
         return decision
-    return replace(decision, first={"iss": who.iss, "sub": who.sub})
+    if verb.hold is not None and verb.needs_proof(target):
+        decision = replace(decision, signed_denial=True)
+    who = verb.first(target) if verb.first else None
+    return decision if who is None else replace(decision, first={"iss": who.iss, "sub": who.sub})
 
 
 def by_rule(document: Document, verb: Verb, situation: Situation) -> Decision:

@@ -1,8 +1,9 @@
 """What no policy document may go below, however it was approved (DESIGN 1.3.2).
 
-Something final or loosening at HIGH or CRITICAL and acts on other people's things need a person.
-CRITICAL, the policy itself, keys and what a finding asks for automatically need another one than
-the requester; where only one person is enrolled they may, labelled single-person.
+Something final or loosening at HIGH or CRITICAL and acts on other people's things need a person, as
+does what relaxes something where an outpost asks for proof. CRITICAL, the policy itself, keys and
+what a finding asks for automatically need another one than the requester; where only one person is
+enrolled they may, labelled single-person.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def least(situation: Situation) -> str:
         return "none"
     if situation.severity == "CRITICAL" or is_guarded(situation.verb):
         return "another"
-    return "self" if situation.severity in _GRAVE or situation.others else "none"
+    asks = situation.severity in _GRAVE or situation.others or situation.proven
+    return "self" if asks else "none"
 
 
 def raised(approver: str, situation: Situation) -> str:

@@ -287,4 +287,5 @@ def if_denied(rule: Mapping[str, Any], verb: Verb | None) -> str:
     if rule.get("while_pending") != "hold":
         return said
     ends = rule.get("on_denial") == "release"
-    return f"{said} The hold of this request {'ends' if ends else 'stays'}."
+    signed = " once the denial is signed with a passkey" if rule.get("signed_denial") else ""
+    return f"{said} The hold of this request {f'ends{signed}' if ends else 'stays'}."

@@ -19,11 +19,13 @@ from approvals.cancel_resend_confirm_denial import NotYours
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Passkey, Status
 from approvals.passkeys import assertions, queries, relying_party
+from approvals.pipeline import deny_expire_cancel
 from approvals.step_up import take_ciba_or_passkey_answer
 from approvals.views.passkey_management import sent
 from audit.recording.actors import Actor
 from ui.refused_request_audit_flag import mark, tell
 
+_MINUTE_S: Final = 60.0
 _SAID: Final[dict[str, assertions.Said]] = {"approve": "approve", "deny": "deny"}
 _SIGNED: Final = {"approve": "an approval", "deny": "a denial"}
 _NONE: Final = "You have no passkey here. One that you add now counts for later requests."
@@ -47,10 +49,14 @@ class Offer:
 def offer(approval: Approval, asks: list[Ask], viewer: Actor) -> Offer | None:
     """For the asked person while their ask takes a passkey; None for everybody else."""
     mine = [ask for ask in asks if (ask.person.iss, ask.person.sub) == (viewer.iss, viewer.sub)]
-    if approval.status != Status.PENDING or not mine:
+    if not mine:
         return None
     ask = mine[-1]
-    if take_ciba_or_passkey_answer.refusal(approval, ask, viewer, channel="passkey"):
+    again = deny_expire_cancel.waits_for_signed_denial(approval, viewer)
+    if not again and (
+        approval.status != Status.PENDING
+        or take_ciba_or_passkey_answer.refusal(approval, ask, viewer, channel="passkey")
+    ):
         return None
     usable = list(queries.usable(viewer))
     fits = [key for key in usable if not _why_not(approval, ask, key)]
@@ -58,7 +64,7 @@ def offer(approval: Approval, asks: list[Ask], viewer: Actor) -> Offer | None:
         return Offer(ask.code, problem=_why_not(approval, ask, usable[-1]) if usable else _NONE)
     return Offer(
         ask.code,
-        approve=_options(approval, ask, "approve", fits),
+        approve="" if again else _options(approval, ask, "approve", fits),
         deny=_options(approval, ask, "deny", fits),
     )
 
@@ -71,7 +77,9 @@ def _why_not(approval: Approval, ask: Ask, key: Passkey) -> str:
 
 
 def _options(approval: Approval, ask: Ask, decision: str, fits: list[Passkey]) -> str:
-    left = max(0.0, (ask.expires_at - clock.now()).total_seconds())
+    left = (ask.expires_at - clock.now()).total_seconds()
+    if left <= 0:  # a denial that is signed afterwards
+        left = _MINUTE_S
     options: dict[str, Any] = {
         "challenge": relying_party.b64url(assertions.challenge(approval, decision)),
         "rpId": relying_party.rp_id(),

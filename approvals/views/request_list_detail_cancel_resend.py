@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import actor
-from approvals import cancel_resend_confirm_denial
+from approvals import cancel_resend_confirm_denial, registry
 from approvals.errors import Refused
 from approvals.models import Approval, Status
 from approvals.views import inbox, policy_and_version_pages
@@ -90,7 +90,9 @@ def cancel(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     approval = _visible(request, approval_id)
     if request.method != "POST":
         found = detail(approval, actor(request))
-        return render(request, "approvals/cancel.html", as_context(found))
+        proof = registry.get(approval.verb).needs_proof(approval.target)
+        context = as_context(found) | {"hold_ends": approval.held and not proof}
+        return render(request, "approvals/cancel.html", context)
     try:
         cancel_resend_confirm_denial.cancel(actor(request), str(approval.pk))
         messages.success(request, f"You cancelled “{approval.sentence}”.")

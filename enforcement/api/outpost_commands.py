@@ -11,9 +11,16 @@ from ninja import Query, Router, Schema
 
 from api import openapi
 from api.problems import Problem
+from approvals.models import Effect
 from enforcement.api.outpost_request_proof import HEADER, check_admitted, proven_outpost
-from enforcement.models import Outpost
-from enforcement.outposts import issued_commands, wait_for_commands
+from enforcement.models import Outpost, OutpostCommand
+from enforcement.outposts import (
+    approval_evidence,
+    command_format,
+    issued_commands,
+    wait_for_commands,
+)
+from enforcement.outposts.approval_evidence import NoEvidence, NotYet
 
 router = Router(tags=["Outposts"])
 
@@ -62,12 +69,27 @@ def commands(
         found = issued_commands.waiting(outpost.id, after)
     answer = {
         "commands": [
-            {"command": json.loads(one.body), "signature": one.signature, "evidence": None}
+            {
+                "command": json.loads(one.body),
+                "signature": one.signature,
+                "evidence": _evidence(one),
+            }
             for one in found
         ],
         "last": found[-1].n if found else after,
     }
     return JsonResponse(answer, headers={"Cache-Control": "no-store"})
+
+
+def _evidence(command: OutpostCommand) -> dict[str, Any] | None:
+    """Under the newest checkpoint; None where nothing is relaxed, or what proved it is gone."""
+    if command.act not in command_format.RELAXING:
+        return None
+    effect = Effect.objects.select_related("approval").filter(pk=command.pk).first()
+    try:
+        return approval_evidence.of(effect) if effect else None
+    except (NoEvidence, NotYet):
+        return None
 
 
 def _check_not_contested(outpost: Outpost) -> None:

@@ -67,6 +67,12 @@ def _steps(ctx: CommitContext, step: str, label: str, **payload: str) -> list[Ef
     ]
 
 
+def _has_outpost(target: Target) -> bool:
+    """Whether an outpost carries a decision out at one of the gateways that it covers."""
+    covered = instances.fleet().scope(target.instance)
+    return any(steps_at_outposts.outpost_of(one.name) for one in covered)
+
+
 def _at(instance: instances.Instance) -> str:
     return f"{instance.name} (DEMO)" if instance.demo else instance.name
 
@@ -290,7 +296,12 @@ _ALLOWS: Final = dict.fromkeys(
 
 def _register(kind: str) -> None:
     kinds = frozenset({kind})
-    common: dict[str, Any] = {"roles": OPERATOR, "target_kinds": kinds, "params": Params}
+    common: dict[str, Any] = {
+        "roles": OPERATOR,
+        "target_kinds": kinds,
+        "params": Params,
+        "needs_proof": _has_outpost,
+    }
     registry.register(
         Verb(
             name=f"{kind}.block",

@@ -21,7 +21,13 @@ from enforcement.effects.gateway_facts import Entry
 from enforcement.gateways import attempt_tags, effects_at_gateways, instances
 from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.models import CommandState, Outpost, OutpostCommand
-from enforcement.outposts import command_format, issued_commands, reported_facts
+from enforcement.outposts import (
+    approval_evidence,
+    command_format,
+    issued_commands,
+    reported_facts,
+)
+from enforcement.outposts.approval_evidence import NoEvidence, NotYet
 
 ALTERED: Final = (
     "This is not the command that was issued: somebody wrote to the database. Find out who, and "
@@ -29,6 +35,7 @@ ALTERED: Final = (
 )
 _RESTRICTING_AGAIN: Final = "gateway_down"
 _INSTALLED: Final = frozenset({"skill", "plugin"})
+_LOOKS_AGAIN_S: Final = 2.0
 _LONGEST: Final = timedelta(minutes=10)
 
 
@@ -51,8 +58,8 @@ def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectR
     if command is None:
         effect = Effect.objects.get(pk=run.effect_id)
         act, kind, name = command_format.STEPS[effect.kind], payload["kind"], payload["name"]
-        if act in command_format.RELAXING and superseded_steps.is_followed(kind, name, run):
-            return EffectResult("failed", "A later decision replaced it; nothing was sent.")
+        if act in command_format.RELAXING and (wait := _unproven(effect, outpost, run)):
+            return wait
         rows = command_format.rows_of(act, kind)
         tags = {action: attempt_tags.mint(run, action, kind, name) for action in rows}
         command = issued_commands.issue(effect, outpost.id, tags)
@@ -61,6 +68,23 @@ def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectR
     if _waits(command):
         return _waiting(outpost, command)
     return _reported(outpost, command, payload)
+
+
+def _unproven(effect: Effect, outpost: Outpost, run: EffectRun) -> EffectResult | None:
+    """Why what relaxes is not sent: an outpost believes an approval, and no portal."""
+    if superseded_steps.is_followed(effect.target_kind, effect.target_name, run):
+        return EffectResult("failed", "A later decision replaced it; nothing was sent.")
+    try:
+        approval_evidence.of(effect)
+    except NotYet as wait:
+        return EffectResult("pending", str(wait), retry_in_s=_LOOKS_AGAIN_S, tried=False)
+    except NoEvidence as why:
+        return EffectResult(
+            "failed",
+            f"Not sent: the outpost at {outpost.instance} relaxes nothing without proof of a "
+            f"person's decision, and {why}. Ask for it again.",
+        )
+    return None
 
 
 def replaced(run: EffectRun, words: EffectResult) -> EffectResult:

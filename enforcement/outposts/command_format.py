@@ -24,23 +24,18 @@ _INSTALLED: Final = frozenset({"skill", "plugin"})
 def rows_of(act: str, kind: str) -> tuple[str, ...]:
     """The actions under which a gateway logs what a command makes of a thing, the main one first.
 
-    A server or tool is blocked by REST, or by the gateway's own command line.
+    A skill or plugin is disabled by the gateway's command line, and all entries are made by REST.
     """
-    stops, ends = (
-        ((f"{kind}-disable",), (f"{kind}-enable",))
-        if kind in _INSTALLED
-        else (("api-enforce-block",), ("api-enforce-unblock",))
-    )
-    by_cli = [f"{kind}-{one}" for one in ("block", "unblock", "allow")]
-    if kind == "mcp":
-        by_cli[0], by_cli[2] = "block-mcp", "allow-mcp"
-    block, unblock, allow = by_cli
+    block, unblock, allow = (f"api-enforce-{one}" for one in ("block", "unblock", "allow"))
+    if kind not in _INSTALLED:
+        return {"hold": (block,), "block": (block,), "allow": (allow,)}.get(act, (unblock,))
+    stops, ends = f"{kind}-disable", f"{kind}-enable"
     return {
-        "hold": stops if kind in _INSTALLED else (*stops, block),
-        "block": (*stops, block),
-        "release": ends if kind in _INSTALLED else (*ends, unblock),
-        "unblock": (*ends, unblock),
-        "allow": (*dict.fromkeys((allow, "api-enforce-allow", *ends, unblock)),),
+        "hold": (stops,),
+        "block": (stops, block),
+        "release": (ends,),
+        "unblock": (ends, unblock),
+        "allow": (allow, ends),
     }[act]
 
 

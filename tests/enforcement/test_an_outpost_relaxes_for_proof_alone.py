@@ -1,0 +1,285 @@
+"""What relaxes something at an outpost goes with proof of a person's decision, or not at all."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from approvals import clock, people_and_roster, policy, registry
+from approvals.errors import Refused
+from approvals.models import Approval, Ask, Effect, Passkey
+from approvals.passkeys import assertions, relying_party
+from approvals.pipeline import deny_expire_cancel, final_approval, locks
+from approvals.pipeline.service import perform
+from approvals.policy import evaluation
+from audit.evidence import storage
+from audit.keys import keyring
+from audit.ledger import inclusion_proof_file, passkey_assertions
+from audit.ledger.passkey_assertions import Passkey as Trusted
+from audit.models import EventRow
+from audit.recording.actors import Actor, Target
+from audit.sequencing import sequencer
+from enforcement.models import Asset
+from enforcement.outposts import pins
+from tests.enforcement.answering import approve, deny
+from tests.enforcement.browsing import browser
+from tests.enforcement.gateways import Town, known
+from tests.enforcement.outpost_device import Device
+from tests.enforcement.test_an_outpost_gets_signed_commands import EDGE, SKILL, result, row
+from tests.support.authenticator import Authenticator
+
+pytestmark = pytest.mark.django_db
+Work = Callable[[], None]
+
+
+@pytest.fixture
+def key(olu: Actor) -> Authenticator:
+    """Oona's passkey, which a second person confirmed."""
+    made = Authenticator(relying_party.rp_id(), relying_party.origin())
+    long_ago = clock.now() - timedelta(days=1)
+    oona = known("operator2", "operator", name="Oona Operator")
+    Passkey.objects.create(
+        handle=secrets.token_hex(11),
+        credential_id=made.id,
+        public_key=made.spki,
+        algorithm=-7,
+        person=oona,
+        rp_id=made.rp_id,
+        origins=[made.origin],
+        name="Key",
+        attestation="none",
+        enrolled=long_ago,
+        enrolled_by="",
+        approver_since=long_ago,
+    )
+    return made
+
+
+@pytest.fixture
+def device(town: Town, key: Authenticator) -> Device:
+    """The outpost of edge-1."""
+    known("admin2", "admin", name="Anna Admin")
+    return Device(instance=EDGE).enrol(known("admin", "admin").as_actor(via="web"))
+
+
+def oona() -> Actor:
+    found = people_and_roster.find("https://issuer.test/", known("operator2", "operator").sub)
+    assert found is not None
+    return found.as_actor(via="web")
+
+
+def signs(key: Authenticator, asked: Approval, decision: Any) -> Approval:
+    """Oona answers with her passkey, over what she was asked."""
+    credential = key.sign(assertions.challenge(asked, decision))
+    return assertions.give(oona(), str(asked.pk), decision, credential)
+
+
+def ask(actor: Actor, verb: str, target: Target = SKILL) -> Approval:
+    """A request that Oona is asked about and may answer with her passkey."""
+    asked = perform(actor, verb, target, reason="a mistake", severity="CRITICAL").approval
+    assert asked is not None
+    Ask.objects.filter(approval=asked).update(
+        channel="either", person=known("operator2", "operator")
+    )
+    return asked
+
+
+def held_at_outpost(device: Device, olu: Actor, do_due: Work) -> None:
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    [command] = device.commands()
+    device.send(commands=[result(command, entries=[row("pdf-exfil", runtime="disable")])])
+    do_due()
+
+
+def step(kind: str) -> Effect:
+    return Effect.objects.filter(kind=kind).latest("id")
+
+
+def proven(evidence: dict[str, Any], command: dict[str, Any], decision: str) -> None:
+    """Verify evidence as an outpost does, with what it pinned."""
+    entry = base64.b64decode(evidence["entry"])
+    inclusion_proof_file.verify(evidence["proof"], entry, keyring.vkeys())
+    said = json.loads(entry)
+    assert said["intent_hash"] == command["intent_hash"]
+    assert said["operation"] == command["operation"]
+    text = evidence["intent"].encode()
+    assert hashlib.sha256(b"ata.intent.v1\n" + text).hexdigest() == command["intent_hash"]
+    human, pinned = evidence["human"], pins.current()
+    assert (human["kind"], human["decision"]) == ("passkey", decision)
+    [one] = [one for one in pinned["passkeys"] if one["id"] == human["credential_id"]]
+    body = {
+        "approval_id": human["approval_id"],
+        "decision": human["decision"],
+        "role": human["role"],
+        "credential": {
+            "id": human["credential_id"],
+            "type": "public-key",
+            "response": {
+                "clientDataJSON": human["client_data"],
+                "authenticatorData": human["authenticator_data"],
+                "signature": human["signature"],
+            },
+        },
+    }
+    trusted = Trusted(
+        base64.urlsafe_b64decode(one["public_key"] + "=="),
+        one["iss"],
+        one["sub"],
+        pinned["rp_id"],
+        frozenset([pinned["web_origin"]]),
+    )
+    signed = json.dumps(body).encode()
+    found = passkey_assertions.verify(signed, command["intent_hash"], {one["id"]: trusted})
+    assert one["approver"] and found.decision == decision
+
+
+def test_a_release_waits_for_the_log_and_goes_with_its_proof(
+    device: Device, key: Authenticator, olu: Actor, do_due: Work
+) -> None:
+    held_at_outpost(device, olu, do_due)
+    signs(key, ask(olu, "skill.release"), "approve")
+    do_due()
+    assert (
+        device.commands() == [] and "Waits until the signed log" in step("gateway.release").detail
+    )
+    sequencer.run_once()
+    do_due()
+    [found] = json.loads(device.fetch().content)["commands"]
+    assert found["command"]["act"] == "release"
+    proven(found["evidence"], found["command"], "approve")
+    device.send(commands=[result(found["command"], entries=[])])
+    do_due()
+    assert step("gateway.release").state == "done"
+
+
+def test_a_refused_proof_is_shown(
+    device: Device, key: Authenticator, olu: Actor, do_due: Work
+) -> None:
+    held_at_outpost(device, olu, do_due)
+    signs(key, ask(olu, "skill.release"), "approve")
+    sequencer.run_once()
+    do_due()
+    [command] = device.commands()
+    said = {"state": "refused", "code": "proof_refused", "detail": "The checkpoint is older."}
+    device.send(commands=[result(command, **said)])
+    do_due()
+    found = step("gateway.release")
+    words = "The outpost at edge-1 did not accept the proof: The checkpoint is older."
+    assert (found.state, found.detail) == ("failed", words)
+
+
+def test_an_approval_that_nobody_signed_relaxes_nothing(
+    device: Device, olu: Actor, do_due: Work
+) -> None:
+    held_at_outpost(device, olu, do_due)
+    approve(ask(olu, "skill.release"))
+    sequencer.run_once()
+    do_due()
+    assert device.commands() == []
+    found = step("gateway.release")
+    assert found.state == "failed" and "relaxes nothing without proof" in found.detail
+
+
+@pytest.mark.parametrize("minutes", [5, -5])
+def test_a_token_is_given_to_an_outpost_once_it_expired(
+    device: Device, olu: Actor, do_due: Work, minutes: int
+) -> None:
+    held_at_outpost(device, olu, do_due)
+    asked = ask(olu, "skill.release")
+    expires = clock.now() + timedelta(minutes=minutes)
+    token = storage.put("approval_token", b"a.b.c", not_before_release=expires)
+    with transaction.atomic():
+        locked = locks.locked(asked.pk)
+        current = locked.current
+        assert current is not None
+        final_approval.approve(locked, current, oona(), signed=True, evidence=[token])
+    sequencer.run_once()
+    do_due()
+    found = json.loads(device.fetch().content)["commands"]
+    if minutes > 0:
+        assert found == [] and "Waits for the proof" in step("gateway.release").detail
+    else:
+        assert found[0]["evidence"]["human"] == {"kind": "token", "jwt": "a.b.c"}
+
+
+def test_what_relaxes_at_an_outpost_always_asks_a_person(device: Device, olu: Actor) -> None:
+    """Also where policy would commit a mild release of one's own hold at once."""
+    verb = registry.get("skill.release")
+    elsewhere = Target("skill", "pdf-exfil", "edge-2")
+    for target, kind in ((SKILL, "require"), (elsewhere, "commit")):
+        found = evaluation.decide(policy.current(), olu, verb, target, "LOW")
+        assert found.kind == kind, target
+
+
+def asked_and_held(device: Device, olu: Actor, do_due: Work) -> Approval:
+    """A request to block it, which holds it while it waits."""
+    asked = ask(olu, "skill.block", SKILL)
+    assert asked.held
+    do_due()
+    [command] = device.commands()
+    device.send(commands=[result(command, entries=[row("pdf-exfil", runtime="disable")])])
+    do_due()
+    return asked
+
+
+def test_a_denial_by_phone_leaves_the_hold_until_it_is_signed(
+    device: Device, key: Authenticator, olu: Actor, do_due: Work
+) -> None:
+    asked = asked_and_held(device, olu, do_due)
+    deny(asked)
+    do_due()
+    asked.refresh_from_db()
+    assert asked.held and Asset.objects.get(name="pdf-exfil").holder == str(asked.pk)
+    assert not Effect.objects.filter(kind="gateway.release").exists()
+    page = browser("operator2", "operator", name="Oona Operator").get(f"/approvals/{asked.pk}/")
+    assert "Sign your denial with your passkey" in page.content.decode()
+    signs(key, asked, "deny")
+    sequencer.run_once()
+    do_due()
+    [found] = json.loads(device.fetch().content)["commands"]
+    assert found["command"]["act"] == "release"
+    proven(found["evidence"], found["command"], "deny")
+    with pytest.raises(Refused):
+        signs(key, asked, "deny")
+    assert EventRow.objects.filter(action="approval.denied").count() == 2
+
+
+def test_a_denial_by_passkey_ends_its_hold(
+    device: Device, key: Authenticator, olu: Actor, do_due: Work
+) -> None:
+    asked = asked_and_held(device, olu, do_due)
+    signs(key, asked, "deny")
+    assert Asset.objects.get(name="pdf-exfil").holder == ""
+    sequencer.run_once()
+    do_due()
+    [found] = json.loads(device.fetch().content)["commands"]
+    proven(found["evidence"], found["command"], "deny")
+
+
+def test_a_withdrawal_leaves_the_hold_at_an_outpost(
+    device: Device, olu: Actor, do_due: Work
+) -> None:
+    asked = asked_and_held(device, olu, do_due)
+    with transaction.atomic():
+        deny_expire_cancel.cancel(locks.locked(asked.pk), olu)
+    asked.refresh_from_db()
+    assert asked.held and Asset.objects.get(name="pdf-exfil").holder == str(asked.pk)
+
+
+def test_elsewhere_a_denial_by_phone_ends_the_hold_as_before(
+    device: Device, olu: Actor, do_due: Work
+) -> None:
+    asked = ask(olu, "skill.block", Target("skill", "pdf-exfil", "edge-2"))
+    assert asked.held
+    deny(asked)
+    asked.refresh_from_db()
+    assert not asked.held
