@@ -39,7 +39,7 @@ COMMANDS: Final = {
     ),
     "outpost": (
         "outpost:app",
-        "Report what a DefenseClaw gateway recorded to the portal; it reads and acts on nothing.",
+        "Report what a DefenseClaw gateway recorded, and carry out the portal's decisions there.",
     ),
     "skill": (
         "enforcement.block_allow_hold:commands_for",

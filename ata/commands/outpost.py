@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from ata.outpost.report_sender import Outcome
     from ata.outpost.state_folder import StateFolder
 
+_MOST_COMMANDS = 20
 app = typer.Typer(
-    help="Report what a DefenseClaw gateway recorded to the portal; it reads and acts on nothing.",
+    help="Report what a DefenseClaw gateway recorded, and carry out the portal's decisions there.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -57,7 +58,7 @@ def enrol(
         f"Enrolled for the gateway {safe(found.instance)} as outpost {found.outpost}.",
         f"Digest of what it pinned: {found.pins_digest}",
         "The portal's page shows the same digest; if it differs, have this outpost revoked.",
-        "It reports nothing until it runs: `ata outpost install`, or `ata outpost run`.",
+        "It does nothing until it runs: `ata outpost install`, or `ata outpost run`.",
     )
 
 
@@ -67,10 +68,10 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Report what is new once, and end.")] = False,
     json_output: Json = False,
 ) -> None:
-    """Read the gateway's audit.db and report what is new, until it is stopped.
+    """Read the gateway's audit.db, report what is new and carry out decisions, until it is stopped.
 
-    It reads and reports only: it blocks, releases and changes nothing. Prompts, arguments of tools
-    and contents of files never leave this host.
+    Holds and blocks that the portal signed are carried out at once; what relaxes only with a
+    person's own signature. Prompts, arguments of tools and contents of files never leave this host.
     """
     import signal
     import threading
@@ -103,7 +104,8 @@ def run(
 
 @app.command()
 def status(ctx: typer.Context, json_output: Json = False) -> None:
-    """Say as what this device is enrolled, what was reported, and what is wrong."""
+    """Say what was reported, what was carried out or refused and why, and what is wrong."""
+    from ata.outpost.commands.command_journal import newest
     from ata.outpost.state_folder import STATUS, StateFolder
 
     screen = open_screen(ctx, json_output)
@@ -123,6 +125,8 @@ def status(ctx: typer.Context, json_output: Json = False) -> None:
         "code": last.get("code", ""),
         "problem": last.get("words", ""),
         "reading": last.get("reading", ""),
+        "takes_commands": found.takes_commands,
+        "commands": newest(folder, _MOST_COMMANDS),
     }
     at = value["acknowledged_at"] or "never"
     sentences = [
@@ -132,6 +136,9 @@ def status(ctx: typer.Context, json_output: Json = False) -> None:
         f"{waiting} reports wait.",
     ]
     sentences += [safe(value[one]) for one in ("problem", "reading") if value[one]]
+    if not found.takes_commands:
+        sentences.append("It only reports: for decisions have it revoked, and enrol again.")
+    sentences += [_sentence(one) for one in value["commands"]]
     screen.result(value, *sentences)
 
 
@@ -169,6 +176,15 @@ def uninstall(ctx: typer.Context, json_output: Json = False) -> None:
     else:
         said = "No service is installed."
     screen.result({"path": str(found.path)}, said)
+
+
+def _sentence(one: dict[str, Any]) -> str:
+    """What became of one command."""
+    code = f" ({one['code']})" if one["code"] else ""
+    why = f" {one['detail']}" if one["detail"] else ""
+    left = f" {len(one['left'])} entries of others stay." if one["left"] else ""
+    what = " ".join(one[part] for part in ("act", "kind", "name") if one[part]) or one["id"]
+    return safe(f"{one['at']} {what}: {one['state']}{code}.{why}{left}")
 
 
 def _require_enrolment(folder: StateFolder) -> Enrolment:

@@ -1,4 +1,3 @@
-"""The outpost: reads what one DefenseClaw gateway recorded, and reports it to the portal.
-
-It changes nothing at the gateway and carries nothing out. docs/outpost.md has the wire format.
+"""The outpost: reads what one DefenseClaw gateway recorded, reports it to the portal, and carries
+out the portal's signed commands there (`commands`). docs/outpost.md has the wire format.
 """

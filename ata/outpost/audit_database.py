@@ -97,6 +97,15 @@ class AuditDatabase:
         names = tuple(str(one[0]) for one in rows.description)
         return [_filled(names, found) for found in rows]
 
+    def entries_of(self, kind: str, name: str) -> list[dict[str, Any]]:
+        """The rows of `actions` of one component: of all agents, and of each one."""
+        if not self.has_entries:
+            return []
+        query = "SELECT * FROM actions WHERE target_type = ? AND target_name = ? ORDER BY rowid"
+        rows = self._db.execute(query, (kind, name))
+        names = tuple(str(one[0]) for one in rows.description)
+        return [_filled(names, found) for found in rows]
+
     @property
     def generation(self) -> str:
         """Which DefenseClaw made this database, by its columns; empty where none is known."""

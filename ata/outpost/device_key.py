@@ -1,4 +1,4 @@
-"""The outpost's device key (Ed25519), and the two things it signs: requests and reports.
+"""The outpost's device key (Ed25519), and what it signs: requests, reports, journal of commands.
 
 A request is proven by a DPoP JWT (RFC 9449) that also names the body. A report has a signature of
 its own over its canonical bytes, so that it can be kept as evidence.
@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ata.errors import AtaError
 from audit.ledger.format.canonical import canonical
 
 REPORT: Final = "ata.outpost.report.v1"
+_RECORD: Final = b"ata.outpost.command_journal.v1\n"
 _KEY_BYTES: Final = 32
 
 
@@ -45,15 +47,16 @@ class DeviceKey:
         """The outpost's id: the first 32 hex digits of the SHA-256 of the raw public key."""
         return hashlib.sha256(self._key.public_key().public_bytes_raw()).hexdigest()[:32]
 
-    def proof(self, url: str, body: bytes, issued_at: int) -> str:
-        """A DPoP proof for one POST of `body` to `url`; each try needs a new one.
+    def proof(self, url: str, body: bytes, issued_at: int, method: str = "POST") -> str:
+        """A DPoP proof for one request with `body` to `url`; each try needs a new one.
 
         Args:
+            url: without its query (RFC 9449 section 4.2).
             issued_at: seconds since the epoch.
         """
         jwk = {"kty": "OKP", "crv": "Ed25519", "x": self.public_key}
         claims = {
-            "htm": "POST",
+            "htm": method,
             "htu": url,
             "iat": issued_at,
             "jti": secrets.token_urlsafe(16),
@@ -66,6 +69,19 @@ class DeviceKey:
     def sign_report(self, report: Mapping[str, Any]) -> str:
         """The signature of a report, base64url."""
         return b64url(self._key.sign(f"{REPORT}\n".encode() + canonical(report)))
+
+    def sign_record(self, record: bytes) -> str:
+        """The signature of a line of the journal of commands, base64url."""
+        return b64url(self._key.sign(_RECORD + record))
+
+    def has_signed_record(self, record: bytes, signature: str) -> bool:
+        """Whether this key signed a line of the journal of commands."""
+        try:
+            raw = urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+            self._key.public_key().verify(raw, _RECORD + record)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
 
 
 def load(path: Path) -> DeviceKey | None:

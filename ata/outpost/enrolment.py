@@ -44,6 +44,13 @@ class Enrolment:
     data_folder: str
     uid: int
     enrolled_at: str
+    cli_path: str = ""
+    cli_sha256: str = ""
+
+    @property
+    def takes_commands(self) -> bool:
+        """Whether it pinned what commands are verified with."""
+        return "hold_key" in self.pins
 
 
 def enrolled(folder: StateFolder) -> Enrolment:
@@ -59,8 +66,10 @@ def enrolled(folder: StateFolder) -> Enrolment:
     if not found:
         raise _not_enrolled()
     try:
-        enrolment = Enrolment(**{one.name: found[one.name] for one in fields(Enrolment)})
-    except KeyError as error:
+        enrolment = Enrolment(
+            **{one.name: found[one.name] for one in fields(Enrolment) if one.name in found}
+        )
+    except TypeError as error:
         raise _not_enrolled() from error
     if enrolment.uid != os.geteuid():
         raise AtaError(
@@ -104,6 +113,8 @@ def enrol(folder: StateFolder, code: str, portal: str, instance: str, data: Path
             data_folder=str(data),
             uid=os.geteuid(),
             enrolled_at=clock.format_time(clock.now()),
+            cli_path=about["cli_path"],
+            cli_sha256=about["cli_sha256"],
         )
         folder.write(ENROLMENT, asdict(found))
     return found
@@ -128,7 +139,8 @@ def _about(data: Path, instance: str) -> dict[str, Any]:
             code="no_gateway",
             fix="Run this as the gateway's user, on its host; name its folder with --data.",
         )
-    program = shutil.which("defenseclaw") or ""
+    found = shutil.which("defenseclaw")
+    program = str(Path(found).absolute()) if found else ""
     return {
         "instance": instance,
         "host": socket.gethostname()[:255],
@@ -170,7 +182,7 @@ def _ask(key: DeviceKey, portal: str, said: dict[str, Any]) -> dict[str, Any]:
     try:
         found = answer.json()
         pins = found["pins"]
-        right = pins.keys() == _PINS and str(pins["portal"]).rstrip("/") == portal
+        right = pins.keys() in (_PINS, _OLD_PINS) and str(pins["portal"]).rstrip("/") == portal
     except (ValueError, TypeError, KeyError, AttributeError):
         right = False
     if not right or found["outpost"] != key.outpost or found["instance"] != said["instance"]:

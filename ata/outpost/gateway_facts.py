@@ -81,16 +81,20 @@ def health(data: Path) -> dict[str, Any]:
     """Whether the gateway answers on this host, and since when it runs. No token is sent."""
     import httpx
 
-    port = _setting(_read_config(data), "gateway.api_port")
-    url = f"http://127.0.0.1:{port if isinstance(port, int) else _API_PORT}/health"
     try:
-        answer = httpx.get(url, timeout=2.0, trust_env=False)
+        answer = httpx.get(f"{address(data)}/health", timeout=2.0, trust_env=False)
         found = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError):
         return {"up": False}
     started = found.get("started_at") if isinstance(found, dict) else None
     since = {"started_at": started} if isinstance(started, str) and _is_time(started) else {}
     return {"up": answer.status_code == 200} | since
+
+
+def address(data: Path) -> str:
+    """Where the gateway's API listens on this host."""
+    port = _setting(_read_config(data), "gateway.api_port")
+    return f"http://127.0.0.1:{port if isinstance(port, int) else _API_PORT}"
 
 
 def digest_of(value: Any) -> str:

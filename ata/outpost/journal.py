@@ -191,7 +191,11 @@ def _with_lost(content: dict[str, Any], lost: list[dict[str, Any]]) -> dict[str,
         for table, found in spans.items()
         for first, last in found
     ]
-    return content | {"dropped": [*content.get("dropped", []), *dropped], "why": why}
+    said = content | {"dropped": [*content.get("dropped", []), *dropped], "why": why}
+    # What was carried out is never dropped: the portal waits for it.
+    if outcomes := [done for one in [*lost, content] for done in one.get("commands", [])]:
+        said["commands"] = outcomes
+    return said
 
 
 def _add(spans: list[list[int]], first: int, last: int) -> None:

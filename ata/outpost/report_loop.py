@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from ata import clock
 from ata.errors import AtaError, ExitCode
 from ata.outpost import device_key, gateway_facts
 from ata.outpost.audit_database import opened
+from ata.outpost.commands.command_client import Commands
 from ata.outpost.enrolment import enrolled
 from ata.outpost.journal import MOST_BYTES, Journal
 from ata.outpost.report_sender import Kind, Outcome, Sender
@@ -53,6 +55,7 @@ class Outpost:
         self._data = Path(found.data_folder)
         self._journal = Journal(folder, most_bytes)
         self._sender = Sender(key, self._journal, found.portal, found.instance)
+        self._commands = Commands(folder, key, found) if found.takes_commands else None
         self._gathered = self._begin()
         self._facts: dict[str, Any] = {}
         self._trouble = ""
@@ -61,8 +64,10 @@ class Outpost:
         self._send_after, self._failures = 0.0, 0
 
     def close(self) -> None:
-        """Close the connection to the portal."""
+        """Close the connections to the portal."""
         self._sender.close()
+        if self._commands is not None:
+            self._commands.close()
 
     def run(self, stop: threading.Event, said: Callable[[Outcome], None]) -> None:
         """Step every two seconds until `stop`; `said` gets what is new of an outcome.
@@ -71,6 +76,8 @@ class Outpost:
             AtaError: the portal takes in nothing more of this outpost; exit code 3.
         """
         last = ("", "")
+        if self._commands is not None:
+            self._commands.start()
         while not stop.is_set():
             outcome = self.step()
             if outcome is not None and (outcome.code, outcome.words) != last:
@@ -78,14 +85,20 @@ class Outpost:
                 said(outcome)
             if outcome is not None and outcome.kind is Kind.ENDED:
                 raise _ended(outcome)
+            if self._commands is not None:
+                self._commands.check()
             stop.wait(EVERY_S)
 
     def run_once(self) -> Outcome:
-        """Read and send until nothing is left or something is wrong.
+        """Carry out what the portal has now, then read and send until nothing is left.
 
         Raises:
             AtaError: as `run`.
         """
+        if self._commands is not None:
+            # Whatever keeps the portal from sending commands, its answer to a report says it.
+            with suppress(AtaError):
+                self._commands.step()
         while True:
             outcome = self.step() or Outcome(Kind.NOTHING)
             if outcome.kind is Kind.ENDED:
@@ -128,7 +141,8 @@ class Outpost:
             if value is not None
         }
         changed = {name: self._facts[name] for name in digests if digests[name] != known.get(name)}
-        if not (changed or self._gathered.is_pressing or self._is_minute_over()):
+        done = self._commands.outcomes() if self._commands is not None else []
+        if not (changed or done or self._gathered.is_pressing or self._is_minute_over()):
             return
         gathered = self._gathered
         content = {
@@ -139,8 +153,12 @@ class Outpost:
             "why": gathered.why,
             **changed,
         }
+        if done:
+            content["commands"] = done
         position = {"tables": gathered.after, "facts": {**known, **digests}}
         self._journal.append(content, position)
+        if self._commands is not None:
+            self._commands.mark_reported(done)
         self._gathered = self._begin()
         self._journalled_at = self._monotonic()
 
@@ -153,6 +171,8 @@ class Outpost:
         self._send_after = now + self._wait(outcome)
         if outcome.code == "report_gap":
             self._gathered = self._begin()
+            if self._commands is not None:
+                self._commands.report_again()
         self._write_status(outcome)
         return outcome
 

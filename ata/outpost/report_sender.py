@@ -26,7 +26,9 @@ _FINAL: Final = {
     "places, or this host was restored from a copy.",
     "signature_refused": "The portal does not accept the signature of this outpost's key.",
 }
-_SAID: Final = ("rows", "ranges", "dropped", "entries", "quarantine", "config", "health")
+_SAID: Final = (
+    "rows", "ranges", "dropped", "entries", "quarantine", "config", "health", "commands",
+)  # fmt: skip
 
 
 class Kind(Enum):

@@ -10,6 +10,7 @@ import pytest
 from ata.outpost.enrolment import enrol
 from ata.outpost.report_loop import Outpost
 from ata.outpost.state_folder import StateFolder
+from tests.ata.outpost.commanded import Commanded
 from tests.ata.outpost.gateway_rows import Rows
 from tests.ata.outpost.report_receiver import Receiver, receiving
 
@@ -73,3 +74,20 @@ def begin(folder: StateFolder, seconds: Seconds) -> Iterator[Begin]:
     for one in started:
         with closing(one):
             pass
+
+
+@pytest.fixture
+def commanded(tmp_path: Path, receiver: Receiver) -> Iterator[Callable[..., Commanded]]:
+    """Starts a stand-in gateway and enrols an outpost next to it that takes commands."""
+    started: list[Commanded] = []
+
+    def start(generation: str, *options: str) -> Commanded:
+        edge = Commanded(tmp_path / "host", generation, options, receiver)
+        started.append(edge)
+        edge.start()
+        edge.enrol()
+        return edge
+
+    yield start
+    for edge in started:
+        edge.stop()

@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +36,9 @@ class Receiver:
     reports: list[dict[str, Any]] = field(default_factory=list)
     public_key: str = ""
     proofs: set[str] = field(default_factory=set)
+    more_pins: dict[str, Any] = field(default_factory=dict)
+    commands: list[dict[str, Any]] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -44,6 +48,26 @@ class Receiver:
     def ranges(self) -> list[dict[str, Any]]:
         return [one for report in self.reports for one in report["ranges"]]
 
+    def hand_out(self, path: str, proof: str) -> Answer:
+        """Commands after a number, at once or within the seconds that the outpost waits."""
+        address, _, query = path.partition("?")
+        self._check_proof(address, proof, b"", "GET")
+        asked = {
+            name: int(value) for name, _, value in (p.partition("=") for p in query.split("&"))
+        }
+        self.asked.append(asked["after"])
+        until = time.monotonic() + asked["wait"]
+        while True:
+            found = [one for one in self.commands if _number(one) > asked["after"]]
+            if found or time.monotonic() >= until:
+                return 200, {"commands": found, "last": max(map(_number, found), default=0)}
+            time.sleep(0.05)
+
+    @property
+    def outcomes(self) -> list[dict[str, Any]]:
+        """What was reported of commands, in its order."""
+        return [one for report in self.reports for one in report.get("commands", [])]
+
     def answer(self, path: str, proof: str, body: bytes) -> Answer:
         self.bodies.append(body.decode())
         self._check_proof(path, proof, body)
@@ -51,6 +75,7 @@ class Receiver:
         if path == "/v1/outposts/enrol":
             self.public_key = said["public_key"]
             pins = {"portal": self.url, "origin": "log.test", "vkeys": [], "issuer": "https://i/"}
+            pins |= self.more_pins
             digest = hashlib.sha256(unb64(self.public_key)).hexdigest()[:32]
             return 201, {"outpost": digest, "instance": said["instance"], "pins": pins}
         if self.answers:
@@ -61,12 +86,12 @@ class Receiver:
             return 503, {"code": "busy"}
         return self._take(said)
 
-    def _check_proof(self, path: str, proof: str, body: bytes) -> None:
+    def _check_proof(self, path: str, proof: str, body: bytes, method: str = "POST") -> None:
         header, claims, signature = proof.split(".")
         key = Ed25519PublicKey.from_public_bytes(unb64(json.loads(unb64(header))["jwk"]["x"]))
         key.verify(unb64(signature), f"{header}.{claims}".encode())
         found = json.loads(unb64(claims))
-        assert found["htm"] == "POST" and found["htu"] == self.url + path
+        assert found["htm"] == method and found["htu"] == self.url + path
         assert unb64(found["body"]) == hashlib.sha256(body).digest()
         assert found["jti"] not in self.proofs
         self.proofs.add(found["jti"])
@@ -87,15 +112,25 @@ class Receiver:
         return 200, {"n": report["n"]}
 
 
+def _number(envelope: dict[str, Any]) -> int:
+    return int(envelope["command"]["n"])
+
+
 @contextmanager
 def receiving() -> Iterator[Receiver]:
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._send(lambda: receiver.hand_out(self.path, self.headers["DPoP"]))
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            self._send(lambda: receiver.answer(self.path, self.headers["DPoP"], body))
+
+        def _send(self, made: Callable[[], Answer]) -> None:
             try:
-                status, answer = receiver.answer(self.path, self.headers["DPoP"], body)
+                status, answer = made()
             except Exception as wrong:
                 status, answer = 500, {"code": "receiver", "detail": repr(wrong)}
             sent = json.dumps(answer).encode()

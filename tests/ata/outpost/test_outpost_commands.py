@@ -49,11 +49,11 @@ def test_what_is_not_enrolled_says_how_to(command: str, home: Path) -> None:
     assert not StateFolder().path.exists()
 
 
-def test_help_says_that_it_acts_on_nothing() -> None:
+def test_help_says_what_it_acts_on() -> None:
     shown = CliRunner().invoke(app, ["outpost", "--help"]).output
-    assert "acts on nothing" in " ".join(shown.split())
+    assert "carry out the portal's decisions" in " ".join(shown.split())
     shown = CliRunner().invoke(app, ["outpost", "run", "--help"]).output
-    assert "changes nothing" in " ".join(shown.split())
+    assert "what relaxes only with a person's own signature" in " ".join(shown.split())
 
 
 def test_install_prints_a_unit_that_stops_once_it_is_revoked(

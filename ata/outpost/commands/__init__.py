@@ -1,0 +1,1 @@
+"""Decisions of the portal that an outpost carries out at its gateway."""

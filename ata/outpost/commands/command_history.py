@@ -1,0 +1,154 @@
+"""What the journal says: of each component and command, and what was added at the gateway."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ata.outpost.commands.human_evidence import Seen
+from ata.outpost.commands.signed_command import Command, TargetKey
+
+_USED: Final = ("done", "unproven")
+"""After these a decision is not carried out again, under whatever number it comes."""
+_REMEMBERED: Final = 1000
+"""So many outcomes are kept in memory, for a portal that asks again."""
+
+type Place = tuple[str, str]
+"""Where a value stands in the gateway's entries: agent ("" for all), and install, file, runtime."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A value that a command of this portal put into an entry."""
+
+    value: str
+    act: str
+    intent_hash: str
+    tag: str
+
+
+@dataclass(slots=True)
+class TargetHistory:
+    """What was done about one component."""
+
+    newest: int = 0
+    restricted_at: str = ""
+    added: dict[Place, Added] = field(default_factory=dict)
+    used: set[tuple[str, str]] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a command got."""
+
+    command: Command
+    denied: bool = False
+    started: list[str] = field(default_factory=list)
+    before: list[dict[str, Any]] | None = None
+    is_failing: bool = False
+    exit: int | None = None
+    seconds: float = 0.0
+
+
+class History:
+    """The state that the lines of the journal lead to."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.was_changed = False
+        self.seen = Seen()
+        self.open: dict[str, Progress] = {}
+        self.outcomes: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self.unreported: set[str] = set()
+        self._targets: dict[TargetKey, TargetHistory] = {}
+
+    def target(self, key: TargetKey) -> TargetHistory:
+        """What was done about a component."""
+        return self._targets.setdefault(key, TargetHistory())
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Take in one line of the journal."""
+        steps: dict[str, Callable[[Mapping[str, Any]], None]] = {
+            "journal_changed": self._journal_changed,
+            "accepted": self._accepted,
+            "refused": self._refused,
+            "started": self._started,
+            "ended": self._ended,
+            "read_back": self._read_back,
+            "failing": self._failing,
+            "concluded": self._concluded,
+            "reported": self._reported,
+            "report_again": self._report_again,
+        }
+        steps[record["step"]](record)
+
+    def _journal_changed(self, _record: Mapping[str, Any]) -> None:
+        self.was_changed = True
+
+    def _accepted(self, record: Mapping[str, Any]) -> None:
+        command = Command(**record["command"])
+        self.last = max(self.last, command.n)
+        self.open[command.id] = Progress(command, denied=bool(record.get("denied")))
+        if not command.is_restricting:
+            self.seen = Seen(record["seen"]["size"], record["seen"]["root"])
+
+    def _refused(self, record: Mapping[str, Any]) -> None:
+        # A number counts only where the portal's key signed it.
+        self.last = max(self.last, record["signed_n"])
+        self._conclude(record["outcome"])
+
+    def _started(self, record: Mapping[str, Any]) -> None:
+        progress = self.open[record["id"]]
+        target = self.target(progress.command.target)
+        target.newest = max(target.newest, progress.command.n)
+        progress.started.append(record["call"])
+        if progress.before is None:
+            progress.before = record["before"]
+
+    def _ended(self, record: Mapping[str, Any]) -> None:
+        progress = self.open[record["id"]]
+        progress.seconds += record["milliseconds"] / 1000
+        if record["exit"] is not None:
+            progress.exit = record["exit"]
+
+    def _read_back(self, record: Mapping[str, Any]) -> None:
+        progress = self.open[record["id"]]
+        command, target = progress.command, self.target(progress.command.target)
+        for agent, dimension in record["gone"]:
+            target.added.pop((agent, dimension), None)
+        for agent, dimension, value, tag in record["added"]:
+            added = Added(value, command.act, command.intent_hash, tag)
+            target.added[agent, dimension] = added
+        if command.is_restricting:
+            target.newest = max(target.newest, command.n)
+            target.restricted_at = max(target.restricted_at, command.issued_at)
+
+    def _failing(self, record: Mapping[str, Any]) -> None:
+        """It is tried on, and the portal learns of it meanwhile."""
+        self.open[record["outcome"]["id"]].is_failing = True
+        self._conclude(record["outcome"])
+
+    def _concluded(self, record: Mapping[str, Any]) -> None:
+        progress = self.open.pop(record["outcome"]["id"], None)
+        if progress is not None:
+            target = self.target(progress.command.target)
+            target.newest = max(target.newest, progress.command.n)
+            if record["outcome"]["state"] in _USED:
+                target.used.add((progress.command.act, progress.command.intent_hash))
+        self._conclude(record["outcome"])
+
+    def _reported(self, record: Mapping[str, Any]) -> None:
+        self.unreported.difference_update(record["ids"])
+
+    def _report_again(self, record: Mapping[str, Any]) -> None:
+        self.unreported.update(one for one in record["ids"] if one in self.outcomes)
+
+    def _conclude(self, outcome: dict[str, Any]) -> None:
+        self.outcomes[outcome["id"]] = outcome
+        self.outcomes.move_to_end(outcome["id"])
+        self.unreported.add(outcome["id"])
+        while len(self.outcomes) > _REMEMBERED:
+            old, _ = self.outcomes.popitem(last=False)
+            self.unreported.discard(old)

@@ -1,0 +1,157 @@
+"""Takes in what the portal sent: verifies each command, and journals all before the first one is
+carried out, what restricts first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from ata.outpost.commands import human_evidence, signed_command
+from ata.outpost.commands.command_execution import Executor
+from ata.outpost.commands.command_journal import CommandJournal
+from ata.outpost.commands.signed_command import Command, CommandRefused
+
+
+class Intake:
+    """The commands of one outpost, from envelope to outcome."""
+
+    def __init__(
+        self,
+        journal: CommandJournal,
+        executor: Executor,
+        pins: Mapping[str, Any],
+        outpost: str,
+        instance: str,
+    ) -> None:
+        self._journal, self._executor, self._pins = journal, executor, pins
+        self._outpost, self._instance = outpost, instance
+
+    def take(self, envelopes: Iterable[Any]) -> int:
+        """Accept or refuse commands in their order, then carry out what is open.
+
+        Returns: how many were new.
+        """
+        new = sum(self._accept(one) for one in envelopes)
+        self.carry_out()
+        return new
+
+    def carry_out(self) -> None:
+        """Carry out what was accepted and is not concluded, also before a crash."""
+        waiting = list(self._journal.history.open.values())
+        waiting.sort(key=lambda one: (not one.command.is_restricting, one.command.n))
+        for progress in waiting:
+            self._executor.carry_out(progress)
+
+    def _accept(self, envelope: Any) -> bool:
+        """Journal one command as accepted or refused; False where it is known already."""
+        if not isinstance(envelope, dict):
+            return False
+        number, signed_n = _claimed(envelope), 0
+        try:
+            document = signed_command.signed(envelope, str(self._pins["hold_key"]))
+            signed_n = number[1]
+            command = signed_command.parse(document, self._outpost, self._instance)
+            if self._is_known(command):
+                return False
+            said = self._check(command, envelope.get("evidence"))
+        except CommandRefused as refused:
+            return self._refuse(*number, signed_n, refused, _about(envelope))
+        self._journal.write("accepted", command=asdict(command), **said)
+        return True
+
+    def _is_known(self, command: Command) -> bool:
+        """Whether it was taken in before; then its outcome is reported again."""
+        history = self._journal.history
+        if command.id in history.open:
+            return True
+        known = history.outcomes.get(command.id)
+        if known is None or known["n"] != command.n or known["code"] in _NOT_ITS_OWN:
+            return False
+        if command.id not in history.unreported:
+            self._journal.write("report_again", ids=[command.id])
+        return True
+
+    def _check(self, command: Command, evidence: object) -> dict[str, Any]:
+        """What the journal says of a command besides itself.
+
+        Raises:
+            CommandRefused: it is not carried out.
+        """
+        history = self._journal.history
+        target = history.target(command.target)
+        waiting = [
+            one.command.n for one in history.open.values() if one.command.target == command.target
+        ]
+        if command.n <= max(target.newest, *waiting, 0):
+            raise CommandRefused("older_command", "It is not newer than what was carried out.")
+        if command.is_restricting:
+            return {}
+        if history.was_changed:
+            detail = "The journal of this outpost was changed by others, so it ends no hold."
+            raise CommandRefused("journal_changed", detail)
+        proven = human_evidence.verify(command, evidence, self._pins, history.seen)
+        if (command.act, command.intent_hash) in target.used:
+            raise CommandRefused("used_intent", "This decision was carried out before.")
+        if not _is_later(proven.recorded_at, target.restricted_at):
+            detail = "The decision is older than the hold or block that stands."
+            raise CommandRefused("too_old", detail)
+        seen = {"size": proven.seen.size, "root": proven.seen.root}
+        return {"denied": proven.denied, "seen": seen}
+
+    def _refuse(
+        self, id_: str, n: int, signed_n: int, refused: CommandRefused, about: dict[str, str]
+    ) -> bool:
+        if not id_:
+            return False
+        if id_ in self._journal.history.open or id_ in self._journal.history.outcomes:
+            return False
+        outcome = {
+            "id": id_,
+            "n": n,
+            "state": "refused",
+            "code": refused.code,
+            "detail": refused.detail,
+            "exit": None,
+            "seconds": 0,
+            "entries": [],
+            "left": [],
+        }
+        self._journal.write("refused", signed_n=signed_n, about=about, outcome=outcome)
+        return True
+
+
+_NOT_ITS_OWN = ("not_a_command", "signature_refused")
+"""Refusals of something that only claims to be the command of that id."""
+
+
+def _claimed(envelope: Mapping[str, Any]) -> tuple[str, int]:
+    """The id and number that an envelope claims, as far as a report can repeat them."""
+    command = envelope.get("command")
+    found = command if isinstance(command, dict) else {}
+    id_, n = found.get("id"), found.get("n")
+    text = isinstance(id_, str) and 0 < len(id_) <= 64 and id_.isascii() and id_.isprintable()
+    number = isinstance(n, int) and not isinstance(n, bool) and 0 < n < 2**53
+    return (str(id_) if text else "", n if number and isinstance(n, int) else 0)
+
+
+def _about(envelope: Mapping[str, Any]) -> dict[str, str]:
+    """What an envelope claims to be about, for a person who asks."""
+    command = envelope.get("command")
+    found = command if isinstance(command, dict) else {}
+    texts = {name: found.get(name) for name in ("act", "kind", "name")}
+    return {
+        name: "".join(one if one.isprintable() else "?" for one in text)[:255]
+        for name, text in texts.items()
+        if isinstance(text, str)
+    }
+
+
+def _is_later(recorded_at: str, restricted_at: str) -> bool:
+    if not restricted_at:
+        return True
+    try:
+        return datetime.fromisoformat(recorded_at) >= datetime.fromisoformat(restricted_at)
+    except (ValueError, TypeError):
+        return False
