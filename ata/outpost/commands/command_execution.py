@@ -20,6 +20,9 @@ from ata.outpost.commands.gateway_calls import Call, Gateway
 from ata.outpost.commands.signed_command import CommandRefused
 from ata.outpost.commands.target_entries import EntriesUnreadable, Rows
 
+MOST_DETAIL: Final = 500
+"""Characters of a detail that the portal takes."""
+_MOST_ROWS: Final = 200
 _TRIES: Final = 3
 _FIRST_PAUSE_S: Final = 0.5
 _ORPHAN_S: Final = 20.0
@@ -219,9 +222,9 @@ def _outcome(
         "n": progress.command.n,
         "state": state,
         "code": code,
-        "detail": detail,
+        "detail": detail[:MOST_DETAIL],
         "exit": progress.exit,
         "seconds": round(progress.seconds, 3),
-        "entries": rows,
-        "left": list(left),
+        "entries": rows[:_MOST_ROWS],
+        "left": list(left)[:_MOST_ROWS],
     }

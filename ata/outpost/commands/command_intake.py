@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from ata.outpost.commands import human_evidence, signed_command
-from ata.outpost.commands.command_execution import Executor
+from ata.outpost.commands.command_execution import MOST_DETAIL, Executor
 from ata.outpost.commands.command_journal import CommandJournal
 from ata.outpost.commands.signed_command import Command, CommandRefused
 
@@ -82,9 +82,9 @@ class Intake:
         history = self._journal.history
         target = history.target(command.target)
         waiting = [
-            one.command.n for one in history.open.values() if one.command.target == command.target
+            one.command for one in history.open.values() if one.command.target == command.target
         ]
-        if command.n <= max(target.newest, *waiting, 0):
+        if command.n <= max([target.newest, *(one.n for one in waiting)]):
             raise CommandRefused("older_command", "It is not newer than what was carried out.")
         if command.is_restricting:
             return {}
@@ -92,9 +92,11 @@ class Intake:
             detail = "The journal of this outpost was changed by others, so it ends no hold."
             raise CommandRefused("journal_changed", detail)
         proven = human_evidence.verify(command, evidence, self._pins, history.seen)
-        if (command.act, command.intent_hash) in target.used:
+        used = {(one.act, one.intent_hash) for one in waiting if not one.is_restricting}
+        if (command.act, command.intent_hash) in target.used | used:
             raise CommandRefused("used_intent", "This decision was carried out before.")
-        if not _is_later(proven.recorded_at, target.restricted_at):
+        held = [one.issued_at for one in waiting if one.is_restricting]
+        if not all(_is_later(proven.recorded_at, at) for at in [target.restricted_at, *held]):
             detail = "The decision is older than the hold or block that stands."
             raise CommandRefused("too_old", detail)
         seen = {"size": proven.seen.size, "root": proven.seen.root}
@@ -103,7 +105,7 @@ class Intake:
     def _refuse(
         self, id_: str, n: int, signed_n: int, refused: CommandRefused, about: dict[str, str]
     ) -> bool:
-        if not id_:
+        if not id_ or not n:
             return False
         if id_ in self._journal.history.open or id_ in self._journal.history.outcomes:
             return False
@@ -112,7 +114,7 @@ class Intake:
             "n": n,
             "state": "refused",
             "code": refused.code,
-            "detail": refused.detail,
+            "detail": refused.detail[:MOST_DETAIL],
             "exit": None,
             "seconds": 0,
             "entries": [],
@@ -122,7 +124,7 @@ class Intake:
         return True
 
 
-_NOT_ITS_OWN = ("not_a_command", "signature_refused")
+_NOT_ITS_OWN: Final = ("not_a_command", "signature_refused")
 """Refusals of something that only claims to be the command of that id."""
 
 
@@ -131,7 +133,8 @@ def _claimed(envelope: Mapping[str, Any]) -> tuple[str, int]:
     command = envelope.get("command")
     found = command if isinstance(command, dict) else {}
     id_, n = found.get("id"), found.get("n")
-    text = isinstance(id_, str) and 0 < len(id_) <= 64 and id_.isascii() and id_.isprintable()
+    # One result of another form would have the portal refuse the whole report.
+    text = isinstance(id_, str) and signed_command.ID.fullmatch(id_)
     number = isinstance(n, int) and not isinstance(n, bool) and 0 < n < 2**53
     return (str(id_) if text else "", n if number and isinstance(n, int) else 0)
 

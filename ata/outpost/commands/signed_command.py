@@ -81,6 +81,7 @@ class Command:
 
 _FIELDS: Final = tuple(one.name for one in fields(Command))
 _TEXTS: Final = tuple(one for one in _FIELDS if one not in ("n", "tags"))
+ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -114,7 +115,7 @@ def parse(document: Mapping[str, Any], outpost: str, instance: str) -> Command:
     texts = all(_is_text(document[one]) for one in _TEXTS)
     tags = document["tags"]
     tagged = isinstance(tags, dict) and all(map(_TAG.fullmatch, [document["tag"], *_texts(tags)]))
-    if not texts or not _is_number(n) or not tagged:
+    if not texts or not _is_number(n) or not tagged or not ID.fullmatch(document["id"]):
         raise CommandRefused("not_a_command", "One of its fields has another form.")
     command = Command(**{one: document[one] for one in _FIELDS})
     if (command.outpost, command.instance) != (outpost, instance):

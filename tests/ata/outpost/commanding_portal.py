@@ -77,7 +77,7 @@ class Portal:
         files = kind in ("skill", "plugin")
         return {
             "schema": "ata.outpost.command.v1",
-            "id": f"step-{self.n}",
+            "id": str(uuid.uuid4()),
             "outpost": self.outpost,
             "instance": self.instance,
             "n": self.n,
