@@ -89,7 +89,8 @@ class CommandJournal:
             if self._count == head.get("lines"):
                 at_head = self._digest
         # A line that a killed process did not finish is cut off by the next one.
-        return bool(at_head == head.get("digest", _FIRST))
+        few = self._count <= head.get("lines", 0) + 1
+        return bool(few and at_head == head.get("digest", _FIRST))
 
     def _record(self, line: bytes) -> dict[str, Any] | None:
         try:
