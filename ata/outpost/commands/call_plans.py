@@ -53,14 +53,14 @@ def way_back(command: Command, history: TargetHistory, denied: bool, rows: Rows)
     """The calls that end what this portal added and still reads so; all else is left."""
     found = target_entries.values(rows)
     ours = _ours(command, history, denied)
-    mine: list[Place] = []
+    mine: set[Place] = set()
     left: list[dict[str, Any]] = []
     for place, value in found.items():
         added, reason = ours.get(place), target_entries.reason_of(rows, place[0])
         reads_so = added and added.value == value and target_entries.tagged(added.tag) in reason
         of_before = (place, value) == (_INSTALL, "block") and _is_of_before(command, denied, reason)
         if reads_so or of_before:
-            mine.append(place)
+            mine.add(place)
         elif command.act == "allow" and place == _INSTALL:
             pass  # what the allow replaces
         else:
@@ -69,7 +69,7 @@ def way_back(command: Command, history: TargetHistory, denied: bool, rows: Rows)
 
 
 def _with_calls(
-    command: Command, rows: Rows, mine: list[Place], left: list[dict[str, Any]]
+    command: Command, rows: Rows, mine: set[Place], left: list[dict[str, Any]]
 ) -> WayBack:
     found = target_entries.values(rows)
     calls: list[Call] = []
@@ -80,13 +80,13 @@ def _with_calls(
     if _RUNTIME in mine and others:
         mine.remove(_RUNTIME)
         left.append(_left(_RUNTIME, "disable", "not_separable"))
-    agents = [agent for agent, dimension in mine if dimension == "runtime"]
+    agents = [agent for agent, dimension in sorted(mine) if dimension == "runtime"]
     # A bare one is refused for a plugin that is not on disk.
     is_bare = not others and (command.kind == "skill" or FOR_ALL in agents)
     calls += [Call("enable", agent) for agent in ([FOR_ALL] if is_bare and agents else agents)]
     # Under a block that stays, the watcher would take the files again.
     stays_blocked = (_INSTALL in found and _INSTALL not in mine) and command.act != "allow"
-    for place in [one for one in mine if one[1] == "file"]:
+    for place in [one for one in sorted(mine) if one[1] == "file"]:
         if stays_blocked:
             mine.remove(place)
             left.append(_left(place, found[place], "not_separable"))
@@ -98,7 +98,7 @@ def _with_calls(
     return WayBack(tuple(calls), tuple(left), is_stuck)
 
 
-def _is_disabled_by_others(command: Command, rows: Rows, mine: list[Place]) -> bool:
+def _is_disabled_by_others(command: Command, rows: Rows, mine: set[Place]) -> bool:
     """Whether an allow would wait 88 s for OpenClaw, and change nothing; 0.2.0, whose entries are
     for no agent, asks nobody."""
     if command.act != "allow" or command.kind not in WITH_FILES:
