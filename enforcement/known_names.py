@@ -84,6 +84,19 @@ def names(kind: str) -> list[str]:
     return list(islice(dict.fromkeys(_names(kind)), _COMPARED))
 
 
+def find(text: str, limit: int) -> list[tuple[str, str]]:
+    """Kind and name of at most `limit` known things whose name contains a text, by name."""
+    found: set[tuple[str, str]] = set()
+    for rows in _tables():
+        named = rows.filter(kind__in=KINDS, name__icontains=text)
+        found.update(named.order_by("name", "kind").values_list("kind", "name").distinct()[:limit])
+    wanted = text.casefold()
+    for kind in KINDS:
+        for names in _elsewhere(kind):
+            found.update((kind, name) for name in names if wanted in name.casefold())
+    return sorted(found, key=lambda one: (one[1].casefold(), one[0]))[:limit]
+
+
 def _tables() -> tuple[QuerySet[Scan] | QuerySet[Finding] | QuerySet[Asset], ...]:
     stands = ~Q(decision=Decision.NONE) | ~Q(holder="")
     return Asset.objects.filter(stands), Scan.objects.all(), Finding.objects.all()

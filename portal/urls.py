@@ -10,6 +10,7 @@ from portal.v1.routers import api
 urlpatterns = [
     path("", include("portal.home.urls")),
     path("", include("portal.demo_actions.urls")),
+    path("", include("portal.search.urls")),
     path("", include("accounts.urls")),
     path("", include("portal.ops.urls")),
     path("", include("audit.urls")),

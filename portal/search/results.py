@@ -1,0 +1,149 @@
+"""What search finds, as far as the pages of each would show it to the same person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.db.models import Q
+from django.urls import NoReverseMatch, reverse
+
+from approvals.models import Approval, Person, Status
+from approvals.views import inbox
+from audit.recording.actors import Actor
+from audit.views.read_permissions import reads_everything
+from connections import account_names, permissions
+from connections.models import State
+from enforcement import known_names
+from enforcement.kinds import KINDS, noun
+from enforcement.models import Asset
+from portal.pages import navigation
+from portal.pages.context import Counts
+
+SHORTEST = 2
+"""Characters of a search; one would match nearly everything."""
+MOST = 6
+"""Results of one group."""
+_ICONS = {"skill": "puzzle", "mcp": "server", "plugin": "plug", "tool": "wrench"}
+_STANDING = {"hold": "on hold", "block": "decision: block", "allow": "decision: allow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row: `note` says what it is, `state` how it is now."""
+
+    name: str
+    url: str
+    icon: str
+    note: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Results of one kind."""
+
+    title: str
+    results: list[Result]
+
+
+def find(me: Actor, text: str) -> list[Group]:
+    """The groups that have a result; a fixed number of queries, however much is stored."""
+    if len(text) < SHORTEST:
+        return []
+    groups = [
+        Group("Skills, servers, plugins and tools", list(_things(me, text))),
+        Group("Requests", list(_requests(me, text))),
+        Group("Accounts", list(_accounts(me, text))),
+        Group("People", list(_people(me, text))),
+        Group("Pages", list(_pages(me, text))),
+        Group("Block or allow by name", list(_decisions(me, text))),
+    ]
+    return [group for group in groups if group.results]
+
+
+def _things(me: Actor, text: str) -> Iterator[Result]:
+    if not reads_everything(me):
+        return
+    found = known_names.find(text, MOST)
+    names = {name for _, name in found}
+    standings = _standings(names)
+    asked = set(
+        Approval.objects.filter(
+            status=Status.PENDING, target_kind__in=KINDS, target_name__in=names
+        ).values_list("target_kind", "target_name")
+    )
+    for kind, name in found:
+        if url := _page_of(kind, name):
+            state = _STANDING.get(standings.get((kind, name), ""), "no decision")
+            waits = ", request waiting" if (kind, name) in asked else ""
+            yield Result(name, url, _ICONS[kind], noun(kind), f"{state}{waits}")
+
+
+def _standings(names: Iterable[str]) -> dict[tuple[str, str], str]:
+    """The strictest standing of each item by kind and name."""
+    found: dict[tuple[str, str], str] = {}
+    for asset in Asset.objects.filter(name__in=names):
+        key = (asset.kind, asset.name)
+        known = [*_STANDING, "none"]
+        found[key] = min(found.get(key, "none"), asset.standing, key=known.index)
+    return found
+
+
+def _requests(me: Actor, text: str) -> Iterator[Result]:
+    about = Q(sentence__icontains=text) | Q(target_name__icontains=text)
+    for approval in inbox.visible(me).filter(about).order_by("-created")[:MOST]:
+        state = approval.get_outcome_display() if approval.outcome else "waiting"
+        yield Result(approval.sentence, f"/approvals/{approval.pk}/", "stamp", "", state)
+
+
+def _accounts(me: Actor, text: str) -> Iterator[Result]:
+    about = Q(connection__icontains=text) | Q(label__icontains=text)
+    about |= Q(provider_user__icontains=text)
+    if me.roles & permissions.SEES_ALL:
+        people = Person.objects.filter(Q(name__icontains=text) | Q(email__icontains=text))
+        about |= Q(sub__in=people.values("sub"))
+    found = permissions.visible(me).filter(about).exclude(state=State.GONE)
+    rows = list(found.order_by("connection", "pk")[:MOST])
+    names = account_names.people_names(row.sub for row in rows)
+    for row in rows:
+        own = (row.iss, row.sub) == (me.iss, me.sub)
+        owner = "yours" if own else names.get((row.iss, row.sub), row.sub)
+        state = State(row.state).label
+        words = account_names.in_words(row)
+        yield Result(words, f"/connections/{row.pk}/", "workflow", owner, str(state))
+
+
+def _people(me: Actor, text: str) -> Iterator[Result]:
+    if not reads_everything(me):
+        return
+    about = Q(name__icontains=text) | Q(email__icontains=text)
+    for person in Person.objects.filter(about).order_by("listed_as", "pk")[:MOST]:
+        url = f"/audit/?{urlencode({'actor': person.sub})}"
+        roles = ", ".join(person.roles) or "member"
+        yield Result(person.name or person.email, url, "user", person.email, roles)
+
+
+def _pages(me: Actor, text: str) -> Iterator[Result]:
+    wanted = text.casefold()
+    for entry in navigation.entries(me.roles, Counts(), ""):
+        for tab in entry["tabs"]:
+            if wanted in tab["label"].casefold():
+                yield Result(tab["label"], tab["url"], entry["icon"], entry["label"])
+
+
+def _decisions(me: Actor, text: str) -> Iterator[Result]:
+    if "operator" not in me.roles:
+        return
+    for kind in KINDS:
+        if url := _page_of(kind, text):
+            yield Result(f"Block or allow {noun(kind)} {text}…", f"{url}#decide", _ICONS[kind])
+
+
+def _page_of(kind: str, name: str) -> str:
+    """The page of an item; empty where the name fits no address."""
+    try:
+        return reverse("enforcement-asset", args=[kind, name])
+    except NoReverseMatch:
+        return ""
