@@ -83,4 +83,4 @@ def _said(raw: Any) -> str:
     columns = raw.get("columns") if isinstance(raw, dict) else None
     if not isinstance(columns, dict):
         return ""
-    return f"{columns.get('request_id', '')} {columns.get('details', '')}"
+    return " ".join(str(columns.get(one, "")) for one in ("request_id", "run_id", "details"))
