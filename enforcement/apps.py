@@ -9,6 +9,7 @@ from django.apps import AppConfig
 _REGISTERING = (
     "enforcement.decisions.block_allow_hold",
     "enforcement.decisions.acknowledge_and_dismiss",
+    "enforcement.decisions.claim_bypass",
     "enforcement.decisions.enrol_and_revoke_outpost",
     "enforcement.decisions.hold_and_release_at_gateway",
     "enforcement.decisions.remote_steps",

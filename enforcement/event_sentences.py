@@ -10,6 +10,7 @@ from typing import Any
 
 from audit.recording import action_registry
 from audit.recording.sentences import PublicEvent, Sentence, person, shown
+from enforcement.decisions.superseded_steps import TERMINAL
 from enforcement.effects.gateway_facts import agent_label
 from enforcement.effects.sentences import LABELS
 from enforcement.kinds import KINDS, called
@@ -37,6 +38,8 @@ def _words(event: PublicEvent) -> Mapping[str, str]:
         "detail": f": {detail}" if detail else "",
         "title": shown(data.get("title")),
         "in": f" in {about}" if about else "",
+        "about": about,
+        "act": shown(data.get("reported_action")) or "an act",
         "effect": _effect(data.get("effect")),
     }
 
@@ -73,6 +76,9 @@ def _decided(act: str) -> Sentence:
         if step == "gateway.stamp":
             own_log = "{who} into its own audit log as who decided on {thing}"
             return _answered(event, f"wrote {own_log}", f"write {own_log}")
+        if step == TERMINAL:
+            did = f"shows the {act} of {{thing}} that {{who}} carried out there{{effect}}"
+            return _answered(event, did, f"show the {act} of {{thing}} by {{who}}")
         if step:
             did = f"acknowledged the {act} of {{thing}} ({{who}}){{effect}}"
             return _answered(event, did, f"{act} {{thing}} for {{who}}")
@@ -124,6 +130,18 @@ def _disposed(past: str) -> Sentence:
     return sentence
 
 
+def _bypassed(event: PublicEvent) -> str:
+    """A gateway recorded an act of a person that no decision covers."""
+    kind = str((event.get("target") or {}).get("kind", ""))
+    about = " of {thing}" if kind in KINDS else ""
+    return f"{{instance}} recorded {{act}}{about}, which no decision here covers"
+
+
+def _claimed(event: PublicEvent) -> str:
+    """Who says that they did such an act."""
+    return "{who} said that they did " + ("{about}" if _data(event).get("about") else "{act}")
+
+
 def _enrolled(event: PublicEvent) -> str:
     """An outpost may enrol."""
     return "{who} decided to let an outpost enrol next to the gateway {name}{by}"
@@ -147,6 +165,8 @@ for _kind in KINDS:
     for _past, _template in _OF_KINDS.items():
         _reword(f"{_kind}.{_past}", _template)
 _reword("finding.opened", _found)
+_reword("bypass.found", _bypassed)
+_reword("bypass.claimed", _claimed)
 _reword("outpost.enrolled", _enrolled)
 _reword("alert.acknowledged", _disposed("acknowledged"))
 _reword("alert.dismissed", _disposed("dismissed"))

@@ -7,6 +7,7 @@ from django.urls.converters import StringConverter
 
 from enforcement.kinds import KINDS
 from enforcement.views import (
+    bypasses,
     enrol_and_revoke_outpost,
     finding_component_gateway_pages,
     gateway_pushes,
@@ -31,6 +32,8 @@ urlpatterns = [
         gateway_pushes.pushes,
         name="enforcement-gateway-pushes",
     ),
+    path("enforcement/bypasses/", bypasses.index, name="enforcement-bypasses"),
+    path("enforcement/bypasses/<uuid:event_id>/", bypasses.one, name="enforcement-bypass"),
     path(
         "enforcement/outposts/new/", enrol_and_revoke_outpost.enrol, name="enforcement-outpost-new"
     ),

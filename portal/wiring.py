@@ -5,11 +5,13 @@ from __future__ import annotations
 from approvals.passkeys import verifier_trust_file
 from audit import packs
 from audit.evidence import human_levels
+from audit.importing import row_batches
 from audit.recording.actors import Target
 from connections.component_manifests import enforcement_decision_hook, manifest_store
 from connections.consent import prompts_for_missing_connections
 from connections.scopes import catalogue
 from enforcement import known_names
+from enforcement.bypasses import record_acts
 from enforcement.decisions import block_allow_hold
 from enforcement.gateways import instances
 from enforcement.models import Asset
@@ -18,12 +20,13 @@ _STRICTEST = ("hold", "block", "allow")
 
 
 def wire() -> None:
-    """Called once at start: the broker learns decisions, an allow learns what it needs, and the
-    levels and packs learn which passkeys to trust."""
+    """Called once at start: the broker learns decisions, an allow learns what it needs, acts at
+    gateways are compared with decisions, levels and packs learn which passkeys to trust."""
     enforcement_decision_hook.answer_with(decision_of)
     block_allow_hold.prerequisites.append(missing_connections)
     block_allow_hold.when_allowed.append(prompts_for_missing_connections.ask_members)
     known_names.declared_names.append(manifest_store.names_of)
+    row_batches.when_taken.append(record_acts.record_acts)
     human_levels.use_passkeys(verifier_trust_file.trusted)
     packs.use_directory(verifier_trust_file.document)
 

@@ -31,7 +31,8 @@ _ACTS: Final = re.compile(
     r"|watcher-block|sidecar-watcher-disable(?:-plugin)?|quarantine|restore"
     r"|(?:acknowledge|dismiss)-alert|alert\.acknowledgement\.requested"
     r"|init(?:-gateway)?|bootstrap|setup-[a-z-]{1,40}|config-update|config\.change\.applied"
-    r"|guardrail-config-reload|(?:policy|registry)-[a-z-]{1,40}|api-auth-failure"
+    r"|guardrail-(?:config-reload|enable|disable|fail-mode|hilt|block-message)|api-config-patch"
+    r"|connector-hook-tampered|(?:policy|registry)-[a-z-]{1,40}|api-auth-failure"
     r"|sidecar-st(?:art|op)"
 )
 """Administrative acts: a person, or the gateway, changes what agents may do."""

@@ -84,6 +84,8 @@ _FIXES: Final = {
     "closed": "It is over; `ata approvals` shows how it ended.",
     "nobody_asked": "It waits for somebody who could be asked; have them sign in once.",
     "nothing_to_confirm": "It is not waiting for a confirmation.",
+    "already_claimed": "`ata audit search action:bypass.claimed` lists the claims.",
+    "unknown_bypass": "`ata audit search action:bypass.found` lists them with their ids.",
     "already_asked": "Wait for the request that is out: `ata approvals` lists it.",
     "already_closed": "It is closed already: nothing has to be done.",
     "nothing_held": "Name the instance with --instance.",

@@ -7,7 +7,7 @@ aside. Ids are derived from the rows, so a batch that is taken in again adds not
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,10 @@ from audit.models import ImportedRow, RepeatedTag, RowForm
 from audit.recording import record as recording
 from audit.recording.actors import Actor
 from audit.recording.record import Draft, Prepared
+
+when_taken: list[Callable[[str, Sequence[Draft], Actor], None]] = []
+"""What other apps record of the rows of a gateway that just became events, in their transaction,
+by the portal's wiring: its name, the events in the order of the rows, and who reports them."""
 
 
 @dataclass(slots=True)
@@ -108,6 +112,8 @@ class RowWriter:
             bulk_insert.insert(batch.forms)
             RepeatedTag.objects.bulk_create(batch.tags, ignore_conflicts=True)
             self.aside.keep(batch.rejected)
+            for notify in when_taken:
+                notify(self.report.instance, batch.drafts, self.actor)
 
         if events:
             self.writer.write(made(events), along)

@@ -125,6 +125,11 @@ def gap_id(name: str) -> UUID:
     return _uuid8(hashlib.sha256(b"ata.push_gap.v1\n" + name.encode()).digest())
 
 
+def bypass_id(event: UUID) -> UUID:
+    """The id of the event that says that the act of a row is part of no decision."""
+    return _uuid8(hashlib.sha256(b"ata.bypass.v1\n" + event.bytes).digest())
+
+
 def _uuid8(digest: bytes) -> UUID:
     value = int.from_bytes(digest[:16])
     value = value & ~(0xF << 76) | 0x8 << 76

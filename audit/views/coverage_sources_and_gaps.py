@@ -44,7 +44,7 @@ _GAPS = {
     "audit.quarantined": "Input set aside",
     "defenseclaw.push_gap": "Gaps in what gateways pushed",
     "defenseclaw.row_changed": "Imported rows that changed afterwards",
-    "bypass.found": "Acts around the broker",
+    "bypass.found": "Acts past the broker or past decisions about gateways",
     "connection.reconciled": "Differences of accounts to Auth0, found by this portal",
     "access.reconciled": "Differences of applications to Auth0",
 }

@@ -8,7 +8,9 @@ from approvals import clock
 from approvals.models import Effect, EffectState
 from approvals.registry import EffectResult, EffectRun
 
-FINAL_STEPS: Final = ("gateway.block", "gateway.unblock", "gateway.allow")
+TERMINAL: Final = "gateway.terminal"
+"""A block, unblock or allow that a person carries out at the gateway's own terminal."""
+FINAL_STEPS: Final = ("gateway.block", "gateway.unblock", "gateway.allow", TERMINAL)
 HOLD_STEPS: Final = ("gateway.hold", "gateway.release")
 STEPS: Final = FINAL_STEPS + HOLD_STEPS
 
@@ -18,6 +20,7 @@ _REPLACED_BY: Final = {
     "gateway.block": FINAL_STEPS,
     "gateway.unblock": FINAL_STEPS,
     "gateway.allow": FINAL_STEPS,
+    TERMINAL: FINAL_STEPS,
     "gateway.hold": STEPS,
     "gateway.release": (),
 }

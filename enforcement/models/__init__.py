@@ -1,5 +1,6 @@
 """Working state of enforcement. The trail is the evidence; these rows are what holds now."""
 
+from enforcement.models.administrative_act import AdministrativeAct
 from enforcement.models.asset_decision import Asset, Decision, Hold
 from enforcement.models.gateway_poll_state import GatewayCall, Watch
 from enforcement.models.outpost import (
@@ -14,6 +15,7 @@ from enforcement.models.outpost import (
 from enforcement.models.scan_and_finding import AskNeed, Finding, FindingStatus, Scan
 
 __all__ = [
+    "AdministrativeAct",
     "AskNeed",
     "Asset",
     "CommandState",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 
 
 class Watch(models.Model):
     """One row an instance; the row without a name is the lease for automatic requests."""
 
     name = models.CharField(max_length=60, unique=True, blank=True)
+    watched_since = models.DateTimeField(default=timezone.now)
     due = models.DateTimeField(db_index=True)
     lease = models.DateTimeField(null=True)
     started = models.BooleanField(default=False)  # False: nothing read yet, history is not asked

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from approvals.views import inbox
 from audit.recording.actors import Actor
 from portal.home.auditor import auditor
+from portal.home.changes_without_decision import unclaimed
 from portal.home.connection_panels import admin, mine
 from portal.home.operator import operator
 from portal.home.panel_types import Home, Panel
@@ -24,6 +25,8 @@ type Part = Callable[[Actor], Home]
 _BY_ROLE: tuple[tuple[str, str, Part], ...] = (
     ("auditor", "The audit trail", auditor),
     ("operator", "Enforcement", operator),
+    ("operator", "Changes without a decision", unclaimed),
+    ("admin", "Changes without a decision", unclaimed),
     ("admin", "Connections", admin),
     ("operator", "Excess requests", watch),
     ("admin", "Excess requests", watch),

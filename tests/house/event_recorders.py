@@ -152,6 +152,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "use by other applications, once a day each",
     ),
     "enforcement.findings.intake": (frozenset({"finding.opened"}), "a finding arrived"),
+    "enforcement.bypasses.record_acts": (
+        frozenset({"bypass.found"}),
+        "a gateway recorded an act of a person that no decision covers",
+    ),
     "enforcement.outposts.report_chain": (
         frozenset({"outpost.contested"}),
         "two continuations of the reports of an outpost",

@@ -226,6 +226,8 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "enforcement.findings.automatic_requests": ("Scan", "which scan asked"),
     "enforcement.decisions.acknowledge_and_dismiss": ("instance", "commits of the verbs alert.*"),
+    "enforcement.decisions.claim_bypass": ("instance", "commit of the verb bypass.claim"),
+    "enforcement.bypasses.record_acts": ("instance", "acts of people that gateways recorded"),
     "enforcement.decisions.enrol_and_revoke_outpost": (
         "EnrolmentCode instance",
         "commits of the verbs outpost.*",

@@ -111,6 +111,8 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("enforcement.Scan", "target session digest agent done", IDS),
     ("enforcement.Finding", "instance finding_id alert_id kind name rule severity", CLEAR),
     ("enforcement.Finding", "status", IDS),
+    ("enforcement.AdministrativeAct", "instance action connector act kind name", CLEAR),
+    ("enforcement.AdministrativeAct", "operation claim", IDS),
     ("enforcement.EnrolmentCode", "operation instance digest", IDS),
     ("enforcement.Outpost", "id public_key operation suspended_by head command_key", IDS),
     ("enforcement.OutpostCommand", "act signature state seal", IDS),

@@ -73,6 +73,7 @@ _ACTIONS: Final[Mapping[str, _Class]] = {
     "alert.dismissed": (_DETECTION, 3),
     "scope.escalated": (_DETECTION, 1),
     "bypass.found": (_DETECTION, 1),
+    "bypass.claimed": (_DETECTION, 2),
     "tenant_log.gap_found": (_DETECTION, 1),
     "defenseclaw.push_gap": (_DETECTION, 1),
     "outpost.contested": (_DETECTION, 1),

@@ -1,0 +1,67 @@
+"""Which rows of a gateway are acts of a person, and which of them relax something.
+
+What a gateway does itself (its watcher, its scanners, its own start) is on no list. An act whose
+row does not say which way it goes counts as relaxing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+CONFIGURATION: Final = "configuration"
+
+_THING: Final = re.compile(
+    r"(?:api-)?(?:skill|plugin|tool|mcp)-"
+    r"(block|unblock|allow|enable|disable|quarantine|restore|set|unset|install|remove)"
+    r"|api-enforce-(block|unblock|allow)|(block|unblock|allow)-mcp|(block|allow|enable|disable)"
+)
+_RELAXING: Final = frozenset({"unblock", "allow", "enable", "restore", "set", "install"})
+_OF_THE_GATEWAY: Final = (
+    (re.compile(r"guardrail-enable"), "guardrail", False),
+    (re.compile(r"guardrail-block-message"), "guardrail", False),
+    (re.compile(r"guardrail-(?:disable|fail-mode|hilt)|setup-guardrail"), "guardrail", True),
+    (re.compile(r"guardrail-config-reload|config-update|api-config-patch"), CONFIGURATION, True),
+    (re.compile(r"connector-hook-tampered|setup-(?:hook-connector|connector-mode)"), "hooks", True),
+    (re.compile(r"policy-create"), "policy", False),
+    (re.compile(r"policy-(?:activate|delete|update|reload)"), "policy", True),
+    (re.compile(r"setup-redaction-(?:toggle|policy)"), "redaction", True),
+    (
+        re.compile(r"setup-(?:webhook|observability|local-observability|splunk)"),
+        "destinations",
+        True,
+    ),
+    (re.compile(r"registry-(?:add|edit)"), "registry", True),
+    (re.compile(r"registry-remove"), "registry", False),
+)
+_RESTRICTS: Final = re.compile(
+    r"(?:\A|\s)(?:mode=action|new=closed|action=add(?:-v8)?|enabled=true)(?:\s|\Z)", re.IGNORECASE
+)
+_TRIED_OUT: Final = re.compile(r"(?:\A|\s)ok=(?:true|false)(?:\s|\Z)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody did: `act` is one word, such as `unblock` or `policy`."""
+
+    act: str
+    relaxes: bool
+
+
+def of_row(action: str, details: str) -> Act | None:
+    """The act that a row of DefenseClaw is of; None where it is none of a person.
+
+    Args:
+        action: as the gateway logs it, such as `skill-unblock`.
+        details: the text of the row.
+    """
+    if thing := _THING.fullmatch(action):
+        word = next(filter(None, thing.groups()))
+        return Act(word, word in _RELAXING)
+    for pattern, word, relaxes in _OF_THE_GATEWAY:
+        if pattern.fullmatch(action):
+            if word == "destinations" and _TRIED_OUT.search(details):
+                return None
+            return Act(word, relaxes and not _RESTRICTS.search(details))
+    return None

@@ -1,0 +1,52 @@
+"""Which remote step an act belongs to whose row has no tag: the right verb, target and time, once.
+
+0.2.0 repeats no request id and cuts the reason of a hold, and its command line gives an unblock
+neither. So a row without a tag is ours where a step of that verb was under way for that target, and
+no row of the same action was taken for that step yet.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.db.models import Q
+
+from approvals.models import Effect, EffectState
+from enforcement.models import AdministrativeAct, OutpostCommand
+
+CLOCKS_DIFFER: Final = timedelta(minutes=2)
+_MOST: Final = 2
+"""A step that was repeated because its answer was lost may have two rows."""
+_STEPS: Final = {
+    "block": ("gateway.block", "gateway.hold"),
+    "unblock": ("gateway.unblock", "gateway.release"),
+    "allow": ("gateway.allow",),
+    "disable": ("gateway.hold", "gateway.block"),
+    "enable": ("gateway.release", "gateway.unblock", "gateway.allow"),
+}
+
+
+def step_of(row: AdministrativeAct) -> Effect | None:
+    """The step that an act without a tag was done for; None where there is none."""
+    fetched = OutpostCommand.objects.exclude(fetched_at=None).values("pk")
+    sent = Q(attempts__gt=0) | Q(pk__in=fetched)
+    ours = Q(kind__in=_STEPS.get(row.act, ())) & sent
+    steps = Effect.objects.filter(
+        ours | Q(kind="gateway.terminal", payload__act=row.act),
+        instance=row.instance,
+        target_kind=row.kind,
+        target_name=row.name,
+        created__lte=row.at + CLOCKS_DIFFER,
+    )
+    for step in steps.order_by("-created"):
+        finished = step.state in {EffectState.DONE, EffectState.FAILED}
+        if finished and row.at > step.updated + CLOCKS_DIFFER:
+            continue
+        most = 1 if step.kind == "gateway.terminal" else max(1, min(step.attempts, _MOST))
+        same = AdministrativeAct.objects.filter(
+            operation=step.operation, instance=row.instance, action=row.action
+        )
+        if same.count() < most:
+            return step
+    return None

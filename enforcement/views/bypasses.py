@@ -1,0 +1,86 @@
+"""Pages of acts at gateways that no decision covers: the list, and one act with its claim."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.permissions import actor, needs_role
+from approvals.errors import Refused
+from approvals.pipeline.service import perform
+from audit.models import EventRow
+from audit.recording.actors import Target
+from enforcement.decisions.claim_bypass import CLAIMANTS, KIND, words_of
+from enforcement.kinds import KINDS
+from enforcement.models import AdministrativeAct
+from ui.current_navigation_entry import mark_entry
+from ui.refused_request_audit_flag import tell
+
+_GATEWAYS = "/enforcement/fleet/"
+_PAGE = 50
+_reads = needs_role("operator", "auditor", "admin")
+
+
+@require_safe
+@never_cache
+@_reads
+def index(request: HttpRequest) -> HttpResponse:
+    """Acts that no decision covers, newest first; those that nobody claimed, or all."""
+    mark_entry(request, _GATEWAYS)
+    every = request.GET.get("list") == "all"
+    found = AdministrativeAct.objects.exclude(bypass=None).order_by("-at")
+    shown = found if every else found.filter(claim="")
+    page = Paginator(shown, _PAGE).get_page(request.GET.get("page", 1))
+    query = "?list=all&page=" if every else "?page="
+    context = {
+        "page": page,
+        "every": every,
+        "older_url": f"{query}{page.next_page_number()}" if page.has_next() else "",
+        "newer_url": f"{query}{page.previous_page_number()}" if page.has_previous() else "",
+    }
+    return render(request, "enforcement/bypasses.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@_reads
+def one(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """One act; a POST says that the person did it, and why."""
+    mark_entry(request, _GATEWAYS)
+    act = get_object_or_404(AdministrativeAct, bypass=event_id)
+    status = 200
+    if request.method == "POST":
+        try:
+            perform(
+                actor(request),
+                "bypass.claim",
+                Target(KIND, str(event_id), act.instance),
+                reason=request.POST.get("reason", "").strip()[:2000],
+            )
+        except Refused as refused:
+            tell(request, refused.code)
+            messages.error(request, refused.detail)
+            status = 403 if refused.code == "not_permitted" else 409
+            act.refresh_from_db()
+        else:
+            return redirect("enforcement-bypass", event_id=event_id)
+    return render(request, "enforcement/bypass.html", _context(request, act), status=status)
+
+
+def _context(request: HttpRequest, act: AdministrativeAct) -> dict[str, Any]:
+    claims = EventRow.objects.filter(action="bypass.claimed", operation=act.claim)
+    return {
+        "act": act,
+        "words": words_of(act),
+        "is_thing": act.kind in KINDS,
+        "claimed": claims.first() if act.claim else None,
+        "reason": request.POST.get("reason", "")[:2000],
+        "may_claim": not act.claim and bool(CLAIMANTS & actor(request).roles),
+    }

@@ -1,0 +1,125 @@
+"""`bypass.claim`: one person says that they did an act that no decision covers, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.test import Client
+
+from accounts.models import SignedInSession
+from approvals.errors import Refused
+from approvals.pipeline.service import perform
+from audit.models import Event
+from audit.recording.actors import Actor, Target
+from enforcement.models import AdministrativeAct
+from tests.audit import imports
+from tests.enforcement.browsing import browser
+from tests.enforcement.gateways import Edge, Town, known
+from tests.enforcement.test_rows_are_matched_by_tags import call, take
+
+pytestmark = pytest.mark.django_db
+
+Look = Callable[[], int]
+
+
+@pytest.fixture
+def bypass(edge: Edge, look: Look) -> Target:
+    """Somebody lifts a block with the shared token; the portal finds out."""
+    body = {"target_type": "skill", "target_name": "pdf-exfil", "reason": ""}
+    call(edge, "DELETE", "/enforce/block", body)
+    take(edge)
+    return Target("bypass", imports.event(action="bypass.found")["id"], "edge-1")
+
+
+def page_of(bypass: Target) -> str:
+    return f"/enforcement/bypasses/{bypass.name}/"
+
+
+def claims() -> list[dict[str, Any]]:
+    return imports.events(action="bypass.claimed")
+
+
+def test_a_claim_names_the_person_the_reason_and_the_entry_of_the_act(
+    bypass: Target, olu: Actor
+) -> None:
+    done = perform(olu, "bypass.claim", bypass, reason="the portal was down")
+    assert done.approval is None
+    (event,) = claims()
+    assert event["actor"]["sub"] == olu.sub and event["reason"] == "the portal was down"
+    row = Event.objects.get(pk=UUID(event["data"]["row_event"]))
+    assert event["data"]["row_leaf_hash"] == bytes(row.leaf_hash).hex()
+    assert event["target"]["name"] == bypass.name
+    assert event["severity"] == "HIGH"
+
+
+def test_an_act_is_claimed_by_one_person_only(bypass: Target, olu: Actor, oona: Actor) -> None:
+    perform(olu, "bypass.claim", bypass, reason="it was me")
+    for person in (oona, olu):
+        with pytest.raises(Refused) as refused:
+            perform(person, "bypass.claim", bypass, reason="no, me")
+        assert refused.value.code == "already_claimed"
+    assert len(claims()) == 1
+
+
+def test_a_claim_without_a_reason_or_by_somebody_else_is_refused(
+    bypass: Target, olu: Actor
+) -> None:
+    with pytest.raises(Refused) as refused:
+        perform(olu, "bypass.claim", bypass, reason="  ")
+    assert refused.value.code == "reason_required"
+    for roles in ([], ["auditor"]):
+        mia = known("member1", *roles).as_actor(via="web")
+        with pytest.raises(Refused) as refused:
+            perform(mia, "bypass.claim", bypass, reason="me")
+        assert refused.value.code == "not_permitted"
+    assert claims() == []
+
+
+@pytest.mark.parametrize("name", ["nonsense", str(uuid4()), ""])
+def test_what_is_no_such_act_is_not_claimed(bypass: Target, olu: Actor, name: str) -> None:
+    for target in (Target("bypass", name), Target("bypass", bypass.name, "edge-2")):
+        with pytest.raises(Refused) as refused:
+            perform(olu, "bypass.claim", target, reason="me")
+        assert refused.value.code in {"unknown_bypass", "bad_target"}
+
+
+def test_the_page_offers_the_claim_and_shows_who_claimed(bypass: Target, town: Town) -> None:
+    olu = browser("operator", "operator", name="Olu Operator")
+    amir = browser("admin", "admin", name="Amir Admin")
+    for client in (olu, amir):
+        home = client.get("/").content.decode()
+        assert "Changes at gateways without a decision" in home and page_of(bypass) in home
+    assert "Claim it as mine" in olu.get(page_of(bypass)).content.decode()
+    assert page_of(bypass) in olu.get("/enforcement/bypasses/").content.decode()
+    answer = olu.post(page_of(bypass), {"reason": "the portal was down"})
+    assert answer.status_code == 302
+    shown = amir.get(page_of(bypass)).content.decode()
+    assert "Olu Operator said that they did api-enforce-unblock of skill pdf-exfil" in shown
+    assert "Claim it as mine" not in shown
+    assert amir.post(page_of(bypass), {"reason": "no, me"}).status_code == 409
+    assert page_of(bypass) not in amir.get("/enforcement/bypasses/").content.decode()
+    assert page_of(bypass) in amir.get("/enforcement/bypasses/?list=all").content.decode()
+    assert "without a decision" not in amir.get("/").content.decode()
+
+
+def test_the_pages_refuse_who_may_not_and_what_is_not(bypass: Target, town: Town) -> None:
+    page = page_of(bypass)
+    assert Client().post(page, {"reason": "me"}).status_code in {302, 401}
+    assert browser("member1").get(page).status_code == 403
+    auditor = browser("auditor", "auditor")
+    assert auditor.get(page).status_code == 200
+    assert "Claim it as mine" not in auditor.get(page).content.decode()
+    assert auditor.post(page, {"reason": "me"}).status_code == 403
+    operator = browser("operator", "operator", csrf=True)
+    assert operator.post(page, {"reason": "me"}).status_code == 403, "no CSRF token"
+    operator = browser("operator2", "operator")
+    assert operator.put(page).status_code == 405
+    assert operator.post("/enforcement/bypasses/").status_code == 405
+    assert operator.post(page, {"reason": ""}).status_code == 409
+    assert operator.post(f"/enforcement/bypasses/{uuid4()}/", {"reason": "x"}).status_code == 404
+    SignedInSession.objects.filter(public_id="s-operator2").delete()
+    assert operator.post(page, {"reason": "me"}).status_code == 401, "a session that ended"
+    assert AdministrativeAct.objects.filter(claim="").count() == 1 and claims() == []
