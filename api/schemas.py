@@ -158,6 +158,7 @@ class EffectOut(Closed):
     label: str
     state: Literal["pending", "done", "failed", "unknown", "running"]
     detail: str
+    tag: str = Field("", description="Of a step that `ata dc` carries out: sent along with it")
 
 
 class NothingToDoOut(Closed):

@@ -28,6 +28,18 @@ def list_as_json(approvals: Iterable[Approval]) -> list[dict[str, Any]]:
     return [_one(a, asks.get(a.pk, ()), effects.get(a.operation, ())) for a in found]
 
 
+def effect_as_json(effect: Effect) -> dict[str, str]:
+    """One remote step; `tag` where a person carries it out at a terminal, and sends that along."""
+    said = {
+        "instance": effect.instance,
+        "label": effect.label,
+        "state": effect.state,
+        "detail": effect.detail,
+    }
+    tag = effect.payload.get("tag")
+    return said | {"tag": tag} if isinstance(tag, str) else said
+
+
 def _one(approval: Approval, asks: Sequence[Ask], effects: Sequence[Effect]) -> dict[str, Any]:
     ask = asks[-1] if asks else None
     waiting = ask.detail if ask and approval.status != Status.CLOSED else ""
@@ -69,10 +81,7 @@ def _one(approval: Approval, asks: Sequence[Ask], effects: Sequence[Effect]) -> 
             for one in asks
         ],
         "held": approval.held,
-        "effects": [
-            {"instance": e.instance, "label": e.label, "state": e.state, "detail": e.detail}
-            for e in effects
-        ],
+        "effects": [effect_as_json(e) for e in effects],
         "intent": approval.intent,
         "intent_hash": approval.intent_hash,
         "event_id": str(approval.event_id) if approval.event_id else None,

@@ -57,6 +57,14 @@ COMMANDS: Final = {
         "enforcement.block_allow_hold:commands_for",
         "Block, allow, unblock, hold or release a tool.",
     ),
+    "dc": (
+        "enforcement.dc_at_the_terminal:app",
+        "Decide, then run the real `defenseclaw` here, so that its row belongs to the decision.",
+    ),
+    "bypass": (
+        "enforcement.bypass_claim:app",
+        "Claim a change at a gateway that no decision covers.",
+    ),
     "alert": ("enforcement.alert_decisions:app", "Dismiss or acknowledge an alert."),
     "approvals": (
         "approvals_list_wait_cancel:app",

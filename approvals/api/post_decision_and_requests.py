@@ -20,7 +20,7 @@ from approvals.cancel_resend_confirm_denial import cancel, visible_to
 from approvals.errors import Refused
 from approvals.models import Approval, Effect, Status
 from approvals.pipeline.service import Performed, checked, perform
-from approvals.serializers import as_json, list_as_json
+from approvals.serializers import as_json, effect_as_json, list_as_json
 from audit.recording.actors import Actor, Target
 from connections import known_names as agents
 from enforcement import known_names
@@ -127,10 +127,7 @@ def answer_of(done: Performed) -> tuple[int, dict[str, Any]]:
 
 
 def _as_json(effects: Iterable[Effect]) -> list[dict[str, str]]:
-    return [
-        {"instance": e.instance, "label": e.label, "state": e.state, "detail": e.detail}
-        for e in effects
-    ]
+    return [effect_as_json(effect) for effect in effects]
 
 
 @router.get(

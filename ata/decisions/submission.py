@@ -26,11 +26,15 @@ def decide(screen: Screen, body: Mapping[str, object], *, wait: bool) -> None:
         typer.Exit: with the exit code of the outcome when it is not "done".
     """
     with Portal.open() as portal:
-        follow(portal, screen, _submit(portal, screen, body), wait=wait)
+        follow(portal, screen, submit(portal, screen, body), wait=wait)
 
 
-def _submit(portal: Portal, screen: Screen, body: Mapping[str, object]) -> Answer:
-    """The portal's answer; a name that it does not know is asked for again on a terminal."""
+def submit(portal: Portal, screen: Screen, body: Mapping[str, object]) -> Answer:
+    """The portal's answer; a name that it does not know is asked for again on a terminal.
+
+    Raises:
+        AtaError: the portal's code.
+    """
     try:
         return portal.post("/v1/decisions", body, idempotency_key=str(uuid.uuid4()))
     except AtaError as error:
@@ -49,7 +53,7 @@ def follow(portal: Portal, screen: Screen, answer: Answer, *, wait: bool) -> Non
     """
     approval_id = answer.body.get("approval_id")
     if answer.body.get("code") == NOTHING_TO_DO:
-        _report_needless(screen, answer.body)
+        report_needless(screen, answer.body)
         return
     if answer.status != 202 or not approval_id:
         body: Mapping[str, object] = answer.body
@@ -68,7 +72,8 @@ def follow(portal: Portal, screen: Screen, answer: Answer, *, wait: bool) -> Non
         raise typer.Exit(approval.exit_code)
 
 
-def _report_needless(screen: Screen, body: Mapping[str, object]) -> None:
+def report_needless(screen: Screen, body: Mapping[str, object]) -> None:
+    """Say that it is so already."""
     said = f"{paint('✓', 'green')} Nothing to do: {safe(body.get('detail'))}"
     screen.result({"status": NOTHING_TO_DO, **body}, said)
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import BaseModel, Field
-
 from approvals import registry
 from approvals.errors import Refused
 from approvals.models import Effect
@@ -21,7 +19,9 @@ from enforcement.decisions import (
     no_change,
     steps_at_outposts,
     stored_decisions_and_holds,
+    terminal_steps,
 )
+from enforcement.decisions.decision_params import Params, TerminalParams
 from enforcement.decisions.hold_and_release_at_gateway import hold_reason, holder_of
 from enforcement.effects.gateway_facts import tool_of_agent
 from enforcement.findings import severities_outlasting_milder_scans
@@ -38,14 +38,6 @@ when_allowed: list[Callable[[Target], object]] = []
 """What other apps do in the transaction that allows something, by the portal's wiring."""
 
 
-class Params(BaseModel):
-    """`finding_id`: the finding that this is about."""
-
-    model_config = {"extra": "forbid"}
-
-    finding_id: str | None = Field(None, min_length=1, max_length=100)
-
-
 def needs(target: Target) -> list[str]:
     """What other apps find missing before the target can be used."""
     return [need for ask in prerequisites for need in ask(target)]
@@ -54,7 +46,8 @@ def needs(target: Target) -> list[str]:
 def _reads(words: str) -> Callable[[Target, Mapping[str, Any]], str]:
     def sentence(target: Target, params: Mapping[str, Any]) -> str:
         thing = called(target.kind, safe_display.short(target.name))
-        return f"{words.format(thing=thing)} {where(target.instance)}"
+        by_hand = ", carried out at the terminal there" if params.get("terminal") else ""
+        return f"{words.format(thing=thing)} {where(target.instance)}{by_hand}"
 
     return sentence
 
@@ -94,14 +87,18 @@ class _Final:
             _check_nothing_for_all_agents(ctx.target)
         moved = stored_decisions_and_holds.decide(ctx, self.decision)
         payload = {} if self.act == "unblock" else {"reason": ctx.reason.strip()[:400]}
-        tell = _steps(ctx, f"gateway.{self.act}", f"{self.label} at", **payload)
+        if by_hand := bool(ctx.params.get("terminal")):
+            tell = [terminal_steps.step(ctx, self.act, self.label)]
+        else:
+            tell = _steps(ctx, f"gateway.{self.act}", f"{self.label} at", **payload)
         stamp = actor_entry_for_gateway_log.payload(ctx, self.act, moved["before"])
         stamps = [
             EffectSpec(
                 "gateway.stamp", stamp, steps.instance, f"Name the person at {steps.instance}"
             )
             for steps in tell
-            if steps_at_outposts.outpost_of(steps.instance) is None  # its row has the tag
+            # Else its row has the tag.
+            if not by_hand and steps_at_outposts.outpost_of(steps.instance) is None
         ]
         data: dict[str, Any] = {"gateways": len(tell)}
         if self.act == "allow":
@@ -176,11 +173,13 @@ def _check_no_hold_for_all(target: Target) -> None:
         )
 
 
-def _validate_lifting(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
+def _validate_lifting(actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
+    terminal_steps.check_gateway(actor, target, params)
     _check_no_hold_for_all(target)
 
 
-def _validate_allowing(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
+def _validate_allowing(actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
+    terminal_steps.check_gateway(actor, target, params)
     _check_no_hold_for_all(target)
     _check_nothing_for_all_agents(target)
 
@@ -299,9 +298,10 @@ def _register(kind: str) -> None:
     common: dict[str, Any] = {
         "roles": OPERATOR,
         "target_kinds": kinds,
-        "params": Params,
         "needs_proof": _has_outpost,
     }
+    final = common | {"params": TerminalParams}
+    held = common | {"params": Params}
     registry.register(
         Verb(
             name=f"{kind}.block",
@@ -313,12 +313,13 @@ def _register(kind: str) -> None:
             look=decision_severity.look_before_blocking,
             severity=_severity_of_block,
             already=no_change.block,
+            validate=terminal_steps.check_gateway,
             hold=_hold,
             release=_release_own,
             if_approved=_BLOCKS[kind],
             if_denied="Nothing is blocked.",
             if_expired="Nothing is blocked for good; the hold stays until somebody decides.",
-            **common,
+            **final,
         )
     )
     registry.register(
@@ -337,7 +338,7 @@ def _register(kind: str) -> None:
             if_approved="Each gateway named is asked to lift its block and scan it again.",
             if_denied="It stays as it is.",
             if_expired="It stays as it is.",
-            **common,
+            **final,
         )
     )
     registry.register(
@@ -356,7 +357,7 @@ def _register(kind: str) -> None:
             if_approved=_ALLOWS[kind],
             if_denied="It stays as it is.",
             if_expired="It stays as it is.",
-            **common,
+            **final,
         )
     )
     registry.register(
@@ -369,7 +370,7 @@ def _register(kind: str) -> None:
             sentence=_reads("Put {thing} on hold"),
             severity=decision_severity.of_tightening,
             already=no_change.hold,
-            **common,
+            **held,
         )
     )
     registry.register(
@@ -387,7 +388,7 @@ def _register(kind: str) -> None:
             if_approved="Each gateway where the hold still stands is asked to lift it.",
             if_denied="The hold stays.",
             if_expired="The hold stays.",
-            **common,
+            **held,
         )
     )
 

@@ -36,6 +36,8 @@ HELP = [
     ("verify",),
     ("witness",),
     ("outpost",),
+    ("dc",),
+    ("bypass", "claim"),
 ]
 
 

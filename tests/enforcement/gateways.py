@@ -191,7 +191,7 @@ def known(who: str, *roles: str, name: str = "", iss: str = "https://issuer.test
     )
 
 
-def settle(actor: Actor, target: Target, act: str, **params: str) -> None:
+def settle(actor: Actor, target: Target, act: str, **params: object) -> None:
     """Commit an act as its approval would, for tests that are about what follows."""
     verb = registry.get(f"{target.kind}.{act}")
     with transaction.atomic():

@@ -1,0 +1,159 @@
+"""`ata dc -- skill block NAME`: decide, then run the real `defenseclaw` with the decision's tag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+
+import typer
+
+from ata.errors import AtaError, ExitCode
+from ata.options import Json, open_screen, reason_or_ask
+from ata.output.safe_text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ata.decisions.real_defenseclaw import Command
+    from ata.output.screen import Screen
+    from ata.portal.api_client import Answer, Portal
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def dc(
+    ctx: typer.Context,
+    words: Annotated[
+        list[str], typer.Argument(metavar="-- ARGS...", help="As for `defenseclaw` itself.")
+    ],
+    instance: Annotated[
+        str,
+        typer.Option(
+            "--instance", help="The gateway here [the outpost's, or the only one registered]."
+        ),
+    ] = "",
+    cli: Annotated[
+        Path | None, typer.Option("--cli", help="The program [`defenseclaw` on PATH].")
+    ] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="The name is right, although nothing knows it yet.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """Decide, then run the real `defenseclaw` here, so that its row belongs to the decision."""
+    from dataclasses import replace
+
+    from ata.decisions import real_defenseclaw
+    from ata.decisions.submission import NOTHING_TO_DO, report_needless, submit
+    from ata.portal.api_client import Portal
+
+    screen = open_screen(ctx, json_output)
+    command = real_defenseclaw.parse(words)
+    program = real_defenseclaw.find(cli)
+    with_reason = real_defenseclaw.takes_reason(program, command)
+    command = replace(command, reason=reason_or_ask(screen, command.reason))
+    with Portal.open() as portal:
+        gateway = instance or _enrolled_here() or _only_one(portal, command)
+        params: dict[str, object] = {"terminal": True}
+        body: dict[str, object] = {
+            "verb": command.verb,
+            "target": {"kind": command.kind, "name": command.name, "instance": gateway},
+            "reason": command.reason,
+            "params": params | {"new": True} if new else params,
+        }
+        answer = submit(portal, screen, body)
+        if answer.body.get("code") == NOTHING_TO_DO:
+            report_needless(screen, answer.body)
+            screen.warn("`defenseclaw` was not run.")
+            return
+        path, state = _approved(portal, screen, answer)
+        screen.progress(f"Decided. Runs {program} {command.kind} {command.act} here.")
+        code = real_defenseclaw.run(
+            program, command, _tag(state), with_reason=with_reason, quiet=screen.json_output
+        )
+        _report(portal, screen, path, state, code)
+
+
+def _enrolled_here() -> str:
+    """The gateway of the outpost of this user; empty where none is enrolled here."""
+    from ata.outpost.enrolment import enrolled
+    from ata.outpost.state_folder import StateFolder
+
+    try:
+        return enrolled(StateFolder()).instance
+    except AtaError as error:
+        if error.code == "not_enrolled":
+            return ""
+        raise
+
+
+def _only_one(portal: Portal, command: Command) -> str:
+    """The only gateway that the portal knows.
+
+    Raises:
+        AtaError: `usage`: there are several, or none.
+    """
+    from ata.errors import usage_error
+
+    path = f"/v1/components/{command.kind}/{quote(command.name, safe='')}"
+    found = portal.get(path).body.get("gateways")
+    names = [str(one.get("instance")) for one in found] if isinstance(found, list) else []
+    if len(names) == 1:
+        return names[0]
+    known = f"The portal knows {', '.join(map(safe, names))}." if names else "It knows none."
+    raise usage_error("Which gateway is here?", f"Name it with --instance. {known}")
+
+
+def _approved(portal: Portal, screen: Screen, answer: Answer) -> tuple[str, dict[str, object]]:
+    """Where the decision is polled, and its steps, once it is committed.
+
+    Raises:
+        typer.Exit: with the exit code of an outcome that is not an approval.
+    """
+    from ata.decisions.approval_wait import report, wait_for
+
+    if answer.status != 202:
+        path = f"/v1/decisions/{answer.body.get('operation')}"
+        return path, dict(answer.body)
+    path = str(answer.body.get("poll_url") or f"/v1/approvals/{answer.body['approval_id']}")
+    approval = wait_for(portal, path, screen, first=answer.body)
+    if approval.outcome != "approved":
+        report(screen, approval)
+        screen.warn("`defenseclaw` was not run.")
+        raise typer.Exit(approval.exit_code)
+    return path, dict(approval.body)
+
+
+def _tag(state: Mapping[str, object]) -> str:
+    from ata.decisions.gateway_wait import effects_of
+
+    tags = [str(one["tag"]) for one in effects_of(state) if one.get("tag")]
+    if not tags:
+        raise AtaError(
+            "The portal gave no tag for this decision; `defenseclaw` was not run.",
+            code="unexpected_answer",
+        )
+    return tags[0]
+
+
+def _report(portal: Portal, screen: Screen, path: str, state: dict[str, object], code: int) -> None:
+    """Wait until the portal knows the row, and say what came of it.
+
+    Raises:
+        typer.Exit: where the command failed, or its row did not arrive in a minute.
+    """
+    from ata.decisions import gateway_wait
+
+    if code:
+        screen.warn(f"`defenseclaw` ended with exit code {code}.")
+    state = gateway_wait.wait_for_gateways(portal, path, screen, state)
+    failed = gateway_wait.exit_code(state)
+    lines = [*gateway_wait.effect_lines(state)]
+    if gateway_wait.open_at(state):
+        lines.append("The portal goes on waiting for its row; its page says when it arrived.")
+    status = "done" if not failed and not code else "failed"
+    screen.result({"status": status, "exit_code": code, **state}, *lines)
+    if failed or code:
+        raise typer.Exit(failed or ExitCode.FAILED)

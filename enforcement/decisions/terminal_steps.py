@@ -1,0 +1,134 @@
+"""The step of a decision that a person carries out with `ata dc` at the terminal of the gateway.
+
+The portal sends nothing to that gateway. The step is done once a row of it with the tag of the step
+is known: from an import, a push, the report of an outpost, or its database on this host. Where none
+arrives in five minutes, the gateway's lists decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from approvals import clock, registry
+from approvals.errors import Refused
+from approvals.models import Effect
+from approvals.registry import CommitContext, EffectResult, EffectRun, EffectSpec
+from audit.importing import decision_tag_hmac
+from audit.importing.decision_tag_hmac import Content
+from audit.models import RepeatedTag
+from audit.recording.actors import Actor, Target
+from enforcement.audit_database.scan_rows import SourceUnreadable, opened
+from enforcement.decisions.remote_steps import confirmed
+from enforcement.decisions.superseded_steps import TERMINAL, not_now
+from enforcement.gateways import instances
+from enforcement.gateways.client import Gateway, GatewayError
+from enforcement.models import AdministrativeAct
+
+WAITS: Final = timedelta(minutes=5)
+_SOON: Final = timedelta(minutes=1)
+_LISTED_AS: Final = {"block": "block", "allow": "allow", "unblock": ""}
+_AT: Final = "carried out at the terminal"
+
+
+def logged_as(kind: str, act: str) -> str:
+    """The action under which DefenseClaw's command line logs an act."""
+    return f"{act}-mcp" if kind == "mcp" and act in {"block", "allow"} else f"{kind}-{act}"
+
+
+def step(ctx: CommitContext, act: str, label: str) -> EffectSpec:
+    """The step of a decision about one gateway, with the tag that its row will have."""
+    kind, name, instance = ctx.target.kind, ctx.target.name, ctx.target.instance
+    content = Content(logged_as(kind, act), kind, name, instance)
+    payload = {
+        "kind": kind,
+        "name": name,
+        "act": act,
+        "tag": decision_tag_hmac.mint(ctx.operation, 1, content),
+    }
+    return EffectSpec(TERMINAL, payload, instance, f"{label} at the terminal of {instance}")
+
+
+def check_gateway(_actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
+    """What is carried out at a terminal is about the one gateway there.
+
+    Raises:
+        Refused: `bad_params`.
+    """
+    if params.get("terminal") and instances.fleet().named(target.instance) is None:
+        raise Refused(
+            "bad_params",
+            "Name the registered gateway at whose terminal it is carried out.",
+            pointer="/target/instance",
+        )
+
+
+@registry.effect(TERMINAL)
+def wait_for_row(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Done once the gateway's row is known; its lists say what agents may still do."""
+    if wait := not_now(TERMINAL, payload["kind"], payload["name"], run):
+        return wait
+    if found := _row(payload, run):
+        return _confirmed(payload, run, f"{_AT}: {found}")
+    age = clock.now() - Effect.objects.get(pk=run.effect_id).created
+    if age < WAITS:
+        words = f"waits for the row of `defenseclaw {payload['kind']} {payload['act']}` there"
+        pause = 2.0 if age < _SOON else 10.0
+        return EffectResult("pending", words, retry_in_s=pause, tried=False)
+    return _by_lists(payload, run)
+
+
+def _row(payload: dict[str, Any], run: EffectRun) -> str:
+    """Where the row of this step was seen; empty where it was not."""
+    acts = AdministrativeAct.objects.filter(operation=run.operation, instance=run.instance)
+    tags = RepeatedTag.objects.filter(tag=payload["tag"])
+    if tags.exists() or acts.filter(act=payload["act"]).exists():
+        return "its row is on the trail"
+    instance = instances.fleet().named(run.instance)
+    if instance is None or instance.audit_db is None:
+        return ""
+    try:
+        with opened(instance.audit_db) as source:
+            texts = source.rows_of(run.operation)
+    except SourceUnreadable:
+        return ""
+    found = any(payload["tag"] in text for text in texts)
+    return "its row is in the gateway's database" if found else ""
+
+
+def _confirmed(payload: dict[str, Any], run: EffectRun, said: str) -> EffectResult:
+    instance = instances.fleet().named(run.instance)
+    if instance is None:
+        return EffectResult("done", f"{said}. What agents may do since was not read.")
+    act = _LISTED_AS[payload["act"]]
+    try:
+        return confirmed(Gateway(instance), payload["kind"], payload["name"], act, said)
+    except GatewayError:
+        return EffectResult("done", f"{said}. Its lists, read after that, do not show it.")
+
+
+def _by_lists(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """What a step comes to without a row: not every act leaves one."""
+    missing = "No row with the tag of this decision arrived within five minutes"
+    again = "If it was not carried out there, run `ata dc` again."
+    instance = instances.fleet().named(run.instance)
+    if instance is None:
+        return EffectResult("failed", f"{missing}. {again}")
+    kind, name, wanted = payload["kind"], payload["name"], _LISTED_AS[payload["act"]]
+    gateway = Gateway(instance)
+    try:
+        lists = {"block": gateway.blocked(), "allow": gateway.allowed()}
+        listed = {
+            word
+            for word, lines in lists.items()
+            if any((one.kind, one.name) == (kind, name) for one in lines)
+        }
+    except GatewayError as trouble:
+        return EffectResult("failed", f"{missing}, and {trouble.detail} {again}")
+    listed = {
+        word for word, one in lists.items() if any((x.kind, x.name) == (kind, name) for x in one)
+    }
+    if (wanted in listed) if wanted else not listed:
+        return EffectResult("done", f"{missing}; the gateway's lists have it as decided.")
+    return EffectResult("failed", f"{missing}, and its lists do not have it. {again}")

@@ -1,0 +1,186 @@
+"""`ata dc -- …`: decided first, then the real program runs with the tag of the decision."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ata.ata_process import Ata
+from tests.ata.portal_stand_in import Reply, StandIn
+from tests.ata.test_deciding import APPROVAL, OPERATION, approval, asked
+
+TAG = f"{OPERATION}.1-0a1b2c3d.{'ab' * 16}"
+BLOCK = ("skill", "block", "pdf-exfil", "--reason", "reads $HOME; rm -rf /")
+PROGRAM = """#!/bin/sh
+case "$*" in
+  *unblock*--help) echo "Usage: --connector TEXT"; exit 0;;
+  *--help) echo "Usage: --reason TEXT"; exit {help};;
+esac
+for word in "$@"; do echo "$word" >> {log}; done
+echo "run id $DEFENSECLAW_RUN_ID" >> {log}
+echo "[skill] 'pdf-exfil' added to block list"
+exit {code}
+"""
+
+
+class Program:
+    """A `defenseclaw` that writes down how it was run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.log = folder / "defenseclaw", folder / "ran"
+        self.write()
+
+    def write(self, code: int = 0, help: int = 0) -> None:
+        self.path.write_text(PROGRAM.format(log=self.log, code=code, help=help))
+        self.path.chmod(0o755)
+
+    @property
+    def words(self) -> list[str]:
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+def steps(state: str, **changes: Any) -> dict[str, Any]:
+    effect = {"instance": "edge-1", "label": "Block", "state": state, "detail": "", "tag": TAG}
+    return {"operation": OPERATION, "effects": [effect], **changes}
+
+
+@pytest.fixture
+def decides(portal: StandIn) -> StandIn:
+    portal.on("POST", "/v1/decisions", Reply(201, steps("pending", event_id="e1")))
+    portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, steps("done")))
+    return portal
+
+
+def dc(ata: Ata, program: Program, *words: str, options: tuple[str, ...] = ()) -> Any:
+    given = ("--instance", "edge-1", "--cli", str(program.path), *options)
+    return ata.here("dc", *given, "--", *words)
+
+
+def test_the_tag_is_first_in_the_reason_and_the_run_id(
+    signed_in: Ata, decides: StandIn, program: Program
+) -> None:
+    done = dc(signed_in, program, *BLOCK)
+    assert done.exit_code == 0, done.output
+    (request,) = decides.seen("POST", "/v1/decisions")
+    assert request.json == {
+        "verb": "skill.block",
+        "target": {"kind": "skill", "name": "pdf-exfil", "instance": "edge-1"},
+        "reason": "reads $HOME; rm -rf /",
+        "params": {"terminal": True},
+    }
+    reason = f"[ATA {TAG}] reads $HOME; rm -rf /"
+    assert program.words == ["skill", "block", "pdf-exfil", "--reason", reason, f"run id {TAG}"]
+
+
+def test_a_command_without_a_reason_gets_the_run_id_only(
+    signed_in: Ata, decides: StandIn, program: Program
+) -> None:
+    done = dc(signed_in, program, "skill", "unblock", "pdf-exfil", "--reason=clean again")
+    assert done.exit_code == 0, done.output
+    assert program.words == ["skill", "unblock", "pdf-exfil", f"run id {TAG}"]
+    assert decides.seen("POST", "/v1/decisions")[0].json["reason"] == "clean again"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "exit_code", "ran"), [("approved", 0, True), ("denied", 3, False)]
+)
+def test_it_waits_for_the_approval_and_runs_nothing_without_one(
+    signed_in: Ata, portal: StandIn, program: Program, outcome: str, exit_code: int, ran: bool
+) -> None:
+    portal.on("POST", "/v1/decisions", asked())
+    closed = approval("closed", outcome, effects=steps("pending")["effects"] if ran else [])
+    after = approval("closed", outcome, effects=steps("done")["effects"])
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("pending"), closed, after)
+    done = dc(signed_in, program, *BLOCK)
+    assert done.exit_code == exit_code, done.output
+    assert bool(program.words) == ran
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("setup", "codex", "--yes"),
+        ("guardrail", "disable"),
+        ("skill", "disable", "pdf-exfil"),
+        ("skill", "block", "pdf-exfil", "--connector", "codex"),
+        ("tool", "block", "Bash", "--source", "github"),
+        ("skill", "block", "a", "b"),
+        ("skill",),
+    ],
+)
+def test_what_no_decision_covers_is_refused_before_anything_happens(
+    signed_in: Ata, decides: StandIn, program: Program, words: tuple[str, ...]
+) -> None:
+    done = dc(signed_in, program, *words)
+    assert done.exit_code == 2, done.output
+    assert program.words == [] and decides.seen("POST", "/v1/decisions") == []
+
+
+def test_a_generation_without_the_command_decides_nothing(
+    signed_in: Ata, decides: StandIn, program: Program
+) -> None:
+    program.write(help=2)
+    done = dc(signed_in, program, *BLOCK)
+    assert done.exit_code == 1 and "has no `skill block`" in done.output
+    assert decides.seen("POST", "/v1/decisions") == []
+
+
+def test_without_a_program_nothing_is_decided(
+    signed_in: Ata, decides: StandIn, tmp_path: Path
+) -> None:
+    done = signed_in.here("dc", "--cli", str(tmp_path / "none"), "--", *BLOCK)
+    assert done.exit_code == 1 and "There is no program" in done.output
+    assert decides.seen("POST", "/v1/decisions") == []
+
+
+def test_what_is_so_already_is_not_run(signed_in: Ata, portal: StandIn, program: Program) -> None:
+    body = {"code": "nothing_to_do", "detail": "It is blocked already."}
+    portal.on("POST", "/v1/decisions", Reply(200, body))
+    done = dc(signed_in, program, *BLOCK)
+    assert done.exit_code == 0 and "was not run" in done.output
+    assert program.words == []
+
+
+def test_a_command_that_failed_is_said_so(
+    signed_in: Ata, decides: StandIn, program: Program
+) -> None:
+    program.write(code=7)
+    done = dc(signed_in, program, *BLOCK, options=("--json",))
+    assert done.exit_code == 1
+    (line,) = done.stdout.splitlines()
+    said = json.loads(line)
+    assert (said["status"], said["exit_code"]) == ("failed", 7)
+
+
+def test_the_only_gateway_is_taken_and_of_several_one_has_to_be_named(
+    signed_in: Ata, decides: StandIn, program: Program
+) -> None:
+    page = "/v1/components/skill/pdf-exfil"
+    both = [{"instance": "edge-1"}, {"instance": "edge-2"}]
+    for gateways, exit_code in ((both, 2), (both[1:], 0), ([], 2)):
+        decides.on("GET", page, Reply(200, {"gateways": gateways}))
+        done = signed_in.here("dc", "--cli", str(program.path), "--", *BLOCK)
+        assert done.exit_code == exit_code, done.output
+    (request,) = decides.seen("POST", "/v1/decisions")
+    assert request.json["target"]["instance"] == "edge-2"
+
+
+def test_a_claim_is_a_decision_with_a_reason(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
+    assert signed_in.here("bypass", "claim", OPERATION).exit_code == 2
+    done = signed_in.here("bypass", "claim", OPERATION, "--reason", "the portal was down")
+    assert done.exit_code == 0, done.output
+    (request,) = portal.seen("POST", "/v1/decisions")
+    assert request.json == {
+        "verb": "bypass.claim",
+        "target": {"kind": "bypass", "name": OPERATION},
+        "reason": "the portal was down",
+    }
