@@ -43,6 +43,11 @@ Work = Callable[[], None]
 @pytest.fixture
 def key(olu: Actor) -> Authenticator:
     """Oona's passkey, which a second person confirmed."""
+    return confirmed_passkey()
+
+
+def confirmed_passkey() -> Authenticator:
+    """Enrol a passkey of Oona that approves for others."""
     made = Authenticator(relying_party.rp_id(), relying_party.origin())
     long_ago = clock.now() - timedelta(days=1)
     oona = known("operator2", "operator", name="Oona Operator")
