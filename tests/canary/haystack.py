@@ -12,6 +12,8 @@ type Text = tuple[str, bytes]
 
 # Belongs to somebody else (the tenant), or is where a secret belongs.
 _NOT_OURS = ("tenant.sqlite3", "tenant-secret-key", "secrets/")
+# Where a gateway keeps its own token, in its own home.
+_OF_GATEWAYS = "/.defenseclaw/.env"
 
 
 def of_house(var_dir: Path, output: list[Path]) -> Iterator[Text]:
@@ -23,7 +25,7 @@ def of_house(var_dir: Path, output: list[Path]) -> Iterator[Text]:
     for path in sorted(p for p in [*var_dir.rglob("*"), *output] if p.is_file()):
         inside = path.is_relative_to(var_dir)
         name = str(path.relative_to(var_dir)) if inside else path.name
-        if inside and name.startswith(_NOT_OURS):
+        if inside and (name.startswith(_NOT_OURS) or name.endswith(_OF_GATEWAYS)):
             continue
         try:
             raw = path.read_bytes()
