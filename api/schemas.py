@@ -248,9 +248,10 @@ class ApprovalOut(Closed):
 
 
 class ApprovalList(Closed):
-    """Approvals, newest first."""
+    """Approvals, newest first; `next` goes on behind the last."""
 
     items: list[ApprovalOut]
+    next: str | None
 
 
 class PolicyOut(Closed):

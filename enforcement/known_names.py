@@ -97,6 +97,14 @@ def find(text: str, limit: int) -> list[tuple[str, str]]:
     return sorted(found, key=lambda one: (one[1].casefold(), one[0]))[:limit]
 
 
+def every(kind: str) -> list[str]:
+    """All known names of one kind, in order."""
+    found = set[str]()
+    for rows in _tables():
+        found.update(rows.filter(kind=kind).values_list("name", flat=True).distinct())
+    return sorted(found.union(*_elsewhere(kind)))
+
+
 def _tables() -> tuple[QuerySet[Scan] | QuerySet[Finding] | QuerySet[Asset], ...]:
     stands = ~Q(decision=Decision.NONE) | ~Q(holder="")
     return Asset.objects.filter(stands), Scan.objects.all(), Finding.objects.all()

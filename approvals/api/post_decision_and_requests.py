@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
 from accounts.bearer import caller
-from api import openapi, schemas
+from api import openapi, paging, schemas
 from api.problems import Problem
 from approvals import registry
 from approvals.api import idempotency
@@ -26,6 +27,7 @@ from connections import known_names as agents
 from enforcement import known_names
 
 router = Router(tags=["Decisions"])
+_CURSOR = paging.cursor(paging.ID)
 
 
 class TargetIn(Schema):
@@ -162,20 +164,28 @@ def _is_by(actor: Actor, effect: Effect) -> bool:
 def list_approvals(
     request: HttpRequest,
     status: Annotated[str, Field(json_schema_extra={"enum": list(Status.values)})] = "",
-    limit: Annotated[int, Field(ge=1, le=200)] = 50,
+    limit: paging.Limit = 50,
+    after: Annotated[str, Field(pattern=_CURSOR, description="`next` of the page before")] = "",
 ) -> JsonResponse:
     """Pending ones with `status=pending`; members see their own."""
     actor = caller(request).actor
     if status and status not in Status.values:
         raise Problem(422, "invalid_request", f"status: one of {', '.join(Status.values)}.")
-    found = Approval.objects.order_by("-created")
+    found = Approval.objects.order_by("-created", "-id")
     if status:
         found = found.filter(status=status)
     if not actor.roles:
         mine = found.filter(requester_iss=actor.iss, requester_sub=actor.sub)
         asked = found.filter(asks__person__iss=actor.iss, asks__person__sub=actor.sub)
         found = (mine | asked).distinct()
-    return JsonResponse({"items": list_as_json(found[:limit])})
+    if after:
+        created, (id,) = paging.read(after)
+        same = Q(created=created, id__lt=paging.id_of(id))
+        found = found.filter(Q(created__lt=created) | same)
+    page = list(found[: limit + 1])
+    last = page[limit - 1] if len(page) > limit else None
+    following = paging.write(last.created, last.pk.hex) if last else None
+    return JsonResponse({"items": list_as_json(page[:limit]), "next": following})
 
 
 @router.get(

@@ -6,7 +6,7 @@ decision, and what its own list said when it was last read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -61,20 +61,30 @@ class _Listed:
 
 def everywhere(kind: str, name: str) -> list[At]:
     """The state of one thing at every registered instance, in the order of the file."""
-    rows = {row.instance: row for row in Asset.objects.filter(kind=kind, name=name)}
+    return of_each(kind, [name])[name]
+
+
+def of_each(kind: str, names: Collection[str]) -> dict[str, list[At]]:
+    """The state of several things of one kind, read with as many queries as that of one."""
     fleet = instances.fleet()
-    sent = Effect.objects.filter(target_kind=kind, target_name=name, kind__in=STEPS)
-    steps = {step.instance: step for step in sent.order_by("id")}  # the newest of each
+    rows: dict[str, dict[str, Asset]] = {name: {} for name in names}
+    for row in Asset.objects.filter(kind=kind, name__in=names):
+        rows[row.name][row.instance] = row
+    sent = Effect.objects.filter(target_kind=kind, target_name__in=names, kind__in=STEPS)
+    steps = {(one.target_name, one.instance): one for one in sent.order_by("id")}  # the newest
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
-    return [
-        _at(
-            i,
-            wanted_at(rows, i.name, fleet.scope_of(i.name)),
-            steps.get(i.name),
-            _listed(watches.get(i.name), kind, name),
-        )
-        for i in fleet.instances
-    ]
+    return {
+        name: [
+            _at(
+                i,
+                wanted_at(rows[name], i.name, fleet.scope_of(i.name)),
+                steps.get((name, i.name)),
+                _listed(watches.get(i.name), kind, name),
+            )
+            for i in fleet.instances
+        ]
+        for name in names
+    }
 
 
 def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:

@@ -22,6 +22,7 @@ from connections.api import (
 )
 from enforcement.api import (
     component_at_gateways,
+    findings,
     outpost_commands,
     outpost_enrolment,
     outpost_reports,
@@ -42,6 +43,7 @@ api.add_router("", accounts_api.router)
 api.add_router("", post_decision_and_requests.router)
 api.add_router("", policy_and_dry_run.router)
 api.add_router("", component_at_gateways.router)
+api.add_router("", findings.router)
 api.add_router("", broker.router)
 api.add_router("", manifests.router)
 api.add_router("", idle_and_hours_settings.router)
