@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, Final
 
@@ -10,7 +12,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from ata import __version__
 from ata.errors import AtaError, ExitCode
-from ata.options import Json, open_screen
+from ata.help_examples import EXAMPLES
+from ata.options import Fields, Json, open_screen
 
 COMMANDS: Final = {
     "login": (
@@ -43,19 +46,27 @@ COMMANDS: Final = {
     ),
     "skill": (
         "enforcement.block_allow_hold:commands_for",
-        "Block, allow, unblock, hold or release a skill.",
+        "List skills with their state; block, allow, unblock, hold or release one.",
     ),
     "mcp": (
         "enforcement.block_allow_hold:commands_for",
-        "Decide on an MCP server, or run one with credentials the agent never sees.",
+        "List MCP servers, decide on one, or run one with credentials the agent never sees.",
     ),
     "plugin": (
         "enforcement.block_allow_hold:commands_for",
-        "Block, allow, unblock, hold or release a plugin.",
+        "List plugins with their state; block, allow, unblock, hold or release one.",
     ),
     "tool": (
         "enforcement.block_allow_hold:commands_for",
-        "Block, allow, unblock, hold or release a tool.",
+        "List tools with their state; block, allow, unblock, hold or release one.",
+    ),
+    "findings": (
+        "enforcement.findings_and_alerts:commands_for",
+        "List what scanners found, gravest first; show, dismiss or acknowledge one.",
+    ),
+    "alert": (
+        "enforcement.findings_and_alerts:commands_for",
+        "Dismiss or acknowledge a finding: the same as `ata findings`.",
     ),
     "dc": (
         "enforcement.dc_at_the_terminal:app",
@@ -65,7 +76,6 @@ COMMANDS: Final = {
         "enforcement.bypass_claim:app",
         "Claim a change at a gateway that no decision covers.",
     ),
-    "alert": ("enforcement.alert_decisions:app", "Dismiss or acknowledge an alert."),
     "approvals": (
         "approvals_list_wait_cancel:app",
         "List approvals, newest first; wait for one or withdraw it.",
@@ -138,7 +148,40 @@ def load(name: str) -> Any:
         found = alone
     command = typer.main.get_command(found)
     command.name = name
+    for path, leaf in leaves(command, name):
+        _complete(path, leaf)
     return command
+
+
+def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Each command that does something, by what is typed; a group that lists is one, too."""
+    below = getattr(command, "commands", {})
+    if not below or getattr(command, "invoke_without_command", False):
+        yield path, command
+    for name, one in below.items():
+        yield from leaves(one, f"{path} {name}")
+
+
+@cache
+def _fields_option() -> Any:
+    """The option `--fields`, which no command has to take: what it says is kept for the screen."""
+    alone = typer.Typer(add_completion=False)
+
+    @alone.command()
+    def _takes(_fields: Fields = None) -> None:
+        """Only here so that typer makes the option."""
+
+    (option,) = typer.main.get_command(alone).params
+    return option
+
+
+def _complete(path: str, command: Any) -> None:
+    """Give a command with `--json` its `--fields`, and its help an example."""
+    if any("--json" in option.opts for option in command.params):
+        command.params.append(_fields_option())
+    if path in EXAMPLES:
+        said = f"\b\nExample: ata {EXAMPLES[path]}"
+        command.epilog = f"{command.epilog}\n\n{said}" if command.epilog else said
 
 
 app = typer.Typer(

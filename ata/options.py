@@ -37,10 +37,38 @@ class Invocation:
     """What the whole command line agreed on; kept on the root context."""
 
     json_output: bool = False
+    fields: tuple[str, ...] = ()
 
 
 def open_screen(ctx: typer.Context, json_output: bool) -> Screen:
     """The screen of a command; `--json` counts before and after the command's name."""
     invocation = ctx.find_root().ensure_object(Invocation)
     invocation.json_output = invocation.json_output or json_output
-    return Screen(json_output=invocation.json_output)
+    return Screen(json_output=invocation.json_output, fields=invocation.fields)
+
+
+def _take_fields(ctx: typer.Context, value: str | None) -> None:
+    """Remember `--fields a,b`, which asks for JSON too.
+
+    Raises:
+        AtaError: `usage`, where it names none.
+    """
+    if value is None:
+        return
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    if not names:
+        raise usage_error("--fields names no field.", "Write such as --fields id,status.")
+    invocation = ctx.find_root().ensure_object(Invocation)
+    invocation.json_output, invocation.fields = True, names
+
+
+Fields = Annotated[
+    str | None,
+    typer.Option(
+        "--fields",
+        metavar="A,B",
+        expose_value=False,
+        callback=_take_fields,
+        help="Only these members of each JSON object; asks for JSON.",
+    ),
+]

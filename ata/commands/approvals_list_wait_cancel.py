@@ -1,4 +1,4 @@
-"""`ata approvals` and `ata approvals wait ID`."""
+"""`ata approvals [list]`, `ata approvals wait ID` and `cancel ID`."""
 
 from __future__ import annotations
 
@@ -11,31 +11,45 @@ from ata.decisions import approval_outcome_advice
 from ata.options import Json, open_screen
 from ata.output.safe_text import safe, time_left
 from ata.output.screen import paint
+from ata.portal.paging import After, Limit, list_all
 
 app = typer.Typer(
     help="List approvals, newest first; wait for one or withdraw it.",
     invoke_without_command=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
 
 
 @app.callback()
 def listing(ctx: typer.Context, json_output: Json = False) -> None:
-    """List the approvals you may see, newest first."""
-    screen = open_screen(ctx, json_output)
-    if ctx.invoked_subcommand:
-        return
-    from ata.portal.api_client import Portal
+    """List approvals, newest first; wait for one or withdraw it."""
+    open_screen(ctx, json_output)
+    if not ctx.invoked_subcommand:
+        list_approvals(ctx, json_output=json_output)
 
-    with Portal.open() as portal:
-        body = portal.get("/v1/approvals").body
-    items = body.get("items")
-    approvals = [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
-    screen.rows(
-        ("Id", "Status", "Outcome", "Code", "Left", "Request"),
-        [_row(one) for one in approvals],
-        empty="No approvals.",
-        value=body,
+
+@app.command("list")
+def list_approvals(
+    ctx: typer.Context,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Only those that somebody has to answer.")
+    ] = False,
+    limit: Limit = 20,
+    after: After = "",
+    json_output: Json = False,
+) -> None:
+    """List the approvals you may see, newest first."""
+    list_all(
+        ctx,
+        "/v1/approvals",
+        limit=limit,
+        after=after,
+        params={"status": ["pending"]} if pending else None,
+        json_output=json_output,
+        columns=("Id", "State", "Code", "Left", "Approver", "Made", "Request"),
+        row=_row,
+        empty="No approval is pending." if pending else "No approvals.",
     )
 
 
@@ -83,12 +97,13 @@ def cancel(
 
 def _row(approval: dict[str, object]) -> tuple[object, ...]:
     expires_at = parse_time(str(approval.get("expires_at") or ""))
-    open_now = approval.get("status") != "closed" and expires_at is not None
+    open_now = approval.get("status") != "closed"
     return (
         approval.get("id"),
-        approval.get("status"),
-        approval_outcome_advice.outcome_words(approval) if approval.get("outcome") else "",
-        approval.get("binding_message"),
+        approval.get("status") if open_now else approval_outcome_advice.outcome_words(approval),
+        approval.get("binding_message") if open_now else "",
         time_left(expires_at - now()) if open_now and expires_at else "",
+        approval.get("asked") if open_now else "",
+        approval.get("created_at"),
         approval.get("sentence") or approval.get("verb"),
     )

@@ -14,6 +14,7 @@ app = typer.Typer(
     help="Erase a person, or place and lift a legal hold on one.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 

@@ -21,6 +21,7 @@ app = typer.Typer(
     help="Report what a DefenseClaw gateway recorded, and carry out the portal's decisions there.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
 
 

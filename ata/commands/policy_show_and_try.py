@@ -16,6 +16,7 @@ app = typer.Typer(
     help="Read the policy in force, or ask what it would do.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
 
 

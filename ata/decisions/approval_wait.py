@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ata.clock import now, parse_time
-from ata.decisions import approval_outcome_advice, gateway_wait
+from ata.decisions import approval_outcome_advice, gateway_wait, who_and_why
 from ata.errors import AtaError, ExitCode, Unreachable
 from ata.output.safe_text import in_words, safe, time_left
 from ata.output.screen import Screen, paint
@@ -188,10 +188,14 @@ class _PlainCountdown:
         self._said_at = float("-inf")
         self._said_status = ""
         self._said_detail: object = None
+        self._said_code = ""
 
     def show(self, approval: Approval) -> None:
         if not self._said_status:
             self._say_request(approval)
+        elif approval.code and approval.code != self._said_code:
+            who = who_and_why.waits_for(approval.body) or "Asked again"
+            self._screen.progress(f"{who}. Code: {safe(approval.code)}", _progress(approval))
         elif approval.body.get("detail") and approval.body["detail"] != self._said_detail:
             self._screen.progress(_sentence_of(approval.body["detail"]), _progress(approval))
         elif approval.status != self._said_status:
@@ -202,16 +206,17 @@ class _PlainCountdown:
         else:
             return
         self._said_at, self._said_status = now(), approval.status
-        self._said_detail = approval.body.get("detail")
+        self._said_detail, self._said_code = approval.body.get("detail"), approval.code
 
     def _say_request(self, approval: Approval) -> None:
         left = in_words(approval.expires_at - now()) if approval.expires_at else "some time"
         page = safe(self._portal.page(f"/approvals/{approval.id}/"))
         lines = [
             safe(approval.sentence) or "This has to be approved.",
-            f"Code: {safe(approval.code)} (the same code shows where it is approved)",
-            *([f"Asked: {safe(approval.body['asked'])}"] if approval.body.get("asked") else []),
-            f"Waiting up to {left}: {page}",
+            *([f"Why: {why}"] if (why := who_and_why.why(approval.body)) else []),
+            f"Code: {safe(approval.code)} (approve only where the same code is shown)",
+            *([f"{who}."] if (who := who_and_why.waits_for(approval.body)) else []),
+            f"Open for {left}: {page}",
         ]
         self._screen.progress("\n".join(lines), _progress(approval))
 
@@ -243,14 +248,14 @@ def _live_panel(portal: Portal) -> Iterator[Callable[[Approval], None]]:
         def show(approval: Approval) -> None:
             code = Text("  ".join(safe(approval.code)), style="bold reverse", justify="center")
             left = time_left(approval.expires_at - now()) if approval.expires_at else "…"
-            asked = safe(approval.body.get("asked"))
             body = Group(
                 Text(safe(approval.sentence) or "This has to be approved."),
+                Text(who_and_why.why(approval.body), "dim"),
                 Text(),
                 code,
                 Text(),
-                Text(f"{left} left · the same code shows where it is approved", "dim"),
-                Text(f"Asked: {asked}" if asked else "", "dim"),
+                Text(f"{left} left. Approve only where the same code is shown.", "dim"),
+                Text(who_and_why.waits_for(approval.body), "dim"),
                 Text(_sentence_of(approval.body.get("detail") or ""), "yellow"),
             )
             address = Text(safe(portal.page(f"/approvals/{approval.id}/")))

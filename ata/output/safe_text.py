@@ -32,3 +32,13 @@ def in_words(seconds: float) -> str:
             count = round(whole / size)
             return f"{count} {unit}{'' if count == 1 else 's'}"
     return f"{whole} second{'' if whole == 1 else 's'}"
+
+
+def ago(seconds: float) -> str:
+    """How long ago in a few characters, such as `3 min ago`; `in 4 min` for what is to come."""
+    whole = round(abs(seconds))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+        if whole >= size:
+            count = f"{whole // size} {unit}"
+            return f"{count} ago" if seconds > 0 else f"in {count}"
+    return "now"

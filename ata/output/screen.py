@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from ata.errors import AtaError
+from ata.output.json_fields import narrowed
 from ata.output.safe_text import safe
 
 _QUIET = 2
@@ -22,18 +23,20 @@ class Screen:
     """Standard output and error of one command.
 
     With `json_output` each result is one JSON object on its own line of standard output and
-    progress goes to standard error, so that standard output stays parseable.
+    progress goes to standard error, so that standard output stays parseable. `fields` narrows
+    that object, and the items of a list, to these members.
     """
 
-    def __init__(self, *, json_output: bool) -> None:
+    def __init__(self, *, json_output: bool, fields: Sequence[str] = ()) -> None:
         self.json_output = json_output
+        self._fields = tuple(fields)
         self.live = not json_output and _is_terminal(sys.stdout)
         self.asks = self.live and sys.stdin.isatty()
 
     def result(self, value: Mapping[str, object], *sentences: str) -> None:
         """Print one result: the object itself with `--json`, else its sentences."""
         if self.json_output:
-            _write(sys.stdout, _json(value))
+            _write(sys.stdout, _json(narrowed(value, self._fields) if self._fields else value))
             return
         for sentence in sentences:
             _write(sys.stdout, sentence)
@@ -128,13 +131,11 @@ def _write(stream: TextIO, line: str) -> None:
 
 
 def _print_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from shutil import get_terminal_size
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for line in lines:
-        table.add_row(*(Text(cell) for cell in line))
-    Console().print(table)
+    from ata.output.table import table_lines
+
+    head, rest = table_lines(headings, lines, get_terminal_size().columns)
+    _write(sys.stdout, paint(head, "bold"))
+    for line in rest:
+        _write(sys.stdout, line)

@@ -57,6 +57,7 @@ def list_all(
     columns: Sequence[str],
     row: Callable[[dict[str, object]], Sequence[object]],
     empty: str,
+    params: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """What a list command does: ask, print a table or the answer as JSON, and say how to go on.
 
@@ -67,7 +68,7 @@ def list_all(
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
-        body = collect(portal, path, limit=limit, after=after)
+        body = collect(portal, path, limit=limit, after=after, params=params)
     screen.rows(columns, [row(one) for one in items_of(body)], empty=empty, value=body)
     say_more(screen, body)
 
@@ -78,7 +79,18 @@ def items_of(body: Mapping[str, object]) -> list[dict[str, object]]:
     return [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
 
 
+def first(body: Mapping[str, object], limit: int) -> dict[str, object]:
+    """A list that comes in one piece, cut to `limit` items; `left_out` says how many there are."""
+    items = items_of(body)
+    left_out = len(items) - limit
+    return {**body, "items": items[:limit]} | ({"left_out": left_out} if left_out > 0 else {})
+
+
 def say_more(screen: Screen, body: Mapping[str, object]) -> None:
     """Show how to get the rest of a list that was cut off; `--json` has `next`."""
+    if body.get("left_out") and not screen.json_output:
+        screen.warn(f"There are {body['left_out']} more: show them with a higher --limit.")
     if body.get("next") and not screen.json_output:
-        screen.warn(f"There are more: go on with --after {safe(body['next'])}")
+        from shlex import quote
+
+        screen.warn(f"There are more: go on with --after {quote(safe(body['next']))}")

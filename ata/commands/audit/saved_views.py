@@ -9,11 +9,13 @@ import typer
 
 from ata.options import Json, open_screen
 from ata.output.safe_text import safe
+from ata.portal.paging import PAGE, Limit, first, items_of, say_more
 
 app = typer.Typer(
     help="List the saved views of the audit trail, save one, or remove one.",
     invoke_without_command=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
 _FILTERS_MAY_START_WITH_A_DASH = {"ignore_unknown_options": True}
 _View = Annotated[str, typer.Argument(metavar="VIEW", help="Its name, or its id.")]
@@ -24,11 +26,11 @@ def views(ctx: typer.Context, json_output: Json = False) -> None:
     """List the saved views that you see."""
     open_screen(ctx, json_output)
     if not ctx.invoked_subcommand:
-        list_views(ctx, json_output)
+        list_views(ctx, json_output=json_output)
 
 
 @app.command("list")
-def list_views(ctx: typer.Context, json_output: Json = False) -> None:
+def list_views(ctx: typer.Context, limit: Limit = PAGE, json_output: Json = False) -> None:
     """List those that come with the product, yours, and what others share."""
     from ata.portal.api_client import Portal
     from ata.trail.view_lookup import everything
@@ -36,12 +38,14 @@ def list_views(ctx: typer.Context, json_output: Json = False) -> None:
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
         shipped, saved = everything(portal)
+    body = first({"built_in": shipped, "items": saved}, limit)
     screen.rows(
         ("Name", "Filter", "By", "Seen by", "Changed", "Id"),
-        [_row(view) for view in (*shipped, *saved)],
+        [_row(view) for view in (*shipped, *items_of(body))],
         empty="No views.",
-        value={"built_in": shipped, "items": saved},
+        value=body,
     )
+    say_more(screen, body)
 
 
 @app.command(context_settings=_FILTERS_MAY_START_WITH_A_DASH)

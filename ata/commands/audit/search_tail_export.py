@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from audit.ledger.query import EventQuery
 
 app = typer.Typer(
-    help="Search, follow or export the audit trail.", no_args_is_help=True, rich_markup_mode=None
+    help="Search, follow or export the audit trail.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
 )
 app.add_typer(saved_views.app, name="views")
 

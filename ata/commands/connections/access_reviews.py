@@ -24,6 +24,7 @@ app = typer.Typer(
     help="List access reviews, open, decide or close one, or fetch its signed result.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
 app.command("open")(open_and_close_review.begin)
 app.command("close")(open_and_close_review.close)

@@ -15,6 +15,7 @@ from ata.commands.connections import (
 from ata.commands.connections import pending_steps as remediations
 from ata.errors import usage_error
 from ata.options import Json, NoWait, Reason, open_screen
+from ata.portal.paging import PAGE, After, Limit, list_all
 
 if TYPE_CHECKING:
     from ata.portal.api_client import Portal
@@ -23,6 +24,7 @@ app = typer.Typer(
     help="List your connected accounts; suspend, resume or revoke one; set when they sleep.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
 app.command("settings")(idle_access_settings.settings)
 app.command("set")(idle_access_settings.change)
@@ -36,18 +38,19 @@ Which = Annotated[
 
 
 @app.command("list")
-def list_connections(ctx: typer.Context, json_output: Json = False) -> None:
+def list_connections(
+    ctx: typer.Context, limit: Limit = PAGE, after: After = "", json_output: Json = False
+) -> None:
     """List the accounts that agents may use in your name."""
-    from ata.portal.api_client import Portal
-
-    screen = open_screen(ctx, json_output)
-    with Portal.open() as portal:
-        items = _all(portal)
-    screen.rows(
-        ("Id", "Connection", "Account", "State", "Scopes", "Last used"),
-        [_row(one) for one in items],
+    list_all(
+        ctx,
+        "/v1/connections",
+        limit=limit,
+        after=after,
+        json_output=json_output,
+        columns=("Id", "Connection", "Account", "State", "Scopes", "Last used"),
+        row=_row,
         empty="No connected accounts.",
-        value={"items": items},
     )
 
 

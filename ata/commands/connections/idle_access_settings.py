@@ -11,6 +11,7 @@ import typer
 
 from ata.errors import usage_error
 from ata.options import Json, NoWait, Reason, open_screen
+from ata.portal.paging import PAGE, Limit, first, items_of, say_more
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS: Final = re.compile(
@@ -25,21 +26,21 @@ class Wake(StrEnum):
     OWNER = "owner"
 
 
-def settings(ctx: typer.Context, json_output: Json = False) -> None:
+def settings(ctx: typer.Context, limit: Limit = PAGE, json_output: Json = False) -> None:
     """List what is set about connections that sleep; for admins and auditors."""
     from ata.portal.api_client import Portal
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
-        body = portal.get("/v1/connections/settings").body
-    items = body.get("items")
-    rows = [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
+        body = first(portal.get("/v1/connections/settings").body, limit)
+    rows = items_of(body)
     screen.rows(
         ("Connection", "Setting", "Changed"),
         [(one.get("connection"), one.get("sentence"), one.get("changed_at")) for one in rows],
         empty="Nothing is set: connections never sleep.",
         value=body,
     )
+    say_more(screen, body)
 
 
 def change(

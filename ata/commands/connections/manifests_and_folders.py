@@ -14,6 +14,7 @@ from ata.errors import AtaError, usage_error
 from ata.options import Json, open_screen
 from ata.output.safe_text import safe
 from ata.output.screen import Screen, paint
+from ata.portal.paging import PAGE, Limit, first, items_of, say_more
 
 if TYPE_CHECKING:
     from ata.folders.declared_and_guessed_facts import Component
@@ -28,6 +29,7 @@ app = typer.Typer(
     help="Declare what a component may use; remove, list, show, or read it from a folder.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
 _MOST_BYTES = 1_000_000
 
@@ -82,20 +84,20 @@ def remove(
 
 
 @app.command("list")
-def list_manifests(ctx: typer.Context, json_output: Json = False) -> None:
+def list_manifests(ctx: typer.Context, limit: Limit = PAGE, json_output: Json = False) -> None:
     """List the manifests in force and the decision on each component."""
     from ata.portal.api_client import Portal
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
-        body = portal.get("/v1/manifests").body
-    items = body.get("items")
+        body = first(portal.get("/v1/manifests").body, limit)
     screen.rows(
         ("Component", "Connections", "Decision", "Declared"),
-        [_row(one) for one in (items if isinstance(items, list) else []) if isinstance(one, dict)],
+        [_row(one) for one in items_of(body)],
         empty="No manifest is declared.",
         value=body,
     )
+    say_more(screen, body)
 
 
 @app.command()

@@ -14,6 +14,7 @@ app = typer.Typer(
     help="List what was allowed beyond manifests, or take it back.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
 _PATH = "/v1/connections/allowances"
 

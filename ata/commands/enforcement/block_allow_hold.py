@@ -1,4 +1,4 @@
-"""`ata skill|mcp|plugin|tool block|allow|unblock|hold|release|show NAME`."""
+"""`ata skill|mcp|plugin|tool block|allow|unblock|hold|release|show NAME` and `list`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from ata.commands.enforcement import component_show, mcp_run_and_proxy
+from ata.commands.enforcement import component_list_and_show, mcp_run_and_proxy
 from ata.options import Json, NoWait, Reason, open_screen, reason_or_ask
 
 KINDS = {
-    "skill": "Block, allow, unblock, hold or release a skill.",
-    "mcp": "Decide on an MCP server, or run one with credentials the agent never sees.",
-    "plugin": "Block, allow, unblock, hold or release a plugin.",
-    "tool": "Block, allow, unblock, hold or release a tool.",
+    "skill": "List skills with their state; block, allow, unblock, hold or release one.",
+    "mcp": "List MCP servers, decide on one, or run one with credentials the agent never sees.",
+    "plugin": "List plugins with their state; block, allow, unblock, hold or release one.",
+    "tool": "List tools with their state; block, allow, unblock, hold or release one.",
 }
 _ACTS = {
     "block": "Stop it from being used; the block stays until someone unblocks it.",
@@ -52,10 +52,12 @@ New = Annotated[
 
 def commands_for(kind: str) -> typer.Typer:
     """The group of commands for one kind of component."""
-    group = typer.Typer(help=KINDS[kind], no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(
+        help=KINDS[kind], no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    )
     for act, says in _ACTS.items():
         _add(group, kind, act, says)
-    component_show.add_to(group, kind)
+    component_list_and_show.add_to(group, kind)
     if kind == "mcp":
         mcp_run_and_proxy.add_to(group)
     return group
