@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ata.commands.enforcement import mcp_client_config
 from ata.errors import AtaError
 from ata.options import Json, open_screen
 
@@ -46,9 +47,10 @@ def _warn(words: str) -> None:
 
 
 def add_to(group: typer.Typer) -> None:
-    """Add `run` and `proxy` to the group of decisions on MCP servers."""
+    """Add `run`, `proxy` and `config` to the group of decisions on MCP servers."""
     group.command("run")(run)
     group.command("proxy")(proxy)
+    group.command("config")(mcp_client_config.config)
 
 
 def run(

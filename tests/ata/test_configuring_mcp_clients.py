@@ -1,0 +1,151 @@
+"""`ata mcp config`: the form of each client, what is written, what stays, and the way back."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ata.ata_process import Ata
+from tests.ata.mcp_agent import MANIFEST
+from tests.ata.portal_stand_in import Reply, StandIn
+
+CMD = ("--", "npx", "-y", "server-github")
+OTHER = {"command": "uvx", "args": ["other"], "env": {"KEY": "kept"}}
+FILES = {
+    "claude-desktop": (".config/Claude/claude_desktop_config.json", "mcpServers"),
+    "claude-code": (".mcp.json", "mcpServers"),
+    "codex": (".codex/config.toml", "mcp_servers"),
+    "cursor": (".cursor/mcp.json", "mcpServers"),
+    "vscode": (".vscode/mcp.json", "servers"),
+}
+
+
+@pytest.fixture
+def here(signed_in: Ata, portal: StandIn, monkeypatch: pytest.MonkeyPatch) -> Ata:
+    """In the home folder of somebody on Linux whose server is declared."""
+    portal.on("GET", "/v1/manifests/mcp/github", Reply(200, MANIFEST))
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("HOME", str(signed_in.home))
+    monkeypatch.delenv("CODEX_HOME", raising=False)
+    monkeypatch.chdir(signed_in.home)
+    return signed_in
+
+
+def read(path: Path) -> Any:
+    text = path.read_text()
+    return tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+
+
+def test_printing_changes_nothing(here: Ata) -> None:
+    for client in FILES:
+        done = here.here("mcp", "config", "github", "--client", client, *CMD)
+        assert done.exit_code == 0, done.output
+        assert FILES[client][0].rpartition("/")[2] in done.stdout.splitlines()[0]
+    assert sorted(path.name for path in here.home.iterdir()) == [".ata"]
+
+
+@pytest.mark.parametrize("client", FILES)
+def test_each_client_gets_its_form_and_keeps_its_other_servers(here: Ata, client: str) -> None:
+    place, key = FILES[client]
+    path = here.home / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".toml":
+        path.write_text(
+            'model = "o"  # mine\n[mcp_servers.other]\ncommand = "uvx"\nargs = ["other"]\n'
+            '[mcp_servers.other.env]\nKEY = "kept"\n'
+        )
+    else:
+        path.write_text(json.dumps({"theme": "dark", key: {"other": OTHER}}, indent=4))
+    path.chmod(0o600)
+    before = path.read_text()
+    words = ("mcp", "config", "github", "--client", client)
+    told = json.loads(here.here(*words, "--write", "--json", *CMD).stdout)
+    servers = read(path)[key]
+    assert servers["other"] == OTHER
+    args = servers["github"]["args"]
+    assert args[-9:] == ["mcp", "run", "github", "--agent", client, *CMD]
+    assert servers["github"].get("type") == (
+        "stdio" if client in {"claude-code", "vscode"} else None
+    )
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert Path(told["backup"]).read_text() == before
+
+    again = json.loads(here.here(*words, "--write", "--json").stdout)
+    assert again["status"] == "unchanged"
+    assert len(list(path.parent.glob("*.ata-backup-*"))) == 1
+
+    assert json.loads(here.here(*words, "--undo", "--json").stdout)["status"] == "undone"
+    assert read(path)[key] == {"other": OTHER}
+    assert json.loads(here.here(*words, "--undo", "--json").stdout)["status"] == "unchanged"
+
+
+@pytest.mark.parametrize("client", ["codex", "cursor"])
+def test_a_server_that_is_there_is_wrapped_and_given_back(here: Ata, client: str) -> None:
+    place, key = FILES[client]
+    path = here.home / place
+    path.parent.mkdir()
+    entry = {"command": "npx", "args": ["server-github"], "env": {"DEBUG": "1"}}
+    if client == "codex":
+        path.write_text(
+            '[mcp_servers.github]\ncommand = "npx"\nargs = ["server-github"]\n'
+            '[mcp_servers.github.env]\nDEBUG = "1"\n\n[tui]\nnotifications = true\n'
+        )
+    else:
+        path.write_text(json.dumps({key: {"github": entry}}))
+    words = ("mcp", "config", "github", "--client", client)
+    assert here.here(*words, "--write").exit_code == 0
+    changed = read(path)[key]["github"]
+    assert changed["args"][-2:] == ["npx", "server-github"] and changed["env"] == {"DEBUG": "1"}
+    assert here.here(*words, "--undo").exit_code == 0
+    assert read(path)[key]["github"] == entry
+
+
+@pytest.mark.parametrize(
+    ("place", "client", "text"),
+    [
+        (".cursor/mcp.json", "cursor", '{"mcpServers": {}, // mine\n}'),
+        (".cursor/mcp.json", "cursor", '{"mcpServers": []}'),
+        (".cursor/mcp.json", "cursor", "[]"),
+        (".codex/config.toml", "codex", "mcp_servers = {other = {command = 'x'}}"),
+        (".codex/config.toml", "codex", "[mcp_servers]\ngithub = {command = 'x'}"),
+        (".codex/config.toml", "codex", 'a = """\n[mcp_servers.github]\n"""\n'),
+        (".codex/config.toml", "codex", "a = \n"),
+    ],
+)
+def test_a_file_that_cannot_be_changed_safely_is_left_as_it_is(
+    here: Ata, place: str, client: str, text: str
+) -> None:
+    path = here.home / place
+    path.parent.mkdir()
+    path.write_text(text)
+    done = here.here("mcp", "config", "github", "--client", client, "--write", *CMD)
+    assert (done.exit_code, path.read_text()) == (1, text), done.output
+    assert "was left as it is" in done.stderr and "put the entry in yourself" in done.stderr
+
+
+def test_what_would_keep_it_from_working_is_said(here: Ata, portal: StandIn) -> None:
+    path = here.home / ".cursor/mcp.json"
+    path.parent.mkdir()
+    variable = "GITHUB_TOKEN"
+    entry = {"command": "npx", "args": ["x"], "env": {variable: "a-token"}}
+    path.write_text(json.dumps({"mcpServers": {"github": entry}}))
+    words = ("mcp", "config", "github", "--client", "cursor")
+    assert f"{variable} stands in the file in clear" in here.here(*words).stderr
+    portal.on(
+        "GET", "/v1/manifests/mcp/github", Reply(200, {**MANIFEST, "url": "https://mcp.example"})
+    )
+    assert "`ata mcp proxy`" in here.here(*words).stderr
+    portal.on("GET", "/v1/manifests/mcp/github", Reply(404, {"code": "not_found"}))
+    assert "`ata manifest declare FILE`" in here.here(*words).stderr
+
+
+def test_without_a_command_it_says_how_to_give_one(here: Ata) -> None:
+    done = here.here("mcp", "config", "github", "--client", "cursor")
+    assert done.exit_code == 2
+    assert "-- npx -y PACKAGE" in done.stderr
+    both = here.here("mcp", "config", "github", "--client", "cursor", "--write", "--undo")
+    assert both.exit_code == 2
