@@ -170,7 +170,7 @@ def _read(path: Path) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write beside the file and rename; a link stays a link, and the mode is kept."""
+    """Write next to the file and rename; a link stays a link, and the mode is kept."""
     target = path.resolve()
     number, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
     try:

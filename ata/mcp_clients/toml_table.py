@@ -14,7 +14,7 @@ _HEADER: Final = re.compile(r"\s*\[{1,2}[^\[\]].*\]{1,2}\s*(#.*)?")
 def replaced_table(text: str, group: str, name: str, entry: Mapping[str, object] | None) -> str:
     """`text` with the table `[group.name]` and those below it as `entry` has them, or gone.
 
-    A table that is not written so (inline, or by dotted keys) is not found; whoever calls this
+    A table that is not written so (inline, or by dotted keys) is not found; the caller
     compares what the result has with what was wanted.
     """
     kept: list[str] = []

@@ -62,7 +62,7 @@ def config(
     _warn(screen, name, wanted)
     if not write:
         text = there.text_of(called, wanted)
-        screen.result(_told("printed", at, called, wanted), f"# {at}", text.rstrip("\n"))
+        screen.result(_facts("printed", at, called, wanted), f"# {at}", text.rstrip("\n"))
         if not screen.json_output:
             screen.warn("Add --write to put it there; other servers in the file stay as they are.")
         return
@@ -78,28 +78,28 @@ def _report_written(
     copy: Path | None,
     after: str,
 ) -> None:
-    told = _told("unchanged" if copy is None else "written", there.path, name, wanted)
+    facts = _facts("unchanged" if copy is None else "written", there.path, name, wanted)
     if copy is None:
-        screen.result(told, f"{paint('✓', 'green')} {there.path} has it already.")
+        screen.result(facts, f"{paint('✓', 'green')} {there.path} has it already.")
         return
     kept = copy if copy != there.path else None
     lines = [f"{paint('✓', 'green')} {there.path}: {safe(name)} is run by ata."]
     lines += [f"  Before: {kept}"] if kept else []
     lines += [f"  {after} The same command with --undo puts back what stood there."]
-    screen.result(told | {"backup": str(kept) if kept else None}, *lines)
+    screen.result(facts | {"backup": str(kept) if kept else None}, *lines)
 
 
 def _report_undone(screen: Screen, there: ConfigFile, name: str, copy: Path | None) -> None:
-    told = {"status": "unchanged" if copy is None else "undone", "path": str(there.path)}
+    facts = {"status": "unchanged" if copy is None else "undone", "path": str(there.path)}
     if copy is None:
-        screen.result(told, f"{paint('✓', 'green')} Nothing to undo in {there.path}.")
+        screen.result(facts, f"{paint('✓', 'green')} Nothing to undo in {there.path}.")
         return
     so = "is as before" if there.server(name) else "is taken out"
     said = f"{paint('✓', 'green')} {there.path}: {safe(name)} {so}."
-    screen.result(told | {"backup": str(copy)}, said, f"  Before: {copy}")
+    screen.result(facts | {"backup": str(copy)}, said, f"  Before: {copy}")
 
 
-def _told(status: str, path: Path, name: str, wanted: dict[str, object]) -> dict[str, object]:
+def _facts(status: str, path: Path, name: str, wanted: dict[str, object]) -> dict[str, object]:
     return {"status": status, "path": str(path), "name": name, "entry": wanted}
 
 
