@@ -54,7 +54,7 @@ def found(kind: str, name: str, instance: str = "") -> str:
 def found_for_each(kind: str, names: Collection[str]) -> dict[str, str]:
     """What `found` says of several things, in two queries; what was never scanned is left out."""
     apart = instances.fleet().apart_from("")
-    newest = Window(RowNumber(), ["name", "instance"], [F("at").desc(), F("id").desc()])
+    newest = Window(RowNumber(), ["name", "instance"], [F("id").desc()])
     about = Q(kind=kind, name__in=names) & ~Q(instance__in=apart)
     scans = Scan.objects.filter(about).annotate(place=newest).filter(place=1)
     findings = Finding.objects.filter(about, status__in=COUNTING)

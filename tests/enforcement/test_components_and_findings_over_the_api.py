@@ -143,8 +143,8 @@ def test_a_list_shows_the_severity_that_a_decision_counts(db: None, olu: Actor) 
     now = clock.now()
     for days, (name, instance, severity) in enumerate(
         [
-            ("a", "edge-1", "LOW"),
             ("a", "edge-1", "HIGH"),
+            ("a", "edge-1", "LOW"),
             ("a", "edge-2", "MEDIUM"),
             ("b", "", "LOW"),
         ]
