@@ -12,12 +12,14 @@ from django.conf import LazySettings
 
 from approvals import clock
 from approvals.pipeline.service import perform
+from audit import importing
 from audit.ingest.pushes import drain, pushed_rows, spool
 from audit.models import Event, EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.stored_event_loader import load
 from enforcement.models import Outpost, OutpostReport, OutpostState, SeenProof
 from enforcement.outposts import report_chain
+from tests.audit import imports
 from tests.audit.pushing import real
 from tests.enforcement.answering import approve
 from tests.enforcement.browsing import browser
@@ -303,3 +305,20 @@ def test_a_row_by_push_and_by_report_is_one_entry(device: Device, push_first: bo
     entries = EventRow.objects.filter(instance=INSTANCE, source="defenseclaw")
     assert entries.count() == len({one.id for one in pushed_rows.rows_of(body, spool.HEC)})
     assert rows_of("defenseclaw.row_changed") == 0
+
+
+def test_a_reported_act_that_no_decision_covers_is_found_once_over_all_ways(
+    device: Device, tmp_path: Path
+) -> None:
+    later = (clock.now() + timedelta(seconds=1)).isoformat()
+    relaxing = ROW | {"action": "skill-unblock", "details": "", "timestamp": later}
+    before = ROW | {"id": "0f0e7d1c-1111-4222-8333-444455557777"}
+    assert device.send(rows=[row(**relaxing), row(**before)]).status_code == 200
+    assert rows_of("bypass.found") == 1, "the other one is older than the enrolment"
+    path = imports.empty(tmp_path / "audit.db", 7)
+    imports.insert(path, "audit_events", **relaxing)
+    importing.run(path, INSTANCE)
+    found = EventRow.objects.get(action="bypass.found")
+    assert (found.severity, found.instance) == (3, INSTANCE)
+    event = load(found.event)
+    assert event["data"]["reported_action"] == "skill-unblock"
