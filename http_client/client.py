@@ -288,10 +288,15 @@ class HttpClient:
         return pool[1]
 
 
+def public_authorities() -> ssl.SSLContext:
+    """A new context that trusts the public authorities, for a caller who adds to it."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 @cache
 def _public_authorities() -> ssl.SSLContext:
-    """The authorities that everybody trusts. Reading them takes longer than many a request."""
-    return httpx.create_ssl_context(trust_env=False)
+    """The same, shared: reading them takes longer than many a request."""
+    return public_authorities()
 
 
 def _read(operation: str, host: str, status: int, said: Headers, body: bytes, most: int) -> Answer:

@@ -9,6 +9,7 @@ row to our decision.
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,10 +18,11 @@ from typing import Any
 
 from approvals import clock
 from enforcement.effects.gateway_facts import V020
-from enforcement.gateways import gateway_token_files, refused_tokens
+from enforcement.gateways import gateway_token_files, refused_tokens, tls_files
 from enforcement.gateways.gateway_token_files import NoToken
 from enforcement.gateways.instances import Instance
 from enforcement.gateways.reported_settings import ReportedSettings
+from enforcement.gateways.tls_files import TlsFileUnusable
 from http_client import Answer, Guard, HttpClient, HttpClientError, Retries, Timeouts
 
 _CLIENT = "auth0-ata"
@@ -98,12 +100,13 @@ class Health:
 
 
 @lru_cache(maxsize=64)
-def _http(base_url: str) -> HttpClient:
+def _http(base_url: str, tls: ssl.SSLContext | None = None) -> HttpClient:
     return HttpClient(
         guard=Guard.only(base_url),
         timeouts=TIMEOUTS,
         retries=Retries(attempts=1),
         max_bytes=8_000_000,
+        ssl_context=tls,
     )
 
 
@@ -259,8 +262,9 @@ class Gateway:
         refused = refused_tokens.standing(base_url, token, clock.now()) if with_token else None
         if refused is not None:
             raise NotAnswering(refused.detail, maybe_done=False, retry_in_s=_TOKEN_RETRY_S)
+        http = self._client()
         try:
-            answer = _http(base_url).request(
+            answer = http.request(
                 method,
                 base_url + path,
                 operation=f"gateway{path.replace('/', '.')}",
@@ -269,13 +273,22 @@ class Gateway:
             )
         except HttpClientError as error:
             maybe = error.maybe_delivered and method != "GET"
-            raise NotAnswering(f"{name} does not answer.", maybe_done=maybe) from error
+            raise NotAnswering(_no_answer(name, error), maybe_done=maybe) from error
         if answer.ok:
             return answer
         failure = _failure(self.instance, answer, changes=method != "GET")
         if answer.status == 401 and with_token:
             refused_tokens.note(base_url, token, failure.detail, clock.now())
         raise failure
+
+    def _client(self) -> HttpClient:
+        base_url = self.instance.base_url
+        try:
+            tls = tls_files.context(self.instance)
+        except TlsFileUnusable as why:
+            detail = f"{self.instance.name} was not asked. {why}"
+            raise NotAnswering(detail, maybe_done=False, retry_in_s=_TOKEN_RETRY_S) from None
+        return _http(base_url) if tls is None else _http(base_url, tls)
 
     def _token(self) -> str:
         path = self.instance.gateway_token_file
@@ -293,6 +306,12 @@ class Gateway:
             return self._token()
         except NotAnswering:
             return ""
+
+
+def _no_answer(name: str, error: HttpClientError) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in error.reason:
+        return f"{name} shows a certificate that is not trusted; see its ca_file."
+    return f"{name} does not answer."
 
 
 def _headers(token: str, tag: str) -> dict[str, str]:

@@ -13,10 +13,10 @@ import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from audit.importing.gateway_registry_and_seal_keys import demo_registry, registries
 
@@ -33,7 +33,8 @@ class Instance(BaseModel):
     """One gateway, an `[[instance]]` of the file.
 
     `audit_db` is read where it is on this host; None where it is not. `gateway_token_file` is None
-    for a gateway that knows no token, as 0.2.0 does.
+    for a gateway that knows no token, as 0.2.0 does. `ca_file` and `client_cert_file` are explained
+    in `tls_files`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +46,8 @@ class Instance(BaseModel):
     webhook_secret_file: None = None
     audit_db: Path | None = None
     hmac_key_file: Path | None = None
+    ca_file: Path | None = None
+    client_cert_file: Path | None = None
     demo: bool = False
 
     @field_validator("name")
@@ -68,6 +71,13 @@ class Instance(BaseModel):
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("no credentials, query or fragment in the address")
         return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _tls_files_need_https(self) -> Self:
+        has_files = self.ca_file is not None or self.client_cert_file is not None
+        if has_files and not self.base_url.startswith("https://"):
+            raise ValueError("ca_file and client_cert_file need an https:// address in base_url")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
