@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import yaml
 
+from ata.outpost import configured_posture
 from ata.outpost.audit_database import AuditDatabase
 from ata.outpost.reported_fields import cell
 
@@ -24,13 +25,16 @@ _SETTINGS: Final = (
     "guardrail.enabled",
     "guardrail.mode",
     "guardrail.connector",
+    "guardrail.scanner_mode",
+    "guardrail.judge.enabled",
+    "observability.local.retention_days",
     "gateway.watcher.enabled",
     "gateway.watcher.skill.take_action",
     "gateway.watcher.plugin.take_action",
     "gateway.watcher.mcp.take_action",
     "watch.auto_block",
 )
-"""What is reported of `config.yaml`; the file also has hosts, paths and names of secrets."""
+"""What is reported of `config.yaml` as it is; the file also has paths and names of secrets."""
 
 
 def entries(database: AuditDatabase) -> list[dict[str, Any]] | None:
@@ -74,7 +78,7 @@ def config(data: Path) -> dict[str, Any]:
     for name in _SETTINGS:
         if (value := _setting(content, name)) is not None:
             said[name] = value
-    return said | _modes(content)
+    return said | _modes(content) | configured_posture.posture(content, data)
 
 
 def health(data: Path) -> dict[str, Any]:

@@ -210,6 +210,6 @@ def test_the_state_of_the_gateway_is_reported_when_it_changes(
     assert said["config"]["guardrail.mode"] == "action" and "gateway.host" not in said["config"]
     (data / "config.yaml").write_text("gateway: {api_port: 9, token: hidden-9}\n")
     outpost.run_once()
-    assert receiver.reports[-1]["config"].keys() == {"sha256"}
+    assert receiver.reports[-1]["config"].keys() == {"sha256", "destinations", "scanners"}
     assert "entries" not in receiver.reports[-1]
     assert not any("hidden-9" in body for body in receiver.bodies)
