@@ -10,6 +10,7 @@ _REGISTERING = (
     "enforcement.decisions.block_allow_hold",
     "enforcement.decisions.acknowledge_and_dismiss",
     "enforcement.decisions.claim_bypass",
+    "enforcement.decisions.configure_gateway",
     "enforcement.decisions.enrol_and_revoke_outpost",
     "enforcement.decisions.hold_and_release_at_gateway",
     "enforcement.decisions.remote_steps",

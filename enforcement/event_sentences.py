@@ -14,6 +14,7 @@ from enforcement.decisions.superseded_steps import TERMINAL
 from enforcement.effects.gateway_facts import agent_label
 from enforcement.effects.sentences import LABELS
 from enforcement.kinds import KINDS, called
+from enforcement.posture import settings_catalogue
 
 
 def _data(event: PublicEvent) -> Mapping[str, Any]:
@@ -41,6 +42,9 @@ def _words(event: PublicEvent) -> Mapping[str, str]:
         "about": about,
         "act": shown(data.get("reported_action")) or "an act",
         "effect": _effect(data.get("effect")),
+        "setting": settings_catalogue.label(shown(data.get("setting"))),
+        "approved": shown(data.get("expected")),
+        "seen": shown(data.get("seen")),
     }
 
 
@@ -147,6 +151,13 @@ def _enrolled(event: PublicEvent) -> str:
     return "{who} decided to let an outpost enrol next to the gateway {name}{by}"
 
 
+def _posture(event: PublicEvent) -> str:
+    """A setting of a gateway is not as approved, or is so again."""
+    if event.get("outcome") == "success":
+        return "{instance} is as approved again: {setting} is {seen}"
+    return "{instance} is not as approved: {setting} is {seen}, approved is {approved}"
+
+
 _OF_KINDS: Mapping[str, Sentence] = {
     "blocked": _decided("block"),
     "unblocked": _decided("unblock"),
@@ -168,5 +179,10 @@ _reword("finding.opened", _found)
 _reword("bypass.found", _bypassed)
 _reword("bypass.claimed", _claimed)
 _reword("outpost.enrolled", _enrolled)
+_reword(
+    "gateway.configured",
+    lambda _event: "{who} changed the approved settings of the gateway {name}{by}",
+)
+_reword("posture.changed", _posture)
 _reword("alert.acknowledged", _disposed("acknowledged"))
 _reword("alert.dismissed", _disposed("dismissed"))

@@ -11,6 +11,8 @@ from enforcement.views import (
     enrol_and_revoke_outpost,
     finding_component_gateway_pages,
     gateway_pushes,
+    gateway_settings,
+    use_of_any_name,
 )
 from ui.path_converters import NameConverter
 
@@ -34,6 +36,17 @@ urlpatterns = [
     ),
     path("enforcement/bypasses/", bypasses.index, name="enforcement-bypasses"),
     path("enforcement/bypasses/<uuid:event_id>/", bypasses.one, name="enforcement-bypass"),
+    path(
+        "enforcement/fleet/<str:name>/settings/",
+        gateway_settings.settings,
+        name="enforcement-gateway-settings",
+    ),
+    path(
+        "enforcement/fleet/<str:name>/baseline/",
+        gateway_settings.baseline,
+        name="enforcement-gateway-baseline",
+    ),
+    path("enforcement/effects/", use_of_any_name.effects, name="enforcement-effects"),
     path(
         "enforcement/outposts/new/", enrol_and_revoke_outpost.enrol, name="enforcement-outpost-new"
     ),

@@ -19,7 +19,7 @@ from approvals.registry import Stance
 from audit.ledger.format.allowed_field_values import SEVERITIES
 
 STRENGTH: Final = {"none": 0, "self": 1, "another": 2, "group": 2}
-_GUARDED: Final = ("policy.", "passkey.", "outpost.", "subject.", "legal_hold.")
+_GUARDED: Final = ("policy.", "passkey.", "outpost.", "gateway.", "subject.", "legal_hold.")
 _GRAVE: Final = frozenset({"HIGH", "CRITICAL"})
 
 

@@ -16,7 +16,7 @@ from accounts.permissions import actor
 from approvals import cancel_resend_confirm_denial, registry
 from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.views import inbox, policy_and_version_pages
+from approvals.views import gateway_baseline_changes, inbox, policy_and_version_pages
 from approvals.views.request_detail_context import as_context, detail, version_of
 from connections.scope_escalation import page_rows
 from ui.refused_request_audit_flag import mark, tell
@@ -66,7 +66,8 @@ def one(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """One request: the code, what it does, how far it is."""
     found = detail(_visible(request, approval_id), actor(request))
     context = as_context(found) | {
-        "proposed": policy_and_version_pages.proposed(found.approval),
+        "proposed": policy_and_version_pages.proposed(found.approval)
+        or gateway_baseline_changes.proposed(found.approval),
         "beyond": page_rows.asked(found.approval),
     }
     return render(request, "approvals/detail.html", context)

@@ -185,6 +185,8 @@ legal_hold.placed | Legal hold placed | placed {target} | HIGH
 legal_hold.lifted | Legal hold lifted | lifted {target} | HIGH
 gateway.registered | Gateway registered | registered {target} | MEDIUM
 gateway.removed | Gateway removed | removed {target} | HIGH
+gateway.configured | Gateway baseline changed | changed the approved settings of {target} | HIGH
+posture.changed | Gateway setting changed | found a setting of {target} changed | HIGH
 outpost.enrolled | Outpost enrolled | enrolled the {target} | HIGH
 outpost.key_enrolled | Outpost key enrolled | enrolled the device key of the {target} | HIGH
 outpost.code_issued | Outpost code shown | was shown the code to enrol the {target} | MEDIUM

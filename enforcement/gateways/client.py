@@ -23,6 +23,7 @@ from enforcement.gateways.gateway_token_files import NoToken
 from enforcement.gateways.instances import Instance
 from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.gateways.tls_files import TlsFileUnusable
+from enforcement.posture import reported_by_gateway
 from http_client import Answer, Guard, HttpClient, HttpClientError, Retries, Timeouts
 
 _CLIENT = "auth0-ata"
@@ -97,6 +98,7 @@ class Health:
     connectors: tuple[str, ...]
     demo: bool
     settings: ReportedSettings = field(default_factory=ReportedSettings)
+    posture: Mapping[str, Any] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=64)
@@ -151,10 +153,13 @@ class Gateway:
             if isinstance(mode, dict) and mode.get("connector")
         )
         version = str(provenance.get("binary_version") or "")[:60] if provenance else ""
-        settings = ReportedSettings.from_status(said)
+        settings, mode = ReportedSettings.from_status(said), ""
         if settings.generation == V020:
-            settings = ReportedSettings.from_status(said, self._mode_of_020())
-        return Health(version, connectors, "DEMO" in str(said.get("health", "")), settings)
+            mode = self._mode_of_020()
+            settings = ReportedSettings.from_status(said, mode)
+        demo = "DEMO" in str(said.get("health", ""))
+        posture = reported_by_gateway.settings_in(said, mode)
+        return Health(version, connectors, demo, settings, posture)
 
     def _mode_of_020(self) -> str:
         """The mode of 0.2.0, which its `/status` lacks; empty where it does not say it."""

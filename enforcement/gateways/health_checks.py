@@ -21,6 +21,7 @@ from enforcement.gateways.client import Gateway, GatewayError, Health, Listed
 from enforcement.gateways.instances import Instance
 from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.models import Watch
+from enforcement.posture import drift
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +100,9 @@ def note(instance: Instance, said: Probe, now: datetime) -> None:
         watch.allowed = [asdict(item) for item in said.allowed]
         before = ReportedSettings.from_json(watch.settings)
         watch.settings = said.health.settings.after(before).as_json()
+        watch.posture = dict(said.health.posture)
         fields += ["last_seen", "listed_at", "version", "connectors", "blocked", "allowed"]
-        fields.append("settings")
+        fields += ["settings", "posture"]
     watch.save(update_fields=fields)
     if came_back:
         _try_again_now(instance.name, now)
@@ -108,6 +110,7 @@ def note(instance: Instance, said: Probe, now: datetime) -> None:
         hold_and_release_at_gateway.send_waiting(instance.name, said.blocked)
         if ReportedSettings.from_json(watch.settings).met_openclaw:
             remote_steps.send_what_waited_for_openclaw(instance.name)
+        drift.update(instance.name, now)
 
 
 def _try_again_now(name: str, now: datetime) -> None:

@@ -12,6 +12,7 @@ from enforcement.models.outpost import (
     OutpostState,
     SeenProof,
 )
+from enforcement.models.posture import PostureBaseline, PostureDifference
 from enforcement.models.scan_and_finding import AskNeed, Finding, FindingStatus, Scan
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "OutpostCommand",
     "OutpostReport",
     "OutpostState",
+    "PostureBaseline",
+    "PostureDifference",
     "Scan",
     "SeenProof",
     "Watch",

@@ -30,6 +30,7 @@ class Watch(models.Model):
     allowed = models.JSONField(default=list)
     listed_at = models.DateTimeField(null=True)
     settings = models.JSONField(default=dict)  # as `ReportedSettings.as_json`
+    posture = models.JSONField(default=dict)  # as `posture.reported_by_gateway.settings_in`
 
     def __str__(self) -> str:
         return self.name or "asking"

@@ -18,6 +18,7 @@ from audit.recording.record import record
 from enforcement.models import Outpost, OutpostReport, OutpostState
 from enforcement.outposts import command_results, report_contents
 from enforcement.outposts.report_format import Report
+from enforcement.posture import drift
 
 KEPT: Final = 1000
 """So many reports of an outpost are recognised. An older number was acknowledged long ago, so who
@@ -103,6 +104,7 @@ def _append(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> No
         if (value := getattr(report, name)) is not None
     }
     OutpostState.objects.update_or_create(outpost=outpost, defaults=read | {"at": now})
+    drift.update(outpost.instance, now)
 
 
 def _contest(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> None:

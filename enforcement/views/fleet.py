@@ -17,6 +17,7 @@ from enforcement.gateways import instances, unreachable_gateway_reasons
 from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch
 from enforcement.views import outpost_lines
+from enforcement.views.posture_rows import posture_of
 
 _LATE: Final = timedelta(seconds=60)
 """What a gateway pushed waits no longer for the worker where all is well."""
@@ -73,11 +74,12 @@ def context(person: Actor) -> dict[str, Any]:
         | {"waiting": waiting.get(i.name, 0), "findings": found.get(i.name, 0)}
         | {"pushes": pushes_of(i)}
         | {"outpost": outposts.pop(i.name, None)}
+        | {"posture": posture_of(i.name, clock.now())}
         for i in fleet.instances
     ]
     return {
         "lines": lines,
-        "only_outposts": list(outposts.values()),
+        "only_outposts": [(line, posture_of(name, clock.now())) for name, line in outposts.items()],
         "may_enrol": "admin" in person.roles,
         "problem": fleet.problem,
         "configured": fleet.path is not None,

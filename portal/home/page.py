@@ -14,6 +14,7 @@ from audit.recording.actors import Actor
 from portal.home.auditor import auditor
 from portal.home.changes_without_decision import unclaimed
 from portal.home.connection_panels import admin, mine
+from portal.home.gateway_settings import changed_settings
 from portal.home.operator import operator
 from portal.home.panel_types import Home, Panel
 from portal.home.scope_escalation import watch
@@ -28,6 +29,8 @@ _BY_ROLE: tuple[tuple[str, str, Part], ...] = (
     ("operator", "Changes without a decision", unclaimed),
     ("admin", "Changes without a decision", unclaimed),
     ("admin", "Connections", admin),
+    ("operator", "Gateway settings", changed_settings),
+    ("admin", "Gateway settings", changed_settings),
     ("operator", "Excess requests", watch),
     ("admin", "Excess requests", watch),
 )

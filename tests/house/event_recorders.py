@@ -172,6 +172,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"defenseclaw.rows"}),
         "rows that stay at a gateway, or were lost there",
     ),
+    "enforcement.posture.drift": (
+        frozenset({"posture.changed"}),
+        "a setting of a gateway is not as approved, or is so again",
+    ),
     "enforcement.outposts.enrolment": (
         frozenset({"outpost.code_issued", "outpost.key_enrolled"}),
         "the code of an approved enrolment was shown; a device used it",

@@ -232,6 +232,14 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "EnrolmentCode instance",
         "commits of the verbs outpost.*",
     ),
+    "enforcement.decisions.configure_gateway": (
+        "PostureBaseline",
+        "commits of gateway.configure",
+    ),
+    "enforcement.posture.drift": (
+        "PostureDifference instance",
+        "settings that are not as approved",
+    ),
     "enforcement.outposts.report_chain": (
         "OutpostReport OutpostState instance",
         "reports of outposts, and what they read last",

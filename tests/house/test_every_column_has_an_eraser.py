@@ -119,8 +119,11 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("enforcement.Outpost", "instance version generation", CLEAR),
     ("enforcement.OutpostReport", "digest signature", IDS),
     ("enforcement.SeenProof", "digest", IDS),
-    ("enforcement.Watch", "name last_scan source version connectors settings", NOBODY),
+    ("enforcement.Watch", "name last_scan source version connectors settings posture", NOBODY),
     ("enforcement.GatewayCall", "name", NOBODY),
+    ("enforcement.PostureBaseline", "instance settings", NOBODY),
+    ("enforcement.PostureBaseline", "operation", IDS),
+    ("enforcement.PostureDifference", "instance setting expected seen source", NOBODY),
 )
 """Table, columns, and one reason why an erasure leaves them."""
 

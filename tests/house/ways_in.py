@@ -108,6 +108,7 @@ ROUTES: Final[Ways] = {
     "connections/<uuid:account_id>/resume/": ("decides", "connection.resume"),
     "enforcement/findings/<int:pk>/": ("decides", "alert.acknowledge, alert.dismiss"),
     "enforcement/bypasses/<uuid:event_id>/": ("decides", "bypass.claim"),
+    "enforcement/fleet/<str:name>/baseline/": ("decides", "gateway.configure"),
     "enforcement/outposts/new/": ("decides", "outpost.enrol"),
     "enforcement/outposts/<str:instance>/revoke/": ("decides", "outpost.suspend, outpost.revoke"),
     "enforcement/outposts/<uuid:approval_id>/code/": (

@@ -78,6 +78,7 @@ _ACTIONS: Final[Mapping[str, _Class]] = {
     "defenseclaw.push_gap": (_DETECTION, 1),
     "outpost.contested": (_DETECTION, 1),
     "outpost.result_refused": (_DETECTION, 1),
+    "posture.changed": (_DETECTION, 1),
     "outpost.key_enrolled": (_ENTITY, _ENROLL),
     "outpost.code_issued": (_ENTITY, _CREATE),
     "defenseclaw.row_changed": (_DETECTION, 1),

@@ -1,0 +1,143 @@
+"""`gateway.configure`: the baseline that a gateway's settings are compared with (ADR 45).
+
+It changes nothing at the gateway. It decides what counts as a difference, so another person
+approves, as for the policy. A base that is no longer in force is refused at the request, and fails
+at commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from textwrap import shorten
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from approvals import clock, registry
+from approvals.errors import Refused
+from approvals.registry import CommitContext, Committed, Stance, Verb
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor, Target
+from enforcement.gateways import instances
+from enforcement.models import Outpost, PostureBaseline
+from enforcement.posture import drift, readings, settings_catalogue
+from enforcement.posture.baseline_changes import changes
+
+VERB: Final = "gateway.configure"
+_SAID_MAX: Final = 300
+
+
+class ConfigureParams(BaseModel):
+    """`settings`: every value that is approved; `base`: number of the baseline that it was made
+    from, 0 where there is none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    settings: dict[str, str] = Field(min_length=1, max_length=settings_catalogue.MOST_SETTINGS)
+    base: int = Field(ge=0, le=2**31 - 1)
+
+
+def is_gateway(name: str) -> bool:
+    """Whether a gateway of that name is registered, or has an outpost."""
+    registered = instances.fleet().named(name) is not None
+    return registered or Outpost.objects.filter(instance=name, revoked_at=None).exists()
+
+
+def in_force(instance: str) -> tuple[int, Mapping[str, str]]:
+    """Number and settings of the baseline; 0 and none where there is none."""
+    found = readings.baseline(instance)
+    return (found.number, found.settings) if found else (0, {})
+
+
+def _validate(_actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
+    if target.instance not in {"", target.name} or not is_gateway(target.name):
+        raise Refused("unknown_gateway", "No gateway has this name.", pointer="/target/name")
+    for setting, value in params["settings"].items():
+        if not settings_catalogue.is_valid(setting, value):
+            raise Refused(
+                "bad_setting",
+                _what_is_right(setting, value),
+                pointer=f"/params/settings/{_token(setting)}",
+            )
+    number, settings = in_force(target.name)
+    if params["base"] != number:
+        raise Refused(
+            "stale_baseline",
+            "The baseline was changed meanwhile. Look at what is approved now and change that.",
+            pointer="/params/base",
+        )
+    if not changes(settings, params["settings"]):
+        raise Refused("nothing_changes", "That is the approved baseline already.")
+
+
+def _what_is_right(setting: str, value: str) -> str:
+    family = settings_catalogue.family_of(setting)
+    if family is None:
+        return f"{safe_display.short(setting)!r} is no setting of a gateway."
+    label = settings_catalogue.label(setting)
+    if family.values:
+        return f"{label} is one of: {', '.join(family.values)}; not {safe_display.short(value)!r}."
+    return f"{label} needs a short text of plain characters."
+
+
+def _token(text: str) -> str:
+    return text.replace("~", "~0").replace("/", "~1")
+
+
+def _sentence(target: Target, params: Mapping[str, Any]) -> str:
+    number, settings = in_force(target.name)
+    said = "; ".join(
+        f"{settings_catalogue.label(setting)} {f'from {before} to ' if number else ''}{after}"
+        for setting, before, after in changes(settings, params["settings"])
+    )
+    visible = shorten(safe_display.visible(said), _SAID_MAX, placeholder=" …")
+    act = "Change the approved settings of" if number else "Approve the settings of"
+    return f"{act} the gateway {safe_display.short(target.name)}: {visible}"
+
+
+def _commit(ctx: CommitContext) -> Committed:
+    _validate(ctx.actor, ctx.target, ctx.params)
+    number, settings = in_force(ctx.target.name)
+    PostureBaseline.objects.create(
+        instance=ctx.target.name,
+        number=number + 1,
+        settings=ctx.params["settings"],
+        operation=ctx.operation,
+        created=clock.now(),
+    )
+    return Committed(
+        data={"number": number + 1},
+        changes={
+            setting: {"before": before, "after": after}
+            for setting, before, after in changes(settings, ctx.params["settings"])
+        },
+    )
+
+
+def _recorded(ctx: CommitContext, event_id: UUID) -> None:
+    PostureBaseline.objects.filter(operation=ctx.operation).update(event_id=event_id)
+    drift.update(ctx.target.name, clock.now())
+
+
+registry.register(
+    Verb(
+        name=VERB,
+        event="gateway.configured",
+        label="Configure",
+        roles=frozenset({"admin"}),
+        needs_fresh_sign_in=lambda _actor, _target: True,
+        stance=Stance.FINAL,
+        target_kinds=frozenset({"gateway"}),
+        commit=_commit,
+        recorded=_recorded,
+        params=ConfigureParams,
+        validate=_validate,
+        look=lambda target, _params: {"baseline": in_force(target.name)[0]},
+        severity=lambda _target, _params: "CRITICAL",
+        sentence=_sentence,
+        if_approved="Its settings are compared with these. Nothing changes at the gateway.",
+        if_denied="Its settings are compared with what was approved before.",
+        if_expired="Its settings are compared with what was approved before.",
+    )
+)

@@ -1,0 +1,152 @@
+"""What all gateways and agents would do with any name: each way of use, open, stopped or unknown.
+
+Concluded from what each gateway reports and lists; no agent and no hook is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import needs_role
+from approvals import clock
+from enforcement import known_names, name_warnings
+from enforcement.effects import conclusion
+from enforcement.effects.conclusion import AgentEffect, State, Summary, WayState
+from enforcement.effects.gateway_facts import agent_label
+from enforcement.effects.sentences import LABELS
+from enforcement.gateways import effects_at_gateways, instances
+from enforcement.gateways.instances import Instance
+from enforcement.kinds import KINDS, called, noun
+from enforcement.models import Outpost, Watch
+from enforcement.outposts import reported_facts
+from enforcement.posture.readings import reported_entries
+
+_MOST: Final = 300
+_OPEN_ALL_THE_SAME: Final = frozenset(
+    {
+        Summary.AT_NEXT_INSTALL,
+        Summary.ONLY_IN_ACTION_MODE,
+        Summary.RECORDED_ONLY,
+        Summary.RULES_OFF,
+    }
+)
+_TONES: Final = {State.STOPPED: "ok", State.OPEN: "warn", State.UNKNOWN: "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class UseRow:
+    """One way in which one agent of one gateway uses it."""
+
+    gateway: Instance
+    agent: str
+    way: str
+    state: str
+    tone: str
+    why: str
+
+
+@require_safe
+@never_cache
+@needs_role("operator", "auditor", "admin")
+def effects(request: HttpRequest) -> HttpResponse:
+    """The form, and the answer for the kind and the name in the address."""
+    kind, name = request.GET.get("kind", ""), request.GET.get("name", "").strip()
+    context: dict[str, Any] = {
+        "kinds": [(one, noun(one)) for one in KINDS],
+        "kind": kind if kind in KINDS else KINDS[0],
+        "name": name,
+        "crumbs": [
+            {"text": "Findings", "url": "/enforcement/"},
+            {"text": "What agents may use"},
+        ],
+    }
+    mistake = _mistake(kind, name) if kind or name else ""
+    if mistake:
+        context["mistake"] = mistake
+    elif name:
+        context |= _answer(kind, name)
+    return render(request, "enforcement/effects.html", context, status=422 if mistake else 200)
+
+
+def _mistake(kind: str, name: str) -> str:
+    if kind not in KINDS:
+        return f"Choose one of: {', '.join(noun(one) for one in KINDS)}."
+    if not name:
+        return "Write a name, as the agent calls it."
+    if len(name) > _MOST or not name.isprintable():
+        return f"A name has at most {_MOST} characters, all of them printable."
+    return ""
+
+
+def _answer(kind: str, name: str) -> dict[str, Any]:
+    watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
+    registered = instances.fleet().instances
+    rows: list[UseRow] = []
+    without_agents = []
+    for one in registered:
+        facts = effects_at_gateways.facts_at(one, watches.get(one.name), kind, name)
+        concluded = conclusion.conclude(facts)
+        rows += [row for effect in concluded for row in _rows(one, effect)]
+        if not concluded:
+            without_agents.append(one.name)
+    known = known_names.is_known(kind, name)
+    unread = []
+    for outpost in _outposts_alone({one.name for one in registered}):
+        entries = reported_entries(outpost, clock.now())
+        if entries is None:
+            unread.append(outpost.instance)
+            continue
+        about = reported_facts.entries_about(entries, kind, name)
+        facts = effects_at_gateways.facts_from_outpost(outpost, kind, name, about)
+        gateway = instances.known_by_outpost(outpost.instance)
+        rows += [row for effect in conclusion.conclude(facts) for row in _rows(gateway, effect)]
+    return {
+        "answered": True,
+        "called": called(kind, name),
+        "known": known,
+        "nearest": () if known else known_names.nearest(kind, name),
+        "matches_nothing": name_warnings.why_it_stops_nothing(kind, name),
+        "rows": rows,
+        "without_agents": without_agents,
+        "unread_outposts": unread,
+    }
+
+
+def _outposts_alone(registered: set[str]) -> list[Outpost]:
+    """Outposts of gateways that no file names."""
+    found = Outpost.objects.filter(revoked_at=None).order_by("instance")
+    return [one for one in found if one.instance not in registered]
+
+
+def _rows(gateway: Instance, effect: AgentEffect) -> list[UseRow]:
+    agent = agent_label(effect.agent)
+    if not effect.ways:
+        unknown = _TONES[State.UNKNOWN]
+        return [UseRow(gateway, agent, "all", str(State.UNKNOWN), unknown, effect.why)]
+    return [
+        UseRow(
+            gateway,
+            agent,
+            one.way.words,
+            str(one.state),
+            _TONES[one.state],
+            _why(effect, one),
+        )
+        for one in effect.ways
+    ]
+
+
+def _why(effect: AgentEffect, way: WayState) -> str:
+    """Why a way stands so; of an open one also what the entries there mean instead."""
+    if way.state != State.OPEN:
+        return way.why or effect.why
+    if effect.summary in _OPEN_ALL_THE_SAME:
+        why = way.why or effect.why
+        return LABELS[effect.summary] + (f": {why}" if why else "")
+    return way.why

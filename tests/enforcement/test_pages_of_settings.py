@@ -1,0 +1,189 @@
+"""Pages of settings: the table, asking for a baseline, home, and what agents may use."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+
+from accounts.models import SignedInSession
+from approvals import clock
+from approvals.models import Approval
+from enforcement.gateways.reported_settings import ReportedSettings
+from enforcement.models import PostureBaseline, PostureDifference, Watch
+from enforcement.posture import drift, reported_by_gateway
+from tests.enforcement import gateway_statuses
+from tests.enforcement.browsing import browser
+from tests.enforcement.gateways import known
+
+SETTINGS = "/enforcement/fleet/edge-1/settings/"
+BASELINE = "/enforcement/fleet/edge-1/baseline/"
+EFFECTS = "/enforcement/effects/"
+FORM = {
+    "base": "0",
+    "setting": ["guardrail", "mode.codex", "version"],
+    "value": ["on", "action", ""],
+    "reason": "as set up",
+}
+
+
+@pytest.fixture(autouse=True)
+def edge(db: None, tmp_path: Path, settings: LazySettings) -> None:
+    """A file that names edge-1, which answered just now."""
+    settings.VAR_DIR = tmp_path
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "instances.toml").write_text(
+        '[[instance]]\nname = "edge-1"\nbase_url = "http://127.0.0.1:9"\n'
+    )
+    now = clock.now()
+    found = reported_by_gateway.settings_in(gateway_statuses.head())
+    Watch.objects.create(name="edge-1", posture=found, last_seen=now, due=now)
+    known("admin2", "admin", name="Anna Admin")
+
+
+def approve_directly(**settings: str) -> None:
+    """As if this had been approved."""
+    PostureBaseline.objects.create(
+        instance="edge-1", number=1, settings=settings, operation="o", created=clock.now()
+    )
+    drift.update("edge-1", clock.now())
+
+
+def admin(*, fresh: bool = True, csrf: bool = False) -> Client:
+    client = browser("admin", "admin", name="Amir Admin", csrf=csrf)
+    SignedInSession.objects.update(amr=["pwd", "mfa"], auth_time_said=True)
+    if not fresh:
+        SignedInSession.objects.update(auth_time=clock.now() - timedelta(hours=1))
+    return client
+
+
+def body(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return re.sub(r"<[^>]+>|\s+", " ", answer.content.decode())
+
+
+def test_the_page_of_gateways_shows_differences_first_and_links_the_rest() -> None:
+    client = browser("operator", "operator")
+    assert "No baseline is approved" in body(client, "/enforcement/fleet/")
+    approve_directly(
+        **{"mode.claudecode": "action", "mode.codex": "action", "destination.siem": "on"}
+    )
+    text = body(client, "/enforcement/fleet/")
+    assert "1 setting not as approved" in text and "Mode of Codex" in text
+    text = re.sub(r" +", " ", body(client, SETTINGS))
+    assert text.index("Mode of Codex") < text.index("Mode of Claude Code")
+    assert "weaker Mode of Codex action observe its API" in text
+    assert "Guardrail not judged on its API" in text
+
+
+def test_a_gateway_that_was_not_read_lately_is_not_called_as_approved() -> None:
+    approve_directly(**{"mode.claudecode": "action", "mode.codex": "observe"})
+    Watch.objects.update(last_seen=clock.now() - timedelta(minutes=5))
+    client = browser("auditor", "auditor")
+    assert "whether they are as approved is not known" in body(client, "/enforcement/fleet/")
+    assert "not known" in body(client, SETTINGS)
+
+
+def test_an_admin_accepts_what_is_seen_and_the_request_shows_before_and_after() -> None:
+    client = admin()
+    page = client.get(BASELINE).content.decode()
+    assert "Filled in as it is now" in page and 'value="mode.codex"' in page
+    answer = client.post(BASELINE, FORM)
+    asked = Approval.objects.get()
+    assert answer.status_code == 302 and asked.params["settings"] == {
+        "guardrail": "on",
+        "mode.codex": "action",
+    }
+    approve_directly(**{"mode.codex": "observe"})
+    again = FORM | {"base": "1", "setting": ["mode.codex"], "value": ["action"]}
+    assert client.post(BASELINE, again).status_code == 302
+    second = Approval.objects.latest("created")
+    text = re.sub(r" +", " ", body(client, f"/approvals/{second.pk}/"))
+    assert "Changed: Mode of Codex before: observe after: action" in text
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "says"),
+    [
+        ({"value": ["maybe", "action", ""]}, 422, "Guardrail is one of: on, off"),
+        ({"base": "7"}, 409, "changed meanwhile"),
+        ({"base": "none"}, 422, ""),
+        ({"setting": []}, 422, ""),
+    ],
+)
+def test_a_form_that_cannot_be_keeps_what_was_typed(
+    sent: dict[str, object], status: int, says: str
+) -> None:
+    answer = admin().post(BASELINE, FORM | sent)
+    assert answer.status_code == status and not Approval.objects.exists()
+    assert says in answer.content.decode() and "as set up" in answer.content.decode()
+
+
+def test_the_baseline_is_asked_for_by_nobody_else() -> None:
+    assert Client().post(BASELINE, FORM).status_code in {302, 401, 403}
+    for who, role in (("operator", "operator"), ("auditor", "auditor"), ("member1", "member")):
+        roles = () if role == "member" else (role,)
+        assert browser(who, *roles).post(BASELINE, FORM).status_code == 403
+    client = admin()
+    assert client.post("/enforcement/fleet/none/baseline/", FORM).status_code == 404
+    assert client.put(BASELINE).status_code == 405
+    assert client.post(SETTINGS, FORM).status_code == 405
+    assert browser("member2").get(SETTINGS).status_code == 403
+    assert not Approval.objects.exists()
+
+
+def test_a_stale_session_and_a_missing_token_change_nothing() -> None:
+    assert admin(csrf=True).post(BASELINE, FORM).status_code == 403
+    SignedInSession.objects.all().delete()
+    assert admin(fresh=False).post(BASELINE, FORM).status_code == 401
+    assert not Approval.objects.exists()
+
+
+def test_home_of_admins_and_operators_names_the_gateways() -> None:
+    assert "Gateways not set as approved" not in body(browser("operator", "operator"), "/")
+    approve_directly(**{"mode.claudecode": "action", "mode.codex": "action"})
+    assert PostureDifference.objects.exists()
+    SignedInSession.objects.all().delete()
+    assert "edge-1: Mode of Codex is observe" in body(browser("operator", "operator"), "/")
+    assert "edge-1: Mode of Codex is observe" in body(browser("admin", "admin"), "/")
+
+
+def test_any_name_is_answered_for_each_gateway_agent_and_way() -> None:
+    status = gateway_statuses.head()
+    Watch.objects.update(
+        settings=ReportedSettings.from_status(status).as_json(), listed_at=clock.now()
+    )
+    client = browser("operator", "operator")
+    assert "Any skill, MCP server" in body(client, EFFECTS)
+    text = re.sub(r" +", " ", body(client, f"{EFFECTS}?kind=skill&name=nobody-knows-this"))
+    assert "Nothing here knows this name" in text
+    assert "edge-1 Claude Code Skill tool unknown whether it is disabled there" in text
+    assert "edge-1 Codex reading of its files open Auth0-ATA" in text  # and no reason after it
+    Watch.objects.update(
+        blocked=[{"kind": "tool", "name": "Bash", "reason": ""}], last_seen=clock.now()
+    )
+    text = re.sub(r" +", " ", body(client, f"{EFFECTS}?kind=tool&name=Bash"))
+    assert "Nothing here knows" not in text and "edge-1 Claude Code calls stopped" in text
+    Watch.objects.update(last_seen=clock.now() - timedelta(minutes=5))
+    text = re.sub(r" +", " ", body(client, f"{EFFECTS}?kind=tool&name=Bash"))
+    assert "edge-1 Claude Code all unknown" in text and "was last read on" in text
+
+
+@pytest.mark.parametrize(
+    "query", ["kind=skill", "kind=skill&name=a%07", "name=x", "kind=page&name=x"]
+)
+def test_a_question_without_a_kind_or_name_says_what_is_missing(query: str) -> None:
+    answer = browser("operator", "operator").get(f"{EFFECTS}?{query}")
+    assert answer.status_code == 422 and "mistake" in answer.content.decode()
+
+
+def test_odd_names_are_answered_too() -> None:
+    client = browser("auditor", "auditor")
+    for name in ("..", "@codex/Bash", "<script>", "mcp://codex/github", "naïve ✓", "x" * 300):
+        assert client.get(EFFECTS, {"kind": "mcp", "name": name}).status_code == 200
+    assert browser("member1").get(EFFECTS).status_code == 403

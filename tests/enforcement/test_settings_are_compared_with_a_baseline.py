@@ -1,0 +1,282 @@
+"""The settings of a gateway are read, compared with what an admin approved, and recorded once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+
+from approvals import clock
+from approvals.errors import Refused
+from approvals.models import Approval
+from approvals.pipeline.service import perform
+from audit.models import EventRow
+from audit.recording.actors import Actor, Target
+from audit.recording.stored_event_loader import load
+from enforcement.models import Outpost, OutpostState, PostureBaseline, PostureDifference, Watch
+from enforcement.posture import (
+    comparison,
+    drift,
+    readings,
+    reported_by_gateway,
+    reported_by_outpost,
+    settings_catalogue,
+)
+from tests.enforcement import gateway_statuses
+from tests.enforcement.answering import approve, deny
+from tests.enforcement.gateways import known
+
+GATEWAY = Target("gateway", "edge-1", "edge-1")
+
+
+def read(status: dict[str, Any], at: datetime | None = None) -> None:
+    """The gateway answered so."""
+    seen = at or clock.now()
+    found = reported_by_gateway.settings_in(status)
+    Watch.objects.update_or_create(
+        name="edge-1", defaults={"posture": found, "last_seen": seen, "due": seen}
+    )
+
+
+def compare_now() -> list[EventRow]:
+    """Compare, and give what is on record about settings."""
+    drift.update("edge-1", clock.now())
+    return list(EventRow.objects.filter(action="posture.changed").order_by("event"))
+
+
+@pytest.fixture
+def amir(db: None, tmp_path: Path, settings: LazySettings) -> Actor:
+    """An admin with a colleague, and a file that names edge-1."""
+    settings.VAR_DIR = tmp_path
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "instances.toml").write_text(
+        '[[instance]]\nname = "edge-1"\nbase_url = "http://127.0.0.1:9"\n'
+    )
+    known("admin2", "admin", name="Anna Admin")
+    return replace(known("admin", "admin", name="Amir Admin").as_actor(via="web"), fresh=True)
+
+
+def ask(actor: Actor, settings: dict[str, str], base: int = 0) -> Approval:
+    params = {"settings": settings, "base": base}
+    asked = perform(actor, "gateway.configure", GATEWAY, params=params).approval
+    assert asked is not None
+    return asked
+
+
+def as_read() -> dict[str, str]:
+    """What "accept as it is now" fills in."""
+    rows = comparison.compare(None, readings.current("edge-1", clock.now()))
+    return {row.setting: row.first_seen for row in rows}
+
+
+def test_each_generation_is_read_by_named_keys_only() -> None:
+    head = reported_by_gateway.settings_in(gateway_statuses.head())
+    assert head["values"] == {
+        "version": "dev",
+        "guardrail": "on",
+        "watcher": "on",
+        "take_action.skill": "on",
+        "take_action.plugin": "on",
+        "take_action.mcp": "on",
+        "mode.claudecode": "action",
+        "fail_mode.claudecode": "closed",
+        "mode.codex": "observe",
+        "fail_mode.codex": "open",
+        "retention_days": "90",
+        "destination.siem": "on",
+    }
+    assert head["lists"] == ["mode", "destination"]
+    old = reported_by_gateway.settings_in(gateway_statuses.V084)
+    assert old["values"]["take_action.skill"] == "off" and old["lists"] == ["mode", "destination"]
+    oldest = reported_by_gateway.settings_in(gateway_statuses.V020, "observe")
+    assert oldest["values"] == {
+        "guardrail": "off",
+        "watcher": "on",
+        "take_action.skill": "off",
+        "take_action.plugin": "off",
+        "mode.openclaw": "observe",
+        "destination.splunk": "off",
+    }
+    assert "hidden-7" not in repr(oldest)
+
+
+def test_what_an_outpost_reports_is_read_with_the_modes_that_count() -> None:
+    values = reported_by_outpost.settings_in(gateway_statuses.OUTPOST_CONFIG)["values"]
+    assert values["mode.claudecode"] == "action"  # it has none, so that of the guardrail
+    assert values["destination_host.siem"] == "siem.example:8088"
+    assert (values["scanner.mcp-scanner"], values["hook.claudecode"]) == ("not found", "installed")
+    assert reported_by_outpost.settings_in({"modes": [], "destinations": {}, "hooks": 3}) == {
+        "values": {},
+        "lists": [],
+    }
+
+
+def test_weakening_is_told_from_other_changes() -> None:
+    weakens = settings_catalogue.weakens
+    for setting, approved, seen in [
+        ("mode.codex", "action", "observe"),
+        ("mode.codex", "observe", "absent"),
+        ("take_action.skill", "on", "off"),
+        ("guardrail", "on", "off"),
+        ("destination.siem", "on", "absent"),
+        ("destination_host.siem", "siem.example", "elsewhere.example"),
+        ("scanner.skill-scanner", "found", "not found"),
+        ("hook.claudecode", "installed", "not installed"),
+        ("fail_mode.codex", "closed", "open"),
+        ("retention_days", "90", "7"),
+        ("retention_days", "0", "90"),
+        ("managed", "off", "on"),
+    ]:
+        assert weakens(setting, approved, seen), setting
+    for setting, approved, seen in [
+        ("mode.codex", "observe", "action"),
+        ("mode.cursor", "absent", "action"),
+        ("take_action.skill", "off", "on"),
+        ("version", "0.8.4", "0.8.5"),
+        ("destination.other", "absent", "on"),
+        ("retention_days", "7", "90"),
+        ("retention_days", "90", "0"),
+    ]:
+        assert not weakens(setting, approved, seen), setting
+
+
+def test_another_admin_approves_the_baseline_and_it_is_kept_with_its_history(amir: Actor) -> None:
+    read(gateway_statuses.head())
+    asked = ask(amir, as_read())
+    assert asked.current is not None and asked.current.person.sub != amir.sub
+    assert asked.severity == "CRITICAL" and not PostureBaseline.objects.exists()
+    approve(asked)
+    second = ask(amir, as_read() | {"mode.codex": "action"}, base=1)
+    assert "Mode of Codex from observe to action" in second.sentence
+    approve(second)
+    assert [
+        (b.number, b.settings["mode.codex"]) for b in PostureBaseline.objects.order_by("number")
+    ] == [
+        (1, "observe"),
+        (2, "action"),
+    ]
+    event = load(EventRow.objects.filter(action="gateway.configured").latest("time").event)
+    assert event["changes"] == {"mode.codex": {"before": "observe", "after": "action"}}
+    assert PostureBaseline.objects.get(number=2).event_id is not None
+
+
+def test_a_denied_baseline_changes_nothing(amir: Actor) -> None:
+    read(gateway_statuses.head())
+    deny(ask(amir, as_read()))
+    assert not PostureBaseline.objects.exists()
+
+
+def test_a_weaker_setting_is_recorded_once_and_its_end_too(amir: Actor) -> None:
+    read(gateway_statuses.head("action"))
+    approve(ask(amir, as_read()))
+    assert compare_now() == []
+    read(gateway_statuses.head("observe"))
+    (found,) = compare_now()
+    assert (found.severity, found.outcome) == (3, "failure")
+    assert found.sentence == (
+        "edge-1 is not as approved: Mode of Codex is observe, approved is action"
+    )
+    data = load(found.event)["data"]
+    assert (data["setting"], data["expected"], data["seen"], data["from"]) == (
+        "mode.codex",
+        "action",
+        "observe",
+        "gateway",
+    )
+    assert len(compare_now()) == 1
+    assert PostureDifference.objects.get().weakens
+    read(gateway_statuses.head("action"))
+    rows = compare_now()
+    assert rows[-1].sentence == "edge-1 is as approved again: Mode of Codex is action"
+    assert rows[-1].outcome == "success" and len(rows) == 2
+    assert not PostureDifference.objects.exists() and len(compare_now()) == 2
+
+
+def test_what_the_baseline_does_not_name_counts_where_it_is_new(amir: Actor) -> None:
+    read(gateway_statuses.head())
+    approve(ask(amir, as_read()))
+    telemetry = gateway_statuses.head()["health"]["telemetry"]
+    telemetry["details"]["destinations"][1]["name"] = "stranger"
+    read(gateway_statuses.head(telemetry=telemetry))
+    found = {load(row.event)["data"]["setting"]: row.severity for row in compare_now()}
+    assert found == {"destination.siem": 3, "destination.stranger": 2}
+
+
+def test_a_gateway_that_is_not_read_changes_nothing(amir: Actor) -> None:
+    read(gateway_statuses.head("action"))
+    approve(ask(amir, as_read()))
+    read(gateway_statuses.head("observe"), clock.now() - timedelta(minutes=2))
+    assert compare_now() == []
+    assert readings.current("edge-1", clock.now()) == []
+    rows = comparison.compare(PostureBaseline.objects.get().settings, [])
+    assert {row.seen for row in rows} == {()} and rows[0].worst is None
+
+
+def test_the_file_on_the_host_shows_what_the_running_gateway_does_not(amir: Actor) -> None:
+    """`guardrail disable` without a restart leaves /status as it was."""
+    read(gateway_statuses.head())
+    now = clock.now()
+    outpost = Outpost.objects.create(
+        id="0" * 32, public_key="k", instance="edge-1", enrolled_at=now, reported_at=now
+    )
+    state = OutpostState.objects.create(
+        outpost=outpost, config=gateway_statuses.OUTPOST_CONFIG, at=now
+    )
+    approve(ask(amir, as_read() | {"guardrail": "on"}))
+    before = len(compare_now())
+    state.config = gateway_statuses.OUTPOST_CONFIG | {"guardrail.enabled": False}
+    state.save(update_fields=["config"])
+    rows = compare_now()
+    assert len(rows) == before + 1 and rows[-1].severity == 3
+    assert load(rows[-1].event)["data"]["from"] == "outpost"
+    outpost.suspended_at = now
+    outpost.save(update_fields=["suspended_at"])
+    assert [one.source for one in readings.current("edge-1", now)] == ["gateway"]
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        ({"settings": {"guardrail": "maybe"}, "base": 0}, "bad_setting"),
+        ({"settings": {"guardrail.codex": "on"}, "base": 0}, "bad_setting"),
+        ({"settings": {"colour": "blue"}, "base": 0}, "bad_setting"),
+        ({"settings": {"version": "ein\n"}, "base": 0}, "bad_setting"),
+        ({"settings": {"guardrail": "on"}, "base": 3}, "stale_baseline"),
+        ({"settings": {}, "base": 0}, "bad_params"),
+        ({"base": 0}, "bad_params"),
+    ],
+)
+def test_a_baseline_that_cannot_be_is_refused(
+    amir: Actor, params: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        perform(amir, "gateway.configure", GATEWAY, params=params)
+    assert refused.value.code == code
+
+
+def test_only_admins_of_a_fresh_session_ask_and_only_for_gateways_that_are_there(
+    amir: Actor,
+) -> None:
+    params = {"settings": {"guardrail": "on"}, "base": 0}
+    with pytest.raises(Refused) as refused:
+        perform(amir, "gateway.configure", Target("gateway", "none", "none"), params=params)
+    assert refused.value.code == "unknown_gateway"
+    olu = replace(known("operator", "operator").as_actor(via="web"), fresh=True)
+    with pytest.raises(Refused) as refused:
+        perform(olu, "gateway.configure", GATEWAY, params=params)
+    assert refused.value.code == "not_permitted"
+    stale = replace(amir, fresh=False)
+    with pytest.raises(Refused) as refused:
+        perform(stale, "gateway.configure", GATEWAY, params=params)
+    assert refused.value.code == "fresh_sign_in_required"
+
+
+def test_a_baseline_that_was_changed_meanwhile_fails_at_commit(amir: Actor) -> None:
+    first, second = ask(amir, {"guardrail": "on"}), ask(amir, {"guardrail": "off"})
+    approve(first)
+    second = approve(second)
+    assert second.outcome == "failed" and PostureBaseline.objects.count() == 1
