@@ -17,7 +17,6 @@ from enforcement.decisions import (
     decision_severity,
     hold_and_block_owners,
     no_change,
-    steps_at_outposts,
     stored_decisions_and_holds,
     terminal_steps,
 )
@@ -28,6 +27,7 @@ from enforcement.findings import severities_outlasting_milder_scans
 from enforcement.gateways import actor_entry_for_gateway_log, instances
 from enforcement.kinds import KINDS, called, where
 from enforcement.models import Asset, Decision
+from enforcement.outposts import command_recipients
 
 OPERATOR = frozenset({"operator"})
 
@@ -63,7 +63,7 @@ def _steps(ctx: CommitContext, step: str, label: str, **payload: str) -> list[Ef
 def _has_outpost(target: Target) -> bool:
     """Whether an outpost carries a decision out at one of the gateways that it covers."""
     covered = instances.fleet().scope(target.instance)
-    return any(steps_at_outposts.outpost_of(one.name) for one in covered)
+    return any(command_recipients.outpost_of(one.name) for one in covered)
 
 
 def _at(instance: instances.Instance) -> str:
@@ -98,7 +98,7 @@ class _Final:
             )
             for steps in tell
             # Else its row has the tag.
-            if not by_hand and steps_at_outposts.outpost_of(steps.instance) is None
+            if not by_hand and command_recipients.outpost_of(steps.instance) is None
         ]
         data: dict[str, Any] = {"gateways": len(tell)}
         if self.act == "allow":

@@ -91,7 +91,7 @@ def check_target(target: Target, params: Mapping[str, Any]) -> None:
         raise Refused("gateways_unreadable", fleet.problem)
     # Without any gateway a decision still stands and is recorded, as enforced nowhere.
     if target.instance and not fleet.scope(target.instance):
-        known = ", ".join(i.name for i in fleet.instances)
+        known = ", ".join(i.name for i in fleet.with_outposts)
         raise Refused(
             "unknown_instance",
             f"No instance is called {target.instance!r}; known are {known or 'none'}.",

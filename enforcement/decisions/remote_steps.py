@@ -26,6 +26,7 @@ from enforcement.gateways.client import Gateway, GatewayError, Listed, NotAnswer
 from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.gateways.instances import Instance
 from enforcement.models import Watch
+from enforcement.outposts import command_recipients
 
 Step = Callable[[Gateway], EffectResult]
 
@@ -37,7 +38,7 @@ def run_step(step: str, payload: dict[str, Any], run: EffectRun, act: Step) -> E
     wait = not_now(step, payload["kind"], payload["name"], run)
     if wait is not None:
         return steps_at_outposts.replaced(run, wait) if wait.state == "failed" else wait
-    outpost = steps_at_outposts.outpost_of(run.instance)
+    outpost = command_recipients.outpost_of(run.instance)
     return steps_at_outposts.run_at(outpost, payload, run) if outpost else at_gateway(run, act)
 
 
@@ -191,7 +192,7 @@ def stamp(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     person. Before a repeat its audit database is read, where it is on this host; the row carries
     the tag of its try, so that elsewhere one that was written twice is recognised.
     """
-    if steps_at_outposts.outpost_of(run.instance):
+    if command_recipients.outpost_of(run.instance):
         return EffectResult("failed", "Not sent: an outpost acts there, and its tag names this.")
     first = Effect.objects.filter(
         operation=run.operation, instance=run.instance, kind__in=FINAL_STEPS

@@ -12,7 +12,6 @@ from typing import Any, Final
 from approvals import clock
 from approvals.models import Effect
 from approvals.registry import EffectResult, EffectRun
-from audit.keys import outpost_command_key
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from enforcement.decisions import superseded_steps
@@ -34,19 +33,8 @@ ALTERED: Final = (
     "decide again."
 )
 _RESTRICTING_AGAIN: Final = "gateway_down"
-_INSTALLED: Final = frozenset({"skill", "plugin"})
 _LOOKS_AGAIN_S: Final = 2.0
 _LONGEST: Final = timedelta(minutes=10)
-
-
-def outpost_of(instance: str) -> Outpost | None:
-    """The outpost that carries out decisions at a gateway; None where it pinned no key for them,
-    or another one than there is."""
-    outpost = Outpost.objects.filter(instance=instance, revoked_at=None).exclude(command_key="")
-    found = outpost.first()
-    if found is None or found.command_key != outpost_command_key.public_key():
-        return None
-    return found
 
 
 def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectResult:
@@ -159,11 +147,12 @@ def _reported(outpost: Outpost, command: OutpostCommand, payload: dict[str, Any]
 
 def _why_not_so(act: str, kind: str, entries: tuple[Entry, ...]) -> str:
     """Why the entries are not what a command was to make of them; empty where they are."""
+    installed = kind in effects_at_gateways.INSTALLED
     blocked = any(one.install == "block" for one in entries)
     disabled = any(one.runtime == "disable" for one in entries)
-    if act in {"hold", "block"} and kind in _INSTALLED and not disabled:
+    if act in {"hold", "block"} and installed and not disabled:
         return "no entry that it read disables it"
-    if (act == "block" or (act == "hold" and kind not in _INSTALLED)) and not blocked:
+    if (act == "block" or (act == "hold" and not installed)) and not blocked:
         return "no entry that it read blocks it"
     if act == "allow" and not any(one.install == "allow" for one in entries):
         return "no entry that it read allows it"
@@ -171,9 +160,7 @@ def _why_not_so(act: str, kind: str, entries: tuple[Entry, ...]) -> str:
 
 
 def _effect(outpost: Outpost, kind: str, name: str, entries: tuple[Entry, ...]) -> GatewayEffect:
-    instance = instances.fleet().named(outpost.instance)
-    if instance is None:
-        instance = instances.known_by_outpost(outpost.instance)
+    instance = instances.known_by_outpost(outpost.instance)
     facts = effects_at_gateways.facts_from_outpost(outpost, kind, name, entries)
     return GatewayEffect(instance, conclude(facts))
 

@@ -82,11 +82,17 @@ class GatewayFacts:
 
     def with_install(self, install: str) -> GatewayFacts:
         """The same after `install` of the entry for all agents is set, as REST sets it."""
+        return self._with(replace(self.for_all or Entry(self.name), install=install))
+
+    def with_runtime(self, runtime: str) -> GatewayFacts:
+        """The same after `runtime` is set for all agents, as an outpost has it set."""
+        return self._with(replace(self.for_all or Entry(self.name), runtime=runtime))
+
+    def _with(self, entry: Entry) -> GatewayFacts:
         if self.entries is None:
             return self
-        old = self.for_all or Entry(self.name)
-        kept = tuple(entry for entry in self.entries if entry is not self.for_all)
-        return replace(self, entries=(*kept, replace(old, install=install)))
+        kept = tuple(one for one in self.entries if one is not self.for_all)
+        return replace(self, entries=(*kept, entry))
 
     @property
     def for_all(self) -> Entry | None:

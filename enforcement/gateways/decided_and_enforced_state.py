@@ -6,9 +6,10 @@ decision, and what its own list said when it was last read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from approvals.models import Effect, EffectState
 from audit.ledger.format import truncation
@@ -18,12 +19,14 @@ from enforcement.effects.conclusion import conclude
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.gateways.instances import Instance
-from enforcement.models import Asset, Watch
+from enforcement.models import Asset, OutpostState, Watch
+from enforcement.outposts import command_recipients, reported_facts
 
 NOT_ENFORCED = "not_enforced"
 REACH = (
     "A hold or a block is an entry of the block list of each gateway that it covers, and the "
-    "broker refuses new tokens to callers that name the component. It does not reach tokens "
+    "broker refuses new tokens to callers that name the component. An outpost disables a skill or "
+    "plugin as well. It does not reach tokens "
     "already issued, nor what runs past a gateway. What it does there for each agent is concluded "
     "from what the gateway reports and lists; whether an agent's hook still runs is seen only on "
     "its host."
@@ -57,6 +60,7 @@ class _Listed:
     state: str  # block | allow | none | unknown
     reason: str = ""
     at: datetime | None = None
+    by: str = "the gateway"  # who acknowledges there
 
 
 def everywhere(kind: str, name: str) -> list[At]:
@@ -73,15 +77,19 @@ def of_each(kind: str, names: Collection[str]) -> dict[str, list[At]]:
     sent = Effect.objects.filter(target_kind=kind, target_name__in=names, kind__in=STEPS)
     steps = {(one.target_name, one.instance): one for one in sent.order_by("id")}  # the newest
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
+    outposts = {one.instance: one for one in _states_of_outposts()}
+    every = [(i, fleet.scope_of(i.name)) for i in fleet.with_outposts]
     return {
         name: [
             _at(
                 i,
-                wanted_at(rows[name], i.name, fleet.scope_of(i.name)),
+                wanted_at(rows[name], i.name, scope),
                 steps.get((name, i.name)),
-                _listed(watches.get(i.name), kind, name),
+                _reported(outposts[i.name], kind, name)
+                if i.name in outposts
+                else _listed(watches.get(i.name), kind, name),
             )
-            for i in fleet.instances
+            for i, scope in every
         ]
         for name in names
     }
@@ -92,7 +100,7 @@ def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
     found = []
     for at in states:
-        facts = effects_at_gateways.facts_at(at.instance, watches.get(at.instance.name), kind, name)
+        facts = effects_at_gateways.known_at(at.instance, watches.get(at.instance.name), kind, name)
         effect = GatewayEffect(at.instance, conclude(facts))
         found.append(replace(at, effect=tuple(effect.sentences)))
     return found
@@ -117,6 +125,36 @@ def _listed(watch: Watch | None, kind: str, name: str) -> _Listed:
     return _Listed("none", "", watch.listed_at)
 
 
+@dataclass(frozen=True, slots=True)
+class _OfOutpost:
+    """The entries that an outpost reported last; None where it has not yet."""
+
+    instance: str
+    entries: list[dict[str, Any]] | None
+    at: datetime | None
+
+
+def _states_of_outposts() -> Iterator[_OfOutpost]:
+    """Of those that carry out decisions."""
+    outposts = command_recipients.by_instance()
+    states = OutpostState.objects.filter(outpost__in=[one.pk for one in outposts.values()])
+    known = {one.outpost_id: one for one in states} if outposts else {}
+    for name, outpost in outposts.items():
+        state = known.get(outpost.pk)
+        yield _OfOutpost(name, state.entries if state else None, state.at if state else None)
+
+
+def _reported(outpost: _OfOutpost, kind: str, name: str) -> _Listed:
+    """What the entries say that an outpost read; a disable restricts as a block does."""
+    if outpost.entries is None:
+        return _Listed("unknown", by="its outpost")
+    found = reported_facts.entries_about(outpost.entries, kind, name)
+    stops = any(one.install == "block" or one.runtime == "disable" for one in found)
+    allows = any(one.install == "allow" for one in found)
+    said = "block" if stops else "allow" if allows else "none"
+    return _Listed(said, "", outpost.at, "its outpost")
+
+
 def _at(instance: Instance, wanted: str, step: Effect | None, listed: _Listed) -> At:
     if step is not None and step.state != EffectState.DONE:
         return _unfinished(instance, wanted, step)
@@ -135,7 +173,7 @@ def _at(instance: Instance, wanted: str, step: Effect | None, listed: _Listed) -
             "that label, which is not the name of the component."
         )
         return At(instance, wanted, NOT_ENFORCED, words, since=step.updated)
-    words = f"{_past(wanted).capitalize()}: the gateway acknowledged it."
+    words = f"{_past(wanted).capitalize()}: {listed.by} acknowledged it."
     return At(instance, wanted, _WANTED[wanted], words, since=step.updated)
 
 
@@ -149,7 +187,7 @@ def _unfinished(instance: Instance, wanted: str, step: Effect) -> At:
 
 def _undecided(instance: Instance, step: Effect | None, listed: _Listed) -> At:
     if step is not None and listed.at is not None and listed.at <= step.updated:
-        words = "No block and no hold: the gateway acknowledged that ours ended."
+        words = f"No block and no hold: {listed.by} acknowledged that ours ended."
         return At(instance, "none", "none", words)
     if listed.state in {"block", "allow"}:
         code = _WANTED[listed.state]

@@ -19,9 +19,10 @@ from enforcement.gateways.enforcement_entries import KnownEntries
 from enforcement.gateways.instances import Instance
 from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.models import Outpost, OutpostState, Watch
-from enforcement.outposts import reported_facts
+from enforcement.outposts import command_recipients, reported_facts
 
 _INSTALL_OF = {"block": "block", "hold": "block", "allow": "allow", "unblock": "", "release": ""}
+INSTALLED: Final = frozenset({"skill", "plugin"})
 _LASTS: Final = timedelta(minutes=1)
 """How long what a gateway answered is taken to be so: it is asked every ten seconds."""
 Lists = tuple[Sequence[Listed], Sequence[Listed]]
@@ -78,17 +79,44 @@ def facts_at(
 
 
 def facts_from_outpost(
-    outpost: Outpost, kind: str, name: str, entries: tuple[Entry, ...]
+    outpost: Outpost, kind: str, name: str, entries: tuple[Entry, ...] | None = None
 ) -> GatewayFacts:
-    """What is known of a gateway with an outpost about one thing, by the entries that it read.
+    """What is known of a gateway with an outpost about one thing, by the entries that it read just
+    now or reported last.
 
     What the gateway itself last said of its agents counts before what its configuration has.
     """
     state = OutpostState.objects.filter(outpost=outpost).first()
+    if entries is None and state is not None and state.entries is not None:
+        entries = reported_facts.entries_about(state.entries, kind, name)
     settings = settings_of(Watch.objects.filter(name=outpost.instance).first())
     if not settings.agents:
         settings = reported_facts.settings_of(outpost, state.config if state else None)
-    return GatewayFacts(settings.generation, kind, name, entries, settings.agents, settings.managed)
+    return GatewayFacts(
+        settings.generation,
+        kind,
+        name,
+        entries,
+        settings.agents,
+        settings.managed,
+        "its outpost has not reported its entries",
+    )
+
+
+def known_at(instance: Instance, watch: Watch | None, kind: str, name: str) -> GatewayFacts:
+    """What is known of one gateway about one thing, by its outpost where it has one."""
+    outpost = command_recipients.outpost_of(instance.name)
+    if outpost is None:
+        return facts_at(instance, watch, kind, name)
+    return facts_from_outpost(outpost, kind, name)
+
+
+def _after(facts: GatewayFacts, instance: Instance, act: str) -> GatewayFacts:
+    """What an act would make of it; an outpost disables and enables skills and plugins too."""
+    if facts.kind not in INSTALLED or command_recipients.outpost_of(instance.name) is None:
+        return facts.with_install(_INSTALL_OF[act])
+    disabled = facts.with_runtime("disable" if act in {"hold", "block"} else "")
+    return disabled if act in {"hold", "release"} else disabled.with_install(_INSTALL_OF[act])
 
 
 def _why_outdated(watch: Watch | None) -> str:
@@ -127,9 +155,9 @@ def everywhere(kind: str, name: str, act: str = "", instance: str = "") -> list[
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
     found = []
     for one in instances.fleet().scope(instance):
-        facts = facts_at(one, watches.get(one.name), kind, name)
+        facts = known_at(one, watches.get(one.name), kind, name)
         if act:
-            facts = facts.with_install(_INSTALL_OF[act])
+            facts = _after(facts, one, act)
         found.append(GatewayEffect(one, conclusion.conclude(facts)))
     return found
 

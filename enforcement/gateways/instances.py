@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from audit.importing.gateway_registry_and_seal_keys import demo_registry, registries
+from enforcement.outposts import command_recipients
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,9 @@ class Instance(BaseModel):
 class Fleet:
     """All registered instances; `problem` says why the file could not be read, if it could not.
 
+    `instances` are those of the file, which the portal calls. A decision is also about gateways
+    that are known by their outposts only (`with_outposts`).
+
     The DEMO world decides for DEMO gateways only (DESIGN 1.8). So a decision about every instance
     leaves DEMO gateways out as soon as one other gateway is registered, and what one side found
     does not count for the other. `demo_names` also has DEMO gateways that ran here before.
@@ -95,14 +99,31 @@ class Fleet:
     demo_names: frozenset[str] = frozenset()
 
     def named(self, name: str) -> Instance | None:
-        """The instance of that name."""
+        """The instance of that name which the portal calls."""
         return next((i for i in self.instances if i.name == name), None)
+
+    @property
+    def with_outposts(self) -> tuple[Instance, ...]:
+        """Every gateway that a decision can reach; one query."""
+        listed = {i.name for i in self.instances}
+        others = (name for name in command_recipients.by_instance() if name not in listed)
+        return (*self.instances, *map(known_by_outpost, others))
+
+    @property
+    def _has_own(self) -> bool:
+        """Whether a gateway is registered that is no DEMO."""
+        return any(not i.demo for i in self.instances) or len(self.with_outposts) > len(
+            self.instances
+        )
 
     def scope(self, name: str) -> tuple[Instance, ...]:
         """The instances a decision is about: the named one, or every one when `name` is empty."""
+        if (listed := self.named(name)) is not None:
+            return (listed,)
+        every = self.with_outposts
         if name:
-            return tuple(i for i in self.instances if i.name == name)
-        return tuple(i for i in self.instances if not i.demo) or self.instances
+            return tuple(i for i in every if i.name == name)
+        return tuple(i for i in every if not i.demo) or every
 
     def scope_of(self, name: str) -> str:
         """What a decision on a finding of that instance is about: every instance, or this one."""
@@ -110,10 +131,10 @@ class Fleet:
 
     def apart_from(self, name: str) -> frozenset[str]:
         """Instances whose findings do not count for the named one, or for all when it is empty."""
-        if not any(not i.demo for i in self.instances):
+        if not self._has_own:
             return frozenset()
         if self._is_apart(name):
-            return frozenset(i.name for i in self.instances if not i.demo)
+            return frozenset(i.name for i in self.with_outposts if not i.demo)
         return self.demo_names
 
     def counts_for_credentials(self, name: str, decision: str) -> bool:
@@ -127,11 +148,11 @@ class Fleet:
             return True
         if name in self.apart_from(""):
             return False
-        at = self.named(name)
+        at = next(iter(self.scope(name)), None)
         return decision != "allow" or (at is not None and not (at.demo and self.problem))
 
     def _is_apart(self, name: str) -> bool:
-        return name in self.demo_names and any(not i.demo for i in self.instances)
+        return name in self.demo_names and self._has_own
 
 
 def known_by_outpost(name: str) -> Instance:

@@ -7,8 +7,10 @@ that was refused whole would be sent again for ever.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,6 +54,28 @@ def take(outpost: Outpost, results: Iterable[CommandResult], report: int, actor:
             _refuse(outpost, result, report, actor)
         else:
             _settle(command, result, report)
+
+
+def entries_after(
+    entries: list[dict[str, Any]], results: Sequence[CommandResult]
+) -> list[dict[str, Any]]:
+    """Entries as last reported, with the rows that results have of their targets instead."""
+    bodies = dict(
+        OutpostCommand.objects.filter(pk__in=[one.id for one in results]).values_list("pk", "body")
+    )
+    for result in results:
+        body = bodies.get(UUID(result.id))
+        if result.entries is None or body is None:
+            continue
+        said = json.loads(body)
+        about = (said["kind"], said["name"])
+        others = [row for row in entries if _target(row) != about]
+        entries = [*others, *(row for row in result.entries if _target(row) == about)]
+    return entries
+
+
+def _target(row: Mapping[str, Any]) -> tuple[Any, Any]:
+    return row.get("target_type"), row.get("target_name")
 
 
 def _settle(command: OutpostCommand, result: CommandResult, report: int) -> None:

@@ -103,7 +103,10 @@ def _append(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> No
         for name in ("entries", "quarantine", "config", "health")
         if (value := getattr(report, name)) is not None
     }
-    OutpostState.objects.update_or_create(outpost=outpost, defaults=read | {"at": now})
+    state, _ = OutpostState.objects.update_or_create(outpost=outpost, defaults=read | {"at": now})
+    if report.entries is None and state.entries is not None:
+        state.entries = command_results.entries_after(state.entries, report.commands)
+        state.save(update_fields=["entries"])
     drift.update(outpost.instance, now)
 
 

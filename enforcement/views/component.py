@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from approvals.models import Approval, Status
@@ -12,6 +13,7 @@ from audit.search import event_search
 from enforcement import known_names, name_warnings
 from enforcement.decisions import block_allow_hold, decision_severity
 from enforcement.gateways import decided_and_enforced_state, instances
+from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.kinds import SCANNED, called, noun
 from enforcement.models import Asset, Finding
 from enforcement.views import decide_form
@@ -45,6 +47,7 @@ def context(
         "reach": decided_and_enforced_state.REACH,
         "live": any(state.waits for state in states),
         "lacking": sum(state.code == decided_and_enforced_state.NOT_ENFORCED for state in states),
+        "acknowledged": _acknowledged(states),
         "found": found,
         "never_scanned": not found,
         "scannable": kind in SCANNED,
@@ -59,7 +62,7 @@ def context(
         "matches_nothing": name_warnings.why_it_stops_nothing(kind, name),
         "form": form,
         "raised": decide_form.raised(found),
-        "scopes": [instance.name for instance in instances.fleet().instances],
+        "scopes": [instance.name for instance in instances.fleet().with_outposts],
         "may_decide": "operator" in person.roles,
         "story": story(kind, name),
         "crumbs": [
@@ -67,6 +70,13 @@ def context(
             {"text": called(kind, name)},
         ],
     }
+
+
+def _acknowledged(states: Sequence[At]) -> str:
+    """`2 of 3 gateways`: how many of those that the decision in force is for acknowledged it."""
+    decided = [state for state in states if state.wanted != "none"]
+    done = sum(state.code != decided_and_enforced_state.NOT_ENFORCED for state in decided)
+    return f"{done} of {len(decided)} gateways" if len(decided) > 1 else ""
 
 
 def pending(kind: str, name: str) -> list[Approval]:

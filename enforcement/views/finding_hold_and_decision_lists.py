@@ -39,7 +39,7 @@ class Filter:
         allowed = {
             "severity": set(SEVERITIES),
             "kind": {*KINDS, "code", CALL},
-            "instance": {i.name for i in instances.fleet().instances},
+            "instance": {i.name for i in instances.fleet().with_outposts},
             "status": set(FindingStatus.values),
         }
         given = {key: params.get(key, "") for key in _FILTERS if params.get(key)}
@@ -105,7 +105,7 @@ def facets(by: Filter) -> list[dict[str, Any]]:
     order: dict[str, Iterable[str]] = {
         "severity": tuple(reversed(SEVERITIES)),
         "kind": (*KINDS, "code", CALL),
-        "instance": [i.name for i in instances.fleet().instances],
+        "instance": [i.name for i in instances.fleet().with_outposts],
         "status": FindingStatus.values,
     }
     return [_facet(by, key, values) for key, values in order.items()]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from enforcement.models import Outpost
+from approvals.models import Effect
+from enforcement.models import CommandState, Outpost, OutpostCommand
+from enforcement.outposts import command_recipients, issued_commands
+from ui.times import duration
 
 SILENT_AFTER: Final = timedelta(minutes=3)
 """An outpost reports at least once a minute."""
@@ -20,12 +23,45 @@ class OutpostLine:
     tone: str
     word: str
     detail: str
+    commands: str = ""
+    refused: str = ""
+    carries_out: bool = True
 
 
 def by_instance(now: datetime) -> dict[str, OutpostLine]:
     """The outposts that are not revoked, by the gateway they are next to."""
     found = Outpost.objects.filter(revoked_at=None).order_by("instance")
-    return {one.instance: _line(one, now) for one in found}
+    able = command_recipients.by_instance()
+    return {
+        one.instance: replace(
+            _line(one, now),
+            commands=_commands(one, now),
+            refused=_refused(one),
+            carries_out=one.instance in able,
+        )
+        for one in found
+    }
+
+
+def _commands(outpost: Outpost, now: datetime) -> str:
+    """How many commands wait for it, and since when."""
+    waiting = OutpostCommand.objects.filter(outpost=outpost, state=CommandState.WAITING)
+    count, since = waiting.count(), issued_commands.waits_since(outpost.id)
+    if since is None:
+        return ""
+    waited = duration(max(int((now - since).total_seconds()), 1))
+    named = "1 command waits" if count == 1 else f"{count} commands wait"
+    return f"{named} for its report, the oldest for {waited}."
+
+
+def _refused(outpost: Outpost) -> str:
+    """What it refused or could not do last, while nothing newer about that thing was issued."""
+    ended = OutpostCommand.objects.filter(outpost=outpost).exclude(state=CommandState.WAITING)
+    last = ended.order_by("-n").first()
+    if last is None or last.state not in {CommandState.REFUSED, CommandState.FAILED}:
+        return ""
+    step = Effect.objects.filter(pk=last.pk).values_list("label", "detail").first()
+    return f"{step[0]}: {step[1]}" if step else ""
 
 
 def _line(outpost: Outpost, now: datetime) -> OutpostLine:

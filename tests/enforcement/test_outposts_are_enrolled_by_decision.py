@@ -302,7 +302,7 @@ def test_the_pages_lead_from_the_request_to_the_code_which_is_shown_once(amir: A
     device = Device()
     assert device.post(ENROL, device.enrolment(found[1])).status_code == 201
     fleet = web.get("/enforcement/fleet/").content.decode()
-    assert INSTANCE in fleet and "no report yet" in fleet and "decisions do not reach it" in fleet
+    assert INSTANCE in fleet and "no report yet" in fleet and "Decisions reach it" in fleet
     web.post(f"/enforcement/outposts/{INSTANCE}/revoke/", {"reason": "stolen"})
     assert "suspended" in web.get("/enforcement/fleet/").content.decode()
 

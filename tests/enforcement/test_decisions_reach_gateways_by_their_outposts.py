@@ -1,0 +1,133 @@
+"""A gateway that only its outpost names is part of what decisions are about, and pages show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from approvals import clock
+from approvals.errors import Refused
+from approvals.models import Effect
+from approvals.pipeline.service import perform
+from audit.recording.actors import Actor, Target
+from enforcement.gateways import decided_and_enforced_state, effects_at_gateways, instances
+from enforcement.models import Outpost, OutpostCommand, OutpostState
+from tests.enforcement.browsing import browser
+from tests.enforcement.gateways import Town, known
+from tests.enforcement.outpost_device import INSTANCE, Device
+from tests.enforcement.test_an_outpost_gets_signed_commands import result, row
+
+pytestmark = pytest.mark.django_db
+EVERYWHERE = Target("skill", "pdf-exfil")
+CONFIG = {"guardrail.mode": "action", "guardrail.connector": "claudecode"}
+Work = Callable[[], None]
+Words = Callable[[str], str]
+
+
+@pytest.fixture
+def amir(db: None) -> Actor:
+    known("admin2", "admin", name="Anna Admin")
+    return known("admin", "admin", name="Amir Admin").as_actor(via="web")
+
+
+@pytest.fixture
+def device(town: Town, amir: Actor) -> Device:
+    """The outpost of edge-9, which no file names; edge-1 and edge-2 are no DEMO here."""
+    listed = town.folder / "instances.toml"
+    listed.write_text(listed.read_text().replace("demo = true", "demo = false"))
+    return Device().enrol(amir)
+
+
+@pytest.fixture
+def words(olu: Actor) -> Words:
+    """What a page shows to Olu."""
+    web = browser("operator", "operator")
+    return lambda page: web.get(page).content.decode()
+
+
+def test_a_decision_for_all_reaches_a_gateway_that_only_its_outpost_names(
+    town: Town, device: Device, olu: Actor, do_due: Work, words: Words
+) -> None:
+    perform(olu, "skill.hold", EVERYWHERE, reason="it reads mail")
+    do_due()
+    assert all("pdf-exfil" in edge.blocked() for edge in town.edges.values())
+    [command] = device.commands()
+    assert command["instance"] == INSTANCE
+    page = words("/enforcement/skill/pdf-exfil/")
+    assert "acknowledged by 2 of 3 gateways" in page and INSTANCE in page
+    assert "1 command waits for its report" in words("/enforcement/fleet/")
+    entries = [row("pdf-exfil", runtime="disable")]
+    device.send(config=CONFIG, commands=[result(command, entries=entries)])
+    do_due()
+    page = words("/enforcement/skill/pdf-exfil/")
+    assert "acknowledged by 3 of 3 gateways" in page
+    assert "command waits" not in words("/enforcement/fleet/")
+
+
+def test_it_can_be_named_and_other_names_cannot(device: Device, olu: Actor, do_due: Work) -> None:
+    perform(olu, "skill.hold", Target("skill", "pdf-exfil", INSTANCE))
+    do_due()
+    assert len(device.commands()) == 1
+    with pytest.raises(Refused, match=INSTANCE):
+        perform(olu, "skill.hold", Target("skill", "pdf-exfil", "edge-77"))
+
+
+@pytest.mark.parametrize("lost", [{"command_key": ""}, {"revoked_at": "2026-11-29T12:00:00Z"}])
+def test_one_that_cannot_carry_out_decisions_is_no_part_of_them(
+    device: Device, olu: Actor, do_due: Work, words: Words, lost: dict[str, str]
+) -> None:
+    Outpost.objects.update(**lost)
+    assert INSTANCE not in {one.name for one in instances.fleet().scope("")}
+    perform(olu, "skill.hold", EVERYWHERE)
+    do_due()
+    assert not OutpostCommand.objects.exists()
+    if "command_key" in lost:
+        assert "revoke it and enrol a new one" in words("/enforcement/fleet/")
+
+
+def test_the_state_there_is_what_its_outpost_read(device: Device, olu: Actor, do_due: Work) -> None:
+    target = Target("skill", "pdf-exfil", INSTANCE)
+    device.send(config=CONFIG, entries=[row("other", install="block")])
+    perform(olu, "skill.hold", target)
+    do_due()
+    [command] = device.commands()
+    device.send(commands=[result(command, entries=[row("pdf-exfil", runtime="disable")])])
+    do_due()
+    assert len(OutpostState.objects.get().entries or []) == 2
+    device.send()
+    [at] = [
+        one
+        for one in decided_and_enforced_state.everywhere("skill", "pdf-exfil")
+        if one.instance.name == INSTANCE
+    ]
+    assert (at.code, at.words) == ("held", "On hold: its outpost acknowledged it.")
+    device.send(entries=[row("other", install="block")])
+    OutpostState.objects.update(at=clock.now() + timedelta(seconds=5))
+    states = decided_and_enforced_state.everywhere("skill", "pdf-exfil")
+    assert "no longer has it on hold" in next(
+        one.words for one in states if one.instance.name == INSTANCE
+    )
+
+
+def test_what_a_hold_would_do_there_is_a_disable(device: Device) -> None:
+    device.send(config=CONFIG, entries=[])
+    [found] = effects_at_gateways.everywhere("skill", "pdf-exfil", "hold", INSTANCE)
+    [blocked] = effects_at_gateways.everywhere("skill", "pdf-exfil", "block", "edge-1")
+    assert "Stopped for Claude Code" in " ".join(found.sentences)
+    assert "Stopped" not in " ".join(blocked.sentences)
+
+
+def test_what_the_outpost_refused_stays_on_the_page_of_gateways(
+    device: Device, olu: Actor, do_due: Work, words: Words
+) -> None:
+    perform(olu, "skill.hold", Target("skill", "pdf-exfil", INSTANCE))
+    do_due()
+    [command] = device.commands()
+    said = {"state": "refused", "code": "cli_changed", "detail": "the program was replaced"}
+    device.send(commands=[result(command, entries=None, **said)], lag_s=7)
+    do_due()
+    page = words("/enforcement/fleet/")
+    assert "refused it: the program was replaced." in page and "7 seconds behind" in page
+    assert Effect.objects.get().state == "failed"
