@@ -53,12 +53,16 @@ def index(request: HttpRequest) -> HttpResponse:
         "by": by,
         "tabs": finding_hold_and_decision_lists.tabs(by),
         "chips": finding_hold_and_decision_lists.chips(by),
-        "facets": finding_hold_and_decision_lists.facets(by) if by.list == "findings" else [],
+        "facets": finding_hold_and_decision_lists.facets(by)
+        if by.list in finding_hold_and_decision_lists.OF_FINDINGS
+        else [],
         "page": page,
         "older_url": by.url(page=str(page.next_page_number())) if page.has_next() else "",
         "newer_url": by.url(page=str(page.previous_page_number())) if page.has_previous() else "",
         "held": finding_hold_and_decision_lists.held(by.q) if by.list == "held" else [],
         "this_list": [("list", by.list)],
+        "of_findings": by.list in finding_hold_and_decision_lists.OF_FINDINGS,
+        "kept": [*by.chosen.items(), *([("list", by.list)] if by.list != "findings" else [])],
         "decided": _decided(by.list, by.q),
         "waiting": finding_hold_and_decision_lists.unfinished(),
         "may_decide": "operator" in actor(request).roles,

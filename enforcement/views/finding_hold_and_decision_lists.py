@@ -14,12 +14,14 @@ from django.http import QueryDict
 from approvals.models import Approval, Effect, EffectState, Status
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from enforcement.decisions.superseded_steps import STEPS
+from enforcement.findings import decision_queue
 from enforcement.gateways import instances
 from enforcement.kinds import CALL, KINDS, noun
 from enforcement.models import Asset, Decision, Finding, FindingStatus, Watch
 
 PAGE = 50
-LISTS = ("findings", "held", "blocked", "allowed")
+LISTS = ("findings", "undecided", "held", "blocked", "allowed")
+OF_FINDINGS = frozenset({"findings", "undecided"})
 _FILTERS = ("severity", "kind", "instance", "status")
 
 
@@ -68,7 +70,8 @@ class Filter:
         chosen = {k: v for k, v in self.chosen.items() if k != without}
         if without != "status":
             chosen.setdefault("status", FindingStatus.OPEN)
-        found = Finding.objects.filter(**chosen)
+        every = decision_queue.undecided() if self.list == "undecided" else Finding.objects.all()
+        found = every.filter(**chosen)
         if self.mistakes:
             return found.none()
         for word in self.q.split():
@@ -180,14 +183,21 @@ def decided(decision: Decision) -> list[dict[str, Any]]:
 
 
 def tabs(by: Filter) -> list[dict[str, Any]]:
-    """The four lists with their counts."""
+    """The five lists with their counts."""
     counts = {
         "findings": Finding.objects.filter(status=FindingStatus.OPEN).count(),
+        "undecided": decision_queue.undecided().count(),
         "held": Asset.objects.exclude(holder="").count(),
         "blocked": len(decided(Decision.BLOCK)),
         "allowed": len(decided(Decision.ALLOW)),
     }
-    labels = {"findings": "Findings", "held": "On hold", "blocked": "Blocked", "allowed": "Allowed"}
+    labels = {
+        "findings": "All open",
+        "undecided": "Need a decision",
+        "held": "On hold",
+        "blocked": "Blocked",
+        "allowed": "Allowed",
+    }
     return [
         {
             "label": labels[name],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from approvals.views import inbox
+from approvals import clock
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.recording.actors import Actor
@@ -12,72 +12,98 @@ from audit.search import event_search
 from audit.search.decisions_by_verified_human import REPORTED
 from audit.views.actions_that_are_decisions import decision_actions
 from audit.views.trail import operation_outcomes
-from portal.home import break_glass_and_quarantine
-from portal.home.panel_types import MOST, Home, Line, Panel, Tile
+from connections.models import Review
+from portal.home import break_glass_and_quarantine, daily_bars, exception_counts
+from portal.home.panel_types import MOST, Fact, Home, Line, Panel
 from portal.pages import ledger_status
 
 _VERIFIED = ["H1", "H2", "H3"]
 _LOOKED_AT = 60
-_TONES = {"ok": "ok", "warn": "warn", "bad": "bad"}
-
-
-def _said(
-    every: event_search.Total, named: event_search.Total, nameless: event_search.Total
-) -> str:
-    if not every.count:
-        return "No decision is on record yet."
-    decisions = "decision" if every.count == 1 else "decisions"
-    name = "names" if named.count == 1 else "name"
-    do = "does" if nameless.count == 1 else "do"
-    return f"{every} {decisions}: {named} {name} a verified human, {nameless} {do} not."
+_LOG = "/audit/ledger/"
+_REVIEWS = "/connections/reviews/"
+_DONE = {"success", "approved"}
 
 
 def auditor(me: Actor) -> Home:
     """The question an auditor comes with, answered first."""
-
-    def count(levels: list[str]) -> event_search.Total:
-        return event_search.total(_query(levels))
-
-    every, named, nameless = count([]), count(_VERIFIED), count(["H0"])
-    facts = ledger_status.facts()
+    every, named = _count([]), _count(_VERIFIED)
+    title, lead = "No decision is on record yet", ""
+    if every.count:
+        name = "name" if every.count != 1 else "names"
+        of = "decision" if every.count == 1 else "decisions"
+        title = f"{named} of {every} {of} {name} a verified person"
+        lead = f"{named.count / every.count:.0%}"
     return Home(
-        said=_said(every, named, nameless),
-        said_url=_url(["H0"]) if nameless.count else "",
-        tiles=[
-            Tile(str(named), "decisions name a verified human", _url(_VERIFIED)),
-            Tile(str(nameless), "do not", _url(["H0"]), "warn" if nameless.count else "ok"),
-            Tile(
-                f"#{facts['size']:,}",
-                f"signed; {facts['words']}",
-                "/audit/ledger/",
-                _TONES[facts["state"]],
-            ),
-            pending(me),
-        ],
+        title=title,
+        lead=lead,
+        facts=_without(),
         panels=[
+            Panel(
+                "Decisions a day, by proof of the person",
+                [],
+                "",
+                url([]),
+                "View all",
+                chart=daily_bars.chart(clock.now()),
+            ),
+            exception_counts.panel(),
+            log_status(),
             *break_glass_and_quarantine.break_glass(),
             *break_glass_and_quarantine.set_aside(),
+            reviews(),
             latest(),
         ],
     )
 
 
-def pending(me: Actor) -> Tile:
-    """How many approvals wait that this person may see."""
-    found = inbox.visible(me).filter(status="pending").count()
-    label = "approval waits" if found == 1 else "approvals wait"
-    return Tile(str(found), label, "/approvals/", "info" if found else "")
+def _count(levels: list[str]) -> event_search.Total:
+    return event_search.total(_query(levels))
+
+
+def _without() -> list[Fact]:
+    """Decisions without a verified person, and those that gateways made themselves."""
+    nameless = _count(["H0"])
+    imported = event_search.total(_query([], source="defenseclaw"))
+    found = [Fact(f"View the other {nameless}", url(["H0"]))] if nameless.count else []
+    if imported.count:
+        words = f"{imported} more made at gateways, not counted here"
+        found.append(Fact(words, url([], source="defenseclaw")))
+    return found
+
+
+def log_status() -> Panel:
+    """How far the log is signed, verified and witnessed."""
+    facts = ledger_status.facts()
+    lines = [Line(facts["summary"], _LOG, facts["verified_at"], detail=facts["title"])]
+    foot = ""
+    if facts["words"] == "no outside witness":
+        foot = "Without an outside witness you rely on our word that everyone sees the same log."
+    return Panel("Log", lines, "", _LOG, "View evidence", narrow=True, foot=foot)
+
+
+def reviews() -> Panel:
+    """Access reviews that are open, the one due first at the top."""
+    found = Review.objects.filter(closed_at=None).order_by("due")[:MOST]
+    lines = [
+        Line(review.title, f"{_REVIEWS}{review.pk}/", review.due, detail="due") for review in found
+    ]
+    return Panel(
+        "Access reviews", lines, "No access review is open.", _REVIEWS, "View all", narrow=True
+    )
 
 
 def latest() -> Panel:
     """The newest decisions."""
     lines = [
-        Line(taken.sentence, f"/audit/events/{taken.event}/", taken.time, badge=came_to)
+        Line(
+            taken.sentence,
+            f"/audit/events/{taken.event}/",
+            taken.time,
+            badge="" if came_to in _DONE else came_to,
+        )
         for taken, came_to in _newest()
     ]
-    return Panel(
-        "Latest decisions", lines, "No decision is on record yet.", _url([]), "All of them"
-    )
+    return Panel("Recent decisions", lines, "No decision is on record yet.", url([]), "View all")
 
 
 def _newest() -> list[tuple[EventRow, str]]:
@@ -98,11 +124,14 @@ def _taken(rows: list[EventRow]) -> EventRow:
     return next((row for row in rows if not row.instance), rows[-1])
 
 
-def _query(levels: list[str], *, steps: bool = False) -> EventQuery:
+def _query(levels: list[str], *, steps: bool = False, source: str = "portal") -> EventQuery:
     """Decisions; with `steps` also what their remote steps came to, which the worker reports."""
-    without = {} if steps else {"-via": [REPORTED]}
-    return EventQuery.parse({"action": decision_actions(), "human": levels, **without})
+    params = {"action": decision_actions(), "human": levels}
+    if not steps:
+        params |= {"-via": [REPORTED], "source": [source]}
+    return EventQuery.parse(params)
 
 
-def _url(levels: list[str]) -> str:
-    return f"/audit/?{urlencode(_query(levels).to_params(), doseq=True)}"
+def url(levels: list[str], *, source: str = "portal") -> str:
+    """The decisions with these levels of proof, in the trail."""
+    return f"/audit/?{urlencode(_query(levels, source=source).to_params(), doseq=True)}"

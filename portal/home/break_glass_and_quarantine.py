@@ -26,7 +26,7 @@ def break_glass() -> list[Panel]:
         )
         for row in rows[:MOST]
     ]
-    return [Panel("Break-glass sign-ins", lines, "", _URL, "All of them")] if lines else []
+    return [Panel("Break-glass sign-ins", lines, "", _URL, "View all")] if lines else []
 
 
 def set_aside() -> list[Panel]:
@@ -37,4 +37,4 @@ def set_aside() -> list[Panel]:
         Line(row.sentence, f"{_QUARANTINE}?event={row.event}", row.time, severity="MEDIUM")
         for row in rows[:MOST]
     ]
-    return [Panel("Input set aside", lines, "", _QUARANTINE, "All rows")] if lines else []
+    return [Panel("Input set aside", lines, "", _QUARANTINE, "View all")] if lines else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit.recording.actors import Actor
 from enforcement.decisions.claim_bypass import words_of
 from enforcement.models import AdministrativeAct
-from portal.home.panel_types import MOST, Home, Line, Panel, Tile
+from portal.home.panel_types import MOST, Fact, Home, Line, Panel
 
 _URL = "/enforcement/bypasses/"
 
@@ -27,6 +27,6 @@ def unclaimed(_me: Actor) -> Home:
         for act in found.order_by("-relaxes", "-at")[:MOST]
     ]
     return Home(
-        tiles=[Tile(f"{count:,}", "changes without a decision", _URL, "bad")],
-        panels=[Panel("Changes at gateways without a decision", lines, "", _URL, "All of them")],
+        facts=[Fact(f"{count:,} changes without a decision", _URL, "bad")],
+        panels=[Panel("Changes at gateways without a decision", lines, "", _URL, "View all")],
     )

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from django.db.models import Count, Q
 
-from approvals import clock
+from approvals import clock, policy
+from approvals.models import PolicyVersion
 from audit.recording.actors import Actor
 from connections import account_names
 from connections.models import NOT_HELD, ConnectedAccount, Need, Notice, State
@@ -15,12 +16,15 @@ from connections.status import member_overview, state_filters
 from connections.status.account_status import Standing
 from connections.status.member_overview import Past
 from enforcement.kinds import called
-from portal.home.auditor import latest, pending
+from portal.home.auditor import latest, log_status, reviews
 from portal.home.break_glass_and_quarantine import break_glass, set_aside
-from portal.home.panel_types import MOST, Home, Line, Panel, Tile
+from portal.home.panel_types import MOST, Fact, Home, Line, Panel
 from ui.times import relative
 
 _INVENTORY = "/connections/inventory/"
+_PENDING = "/connections/remediations/"
+_POLICY = "/approvals/policy/"
+_MINE = "/connections/"
 _VERBS = {
     "suspended": "suspended",
     "revoked": "revoked",
@@ -51,61 +55,69 @@ def admin(me: Actor) -> Home:
         )
         for a in unfinished.order_by("state_since")[:MOST]
     ]
+    accounts = f"{totals['connected']:,} account{'' if totals['connected'] == 1 else 's'}"
+    people = "1 person" if totals["people"] == 1 else f"{totals['people']:,} people"
+    title = "Agents can use no account"
+    if totals["connected"]:
+        title = f"Agents can use {accounts} of {people}"
+    ending = f"{totals['ending']:,} revocation{'' if totals['ending'] == 1 else 's'} to finish"
     return Home(
-        tiles=[
-            Tile(
-                f"{totals['connected']:,}",
-                f"connections of {totals['people']:,} people",
-                _INVENTORY,
-            ),
-            Tile(
-                f"{totals['ending']:,}",
-                "revocations to finish",
-                _INVENTORY,
-                "warn" if totals["ending"] else "",
-            ),
-            pending(me),
+        title=title,
+        facts=[
+            Fact(f"View {accounts}", _INVENTORY),
+            *([Fact(ending, _PENDING, "warn")] if totals["ending"] else []),
         ],
         panels=[
             *break_glass(),
             *set_aside(),
-            Panel(
-                "Revocations to finish",
-                lines,
-                "Every revocation is finished.",
-                _INVENTORY,
-                "Accounts",
-            ),
+            *([Panel("Revocations to finish", lines, "", _PENDING, "View all")] if lines else []),
             latest(),
+            reviews(),
+            log_status(),
+            policy_in_force(),
         ],
     )
+
+
+def policy_in_force() -> Panel:
+    """The rules that decide now, and since when."""
+    newest = PolicyVersion.objects.order_by("-created").first()
+    rules = len(policy.current().rules)
+    text = f"{rules} rule{'' if rules == 1 else 's'} in force"
+    author = (newest.author.get("name") or "") if newest else ""
+    detail = f"changed by {author}" if author else "as the portal came with"
+    lines = [Line(text, _POLICY, newest.created if newest else None, detail=detail)]
+    return Panel("Policy", lines, "", _POLICY, "View policy", narrow=True)
 
 
 def mine(me: Actor) -> Home:
     """What everybody has: own connections, requests to connect, what others did to them."""
     done, asked = _notices(me), _needs(me)
+    panels = [
+        Panel(title, lines, "", _MINE, "My accounts")
+        for title, lines in (("Changes to your accounts", done), ("Requests for you", asked))
+        if lines
+    ]
+    if me.roles:
+        return Home(panels=panels)
     accounts = ConnectedAccount.objects.filter(iss=me.iss, sub=me.sub).exclude(state__in=NOT_HELD)
     standings = state_filters.of_all(accounts.order_by("connection", "pk")[:MOST])
     panel = Panel(
-        "Your connections",
+        "Your accounts",
         [_account(a, stands) for a, stands in standings.items()],
-        "You have connected nothing, so no agent can act as you.",
-        "/connections/",
-        "My connections",
+        "You haven’t connected any account, so no agent can act for you.",
+        _MINE,
+        "My accounts",
     )
-    panels = [
-        Panel(title, lines, "", "/connections/", "My connections")
-        for title, lines in (("Done to your connections", done), ("Asked of you", asked))
-        if lines
-    ]
-    return Home(panels=[*panels, panel], said="" if me.roles else _agents(me))
+    title, facts = _agents(me)
+    return Home(title=title, facts=facts, panels=[*panels, panel])
 
 
 def _account(account: ConnectedAccount, standing: Standing) -> Line:
     began = f"{account.watched_since.day} {account.watched_since:%b}"
-    detail = f"not seen used through us since {began}, when we began watching"
+    detail = f"no use seen since tracking began on {began}"
     if account.last_used_at:
-        detail = f"last used through us by {member_overview.last_user(account)}"
+        detail = f"last used by {member_overview.last_user(account)}"
     if day := account.elsewhere_on:
         detail += f"; past us on {day.day} {day:%b}, says Auth0’s tenant log"
     return Line(
@@ -121,8 +133,9 @@ def _needs(me: Actor) -> list[Line]:
     found = Need.objects.filter(iss=me.iss, sub=me.sub, closed_at=None).order_by("asked_at")
     return [
         Line(
-            f"{called(n.kind, n.name)} is allowed and needs your {catalogue.title(n.connection)}",
-            "/connections/",
+            f"{called(n.kind, n.name)} is allowed and needs your "
+            f"{catalogue.title(n.connection)} account",
+            _MINE,
             n.asked_at,
         )
         for n in found[:MOST]
@@ -133,9 +146,9 @@ def _notices(me: Actor) -> list[Line]:
     found = Notice.objects.filter(iss=me.iss, sub=me.sub, seen=None).select_related("account")
     return [
         Line(
-            f"{n.by or 'Somebody'} {_VERBS.get(n.code, n.code)} your "
+            f"{n.by or 'Someone'} {_VERBS.get(n.code, n.code)} your "
             f"{account_names.in_words(n.account)}",
-            "/connections/",
+            _MINE,
             n.created,
             detail=n.reason,
         )
@@ -143,15 +156,15 @@ def _notices(me: Actor) -> list[Line]:
     ]
 
 
-def _agents(me: Actor) -> str:
-    """`2 agents can act as you; last: github-mcp, 4 min ago.`"""
+def _agents(me: Actor) -> tuple[str, list[Fact]]:
+    """`2 agents can act for you`, and who did last."""
     found = member_overview.summary(me)
-    past = f" {_past(found.past_us)}" if found.past_us else ""
+    facts = [Fact(_past(found.past_us), _MINE)] if found.past_us else []
     if not found.agents or found.last_used_at is None:
-        return f"No agent was seen acting as you{' through us' if past else ''}.{past}"
+        return "No agent was seen acting for you", facts
     many = "1 agent" if found.agents == 1 else f"{found.agents} agents"
-    last = f"{found.last_user}, {_clock(found.last_used_at)}"
-    return f"{many} can act as you; last: {last}.{past}"
+    last = Fact(f"Last used by {found.last_user}, {_clock(found.last_used_at)}", _MINE)
+    return f"{many} can act for you", [last, *facts]
 
 
 def _past(past: Past) -> str:

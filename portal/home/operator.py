@@ -1,80 +1,136 @@
-"""Home for operators: what was found, what is held, what was decided last."""
+"""Home for operators: what needs a decision, what is on hold, which gateways do not answer."""
 
 from __future__ import annotations
 
-from audit.ledger.format.allowed_field_values import severity_rank
-from audit.recording.actors import Actor
-from enforcement.kinds import KINDS, called
-from enforcement.models import Asset, Finding, FindingStatus
-from portal.home.auditor import latest, pending
-from portal.home.panel_types import MOST, Home, Line, Panel, Tile
+from datetime import datetime
 
+from django.db.models import Count
+
+from approvals import clock
+from audit.ledger.format.allowed_field_values import SEVERITIES
+from audit.recording.actors import Actor
+from enforcement.findings import decision_queue
+from enforcement.gateways import instances
+from enforcement.kinds import KINDS, noun
+from enforcement.models import Asset, Finding, Watch
+from portal.home.auditor import latest
+from portal.home.panel_types import MOST, Fact, Home, Line, Panel
+
+_UNDECIDED = "/enforcement/?list=undecided"
 _HOLDS = "/enforcement/?list=held"
+_GATEWAYS = "/enforcement/fleet/"
 
 
 def operator(me: Actor) -> Home:
-    """Grave findings and holds first: both wait for a person."""
-    found = Finding.objects.filter(status=FindingStatus.OPEN, rank__gte=severity_rank("HIGH"))
+    """What waits for a decision first."""
+    needs = decision_queue.undecided()
     held = Asset.objects.exclude(holder="")
-    open_count, held_count = found.count(), held.count()
+    needs_count, held_count = needs.count(), held.count()
+    gateways = _gateways()
+    title = "Nothing needs you"
+    if needs_count:
+        title = (
+            f"{_counted(needs_count, 'finding')} need{'s' if needs_count == 1 else ''} a decision"
+        )
     return Home(
-        tiles=[
-            Tile(
-                f"{open_count:,}",
-                "HIGH or CRITICAL findings open",
-                "/enforcement/",
-                "bad" if open_count else "ok",
-            ),
-            Tile(
-                f"{held_count:,}",
-                "on hold",
-                _HOLDS,
-                "hold" if held_count else "",
-            ),
-            pending(me),
-        ],
+        title=title,
+        facts=[*_by_severity(), *_on_hold(held_count), *_silent(gateways)],
         panels=[
             Panel(
-                "Findings that need a decision",
-                [_finding(f) for f in found.order_by("-rank", "-at")[:MOST]],
-                "No grave finding is open.",
-                "/enforcement/",
-                "All findings",
-            ),
-            Panel(
-                "On hold",
-                [_hold(a) for a in held.order_by("-held_at")[:MOST]],
-                "Nothing is on hold.",
-                _HOLDS,
-                "All holds",
+                "Needs a decision",
+                [_finding(f) for f in needs.order_by("-rank", "-at", "-id")[:MOST]],
+                "Every HIGH and CRITICAL finding has a decision or a waiting request.",
+                _UNDECIDED,
+                "View all",
             ),
             latest(),
+            Panel(
+                "On hold",
+                _holds(list(held.order_by("held_at")[:MOST]), clock.now()),
+                "Nothing is on hold.",
+                _HOLDS,
+                "View all",
+                narrow=True,
+            ),
+            Panel(
+                "Gateways",
+                gateways,
+                "No gateway is registered.",
+                _GATEWAYS,
+                "View all",
+                narrow=True,
+            ),
         ],
     )
+
+
+def _counted(count: int, one: str) -> str:
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
+
+
+def _by_severity() -> list[Fact]:
+    """How many HIGH and CRITICAL findings are open, each leading to them."""
+    counted = decision_queue.grave().values_list("severity").annotate(n=Count("pk"))
+    open_ones = dict(counted.order_by())
+    return [
+        Fact(
+            f"{open_ones[severity]:,} {severity.capitalize()} open",
+            f"/enforcement/?severity={severity}",
+            "bad" if severity == "CRITICAL" else "warn",
+        )
+        for severity in reversed(SEVERITIES)
+        if severity in open_ones
+    ]
+
+
+def _on_hold(count: int) -> list[Fact]:
+    return [Fact(f"{count:,} on hold", _HOLDS)] if count else []
+
+
+def _silent(gateways: list[Line]) -> list[Fact]:
+    away = sum(line.badge == "offline" for line in gateways)
+    words = f"{_counted(away, 'gateway')} not answering"
+    return [Fact(words, _GATEWAYS, "warn")] if away else []
 
 
 def _finding(found: Finding) -> Line:
+    decide = f"/enforcement/{found.kind}/{found.name}/" if found.kind in KINDS else ""
     return Line(
-        f"{called(found.kind, found.name)}: {found.title}",
-        _page_of(found),
+        found.name if decide else found.title,
+        decide or f"/enforcement/findings/{found.pk}/",
         found.at,
         found.severity,
-        detail=f"on {found.instance}",
+        detail=f"{found.title} · on {found.instance}" if decide else f"on {found.instance}",
+        tag=noun(found.kind),
+        act_url=f"{decide}#decide" if decide else "",
     )
 
 
-def _page_of(found: Finding) -> str:
-    """Of what it is about; its own where nothing is decided about that: code, an agent's call."""
-    if found.kind in KINDS:
-        return f"/enforcement/{found.kind}/{found.name}/"
-    return f"/enforcement/findings/{found.pk}/"
+def _holds(held: list[Asset], now: datetime) -> list[Line]:
+    ages = [now - asset.held_at if asset.held_at else None for asset in held]
+    oldest = max((age for age in ages if age), default=None)
+    return [
+        Line(
+            asset.name,
+            f"/enforcement/{asset.kind}/{asset.name}/",
+            asset.held_at,
+            detail=asset.hold_reason,
+            tag=noun(asset.kind),
+            share=round(age / oldest * 100) if age and oldest else None,
+        )
+        for asset, age in zip(held, ages, strict=True)
+    ]
 
 
-def _hold(asset: Asset) -> Line:
-    return Line(
-        called(asset.kind, asset.name),
-        f"/enforcement/{asset.kind}/{asset.name}/",
-        asset.held_at,
-        badge="held",
-        detail=asset.hold_reason,
-    )
+def _gateways() -> list[Line]:
+    """Each registered gateway, those that do not answer first."""
+    watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
+    lines = []
+    for instance in instances.fleet().instances:
+        watch = watches.get(instance.name)
+        known = watch is not None and watch.reachable is not None
+        state = ("online" if watch and watch.reachable else "offline") if known else ""
+        seen = watch.last_seen if watch else None
+        detail = "" if known else "not asked yet"
+        lines.append(Line(instance.name, _GATEWAYS, seen, badge=state, detail=detail))
+    return sorted(lines, key=lambda line: (line.badge != "offline", line.text))[:MOST]

@@ -24,11 +24,11 @@ log = logging.getLogger("ui")
 type Part = Callable[[Actor], Home]
 
 _BY_ROLE: tuple[tuple[str, str, Part], ...] = (
-    ("auditor", "The audit trail", auditor),
     ("operator", "Enforcement", operator),
+    ("auditor", "The audit trail", auditor),
     ("operator", "Changes without a decision", unclaimed),
     ("admin", "Changes without a decision", unclaimed),
-    ("admin", "Connections", admin),
+    ("admin", "Accounts", admin),
     ("operator", "Gateway settings", changed_settings),
     ("admin", "Gateway settings", changed_settings),
     ("operator", "Excess requests", watch),
@@ -40,14 +40,14 @@ def home(me: Actor) -> Home:
     """Home of this person."""
     parts = [_safely("Approvals", waiting, me)]
     parts += [_safely(title, part, me) for role, title, part in _BY_ROLE if role in me.roles]
-    parts.append(_safely("Your connections", mine, me))
-    opening = next((part for part in parts if part.said), Home())
+    parts.append(_safely("Your accounts", mine, me))
+    opening = next((part for part in parts if part.title), Home())
     return Home(
         for_me=[row for part in parts for row in part.for_me],
-        tiles=list({t.label: t for part in parts for t in part.tiles}.values()),
+        title=opening.title,
+        lead=opening.lead,
+        facts=list({fact.text: fact for part in parts for fact in part.facts}.values()),
         panels=list({p.title: p for part in parts for p in part.panels}.values()),
-        said=opening.said,
-        said_url=opening.said_url,
     )
 
 
@@ -61,4 +61,6 @@ def _safely(title: str, part: Part, me: Actor) -> Home:
 
 def waiting(me: Actor) -> Home:
     """What waits for this person's answer; the part of home that moves."""
-    return Home(for_me=inbox.inbox(me).for_me)
+    rows = inbox.inbox(me).for_me
+    title = f"{len(rows):,} requests need your answer" if rows else ""
+    return Home(for_me=rows, title="1 request needs your answer" if len(rows) == 1 else title)

@@ -1,4 +1,5 @@
-"""What home is made of: figures that lead somewhere and short lists."""
+"""What home is made of: the sentence that it opens with, figures that lead to the rows they count,
+and short lists."""
 
 from __future__ import annotations
 
@@ -6,25 +7,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from approvals.views.inbox import Row
+from portal.home.daily_bars import Chart
 
 MOST = 6
 """Rows a panel shows at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """A figure that leads somewhere."""
+class Fact:
+    """A figure in words that leads to the rows it counts; `tone` is warn, bad or empty."""
 
-    value: str
-    label: str
+    text: str
     url: str = ""
     tone: str = ""
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of a panel. `badge` is an outcome or state of the style guide."""
+    """One row of a panel. `badge` is an outcome or state of the style guide, `tag` the kind of the
+    thing, `share` of 100 how old it is next to the oldest."""
 
     text: str
     url: str = ""
@@ -32,11 +33,16 @@ class Line:
     severity: str = ""
     badge: str = ""
     detail: str = ""
+    tag: str = ""
+    count: str = ""
+    act_url: str = ""
+    share: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A short list with a way to the whole one; `empty` is what it says without rows."""
+    """A short list with a way to the whole one; `empty` is what it says without rows, `foot` what
+    it says below them. A narrow one stands at the right of wide ones."""
 
     title: str
     lines: list[Line]
@@ -44,25 +50,28 @@ class Panel:
     url: str = ""
     action: str = ""
     failed: bool = False
+    narrow: bool = False
+    foot: str = ""
+    chart: Chart | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Everything home shows, or one role's part of it. `said` is the sentence it opens with."""
+    """Everything home shows, or one role's part of it. `title` is the sentence it opens with and
+    `lead` the figure above that."""
 
     for_me: list[Row] = field(default_factory=list)
-    tiles: list[Tile] = field(default_factory=list)
+    title: str = ""
+    lead: str = ""
+    facts: list[Fact] = field(default_factory=list)
     panels: list[Panel] = field(default_factory=list)
-    said: str = ""
-    said_url: str = ""
 
     @property
-    def columns(self) -> list[list[Panel]]:
-        """The panels in two columns, each below the shorter one: none leaves a gap next to it."""
-        columns: list[list[Panel]] = [[], []]
-        heights = [0, 0]
-        for panel in self.panels:
-            shorter = heights.index(min(heights))
-            columns[shorter].append(panel)
-            heights[shorter] += 2 + max(len(panel.lines), 1)  # its head is as high as two lines
-        return [column for column in columns if column]
+    def wide(self) -> list[Panel]:
+        """The panels of the left column."""
+        return [panel for panel in self.panels if not panel.narrow]
+
+    @property
+    def narrow(self) -> list[Panel]:
+        """Those of the right column."""
+        return [panel for panel in self.panels if panel.narrow]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,7 +12,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import actor
+from audit.recording.actors import Actor
 from portal.home import page as homes
+from portal.home.panel_types import Home
 from ui import local_tenant
 from ui.styleguide import styleguide as show_styleguide
 
@@ -24,17 +28,21 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "home/welcome.html", {"local": local_tenant.is_local()})
     me = actor(request)
     if not request.headers.get("HX-Request"):
-        answer = render(request, "home/home.html", {"home": homes.home(me), "me": me})
+        answer = render(request, "home/home.html", _context(homes.home(me), me))
     elif request.headers.get("HX-Target") == "home-now":
-        context = {"home": homes.home(me), "me": me, "moved": True}
+        context = _context(homes.home(me), me) | {"moved": True}
         answer = render(request, "home/home.html#now", context)
     elif request.headers.get("HX-Target") == "counts":
         seen = request.GET.get("seen", "")
         answer = render(request, "components/counts.html", {"seen": seen})
     else:
-        answer = render(request, "home/home.html#waiting", {"home": homes.waiting(me), "me": me})
+        answer = render(request, "home/home.html#waiting", _context(homes.waiting(me), me))
     patch_vary_headers(answer, ["HX-Request", "HX-Target"])
     return answer
+
+
+def _context(home: Home, me: Actor) -> dict[str, Any]:
+    return {"home": home, "may_decide": "operator" in me.roles}
 
 
 @login_not_required

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from approvals import clock
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
 from connections.models import ConnectedAccount, Need, State, Use
+from enforcement.findings import decision_queue
 from enforcement.models import Asset, Finding, Scan
-from portal.home import auditor, page
-from portal.home.panel_types import Home, Line, Panel
+from portal.home import auditor, daily_bars, page
+from portal.home.panel_types import Home
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
 from tests.ui.test_shell import found
@@ -67,15 +71,15 @@ def test_an_auditor_reads_how_many_decisions_name_a_verified_human() -> None:
     sequencer.run_once()
     client = signed_in("auditor", "auditor")
     words = shown(client)
-    assert "3 decisions: 1 names a verified human, 2 do not." in words
+    assert "33% 1 of 3 decisions name a verified person View the other 2" in words
     link = re.search(r'href="(/audit/\?[^"]*human=H0[^"]*)"', client.get("/").content.decode())
     assert link and "action=skill.blocked" in link[1]
-    assert "#3 signed; no outside witness" in words
+    assert "you rely on our word that everyone sees the same log" in words
 
 
 def test_before_the_first_decision_home_counts_none() -> None:
     words = shown(signed_in("auditor", "auditor"))
-    assert "No decision is on record yet." in words and "0 decisions:" not in words
+    assert "No decision is on record yet" in words and "of 0 decisions" not in words
 
 
 def test_the_latest_decisions_are_told_once_each_with_what_they_came_to() -> None:
@@ -94,7 +98,7 @@ def test_the_latest_decisions_are_told_once_each_with_what_they_came_to() -> Non
     sequencer.run_once()
     lines = auditor.latest().lines
     assert len(lines) == 1
-    assert lines[0].badge == "success"
+    assert lines[0].badge == "", "an outcome that simply happened is plain text"
     assert "edge-1" not in lines[0].text
 
 
@@ -116,10 +120,10 @@ def test_an_operator_reads_what_needs_a_decision() -> None:
         kind="mcp", name="shadow-fs", holder="op", held_at=NOON, hold_reason="reads all of home"
     )
     words = shown(signed_in("operator", "operator"))
-    assert "1 HIGH or CRITICAL findings open" in words
-    assert "skill pdf-exfil: a CRITICAL thing" in words
+    assert "1 finding needs a decision 1 Critical open · 1 on hold" in words
+    assert "pdf-exfil skill a CRITICAL thing · on edge-1" in words
     assert "a LOW thing" not in words and "a HIGH thing" not in words
-    assert "MCP server shadow-fs" in words and "reads all of home" in words
+    assert "shadow-fs MCP server reads all of home" in words
 
 
 def account(who: str, state: State, **more: Any) -> ConnectedAccount:
@@ -142,8 +146,8 @@ def test_an_admin_reads_the_inventory_and_what_is_unfinished() -> None:
     account("member2", State.CONNECTED)
     account("member2", State.REVOCATION_PENDING, deletion_detail="waits for Milo to sign in")
     words = shown(signed_in("admin", "admin"))
-    assert "2 connections of 2 people" in words
-    assert "1 revocations to finish" in words
+    assert "Agents can use 2 accounts of 2 people" in words
+    assert "1 revocation to finish" in words
     assert "waits for Milo to sign in" in words
 
 
@@ -163,20 +167,25 @@ def test_a_member_reads_which_agents_can_act_as_them() -> None:
         iss=mine.iss, sub=mine.sub, connection="slack", kind="mcp", name="standup", asked_at=NOON
     )
     words = shown(signed_in("member1"))
-    assert "2 agents can act as you; last: github-mcp, 3 Nov, 12:30 UTC." in words
-    assert "MCP server standup is allowed and needs your Slack" in words
+    assert "2 agents can act for you Last used by github-mcp, 3 Nov, 12:30 UTC" in words
+    assert "MCP server standup is allowed and needs your Slack account" in words
     assert "GitHub account octo" in words
     assert "not-mine" not in words and "findings" not in words
 
 
 def test_a_member_without_connections_is_told_so() -> None:
-    assert "You have connected nothing" in shown(signed_in("member1"))
+    assert "You haven’t connected any account" in shown(signed_in("member1"))
 
 
 def test_two_roles_make_one_home_without_repeats() -> None:
     words = shown(signed_in("admin", "operator", "admin", "auditor"))
-    assert words.count("Latest decisions") == 1
-    for part in ("HIGH or CRITICAL", "revocations to finish", "name a verified human"):
+    assert words.count("Recent decisions") == 1
+    for part in (
+        "Nothing needs you",
+        "Needs a decision",
+        "Exceptions in 30 days",
+        "Access reviews",
+    ):
         assert part in words
 
 
@@ -188,7 +197,7 @@ def test_a_part_that_cannot_be_read_does_not_take_home_down(
 
     monkeypatch.setattr(page, "_BY_ROLE", (("operator", "Enforcement", broken),))
     words = shown(signed_in("operator", "operator"))
-    assert "This could not be read just now." in words and "Your connections" in words
+    assert "This could not be read just now." in words and "<h1>" not in words
 
 
 def test_what_waits_for_me_comes_first() -> None:
@@ -203,17 +212,66 @@ def test_what_waits_for_me_comes_first() -> None:
         approval = perform(olu, "lamp.block", Target("lamp", "hall"), severity="CRITICAL").approval
         assert approval is not None and approval.current is not None
         words = shown(signed_in("operator2", "operator"))
-        assert words.index("Waiting for your answer") < words.index("on hold")
+        assert "1 request needs your answer" in words
+        assert words.index("Waiting for your answer") < words.index("On hold")
         assert approval.current.code in words
         assert "Waiting for your answer" not in shown(signed_in("operator", "operator"))
 
 
-def test_a_short_panel_leaves_no_hole_beside_a_long_one() -> None:
-    long, short = [Line("decided")] * 6, [Line("waits")]
-    panels = [Panel("a", [], "none"), Panel("b", long, ""), Panel("c", short, "")]
-    columns = [[panel.title for panel in column] for column in Home(panels=panels).columns]
-    assert columns == [["a", "c"], ["b"]]
-    assert Home(panels=panels[:1]).columns == [panels[:1]] and Home().columns == []
+def test_each_figure_of_an_operator_leads_to_the_rows_it_counts() -> None:
+    found("pdf-exfil", "CRITICAL")
+    found("mail-reader", "HIGH")
+    Asset.objects.create(kind="skill", name="mail-reader", decision="block")
+    client = signed_in("operator", "operator")
+    page = client.get("/").content.decode()
+    assert '<a href="/enforcement/?severity=HIGH" class="warn">1 High open</a>' in page
+    listed = client.get("/enforcement/?list=undecided").content.decode()
+    assert "pdf-exfil" in listed and "mail-reader" not in listed
+    assert 'href="/enforcement/skill/pdf-exfil/#decide"' in page
+
+
+@pytest.mark.parametrize(
+    ("decision", "after", "needs"),
+    [("block", False, False), ("allow", True, False), ("allow", False, True)],
+)
+def test_an_allow_answers_only_findings_that_came_before_it(
+    decision: str, after: bool, needs: bool
+) -> None:
+    found("pdf-exfil", "HIGH")
+    at = clock.now() + (timedelta(hours=1) if after else -timedelta(hours=1))
+    Asset.objects.create(kind="skill", name="pdf-exfil", decision=decision, decided_at=at)
+    assert decision_queue.undecided().exists() is needs
+
+
+def test_home_costs_the_same_however_much_waits() -> None:
+    client = signed_in("admin", "operator", "admin", "auditor")
+
+    def cost() -> int:
+        cache.clear()
+        with CaptureQueriesContext(connection) as queries:
+            shown(client)
+        return len(queries)
+
+    for number in range(2):
+        found(f"skill-{number}", "HIGH")
+        Asset.objects.create(kind="mcp", name=f"mcp-{number}", holder="op", held_at=NOON)
+    cost()
+    few = cost()
+    for number in range(2, 9):
+        found(f"skill-{number}", "HIGH")
+        Asset.objects.create(kind="mcp", name=f"mcp-{number}", holder="op", held_at=NOON)
+    assert cost() <= few
+
+
+def test_decisions_a_day_are_drawn_by_how_well_the_person_is_proven() -> None:
+    first = date(2026, 11, 1)
+    drawn = daily_bars.drawn(first, [(first, "H2", 1), (first, "H0", 3)])
+    assert [(part.level, part.height) for part in drawn.bars[0].segments] == [
+        ("H2", daily_bars.HEIGHT / 4),
+        ("H0", daily_bars.HEIGHT * 3 / 4),
+    ]
+    assert drawn.bars[0].total == 4 and drawn.bars[1].total == 0
+    assert "after=2026-11-01&before=2026-11-02" in drawn.bars[0].url
 
 
 def test_every_way_to_what_is_on_hold_lands_on_the_holds() -> None:
