@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from enforcement.effects.gateway_facts import HEAD, V020, V084, Agent
@@ -35,6 +35,8 @@ class ReportedSettings:
         watcher = _mapping(_mapping(health.get("watcher")).get("details"))
         generation = _generation(status, health)
         agents = _agents(status, _working(health) if generation == HEAD else None)
+        if _state(health, "guardrail") == "disabled":  # then 0.8.4 and HEAD take the hooks out
+            agents = tuple(replace(agent, hook=False) for agent in agents)
         met = None
         if generation == V020:
             agents = (Agent("openclaw", mode_of_020 or None, watched=True),)

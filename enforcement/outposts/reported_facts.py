@@ -1,6 +1,6 @@
 """What an outpost read at its gateway, as effects are concluded from it: entries and settings.
 
-Of agents it names those that `config.yaml` has; whether their hooks are installed it does not say.
+Of agents it names those that `config.yaml` has, and whether their settings call its hooks.
 """
 
 from __future__ import annotations
@@ -52,11 +52,25 @@ def settings_of(outpost: Outpost, config: Mapping[str, Any] | None) -> ReportedS
     if isinstance(primary, str) and primary:
         named.setdefault(primary, general)
     agents = tuple(
-        Agent(str(name), _mode(mode) or general, watched=name == primary if primary else None)
+        Agent(
+            str(name),
+            _mode(mode) or general,
+            watched=name == primary if primary else None,
+            hook=_is_hooked(said.get("hooks"), name),
+        )
         for name, mode in named.items()
     )
     managed = said.get("deployment_mode") == "managed_enterprise" if said else None
     return ReportedSettings(outpost.generation, agents, managed)
+
+
+def _is_hooked(hooks: object, agent: object) -> bool | None:
+    """None where the outpost does not report hooks. The gateway's list has no agent whose hooks it
+    took out."""
+    if not isinstance(hooks, Mapping):
+        return None
+    found = hooks.get(agent)
+    return isinstance(found, Mapping) and found.get("installed") is True
 
 
 def _mode(said: object) -> str | None:
