@@ -24,7 +24,6 @@ from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.instances import Instance
 from enforcement.kinds import KINDS, called, noun
 from enforcement.models import Outpost, Watch
-from enforcement.outposts import reported_facts
 from enforcement.posture.readings import reported_entries
 
 _MOST: Final = 300
@@ -86,26 +85,25 @@ def _mistake(kind: str, name: str) -> str:
 
 def _answer(kind: str, name: str) -> dict[str, Any]:
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
-    registered = instances.fleet().instances
+    outposts = {one.instance: one for one in Outpost.objects.filter(revoked_at=None)}
+    registered = {one.name: one for one in instances.fleet().instances}
     rows: list[UseRow] = []
-    without_agents = []
-    for one in registered:
-        facts = effects_at_gateways.facts_at(one, watches.get(one.name), kind, name)
-        concluded = conclusion.conclude(facts)
-        rows += [row for effect in concluded for row in _rows(one, effect)]
-        if not concluded:
-            without_agents.append(one.name)
-    known = known_names.is_known(kind, name)
-    unread = []
-    for outpost in _outposts_alone({one.name for one in registered}):
-        entries = reported_entries(outpost, clock.now())
-        if entries is None:
-            unread.append(outpost.instance)
+    without_agents, unread = [], []
+    for at in sorted({*registered, *outposts}):
+        outpost = outposts.get(at)
+        gateway = registered.get(at) or instances.known_by_outpost(at)
+        if outpost is not None and reported_entries(outpost, clock.now()) is not None:
+            facts = effects_at_gateways.facts_from_outpost(outpost, kind, name)
+        elif at in registered:
+            facts = effects_at_gateways.facts_at(gateway, watches.get(at), kind, name)
+        else:
+            unread.append(at)
             continue
-        about = reported_facts.entries_about(entries, kind, name)
-        facts = effects_at_gateways.facts_from_outpost(outpost, kind, name, about)
-        gateway = instances.known_by_outpost(outpost.instance)
-        rows += [row for effect in conclusion.conclude(facts) for row in _rows(gateway, effect)]
+        concluded = conclusion.conclude(facts)
+        rows += [row for effect in concluded for row in _rows(gateway, effect)]
+        if not concluded:
+            without_agents.append(at)
+    known = known_names.is_known(kind, name)
     return {
         "answered": True,
         "called": called(kind, name),
@@ -116,12 +114,6 @@ def _answer(kind: str, name: str) -> dict[str, Any]:
         "without_agents": without_agents,
         "unread_outposts": unread,
     }
-
-
-def _outposts_alone(registered: set[str]) -> list[Outpost]:
-    """Outposts of gateways that no file names."""
-    found = Outpost.objects.filter(revoked_at=None).order_by("instance")
-    return [one for one in found if one.instance not in registered]
 
 
 def _rows(gateway: Instance, effect: AgentEffect) -> list[UseRow]:

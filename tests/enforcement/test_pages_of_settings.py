@@ -14,7 +14,7 @@ from accounts.models import SignedInSession
 from approvals import clock
 from approvals.models import Approval
 from enforcement.gateways.reported_settings import ReportedSettings
-from enforcement.models import PostureBaseline, PostureDifference, Watch
+from enforcement.models import Outpost, OutpostState, PostureBaseline, PostureDifference, Watch
 from enforcement.posture import drift, reported_by_gateway
 from tests.enforcement import gateway_statuses
 from tests.enforcement.browsing import browser
@@ -187,3 +187,25 @@ def test_odd_names_are_answered_too() -> None:
     for name in ("..", "@codex/Bash", "<script>", "mcp://codex/github", "naïve ✓", "x" * 300):
         assert client.get(EFFECTS, {"kind": "mcp", "name": name}).status_code == 200
     assert browser("member1").get(EFFECTS).status_code == 403
+
+
+def test_a_gateway_with_an_outpost_is_answered_by_what_it_reported_lately() -> None:
+    now = clock.now()
+    outpost = Outpost.objects.create(
+        id="0" * 32,
+        public_key="k",
+        instance="edge-9",
+        generation="head",
+        enrolled_at=now,
+        reported_at=now,
+    )
+    entry = {"target_type": "tool", "target_name": "Bash", "actions_json": '{"install":"block"}'}
+    OutpostState.objects.create(
+        outpost=outpost, config=gateway_statuses.OUTPOST_CONFIG, entries=[entry], at=now
+    )
+    client = browser("operator", "operator")
+    text = re.sub(r" +", " ", body(client, f"{EFFECTS}?kind=tool&name=Bash"))
+    assert "edge-9 Claude Code calls stopped" in text
+    Outpost.objects.update(reported_at=now - timedelta(minutes=5))
+    text = re.sub(r" +", " ", body(client, f"{EFFECTS}?kind=tool&name=Bash"))
+    assert "Not known at edge-9: its outpost did not report lately." in text
