@@ -54,7 +54,7 @@ def plug_in(page: Page, **other: Any) -> Callable[[], None]:
 
 def make_passkey(page: Page, house: House, name: str) -> None:
     """Fill in the page and let the device answer."""
-    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_role("main").get_by_label("Name", exact=True).fill(name)
     page.get_by_role("button", name="Make the passkey").click()
     page.wait_for_url(house.url("/account/"))
     expect(page.get_by_text(f"{name} was enrolled for your own requests.")).to_be_visible()
