@@ -19,7 +19,7 @@ def test_an_auditor_filters_opens_closes_and_exports(house: House) -> None:
     page = house.visit("auditor", "/audit/").page
     keys = Keys(page)
     keys.press("Tab")
-    assert keys.here() == "Skip to the content"
+    assert keys.here() == "Skip to content"
     keys.press("/")
     keys.type("action:approval.denied")
     keys.press("Enter")

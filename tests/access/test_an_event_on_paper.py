@@ -32,7 +32,7 @@ def test_an_event_printed_says_all_that_a_reader_needs(house: House, world: Worl
     assert _flat("ata verify") in whole
     assert _flat("What is not proven") in whole
     assert _flat(entry) in whole  # not a byte of the raw entry is cut
-    for chrome in ("Switch role", "Download proof", "Skip to the content", "Sign out"):
+    for chrome in ("Switch role", "Download proof", "Skip to content", "Sign out"):
         assert _flat(chrome) not in whole, chrome
 
 
