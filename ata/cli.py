@@ -180,7 +180,7 @@ def _complete(path: str, command: Any) -> None:
     if any("--json" in option.opts for option in command.params):
         command.params.append(_fields_option())
     if path in EXAMPLES:
-        said = f"\b\nExample: ata {EXAMPLES[path]}"
+        said = f"\b\nExample:\n  ata {EXAMPLES[path]}"
         command.epilog = f"{command.epilog}\n\n{said}" if command.epilog else said
 
 

@@ -27,7 +27,7 @@ def finding(number: int, **changes: Any) -> dict[str, Any]:
         "title": "Sends the files of your home folder to an address in another country",
         "target": {"kind": "skill", "name": "pdf-exfil", "instance": "edge-1"},
         "scanner": "skill-scanner",
-        "found_at": stamp(190),
+        "found_at": stamp(182),
         "status": "open",
     } | changes
 
@@ -87,7 +87,7 @@ def test_approvals_fit_a_terminal(signed_in: Ata, portal: StandIn) -> None:
     portal.on("GET", "/v1/approvals", Reply(200, {"items": items, "next": None}))
     heading, line, id = shown(signed_in, "approvals", "list", "--pending")
     assert heading.split() == ["State", "Code", "Left", "Approver", "Made", "Request"]
-    assert re.fullmatch(r"pending  33-02-44  1:\d\d  Oona Operator  3\d s ago  Block MCP .*…", line)
+    assert re.fullmatch(r"pending  33-02-44  \d:\d\d  Oona Operator  .* ago  Block MCP .*…", line)
     assert id.strip() == APPROVAL
     assert portal.seen("GET", "/v1/approvals")[0].query["status"] == ["pending"]
 
