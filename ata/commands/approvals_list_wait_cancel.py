@@ -11,6 +11,7 @@ from ata.decisions import approval_outcome_advice
 from ata.options import Json, open_screen
 from ata.output.safe_text import safe, time_left
 from ata.output.screen import paint
+from ata.portal.name_completion import pending_approvals
 from ata.portal.paging import After, Limit, list_all
 
 app = typer.Typer(
@@ -19,6 +20,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
+
+ApprovalId = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="The approval's id.", autocompletion=pending_approvals),
+]
 
 
 @app.callback()
@@ -56,7 +62,7 @@ def list_approvals(
 @app.command()
 def wait(
     ctx: typer.Context,
-    approval_id: Annotated[str, typer.Argument(metavar="ID", help="The approval's id.")],
+    approval_id: ApprovalId,
     json_output: Json = False,
 ) -> None:
     """Wait until an approval is closed and the gateways confirmed; the exit code says how."""
@@ -76,7 +82,7 @@ def wait(
 @app.command()
 def cancel(
     ctx: typer.Context,
-    approval_id: Annotated[str, typer.Argument(metavar="ID", help="The approval's id.")],
+    approval_id: ApprovalId,
     json_output: Json = False,
 ) -> None:
     """Withdraw your own request; approving its push commits nothing any more."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from ata.cli import COMMANDS, load
 from tests.ata.ata_process import Ata
-from tests.ata.portal_stand_in import StandIn
+from tests.ata.portal_stand_in import Reply, Request, StandIn
 
 HELP = [
     (),
@@ -100,6 +101,41 @@ def test_a_shell_completes_names_without_asking_anybody(
     done = ata(_ATA_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=words)
     assert done.stdout.split() == offered, done.stderr
     assert portal.requests == []
+
+
+def complete(ata: Ata, typed: str) -> list[str]:
+    words = str(len(typed.split()) - (0 if typed.endswith(" ") else 1))
+    done = ata(_ATA_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=words)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_a_shell_completes_names_that_the_portal_knows(signed_in: Ata, portal: StandIn) -> None:
+    names = {"items": [{"name": "pdf-exfil"}, {"name": "my-pdf"}, {"name": "pdf\x1b[2J"}]}
+    portal.on("GET", "/v1/components/skill", Reply(200, names))
+    portal.on("GET", "/v1/findings", Reply(200, {"items": [{"id": "f-1"}, {"id": "f-2"}]}))
+    portal.on("GET", "/v1/approvals", Reply(200, {"items": [{"id": "a-1"}]}))
+    assert complete(signed_in, "ata skill block pd") == ["pdf-exfil"]
+    assert complete(signed_in, "ata findings dismiss ") == ["f-1", "f-2"]
+    assert complete(signed_in, "ata approvals wait ") == ["a-1"]
+
+
+def test_completion_is_silent_and_asks_nobody_without_a_session(ata: Ata, portal: StandIn) -> None:
+    assert complete(ata, "ata skill block pd") == []
+    ata.sign_in(seconds_left=5)  # it would have to be refreshed
+    assert complete(ata, "ata skill block pd") == []
+    assert portal.requests == []
+
+
+def test_completion_waits_for_no_slow_portal(signed_in: Ata, portal: StandIn) -> None:
+    def late(_request: Request) -> Reply:
+        time.sleep(4)
+        return Reply(200, {"items": [{"name": "pdf-exfil"}]})
+
+    portal.on("GET", "/v1/components/skill", late)
+    assert complete(signed_in, "ata skill block pd") == []
+    portal.on("GET", "/v1/components/skill", Reply(403, {"code": "not_permitted"}))
+    assert complete(signed_in, "ata skill block pd") == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -9,6 +9,7 @@ import typer
 
 from ata.commands.enforcement import component_list_and_show, mcp_run_and_proxy
 from ata.options import Json, NoWait, Reason, open_screen, reason_or_ask
+from ata.portal.name_completion import components
 
 KINDS = {
     "skill": "List skills with their state; block, allow, unblock, hold or release one.",
@@ -36,7 +37,7 @@ class Severity(StrEnum):
     CRITICAL = "CRITICAL"
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name.", autocompletion=components)]
 Raise = Annotated[
     Severity | None,
     typer.Option("--severity", case_sensitive=False, help="Treat it as at least this severe."),

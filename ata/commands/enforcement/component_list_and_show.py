@@ -10,11 +10,10 @@ import typer
 
 from ata.options import Json, open_screen
 from ata.output.safe_text import safe
+from ata.portal.name_completion import components
 from ata.portal.paging import PAGE, After, Limit, list_all
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
-
-
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name.", autocompletion=components)]
 _PLURALS = {"skill": "skills", "mcp": "MCP servers", "plugin": "plugins", "tool": "tools"}
 _WORDS = {"held": "on hold", "not_enforced": "not enforced", "none": "no decision"}
 

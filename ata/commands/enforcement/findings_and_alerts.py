@@ -10,12 +10,18 @@ import typer
 from ata.commands.enforcement.block_allow_hold import Severity
 from ata.options import Json, NoWait, Reason, open_screen, reason_or_ask
 from ata.output.safe_text import ago, safe
+from ata.portal.name_completion import open_findings
 from ata.portal.paging import PAGE, After, Limit, list_all
 
 FINDINGS = "List what scanners found, gravest first; show, dismiss or acknowledge one."
 ALERT = "Dismiss or acknowledge a finding: the same as `ata findings`."
 FindingId = Annotated[
-    str, typer.Argument(metavar="ID", help="Id of the finding, or of its alert in DefenseClaw.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="Id of the finding, or of its alert in DefenseClaw.",
+        autocompletion=open_findings,
+    ),
 ]
 OfInstance = Annotated[
     str, typer.Option("--instance", help="The gateway's, where several use the same id.")
