@@ -167,10 +167,10 @@ def _fields_option() -> Any:
     """The option `--fields`, which no command has to take: what it says is kept for the screen."""
     alone = typer.Typer(add_completion=False)
 
-    @alone.command()
-    def _takes(_fields: Fields = None) -> None:
+    def takes(_fields: Fields = None) -> None:
         """Only here so that typer makes the option."""
 
+    alone.command()(takes)
     (option,) = typer.main.get_command(alone).params
     return option
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -113,6 +114,25 @@ def test_members_and_strangers_see_no_finding_and_no_component(
 )
 def test_a_value_that_cannot_be_read_is_refused(place: ApiHouse, query: str) -> None:
     assert place.refusal("GET", f"/v1/{query}", ADMIN) == (422, "invalid_request")
+
+
+def test_ata_lists_the_same_for_an_operator_and_says_who_may_to_a_member(
+    place: ApiHouse, tmp_path: Path
+) -> None:
+    words = "findings list --status all"
+    found = place.ata(tmp_path, OPERATOR, f"{words} --limit 4 --fields id,severity")
+    assert [one["severity"] for one in found["items"]] == ["CRITICAL", "HIGH", "HIGH", "LOW"]
+    rest = place.ata(tmp_path, OPERATOR, f"{words} --after {found['next']}")
+    assert [one["id"] for one in rest["items"]] == ["finding/4"]
+    assert place.ata(tmp_path, AUDITOR, "findings show finding/1")["status"] == "dismissed"
+    names = place.ata(tmp_path, AUDITOR, "skill list --fields name")["items"]
+    assert [one["name"] for one in names] == ["archive helper", "notes", "pdf-exfil"]
+    no = place.ata(tmp_path, MIA, "skill list", code=1)["error"]
+    assert (no["code"], no["message"]) == (
+        "not_permitted",
+        "Components are for operators, auditors and admins.",
+    )
+    assert place.ata(tmp_path, OPERATOR, "approvals list --pending")["items"] == []
 
 
 def listed(
