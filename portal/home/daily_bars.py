@@ -15,12 +15,16 @@ from django.db.models.functions import TruncDate
 from audit.models import EventRow
 from audit.search.decisions_by_verified_human import REPORTED
 from audit.views.actions_that_are_decisions import decision_actions
-from ui.code_labels import HUMAN
 
 DAYS = 30
 HEIGHT = 96
 _WIDTH = 10
-_LEVELS = ("H3", "H2", "H1", "H0")
+_LEVELS = {
+    "H3": "approved with two methods",
+    "H2": "approved this action",
+    "H1": "signed in",
+    "H0": "not verified",
+}
 _FOR_S = 60
 _KEY = "home.decisions_a_day"
 
@@ -89,7 +93,7 @@ def drawn(first: date, rows: Iterable[tuple[date, str, int]]) -> Chart:
     peak = max((sum(day.values()) for day in counts.values()), default=0)
     days = [first + timedelta(days=number) for number in range(DAYS)]
     bars = tuple(_bar(day, number, counts[day], peak) for number, day in enumerate(days))
-    return Chart(bars, tuple((one, HUMAN[one].words, sums[one]) for one in _LEVELS))
+    return Chart(bars, tuple((one, words, sums[one]) for one, words in _LEVELS.items()))
 
 
 def _bar(day: date, number: int, counts: Counter[str], peak: int) -> Bar:
