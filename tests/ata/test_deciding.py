@@ -493,3 +493,30 @@ def test_a_difference_is_a_line_a_change(signed_in: Ata, portal: StandIn) -> Non
     )
     [asked] = portal.seen("GET", "/v1/connections/ibom/difference")
     assert asked.query == {"from": ["2026-11-01"], "to": ["12"]}
+
+
+def test_waiting_says_why_and_how_many_of_whom_approved(signed_in: Ata, portal: StandIn) -> None:
+    first = {"asked": "Olu Operator", "state": "waiting"}
+    second = {"asked": "Oona Operator", "state": "waiting"}
+    more: dict[str, Any] = {"needed": 2, "severity": "CRITICAL", "reason": "reads ~/.ssh"}
+    portal.on("POST", "/v1/decisions", asked())
+    portal.on(
+        "GET",
+        f"/v1/approvals/{APPROVAL}",
+        approval("pending", asks=[first], **more),
+        approval("pending", asks=[first], **more),
+        approval(
+            "pending",
+            asks=[first | {"state": "approved"}, second],
+            **more,
+            binding_message="52-14-53",
+        ),
+        approval("closed", "approved", **more),
+    )
+    done = signed_in("skill", "block", "web-scraper", *WHY)
+    assert done.returncode == 0, done.stderr
+    assert "Why: CRITICAL: reads ~/.ssh" in done.stdout
+    assert "Waiting for Olu Operator (0 of 2 approved)." in done.stdout
+    assert (
+        "Waiting for Oona Operator (1 of 2 approved: Olu Operator). Code: 52-14-53" in done.stdout
+    )
