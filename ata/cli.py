@@ -113,7 +113,8 @@ class _Root(TyperGroup):
     def __init__(self, **attrs: Any) -> None:
         super().__init__(**attrs)
         for name, (_, says) in COMMANDS.items():
-            self.add_command(TyperCommand(name, help=says, rich_markup_mode=None), name)
+            stub = TyperCommand(name, help=says, short_help=says, rich_markup_mode=None)
+            self.add_command(stub, name)
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """`-h` is `--help`, but no letter of `-connection=github`, nor behind `--`."""
@@ -176,7 +177,8 @@ def _fields_option() -> Any:
 
 
 def _complete(path: str, command: Any) -> None:
-    """Give a command with `--json` its `--fields`, and its help an example."""
+    """Give a command with `--json` its `--fields`, its help an example, and its line no cut."""
+    command.short_help = " ".join((command.help or "").split("\n\n")[0].split())
     if any("--json" in option.opts for option in command.params):
         command.params.append(_fields_option())
     if path in EXAMPLES:

@@ -169,3 +169,9 @@ def test_help_imports_nothing_heavy(ata: Ata) -> None:
     )
     heavy = {"httpx", "rich", "cryptography", "django", "audit", "ssl", "segno"}
     assert heavy.isdisjoint(shown.stderr.split())
+
+
+@pytest.mark.parametrize("group", [(), ("skill",), ("connections",), ("audit",)], ids=" ".join)
+def test_no_line_about_a_command_is_cut(ata: Ata, group: tuple[str, ...]) -> None:
+    shown = ata.here(*group, "--help").stdout
+    assert not [line for line in shown.splitlines()[1:] if line.endswith("...")]
