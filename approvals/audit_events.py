@@ -162,6 +162,8 @@ def _write(
 ) -> UUID:
     asked: Subject | None = ask.person.subject if ask else None
     private = {"sentence": approval.sentence, "intent": approval.intent, **(private or {})}
+    if approval.if_approved:
+        private["if_approved"] = approval.if_approved
     if asked:
         private["asked"] = {"iss": asked.iss, "sub": asked.sub, "name": asked.name or asked.email}
     event = record(

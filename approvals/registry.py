@@ -146,6 +146,8 @@ class Verb:
     hold: CommitFn | None = None  # tightened while the approval waits
     release: ReleaseFn | None = None  # undoes exactly what `hold` did, for what is still there
     if_approved: str = ""
+    # What approving comes to as things are now, in at most 255 characters; empty: as `if_approved`.
+    expects: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""
     if_denied: str = ""
     if_expired: str = ""
     about_others: Callable[[Actor, Target], bool] = lambda _a, _t: False

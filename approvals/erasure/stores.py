@@ -114,7 +114,7 @@ def _count_requests(whose: Whose) -> int:
 
 
 _EMPTIED = (
-    *("params", "reason", "intent", "sentence", "outcome_detail", "target_name"),
+    *("params", "reason", "intent", "sentence", "if_approved", "outcome_detail", "target_name"),
     *("requester", "requester_sub"),
 )
 
@@ -125,7 +125,7 @@ def _erase_requests(whose: Whose) -> int:
     for approval in own:
         approval.params, approval.reason, approval.intent = {}, "", ""
         approval.sentence = f"{approval.verb}, asked by a person who was erased"
-        approval.outcome_detail, approval.target_name = "", MARK
+        approval.if_approved, approval.outcome_detail, approval.target_name = "", "", MARK
         approval.requester = _nobody(approval.requester)
         approval.requester_sub = MARK
         approval.save(update_fields=_EMPTIED)

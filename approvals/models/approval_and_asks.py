@@ -67,6 +67,7 @@ class Approval(models.Model):
     reason = models.TextField(blank=True)
     severity = models.CharField(max_length=10)
     sentence = models.CharField(max_length=500)
+    if_approved = models.CharField(max_length=255, blank=True)  # what was expected of an approval
     intent = models.TextField()  # the exact canonical text that intent_hash covers
     intent_hash = models.CharField(max_length=64, unique=True)
     state_digest = models.CharField(max_length=64)

@@ -81,6 +81,7 @@ def _shown_otherwise(approval: Approval) -> bool:
         for said, row in (
             (intent["reason"], approval.reason),
             (intent["data"].get("sentence"), approval.sentence),
+            (intent["data"].get("if_approved", ""), approval.if_approved),
         )
     )
 

@@ -351,6 +351,7 @@ def _row(request: _Request, now: datetime) -> dict[str, Any]:
         "reason": request.reason,
         "severity": request.severity,
         "sentence": _whole_sentence(request),
+        "if_approved": request.verb.expects(request.target, request.params),
         "intent": made.text,
         "intent_hash": made.hash,
         "state_digest": state,

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from approvals import actor_json, policy, registry
-from approvals.models import Ask
+from approvals.models import Approval, Ask
+from approvals.registry import Verb
 from approvals.step_up import owner_must_approve_first
 from audit.ledger.format.safe_display import visible
 from audit.recording.actors import Actor
@@ -68,7 +69,7 @@ def for_ask(ask: Ask) -> list[Detail]:
         ("risk", "Risk", approval.severity.capitalize()),
         ("reason", "Reason", _one_line(approval.reason) or "No reason was given"),
         ("requester", "Requested by", _one_line(_requester(requester))),
-        ("if_approved", "If approved", _one_line(verb.if_approved or "It takes effect at once.")),
+        ("if_approved", "If approved", _one_line(_if_approved(approval, verb))),
         ("if_denied", "If denied", policy.if_denied(approval.rule, verb)),
         ("request", "Request", _request(ask)),
     ]
@@ -78,6 +79,10 @@ def for_ask(ask: Ask) -> list[Detail]:
         "intent_hash": approval.intent_hash,
     }
     return build(first, hidden, shown)
+
+
+def _if_approved(approval: Approval, verb: Verb) -> str:
+    return approval.if_approved or verb.if_approved or "It takes effect at once."
 
 
 def _requester(requester: Actor) -> str:

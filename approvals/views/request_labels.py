@@ -191,7 +191,7 @@ def _hold(approval: Approval, *, inferred: bool = False) -> str:
 
 def if_approved(approval: Approval, verb: Verb | None) -> str:
     """What approving does."""
-    words = (verb.if_approved if verb else "") or "It is committed at once."
+    words = approval.if_approved or (verb.if_approved if verb else "") or "It is committed at once."
     both = approval.rule.get("approver") == "another" and approval.requester_sub
     record = "Who asked and who approved are" if both else "The name of whoever approves is"
     return f"{words} {record} on the record."

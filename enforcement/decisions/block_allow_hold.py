@@ -24,7 +24,7 @@ from enforcement.decisions.decision_params import Params, TerminalParams
 from enforcement.decisions.hold_and_release_at_gateway import hold_reason, holder_of
 from enforcement.effects.gateway_facts import tool_of_agent
 from enforcement.findings import severities_outlasting_milder_scans
-from enforcement.gateways import actor_entry_for_gateway_log, instances
+from enforcement.gateways import actor_entry_for_gateway_log, effects_at_gateways, instances
 from enforcement.kinds import KINDS, called, where
 from enforcement.models import Asset, Decision
 from enforcement.outposts import command_recipients
@@ -293,6 +293,15 @@ _ALLOWS: Final = dict.fromkeys(
 }
 
 
+def _expects(act: str) -> Callable[[Target, Mapping[str, Any]], str]:
+    """What the act would come to at each gateway, as `_BLOCKS` says it in general."""
+
+    def expects(target: Target, _params: Mapping[str, Any]) -> str:
+        return effects_at_gateways.expected(act, target.kind, target.name, target.instance)
+
+    return expects
+
+
 def _register(kind: str) -> None:
     kinds = frozenset({kind})
     common: dict[str, Any] = {
@@ -308,6 +317,7 @@ def _register(kind: str) -> None:
             event=f"{kind}.blocked",
             label="Block",
             stance=Stance.FINAL,
+            expects=_expects("block"),
             commit=_Final("block", Decision.BLOCK, "Block"),
             sentence=_reads("Block {thing}"),
             look=decision_severity.look_before_blocking,
@@ -328,6 +338,7 @@ def _register(kind: str) -> None:
             event=f"{kind}.unblocked",
             label="Unblock",
             stance=Stance.LOOSEN,
+            expects=_expects("unblock"),
             commit=_Final("unblock", Decision.NONE, "Unblock"),
             sentence=_reads("Unblock {thing}"),
             look=decision_severity.look_before_loosening,
@@ -347,6 +358,7 @@ def _register(kind: str) -> None:
             event=f"{kind}.allowed",
             label="Allow",
             stance=Stance.LOOSEN,
+            expects=_expects("allow"),
             commit=_Final("allow", Decision.ALLOW, "Allow"),
             sentence=_reads("Allow {thing}"),
             look=decision_severity.look_before_allowing,
@@ -379,6 +391,7 @@ def _register(kind: str) -> None:
             event=f"{kind}.released",
             label="Release",
             stance=Stance.LOOSEN,
+            expects=_expects("release"),
             commit=_release_by_hand,
             sentence=_reads("Release {thing} from hold"),
             look=_look_before_release,

@@ -13,6 +13,8 @@ V020: Final = "0.2.0"
 V084: Final = "0.8.4"
 HEAD: Final = "head"
 GENERATIONS: Final = (V020, V084, HEAD)
+IN_DATABASE: Final = "audit database"
+IN_LISTS: Final = "lists over REST"
 _OF_AGENT: Final = re.compile(r"@(?P<agent>[^/]+)/(?P<tool>.+)")
 
 _AGENTS: Final = {
@@ -79,6 +81,7 @@ class GatewayFacts:
     managed: bool | None = False
     unread: str = "its lists were not read"
     outdated: str = ""
+    source: str = ""
 
     def with_install(self, install: str) -> GatewayFacts:
         """The same after `install` of the entry for all agents is set, as REST sets it."""

@@ -25,12 +25,44 @@ LABELS: Final[dict[str, str]] = {
 }
 
 
+_SHORT: Final[dict[str, str]] = LABELS | {
+    Summary.AT_NEXT_INSTALL: "running on until it is installed again or renamed",
+    Summary.ONLY_IN_ACTION_MODE: "recorded only (observe mode)",
+    Summary.UNKNOWN: "effect not known",
+    Summary.OPEN: "not stopped",
+    Summary.RULES_OFF: "every rule off for the tool",
+}
+
+
 def in_words(effects: Sequence[AgentEffect]) -> list[str]:
     """One sentence for each group of agents that have the same effect."""
     groups: dict[str, list[str]] = {}
     for effect in effects:
         groups.setdefault(_pattern(effect), []).append(agent_label(effect.agent))
     return [pattern.format(agents=_joined(names)) for pattern, names in groups.items()]
+
+
+def in_short(effects: Sequence[AgentEffect]) -> str:
+    """The same in a few words, which `at edge-1` can follow; agents are named where they differ."""
+    groups: dict[str, list[AgentEffect]] = {}
+    for effect in effects:
+        groups.setdefault(_in_short(effect), []).append(effect)
+    if len(groups) == 1 and Summary.STOPPED_IN_PART not in {one.summary for one in effects}:
+        return next(iter(groups))
+    return ", ".join(_of_agents(words, some) for words, some in groups.items())
+
+
+def _in_short(effect: AgentEffect) -> str:
+    if effect.summary == Summary.STOPPED_IN_PART:
+        return _joined([one.way.words for one in effect.stopped])
+    return _SHORT[effect.summary]
+
+
+def _of_agents(words: str, effects: Sequence[AgentEffect]) -> str:
+    names = _joined([agent_label(one.agent) for one in effects])
+    if effects[0].summary == Summary.STOPPED_IN_PART:
+        return f"stopped for {names}'s {words}"
+    return f"{words} for {names}"
 
 
 def _pattern(effect: AgentEffect) -> str:

@@ -3,7 +3,7 @@ from what the portal reads without side effects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -11,8 +11,15 @@ from typing import Final
 from approvals import clock
 from enforcement.audit_database.open_read_only import SourceUnreadable
 from enforcement.effects import conclusion, sentences
-from enforcement.effects.conclusion import AgentEffect
-from enforcement.effects.gateway_facts import HEAD, V084, Entry, GatewayFacts, tool_of_agent
+from enforcement.effects.conclusion import AgentEffect, Summary
+from enforcement.effects.gateway_facts import (
+    HEAD,
+    IN_DATABASE,
+    V084,
+    Entry,
+    GatewayFacts,
+    tool_of_agent,
+)
 from enforcement.gateways import enforcement_entries, instances
 from enforcement.gateways.client import Listed
 from enforcement.gateways.enforcement_entries import KnownEntries
@@ -26,6 +33,8 @@ INSTALLED: Final = frozenset({"skill", "plugin"})
 _LASTS: Final = timedelta(minutes=1)
 """How long what a gateway answered is taken to be so: it is asked every ten seconds."""
 Lists = tuple[Sequence[Listed], Sequence[Listed]]
+_LONGEST_LINE: Final = 255
+"""Characters of one value that a phone shows (Auth0's limit for authorization_details)."""
 WAITS_FOR_OPENCLAW: Final = (
     "Not sent yet: this gateway was not connected to OpenClaw since it started and has "
     "take_action on, so it would end when it next acts on a block. It is sent once the gateway "
@@ -40,11 +49,22 @@ class GatewayEffect:
 
     instance: Instance
     agents: tuple[AgentEffect, ...]
+    not_sent: str = ""
+    """Why the act is not sent there now, where one was asked about."""
 
     @property
     def sentences(self) -> list[str]:
         """In words, one sentence for each group of agents."""
+        if self.not_sent:
+            return [self.not_sent]
         return sentences.in_words(self.agents) or [NO_AGENT]
+
+    @property
+    def in_short(self) -> str:
+        """In a few words, which the name of the gateway can follow."""
+        if self.not_sent:
+            return "not sent"
+        return sentences.in_short(self.agents) or "effect not known"
 
     def as_json(self) -> list[dict[str, str]]:
         """Agent and summary, for the record."""
@@ -62,8 +82,32 @@ def facts_at(
     """What is known of one gateway about one thing; `lists` were just read, else as last read."""
     settings = settings_of(watch)
     _, bare = tool_of_agent(settings.generation, kind, name)
-    known = _in_database(instance, kind, bare)
+    known = _in_database(instance, [(kind, bare)]).get((kind, bare))
+    return _facts(instance, watch, kind, name, known, lists)
+
+
+def facts_of_all(
+    instance: Instance, watch: Watch, things: Iterable[tuple[str, str]]
+) -> Iterator[GatewayFacts]:
+    """The same of several things by kind and name, from one look at its database."""
+    generation = settings_of(watch).generation
+    bare = {thing: (thing[0], tool_of_agent(generation, *thing)[1]) for thing in things}
+    known = _in_database(instance, set(bare.values()))
+    for (kind, name), looked_up in bare.items():
+        yield _facts(instance, watch, kind, name, known.get(looked_up))
+
+
+def _facts(
+    instance: Instance,
+    watch: Watch | None,
+    kind: str,
+    name: str,
+    known: KnownEntries | None,
+    lists: Lists | None = None,
+) -> GatewayFacts:
+    settings = settings_of(watch)
     if known is None:
+        _, bare = tool_of_agent(settings.generation, kind, name)
         one_agent = len(settings.agents) == 1
         known = _in_lists(watch, kind, bare, lists, instance=instance.name, one_agent=one_agent)
     return GatewayFacts(
@@ -75,6 +119,7 @@ def facts_at(
         settings.managed,
         known.unread,
         _why_outdated(watch),
+        known.source,
     )
 
 
@@ -125,13 +170,16 @@ def _why_outdated(watch: Watch | None) -> str:
     return f"the gateway was last read on {watch.last_seen:%d %b %Y, %H:%M} UTC"
 
 
-def _in_database(instance: Instance, kind: str, name: str) -> KnownEntries | None:
+def _in_database(
+    instance: Instance, things: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], KnownEntries]:
     if instance.audit_db is None:
-        return None
+        return {}
     try:
-        return KnownEntries(enforcement_entries.in_database(instance.audit_db, kind, name))
+        found = enforcement_entries.all_in_database(instance.audit_db, things)
     except SourceUnreadable:
-        return None  # the lists say less, and are there
+        return {}  # the lists say less, and are there
+    return {thing: KnownEntries(rows, source=IN_DATABASE) for thing, rows in found.items()}
 
 
 def _in_lists(
@@ -156,10 +204,27 @@ def everywhere(kind: str, name: str, act: str = "", instance: str = "") -> list[
     found = []
     for one in instances.fleet().scope(instance):
         facts = known_at(one, watches.get(one.name), kind, name)
+        over_rest = command_recipients.outpost_of(one.name) is None
+        settings = settings_of(watches.get(one.name))
+        not_sent = why_not_sent(act, facts, settings) if over_rest else ""
         if act:
             facts = _after(facts, one, act)
-        found.append(GatewayEffect(one, conclusion.conclude(facts)))
+        found.append(GatewayEffect(one, conclusion.conclude(facts), not_sent))
     return found
+
+
+def expected(act: str, kind: str, name: str, instance: str = "") -> str:
+    """What an act would come to at each gateway, for one line of a phone; empty where that is more
+    than it shows, or nothing is known of any gateway."""
+    where: dict[str, list[str]] = {}
+    found = everywhere(kind, name, act, instance)
+    if all(one.summary == Summary.UNKNOWN for effect in found for one in effect.agents):
+        found = [effect for effect in found if effect.not_sent]
+    for effect in found:
+        where.setdefault(effect.in_short, []).append(effect.instance.name)
+    said = "; ".join(f"{words} at {' and '.join(names)}" for words, names in where.items())
+    line = f"Expected: {said}."
+    return line if said and len(line) <= _LONGEST_LINE else ""
 
 
 def grouped(effects: Iterable[GatewayEffect]) -> list[str]:
@@ -168,6 +233,15 @@ def grouped(effects: Iterable[GatewayEffect]) -> list[str]:
     for effect in effects:
         where.setdefault(" ".join(effect.sentences), []).append(effect.instance.name)
     return [f"At {' and '.join(names)}: {words}" for words, names in where.items()]
+
+
+def why_not_sent(act: str, facts: GatewayFacts, settings: ReportedSettings) -> str:
+    """Why a step of this act is not sent, or waits; empty where nothing is against it."""
+    if act == "allow":
+        return why_allow_cannot_end_well(facts)
+    if act in {"block", "hold"}:
+        return why_block_cannot_end_well(settings, facts.kind)
+    return ""
 
 
 def why_allow_cannot_end_well(facts: GatewayFacts) -> str:

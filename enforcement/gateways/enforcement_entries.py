@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enforcement.audit_database.open_read_only import connected
-from enforcement.effects.gateway_facts import Entry
+from enforcement.effects.gateway_facts import IN_LISTS, Entry
 from enforcement.gateways import attempt_tags
 from enforcement.gateways.attempt_tags import ALLOW, BLOCK
 from enforcement.gateways.client import Listed
@@ -26,6 +26,7 @@ class KnownEntries:
 
     entries: tuple[Entry, ...] | None
     unread: str = ""
+    source: str = IN_LISTS
 
 
 def in_database(path: Path, kind: str, name: str) -> tuple[Entry, ...]:
@@ -35,16 +36,28 @@ def in_database(path: Path, kind: str, name: str) -> tuple[Entry, ...]:
         SourceUnreadable: the database cannot be read now.
     """
     with connected(path) as source:
-        columns = {row[1] for row in source.execute("PRAGMA table_info(actions)")}
-        connector = "connector" if "connector" in columns else "''"
-        recorded = _is_in_quarantine(source, kind, name)
-        rows = source.execute(
-            f"SELECT target_name, {connector}, actions_json FROM actions "  # noqa: S608 - fixed names
-            "WHERE target_type = :kind AND (target_name = :name OR (:kind = 'tool' AND target_name "
-            "LIKE '@%' AND substr(target_name, -length(:name) - 1) = '/' || :name))",
-            {"kind": kind, "name": name},
-        )
-        return tuple(_entry(row, recorded) for row in rows)
+        return _about(source, kind, name)
+
+
+def all_in_database(
+    path: Path, things: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[Entry, ...]]:
+    """As `in_database`, of several things by kind and name. Raises SourceUnreadable."""
+    with connected(path) as source:
+        return {thing: _about(source, *thing) for thing in things}
+
+
+def _about(source: sqlite3.Connection, kind: str, name: str) -> tuple[Entry, ...]:
+    columns = {row[1] for row in source.execute("PRAGMA table_info(actions)")}
+    connector = "connector" if "connector" in columns else "''"
+    rows = source.execute(
+        f"SELECT target_name, {connector}, actions_json FROM actions "  # noqa: S608 - fixed names
+        "WHERE target_type = :kind AND (target_name = :name OR (:kind = 'tool' AND target_name "
+        "LIKE '@%' AND substr(target_name, -length(:name) - 1) = '/' || :name))",
+        {"kind": kind, "name": name},
+    ).fetchall()
+    recorded = _is_in_quarantine(source, kind, name) if rows else None
+    return tuple(_entry(row, recorded) for row in rows)
 
 
 def _is_in_quarantine(source: sqlite3.Connection, kind: str, name: str) -> bool | None:
