@@ -158,6 +158,19 @@ def _posture(event: PublicEvent) -> str:
     return "{instance} is not as approved: {setting} is {seen}, approved is {approved}"
 
 
+def _effect_changed(event: PublicEvent) -> str:
+    """What a gateway does about a decision is another effect than before, or than was decided."""
+    decided = _DECIDED.get(shown(_data(event).get("decided")), "decided on")
+    if event["action"] == "effect.observed":
+        return f"{{thing}}, {decided} here, was found so at {{instance}}{{effect}}"
+    if event["action"] == "effect.differs":
+        return (
+            f"{{instance}} was found to differ from the decision: {{thing}} was {decided}{{effect}}"
+        )
+    return f"What {{instance}} does about {{thing}}, {decided} here, changed{{effect}}"
+
+
+_DECIDED = {"hold": "put on hold", "block": "blocked", "allow": "allowed"}
 _OF_KINDS: Mapping[str, Sentence] = {
     "blocked": _decided("block"),
     "unblocked": _decided("unblock"),
@@ -178,6 +191,8 @@ for _kind in KINDS:
 _reword("finding.opened", _found)
 _reword("bypass.found", _bypassed)
 _reword("bypass.claimed", _claimed)
+for _act in ("observed", "changed", "differs"):
+    _reword(f"effect.{_act}", _effect_changed)
 _reword("outpost.enrolled", _enrolled)
 _reword(
     "gateway.configured",

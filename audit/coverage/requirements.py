@@ -87,7 +87,12 @@ _OBJECTS = _actions(
     *(f"{k}.{past}" for k in _KINDS for past in ("quarantined", "restored")),
 )  # fmt: skip
 _ANOMALIES = _actions(
-    "finding.opened", "scope.escalated", "bypass.found", "connection.use_seen", "ledger.alarm"
+    "finding.opened",
+    "scope.escalated",
+    "bypass.found",
+    "connection.use_seen",
+    "ledger.alarm",
+    "effect.differs",
 )
 _HANDLED = _actions("alert.*", "approval.*")
 _VERIFIED = _actions("audit.verified", "ledger.alarm")

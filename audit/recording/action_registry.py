@@ -200,6 +200,9 @@ operator.signed_out | Signed out | signed out | INFO
 operator.sign_in_failed | Sign-in failed | could not sign in | MEDIUM | told
 access.refused | Access refused | was refused at {target} | MEDIUM | told
 session.revoked | Session revoked | ended {target} | MEDIUM
+effect.observed | Effect observed | observed what a gateway does about {target} | INFO
+effect.changed | Effect changed | found another effect on {target} | MEDIUM
+effect.differs | Effect differs | found less than was decided about {target} | MEDIUM
 finding.opened | Finding opened | opened {target} | MEDIUM
 approval.requested | Approval requested | asked for approval of {target} | INFO | told
 approval.approved | Approval given | approved {target} | INFO | told

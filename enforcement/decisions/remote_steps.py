@@ -18,6 +18,7 @@ from enforcement.effects.conclusion import conclude
 from enforcement.effects.gateway_facts import V020
 from enforcement.gateways import (
     attempt_tags,
+    effect_change_events,
     effects_at_gateways,
     instances,
     one_call_at_a_time,
@@ -114,6 +115,7 @@ def confirmed(gateway: Gateway, kind: str, name: str, wanted: str, said: str) ->
         gateway.instance, _watch(gateway.instance), kind, name, lists
     )
     effect = GatewayEffect(gateway.instance, conclude(facts))
+    effect_change_events.keep(gateway.instance.name, facts, wanted, effect.agents)
     if not wanted and block:
         said = f"{said}; its list still has a block, of one agent or of somebody else"
     return EffectResult(

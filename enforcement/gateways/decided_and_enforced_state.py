@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from approvals import clock
 from approvals.models import Effect, EffectState
 from audit.ledger.format import truncation
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.decisions.superseded_steps import STEPS
 from enforcement.effects.conclusion import conclude
+from enforcement.effects.gateway_facts import IN_DATABASE
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.gateways.instances import Instance
@@ -48,6 +50,9 @@ class At:
     retry_at: datetime | None = None
     attempts: int = 0
     effect: tuple[str, ...] = ()  # what its agents may still do, by `with_effects`
+    entries_from: str = ""  # where the entries were read that this is concluded from
+    entries_at: datetime | None = None  # and when
+    settings_at: datetime | None = None  # when it last reported its agents and modes
 
     @property
     def waits(self) -> bool:
@@ -100,9 +105,19 @@ def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
     found = []
     for at in states:
-        facts = effects_at_gateways.known_at(at.instance, watches.get(at.instance.name), kind, name)
+        watch = watches.get(at.instance.name)
+        facts = effects_at_gateways.known_at(at.instance, watch, kind, name)
         effect = GatewayEffect(at.instance, conclude(facts))
-        found.append(replace(at, effect=tuple(effect.sentences)))
+        listed_at = watch.listed_at if watch else None
+        found.append(
+            replace(
+                at,
+                effect=tuple(effect.sentences),
+                entries_from=facts.source,
+                entries_at=clock.now() if facts.source == IN_DATABASE else listed_at,
+                settings_at=watch.last_seen if watch else None,
+            )
+        )
     return found
 
 

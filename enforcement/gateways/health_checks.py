@@ -17,6 +17,7 @@ from django.db.models import Q
 from approvals import clock
 from approvals.models import Effect, EffectState
 from enforcement.decisions import hold_and_release_at_gateway, remote_steps
+from enforcement.gateways import effect_change_events
 from enforcement.gateways.client import Gateway, GatewayError, Health, Listed
 from enforcement.gateways.instances import Instance
 from enforcement.gateways.reported_settings import ReportedSettings
@@ -111,6 +112,7 @@ def note(instance: Instance, said: Probe, now: datetime) -> None:
         if ReportedSettings.from_json(watch.settings).met_openclaw:
             remote_steps.send_what_waited_for_openclaw(instance.name)
         drift.update(instance.name, now)
+        effect_change_events.look(instance, watch, said.at)
 
 
 def _try_again_now(name: str, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from enforcement.models.administrative_act import AdministrativeAct
 from enforcement.models.asset_decision import Asset, Decision, Hold
+from enforcement.models.concluded_effect import ConcludedEffect
 from enforcement.models.gateway_poll_state import GatewayCall, Watch
 from enforcement.models.outpost import (
     CommandState,
@@ -20,6 +21,7 @@ __all__ = [
     "AskNeed",
     "Asset",
     "CommandState",
+    "ConcludedEffect",
     "Decision",
     "EnrolmentCode",
     "Finding",

@@ -11,8 +11,8 @@ from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.recording.actors import Actor
 from enforcement.findings import decision_queue
 from enforcement.gateways import instances
-from enforcement.kinds import KINDS, noun
-from enforcement.models import Asset, Finding, Watch
+from enforcement.kinds import KINDS, called, noun
+from enforcement.models import Asset, ConcludedEffect, Finding, Watch
 from portal.home.auditor import latest
 from portal.home.panel_types import MOST, Fact, Home, Line, Panel
 
@@ -36,6 +36,7 @@ def operator(me: Actor) -> Home:
         title=title,
         facts=[*_by_severity(), *_on_hold(held_count), *_silent(gateways)],
         panels=[
+            *_differing(),
             Panel(
                 "Needs a decision",
                 [_finding(f) for f in needs.order_by("-rank", "-at", "-id")[:MOST]],
@@ -91,6 +92,25 @@ def _silent(gateways: list[Line]) -> list[Fact]:
     away = sum(line.badge == "offline" for line in gateways)
     words = f"{_counted(away, 'gateway')} not answering"
     return [Fact(words, _GATEWAYS, "warn")] if away else []
+
+
+def _differing() -> list[Panel]:
+    """Gateways that do less than was decided; no panel where there is none."""
+    found = ConcludedEffect.objects.filter(differs=True).order_by("-since")
+    lines = [
+        Line(
+            f"{called(one.kind, one.name)} at {one.instance}",
+            f"/enforcement/{one.kind}/{one.name}/",
+            one.since,
+            severity="MEDIUM" if one.wanted == "allow" else "HIGH",
+            detail=" ".join(one.sentences),
+        )
+        for one in found[:MOST]
+    ]
+    url = "/audit/?action=effect.differs"
+    return (
+        [Panel("Decisions that a gateway does not enforce", lines, "", url, "All")] if lines else []
+    )
 
 
 def _finding(found: Finding) -> Line:

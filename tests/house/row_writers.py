@@ -261,12 +261,14 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Asset Effect Finding OutpostCommand instance",
         "takes an erased person out of who decided",
     ),
+    "enforcement.findings.dispositions_at_gateway": ("Finding", "closed at the gateway itself"),
     "enforcement.findings.intake": ("Finding Scan", "scans and findings that arrived"),
     "enforcement.audit_database.gateway_quarantine_and_content_digest": (
         "sql",
         "reads a gateway's database",
     ),
     "enforcement.audit_database.open_read_only": ("sql", "opens a gateway's database, read-only"),
+    "enforcement.audit_database.alert_disposition_rows": ("sql", "reads a gateway's database"),
     "enforcement.audit_database.scan_rows": ("sql", "reads a gateway's database"),
     "enforcement.decisions.stored_decisions_and_holds": (
         "Approval Asset instance",
@@ -284,6 +286,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "enforcement.gateways.one_call_at_a_time": (
         "GatewayCall",
         "whose turn it is at a gateway of 0.2.0",
+    ),
+    "enforcement.gateways.effect_change_events": (
+        "ConcludedEffect instance",
+        "what was last concluded at a gateway",
     ),
     "enforcement.gateways.health_checks": ("Effect instance", "how a gateway is; wakes its steps"),
     "connections.api.manifests": ("instance", "a route that is called delete, no row"),
