@@ -64,6 +64,7 @@ STATES: dict[str, Look] = {
     "done": Look("ok", "check", "done"),
     "closed": Look("off", "circle-slash", "closed"),
     "online": Look("ok", "radio", "answering"),
+    "deaf": Look("bad", "unplug", "partly unknown"),
     "offline": Look("bad", "unplug", "not answering"),
     "not_enforced": Look("warn", "triangle-alert", "not enforced"),
     "running": Look("info", "loader", "running"),

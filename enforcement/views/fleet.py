@@ -13,7 +13,7 @@ from audit.ingest.pushes import spool
 from audit.recording.actors import Actor
 from enforcement.audit_database import periodic_scan_import
 from enforcement.decisions.superseded_steps import STEPS
-from enforcement.gateways import instances, unreachable_gateway_reasons
+from enforcement.gateways import deaf_gateways, instances, unreachable_gateway_reasons
 from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch
 from enforcement.views import outpost_lines
@@ -26,17 +26,22 @@ _LATE: Final = timedelta(seconds=60)
 def gateway_line(instance: Instance, found: Watch | None) -> dict[str, Any]:
     """How one gateway is: `state` is empty before it was asked, `reads` how its scanner's findings
     reach us, `last_read` when they last did, give or take ten seconds."""
-    why = unreachable_gateway_reasons.why_not_read(instance, found, clock.now())
+    now = clock.now()
+    why = unreachable_gateway_reasons.why_not_read(instance, found, now)
+    deaf = deaf_gateways.of_gateway(instance, found, now)
     reads = f"Set to be read every {int(periodic_scan_import.EVERY.total_seconds())} seconds."
     if found is None or found.read_at is None:
         reads = "About to be read."
     state = ""
     if found is not None and found.reachable is not None:
         state = "online" if found.reachable else "offline"
+    if state == "online" and deaf:
+        state = "deaf"
     return {
         "instance": instance,
         "watch": found,
         "state": state,
+        "deaf": deaf,
         "reads": f"Not read: {why}." if why else reads,
         "last_read": found.read_at if found else None,
         "read_since": found.read_since if found and not why else None,
@@ -83,5 +88,5 @@ def context(person: Actor) -> dict[str, Any]:
         "may_enrol": "admin" in person.roles,
         "problem": fleet.problem,
         "configured": fleet.path is not None,
-        "offline": sum(line["state"] == "offline" for line in lines),
+        "deaf": sum(bool(line["deaf"]) for line in lines),
     }

@@ -10,7 +10,7 @@ from approvals import clock
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.recording.actors import Actor
 from enforcement.findings import decision_queue
-from enforcement.gateways import instances
+from enforcement.gateways import deaf_gateways, instances
 from enforcement.kinds import KINDS, called, noun
 from enforcement.models import Asset, ConcludedEffect, Finding, Watch
 from portal.home.auditor import latest
@@ -36,6 +36,7 @@ def operator(me: Actor) -> Home:
         title=title,
         facts=[*_by_severity(), *_on_hold(held_count), *_silent(gateways)],
         panels=[
+            *deaf_gateway_panels(),
             *_differing(),
             Panel(
                 "Needs a decision",
@@ -92,6 +93,22 @@ def _silent(gateways: list[Line]) -> list[Fact]:
     away = sum(line.badge == "offline" for line in gateways)
     words = f"{_counted(away, 'gateway')} not answering"
     return [Fact(words, _GATEWAYS, "warn")] if away else []
+
+
+def deaf_gateway_panels() -> list[Panel]:
+    """Gateways of which something is not known; no panel where all is known."""
+    lines = [
+        Line(
+            f"{one.instance}: {one.why}",
+            "/enforcement/fleet/",
+            one.since,
+            badge="deaf",
+            detail=f"Not known: {one.unknown}.",
+        )
+        for one in deaf_gateways.everywhere()
+    ]
+    title = "Gateways that do not answer or are not read"
+    return [Panel(title, lines[:MOST], "", "/enforcement/fleet/", "All gateways")] if lines else []
 
 
 def _differing() -> list[Panel]:
