@@ -31,6 +31,7 @@ from enforcement.audit_database.scan_rows import SourceUnreadable, opened
 from enforcement.decisions.block_allow_hold import OPERATOR
 from enforcement.decisions.decision_severity import find_finding
 from enforcement.decisions.remote_steps import at_gateway
+from enforcement.findings.dispositions_at_gateway import NOT_NAMED
 from enforcement.gateways import attempt_tags, instances
 from enforcement.gateways.client import Gateway, Refuses
 from enforcement.gateways.instances import Instance
@@ -72,7 +73,7 @@ def _disposed_as(*so: FindingStatus) -> AlreadyFn:
 
     def already(_actor: Actor, target: Target, _params: Mapping[str, Any], _severity: str) -> str:
         finding = _finding(target)
-        if finding.status not in so:
+        if finding.status not in so or finding.status_by.endswith(NOT_NAMED):
             return ""
         since = f" since {finding.status_at:%d %b %Y, %H:%M} UTC" if finding.status_at else ""
         by = f" by {finding.status_by}" if finding.status_by else ""

@@ -27,7 +27,9 @@ from audit.recording.record import Draft
 _ACTION_CHARS: Final = re.compile(r"[^A-Za-z0-9_:.-]+")
 _TIME_COLUMN: Final = {"alert_acknowledgement_operations": "created_at"}
 # Names of our own in DefenseClaw's family: a gateway must not be able to speak as the importer.
-_OURS: Final = frozenset({"push_gap", "row_changed", "rows", "tag_misused"})
+_OURS: Final = frozenset(
+    {"push_gap", "row_changed", "rows", "tag_misused", "alert_acknowledged", "alert_dismissed"}
+)
 
 
 class Malformed(Exception):
