@@ -145,11 +145,11 @@ def _note(instance: str, now: _Now, read_at: datetime) -> None:
     if row is not None and (row.read_at >= read_at or now.is_known(row)):
         return  # of another worker
     if row is None:
-        action, before = "" if step is not None else "effect.observed", []
+        action, before = "" if step is not None else "observed", []
         row = ConcludedEffect(instance=instance, kind=facts.kind, name=facts.name)
         row.decided = now.agents
     else:
-        action, before = "effect.changed", row.agents
+        action, before = "changed", row.agents
     row.wanted, row.agents, row.differs = now.wanted, now.agents, now.differs
     row.sentences, row.since, row.read_at = now.sentences, read_at, read_at
     if row.pk is None:
@@ -157,7 +157,7 @@ def _note(instance: str, now: _Now, read_at: datetime) -> None:
     else:
         row.save(update_fields=_CONCLUDED)
     if action or now.differs:
-        _record("effect.differs" if now.differs else action, row, facts, before)
+        _record("differs" if now.differs else action, row, facts, before)
 
 
 def _newest_step(instance: str, facts: GatewayFacts) -> Effect | None:
@@ -172,7 +172,7 @@ def _plain(effects: Sequence[AgentEffect]) -> list[dict[str, str]]:
 def _record(
     action: str, row: ConcludedEffect, facts: GatewayFacts, before: list[dict[str, str]]
 ) -> None:
-    open_again = action == "effect.differs" and row.wanted != Decision.ALLOW
+    differs = action == "differs"
     data: dict[str, Any] = {
         "decided": row.wanted,
         "effect": row.agents,
@@ -185,8 +185,9 @@ def _record(
         data["before"] = before
     record(
         SYSTEM,
-        action,
-        severity="HIGH" if open_again else "",
+        f"effect.{action}",
+        outcome="failure" if differs else "success",
+        severity="HIGH" if differs and row.wanted != Decision.ALLOW else "",
         instance=row.instance,
         target=Target(row.kind, row.name, row.instance),
         data=data,

@@ -87,6 +87,7 @@ def test_a_mode_that_changes_is_recorded_once_and_so_is_the_way_back(
     for _ in range(2):
         look("observe", "action")
     assert effects() == [("effect.differs", HIGH)]
+    assert newest().outcome == "failure"
     assert newest().sentence == (
         "lab was found to differ from the decision: tool Bash was blocked; concluded from its "
         "lists for Claude Code: only in action mode, Codex: stopped"

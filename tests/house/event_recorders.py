@@ -152,12 +152,12 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "use by other applications, once a day each",
     ),
     "enforcement.gateways.effect_change_events": (
-        frozenset({"effect.observed", "effect.changed", "effect.differs"}),
+        frozenset({"effect.*"}),
         "what a gateway does about a decision is another effect than before",
     ),
     "enforcement.findings.dispositions_at_gateway": (
-        frozenset({"*"}),
-        "defenseclaw.alert_acknowledged and _dismissed: somebody did it at the gateway itself",
+        frozenset({"defenseclaw.alert_*"}),
+        "somebody acknowledged or dismissed it at the gateway itself",
     ),
     "enforcement.findings.intake": (frozenset({"finding.opened"}), "a finding arrived"),
     "enforcement.bypasses.record_acts": (
