@@ -41,6 +41,7 @@ class Deaf:
     why: str
     since: datetime | None
     unknown: str
+    silent: bool = False  # it does not answer
 
 
 def everywhere() -> list[Deaf]:
@@ -62,10 +63,10 @@ def of_gateway(instance: Instance, watch: Watch | None, now: datetime) -> list[D
 def _not_answering(instance: Instance, watch: Watch, now: datetime) -> Iterator[Deaf]:
     if watch.reachable is False:
         why = watch.detail or f"{instance.name} does not answer."
-        yield Deaf(instance.name, why, watch.last_seen, _ENFORCED)
+        yield Deaf(instance.name, why, watch.last_seen, _ENFORCED, silent=True)
     elif watch.reachable and watch.last_seen and now - watch.last_seen > LATEST:
         why = "It was not heard of: no worker asks it, or what it answers takes too long."
-        yield Deaf(instance.name, why, watch.last_seen, _ENFORCED)
+        yield Deaf(instance.name, why, watch.last_seen, _ENFORCED, silent=True)
 
 
 def _not_read(instance: Instance, watch: Watch, now: datetime) -> Iterator[Deaf]:

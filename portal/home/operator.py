@@ -99,10 +99,10 @@ def deaf_gateway_panels() -> list[Panel]:
     """Gateways of which something is not known; no panel where all is known."""
     lines = [
         Line(
-            f"{one.instance}: {one.why}",
+            one.why if one.why.startswith(one.instance) else f"{one.instance}: {one.why}",
             "/enforcement/fleet/",
             one.since,
-            badge="deaf",
+            badge="offline" if one.silent else "deaf",
             detail=f"Not known: {one.unknown}.",
         )
         for one in deaf_gateways.everywhere()
