@@ -17,12 +17,12 @@ from enforcement.decisions import (
     decision_severity,
     hold_and_block_owners,
     no_change,
+    restrictions_of_wider_scope,
     stored_decisions_and_holds,
     terminal_steps,
 )
 from enforcement.decisions.decision_params import Params, TerminalParams
 from enforcement.decisions.hold_and_release_at_gateway import hold_reason, holder_of
-from enforcement.effects.gateway_facts import tool_of_agent
 from enforcement.findings import severities_outlasting_milder_scans
 from enforcement.gateways import actor_entry_for_gateway_log, effects_at_gateways, instances
 from enforcement.kinds import KINDS, called, where
@@ -82,9 +82,9 @@ class _Final:
         if self.decision == Decision.BLOCK:
             _check_nothing_graver(ctx)
         else:
-            _check_no_hold_for_all(ctx.target)
+            restrictions_of_wider_scope.check_all_gateways(ctx.target)
         if self.decision == Decision.ALLOW:
-            _check_nothing_for_all_agents(ctx.target)
+            restrictions_of_wider_scope.check_all_agents(ctx.target)
         moved = stored_decisions_and_holds.decide(ctx, self.decision)
         payload = {} if self.act == "unblock" else {"reason": ctx.reason.strip()[:400]}
         if by_hand := bool(ctx.params.get("terminal")):
@@ -130,58 +130,15 @@ def _check_nothing_graver(ctx: CommitContext) -> None:
         )
 
 
-def _check_nothing_for_all_agents(target: Target) -> None:
-    """An allow for one agent's own tool (`@codex/Bash`) is no way round a hold or block of that
-    tool: the agent's own entry counts first, and nobody would be shown what it gets round.
-
-    Raises:
-        Refused: `on_hold`, `blocked`.
-    """
-    _, tool = tool_of_agent("", target.kind, target.name)
-    if tool == target.name:
-        return
-    same = {"", target.instance, instances.fleet().scope_of(target.instance)}
-    for code, words, way, scopes in (
-        ("on_hold", "on hold", "release", stored_decisions_and_holds.scopes_on_hold),
-        ("blocked", "blocked", "unblock", stored_decisions_and_holds.scopes_blocked),
-    ):
-        found = scopes(target.kind, tool)
-        if same & set(found) if target.instance else found:
-            raise Refused(
-                code,
-                f"{called(target.kind, tool)} is {words} for all agents, which an allow for one "
-                f"agent would get round: {way} it first.",
-                pointer="/target/name",
-            )
-
-
-def _check_no_hold_for_all(target: Target) -> None:
-    """An exception from a hold on every instance is none: nothing lifts that at one gateway.
-
-    Raises:
-        Refused: `on_hold`.
-    """
-    covering = instances.fleet().scope_of(target.instance)
-    if covering != target.instance and stored_decisions_and_holds.holders_of(
-        target.kind, target.name, covering
-    ):
-        raise Refused(
-            "on_hold",
-            f"{called(target.kind, target.name)} is on hold {where(covering)}, which nothing lifts "
-            f"{where(target.instance)} alone: release it first.",
-            pointer="/target/instance",
-        )
-
-
 def _validate_lifting(actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
     terminal_steps.check_gateway(actor, target, params)
-    _check_no_hold_for_all(target)
+    restrictions_of_wider_scope.check_all_gateways(target)
 
 
 def _validate_allowing(actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
     terminal_steps.check_gateway(actor, target, params)
-    _check_no_hold_for_all(target)
-    _check_nothing_for_all_agents(target)
+    restrictions_of_wider_scope.check_all_gateways(target)
+    restrictions_of_wider_scope.check_all_agents(target)
 
 
 def _hold(ctx: CommitContext) -> Committed:
