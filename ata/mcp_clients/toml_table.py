@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Mapping
 from typing import Final
 
@@ -37,13 +38,11 @@ def replaced_table(text: str, group: str, name: str, entry: Mapping[str, object]
 
 
 def _is_of(header: str, group: str, name: str) -> bool:
-    path = re.escape(group) + r"\s*\.\s*(" + "|".join(map(re.escape, _spellings(name))) + ")"
-    return re.match(rf"\s*\[\s*{path}\s*[.\]]", header) is not None
-
-
-def _spellings(name: str) -> list[str]:
-    bare = [name] if _BARE.fullmatch(name) else []
-    return [*bare, json.dumps(name, ensure_ascii=False), f"'{name}'"]
+    try:
+        found = tomllib.loads(header).get(group)
+    except tomllib.TOMLDecodeError:
+        return False
+    return isinstance(found, dict) and name in found
 
 
 def _table(group: str, name: str, entry: Mapping[str, object]) -> str:
