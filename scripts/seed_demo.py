@@ -170,8 +170,12 @@ _DECIDED = ("build-server", "claudecode", "log-shipper")
 
 
 def drop_malicious_skill(gateway: str, agent: str, skill: str) -> None:
-    """Put it where the gateway looks, as somebody who installs it would."""
-    command = [sys.executable, "-m", "demo.malicious_skill", "--home", str(home_of(env, gateway))]
+    """Put it where the gateway looks, as somebody who installs it would; once, also where an
+    earlier start was interrupted."""
+    home = home_of(env, gateway)
+    if any(home.glob(f".*/skills/{skill}")):
+        return
+    command = [sys.executable, "-m", "demo.malicious_skill", "--home", str(home)]
     command += ["--agent", agent, "--name", skill]
     subprocess.run(command, cwd=BASE_DIR, check=True, capture_output=True)  # noqa: S603
 

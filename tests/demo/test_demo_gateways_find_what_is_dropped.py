@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from demo import installed_components, malicious_skill
+from scripts import seed_demo
 from tests.enforcement.stand_ins import StandIn, running
 from tests.support.stack import eventually
 
@@ -77,3 +78,10 @@ def test_where_no_gateway_ran_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="start the gateway with 'make up' first"):
         malicious_skill.drop(tmp_path, "pdf-exfil")
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_start_after_one_that_was_interrupted_finds_the_skill_there() -> None:
+    home = seed_demo.home_of(seed_demo.env, "interrupted")
+    (home / ".claude" / "skills" / "pdf-exfil").mkdir(parents=True)
+    seed_demo.drop_malicious_skill("interrupted", "claudecode", "pdf-exfil")
+    assert not any(home.rglob("SKILL.md"))
