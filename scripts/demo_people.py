@@ -18,6 +18,8 @@ from typing import Any
 
 from portal.env import env, kept_secret
 
+_PATIENCE_S = 60.0
+
 
 class Person:
     """Somebody with a browser at the tenant and a command line at the portal."""
@@ -58,7 +60,7 @@ class Person:
         body: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """One call of `/v1`."""
+        """One call of `/v1`, sent again while the portal says that it is too busy (503)."""
         request = urllib.request.Request(  # noqa: S310
             f"{env.portal_url}/v1/{path}",
             data=json.dumps(body).encode() if body is not None else None,
@@ -69,9 +71,16 @@ class Person:
                 **(headers or {}),
             },
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            found: dict[str, Any] = json.load(answer)
-        return found
+        until = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                    found: dict[str, Any] = json.load(answer)
+                return found
+            except urllib.error.HTTPError as busy:
+                if busy.code != 503 or time.monotonic() > until:
+                    raise
+                time.sleep(float(busy.headers.get("Retry-After") or 1))
 
     def _form(self, path: str, **fields: str) -> dict[str, Any]:
         data = urllib.parse.urlencode(fields).encode()
