@@ -274,7 +274,7 @@ def if_nobody_answers(rule: Mapping[str, Any]) -> str:
     following = "the next on call is asked, and after the last one " if escalates else ""
     if rule["while_pending"] != "hold":
         ending = "nothing changes"
-    elif rule["on_expiry"] == "keep_hold":
+    elif rule["on_expiry"] == "keep_hold" or rule.get("signed_denial"):
         ending = "the hold stays until somebody decides"
     else:
         ending = "the hold ends"

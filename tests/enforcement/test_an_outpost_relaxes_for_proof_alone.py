@@ -20,6 +20,7 @@ from approvals.passkeys import assertions, relying_party
 from approvals.pipeline import deny_expire_cancel, final_approval, locks
 from approvals.pipeline.service import perform
 from approvals.policy import evaluation
+from approvals.policy.sentences import if_nobody_answers
 from audit.evidence import storage
 from audit.keys import keyring
 from audit.ledger import inclusion_proof_file, passkey_assertions
@@ -278,6 +279,15 @@ def test_a_withdrawal_leaves_the_hold_at_an_outpost(
         deny_expire_cancel.cancel(locks.locked(asked.pk), olu)
     asked.refresh_from_db()
     assert asked.held and Asset.objects.get(name="pdf-exfil").holder == str(asked.pk)
+
+
+def test_nobody_is_told_that_an_unanswered_hold_ends_there(
+    device: Device, olu: Actor, do_due: Work
+) -> None:
+    asked = asked_and_held(device, olu, do_due)
+    rule = asked.rule | {"on_expiry": "release"}
+    assert "the hold stays until somebody decides" in if_nobody_answers(rule)
+    assert "the hold ends" in if_nobody_answers(rule | {"signed_denial": False})
 
 
 def test_elsewhere_a_denial_by_phone_ends_the_hold_as_before(
