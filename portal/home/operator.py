@@ -27,17 +27,20 @@ def operator(me: Actor) -> Home:
     held = Asset.objects.exclude(holder="")
     needs_count, held_count = needs.count(), held.count()
     gateways = _gateways()
-    title = "Nothing needs you"
+    deaf, differing = deaf_gateway_panels(), _differing()
+    title = "No finding needs a decision"
     if needs_count:
         title = (
             f"{_counted(needs_count, 'finding')} need{'s' if needs_count == 1 else ''} a decision"
         )
+    elif differing or deaf:
+        title = (differing or deaf)[0].title
     return Home(
         title=title,
         facts=[*_by_severity(), *_on_hold(held_count), *_silent(gateways)],
         panels=[
-            *deaf_gateway_panels(),
-            *_differing(),
+            *deaf,
+            *differing,
             Panel(
                 "Needs a decision",
                 [_finding(f) for f in needs.order_by("-rank", "-at", "-id")[:MOST]],

@@ -78,7 +78,7 @@ def test_a_claim_without_a_reason_or_by_somebody_else_is_refused(
     assert claims() == []
 
 
-@pytest.mark.parametrize("name", ["nonsense", str(uuid4()), ""])
+@pytest.mark.parametrize("name", ["nonsense", "0197a3c0-1111-7222-8333-444455556666", ""])
 def test_what_is_no_such_act_is_not_claimed(bypass: Target, olu: Actor, name: str) -> None:
     for target in (Target("bypass", name), Target("bypass", bypass.name, "edge-2")):
         with pytest.raises(Refused) as refused:

@@ -181,7 +181,7 @@ def test_two_roles_make_one_home_without_repeats() -> None:
     words = shown(signed_in("admin", "operator", "admin", "auditor"))
     assert words.count("Recent decisions") == 1
     for part in (
-        "Nothing needs you",
+        "No finding needs a decision",
         "Needs a decision",
         "Exceptions in 30 days",
         "Access reviews",
