@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import quote
 
@@ -13,6 +14,8 @@ from ata.session.session_file import SessionStore
 WITHIN_S: Final = 1.5
 """So long somebody who pressed Tab waits."""
 _MOST: Final = 100
+_SAFE: Final = re.compile(r"[A-Za-z0-9._@/][A-Za-z0-9._@/-]*")
+"""Names that a shell takes as they are: its script puts what is offered on the line unquoted."""
 
 
 def components(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -57,6 +60,6 @@ def _ask(path: str, member: str, found: list[str]) -> None:
             header = {"Authorization": f"Bearer {session.access_token}"}
             items = client.get(session.portal + path, headers=header, timeout=WITHIN_S).json()
         names = [str(one[member]) for one in items["items"]]
-        found += [name for name in names if name.isprintable()]
+        found += [name for name in names if _SAFE.fullmatch(name)]
     except Exception:
         return  # nobody who presses Tab wants to read why

@@ -120,6 +120,18 @@ def test_a_shell_completes_names_that_the_portal_knows(signed_in: Ata, portal: S
     assert complete(signed_in, "ata approvals wait ") == ["a-1"]
 
 
+def test_completion_offers_no_name_that_a_shell_or_ata_would_obey(
+    signed_in: Ata, portal: StandIn
+) -> None:
+    """The shell's script puts what is offered on the command line as it is."""
+    names = ["a$(id)", "a`id`", "a;id", "a|id", "a>b", "a b", "a'b", "a\\b", "--yes", "a*", "é"]
+    items = [{"name": name} for name in [*names, "@acme/notes-2.0_b"]]
+    portal.on("GET", "/v1/components/skill", Reply(200, {"items": items}))
+    portal.on("GET", "/v1/findings", Reply(200, {"items": [{"id": "f-1;id"}]}))
+    assert complete(signed_in, "ata skill block ") == ["@acme/notes-2.0_b"]
+    assert complete(signed_in, "ata findings dismiss ") == []
+
+
 def test_completion_is_silent_and_asks_nobody_without_a_session(ata: Ata, portal: StandIn) -> None:
     assert complete(ata, "ata skill block pd") == []
     ata.sign_in(seconds_left=5)  # it would have to be refreshed
