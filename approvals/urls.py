@@ -7,9 +7,11 @@ from django.urls import path
 from approvals.views import (
     passkey_answers,
     passkey_management,
+    request_list_detail_cancel_resend,
+)
+from approvals.views.policy import (
     policy_and_version_pages,
     policy_edit,
-    request_list_detail_cancel_resend,
 )
 
 urlpatterns = [

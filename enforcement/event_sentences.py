@@ -10,7 +10,7 @@ from typing import Any
 
 from audit.recording import action_registry
 from audit.recording.sentences import PublicEvent, Sentence, person, shown
-from enforcement.decisions.superseded_steps import TERMINAL
+from enforcement.decisions.steps.superseded_steps import TERMINAL
 from enforcement.effects.gateway_facts import agent_label
 from enforcement.effects.sentences import LABELS
 from enforcement.kinds import KINDS, called

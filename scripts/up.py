@@ -158,7 +158,12 @@ def prepare(child: dict[str, str]) -> None:
             job.result()
     if load and env.local_tenant:
         with whole_stack(child):
-            step("Sixty decisions through the local tenant", "-m", "scripts.seed_demo", env=child)
+            step(
+                "Sixty decisions through the local tenant",
+                "-m",
+                "scripts.sample_data.seed",
+                env=child,
+            )
     demo_environment_setup.note_prepared(env)
 
 

@@ -10,7 +10,7 @@ import urllib.request
 from typing import Any
 
 from portal.env import env
-from scripts.demo_people import Person, Phones
+from scripts.sample_data.people import Person, Phones
 
 TROUBLE = (OSError, http.client.HTTPException, ValueError)  # a dead server, or half an answer
 

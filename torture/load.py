@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from portal.env import BASE_DIR, env
-from scripts.demo_people import Person
+from scripts.sample_data.people import Person
 from torture.http_users import TROUBLE, Handset, call, raw
 from torture.journal import Journal
 

@@ -16,7 +16,8 @@ from accounts.permissions import actor
 from approvals import cancel_resend_confirm_denial, registry
 from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.views import gateway_baseline_changes, inbox, policy_and_version_pages
+from approvals.views import gateway_baseline_changes, inbox
+from approvals.views.policy import policy_and_version_pages
 from approvals.views.request_detail_context import as_context, detail, version_of
 from connections.scope_escalation import page_rows
 from ui.refused_request_audit_flag import mark, tell

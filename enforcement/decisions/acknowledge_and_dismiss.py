@@ -30,7 +30,7 @@ from audit.recording.actors import Actor, Target
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
 from enforcement.decisions.block_allow_hold import OPERATOR
 from enforcement.decisions.decision_severity import find_finding
-from enforcement.decisions.remote_steps import at_gateway
+from enforcement.decisions.steps.remote_steps import at_gateway
 from enforcement.findings.dispositions_at_gateway import NOT_NAMED
 from enforcement.gateways import attempt_tags, instances
 from enforcement.gateways.client import Gateway, Refuses

@@ -19,10 +19,12 @@ from enforcement.decisions import (
     no_change,
     restrictions_of_wider_scope,
     stored_decisions_and_holds,
-    terminal_steps,
 )
 from enforcement.decisions.decision_params import Params, TerminalParams
 from enforcement.decisions.hold_and_release_at_gateway import hold_reason, holder_of
+from enforcement.decisions.steps import (
+    terminal_steps,
+)
 from enforcement.findings import severities_outlasting_milder_scans
 from enforcement.gateways import actor_entry_for_gateway_log, effects_at_gateways, instances
 from enforcement.kinds import KINDS, called, where

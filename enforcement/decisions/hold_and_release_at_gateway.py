@@ -10,8 +10,8 @@ from approvals.models import Effect, EffectState
 from approvals.outbox import step_execution
 from approvals.registry import EffectResult, EffectRun, effect
 from enforcement.audit_database.open_read_only import SourceUnreadable
-from enforcement.decisions.remote_steps import confirmed, run_step, why_not_blocked
-from enforcement.decisions.superseded_steps import STEPS
+from enforcement.decisions.steps.remote_steps import confirmed, run_step, why_not_blocked
+from enforcement.decisions.steps.superseded_steps import STEPS
 from enforcement.gateways import attempt_tags, enforcement_entries, instances
 from enforcement.gateways.attempt_tags import HOLD_MARK
 from enforcement.gateways.client import Gateway, Listed

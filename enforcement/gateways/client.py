@@ -18,11 +18,11 @@ from typing import Any
 
 from approvals import clock
 from enforcement.effects.gateway_facts import V020
-from enforcement.gateways import gateway_token_files, refused_tokens, tls_files
-from enforcement.gateways.gateway_token_files import NoToken
+from enforcement.gateways.credentials import gateway_token_files, refused_tokens, tls_files
+from enforcement.gateways.credentials.gateway_token_files import NoToken
+from enforcement.gateways.credentials.tls_files import TlsFileUnusable
 from enforcement.gateways.instances import Instance
 from enforcement.gateways.reported_settings import ReportedSettings
-from enforcement.gateways.tls_files import TlsFileUnusable
 from enforcement.posture import reported_by_gateway
 from http_client import Answer, Guard, HttpClient, HttpClientError, Retries, Timeouts
 

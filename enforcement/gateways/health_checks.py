@@ -16,7 +16,8 @@ from django.db.models import Q
 
 from approvals import clock
 from approvals.models import Effect, EffectState
-from enforcement.decisions import hold_and_release_at_gateway, remote_steps
+from enforcement.decisions import hold_and_release_at_gateway
+from enforcement.decisions.steps import remote_steps
 from enforcement.gateways import effect_change_events
 from enforcement.gateways.client import Gateway, GatewayError, Health, Listed
 from enforcement.gateways.instances import Instance

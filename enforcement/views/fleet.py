@@ -12,7 +12,7 @@ from approvals.models import Effect, EffectState
 from audit.ingest.pushes import spool
 from audit.recording.actors import Actor
 from enforcement.audit_database import periodic_scan_import
-from enforcement.decisions.superseded_steps import STEPS
+from enforcement.decisions.steps.superseded_steps import STEPS
 from enforcement.gateways import deaf_gateways, instances, unreachable_gateway_reasons
 from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch

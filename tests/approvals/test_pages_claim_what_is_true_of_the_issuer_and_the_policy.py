@@ -10,7 +10,7 @@ from approvals.models import Approval, Ask, AskState
 from approvals.pipeline import final_approval
 from approvals.policy import single_decision_dry_run
 from approvals.policy.document import DEFAULT, read
-from approvals.views import policy_page_context
+from approvals.views.policy import policy_page_context
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known

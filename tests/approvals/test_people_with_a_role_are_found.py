@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from approvals import clock, people_and_roster
 from approvals.models import Person
 from approvals.policy import policy_change
-from approvals.views import policy_draft_form
+from approvals.views.policy import policy_draft_form
 from audit.recording.actors import Actor
 from connections.access_reviews import reviewer_permissions
 

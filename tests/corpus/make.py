@@ -25,6 +25,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,14 @@ def run() -> None:
 
 def act() -> None:
     """What people do; the order and the choices are those of the seed."""
-    from scripts.seed_demo import Person, Phones
+    seed = import_module("scripts.seed_demo")  # where that commit has it
 
     choose = random.Random(20261128)
     names = ("auditor", "operator", "operator2", "admin", "admin2", "member1", "member2")
-    people = {name: Person(name) for name in names}
+    people = {name: seed.Person(name) for name in names}
     for person in people.values():
         person.sign_in()
-    phones = Phones()
+    phones = seed.Phones()
     subs = {person.sub: person for person in people.values()}
 
     def decide(

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from demo import installed_components, malicious_skill
-from scripts import seed_demo
+from portal.env import env
+from scripts import demo_environment_setup
+from scripts.sample_data import seed
 from tests.enforcement.stand_ins import StandIn, running
 from tests.support.stack import eventually
 
@@ -81,7 +83,7 @@ def test_where_no_gateway_ran_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_a_start_after_one_that_was_interrupted_finds_the_skill_there() -> None:
-    home = seed_demo.home_of(seed_demo.env, "interrupted")
+    home = demo_environment_setup.home_of(env, "interrupted")
     (home / ".claude" / "skills" / "pdf-exfil").mkdir(parents=True)
-    seed_demo.drop_malicious_skill("interrupted", "claudecode", "pdf-exfil")
+    seed.drop_malicious_skill("interrupted", "claudecode", "pdf-exfil")
     assert not any(home.rglob("SKILL.md"))

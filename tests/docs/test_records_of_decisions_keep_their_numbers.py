@@ -21,7 +21,7 @@ from audit.witnesses import pushing
 from connections.access_reviews import large_reviews, work_lease
 from connections.auth_ibom import log_size_at
 from connections.notifications import owner_emails_and_webhook
-from scripts import seed_demo
+from scripts.sample_data import seed
 from serving import limits
 from tests.docs.test_documents_keep_their_word import ROOT
 
@@ -39,7 +39,7 @@ def so(words: str, *, where: bool) -> str:
 
 
 SAID = {
-    7: [f"take {WORDS[seed_demo.DECISIONS]} decisions"],
+    7: [f"take {WORDS[seed.DECISIONS]} decisions"],
     10: [
         f"{limits.HEADERS_WITHIN_S} s for headers, {limits.REQUEST_WITHIN_S} s for the whole",
         f"{limits.IDLE_S} s between two",

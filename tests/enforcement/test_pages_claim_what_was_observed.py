@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils.html import escape
 
-from approvals.views.policy_page_context import ALWAYS
+from approvals.views.policy.policy_page_context import ALWAYS
 from enforcement.gateways import decided_and_enforced_state
 from enforcement.models import Finding, Watch
 from tests.enforcement.browsing import browser

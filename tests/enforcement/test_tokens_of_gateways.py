@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from approvals import clock
-from enforcement.gateways import client, gateway_token_files, instances, refused_tokens
+from enforcement.gateways import client, instances
 from enforcement.gateways.client import Gateway, NotAnswering
-from enforcement.gateways.gateway_token_files import NoToken
+from enforcement.gateways.credentials import gateway_token_files, refused_tokens
+from enforcement.gateways.credentials.gateway_token_files import NoToken
 from enforcement.gateways.instances import InstancesRefused, load
 from enforcement.models import Watch
 from tests.enforcement.gateways import TOKEN, Edge, Town

@@ -14,7 +14,7 @@ from approvals import registry
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from enforcement.decisions import superseded_steps
+from enforcement.decisions.steps import superseded_steps
 from enforcement.models import Finding
 from tests.accounts.trail import events
 from tests.enforcement.gateways import Edge, settle

@@ -172,7 +172,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"outpost.result_refused"}),
         "a result of a command that was not issued so",
     ),
-    "enforcement.decisions.steps_at_outposts": (
+    "enforcement.decisions.steps.steps_at_outposts": (
         frozenset({"ledger.alarm"}),
         "a command that somebody wrote or changed",
     ),

@@ -252,7 +252,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Effect OutpostCommand instance",
         "commands to outposts and their results; wakes their steps",
     ),
-    "enforcement.decisions.steps_at_outposts": (
+    "enforcement.decisions.steps.steps_at_outposts": (
         "instance",
         "withdraws commands that nobody fetched",
     ),

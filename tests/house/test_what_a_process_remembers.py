@@ -51,7 +51,7 @@ HOLD_NOBODY: Final = {
     "audit.witnesses.configuration._read": _SETTINGS,
     "audit.witnesses.exchange._http": _SETTINGS,
     "enforcement.gateways.client._http": _SETTINGS,
-    "enforcement.gateways.tls_files._context": _SETTINGS,
+    "enforcement.gateways.credentials.tls_files._context": _SETTINGS,
     "http_client.client._public_authorities": "certificates that everybody trusts",
     "portal.v1.docs._schema": "our own document",
     "portal.v1.docs.document": "our own document",

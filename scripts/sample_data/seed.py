@@ -20,7 +20,7 @@ from typing import Any
 
 from portal.env import BASE_DIR, env
 from scripts.demo_environment_setup import INSTANCES, home_of
-from scripts.demo_people import Person, Phones
+from scripts.sample_data.people import Person, Phones
 
 PEOPLE = ("operator", "operator2", "member1", "admin")
 DECISIONS = 60

@@ -20,8 +20,8 @@ from audit.importing.decision_tag_hmac import Content
 from audit.models import RepeatedTag
 from audit.recording.actors import Actor, Target
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
-from enforcement.decisions.remote_steps import confirmed
-from enforcement.decisions.superseded_steps import TERMINAL, not_now
+from enforcement.decisions.steps.remote_steps import confirmed
+from enforcement.decisions.steps.superseded_steps import TERMINAL, not_now
 from enforcement.gateways import instances
 from enforcement.gateways.client import Gateway, GatewayError
 from enforcement.models import AdministrativeAct

@@ -14,7 +14,7 @@ from approvals.models import Effect
 from approvals.registry import EffectResult, EffectRun
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
-from enforcement.decisions import superseded_steps
+from enforcement.decisions.steps import superseded_steps
 from enforcement.effects.conclusion import conclude
 from enforcement.effects.gateway_facts import Entry
 from enforcement.gateways import attempt_tags, effects_at_gateways, instances

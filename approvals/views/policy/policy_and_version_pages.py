@@ -19,8 +19,8 @@ from approvals import policy
 from approvals.models import Approval, PolicyVersion, Status
 from approvals.policy import diff, document, policy_in_force
 from approvals.policy.policy_change import VERB
-from approvals.views import policy_page_context
-from approvals.views.policy_dry_run_form import trial
+from approvals.views.policy import policy_page_context
+from approvals.views.policy.policy_dry_run_form import trial
 from audit.recording.actors import Actor
 
 

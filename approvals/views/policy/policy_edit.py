@@ -28,9 +28,9 @@ from approvals.pipeline.service import perform
 from approvals.policy import policy_in_force
 from approvals.policy.document import BadDocument, Document, read
 from approvals.policy.policy_change import TARGET, VERB
-from approvals.views import policy_draft_form, policy_page_context
-from approvals.views.policy_draft_form import Draft
-from approvals.views.policy_dry_run_form import trial
+from approvals.views.policy import policy_draft_form, policy_page_context
+from approvals.views.policy.policy_draft_form import Draft
+from approvals.views.policy.policy_dry_run_form import trial
 from audit.ledger.format.allowed_field_values import ROLES, SEVERITIES
 from ui.refused_request_audit_flag import mark, tell
 

@@ -1,0 +1,1 @@
+"""The remote steps of decisions about gateways."""

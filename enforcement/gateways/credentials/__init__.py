@@ -1,0 +1,1 @@
+"""What the portal shows to a gateway, and what it refuses to use again."""

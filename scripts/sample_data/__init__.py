@@ -1,0 +1,1 @@
+"""Sample data of the demonstration, loaded once at the first start."""
