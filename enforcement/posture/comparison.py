@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,10 +63,13 @@ class ComparedSetting:
 
 
 def compare(
-    baseline: Mapping[str, str] | None, readings: Sequence[Reading]
+    baseline: Mapping[str, str] | None, readings: Sequence[Reading], also: Iterable[str] = ()
 ) -> list[ComparedSetting]:
-    """Differences first, the gravest before the others, then what is not known, then the rest."""
-    named = {name for reading in readings for name in reading.values}
+    """Differences first, the gravest before the others, then what is not known, then the rest.
+
+    `also` names settings that are compared though neither the baseline nor a reading has them.
+    """
+    named = {name for reading in readings for name in reading.values} | {*also}
     rows = [
         _compared(setting, baseline, readings)
         for setting in sorted({*named, *(baseline or {})}, key=settings_catalogue.order)

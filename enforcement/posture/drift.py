@@ -1,7 +1,7 @@
 """Records where a gateway is no longer as approved, and where it is again: `posture.changed`.
 
 A difference is recorded once, until its value, or what is approved, changes. What cannot be read
-now changes nothing.
+now changes nothing: a difference is over once the source that had it has the setting as approved.
 """
 
 from __future__ import annotations
@@ -29,16 +29,12 @@ def update(instance: str, now: datetime) -> None:
         if not found:
             return
         known = {one.setting: one for one in PostureDifference.objects.filter(instance=instance)}
-        for row in comparison.compare(approved.settings, found):
-            before = known.pop(row.setting, None)
+        for row in comparison.compare(approved.settings, found, also=known):
+            before = known.get(row.setting)
             if row.worst is not None:
                 _note(instance, row, row.worst, before, now)
-            elif before is not None and row.approved is None:
-                before.delete()  # the decision that changed the baseline is on record
-            elif before is not None and row.seen:
-                _end(before, row.seen[0])
-        for before in known.values():  # neither approved nor there any more
-            before.delete()
+            elif before is not None:
+                _end(before, row)
 
 
 def _note(
@@ -49,15 +45,22 @@ def _note(
     now: datetime,
 ) -> None:
     approved = row.approved or ""
-    if before is not None and (before.expected, before.seen) == (approved, worst.value):
-        return
+    source = worst.source
+    if before is not None:
+        if before.source not in {one.source for one in row.seen}:
+            source = before.source  # it has to be read again before the difference is over
+        if (before.expected, before.seen) == (approved, worst.value):
+            PostureDifference.objects.filter(pk=before.pk).exclude(source=source).update(
+                source=source
+            )
+            return
     PostureDifference.objects.update_or_create(
         instance=instance,
         setting=row.setting,
         defaults={
             "expected": approved,
             "seen": worst.value,
-            "source": worst.source,
+            "source": source,
             "weakens": worst.weakens,
             "since": now,
         },
@@ -80,21 +83,25 @@ def _note(
     )
 
 
-def _end(before: PostureDifference, seen: Seen) -> None:
-    """It is as approved again."""
-    before.delete()
-    record(
-        SYSTEM,
-        "posture.changed",
-        severity="INFO",
-        source="defenseclaw",
-        instance=before.instance,
-        target=Target("gateway", before.instance, before.instance),
-        data={
-            "setting": before.setting,
-            "expected": seen.value,
-            "seen": seen.value,
-            "from": seen.source,
-            "since": before.since.isoformat(),
-        },
-    )
+def _end(before: PostureDifference, row: ComparedSetting) -> None:
+    """It is as approved again, where it was read; or another baseline has it so."""
+    seen = next((one for one in row.seen if one.source == before.source), None)
+    if row.approved is None or (seen is None and row.approved == before.seen):
+        before.delete()  # the decision that changed the baseline is on record
+    elif seen is not None:
+        before.delete()
+        record(
+            SYSTEM,
+            "posture.changed",
+            severity="INFO",
+            source="defenseclaw",
+            instance=before.instance,
+            target=Target("gateway", before.instance, before.instance),
+            data={
+                "setting": before.setting,
+                "expected": seen.value,
+                "seen": seen.value,
+                "from": seen.source,
+                "since": before.since.isoformat(),
+            },
+        )

@@ -238,6 +238,82 @@ def test_the_file_on_the_host_shows_what_the_running_gateway_does_not(amir: Acto
     assert [one.source for one in readings.current("edge-1", now)] == ["gateway"]
 
 
+def differences() -> list[tuple[str, str]]:
+    return list(PostureDifference.objects.order_by("setting").values_list("setting", "seen"))
+
+
+def outcomes() -> list[tuple[str, str]]:
+    """What is on record about settings that the outpost alone sees."""
+    rows = [(load(row.event)["data"]["setting"], row.outcome) for row in compare_now()]
+    return [one for one in rows if one[0] in {"guardrail", "webhook.stranger"}]
+
+
+@pytest.fixture
+def weakened(amir: Actor) -> OutpostState:
+    """What the outpost of edge-1 read: the guardrail off and a webhook that nobody approved, while
+    the gateway itself still says that the guardrail is on."""
+    read(gateway_statuses.head())
+    now = clock.now()
+    outpost = Outpost.objects.create(
+        id="0" * 32, public_key="k", instance="edge-1", enrolled_at=now, reported_at=now
+    )
+    state = OutpostState.objects.create(
+        outpost=outpost, config=gateway_statuses.OUTPOST_CONFIG, at=now
+    )
+    approve(ask(amir, as_read()))
+    approved: Any = gateway_statuses.OUTPOST_CONFIG["destinations"]
+    webhook = {"family": "webhook", "name": "stranger", "host": "x.example", "enabled": True}
+    state.config = gateway_statuses.OUTPOST_CONFIG | {
+        "guardrail.enabled": False,
+        "destinations": [*approved, webhook],
+    }
+    state.save(update_fields=["config"])
+    return state
+
+
+def test_a_difference_is_not_over_because_its_outpost_reports_no_more(
+    weakened: OutpostState,
+) -> None:
+    seen = [("guardrail", "failure"), ("webhook.stranger", "failure")]
+    assert sorted(outcomes()) == seen
+    before = differences()
+    reported = weakened.outpost.reported_at
+    Outpost.objects.update(reported_at=clock.now() - timedelta(hours=1))
+    assert sorted(outcomes()) == seen and differences() == before
+    Outpost.objects.update(reported_at=reported)
+    assert sorted(outcomes()) == seen and differences() == before
+
+
+def test_a_difference_that_the_gateway_had_first_is_not_over_while_the_host_has_it(
+    weakened: OutpostState,
+) -> None:
+    outcomes()
+    PostureDifference.objects.filter(setting="guardrail").update(source="gateway")
+    outcomes()
+    Outpost.objects.update(reported_at=clock.now() - timedelta(hours=1))
+    assert ("guardrail", "success") not in outcomes()
+
+
+def test_the_end_of_what_nobody_approved_is_recorded(weakened: OutpostState) -> None:
+    outcomes()
+    weakened.config = gateway_statuses.OUTPOST_CONFIG
+    weakened.save(update_fields=["config"])
+    assert sorted(outcomes()[2:]) == [("guardrail", "success"), ("webhook.stranger", "success")]
+    assert not {"guardrail", "webhook.stranger"} & {one for one, _ in differences()}
+    last = compare_now()[-1].sentence
+    assert last == "edge-1 is as approved again: Webhook stranger is absent"
+
+
+def test_a_baseline_that_accepts_what_is_not_read_any_more_ends_the_difference(
+    weakened: OutpostState, amir: Actor
+) -> None:
+    outcomes()
+    approved = PostureBaseline.objects.get().settings
+    Outpost.objects.update(reported_at=clock.now() - timedelta(hours=1))
+    approve(ask(amir, {**approved, "webhook.stranger": "on"}, base=1))
+    assert "webhook.stranger" not in dict(differences())
+
+
 @pytest.mark.parametrize(
     ("params", "code"),
     [
