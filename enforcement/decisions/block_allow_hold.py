@@ -170,14 +170,20 @@ def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
     if not holders:
         return Committed(data={"gateways": 0})
     base = {"kind": ctx.target.kind, "name": ctx.target.name}
-    steps = []
+    steps, kept = [], []
     for instance in instances.fleet().scope(ctx.target.instance):
         if stays := stored_decisions_and_holds.hold_at(
             ctx.target.kind, ctx.target.name, instance.name
         ):
             payload = base | {"reason": hold_reason(stays.holder, stays.until)}
+            if ctx.approval in holders and command_recipients.outpost_of(instance.name):
+                # There each denial ends the part of its own request.
+                label = f"End this hold, and keep the other, at {_at(instance)}"
+                ended = base | {"holders": [ctx.approval]}
+                steps.append(EffectSpec("gateway.release", ended, instance.name, label))
+            payload["kept_intent"] = stored_decisions_and_holds.intent_hash_of(stays)
             label = f"Keep on hold at {_at(instance)}"
-            steps.append(EffectSpec("gateway.hold", payload, instance.name, label))
+            kept.append(EffectSpec("gateway.hold", payload, instance.name, label))
         elif block := _block_at(ctx.target, instance.name):
             payload = base | {"reason": block.reason.strip()[:400]}
             label = f"Keep blocked at {_at(instance)}"
@@ -186,8 +192,9 @@ def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
             lifted = base | {"holders": _sent_before(ctx.target, instance.name, holders)}
             label = f"Release at {_at(instance)}"
             steps.append(EffectSpec("gateway.release", lifted, instance.name, label))
-    released = sum(step.kind == "gateway.release" for step in steps)
-    return Committed(effects=steps, data={"gateways": released})
+    stay = {step.instance for step in kept}
+    released = [one for one in steps if one.kind == "gateway.release" and one.instance not in stay]
+    return Committed(effects=[*steps, *kept], data={"gateways": len(released)})
 
 
 def _block_at(target: Target, instance: str) -> Asset | None:

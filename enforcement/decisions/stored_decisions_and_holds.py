@@ -114,6 +114,14 @@ def hold_at(kind: str, name: str, instance: str) -> Hold | None:
     return None
 
 
+def intent_hash_of(hold: Hold) -> str:
+    """The hash of the intent of the request that holds it; empty for a hold by hand."""
+    if not hold.approval:
+        return ""
+    hashes = Approval.objects.filter(pk=hold.approval).values_list("intent_hash", flat=True)
+    return hashes.first() or ""
+
+
 def decided_at(kind: str, name: str, instance: str) -> Asset | None:
     """The row whose decision is in force on a scope: its own, else that of what covers it."""
     rows = {row.instance: row for row in Asset.objects.filter(kind=kind, name=name)}

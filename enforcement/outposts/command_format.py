@@ -44,7 +44,7 @@ def body(effect: Effect, outpost: str, n: int, tags: Mapping[str, str], now: dat
 
     `strength` is how a thing is stopped: a skill or plugin is disabled, a server or tool blocked.
     `tags` name this step in the gateway's own log and lists, by the action of the row; `tag` is
-    the main one.
+    the main one. A hold that stays where another ends names the intent of its own request.
     """
     installed = effect.target_kind in _INSTALLED
     return canonical(
@@ -62,7 +62,7 @@ def body(effect: Effect, outpost: str, n: int, tags: Mapping[str, str], now: dat
             "reason": str(effect.payload.get("reason", "")),
             "tag": next(iter(tags.values())),
             "tags": dict(tags),
-            "intent_hash": effect.intent_hash,
+            "intent_hash": str(effect.payload.get("kept_intent", effect.intent_hash)),
             "operation": effect.operation,
             "approval": str(effect.approval_id or ""),
         }

@@ -271,6 +271,36 @@ def test_a_denial_by_passkey_ends_its_hold(
     proven(found["evidence"], found["command"], "deny")
 
 
+def test_a_hold_that_stays_is_ended_by_the_denial_of_its_own_request(
+    device: Device, key: Authenticator, olu: Actor, do_due: Work
+) -> None:
+    first = perform(olu, "skill.block", SKILL, severity="HIGH").approval
+    assert first is not None
+    asks = Ask.objects.filter(approval=first)
+    asks.update(channel="either", person=known("operator2", "operator"))
+    amir = known("admin", "operator", "admin").as_actor(via="web")
+    second = ask(amir, "skill.block")
+    do_due()
+    disabled = [row("pdf-exfil", runtime="disable")]
+    for denied, acts in ((second, ["hold", "release", "hold"]), (first, ["release"])):
+        fetched: list[dict[str, Any]] = []
+        for sign in (False, True):
+            if sign:
+                signs(key, denied, "deny")
+                sequencer.run_once()
+                do_due()
+            while waiting := device.commands():
+                fetched += waiting
+                device.send(commands=[result(one, entries=disabled) for one in waiting])
+                do_due()
+        assert [one["act"] for one in fetched] == acts
+        assert {one["intent_hash"] for one in fetched if one["act"] == "release"} == {
+            denied.intent_hash
+        }
+        if denied == second:
+            assert fetched[-1]["intent_hash"] == first.intent_hash
+
+
 def test_a_withdrawal_leaves_the_hold_at_an_outpost(
     device: Device, olu: Actor, do_due: Work
 ) -> None:

@@ -48,6 +48,9 @@ def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectR
         act, kind, name = command_format.STEPS[effect.kind], payload["kind"], payload["name"]
         if act in command_format.RELAXING and (wait := _unproven(effect, outpost, run)):
             return wait
+        if act == "hold" and superseded_steps.follows_own_release(run):
+            words = "Waits until the other hold ended."
+            return EffectResult("pending", words, retry_in_s=_LOOKS_AGAIN_S, tried=False)
         rows = command_format.rows_of(act, kind)
         tags = {action: attempt_tags.mint(run, action, kind, name) for action in rows}
         command = issued_commands.issue(effect, outpost.id, tags)
@@ -60,7 +63,7 @@ def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectR
 
 def _unproven(effect: Effect, outpost: Outpost, run: EffectRun) -> EffectResult | None:
     """Why what relaxes is not sent: an outpost believes an approval, and no portal."""
-    if superseded_steps.is_followed(effect.target_kind, effect.target_name, run):
+    if superseded_steps.is_followed(effect.kind, effect.target_kind, effect.target_name, run):
         return EffectResult("failed", "A later decision replaced it; nothing was sent.")
     try:
         approval_evidence.of(effect)

@@ -38,11 +38,25 @@ def not_now(step: str, kind: str, name: str, run: EffectRun) -> EffectResult | N
     return None
 
 
-def is_followed(kind: str, name: str, run: EffectRun) -> bool:
-    """Whether something about this thing was decided there after this step."""
+def is_followed(step: str, kind: str, name: str, run: EffectRun) -> bool:
+    """Whether another decision there, after this step, makes its command pointless.
+
+    A release ends the part of its own request, also where another one was released since.
+    """
     same = Effect.objects.filter(target_kind=kind, target_name=name, instance=run.instance)
-    later = same.filter(kind__in=STEPS, id__gt=run.effect_id)
+    ends = ("gateway.hold", "gateway.block", TERMINAL) if step == "gateway.release" else STEPS
+    later = same.filter(kind__in=ends, id__gt=run.effect_id).exclude(operation=run.operation)
     return later.exclude(state=EffectState.FAILED).exists()
+
+
+def follows_own_release(run: EffectRun) -> bool:
+    """Whether a hold that stays was sent with the end of another, which is under way.
+
+    An outpost refuses a denial that is older than the newest hold.
+    """
+    own = Effect.objects.filter(operation=run.operation, instance=run.instance)
+    ends = own.filter(kind="gateway.release", id__lt=run.effect_id)
+    return ends.filter(state__in=_UNFINISHED).exists()
 
 
 def _replaced(run: EffectRun) -> str:
