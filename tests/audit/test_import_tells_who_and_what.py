@@ -183,6 +183,21 @@ def test_an_outcome_is_told_by_the_record_else_by_the_action(
 
 
 @pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        *(("connector-hook", "denied"), ("asset-policy", "denied")),
+        *(("guardrail-verdict", "denied"), ("skill-allow", "success")),
+        *(("api-enforce-unblock", "success"), ("mcp-set", "success")),
+    ],
+)
+def test_the_text_of_a_row_says_denied_only_where_the_gateway_decided(
+    action: str, expected: str
+) -> None:
+    details = "connector=codex result=ok action=block reason=x"
+    assert outcomes.of_event(action, {}, {}, details) == expected
+
+
+@pytest.mark.parametrize(
     ("word", "code", "basis"),
     [
         ("HIGH", "HIGH", "reported"),

@@ -70,6 +70,15 @@ def test_a_block_at_the_gateway_itself_restricts(edge: Edge, look: Look) -> None
     assert [(e["severity"], e["data"]["relaxes"]) for e in found()] == [("MEDIUM", False)]
 
 
+@pytest.mark.parametrize("reason", ["fine action=block", "action=deny", "x\naction=block y"])
+def test_no_reason_hides_that_an_act_relaxes(edge: Edge, look: Look, reason: str) -> None:
+    call(edge, "POST", "/enforce/allow", EXFIL | {"reason": reason})
+    take(edge)
+    assert [(e["severity"], e["data"]["act"]) for e in found()] == [("HIGH", "allow")]
+    (row,) = imports.events(action="defenseclaw.api-enforce-allow")
+    assert row["outcome"] == "success"
+
+
 def test_what_this_portal_decided_is_no_bypass(
     town: Town, edge: Edge, look: Look, olu: Actor, do_due: Do
 ) -> None:

@@ -36,6 +36,11 @@ _BY_ACTION: Final = (
     ),
 )
 _DECIDED: Final = re.compile(r"(?:\A|\s)action=(block|deny)(?:\s|\Z)")
+# Acts of people have their reason in the same text, in which anybody may write `action=block`.
+_DECIDES: Final = re.compile(
+    r"connector-hook|asset-policy|llm-judge-response|gateway-session-prompt-alert"
+    r"|guardrail-(?:opa-)?(?:verdict|inspection)"
+)
 
 
 def of_word(word: str) -> str:
@@ -56,6 +61,7 @@ def of_event(
     for pattern, outcome in _BY_ACTION:
         if pattern.match(action):
             return outcome
-    if verdict.get("action") in {"block", "deny"} or _DECIDED.search(details):
+    decided = _DECIDES.fullmatch(action) and _DECIDED.search(details)
+    if decided or verdict.get("action") in {"block", "deny"}:
         return "denied"
     return "success"
