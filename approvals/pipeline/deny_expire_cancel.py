@@ -23,10 +23,9 @@ from approvals.models import (
     Status,
 )
 from approvals.pipeline.target_holds import release_hold
-from approvals.step_up import (
-    owner_must_approve_first,
-)
+from approvals.step_up import owner_must_approve_first, rate_limit
 from approvals.step_up.ask_next_approver import ask_next
+from audit.ledger.signed_intent_match import CARRIED_OUT_WITHIN
 from audit.recording.actors import Actor, EvidenceRef
 from audit.recording.record import record
 
@@ -83,7 +82,9 @@ def confirm_denial(approval: Approval, person: Actor, source: str, *, reason: st
 
 
 def waits_for_signed_denial(approval: Approval, person: Actor) -> bool:
-    """Whether this person denied it and its hold stays until they sign that with a passkey."""
+    """Whether this person denied it, and may sign that with a passkey now, which ends its hold."""
+    if clock.now() > signed_denial_until(approval):
+        return False
     ends = approval.rule.get("on_denial") == "release" and approval.held
     mine = (approval.answered_by.get("iss"), approval.answered_by.get("sub")) == (
         person.iss,
@@ -91,6 +92,11 @@ def waits_for_signed_denial(approval: Approval, person: Actor) -> bool:
     )
     denied = approval.outcome == Outcome.DENIED and not approval.inferred
     return denied and ends and mine and registry.get(approval.verb).needs_proof(approval.target)
+
+
+def signed_denial_until(approval: Approval) -> datetime:
+    """Until when a denial may be signed; an outpost refuses one that was recorded later."""
+    return rate_limit.not_after(approval) + CARRIED_OUT_WITHIN
 
 
 def sign_denial(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -37,13 +38,14 @@ class Offer:
     """What the asked person may sign with; `problem` says why nothing, when it is nothing.
 
     `approve` and `deny` are `PublicKeyCredentialRequestOptionsJSON` as text: each answer is a
-    separate signature.
+    separate signature. `until` is when a denial that was given by phone can no longer be signed.
     """
 
     code: str
     approve: str = ""
     deny: str = ""
     problem: str = ""
+    until: datetime | None = None
 
 
 def offer(approval: Approval, asks: list[Ask], viewer: Actor) -> Offer | None:
@@ -66,6 +68,7 @@ def offer(approval: Approval, asks: list[Ask], viewer: Actor) -> Offer | None:
         ask.code,
         approve="" if again else _options(approval, ask, "approve", fits),
         deny=_options(approval, ask, "deny", fits),
+        until=deny_expire_cancel.signed_denial_until(approval) if again else None,
     )
 
 

@@ -44,7 +44,8 @@ def body(effect: Effect, outpost: str, n: int, tags: Mapping[str, str], now: dat
 
     `strength` is how a thing is stopped: a skill or plugin is disabled, a server or tool blocked.
     `tags` name this step in the gateway's own log and lists, by the action of the row; `tag` is
-    the main one. A hold that stays where another ends names the intent of its own request.
+    the main one. A hold that stays where another
+    ends names the intent of the request that holds it.
     """
     installed = effect.target_kind in _INSTALLED
     return canonical(

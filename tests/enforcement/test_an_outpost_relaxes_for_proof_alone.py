@@ -7,10 +7,11 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import transaction
 
 from approvals import clock, people_and_roster, policy, registry
@@ -257,6 +258,24 @@ def test_a_denial_by_phone_leaves_the_hold_until_it_is_signed(
     with pytest.raises(Refused):
         signs(key, asked, "deny")
     assert EventRow.objects.filter(action="approval.denied").count() == 2
+
+
+def test_a_denial_is_signed_no_later_than_an_outpost_counts_it(
+    device: Device, key: Authenticator, olu: Actor, do_due: Work
+) -> None:
+    asked = asked_and_held(device, olu, do_due)
+    deny(asked)
+    ends = datetime.fromisoformat(json.loads(asked.intent)["not_after"])
+    with time_machine.travel(ends + timedelta(minutes=16)):
+        with pytest.raises(Refused, match="The time to answer is over"):
+            signs(key, asked, "deny")
+        page = browser("operator2", "operator", name="Oona Operator").get(f"/approvals/{asked.pk}/")
+        assert "Sign your denial with your passkey" not in page.content.decode()
+    asked.refresh_from_db()
+    assert asked.held and Asset.objects.get(name="pdf-exfil").holder == str(asked.pk)
+    with time_machine.travel(ends + timedelta(minutes=14)):
+        signs(key, asked, "deny")
+    assert Asset.objects.get(name="pdf-exfil").holder == ""
 
 
 def test_a_denial_by_passkey_ends_its_hold(

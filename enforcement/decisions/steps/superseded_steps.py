@@ -41,7 +41,7 @@ def not_now(step: str, kind: str, name: str, run: EffectRun) -> EffectResult | N
 def is_followed(step: str, kind: str, name: str, run: EffectRun) -> bool:
     """Whether another decision there, after this step, makes its command pointless.
 
-    A release ends the part of its own request, also where another one was released since.
+    A release ends the hold of one request, also where another one was released since.
     """
     same = Effect.objects.filter(target_kind=kind, target_name=name, instance=run.instance)
     ends = ("gateway.hold", "gateway.block", TERMINAL) if step == "gateway.release" else STEPS
