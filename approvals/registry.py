@@ -121,6 +121,11 @@ def _no_more_rows(_target: Target, _params: Mapping[str, Any]) -> None:
     """Most decisions depend on their own target, which is locked."""
 
 
+def _fits_on_phones(_target: Target, _params: Mapping[str, Any]) -> bool:
+    """Most decisions take one sentence."""
+    return False
+
+
 def _needless(_actor: Actor, _target: Target, _params: Mapping[str, Any]) -> None:
     """Most verbs have nothing to do that takes long."""
 
@@ -140,6 +145,8 @@ class Verb:
         [Target, Mapping[str, Any]], str
     ]  # "Block skill pdf-exfil on every instance"
     look: Callable[[Target, Mapping[str, Any]], Mapping[str, Any]] = lambda _t, _p: {}
+    # Whether a phone cannot show it whole: a passkey approves it then, next to all of it.
+    by_passkey: Callable[[Target, Mapping[str, Any]], bool] = _fits_on_phones
     severity: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: "LOW"
     params: type[BaseModel] = NoParams
     owns: Callable[[Actor, Target], bool] | None = None

@@ -109,7 +109,8 @@ def _rule_broken(approval: Approval) -> str:
     """
     requester = requester_now(approval)
     verb, target = registry.get(approval.verb), approval.target
-    applies = policy.decide(requester, verb, target, approval.severity).as_json()
+    decision = policy.decide(requester, verb, target, approval.severity, params=approval.params)
+    applies = decision.as_json()
     if any(applies[name] != approval.rule.get(name) for name in _WHO):
         return "rule_changed"
     asks = approval.asks.filter(state=AskState.APPROVED).select_related("person")

@@ -163,7 +163,7 @@ def _judged(
     """The decision with how grave it is, under the rule of the policy in force that applies."""
     severity = _severity(verb, target, clean, raised)
     under = policy.in_force()
-    rule = policy.decide(actor, verb, target, severity, under)
+    rule = policy.decide(actor, verb, target, severity, under, clean)
     return _Request(verb, actor, target, clean, reason, severity, rule, under)
 
 

@@ -7,6 +7,11 @@ tries one, `policy_in_force` has the one in force.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from approvals.models import Channel
 from approvals.policy import evaluation, policy_in_force
 from approvals.policy.document import Document
 from approvals.policy.evaluation import Decision, may
@@ -48,8 +53,20 @@ def policy_digest() -> str:
 
 
 def decide(
-    actor: Actor, verb: Verb, target: Target, severity: str, under: InForce | None = None
+    actor: Actor,
+    verb: Verb,
+    target: Target,
+    severity: str,
+    under: InForce | None = None,
+    params: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """Refuse, commit at once, or require a step-up, under the policy in force (or `under`)."""
+    """Refuse, commit at once, or require a step-up, under the policy in force (or `under`).
+
+    With `params`, what a phone cannot show whole requires a passkey.
+    """
     policy = under or policy_in_force.in_force()
-    return evaluation.decide(policy.document, actor, verb, target, severity)
+    decision = evaluation.decide(policy.document, actor, verb, target, severity)
+    if decision.kind != "require" or params is None or not verb.by_passkey(target, params):
+        return decision
+    both = decision.channel == Channel.BOTH
+    return decision if both else replace(decision, channel=Channel.PASSKEY.value)

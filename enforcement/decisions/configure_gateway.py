@@ -8,7 +8,6 @@ at commit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from textwrap import shorten
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,7 +24,8 @@ from enforcement.posture import drift, readings, settings_catalogue
 from enforcement.posture.baseline_changes import changes
 
 VERB: Final = "gateway.configure"
-_SAID_MAX: Final = 300
+_LONGEST: Final = 400
+"""Characters of a sentence that a phone shows whole, with a warning about the gateway's name."""
 
 
 class ConfigureParams(BaseModel):
@@ -86,14 +86,36 @@ def _token(text: str) -> str:
 
 
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
+    """Every change, the gravest first; of many the first ones and how many more there are."""
+    act, changed = _act_and_changes(target, params)
+    if _fits(act, changed):
+        return act + "; ".join(changed)
+    shown = list(changed)
+    while shown and not _fits(act, [*shown, _more(changed, shown)]):
+        shown.pop()
+    return act + "; ".join([*shown, _more(changed, shown)])
+
+
+def _more(changed: list[str], shown: list[str]) -> str:
+    return f"and {len(changed) - len(shown)} more, which the page of the request lists"
+
+
+def _act_and_changes(target: Target, params: Mapping[str, Any]) -> tuple[str, list[str]]:
     number, settings = in_force(target.name)
-    said = "; ".join(
+    act = "Change the approved settings of" if number else "Approve the settings of"
+    changed = [
         f"{settings_catalogue.label(setting)} {f'from {before} to ' if number else ''}{after}"
         for setting, before, after in changes(settings, params["settings"])
-    )
-    visible = shorten(safe_display.visible(said), _SAID_MAX, placeholder=" …")
-    act = "Change the approved settings of" if number else "Approve the settings of"
-    return f"{act} the gateway {safe_display.short(target.name)}: {visible}"
+    ]
+    return f"{act} the gateway {safe_display.short(target.name)}: ", changed
+
+
+def _fits(act: str, changed: list[str]) -> bool:
+    return len(safe_display.visible(act + "; ".join(changed))) <= _LONGEST
+
+
+def _is_too_long(target: Target, params: Mapping[str, Any]) -> bool:
+    return not _fits(*_act_and_changes(target, params))
 
 
 def _commit(ctx: CommitContext) -> Committed:
@@ -136,6 +158,7 @@ registry.register(
         look=lambda target, _params: {"baseline": in_force(target.name)[0]},
         severity=lambda _target, _params: "CRITICAL",
         sentence=_sentence,
+        by_passkey=_is_too_long,
         if_approved="Its settings are compared with these. Nothing changes at the gateway.",
         if_denied="Its settings are compared with what was approved before.",
         if_expired="Its settings are compared with what was approved before.",

@@ -61,6 +61,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
 _PLACES: Final = {family: place for place, family in enumerate(FAMILIES)}
 _OF_AGENTS: Final = frozenset({"mode", "fail_mode", "hook", "hook_scripts"})
 _HOSTS: Final = frozenset({"destination_host", "otel_host", "webhook_host"})
+_DESTINATIONS: Final = frozenset({"destination", "otel", "webhook"})
 
 
 def family_of(setting: str) -> Family | None:
@@ -120,6 +121,19 @@ def weakens(setting: str, approved: str, seen: str) -> bool:
     if family in _HOSTS:
         return approved != ABSENT
     return approved in _GOOD
+
+
+def sends_out(setting: str, value: str) -> bool:
+    """Whether that is a destination that gets data of the gateway, or the host of one."""
+    family = setting.partition(".")[0]
+    return family in _HOSTS or (family in _DESTINATIONS and value == ON)
+
+
+def is_weak(setting: str, value: str) -> bool:
+    """Whether another value of the same setting protects or shows more."""
+    found = family_of(setting)
+    better = found.values if found else ()
+    return any(weakens(setting, one, value) for one in better)
 
 
 def _is_shorter(days: str, than: str) -> bool:

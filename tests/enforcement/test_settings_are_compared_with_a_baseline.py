@@ -14,11 +14,13 @@ from approvals import clock
 from approvals.errors import Refused
 from approvals.models import Approval
 from approvals.pipeline.service import perform
+from approvals.views import gateway_baseline_changes
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.stored_event_loader import load
 from enforcement.models import Outpost, OutpostState, PostureBaseline, PostureDifference, Watch
 from enforcement.posture import (
+    baseline_changes,
     comparison,
     drift,
     readings,
@@ -162,6 +164,34 @@ def test_another_admin_approves_the_baseline_and_it_is_kept_with_its_history(ami
     event = load(EventRow.objects.filter(action="gateway.configured").latest("time").event)
     assert event["changes"] == {"mode.codex": {"before": "observe", "after": "action"}}
     assert PostureBaseline.objects.get(number=2).event_id is not None
+
+
+def test_what_a_phone_cannot_show_whole_is_approved_with_a_passkey(amir: Actor) -> None:
+    settings = {f"scanner.a-program-with-a-long-name-number-{n:03}": "found" for n in range(20)}
+    long = ask(amir, settings | {"webhook.evil": "on", "webhook_host.evil": "evil.example"})
+    assert long.current is not None and long.current.channel == "passkey"
+    assert long.sentence.startswith(
+        "Approve the settings of the gateway edge-1: Webhook evil on; Host of webhook evil "
+        "evil.example; Program a-program-with-a-long-name-number-000 found; "
+    )
+    assert len(long.sentence) <= 400
+    assert long.sentence.endswith("more, which the page of the request lists")
+    assert len(gateway_baseline_changes.proposed(long)) == 22
+
+
+def test_what_a_phone_shows_whole_has_the_gravest_first(amir: Actor) -> None:
+    plain = {"guardrail": "on", "scanner.a": "found"}
+    first = ask(amir, plain | {"watcher": "off", "webhook_host.evil": "evil.example"})
+    assert first.current is not None and first.current.channel == "ciba"
+    assert first.sentence == (
+        "Approve the settings of the gateway edge-1: Watching of folders off; Host of webhook evil "
+        "evil.example; Guardrail on; Program a found"
+    )
+    approve(first)
+    found = baseline_changes.changes(plain, plain | {"guardrail": "off", "otel.x": "on"})
+    assert found == [("guardrail", "on", "off"), ("otel.x", "absent", "on")]
+    found = baseline_changes.changes(plain, {"a": "b", "otel.x": "on"})
+    assert [setting for setting, _, _ in found] == ["guardrail", "otel.x", "scanner.a", "a"]
 
 
 def test_a_denied_baseline_changes_nothing(amir: Actor) -> None:
