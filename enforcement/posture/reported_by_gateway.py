@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from enforcement.posture.settings_catalogue import MOST_CHARACTERS, OFF, ON
+from enforcement.posture.settings_catalogue import MOST_CHARACTERS, OFF, ON, destination_names
 
 _MOST: Final = 50
 _STATES: Final = {"running": ON, "disabled": OFF, "stopped": OFF}
@@ -68,12 +68,19 @@ def _destinations(health: Mapping[str, Any], values: dict[str, str], lists: list
     elif "splunk" in health:
         state = _mapping(health["splunk"]).get("state")
         found = [{"name": "splunk", "enabled": state != "disabled"}]
-    for one in map(_mapping, found[:_MOST] if isinstance(found, list) else []):
-        if one.get("kind") != "sqlite":  # HEAD's database, which is no destination of the file
-            scope = str(one.get("scope") or "global")
-            of_agent = "" if scope == "global" else f"{scope.removeprefix('connector:')}/"
-            name = f"destination.{of_agent}{one.get('name')}"
-            _put(values, name, ON if one.get("enabled") is True else OFF)
+    listed = [
+        (_name(one), one.get("enabled") is True, "")
+        for one in map(_mapping, found[:_MOST] if isinstance(found, list) else [])
+        if one.get("kind") != "sqlite"  # HEAD's database, which is no destination of the file
+    ]
+    for name, on, _ in destination_names(listed):
+        values[f"destination.{name}"] = ON if on else OFF
+
+
+def _name(destination: Mapping[str, Any]) -> str:
+    scope = str(destination.get("scope") or "global")
+    of_agent = "" if scope == "global" else f"{scope.removeprefix('connector:')}/"
+    return f"{of_agent}{destination.get('name')}"
 
 
 def _put(values: dict[str, str], setting: str, value: object) -> None:

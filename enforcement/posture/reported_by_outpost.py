@@ -13,6 +13,7 @@ from enforcement.posture.settings_catalogue import (
     NOT_INSTALLED,
     OFF,
     ON,
+    destination_names,
 )
 
 _MOST: Final = 50
@@ -83,11 +84,16 @@ def _destinations(found: object, values: dict[str, str], lists: list[str]) -> No
     if not isinstance(found, list):
         return
     lists += _DESTINATIONS
-    for one in found[:_MOST]:
-        if isinstance(one, Mapping) and one.get("family") in _DESTINATIONS:
-            name = f"{one['family']}.{one.get('name')}"
-            _put(values, name, ON if one.get("enabled") is True else OFF)
-            _put(values, f"{one['family']}_host.{one.get('name')}", one.get("host"))
+    read = [one for one in found[:_MOST] if isinstance(one, Mapping)]
+    for family in _DESTINATIONS:
+        listed = [
+            (str(one.get("name")), one.get("enabled") is True, str(one.get("host") or ""))
+            for one in read
+            if one.get("family") == family
+        ]
+        for name, on, host in destination_names(listed):
+            values[f"{family}.{name}"] = ON if on else OFF
+            _put(values, f"{family}_host.{name}", host)
 
 
 def _named(found: object) -> list[tuple[str, Any]]:

@@ -7,7 +7,7 @@ short texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,7 @@ FOUND, NOT_FOUND = "found", "not found"
 NAME: Final = re.compile(r"[a-z_]{1,24}(?:\.[ -~]{1,120})?")
 MOST_SETTINGS: Final = 300
 MOST_CHARACTERS: Final = 120
+_MOST_OF_A_NAME: Final = 99  # with family and number still a setting
 _GOOD: Final = frozenset({ON, INSTALLED, FOUND})
 _SWITCH: Final = (ON, OFF)
 
@@ -71,6 +72,27 @@ def family_of(setting: str) -> Family | None:
     family, dot, _ = setting.partition(".")
     found = FAMILIES.get(family)
     return found if found is not None and bool(dot) == ("{}" in found.label) else None
+
+
+def destination_names(found: Iterable[tuple[str, bool, str]]) -> list[tuple[str, bool, str]]:
+    """Destinations (name, whether it is on, host) under names that none of them shares.
+
+    A second `siem` is `siem #2`, what a setting cannot be named for is `unnamed`. What is on comes
+    first, so that sources which list them in another order name them alike.
+    """
+    named = [(name if _is_name(name) else "unnamed", on, host) for name, on, host in found]
+    unique: dict[str, tuple[bool, str]] = {}
+    for name, on, host in sorted(named, key=lambda one: (one[0], not one[1], one[2])):
+        number, free = 1, name
+        while free in unique:
+            number += 1
+            free = f"{name} #{number}"
+        unique[free] = (on, host)
+    return [(name, on, host) for name, (on, host) in unique.items()]
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _MOST_OF_A_NAME and text.isascii() and text.isprintable()
 
 
 def label(setting: str) -> str:

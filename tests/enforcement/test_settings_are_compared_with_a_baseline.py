@@ -28,6 +28,7 @@ from enforcement.posture import (
     reported_by_outpost,
     settings_catalogue,
 )
+from enforcement.posture.comparison import Reading
 from tests.enforcement import gateway_statuses
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.gateways import known
@@ -115,6 +116,38 @@ def test_what_an_outpost_reports_is_read_with_the_modes_that_count() -> None:
         "values": {},
         "lists": [],
     }
+
+
+def webhook(name: str, host: str, enabled: bool = True) -> dict[str, Any]:
+    return {"family": "webhook", "name": name, "host": host, "enabled": enabled}
+
+
+@pytest.mark.parametrize("host", ["a.example", "z.example"])
+@pytest.mark.parametrize("name", ["slack", "sl\u00e4ck"])
+def test_no_destination_hides_behind_the_name_of_another(name: str, host: str) -> None:
+    ours = webhook(name, "hooks.slack.com")
+    base = reported_by_outpost.settings_in({"destinations": [ours]})["values"]
+    for both in ([ours, webhook(name, host)], [webhook(name, host), ours]):
+        found = reported_by_outpost.settings_in({"destinations": both})
+        reading = Reading("outpost", clock.now(), found["values"], frozenset(found["lists"]))
+        differing = [row for row in comparison.compare(base, [reading]) if row.worst]
+        assert any(row.setting.endswith(" #2") for row in differing)
+        assert host in found["values"].values() and "hooks.slack.com" in found["values"].values()
+
+
+def test_a_gateway_and_its_outpost_name_destinations_of_the_same_name_alike() -> None:
+    telemetry = gateway_statuses.head()["health"]["telemetry"]
+    telemetry["details"]["destinations"] = [
+        {"name": "siem", "kind": "otlp", "enabled": enabled} for enabled in (False, True)
+    ]
+    seen = reported_by_gateway.settings_in(gateway_statuses.head(telemetry=telemetry))["values"]
+    both = [
+        webhook("siem", host, on) | {"family": "destination"}
+        for host, on in (("z.example", True), ("a.example", False))
+    ]
+    host = reported_by_outpost.settings_in({"destinations": both})["values"]
+    for values in (seen, host):
+        assert (values["destination.siem"], values["destination.siem #2"]) == ("on", "off")
 
 
 def test_weakening_is_told_from_other_changes() -> None:
