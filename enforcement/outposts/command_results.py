@@ -25,6 +25,8 @@ _MOST_ENTRIES: Final = 200
 _MAY_BECOME_DONE: Final = frozenset({CommandState.FAILED, CommandState.UNPROVEN})
 """An outpost goes on trying what restricts, and reports it again when it is in force."""
 
+_NOT_READ: Final = frozenset({"refused", "unproven"})
+
 
 class CommandResult(BaseModel):
     """How one command ended. `entries` are the rows that its target has now."""
@@ -59,13 +61,16 @@ def take(outpost: Outpost, results: Iterable[CommandResult], report: int, actor:
 def entries_after(
     entries: list[dict[str, Any]], results: Sequence[CommandResult]
 ) -> list[dict[str, Any]]:
-    """Entries as last reported, with the rows that results have of their targets instead."""
+    """Entries as last reported, with the rows that results have of their targets instead.
+
+    What was refused or is not known says nothing of what stands there.
+    """
     bodies = dict(
         OutpostCommand.objects.filter(pk__in=[one.id for one in results]).values_list("pk", "body")
     )
     for result in results:
         body = bodies.get(UUID(result.id))
-        if result.entries is None or body is None:
+        if result.entries is None or result.state in _NOT_READ or body is None:
             continue
         said = json.loads(body)
         about = (said["kind"], said["name"])

@@ -29,7 +29,7 @@ from audit.ledger.passkey_assertions import Passkey as Trusted
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.sequencing import sequencer
-from enforcement.models import Asset
+from enforcement.models import Asset, OutpostState
 from enforcement.outposts import pins
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.browsing import browser
@@ -182,6 +182,37 @@ def test_a_refused_proof_is_shown(
     found = step("gateway.release")
     words = "The outpost at edge-1 did not accept the proof: The checkpoint is older."
     assert (found.state, found.detail) == ("failed", words)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("unproven", "does not know whether it did it: It"),
+        ("refused", "did not accept the proof: It"),
+    ],
+)
+@pytest.mark.parametrize("entries", [None, []])
+def test_a_release_without_a_reading_leaves_the_hold_shown(
+    device: Device,
+    key: Authenticator,
+    olu: Actor,
+    do_due: Work,
+    state: str,
+    words: str,
+    entries: list[Any] | None,
+) -> None:
+    device.send(entries=[row("pdf-exfil", runtime="disable")])
+    held_at_outpost(device, olu, do_due)
+    signs(key, ask(olu, "skill.release"), "approve")
+    sequencer.run_once()
+    do_due()
+    [command] = device.commands()
+    said = {"state": state, "code": "entries_unreadable", "detail": "It could not be read."}
+    device.send(commands=[result(command, entries=entries, **said)])
+    do_due()
+    ended = step("gateway.release")
+    assert ended.state == "failed" and words in ended.detail
+    assert OutpostState.objects.get().entries == [row("pdf-exfil", runtime="disable")]
 
 
 def test_an_approval_that_nobody_signed_relaxes_nothing(

@@ -49,7 +49,7 @@ def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectR
         if act in command_format.RELAXING and (wait := _unproven(effect, outpost, run)):
             return wait
         if act == "hold" and superseded_steps.follows_own_release(run):
-            words = "Waits until the other hold ended."
+            words = "Waits for the result of the step before it."
             return EffectResult("pending", words, retry_in_s=_LOOKS_AGAIN_S, tried=False)
         rows = command_format.rows_of(act, kind)
         tags = {action: attempt_tags.mint(run, action, kind, name) for action in rows}
@@ -127,6 +127,9 @@ def _reported(outpost: Outpost, command: OutpostCommand, payload: dict[str, Any]
         proof = command.act in command_format.RELAXING
         did = "did not accept the proof" if proof else "refused it"
         return EffectResult("failed", f"{where} {did}: {detail or data['code']}.", data=data)
+    if command.state == CommandState.UNPROVEN:
+        why = detail or data["code"]
+        return EffectResult("failed", f"{where} does not know whether it did it: {why}.", data=data)
     rows = said.get("entries")
     if command.state == CommandState.FAILED or rows is None:
         why = detail or data["code"] or "it reported no entries"
@@ -137,10 +140,6 @@ def _reported(outpost: Outpost, command: OutpostCommand, payload: dict[str, Any]
         return EffectResult("failed", f"{where} reported it as carried out, but {why}.", data=data)
     effect = _effect(outpost, kind, name, entries)
     words = [f"{where} carried it out."]
-    if command.state == CommandState.UNPROVEN:
-        words = [
-            f"{where} carried it out, and did not find it in the signed log within 10 minutes."
-        ]
     if said.get("left"):
         words.append("What others added there stays.")
         data["left"] = len(said["left"])
