@@ -6,6 +6,7 @@ and everything else as before, or nothing is written.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -66,7 +67,7 @@ class ConfigFile:
 
     def backups(self) -> list[Path]:
         """The copies, the oldest first."""
-        return sorted(self.path.parent.glob(f"{self.path.name}{_BACKUP}*"))
+        return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}{_BACKUP}*"))
 
     def text_of(self, name: str, entry: Mapping[str, object]) -> str:
         """The entry as it would stand in a file without others."""
@@ -96,6 +97,7 @@ class ConfigFile:
     def _changed(self, name: str, entry: Mapping[str, object] | None) -> Path | None:
         if self.server(name) == (dict(entry) if entry is not None else None):
             return None
+        self._take_changes_of_others(name)
         text = self.rendered(name, entry)
         stamp = datetime.fromtimestamp(now(), UTC).strftime("%Y%m%dT%H%M%S%f")
         copy = self.path.with_name(f"{self.path.name}{_BACKUP}{stamp}")
@@ -113,8 +115,23 @@ class ConfigFile:
         self._text, self._value = text, self._parsed(text)
         return copy if copy.exists() else self.path
 
+    def _take_changes_of_others(self, name: str) -> None:
+        """Read again what the client may have written since, which is not to be lost.
+
+        Raises:
+            AtaError: `config_unreadable`, where this server was changed.
+        """
+        latest = ConfigFile(self.path, self._key)
+        if latest.server(name) != self.server(name):
+            raise self._unreadable(f"{name} was changed meanwhile")
+        self._text, self._value = latest._text, latest._value
+
     def _check(self, text: str, name: str, entry: Mapping[str, object] | None) -> None:
-        """Everything but this server has to be as before."""
+        """Everything but this server has to be as before, and UTF-8 (half a surrogate is not)."""
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise self._unreadable(error.reason) from None
         after = self._parsed(text)
         servers = self._servers(after)
         wanted = dict(self._servers(self._value))
@@ -130,9 +147,12 @@ class ConfigFile:
         if not text.strip():
             return {}
         try:
-            value = tomllib.loads(text) if self.path.name.count(".toml") else json.loads(text)
+            is_toml = self.path.name.count(".toml")
+            value = tomllib.loads(text) if is_toml else json.loads(text, object_pairs_hook=_members)
         except ValueError as error:
             raise self._unreadable(str(error)) from None
+        except RecursionError:
+            raise self._unreadable("it is nested too deeply") from None
         if not isinstance(value, dict):
             raise self._unreadable("it is no object")
         self._servers(value)
@@ -157,6 +177,14 @@ def _without(file: ConfigFile) -> ConfigFile:
     empty = object.__new__(ConfigFile)
     empty.path, empty._key, empty._text, empty._value = file.path, file._key, "", {}
     return empty
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON, each member of which is there once: the others would be lost."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("an object has a member twice")
+    return members
 
 
 def _read(path: Path) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.ata.ata_process import Ata
 from tests.ata.mcp_agent import MANIFEST
-from tests.ata.portal_stand_in import Reply, StandIn
+from tests.ata.portal_stand_in import Reply, Request, StandIn
 
 CMD = ("--", "npx", "-y", "server-github")
 OTHER = {"command": "uvx", "args": ["other"], "env": {"KEY": "kept"}}
@@ -110,6 +110,9 @@ def test_a_server_that_is_there_is_wrapped_and_given_back(here: Ata, client: str
         (".cursor/mcp.json", "cursor", '{"mcpServers": {}, // mine\n}'),
         (".cursor/mcp.json", "cursor", '{"mcpServers": []}'),
         (".cursor/mcp.json", "cursor", "[]"),
+        (".cursor/mcp.json", "cursor", '{"mcpServers": {"a": {}}, "mcpServers": {"b": {}}}'),
+        (".cursor/mcp.json", "cursor", '{"theme": "\\ud83d", "mcpServers": {}}'),
+        (".cursor/mcp.json", "cursor", "[" * 200_000),
         (".codex/config.toml", "codex", "mcp_servers = {other = {command = 'x'}}"),
         (".codex/config.toml", "codex", "[mcp_servers]\ngithub = {command = 'x'}"),
         (".codex/config.toml", "codex", 'a = """\n[mcp_servers.github]\n"""\n'),
@@ -125,6 +128,46 @@ def test_a_file_that_cannot_be_changed_safely_is_left_as_it_is(
     done = here.here("mcp", "config", "github", "--client", client, "--write", *CMD)
     assert (done.exit_code, path.read_text()) == (1, text), done.output
     assert "was left as it is" in done.stderr and "put the entry in yourself" in done.stderr
+
+
+def test_a_server_that_the_client_adds_meanwhile_is_kept(here: Ata, portal: StandIn) -> None:
+    path = here.home / ".cursor/mcp.json"
+    path.parent.mkdir()
+    path.write_text('{"mcpServers": {}}')
+
+    def meanwhile(_request: Request) -> Reply:
+        path.write_text(json.dumps({"mcpServers": {"other": OTHER}}))
+        return Reply(200, MANIFEST)
+
+    portal.on("GET", "/v1/manifests/mcp/github", meanwhile)
+    words = ("mcp", "config", "github", "--client", "cursor", "--write", *CMD)
+    assert here.here(*words).exit_code == 0
+    assert set(read(path)["mcpServers"]) == {"other", "github"}
+
+
+def test_the_same_server_changed_meanwhile_is_left_as_it_is(here: Ata, portal: StandIn) -> None:
+    path = here.home / ".cursor/mcp.json"
+    path.parent.mkdir()
+    path.write_text('{"mcpServers": {}}')
+
+    def meanwhile(_request: Request) -> Reply:
+        path.write_text(json.dumps({"mcpServers": {"github": OTHER}}))
+        return Reply(200, MANIFEST)
+
+    portal.on("GET", "/v1/manifests/mcp/github", meanwhile)
+    words = ("mcp", "config", "github", "--client", "cursor", "--write", *CMD)
+    done = here.here(*words)
+    assert done.exit_code == 1 and "github was changed meanwhile" in done.stderr
+    assert read(path)["mcpServers"] == {"github": OTHER}
+
+
+def test_a_file_with_brackets_in_its_name_gets_its_server_back(here: Ata) -> None:
+    path = here.home / "a[1].json"
+    path.write_text(json.dumps({"mcpServers": {"github": OTHER}}))
+    words = ("mcp", "config", "github", "--client", "cursor", "--file", str(path))
+    assert here.here(*words, "--write").exit_code == 0
+    assert here.here(*words, "--undo").exit_code == 0
+    assert read(path)["mcpServers"] == {"github": OTHER}
 
 
 def test_what_would_keep_it_from_working_is_said(here: Ata, portal: StandIn) -> None:
