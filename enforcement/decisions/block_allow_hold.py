@@ -23,6 +23,7 @@ from enforcement.decisions import (
 from enforcement.decisions.decision_params import Params, TerminalParams
 from enforcement.decisions.hold_and_release_at_gateway import hold_reason, holder_of
 from enforcement.decisions.steps import (
+    superseded_steps,
     terminal_steps,
 )
 from enforcement.findings import severities_outlasting_milder_scans
@@ -160,18 +161,29 @@ def _release_own(ctx: CommitContext) -> Committed:
 
 
 def _release_by_hand(ctx: CommitContext) -> Committed:
-    """End every hold that stands on this scope."""
-    return _lift(ctx, stored_decisions_and_holds.release_all(ctx))
+    """End every hold that stands on this scope, or ask again where the release of one failed."""
+    holders = stored_decisions_and_holds.release_all(ctx)
+    failed = [
+        one
+        for one in instances.fleet().scope(ctx.target.instance)
+        if superseded_steps.has_failed_release(ctx.target.kind, ctx.target.name, one.name)
+    ]
+    return _lift(ctx, holders, None if holders else failed)
 
 
-def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
+def _lift(
+    ctx: CommitContext, holders: list[str], at: list[instances.Instance] | None = None
+) -> Committed:
     """Lift a hold at each gateway, but where another holds it still: there it says whose it is.
-    Where a block stands below, that is in force again."""
-    if not holders:
+    Where a block stands below, that is in force again.
+
+    `at` are the gateways where the release failed; without it, all that the target covers.
+    """
+    if not holders and not at:
         return Committed(data={"gateways": 0})
     base = {"kind": ctx.target.kind, "name": ctx.target.name}
     steps, kept = [], []
-    for instance in instances.fleet().scope(ctx.target.instance):
+    for instance in at or instances.fleet().scope(ctx.target.instance):
         if stays := stored_decisions_and_holds.hold_at(
             ctx.target.kind, ctx.target.name, instance.name
         ):

@@ -17,7 +17,8 @@ from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import Actor, Target
 from enforcement.decisions import hold_and_block_owners, stored_decisions_and_holds
 from enforcement.decisions.hold_and_block_owners import Restriction
-from enforcement.gateways import decided_and_enforced_state
+from enforcement.decisions.steps import superseded_steps
+from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.kinds import called, where
 from enforcement.models import Asset, Decision, Watch
@@ -64,9 +65,13 @@ def hold(actor: Actor, target: Target, params: Mapping[str, Any], severity: str)
 
 
 def release(_actor: Actor, target: Target, _params: Mapping[str, Any], _severity: str) -> str:
-    """Why nothing has to be released; empty where a hold stands on this scope."""
+    """Why nothing has to be released; empty where a hold stands on this scope, or the release of
+    one failed."""
     row = _rows(target).get(target.instance)
     if row is not None and row.holder:
+        return ""
+    at = instances.fleet().scope(target.instance)
+    if any(superseded_steps.has_failed_release(target.kind, target.name, x.name) for x in at):
         return ""
     return f"{_named(target)} is not on hold {where(target.instance)}."
 

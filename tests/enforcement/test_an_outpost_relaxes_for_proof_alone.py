@@ -15,7 +15,7 @@ import time_machine
 from django.db import transaction
 
 from approvals import clock, people_and_roster, policy, registry
-from approvals.errors import Refused
+from approvals.errors import NothingToDo, Refused
 from approvals.models import Approval, Ask, Effect, Passkey
 from approvals.passkeys import assertions, relying_party
 from approvals.pipeline import deny_expire_cancel, final_approval, locks
@@ -213,6 +213,25 @@ def test_a_release_without_a_reading_leaves_the_hold_shown(
     ended = step("gateway.release")
     assert ended.state == "failed" and words in ended.detail
     assert OutpostState.objects.get().entries == [row("pdf-exfil", runtime="disable")]
+
+
+def test_a_release_that_failed_can_be_asked_for_again(
+    device: Device, key: Authenticator, olu: Actor, do_due: Work
+) -> None:
+    held_at_outpost(device, olu, do_due)
+    disabled = [row("pdf-exfil", runtime="disable")]
+    said = {"state": "failed", "code": "gateway_down", "detail": "It is down."}
+    for first, ended in (({"entries": disabled} | said, "failed"), ({"entries": []}, "done")):
+        signs(key, ask(olu, "skill.release"), "approve")
+        sequencer.run_once()
+        do_due()
+        [command] = device.commands()
+        assert command["act"] == "release"
+        device.send(commands=[result(command, **first)])
+        do_due()
+        assert step("gateway.release").state == ended
+    with pytest.raises(NothingToDo):
+        perform(olu, "skill.release", SKILL)
 
 
 def test_an_approval_that_nobody_signed_relaxes_nothing(

@@ -49,6 +49,15 @@ def is_followed(step: str, kind: str, name: str, run: EffectRun) -> bool:
     return later.exclude(state=EffectState.FAILED).exists()
 
 
+def has_failed_release(kind: str, name: str, instance: str) -> bool:
+    """Whether the newest step about a thing at a gateway is a release that failed."""
+    steps = Effect.objects.filter(target_kind=kind, target_name=name, instance=instance)
+    newest = steps.filter(kind__in=STEPS).order_by("-id").first()
+    if newest is None or newest.kind != "gateway.release":
+        return False
+    return newest.state == EffectState.FAILED
+
+
 def follows_own_release(run: EffectRun) -> bool:
     """Whether a hold that stays was sent with the end of another, which is under way.
 
