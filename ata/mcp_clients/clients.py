@@ -63,6 +63,10 @@ FORMS: Final = {
 }
 
 
+OF_A_FOLDER: Final = frozenset({Client.CLAUDE_CODE, Client.VSCODE})
+"""Clients whose file comes with a folder, which somebody else may have written."""
+
+
 def path_of(client: Client, home: Path, folder: Path) -> Path:
     """The client's file: of the user, but for Claude Code and VS Code, which have one a folder."""
     if client is Client.CLAUDE_DESKTOP:
@@ -90,12 +94,13 @@ def entry(
     """A server's entry that has `ata` run it; what else `before` says of it stays as it is."""
     program, *first = _ata()
     args = [*first, "mcp", "run", name, "--agent", client.value, "--", *command]
-    kept = {key: value for key, value in (before or {}).items() if key not in _OURS}
+    kept = {key: value for key, value in (before or {}).items() if key not in OURS}
     typed = {"type": "stdio"} if FORMS[client].typed else {}
     return {**typed, "command": program, "args": args, **kept}
 
 
-_OURS: Final = frozenset({"type", "command", "args"})
+OURS: Final = frozenset({"type", "command", "args"})
+"""What `ata` sets in an entry."""
 
 
 def command_in(entry: Mapping[str, object]) -> list[str]:

@@ -20,6 +20,7 @@ from typing import Final
 
 from ata.clock import now
 from ata.errors import AtaError
+from ata.mcp_clients import own_copies
 from ata.mcp_clients.clients import is_run_by_ata
 from ata.mcp_clients.toml_table import replaced_table
 
@@ -59,10 +60,14 @@ class ConfigFile:
         now_there = self.server(name)
         if now_there is None or not is_run_by_ata(now_there):
             return None
-        for copy in reversed(self.backups()):
+        copies = self.backups()
+        own = [copy for copy in copies if own_copies.is_own(copy)]
+        for copy in reversed(own):
             before = ConfigFile(copy, self._key).server(name)
             if before is None or not is_run_by_ata(before):
                 return self._changed(name, before)
+        if len(own) < len(copies):
+            raise self._unreadable("its copies were not made here, or were changed since")
         return self._changed(name, None)
 
     def backups(self) -> list[Path]:
@@ -105,6 +110,7 @@ class ConfigFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
                 shutil.copy2(self.path, copy)
+                own_copies.remember(copy)
             _replace(self.path, text)
         except OSError as error:
             raise AtaError(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ata.errors import AtaError, usage_error
-from ata.mcp_clients.clients import FORMS, Client, command_in, entry, path_of
+from ata.mcp_clients.clients import FORMS, OF_A_FOLDER, OURS, Client, command_in, entry, path_of
 from ata.options import Json, open_screen
 from ata.output.safe_text import safe
 from ata.output.screen import Screen, paint
@@ -66,8 +67,40 @@ def config(
         if not screen.json_output:
             screen.warn("Add --write to put it there; other servers in the file stay as they are.")
         return
+    if not command and wanted != before and (file or client in OF_A_FOLDER):
+        _confirm(screen, there.path, name, words, wanted)
     copy = there.put(called, wanted)
     _report_written(screen, there, called, wanted, copy, form.after)
+
+
+def _confirm(
+    screen: Screen, path: Path, name: str, words: list[str], wanted: dict[str, object]
+) -> None:
+    """Show the command that a file has which came with a folder, and ask: it gets the token.
+
+    Raises:
+        AtaError: `usage`, where there is nobody to ask.
+    """
+    said = f"{path} starts {safe(name)} as: {safe(shlex.join(words))}"
+    if not screen.asks:
+        raise usage_error(said, "If that is right, give this command yourself, after `--`.")
+    screen.progress(said)
+    _show_kept(screen, wanted)
+    typer.confirm("Give it the token at each start?", abort=True)
+
+
+def _show_kept(screen: Screen, wanted: dict[str, object]) -> None:
+    """What else the file sets for the server: an environment can run other code."""
+    if rest := {key: value for key, value in wanted.items() if key not in OURS}:
+        screen.warn(f"The file also sets: {safe(_names(rest))}")
+
+
+def _names(rest: dict[str, object]) -> str:
+    """Members with the names in them; not their values, which may be secrets."""
+    return ", ".join(
+        f"{key} ({', '.join(value)})" if isinstance(value, dict) else key
+        for key, value in rest.items()
+    )
 
 
 def _report_written(
@@ -79,11 +112,14 @@ def _report_written(
     after: str,
 ) -> None:
     facts = _facts("unchanged" if copy is None else "written", there.path, name, wanted)
+    runs = f"  It runs: {safe(shlex.join(command_in(wanted)))}"
     if copy is None:
-        screen.result(facts, f"{paint('✓', 'green')} {there.path} has it already.")
+        screen.result(facts, f"{paint('✓', 'green')} {there.path} has it already.", runs)
         return
+    _show_kept(screen, wanted)
     kept = copy if copy != there.path else None
     lines = [f"{paint('✓', 'green')} {there.path}: {safe(name)} is run by ata."]
+    lines += [runs]
     lines += [f"  Before: {kept}"] if kept else []
     lines += [f"  {after} The same command with --undo puts back what stood there."]
     screen.result(facts | {"backup": str(kept) if kept else None}, *lines)
