@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -70,7 +71,8 @@ def waiting(outpost_id: str, after: int) -> list[OutpostCommand]:
     found = OutpostCommand.objects.filter(
         outpost=outpost_id, n__gt=after, state=CommandState.WAITING
     )
-    sent = [one for one in found.order_by("n")[:MOST] if is_sealed(one)]
+    sealed = (one for one in found.order_by("n").iterator(MOST) if is_sealed(one))
+    sent = list(islice(sealed, MOST))
     fresh = [one.pk for one in sent if one.fetched_at is None]
     if fresh:
         OutpostCommand.objects.filter(pk__in=fresh).update(fetched_at=clock.now())

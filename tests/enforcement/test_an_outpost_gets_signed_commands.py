@@ -20,7 +20,7 @@ from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.stored_event_loader import load
 from enforcement.models import CommandState, Outpost, OutpostCommand
-from enforcement.outposts import pins
+from enforcement.outposts import issued_commands, pins
 from tests.enforcement.answering import approve
 from tests.enforcement.gateways import Town, known
 from tests.enforcement.outpost_device import Device, b64, code, written
@@ -225,6 +225,20 @@ def test_a_command_that_somebody_wrote_is_neither_sent_nor_believed(
     do_due()
     assert device.commands() == [] and step().state == "failed"
     assert EventRow.objects.filter(action="ledger.alarm").count() == 1
+
+
+def test_commands_that_somebody_wrote_keep_no_other_from_being_sent(
+    device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    [issued] = OutpostCommand.objects.all()
+    for n in range(issued_commands.MOST):
+        made = {"id": uuid4(), "n": n + 1, "act": "hold", "body": "{}", "signature": "x"}
+        OutpostCommand.objects.create(
+            outpost_id=device.id, issued_at=issued.issued_at, seal="", **made
+        )
+    assert [one["id"] for one in device.commands()] == [str(issued.pk)]
 
 
 def test_a_command_that_was_replaced_before_it_was_fetched_is_withdrawn(
