@@ -11,6 +11,7 @@ from approvals import (
     actor_json,
     audit_events,
     clock,
+    people_and_roster,
     registry,
 )
 from approvals.models import (
@@ -22,6 +23,7 @@ from approvals.models import (
     Outcome,
     Status,
 )
+from approvals.pipeline import recheck
 from approvals.pipeline.target_holds import release_hold
 from approvals.step_up import owner_must_approve_first, rate_limit
 from approvals.step_up.ask_next_approver import ask_next
@@ -83,6 +85,9 @@ def confirm_denial(approval: Approval, person: Actor, source: str, *, reason: st
 
 def waits_for_signed_denial(approval: Approval, person: Actor) -> bool:
     """Whether this person denied it, and may sign that with a passkey now, which ends its hold."""
+    known = people_and_roster.find(person.iss, person.sub)
+    if known is None or not recheck.may_approve(approval.rule, known):
+        return False  # they lost the role since
     if clock.now() > signed_denial_until(approval):
         return False
     ends = approval.rule.get("on_denial") == "release" and approval.held

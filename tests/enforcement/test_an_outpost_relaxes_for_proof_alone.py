@@ -16,7 +16,7 @@ from django.db import transaction
 
 from approvals import clock, people_and_roster, policy, registry
 from approvals.errors import NothingToDo, Refused
-from approvals.models import Approval, Ask, Effect, Passkey
+from approvals.models import Approval, Ask, Effect, Passkey, Person
 from approvals.passkeys import assertions, relying_party
 from approvals.pipeline import deny_expire_cancel, final_approval, locks
 from approvals.pipeline.service import perform
@@ -326,6 +326,20 @@ def test_a_denial_is_signed_no_later_than_an_outpost_counts_it(
     with time_machine.travel(ends + timedelta(minutes=14)):
         signs(key, asked, "deny")
     assert Asset.objects.get(name="pdf-exfil").holder == ""
+
+
+def test_a_denial_is_signed_by_nobody_who_lost_the_role(
+    device: Device, key: Authenticator, olu: Actor, do_due: Work
+) -> None:
+    asked = asked_and_held(device, olu, do_due)
+    deny(asked)
+    before = oona()
+    Person.objects.filter(sub=before.sub).update(roles=[])
+    credential = key.sign(assertions.challenge(asked, "deny"))
+    with pytest.raises(Refused):
+        assertions.give(before, str(asked.pk), "deny", credential)
+    asked.refresh_from_db()
+    assert asked.held and Asset.objects.get(name="pdf-exfil").holder == str(asked.pk)
 
 
 def test_a_denial_by_passkey_ends_its_hold(
