@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,19 +53,19 @@ def missing(command: Command, rows: Rows) -> tuple[Call, ...]:
 def way_back(command: Command, history: TargetHistory, denied: bool, rows: Rows) -> WayBack:
     """The calls that end what this portal added and still reads so; all else is left."""
     found = target_entries.values(rows)
-    ours = _ours(command, history, denied)
     mine: set[Place] = set()
     left: list[dict[str, Any]] = []
     for place, value in found.items():
-        added, reason = ours.get(place), target_entries.reason_of(rows, place[0])
-        reads_so = added and added.value == value and target_entries.tagged(added.tag) in reason
+        owners, reason = history.owners.get(place, []), target_entries.reason_of(rows, place[0])
+        reads_so = _reads_so(owners, value, reason)
+        ends = reads_so and all(one.is_ended_by(command, denied) for one in owners)
         of_before = (place, value) == (_INSTALL, "block") and _is_of_before(command, denied, reason)
-        if reads_so or of_before:
+        if ends or of_before:
             mine.add(place)
         elif command.act == "allow" and place == _INSTALL:
             pass  # what the allow replaces
         else:
-            left.append(_left(place, value, "changed" if added else "others"))
+            left.append(_left(place, value, "changed" if owners and not reads_so else "others"))
     return _with_calls(command, rows, mine, left)
 
 
@@ -107,14 +108,10 @@ def _is_disabled_by_others(command: Command, rows: Rows, mine: set[Place]) -> bo
     return has_agents and _RUNTIME in target_entries.values(rows) and _RUNTIME not in mine
 
 
-def _ours(command: Command, history: TargetHistory, denied: bool) -> dict[Place, Added]:
-    """What this portal added, of what this act may end: a release ends holds only."""
-    return {
-        place: one
-        for place, one in history.added.items()
-        if command.act != "release"
-        or (one.act == "hold" and (not denied or one.intent_hash == command.intent_hash))
-    }
+def _reads_so(owners: Sequence[Added], value: str, reason: str) -> bool:
+    """Whether an entry still reads as the newest of its owners left it."""
+    newest = owners[-1] if owners else None
+    return bool(newest and newest.value == value and target_entries.tagged(newest.tag) in reason)
 
 
 def _is_of_before(command: Command, denied: bool, reason: str) -> bool:

@@ -184,9 +184,11 @@ class Executor:
         """
         command = progress.command
         rows = target_entries.read(self._gateway.data, command.target)
-        ours = self._journal.history.target(command.target).added
+        ours = self._journal.history.target(command.target).owners
         new = target_entries.added(progress.before, rows, command.all_tags, ours)
         gone = ours.keys() - target_entries.values(rows).keys()
+        if progress.before is not None:
+            gone |= ours.keys() - target_entries.values(progress.before).keys()
         self._journal.write(
             "read_back",
             id=command.id,

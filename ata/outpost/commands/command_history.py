@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ata.outpost.commands.human_evidence import Seen
@@ -28,6 +28,12 @@ class Added:
     intent_hash: str
     tag: str
 
+    def is_ended_by(self, command: Command, denied: bool) -> bool:
+        """Whether an act ends this: a release ends holds only, a denial those of its intent."""
+        if command.act != "release":
+            return True
+        return self.act == "hold" and (not denied or self.intent_hash == command.intent_hash)
+
 
 @dataclass(slots=True)
 class TargetHistory:
@@ -35,7 +41,8 @@ class TargetHistory:
 
     newest: int = 0
     restricted_at: str = ""
-    added: dict[Place, Added] = field(default_factory=dict)
+    owners: dict[Place, list[Added]] = field(default_factory=dict)
+    """All commands that put the value there which stands, oldest first."""
     used: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -117,10 +124,12 @@ class History:
         progress = self.open[record["id"]]
         command, target = progress.command, self.target(progress.command.target)
         for agent, dimension in record["gone"]:
-            target.added.pop((agent, dimension), None)
+            target.owners.pop((agent, dimension), None)
         for agent, dimension, value, tag in record["added"]:
             added = Added(value, command.act, command.intent_hash, tag)
-            target.added[agent, dimension] = added
+            owners = target.owners.get((agent, dimension), [])
+            others = [one for one in owners if one.value == value and one != added]
+            target.owners[agent, dimension] = [*others, added]
         if command.is_restricting:
             target.newest = max(target.newest, command.n)
             target.restricted_at = max(target.restricted_at, command.issued_at)
@@ -137,6 +146,8 @@ class History:
             target.newest = max(target.newest, progress.command.n)
             if record["outcome"]["state"] in _USED:
                 target.used.add((progress.command.act, progress.command.intent_hash))
+            if record["outcome"]["state"] == "done" and not progress.command.is_restricting:
+                _keep_others(target, progress)
         self._conclude(record["outcome"])
 
     def _reported(self, record: Mapping[str, Any]) -> None:
@@ -152,3 +163,14 @@ class History:
         while len(self.outcomes) > _REMEMBERED:
             old, _ = self.outcomes.popitem(last=False)
             self.unreported.discard(old)
+
+
+def _keep_others(target: TargetHistory, progress: Progress) -> None:
+    """Forget what an act ended where others still own the entry, which reads as the newest left it.
+
+    So two requests that hold one component end its entry once both are denied.
+    """
+    for place, owners in target.owners.items():
+        kept = [one for one in owners if not one.is_ended_by(progress.command, progress.denied)]
+        if kept:
+            target.owners[place] = [*kept[:-1], replace(kept[-1], tag=owners[-1].tag)]

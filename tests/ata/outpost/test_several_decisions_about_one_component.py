@@ -1,0 +1,67 @@
+"""Several holds and blocks of one component, by this portal and by others on the host: an act ends
+what it is about, and nothing that stands for another decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.ata.outpost.commanded import Commanded
+from tests.ata.outpost.commanding_portal import stamp
+
+type Enrol = Callable[..., Commanded]
+AGENT = "--agent=claudecode"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("skill", "pdf"), ("mcp", "github")])
+def test_a_hold_over_an_older_block_does_not_let_its_denial_end_the_block(
+    commanded: Enrol, kind: str, name: str
+) -> None:
+    edge = commanded("head", AGENT)
+    portal = edge.portal
+    edge.send(portal.restrict("block", kind, name, intent_hash="ab" * 32))
+    denial = portal.decide("release", portal.intent(f"{kind}.block", name), decision="denied")
+    digest = denial["command"]["intent_hash"]
+    past = stamp(datetime.now(UTC) - timedelta(days=3))
+    edge.send(portal.restrict("hold", kind, name, intent_hash=digest, issued_at=past))
+    assert edge.refusals() == ["done ", "done "]
+    blocked = [row["actions"] for row in edge.entries(kind, name)]
+    edge.send(portal.sign({**denial["command"], "n": portal.n + 1}, denial["evidence"]))
+    portal.n += 1
+    [done] = edge.report()
+    assert (done["code"], [row["actions"] for row in edge.entries(kind, name)]) == (
+        "nothing_of_ours",
+        blocked,
+    )
+    edge.send(portal.decide("release", portal.intent(f"{kind}.release", name)))
+    assert edge.refusals() == ["done nothing_of_ours"] and edge.entries(kind, name)
+    edge.send(portal.decide("unblock", portal.intent(f"{kind}.unblock", name)))
+    assert edge.refusals() == ["done "] and edge.entries(kind, name) == []
+
+
+def test_two_requests_that_hold_a_skill_end_its_hold_once_both_are_denied(
+    commanded: Enrol,
+) -> None:
+    edge = commanded("head", AGENT)
+    intents = [edge.portal.intent("skill.block", "pdf") for _ in range(2)]
+    denials = [edge.portal.decide("release", one, decision="denied") for one in intents]
+    for one in denials:
+        digest = one["command"]["intent_hash"]
+        edge.send(edge.portal.restrict("hold", "skill", "pdf", intent_hash=digest))
+    assert edge.refusals() == ["done ", "done "]
+    edge.send(edge.portal.decide("release", intents[1], decision="denied"))
+    assert edge.refusals() == ["done nothing_of_ours"] and edge.entries("skill", "pdf")
+    edge.send(edge.portal.decide("release", intents[0], decision="denied"))
+    assert edge.refusals() == ["done "] and edge.entries("skill", "pdf") == []
+
+
+def test_a_block_that_others_ended_owns_nothing_of_a_later_hold(commanded: Enrol) -> None:
+    edge = commanded("head")
+    edge.send(edge.portal.restrict("block", "mcp", "github"))
+    edge.report()
+    edge.set_entry("mcp", "github", {})
+    edge.send(edge.portal.restrict("hold", "mcp", "github"))
+    edge.send(edge.portal.decide("release", edge.portal.intent("mcp.release", "github")))
+    assert edge.refusals() == ["done ", "done "] and edge.entries("mcp", "github") == []
