@@ -41,9 +41,12 @@ class TargetHistory:
 
     newest: int = 0
     restricted_at: str = ""
+    newest_restricting: int = 0
     owners: dict[Place, list[Added]] = field(default_factory=dict)
     """All commands that put the value there which stands, oldest first."""
     used: set[tuple[str, str]] = field(default_factory=set)
+    accepted: dict[str, int] = field(default_factory=dict)
+    """Under which number an intent was accepted first."""
 
 
 @dataclass(slots=True)
@@ -98,7 +101,11 @@ class History:
         command = Command(**record["command"])
         self.last = max(self.last, command.n)
         self.open[command.id] = Progress(command, denied=bool(record.get("denied")))
-        if not command.is_restricting:
+        target = self.target(command.target)
+        if command.is_restricting:
+            target.newest_restricting = max(target.newest_restricting, command.n)
+        else:
+            target.accepted.setdefault(command.intent_hash, command.n)
             self.seen = Seen(record["seen"]["size"], record["seen"]["root"])
 
     def _refused(self, record: Mapping[str, Any]) -> None:

@@ -95,6 +95,10 @@ class Intake:
         used = {(one.act, one.intent_hash) for one in waiting if not one.is_restricting}
         if (command.act, command.intent_hash) in target.used | used:
             raise CommandRefused("used_intent", "This decision was carried out before.")
+        # A later entry over the same signature would name a later time.
+        if target.accepted.get(command.intent_hash, command.n) < target.newest_restricting:
+            detail = "This decision was used before the hold or block that stands."
+            raise CommandRefused("used_intent", detail)
         held = [one.issued_at for one in waiting if one.is_restricting]
         if not all(_is_later(proven.recorded_at, at) for at in [target.restricted_at, *held]):
             detail = "The decision is older than the hold or block that stands."

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ata import clock
 from ata.outpost.commands.signed_command import Command, CommandRefused, unb64, unb64url
 from audit.ledger import (
     inclusion_proof_file,
@@ -34,6 +35,8 @@ _COVERS: Final = {
     "allow": ("allow",),
 }
 """Of which verbs an approval gives each act: who allows something also ends its hold."""
+_MOST_AHEAD_S: Final = 300
+"""So far the portal's clock may be ahead of this host's."""
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -68,6 +71,9 @@ def verify(command: Command, evidence: object, pins: Mapping[str, Any], seen: Se
     if not isinstance(text, str) or len(text) > _MOST_BYTES:
         raise CommandRefused("no_evidence", "It came without the text of the intent.")
     intent = _intent(text, command)
+    recorded_at = clock.parse_time(document["recorded_at"])
+    if recorded_at is None or recorded_at > clock.now() + _MOST_AHEAD_S:
+        raise _refused("proof", "Its entry is of a time that this host's clock has not reached")
     denied = person_and_log_levels.is_refusal(document)
     if not denied and document["outcome"] != "success":
         raise _refused("proof", f"Its entry has the outcome {document['outcome']}")

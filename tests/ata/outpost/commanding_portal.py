@@ -133,7 +133,7 @@ class Portal:
             "intent_hash": digest,
             **facts,
         }
-        entry, proof = self.proof(entries.build(fields, id=uuid.uuid4()).entry)
+        entry, proof = self.prove(fields)
         answer = "approve" if decision == "approved" else "deny"
         said = {"role": "approver", "decision": answer, "approval_id": facts["approval"]}
         signed = (
@@ -149,7 +149,20 @@ class Portal:
         }
         return self.sign(command, evidence)
 
-    def proof(self, entry: bytes) -> tuple[bytes, str]:
+    def recorded_again(self, one: dict[str, Any], at: datetime, act: str) -> dict[str, Any]:
+        """The same signature under another entry of that time, for another command."""
+        self.n += 1
+        command = one["command"] | {"id": str(uuid.uuid4()), "n": self.n, "act": act}
+        facts = {name: command[name] for name in ("intent_hash", "operation", "approval")}
+        times = {"time": stamp(at), "recorded_at": stamp(at)}
+        said = {"action": "approval.approved", "outcome": "success", "actor": OLU}
+        entry, proof = self.prove(times | said | facts)
+        changed = {"entry": b64encode(entry).decode(), "proof": proof}
+        return self.sign(command, one["evidence"] | changed)
+
+    def prove(self, fields: dict[str, Any]) -> tuple[bytes, str]:
+        """Add an entry to the log: its bytes, and the proof that it is there."""
+        entry = entries.build(fields, id=uuid.uuid4()).entry
         self.leaves.append(merkle.leaf_hash(entry))
         size = len(self.leaves)
         text = checkpoint.format(ORIGIN, size, merkle.root(self.leaves))

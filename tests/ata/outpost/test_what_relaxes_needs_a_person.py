@@ -278,3 +278,27 @@ def test_a_token_of_somebody_who_may_not_approve_is_refused(commanded: Enrol) ->
     edge.folder.write("enrolment.json", pins)
     edge.send(edge.portal.decide("allow", edge.portal.intent("tool.allow", "Bash"), "token"))
     assert edge.refusals() == ["refused human_refused"]
+
+
+def test_a_decision_that_was_used_does_not_count_after_a_later_block_for_another_act(
+    commanded: Enrol,
+) -> None:
+    edge = commanded("head")
+    until = stamp(datetime.now(UTC) + timedelta(days=7))
+    allow = edge.portal.decide("allow", edge.portal.intent("tool.allow", "Bash", not_after=until))
+    edge.send(allow)
+    assert edge.refusals() == ["done "]
+    edge.send(edge.portal.restrict("block", "tool", "Bash"))
+    assert edge.refusals() == ["done "]
+    later = datetime.now(UTC) + timedelta(seconds=60)
+    edge.send(edge.portal.recorded_again(allow, later, "unblock"))
+    assert edge.refusals() == ["refused used_intent"] and edge.entries("tool", "Bash")
+
+
+def test_an_entry_of_a_time_that_is_not_yet_is_refused(commanded: Enrol) -> None:
+    edge = commanded("head")
+    until = stamp(datetime.now(UTC) + timedelta(days=7))
+    intent = edge.portal.intent("tool.allow", "Bash", not_after=until)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    edge.send(edge.portal.decide("allow", intent, at=tomorrow))
+    assert edge.refusals() == ["refused proof_refused"]
