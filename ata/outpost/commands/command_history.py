@@ -104,6 +104,7 @@ class History:
         target = self.target(command.target)
         if command.is_restricting:
             target.newest_restricting = max(target.newest_restricting, command.n)
+            target.restricted_at = max(target.restricted_at, command.issued_at)
         else:
             target.accepted.setdefault(command.intent_hash, command.n)
             self.seen = Seen(record["seen"]["size"], record["seen"]["root"])
@@ -139,7 +140,6 @@ class History:
             target.owners[agent, dimension] = [*others, added]
         if command.is_restricting:
             target.newest = max(target.newest, command.n)
-            target.restricted_at = max(target.restricted_at, command.issued_at)
 
     def _failing(self, record: Mapping[str, Any]) -> None:
         """It is tried on, and the portal learns of it meanwhile."""

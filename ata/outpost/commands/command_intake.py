@@ -99,8 +99,7 @@ class Intake:
         if target.accepted.get(command.intent_hash, command.n) < target.newest_restricting:
             detail = "This decision was used before the hold or block that stands."
             raise CommandRefused("used_intent", detail)
-        held = [one.issued_at for one in waiting if one.is_restricting]
-        if not all(_is_later(proven.recorded_at, at) for at in [target.restricted_at, *held]):
+        if not _is_later(proven.recorded_at, target.restricted_at):
             detail = "The decision is older than the hold or block that stands."
             raise CommandRefused("too_old", detail)
         seen = {"size": proven.seen.size, "root": proven.seen.root}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -104,6 +105,29 @@ class Commanded:
         with self.outpost() as outpost:
             outpost.run_once()
         return self.receiver.outcomes[before:]
+
+    def carry_out(self) -> list[dict[str, Any]]:
+        """Let the outpost carry out what there is, without a report; all outcomes it has."""
+        with self.outpost() as outpost:
+            commands = outpost._commands
+            assert commands is not None
+            commands.step()
+            return commands.outcomes()
+
+    @contextmanager
+    def unreadable(self) -> Iterator[None]:
+        """The outpost sees the gateway's data folder without its database."""
+        seen = self.home / "seen" / ".defenseclaw"
+        seen.mkdir(parents=True)
+        for one in ("config.yaml", ".env"):
+            if (self.database.parent / one).exists():
+                shutil.copy(self.database.parent / one, seen)
+        enrolment = self.folder.read("enrolment.json")
+        self.folder.write("enrolment.json", enrolment | {"data_folder": str(seen)})
+        try:
+            yield
+        finally:
+            self.folder.write("enrolment.json", enrolment)
 
     def refusals(self) -> list[str]:
         return [f"{one['state']} {one['code']}" for one in self.report()]

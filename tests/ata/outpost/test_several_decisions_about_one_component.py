@@ -65,3 +65,18 @@ def test_a_block_that_others_ended_owns_nothing_of_a_later_hold(commanded: Enrol
     edge.send(edge.portal.restrict("hold", "mcp", "github"))
     edge.send(edge.portal.decide("release", edge.portal.intent("mcp.release", "github")))
     assert edge.refusals() == ["done ", "done "] and edge.entries("mcp", "github") == []
+
+
+def test_a_block_that_could_not_be_read_back_is_not_ended_by_an_older_decision(
+    commanded: Enrol,
+) -> None:
+    edge = commanded("head")
+    before = datetime.now(UTC) - timedelta(minutes=2)
+    older = edge.portal.decide("unblock", edge.portal.intent("mcp.unblock", "github"), at=before)
+    edge.send(edge.portal.restrict("block", "mcp", "github"))
+    with edge.unreadable():
+        [unproven] = edge.carry_out()
+    assert (unproven["state"], unproven["code"]) == ("unproven", "entries_unreadable")
+    edge.portal.n += 1
+    edge.send(edge.portal.sign({**older["command"], "n": edge.portal.n}, older["evidence"]))
+    assert edge.refusals()[-1] == "refused too_old" and edge.entries("mcp", "github")
