@@ -207,7 +207,7 @@ class Executor:
         rows: Rows | None = None,
         left: Sequence[dict[str, Any]] = (),
     ) -> None:
-        outcome = _outcome(progress, state, code, detail, rows or [], left)
+        outcome = _outcome(progress, state, code, detail, rows, left)
         self._journal.write("concluded", outcome=outcome)
 
 
@@ -216,9 +216,10 @@ def _outcome(
     state: str,
     code: str,
     detail: str,
-    rows: Rows,
+    rows: Rows | None,
     left: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
+    """An outcome as it is reported; without entries where nothing was read."""
     return {
         "id": progress.command.id,
         "n": progress.command.n,
@@ -227,6 +228,6 @@ def _outcome(
         "detail": detail[:MOST_DETAIL],
         "exit": progress.exit,
         "seconds": round(progress.seconds, 3),
-        "entries": rows[:_MOST_ROWS],
+        "entries": None if rows is None else rows[:_MOST_ROWS],
         "left": list(left)[:_MOST_ROWS],
     }

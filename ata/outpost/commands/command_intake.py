@@ -120,7 +120,7 @@ class Intake:
             "detail": refused.detail[:MOST_DETAIL],
             "exit": None,
             "seconds": 0,
-            "entries": [],
+            "entries": None,
             "left": [],
         }
         self._journal.write("refused", signed_n=signed_n, about=about, outcome=outcome)

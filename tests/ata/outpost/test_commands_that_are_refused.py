@@ -201,3 +201,15 @@ def test_reports_go_on_where_the_portal_knows_no_commands(commanded: Enrol) -> N
             commands.step()
         outpost.run_once()
     assert edge.receiver.reports
+
+
+def test_an_outcome_without_a_look_at_the_entries_reports_none(commanded: Enrol) -> None:
+    edge = commanded("head", "--agent=claudecode")
+    edge.send(edge.portal.restrict("hold", "skill", "pdf"))
+    assert edge.refusals() == ["done "]
+    edge.send(edge.portal.decide("release", edge.portal.intent("skill.release", "pdf")))
+    edge.send(edge.portal.sign(edge.portal.command("release", "skill", "pdf")))
+    with edge.unreadable():
+        found = {one["code"]: one["entries"] for one in edge.carry_out()}
+    assert found == {"entries_unreadable": None, "no_evidence": None}
+    assert edge.entries("skill", "pdf") and edge.run_ids("skill-enable") == []
