@@ -51,7 +51,7 @@ class Intake:
         number, signed_n = _claimed(envelope), 0
         try:
             document = signed_command.signed(envelope, str(self._pins["hold_key"]))
-            signed_n = number[1]
+            signed_n = number[1] if signed_command.may_be_issued(number[1]) else 0
             command = signed_command.parse(document, self._outpost, self._instance)
             if self._is_known(command):
                 return False

@@ -13,6 +13,7 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from ata import clock
 from audit.ledger.format.canonical import EntryError, canonical
 
 SCHEMA: Final = "ata.outpost.command.v1"
@@ -82,6 +83,9 @@ class Command:
 _FIELDS: Final = tuple(one.name for one in fields(Command))
 _TEXTS: Final = tuple(one for one in _FIELDS if one not in ("n", "tags"))
 ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
+_MOST_AHEAD_S: Final = 24 * 3600
+"""So far a number or time may be ahead of this host's clock."""
 _TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -111,11 +115,7 @@ def parse(document: Mapping[str, Any], outpost: str, instance: str) -> Command:
     """
     if document.get("schema") != SCHEMA or document.keys() != {"schema", *_FIELDS}:
         raise CommandRefused("not_a_command", "This version of ata does not know its form.")
-    n = document["n"]
-    texts = all(_is_text(document[one]) for one in _TEXTS)
-    tags = document["tags"]
-    tagged = isinstance(tags, dict) and all(map(_TAG.fullmatch, [document["tag"], *_texts(tags)]))
-    if not texts or not _is_number(n) or not tagged or not ID.fullmatch(document["id"]):
+    if not _has_form(document):
         raise CommandRefused("not_a_command", "One of its fields has another form.")
     command = Command(**{one: document[one] for one in _FIELDS})
     if (command.outpost, command.instance) != (outpost, instance):
@@ -172,13 +172,24 @@ def unb64(text: object) -> bytes:
         raise ValueError(str(error)) from error
 
 
+def may_be_issued(n: object) -> bool:
+    """Whether a command may have this number: the portal counts on from its clock's milliseconds.
+
+    After one of far ahead no other command would be newer.
+    """
+    latest = (clock.now() + _MOST_AHEAD_S) * 1000
+    return isinstance(n, int) and not isinstance(n, bool) and 0 < n < latest
+
+
+def _has_form(document: Mapping[str, Any]) -> bool:
+    texts, tags = [document[one] for one in _TEXTS], document["tags"]
+    if not isinstance(tags, dict) or not all(map(_is_text, [*texts, *tags.values()])):
+        return False
+    tagged = all(map(_TAG.fullmatch, [document["tag"], *tags.values()]))
+    issued_at = _TIME.fullmatch(document["issued_at"]) and clock.parse_time(document["issued_at"])
+    timely = bool(issued_at and issued_at < clock.now() + _MOST_AHEAD_S)
+    return tagged and timely and may_be_issued(document["n"]) and bool(ID.fullmatch(document["id"]))
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and len(value) <= _MOST_TEXT
-
-
-def _texts(tags: Mapping[str, Any]) -> list[str]:
-    return [tag if isinstance(tag, str) else "" for tag in tags.values()]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53

@@ -55,6 +55,11 @@ def test_an_edited_command_is_refused(commanded: Enrol) -> None:
         ({"schema": "ata.outpost.command.v2"}, "not_a_command"),
         ({"more": "fields"}, "not_a_command"),
         ({"tag": "x y"}, "not_a_command"),
+        ({"tag": 5}, "not_a_command"),
+        ({"tags": {"skill-disable": 5}}, "not_a_command"),
+        ({"issued_at": "9999-01-01T00:00:00.000000Z"}, "not_a_command"),
+        ({"issued_at": "2026-11-29T23:59:59.000000+23:59"}, "not_a_command"),
+        ({"issued_at": "soon"}, "not_a_command"),
         ({"name": "-rf"}, "name_refused"),
         ({"name": "--connector=codex"}, "name_refused"),
         ({"name": ""}, "name_refused"),
@@ -213,3 +218,13 @@ def test_an_outcome_without_a_look_at_the_entries_reports_none(commanded: Enrol)
         found = {one["code"]: one["entries"] for one in edge.carry_out()}
     assert found == {"entries_unreadable": None, "no_evidence": None}
     assert edge.entries("skill", "pdf") and edge.run_ids("skill-enable") == []
+
+
+def test_a_number_of_far_ahead_keeps_no_later_command_away(commanded: Enrol) -> None:
+    edge = commanded("head")
+    edge.send(edge.portal.restrict("hold", "tool", "Read", n=2**53 - 1))
+    assert edge.refusals() == ["refused not_a_command"]
+    edge.receiver.commands.clear()
+    edge.send(edge.portal.restrict("hold", "tool", "Bash"))
+    edge.send(edge.portal.restrict("hold", "tool", "Read"))
+    assert edge.refusals() == ["done ", "done "] and edge.receiver.asked[-1] < 2**52
