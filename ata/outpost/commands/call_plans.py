@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ata.outpost.commands import target_entries
@@ -16,8 +16,6 @@ FOR_ALL: Final = ""
 """The agent of an entry that counts for all agents."""
 _INSTALL: Final[Place] = (FOR_ALL, "install")
 _RUNTIME: Final[Place] = (FOR_ALL, "runtime")
-_ANY_TAG: Final = "[ATA "
-_ANY_HOLD: Final = "ATA hold "
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +25,7 @@ class WayBack:
     calls: tuple[Call, ...]
     left: tuple[dict[str, Any], ...]
     is_disabled_by_others: bool = False
+    replaced: str = ""
 
 
 def restricting(command: Command) -> tuple[Call, ...]:
@@ -53,20 +52,25 @@ def missing(command: Command, rows: Rows) -> tuple[Call, ...]:
 def way_back(command: Command, history: TargetHistory, denied: bool, rows: Rows) -> WayBack:
     """The calls that end what this portal added and still reads so; all else is left."""
     found = target_entries.values(rows)
+    # With a hold or block in the journal it says whose the entries are, else they do.
+    all_owners = {place: tuple(owners) for place, owners in history.owners.items()}
+    if not history.first_restricting:
+        of_before = target_entries.found_of_portal(rows)
+        all_owners = {place: (one,) for place, one in of_before.items()} | all_owners
     mine: set[Place] = set()
     left: list[dict[str, Any]] = []
+    replaced = ""
     for place, value in found.items():
-        owners, reason = history.owners.get(place, []), target_entries.reason_of(rows, place[0])
+        owners, reason = all_owners.get(place, ()), target_entries.reason_of(rows, place[0])
         reads_so = _reads_so(owners, value, reason)
         ends = reads_so and all(one.is_ended_by(command, denied) for one in owners)
-        of_before = (place, value) == (_INSTALL, "block") and _is_of_before(command, denied, reason)
-        if ends or of_before:
+        if ends:
             mine.add(place)
         elif command.act == "allow" and place == _INSTALL:
-            pass  # what the allow replaces
+            replaced = "" if value == "allow" else value
         else:
             left.append(_left(place, value, "changed" if owners and not reads_so else "others"))
-    return _with_calls(command, rows, mine, left)
+    return replace(_with_calls(command, rows, mine, left), replaced=replaced)
 
 
 def _with_calls(
@@ -112,13 +116,6 @@ def _reads_so(owners: Sequence[Added], value: str, reason: str) -> bool:
     """Whether an entry still reads as the newest of its owners left it."""
     newest = owners[-1] if owners else None
     return bool(newest and newest.value == value and target_entries.tagged(newest.tag) in reason)
-
-
-def _is_of_before(command: Command, denied: bool, reason: str) -> bool:
-    """Whether a block reads as the portal's from before it had an outpost here."""
-    if denied or _ANY_TAG not in reason:
-        return False
-    return command.act != "release" or reason.startswith(_ANY_HOLD)
 
 
 def _left(place: Place, value: str, why: str) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from ata.outpost.commands import call_plans, target_entries
 from ata.outpost.commands.call_plans import WayBack
-from ata.outpost.commands.command_history import Progress
+from ata.outpost.commands.command_history import Added, Place, Progress
 from ata.outpost.commands.command_journal import CommandJournal
 from ata.outpost.commands.gateway_calls import Call, Gateway
 from ata.outpost.commands.signed_command import CommandRefused
@@ -123,6 +123,9 @@ class Executor:
         elif way.is_disabled_by_others:
             why = "Others disabled it for all agents, so the gateway would not take an allow."
             self._conclude(progress, "failed", "disabled_by_others", why, rows, left)
+        elif way.replaced and not after.calls:
+            why = f"It replaced a {way.replaced} that others had added."
+            self._conclude(progress, "done", "replaced_others", why, rows, left)
         elif not after.calls:
             did = way.calls or progress.started or progress.command.act == "allow"
             code = "" if did else "nothing_of_ours"
@@ -184,7 +187,11 @@ class Executor:
         """
         command = progress.command
         rows = target_entries.read(self._gateway.data, command.target)
-        ours = self._journal.history.target(command.target).owners
+        history = self._journal.history.target(command.target)
+        found: dict[Place, Added] = {}
+        if command.n == history.first_restricting:
+            found = target_entries.found_of_portal(progress.before or [])
+        ours = found | history.owners
         new = target_entries.added(progress.before, rows, command.all_tags, ours)
         gone = ours.keys() - target_entries.values(rows).keys()
         if progress.before is not None:
@@ -193,6 +200,7 @@ class Executor:
             "read_back",
             id=command.id,
             entries=rows,
+            found=[[*place, *astuple(one)] for place, one in found.items()],
             added=[list(one) for one in new],
             gone=[list(one) for one in sorted(gone)],
         )

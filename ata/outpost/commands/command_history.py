@@ -41,6 +41,7 @@ class TargetHistory:
 
     newest: int = 0
     restricted_at: str = ""
+    first_restricting: int = 0
     newest_restricting: int = 0
     owners: dict[Place, list[Added]] = field(default_factory=dict)
     """All commands that put the value there which stands, oldest first."""
@@ -103,6 +104,7 @@ class History:
         self.open[command.id] = Progress(command, denied=bool(record.get("denied")))
         target = self.target(command.target)
         if command.is_restricting:
+            target.first_restricting = target.first_restricting or command.n
             target.newest_restricting = max(target.newest_restricting, command.n)
             target.restricted_at = max(target.restricted_at, command.issued_at)
         else:
@@ -133,6 +135,8 @@ class History:
         command, target = progress.command, self.target(progress.command.target)
         for agent, dimension in record["gone"]:
             target.owners.pop((agent, dimension), None)
+        for agent, dimension, *found in record.get("found", ()):
+            target.owners.setdefault((agent, dimension), [Added(*found)])
         for agent, dimension, value, tag in record["added"]:
             added = Added(value, command.act, command.intent_hash, tag)
             owners = target.owners.get((agent, dimension), [])

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from ata.outpost.audit_database import opened
-from ata.outpost.commands.command_history import Place
+from ata.outpost.commands.command_history import Added, Place
 from ata.outpost.commands.signed_command import TargetKey
 from ata.outpost.reported_fields import cell
 
 type Rows = list[dict[str, Any]]
 DIMENSIONS: Final = ("install", "file", "runtime")
 _UNSET: Final = ("", "none", "enable")
+_STOPPED: Final = {"install": "block"}
+_TAG: Final = re.compile(r"\[ATA ([^\]]+)\]")
+_HOLD: Final = re.compile(r"(\[ATA [^\]]+\] )?ATA hold ")
 
 
 class EntriesUnreadable(Exception):
@@ -54,6 +58,18 @@ def reason_of(rows: Iterable[Mapping[str, Any]], agent: str) -> str:
         if str(row.get("connector") or "") == agent:
             return str(row.get("reason") or "")
     return ""
+
+
+def found_of_portal(rows: Rows) -> dict[Place, Added]:
+    """What reads as the portal's from before this journal; of which request is not known."""
+    found: dict[Place, Added] = {}
+    for place, value in values(rows).items():
+        reason = reason_of(rows, place[0])
+        tag = _TAG.search(reason)
+        if tag and _STOPPED.get(place[1]) == value:
+            act = "hold" if _HOLD.match(reason) else "block"
+            found[place] = Added(value, act, "", tag[1])
+    return found
 
 
 def added(

@@ -80,3 +80,26 @@ def test_a_block_that_could_not_be_read_back_is_not_ended_by_an_older_decision(
     edge.portal.n += 1
     edge.send(edge.portal.sign({**older["command"], "n": edge.portal.n}, older["evidence"]))
     assert edge.refusals()[-1] == "refused too_old" and edge.entries("mcp", "github")
+
+
+@pytest.mark.parametrize(("kind", "name"), [("skill", "pdf"), ("mcp", "github")])
+def test_a_block_of_others_under_a_hold_of_ours_is_not_ended(
+    commanded: Enrol, kind: str, name: str
+) -> None:
+    edge = commanded("head", AGENT)
+    edge.set_entry(kind, name, {"install": "block"})
+    edge.send(edge.portal.restrict("hold", kind, name, reason="ATA hold x until y"))
+    assert edge.refusals() == ["done "]
+    edge.send(edge.portal.decide("unblock", edge.portal.intent(f"{kind}.unblock", name)))
+    [done] = edge.report()
+    assert [(one["dimension"], one["why"]) for one in done["left"]] == [("install", "others")]
+    assert {"install": "block"} in [row["actions"] for row in edge.entries(kind, name)]
+
+
+def test_an_allow_over_a_block_of_others_says_what_it_replaced(commanded: Enrol) -> None:
+    edge = commanded("head")
+    edge.set_entry("mcp", "github", {"install": "block"})
+    edge.send(edge.portal.decide("allow", edge.portal.intent("mcp.allow", "github")))
+    [done] = edge.report()
+    assert (done["state"], done["code"]) == ("done", "replaced_others")
+    assert done["detail"] == "It replaced a block that others had added."
