@@ -130,6 +130,8 @@ class Executor:
             did = way.calls or progress.started or progress.command.act == "allow"
             code = "" if did else "nothing_of_ours"
             why = "Nothing that this portal added stands there." if code else ""
+            if code and left:
+                why = "Not lifted: what stands there is not known as added by this portal for it."
             self._conclude(progress, "done", code, why, rows, left)
         elif said.down:
             why = "The gateway does not answer on this host."

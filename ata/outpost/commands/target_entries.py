@@ -17,7 +17,7 @@ from ata.outpost.reported_fields import cell
 type Rows = list[dict[str, Any]]
 DIMENSIONS: Final = ("install", "file", "runtime")
 _UNSET: Final = ("", "none", "enable")
-_STOPPED: Final = {"install": "block"}
+_STOPPED: Final = {"install": "block", "file": "quarantine", "runtime": "disable"}
 _TAG: Final = re.compile(r"\[ATA ([^\]]+)\]")
 _HOLD: Final = re.compile(r"(\[ATA [^\]]+\] )?ATA hold ")
 

@@ -3,6 +3,7 @@ what it is about, and nothing that stands for another decision."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -103,3 +104,44 @@ def test_an_allow_over_a_block_of_others_says_what_it_replaced(commanded: Enrol)
     [done] = edge.report()
     assert (done["state"], done["code"]) == ("done", "replaced_others")
     assert done["detail"] == "It replaced a block that others had added."
+
+
+@pytest.mark.parametrize("act", ["release", "unblock"])
+@pytest.mark.parametrize(("kind", "name"), [("skill", "pdf"), ("mcp", "github")])
+def test_what_an_earlier_enrolment_placed_is_ended_by_a_decision(
+    commanded: Enrol, kind: str, name: str, act: str
+) -> None:
+    edge = commanded("head", AGENT)
+    edge.put("skill", "claudecode", "pdf")
+    placed, why = ("hold", "ATA hold x until y") if act == "release" else ("block", "unsafe")
+    edge.send(edge.portal.restrict(placed, kind, name, reason=why))
+    assert edge.refusals() == ["done "]
+    shutil.rmtree(edge.folder.path)
+    edge.receiver.commands.clear()
+    edge.enrol()
+    edge.send(edge.portal.restrict(placed, kind, name, reason=why))
+    denied = edge.portal.decide(
+        "release", edge.portal.intent(f"{kind}.block", name), decision="denied"
+    )
+    edge.send(denied)
+    kept = edge.carry_out()[-1]
+    assert kept["code"] == "nothing_of_ours" and kept["detail"].startswith("Not lifted")
+    edge.send(edge.portal.decide(act, edge.portal.intent(f"{kind}.{act}", name)))
+    done = edge.carry_out()[-1]
+    assert (done["state"], done["code"]) == ("done", "")
+    assert not any(row["actions"] for row in edge.entries(kind, name))
+
+
+def test_a_hold_of_an_earlier_enrolment_is_ended_without_a_hold_of_the_new_one(
+    commanded: Enrol,
+) -> None:
+    edge = commanded("head", AGENT)
+    edge.send(edge.portal.restrict("hold", "skill", "pdf", reason="ATA hold x until y"))
+    edge.report()
+    shutil.rmtree(edge.folder.path)
+    edge.receiver.commands.clear()
+    edge.enrol()
+    edge.send(edge.portal.decide("release", edge.portal.intent("skill.release", "pdf")))
+    done = edge.carry_out()[-1]
+    assert (done["state"], done["code"]) == ("done", "")
+    assert not any(row["actions"] for row in edge.entries("skill", "pdf"))
