@@ -12,10 +12,16 @@ from approvals.registry import EffectResult, EffectRun, effect
 from enforcement.audit_database.open_read_only import SourceUnreadable
 from enforcement.decisions.steps.remote_steps import confirmed, run_step, why_not_blocked
 from enforcement.decisions.steps.superseded_steps import STEPS
-from enforcement.gateways import attempt_tags, enforcement_entries, instances
+from enforcement.gateways import (
+    attempt_tags,
+    effects_at_gateways,
+    enforcement_entries,
+    instances,
+)
 from enforcement.gateways.attempt_tags import HOLD_MARK
 from enforcement.gateways.client import Gateway, Listed
 from enforcement.gateways.instances import Instance
+from enforcement.models import OutpostCommand
 
 NOT_SENT: Final = (
     "It is blocked there by somebody else, and our hold was not sent: it is sent once the gateway "
@@ -119,6 +125,20 @@ def send_waiting(instance: str, blocked: Iterable[Listed]) -> None:
             step_execution.again(Effect.objects.filter(pk=step.pk))
 
 
+def _why_stays_disabled(kind: str, name: str, instance: str) -> str:
+    """Why nothing ends a hold there: an outpost placed it that is revoked, and disabled the thing,
+    which the gateway's list of blocks does not show. Empty where none did."""
+    holds = Effect.objects.filter(target_kind=kind, target_name=name, instance=instance)
+    newest = holds.filter(kind="gateway.hold", state=EffectState.DONE).order_by("-id").first()
+    installed = kind in effects_at_gateways.INSTALLED
+    if newest is None or not installed or not OutpostCommand.objects.filter(pk=newest.pk).exists():
+        return ""
+    return (
+        f"Not lifted: the outpost that disabled it at {instance} is revoked, and the gateway's "
+        f"address cannot enable it. Run `defenseclaw {kind} enable` there."
+    )
+
+
 @effect("gateway.release")
 def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """Lift what these holders placed; a block that replaced it belongs to somebody else and stays.
@@ -132,6 +152,8 @@ def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         holders = payload.get("holders") or [payload["holder"]]  # one in steps of before
         ours = tuple(f"{HOLD_MARK}{holder} " for holder in holders)
         there = _lines(gateway.blocked(), kind, name)
+        if not there and (why := _why_stays_disabled(kind, name, run.instance)):
+            return EffectResult("failed", why)
         if not there:
             return EffectResult("done", "nothing is held here")
         if not any(one.reason.startswith(ours) for one in there):

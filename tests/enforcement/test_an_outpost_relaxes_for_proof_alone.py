@@ -29,7 +29,7 @@ from audit.ledger.passkey_assertions import Passkey as Trusted
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.sequencing import sequencer
-from enforcement.models import Asset, OutpostState
+from enforcement.models import Asset, Outpost, OutpostState
 from enforcement.outposts import pins
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.browsing import browser
@@ -232,6 +232,17 @@ def test_a_release_that_failed_can_be_asked_for_again(
         assert step("gateway.release").state == ended
     with pytest.raises(NothingToDo):
         perform(olu, "skill.release", SKILL)
+
+
+def test_a_hold_of_a_revoked_outpost_is_not_called_released(
+    device: Device, olu: Actor, do_due: Work
+) -> None:
+    held_at_outpost(device, olu, do_due)
+    Outpost.objects.update(revoked_at=clock.now())
+    approve(ask(olu, "skill.release"))
+    do_due()
+    ended = step("gateway.release")
+    assert ended.state == "failed" and ended.detail.startswith("Not lifted: the outpost")
 
 
 def test_an_approval_that_nobody_signed_relaxes_nothing(
