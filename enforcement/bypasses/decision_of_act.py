@@ -2,7 +2,8 @@
 
 0.2.0 repeats no request id and cuts the reason of a hold, and its command line gives an unblock
 neither. So a row without a tag is ours where a step of that verb was under way for that target, and
-no row of the same action was taken for that step yet.
+no row of the same action was taken for that step yet. From 0.8.4 on, what a person does at the
+terminal for a step has its tag.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Final
 from django.db.models import Q
 
 from approvals.models import Effect, EffectState
-from enforcement.models import AdministrativeAct, OutpostCommand
+from enforcement.effects.gateway_facts import V020
+from enforcement.gateways.effects_at_gateways import settings_of
+from enforcement.models import AdministrativeAct, OutpostCommand, Watch
 
 CLOCKS_DIFFER: Final = timedelta(minutes=2)
 _MOST: Final = 2
@@ -32,8 +35,10 @@ def step_of(row: AdministrativeAct) -> Effect | None:
     fetched = OutpostCommand.objects.exclude(fetched_at=None).values("pk")
     sent = Q(attempts__gt=0) | Q(pk__in=fetched)
     ours = Q(kind__in=_STEPS.get(row.act, ())) & sent
+    if settings_of(Watch.objects.filter(name=row.instance).first()).generation == V020:
+        ours |= Q(kind="gateway.terminal", payload__act=row.act)
     steps = Effect.objects.filter(
-        ours | Q(kind="gateway.terminal", payload__act=row.act),
+        ours,
         instance=row.instance,
         target_kind=row.kind,
         target_name=row.name,

@@ -121,6 +121,40 @@ def test_a_row_of_the_oldest_command_line_without_a_tag_joins_its_step_once(
     assert len(imports.events(action="bypass.found")) == 1
 
 
+@pytest.mark.parametrize("generation", ["0.8.4", "head"])
+def test_an_act_without_the_tag_of_the_step_is_none_of_it(
+    start: Start, olu: Actor, do_due: Do, generation: str
+) -> None:
+    lab = start(generation, reads_database=False)
+    settle(olu, Target("skill", "pdf-exfil", "lab"), "block", terminal=True)
+    lab.command("skill", "block", "pdf-exfil")
+    importing.run(lab.database, "lab")
+    do_due()
+    assert step().state == "pending"
+    found = imports.events(action="bypass.found")
+    assert [e["data"]["reported_action"] for e in found] == ["skill-block"]
+
+
+def test_the_step_is_not_done_while_its_lists_lack_it_or_are_not_read(
+    start: Start, olu: Actor, do_due: Do
+) -> None:
+    lab = start("head", reads_database=False)
+    settle(olu, Target("skill", "pdf-exfil", "lab"), "block", terminal=True)
+    at_terminal(lab, "skill", "block", "pdf-exfil")
+    lab.command("skill", "unblock", "pdf-exfil")
+    importing.run(lab.database, "lab")
+    token = (lab.home / "token").read_text()
+    for known in ("wrong", token):
+        (lab.home / "token").write_text(known)
+        Effect.objects.update(due=clock.now())
+        do_due()
+        assert step().state == "unknown" and "or were not read" in step().detail
+    lab.command("skill", "block", "pdf-exfil")
+    Effect.objects.update(due=clock.now())
+    do_due()
+    assert step().state == "done"
+
+
 @pytest.mark.parametrize(("done", "state"), [(True, "done"), (False, "failed")])
 def test_where_no_row_arrives_the_lists_decide_after_five_minutes(
     start: Start, olu: Actor, do_due: Do, done: bool, state: str

@@ -1,8 +1,8 @@
 """The step of a decision that a person carries out with `ata dc` at the terminal of the gateway.
 
 The portal sends nothing to that gateway. The step is done once a row of it with the tag of the step
-is known: from an import, a push, the report of an outpost, or its database on this host. Where none
-arrives in five minutes, the gateway's lists decide.
+is known (from an import, a push, the report of an outpost, or its database on this host) and the
+gateway's lists have it. Where no row arrives in five minutes, the lists alone decide.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def check_gateway(_actor: Actor, target: Target, params: Mapping[str, Any]) -> N
 
 @registry.effect(TERMINAL)
 def wait_for_row(payload: dict[str, Any], run: EffectRun) -> EffectResult:
-    """Done once the gateway's row is known; its lists say what agents may still do."""
+    """Done once the gateway's row is known and its lists have what it did."""
     if wait := not_now(TERMINAL, payload["kind"], payload["name"], run):
         return wait
     if found := _row(payload, run):
@@ -105,7 +105,7 @@ def _confirmed(payload: dict[str, Any], run: EffectRun, said: str) -> EffectResu
     try:
         return confirmed(Gateway(instance), payload["kind"], payload["name"], act, said)
     except GatewayError:
-        return EffectResult("done", f"{said}. Its lists, read after that, do not show it.")
+        return EffectResult("unknown", f"{said}; its lists do not have it, or were not read.")
 
 
 def _by_lists(payload: dict[str, Any], run: EffectRun) -> EffectResult:
