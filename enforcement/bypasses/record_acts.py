@@ -94,15 +94,19 @@ def _first_of_decision(row: AdministrativeAct, operation: str = "") -> UUID | No
 
 
 def _same_act(row: AdministrativeAct) -> AdministrativeAct | None:
-    """An act that left several rows is one: another action or another agent, the same moment."""
+    """An act that left several rows is one: the same way, the same moment, for another agent or
+    under the other name that DefenseClaw logs it by.
+    """
     near = AdministrativeAct.objects.filter(
         instance=row.instance,
         act=row.act,
+        relaxes=row.relaxes,
         part_of=None,
         at__range=(row.at - _SAME_ACT, row.at + _SAME_ACT),
     )
     if row.act != CONFIGURATION:
-        near = near.filter(kind=row.kind, name=row.name)
+        bare = row.action.removeprefix("api-")
+        near = near.filter(kind=row.kind, name=row.name, action__in=[bare, f"api-{bare}"])
     for one in near.order_by("-at"):
         rows = AdministrativeAct.objects.filter(part_of=one.event)
         written = {(one.action, one.connector), *rows.values_list("action", "connector")}

@@ -125,6 +125,28 @@ def test_rows_of_one_act_are_one(edge: Edge, look: Look) -> None:
     ], "the third is another act"
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("guardrail-block-message", "message=hello"), ("guardrail-disable", "mode=observe")),
+        (("policy-create", "name=x"), ("policy-activate", "name=x")),
+        (("guardrail-config-reload", "mode=action"), ("config-update", "")),
+        (("guardrail-disable", "mode=observe"), ("guardrail-hilt", "enabled=false")),
+    ],
+)
+def test_an_act_is_not_hidden_by_another_of_the_same_moment(
+    edge: Edge, look: Look, first: tuple[str, str], second: tuple[str, str]
+) -> None:
+    for after, (action, details) in enumerate((first, second)):
+        imports.audit_row(
+            edge.database, action, action=action, target="all", actor="cli", details=details,
+            timestamp=(clock.now() + timedelta(seconds=after)).isoformat(),
+        )  # fmt: skip
+    take(edge)
+    acts = {e["data"]["reported_action"]: e["severity"] for e in found()}
+    assert acts.keys() == {first[0], second[0]} and acts[second[0]] == "HIGH"
+
+
 def test_what_was_stored_before_the_first_look_is_history(edge: Edge, look: Look) -> None:
     command_row(edge, "old", "skill-allow", clock.now() - timedelta(hours=1))
     take(edge)
