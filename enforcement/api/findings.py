@@ -14,6 +14,7 @@ from api import openapi, paging
 from api.problems import Problem
 from approvals import clock
 from enforcement.decisions import decision_severity
+from enforcement.findings import decision_queue
 from enforcement.models import Finding
 
 router = Router(tags=["Enforcement"])
@@ -76,16 +77,17 @@ def index(
     limit: paging.Limit = 50,
     after: Annotated[str, Field(pattern=_CURSOR, description="`next` of the page before")] = "",
 ) -> JsonResponse:
-    """Every status without `status`; `open` is what nobody has said anything about."""
+    """Every status without `status`; `open` is what nobody who is named has answered."""
     _check_reader(request)
     given = {
-        "status": status,
         "severity": severity,
         "kind": kind,
         "name": name,
         "instance": instance,
     }
     found = Finding.objects.filter(**{key: value for key, value in given.items() if value})
+    if status:
+        found = found.filter(decision_queue.with_status(status))
     ordered = found.select_related("scan").order_by("-rank", "-at", "-id")
     page = list(ordered.filter(_behind(after))[: limit + 1])
     more = len(page) > limit

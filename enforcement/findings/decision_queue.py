@@ -6,12 +6,25 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from approvals.models import Answer, Approval, Status
 from audit.ledger.format.allowed_field_values import severity_rank
+from enforcement.findings.dispositions_at_gateway import NOT_NAMED
 from enforcement.models import Asset, Decision, Finding, FindingStatus
+
+
+def with_status(status: str) -> Q:
+    """Findings to list under a status.
+
+    Under `open` are also those acknowledged at DefenseClaw by nobody who is named: anybody with the
+    token of a gateway could else empty the queue of people here.
+    """
+    if status != FindingStatus.OPEN:
+        return Q(status=status)
+    unnamed = Q(status=FindingStatus.ACKNOWLEDGED, status_by__endswith=NOT_NAMED)
+    return Q(status=status) | unnamed
 
 
 def grave() -> QuerySet[Finding]:
     """Open HIGH and CRITICAL findings."""
-    return Finding.objects.filter(status=FindingStatus.OPEN, rank__gte=severity_rank("HIGH"))
+    return Finding.objects.filter(with_status(FindingStatus.OPEN), rank__gte=severity_rank("HIGH"))
 
 
 def undecided() -> QuerySet[Finding]:

@@ -68,10 +68,11 @@ class Filter:
     def findings(self, *, without: str = "") -> QuerySet[Finding]:
         """Matching findings; `without` leaves one filter out, for its facet counts."""
         chosen = {k: v for k, v in self.chosen.items() if k != without}
-        if without != "status":
-            chosen.setdefault("status", FindingStatus.OPEN)
+        status = chosen.pop("status", FindingStatus.OPEN)
         every = decision_queue.undecided() if self.list == "undecided" else Finding.objects.all()
         found = every.filter(**chosen)
+        if without != "status":
+            found = found.filter(decision_queue.with_status(status))
         if self.mistakes:
             return found.none()
         for word in self.q.split():
@@ -117,6 +118,9 @@ def facets(by: Filter) -> list[dict[str, Any]]:
 def _facet(by: Filter, key: str, values: Iterable[str]) -> dict[str, Any]:
     counted = by.findings(without=key).values_list(key).annotate(n=Count("pk"))
     counts = dict(counted.order_by())
+    if key == "status":
+        is_open = decision_queue.with_status(FindingStatus.OPEN)
+        counts[FindingStatus.OPEN] = by.findings(without=key).filter(is_open).count()
     on = by.chosen.get(key) or (str(FindingStatus.OPEN) if key == "status" else "")
     return {
         "label": key.capitalize(),
@@ -185,7 +189,7 @@ def decided(decision: Decision) -> list[dict[str, Any]]:
 def tabs(by: Filter) -> list[dict[str, Any]]:
     """The five lists with their counts."""
     counts = {
-        "findings": Finding.objects.filter(status=FindingStatus.OPEN).count(),
+        "findings": Finding.objects.filter(decision_queue.with_status(FindingStatus.OPEN)).count(),
         "undecided": decision_queue.undecided().count(),
         "held": Asset.objects.exclude(holder="").count(),
         "blocked": len(decided(Decision.BLOCK)),

@@ -13,6 +13,7 @@ from audit.ingest.pushes import spool
 from audit.recording.actors import Actor
 from enforcement.audit_database import periodic_scan_import
 from enforcement.decisions.steps.superseded_steps import STEPS
+from enforcement.findings import decision_queue
 from enforcement.gateways import deaf_gateways, instances, unreachable_gateway_reasons
 from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch
@@ -71,7 +72,7 @@ def context(person: Actor) -> dict[str, Any]:
         kind__in=STEPS, state__in=[EffectState.PENDING, EffectState.UNKNOWN]
     )
     waiting = dict(unfinished.values_list("instance").annotate(n=Count("pk")).order_by())
-    still_open = Finding.objects.filter(status=FindingStatus.OPEN)
+    still_open = Finding.objects.filter(decision_queue.with_status(FindingStatus.OPEN))
     found = dict(still_open.values_list("instance").annotate(n=Count("pk")).order_by())
     outposts = outpost_lines.by_instance(clock.now())
     lines = [

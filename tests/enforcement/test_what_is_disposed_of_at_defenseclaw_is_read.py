@@ -12,6 +12,7 @@ from approvals.models import Approval
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from enforcement.decisions import decision_severity
+from enforcement.findings import decision_queue
 from enforcement.models import Finding, FindingStatus
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town, settle
@@ -67,6 +68,25 @@ def test_it_is_shown_as_acknowledged_by_nobody_who_is_named_and_goes_on_counting
     assert ("until a named person dismisses it" in text) is (how == "dismissed")
     [event] = EventRow.objects.filter(action__startswith="defenseclaw.alert_")
     assert event.action == f"defenseclaw.alert_{how}" and event.actor_sub == ""
+
+
+@pytest.mark.parametrize("how", ["acknowledged", "dismissed"])
+def test_it_stays_in_the_lists_of_what_is_open_until_a_person_answers(
+    town: Town, edge: Edge, look: Look, olu: Actor, how: str
+) -> None:
+    finding = found(edge, look)
+    dispose(edge, "alert-1", how)
+    look()
+    client = browser("operator", "operator")
+    page = f"/enforcement/findings/{finding.pk}/"
+    lists = ("", "?status=open", "?list=undecided")
+    assert decision_queue.undecided().get() == finding
+    for one in lists:
+        assert page in client.get(f"/enforcement/{one}").content.decode(), one
+    settle(olu, Target("alert", finding.finding_id), "acknowledge")
+    assert not decision_queue.undecided().exists()
+    for one in lists:
+        assert page not in client.get(f"/enforcement/{one}").content.decode(), one
 
 
 def test_a_person_acknowledges_by_name_what_nobody_named_acknowledged(
