@@ -235,7 +235,7 @@ ledger.key_changed | Ledger key changed | changed the key of the ledger | CRITIC
 ledger.thinned | Ledger thinned | removed old checkpoints that nobody needs | INFO
 breakglass.used | Break-glass used | used break-glass on {target} | CRITICAL
 breakglass.changed | Break-glass changed | changed the break-glass {target} | HIGH
-bypass.found | Bypass found | found {target} acting around the broker | CRITICAL
+bypass.found | Bypass found | found {target} changed without a decision | CRITICAL
 bypass.claimed | Bypass claimed | claimed an act that no decision covers | MEDIUM
 defenseclaw.push_gap | Gap in pushes | found a gap in what {target} pushed | HIGH
 defenseclaw.row_changed | Imported row changed | found {target} changed since it was imported | HIGH

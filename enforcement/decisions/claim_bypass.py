@@ -30,9 +30,11 @@ def _act(target: Target, *, locked: bool = False) -> AdministrativeAct:
     """
     rows = AdministrativeAct.objects.select_for_update() if locked else AdministrativeAct.objects
     try:
-        found = rows.filter(bypass=UUID(target.name)).first()
+        bypass = UUID(target.name)
     except ValueError:
-        found = None
+        bypass = None
+    # Only as it is written on the trail, so that a claim is found by the name of its target.
+    found = rows.filter(bypass=bypass).first() if bypass and str(bypass) == target.name else None
     if found is None or target.instance not in {"", found.instance}:
         raise Refused(
             "unknown_bypass",

@@ -53,6 +53,8 @@ def in_force(instance: str) -> tuple[int, Mapping[str, str]]:
 def _validate(_actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
     if target.instance not in {"", target.name} or not is_gateway(target.name):
         raise Refused("unknown_gateway", "No gateway has this name.", pointer="/target/name")
+    if not target.instance:  # a second way to name it would let two requests wait
+        raise Refused("bad_target", "Name the gateway in both.", pointer="/target/instance")
     for setting, value in params["settings"].items():
         if not settings_catalogue.is_valid(setting, value):
             raise Refused(

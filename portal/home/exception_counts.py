@@ -21,7 +21,7 @@ _KINDS: Final = (
     ("Requests that no one answered", ["approval.expired"]),
     ("Tokens refused", ["token.refused"]),
     ("Requests beyond a manifest", ["scope.escalated"]),
-    ("Components that passed by the broker", ["bypass.found"]),
+    ("Changes at gateways without a decision", ["bypass.found"]),
     ("Outposts contested", ["outpost.contested"]),
     ("Break-glass sign-ins", ["breakglass.used"]),
     ("Rows put in quarantine", ["audit.quarantined"]),

@@ -86,6 +86,14 @@ def test_what_is_no_such_act_is_not_claimed(bypass: Target, olu: Actor, name: st
         assert refused.value.code in {"unknown_bypass", "bad_target"}
 
 
+@pytest.mark.parametrize("form", ["urn:uuid:{%s}", "{%s}", "%s"])
+def test_an_act_is_named_only_as_the_trail_has_it(bypass: Target, olu: Actor, form: str) -> None:
+    target = Target("bypass", form % bypass.name.upper(), "edge-1")
+    with pytest.raises(Refused) as refused:
+        perform(olu, "bypass.claim", target, reason="me")
+    assert refused.value.code == "unknown_bypass"
+
+
 def test_the_page_offers_the_claim_and_shows_who_claimed(bypass: Target, town: Town) -> None:
     olu = browser("operator", "operator", name="Olu Operator")
     amir = browser("admin", "admin", name="Amir Admin")

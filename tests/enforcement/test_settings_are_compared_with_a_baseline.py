@@ -397,6 +397,14 @@ def test_a_baseline_that_cannot_be_is_refused(
     assert refused.value.code == code
 
 
+def test_a_gateway_has_one_name_so_that_one_request_waits(amir: Actor) -> None:
+    params = {"settings": {"guardrail": "on"}, "base": 0}
+    perform(amir, "gateway.configure", GATEWAY, params=params)
+    with pytest.raises(Refused) as refused:
+        perform(amir, "gateway.configure", Target("gateway", "edge-1", ""), params=params)
+    assert refused.value.code == "bad_target"
+
+
 def test_only_admins_of_a_fresh_session_ask_and_only_for_gateways_that_are_there(
     amir: Actor,
 ) -> None:
