@@ -155,6 +155,7 @@ def _enrol(digest: str, device: Device, actor: Actor, pinned: Mapping[str, Any])
             "version": device.version,
             "cli_sha256": device.cli_sha256,
             "pins_digest": pins.digest(dict(pinned)),
+            "command_key": pinned["hold_key"],
         },
         private={
             "host": device.host,

@@ -20,7 +20,7 @@ from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.stored_event_loader import load
 from enforcement.models import CommandState, Outpost, OutpostCommand
-from enforcement.outposts import issued_commands, pins
+from enforcement.outposts import command_recipients, issued_commands, pins
 from tests.enforcement.answering import approve
 from tests.enforcement.gateways import Town, known
 from tests.enforcement.outpost_device import Device, b64, code, written
@@ -262,6 +262,25 @@ def test_a_gateway_whose_outpost_pinned_another_key_is_told_by_its_own_address(
     perform(olu, "skill.hold", SKILL)
     do_due()
     assert step().state == "done" and "pdf-exfil" in town.edges[EDGE].blocked()
+
+
+@pytest.mark.parametrize("change", [{"command_key": ""}, {"revoked_at": "2026-11-29T12:00:00Z"}])
+def test_an_outpost_that_somebody_took_out_of_the_database_is_found(
+    device: Device, amir: Actor, change: dict[str, str]
+) -> None:
+    assert list(command_recipients.problems()) == []
+    Outpost.objects.update(**change)
+    assert device.id in next(command_recipients.problems()).message
+    Outpost.objects.all().delete()
+    assert device.id in next(command_recipients.problems()).message
+
+
+def test_an_outpost_that_was_revoked_by_decision_is_no_problem(device: Device, amir: Actor) -> None:
+    asked = perform(amir, "outpost.revoke", Target("outpost", EDGE), reason="lost").approval
+    if asked is not None:
+        approve(asked)
+    assert Outpost.objects.get().revoked_at is not None
+    assert list(command_recipients.problems()) == []
 
 
 def test_gateways_without_an_outpost_are_told_as_before(
