@@ -183,12 +183,13 @@ def _lift(
         return Committed(data={"gateways": 0})
     base = {"kind": ctx.target.kind, "name": ctx.target.name}
     steps, kept = [], []
+    is_ended = ctx.approval in set(holders)
     for instance in at or instances.fleet().scope(ctx.target.instance):
         if stays := stored_decisions_and_holds.hold_at(
             ctx.target.kind, ctx.target.name, instance.name
         ):
             payload = base | {"reason": hold_reason(stays.holder, stays.until)}
-            if ctx.approval in holders and command_recipients.outpost_of(instance.name):
+            if is_ended and command_recipients.outpost_of(instance.name):
                 # There each denial ends the part of its own request.
                 label = f"End this hold, and keep the other, at {_at(instance)}"
                 ended = base | {"holders": [ctx.approval]}

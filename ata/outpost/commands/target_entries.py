@@ -18,7 +18,7 @@ type Rows = list[dict[str, Any]]
 DIMENSIONS: Final = ("install", "file", "runtime")
 _UNSET: Final = ("", "none", "enable")
 _STOPPED: Final = {"install": "block", "file": "quarantine", "runtime": "disable"}
-_TAG: Final = re.compile(r"\[ATA ([^\]]+)\]")
+_TAG: Final = re.compile(r"\[ATA ([^\[\]]+)\]")
 _HOLD: Final = re.compile(r"(\[ATA [^\]]+\] )?ATA hold ")
 
 
