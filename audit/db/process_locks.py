@@ -1,5 +1,6 @@
 """Locks that make one process the sequencer, the client of witnesses, that of the authority, the
-one that verifies, the one that erases, and the one that thins old checkpoints."""
+one that verifies, the one that erases, the one that thins old checkpoints, and the one that has a
+tampered copy."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ _KEYS: Final = {
     "stamping": 0x6174612E747361,  # "ata.tsa"
     "erasing": 0x6174612E657261,  # "ata.era"
     "thinning": 0x6174612E74686E,  # "ata.thn"
+    "tampering": 0x6174612E746D70,  # "ata.tmp"
 }
 """Key of the session's lock by what one process does at a time: `sequencer` extends and signs the
 tree, `witnesses` and `stamping` speak with others, `rounds` verifies continuously."""

@@ -18,6 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from audit.db import process_locks
 from audit.models import Entry
 
 _LONGEST_S = 120
@@ -38,16 +39,21 @@ class Edit:
 
 @contextmanager
 def copy_of_database() -> Iterator[Path]:
-    """A copy of the database, which is gone after the block.
+    """A copy of the database, which is gone after the block; one at a time, for it may be large.
 
     Raises:
-        NotPossible: the database is no SQLite file, or has no entry.
+        NotPossible: the database is no SQLite file, or has no entry, or another copy is there.
     """
     if connection.vendor != "sqlite":
         raise NotPossible("The demo works on the embedded SQLite database only.")
     if not Entry.objects.exists():
         raise NotPossible("The log is empty. Start the portal once with 'make up'.")
-    with tempfile.TemporaryDirectory(prefix="ata-tamper-") as folder:
+    with (
+        process_locks.alone("tampering") as alone,
+        tempfile.TemporaryDirectory(prefix="ata-tamper-") as folder,
+    ):
+        if not alone:
+            raise NotPossible("Another copy is being verified. Try again in a minute.")
         target = Path(folder) / "copy.sqlite3"
         source = f"file:{connection.settings_dict['NAME']}?mode=ro"
         with (
@@ -95,6 +101,7 @@ def verify(path: Path) -> tuple[int, dict[str, Any]]:
     """Verify a copy as `verify_ledger` does; its exit code and report.
 
     Raises:
+        NotPossible: it ended without a report.
         subprocess.TimeoutExpired: it took longer than two minutes.
     """
     done = subprocess.run(
@@ -110,4 +117,8 @@ def verify(path: Path) -> tuple[int, dict[str, Any]]:
         check=False,
         timeout=_LONGEST_S,
     )
-    return done.returncode, json.loads(done.stdout)
+    try:
+        return done.returncode, json.loads(done.stdout)
+    except ValueError:
+        why = f"The verification ended with exit code {done.returncode} and no report."
+        raise NotPossible(why) from None

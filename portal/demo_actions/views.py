@@ -9,17 +9,20 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from accounts.permissions import needs_role
 from approvals import clock
 from audit.models import EventRow, VerificationRun
 from audit.verification import tampered_copy
 from audit.views.log.verification_run_description import in_words
 from portal.demo_actions import demo_gateway_folder
+from portal.demo_actions.roles import MAY_PRESS
 
 _SHOWN = 8
 """Every later checkpoint fails, too; that it does is said by their number."""
 
 
 @require_POST
+@needs_role(*MAY_PRESS)
 def simulate_finding(request: HttpRequest) -> HttpResponse:
     """Drop a malicious skill at a DEMO gateway; what follows is what follows any finding."""
     gateway = demo_gateway_folder.watched()
@@ -40,6 +43,7 @@ def simulate_finding(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@needs_role(*MAY_PRESS)
 def tamper_with_copy(request: HttpRequest) -> HttpResponse:
     """Edit one entry in a copy of the database and show what its verification finds."""
     started = clock.now()

@@ -20,6 +20,7 @@ from approvals.views.inbox import waiting_for
 from audit.recording.actors import Actor
 from connections.lifecycle import freezes
 from enforcement.findings import decision_queue
+from portal.demo_actions.roles import MAY_PRESS
 from portal.pages import ledger_status, navigation
 from ui import local_tenant, outage_banners
 from ui.current_navigation_entry import entry_of
@@ -59,7 +60,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "tenant_url": local_tenant.tenant_url(),
             "phone_url": local_tenant.phone_url(person.sub if person else ""),
             "switch_url": local_tenant.switch_url(),
-            "demo_actions": signed_in and local_tenant.is_local(),
+            "demo_actions": bool(roles & set(MAY_PRESS)) and local_tenant.is_local(),
             "version": version(),
             "ledger": ledger_status.facts(),
             "person": _person(person, roles, session) if person else None,

@@ -19,6 +19,7 @@ from pytest_django import DjangoDbBlocker
 
 from approvals import clock
 from approvals.models import Approval
+from audit.db import process_locks
 from audit.sequencing import sequencer
 from audit.verification import tampered_copy
 from enforcement.audit_database import periodic_scan_import
@@ -99,6 +100,38 @@ def test_it_takes_a_signed_in_person_who_presses_a_button(path: str, olu: Client
     assert Client().post(path).status_code == 302  # to the sign-in
     assert olu.get(path).status_code == 405
     assert browser("auditor", "auditor", csrf=True).post(path).status_code == 403
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("who", "role"), [("member1", "member"), ("auditor", "auditor")])
+def test_only_operators_and_admins_are_offered_it_and_may_press(
+    who: str, role: str, laptop: StandIn
+) -> None:
+    client = browser(who, role)
+    assert OFFERED not in client.get("/").content.decode()
+    assert client.post(FINDING).status_code == client.post(TAMPER).status_code == 403
+    assert skills(laptop) == []
+    assert OFFERED in browser("admin", "admin").get("/").content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the copy is of an SQLite file")
+def test_one_copy_is_made_at_a_time(olu: Client, settings: LazySettings, tmp_path: Path) -> None:
+    settings.VAR_DIR = tmp_path
+    list(record_many([DraftFactory.build()]))
+    sequencer.run_once()
+    with process_locks.alone("tampering") as alone:
+        assert alone
+        answer = olu.post(TAMPER, follow=True).content.decode()
+    assert "Another copy is being verified. Try again in a minute." in answer
+
+
+def test_a_verification_without_a_report_is_an_error_in_words(
+    settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.VAR_DIR = tmp_path
+    with pytest.raises(tampered_copy.NotPossible, match="ended with exit code"):
+        tampered_copy.verify(tmp_path / "no-folder" / "none.sqlite3")
 
 
 @pytest.mark.parametrize(
