@@ -176,7 +176,14 @@ DEFAULT: Final[dict[str, Any]] = Document.model_validate(
             _rule(id="findings-ask", verbs=["*"], automatic=True, approver="another"),
             _rule(
                 id="policy-and-keys",
-                verbs=["policy.*", "passkey.*", "outpost.*", "subject.*", "legal_hold.*"],
+                verbs=[
+                    "policy.*",
+                    "passkey.*",
+                    "outpost.*",
+                    "gateway.*",
+                    "subject.*",
+                    "legal_hold.*",
+                ],
                 approver="another",
             ),
             _rule(id="others-things", verbs=["*"], others=True, approver="another"),

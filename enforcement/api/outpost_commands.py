@@ -49,7 +49,7 @@ class CommandsOut(Schema):
     operation_id="portal_api_outposts_commands",
     summary="Commands for an outpost, waiting for one if there is none",
     response=CommandsOut,
-    openapi_extra=openapi.PUBLIC | {"parameters": [HEADER]} | openapi.may(401, 403, 409),
+    openapi_extra=openapi.PUBLIC | {"parameters": [HEADER]} | openapi.may(401, 403, 409, 422),
 )
 def commands(
     request: HttpRequest,

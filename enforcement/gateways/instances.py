@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from audit.importing.gateway_registry_and_seal_keys import demo_registry, registries
@@ -126,8 +127,13 @@ class Fleet:
         return tuple(i for i in every if not i.demo) or every
 
     def scope_of(self, name: str) -> str:
-        """What a decision on a finding of that instance is about: every instance, or this one."""
-        return name if self._is_apart(name) else ""
+        """What a decision on a finding of that instance is about: every instance, or this one.
+
+        With `make up DEMO=1` a DEMO gateway is apart while sample data is loaded, too: the others
+        are not registered then, and come back.
+        """
+        beside_others = settings.ENV.DEMO and name in self.demo_names
+        return name if beside_others or self._is_apart(name) else ""
 
     def apart_from(self, name: str) -> frozenset[str]:
         """Instances whose findings do not count for the named one, or for all when it is empty."""

@@ -90,7 +90,7 @@ def _ask(
         problem = refused.detail
         return _form(request, name, number, approved, values, problem=problem, status=status)
     if asked is None:  # a policy may commit what one admin decides alone
-        messages.success(request, f"The settings of {name} are approved.")
+        messages.success(request, f"You approved the settings of {name}.")
         return redirect("enforcement-gateway-settings", name=name)
     return redirect("approval", approval_id=asked.pk)
 

@@ -15,12 +15,13 @@ from audit.models import EventRow, VerificationRun
 from audit.verification import tampered_copy
 from audit.views.log.verification_run_description import in_words
 from portal.demo_actions import demo_gateway_folder
-from portal.demo_actions.roles import MAY_PRESS
+from portal.demo_actions.roles import MAY_PRESS, only_with_local_tenant
 
 _SHOWN = 8
 """Every later checkpoint fails, too; that it does is said by their number."""
 
 
+@only_with_local_tenant
 @require_POST
 @needs_role(*MAY_PRESS)
 def simulate_finding(request: HttpRequest) -> HttpResponse:
@@ -36,12 +37,13 @@ def simulate_finding(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect("/enforcement/")
     messages.success(
         request,
-        f"DEMO: the malicious skill {skill} is in the folder of an agent on {gateway.name}. Its "
-        "scanner reports it in a few seconds; reload this page.",
+        f"DEMO: you put the malicious skill {skill} into the folder of an agent on {gateway.name}, "
+        "which its scanner looks through every few seconds.",
     )
     return HttpResponseRedirect("/enforcement/")
 
 
+@only_with_local_tenant
 @require_POST
 @needs_role(*MAY_PRESS)
 def tamper_with_copy(request: HttpRequest) -> HttpResponse:

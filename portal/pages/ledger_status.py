@@ -49,6 +49,7 @@ def _read() -> dict[str, Any]:
         "signed_at": signed.created if signed else None,
         "verified_to": verified_to,
         "verified_at": verified_at,
+        "witnessed": log_proof_levels.current().witnessed,
         **_witnesses(),
     }
     if signed is None:
@@ -71,6 +72,8 @@ def _in_words(found: Mapping[str, Any]) -> dict[str, str]:
     figures = f"{found['size']:,} entries signed."
     if at:
         figures += f" {found['verified_to']:,} of them verified, last at {times.full(at)}."
+    if found["witnessed"]:
+        figures += f" Witnesses vouch for the first {found['witnessed']:,}."
     return {"summary": summary, "title": figures}
 
 

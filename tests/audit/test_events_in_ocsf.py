@@ -117,7 +117,7 @@ def test_no_action_of_ours_is_left_without_an_activity_by_accident() -> None:
         "access.refused", "audit.imported", "audit.quarantined", "audit.sample_asked",
         "audit.sampled", "audit.verified", "audit.view_shared", "audit.view_unshared",
         "audit.viewed",
-        "breakglass.used", "connection.use_seen", "defenseclaw.rows",
+        "breakglass.used", "connection.use_seen", "defenseclaw.rows", "effect.observed",
         "evidence.key_changed", "evidence.read",
         "ledger.adopted", "ledger.key_changed", "legal_hold.lifted", "legal_hold.placed",
         "mcp.override_logged", "plugin.override_logged", "skill.override_logged",

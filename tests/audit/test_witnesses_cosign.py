@@ -237,7 +237,7 @@ def test_the_strip_is_red_within_five_seconds_of_a_witness_that_saw_something_el
     witnesses.push_due()
     cache.clear()
     browser = browser_of(ADA)
-    assert "witnessed to #3" in text_of(browser.get("/audit/ledger/"))
+    assert "Witnesses vouch for the first 3." in text_of(browser.get("/audit/ledger/"))
     sees_another_history(one, 4)
     grow(2)
     waited = 0.0

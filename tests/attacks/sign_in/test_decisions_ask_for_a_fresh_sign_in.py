@@ -38,12 +38,17 @@ TARGETS: dict[str, tuple[Target, dict[str, Any]]] = {
     "subject.erase": (Target(erasing.KIND, SUBJECT), {}),
     "legal_hold.place": (Target(erasing.KIND, SUBJECT), {"matter": "m-1"}),
     "legal_hold.lift": (Target(erasing.KIND, SUBJECT), {"matter": "m-1"}),
+    "gateway.configure": (
+        Target("gateway", "edge-1", "edge-1"),
+        {"settings": {"guardrail": "on"}, "base": 0},
+    ),
 }
 """The closed table: these decisions need it, where they are about others in the case of a key."""
 WEB: dict[str, tuple[str, dict[str, str]]] = {
     "policy.change": ("/approvals/policy/propose/", {"document": "DOCUMENT"}),
     "passkey.enrol": ("/account/passkeys/new/", {}),
     "passkey.revoke": ("/account/passkeys/key-1/revoke/", {"reason": "lost"}),
+    "gateway.configure": ("/enforcement/fleet/edge-1/baseline/", {"reason": "x"}),
     **{
         verb: (f"/audit/erasures/{SUBJECT}/decide/", {"verb": verb, "reason": "x", "matter": "m-1"})
         for verb in ("subject.erase", "legal_hold.place", "legal_hold.lift")
