@@ -13,7 +13,7 @@ _STOP = """() => {
   const at = document.activeElement;
   if (!at || at === document.body) return null;
   const drawn = (style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
-  const around = at.closest(".query");
+  const around = at.closest(".query, .find-field");
   const bar = at.querySelector?.(".bar-hit");
   const box = at.getBoundingClientRect();
   const name = at.getAttribute("aria-label") || at.labels?.[0]?.textContent || at.textContent

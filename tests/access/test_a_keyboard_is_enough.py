@@ -126,7 +126,7 @@ def test_menus_and_dialogs_give_the_focus_back(house: House) -> None:
     keys.to("Visit the tenant", within=4)
     keys.press("Escape")
     assert keys.here().startswith("LOCAL TENANT")
-    keys.to("^Account of admin@")
+    keys.to("^Account of Amir Admin")
     account = keys.here()
     keys.press("Enter")
     keys.to("Keyboard shortcuts", within=12)

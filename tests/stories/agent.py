@@ -46,8 +46,8 @@ def test_an_agent_acts_until_its_person_disconnects(house: House) -> None:
         assert "tokens in my own environment: none" in first[0], first
         assert "list_repositories answered" in first[2], first
         page.goto(house.url("/"))
-        expect(page.locator("main .sub")).to_contain_text("1 agent can act as you")
-        expect(page.locator("main .sub")).to_contain_text("last: github-mcp")
+        expect(page.get_by_role("heading", name="1 agent can act for you")).to_be_visible()
+        expect(page.locator("main .sub")).to_contain_text("Last used by github-mcp")
         shots(page, "6-agent-home")
         page.goto(house.url(own))
         expect(page.get_by_text("story-agent").first).to_be_visible()
