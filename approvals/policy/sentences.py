@@ -24,6 +24,7 @@ _KINDS: Final = {
     "policy": "the policy",
     "passkey": "a passkey",
     "manifest": "a manifest",
+    "outpost": "an outpost",
     "gateway": "a gateway",
     "person": "a person",
     "agent": "an agent",

@@ -49,6 +49,7 @@ def test_a_rule_that_holds_nothing_says_that_a_denial_ends_the_request() -> None
     document = read(DEFAULT)
     said = sentences.sentence(document.rules[1], document, 300)
     assert "nothing changes meanwhile" in said and said.endswith("a denial ends the request.")
+    assert "the policy, a passkey, an outpost, a gateway, a person’s data or a legal hold" in said
 
 
 @pytest.mark.parametrize("pattern", ["connection.resume", "*.resume", "access.revoke"])
