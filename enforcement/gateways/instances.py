@@ -132,8 +132,8 @@ class Fleet:
         With `make up DEMO=1` a DEMO gateway is apart while sample data is loaded, too: the others
         are not registered then, and come back.
         """
-        beside_others = settings.ENV.DEMO and name in self.demo_names
-        return name if beside_others or self._is_apart(name) else ""
+        is_loading = settings.ENV.DEMO and name in self.demo_names
+        return name if is_loading or self._is_apart(name) else ""
 
     def apart_from(self, name: str) -> frozenset[str]:
         """Instances whose findings do not count for the named one, or for all when it is empty."""
