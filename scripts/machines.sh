@@ -37,7 +37,7 @@ as_plain_user() { # VARIABLE=VALUE… COMMAND…
   $plain env -i HOME="$base/home" PATH="$base/tools" LANG=C.UTF-8 TERM=dumb \
     ${PIP_INDEX_URL:+PIP_INDEX_URL="$PIP_INDEX_URL"} "$@"
 }
-# Prints the first of four neighbouring free ports (portal, tenant, two gateways), below those that the
+# Prints the first of five neighbouring free ports (portal, tenant, three gateways), below those that the
 # kernel gives to connections.
 free_ports() {
   python3 - << 'END'
@@ -51,7 +51,7 @@ def is_free(port):
             return False
     return True
 
-while not all(map(is_free, range(first := random.randint(10_240, 32_000), first + 4))):
+while not all(map(is_free, range(first := random.randint(10_240, 32_000), first + 5))):
     pass
 print(first)
 END

@@ -48,12 +48,12 @@ def _part(engine: str, instants: int, options: argparse.Namespace) -> int:
     print(f"{engine}: {instants} instants", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="ata-torture-"))
     folder.chmod(0o755)  # PostgreSQL runs as somebody else where we are root
-    tenant = free_ports(4)
+    tenant = free_ports(5)  # the tenant, its three gateways, the portal
     kept = {k: v for k, v in os.environ.items() if not _NOT_INHERITED.match(k)}
     environment = kept | {
         "VAR_DIR": str(folder / "var"),
         "TENANT_PORT": str(tenant),
-        "PORTAL_PORT": str(tenant + 3),
+        "PORTAL_PORT": str(tenant + 4),
         "STEP_UP_EXPIRY_S": "40",
         "TENANT_PUSHES_PER_MINUTE": "100000",
         "PUSHES_PER_MINUTE": "100000",
