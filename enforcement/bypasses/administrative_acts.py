@@ -18,23 +18,32 @@ _THING: Final = re.compile(
     r"|api-enforce-(block|unblock|allow)|(block|unblock|allow)-mcp|(block|allow|enable|disable)"
 )
 _RELAXING: Final = frozenset({"unblock", "allow", "enable", "restore", "set", "install"})
-_OF_THE_GATEWAY: Final = (
+_BY_DETAILS: Final = None
+_OF_THE_GATEWAY: Final[tuple[tuple[re.Pattern[str], str, bool | None], ...]] = (
     (re.compile(r"guardrail-enable"), "guardrail", False),
     (re.compile(r"guardrail-block-message"), "guardrail", False),
-    (re.compile(r"guardrail-(?:disable|fail-mode|hilt)|setup-guardrail"), "guardrail", True),
-    (re.compile(r"guardrail-config-reload|config-update|api-config-patch"), CONFIGURATION, True),
-    (re.compile(r"connector-hook-tampered|setup-(?:hook-connector|connector-mode)"), "hooks", True),
+    (re.compile(r"guardrail-disable"), "guardrail", True),
+    (re.compile(r"guardrail-(?:fail-mode|hilt)|setup-guardrail"), "guardrail", _BY_DETAILS),
+    (
+        re.compile(r"guardrail-config-reload|config-update|api-config-patch"),
+        CONFIGURATION,
+        _BY_DETAILS,
+    ),
+    (re.compile(r"connector-hook-tampered"), "hooks", True),
+    (re.compile(r"setup-(?:hook-connector|connector-mode)"), "hooks", _BY_DETAILS),
     (re.compile(r"policy-create"), "policy", False),
     (re.compile(r"policy-(?:activate|delete|update|reload)"), "policy", True),
-    (re.compile(r"setup-redaction-(?:toggle|policy)"), "redaction", True),
+    (re.compile(r"setup-redaction-(?:toggle|policy)"), "redaction", _BY_DETAILS),
     (
         re.compile(r"setup-(?:webhook|observability|local-observability|splunk)"),
         "destinations",
-        True,
+        _BY_DETAILS,
     ),
     (re.compile(r"registry-(?:add|edit)"), "registry", True),
     (re.compile(r"registry-remove"), "registry", False),
 )
+"""Actions about a whole gateway: the act, and whether it relaxes. The details say it only of the
+settings that have two directions: a reason in them must not lower what a disable is."""
 _RESTRICTS: Final = re.compile(
     r"(?:\A|\s)(?:mode=action|new=closed|action=add(?:-v8)?|enabled=true)(?:\s|\Z)", re.IGNORECASE
 )
@@ -63,5 +72,7 @@ def of_row(action: str, details: str) -> Act | None:
         if pattern.fullmatch(action):
             if word == "destinations" and _TRIED_OUT.search(details):
                 return None
-            return Act(word, relaxes and not _RESTRICTS.search(details))
+            if relaxes is _BY_DETAILS:
+                relaxes = not _RESTRICTS.search(details)
+            return Act(word, relaxes)
     return None
