@@ -114,7 +114,7 @@ class CommandState(models.TextChoices):
     DONE = "done", "carried out"
     REFUSED = "refused", "refused by the outpost"
     FAILED = "failed", "tried and failed"
-    UNPROVEN = "unproven", "in force, and not found in the signed log"
+    UNPROVEN = "unproven", "tried, and what it did was not read"
 
 
 class OutpostCommand(models.Model):
