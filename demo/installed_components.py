@@ -2,7 +2,7 @@
 
     python -m demo.installed_components --home DIR --agent claudecode [--agent codex]
 
-What is there already stays as it is, so that a gateway that scanned it skips it.
+Files that exist are not written again, so a gateway that scanned them does not scan them again.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ KINDS: Final = ("skill", "mcp", "plugin", "tool")
 ACTS: Final = ("block", "allow", "unblock")
 _HELP_S: Final = 60
 _CLAIM: Final = (
-    "Run it as it is, without `ata dc --`. Once its row arrives, the portal lists it as a change "
-    "without a decision, and you say that it was yours: `ata bypass claim ID`."
+    "Run `defenseclaw` yourself, without `ata dc --`. The portal lists it as a change without a "
+    "decision once the gateway reports it; then claim it: `ata bypass claim ID`."
 )
 
 

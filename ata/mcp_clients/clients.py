@@ -91,7 +91,7 @@ def _settings(home: Path) -> Path:
 def entry(
     client: Client, name: str, command: Sequence[str], before: Mapping[str, object] | None
 ) -> dict[str, object]:
-    """A server's entry that has `ata` run it; what else `before` says of it stays as it is."""
+    """The entry of a server that `ata` runs; other fields of `before` are kept."""
     program, *first = _ata()
     args = [*first, "mcp", "run", name, "--agent", client.value, "--", *command]
     kept = {key: value for key, value in (before or {}).items() if key not in OURS}

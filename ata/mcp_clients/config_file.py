@@ -172,7 +172,7 @@ class ConfigFile:
 
     def _unreadable(self, why: str) -> AtaError:
         return AtaError(
-            f"{self.path} was left as it is: {why}.",
+            f"{self.path} was not changed: {why}.",
             code="config_unreadable",
             fix="Leave out --write, and put the entry in yourself.",
         )

@@ -34,7 +34,7 @@ _SETTINGS: Final = (
     "gateway.watcher.mcp.take_action",
     "watch.auto_block",
 )
-"""What is reported of `config.yaml` as it is; the file also has paths and names of secrets."""
+"""Fields of `config.yaml` that a report repeats; others may hold paths and names of secrets."""
 
 
 def entries(database: AuditDatabase) -> list[dict[str, Any]] | None:

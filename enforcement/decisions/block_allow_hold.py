@@ -190,7 +190,7 @@ def _lift(
         ):
             payload = base | {"reason": hold_reason(stays.holder, stays.until)}
             if is_ended and command_recipients.outpost_of(instance.name):
-                # There each denial ends the part of its own request.
+                # An outpost ends a hold only for the request that was denied.
                 label = f"End this hold, and keep the other, at {_at(instance)}"
                 ended = base | {"holders": [ctx.approval]}
                 steps.append(EffectSpec("gateway.release", ended, instance.name, label))

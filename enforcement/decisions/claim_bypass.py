@@ -33,7 +33,7 @@ def _act(target: Target, *, locked: bool = False) -> AdministrativeAct:
         bypass = UUID(target.name)
     except ValueError:
         bypass = None
-    # Only as it is written on the trail, so that a claim is found by the name of its target.
+    # Only the spelling that the trail has, so that a search for the id finds the claim.
     found = rows.filter(bypass=bypass).first() if bypass and str(bypass) == target.name else None
     if found is None or target.instance not in {"", found.instance}:
         raise Refused(

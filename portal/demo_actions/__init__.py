@@ -1,1 +1,1 @@
-"""What the band of the local tenant offers in a demonstration; production mounts none of it."""
+"""What the band of the local tenant offers in a demonstration; elsewhere its pages answer 404."""

@@ -44,7 +44,7 @@ def drop_malicious_skill(gateway: DemoGateway) -> str:
     name = f"{secrets.choice(_NAMES)}-{secrets.token_hex(2)}"
     command = [sys.executable, "-m", "demo.malicious_skill"]
     command += ["--home", str(gateway.home), "--name", name]
-    subprocess.run(  # noqa: S603
+    subprocess.run(  # noqa: S603 - our own program, no shell
         command, cwd=settings.BASE_DIR, check=True, capture_output=True, timeout=_LONGEST_S
     )
     return name

@@ -15,7 +15,7 @@ from audit.models import EventRow, VerificationRun
 from audit.verification import tampered_copy
 from audit.views.log.verification_run_description import in_words
 from portal.demo_actions import demo_gateway_folder
-from portal.demo_actions.roles import MAY_PRESS, only_with_local_tenant
+from portal.demo_actions.permissions import MAY_PRESS, only_with_local_tenant
 
 _SHOWN = 8
 """Every later checkpoint fails, too; that it does is said by their number."""

@@ -20,7 +20,7 @@ from approvals.views.inbox import waiting_for
 from audit.recording.actors import Actor
 from connections.lifecycle import freezes
 from enforcement.findings import decision_queue
-from portal.demo_actions.roles import MAY_PRESS
+from portal.demo_actions.permissions import MAY_PRESS
 from portal.pages import ledger_status, navigation
 from ui import local_tenant, outage_banners
 from ui.current_navigation_entry import entry_of

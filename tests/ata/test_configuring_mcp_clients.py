@@ -127,7 +127,7 @@ def test_a_file_that_cannot_be_changed_safely_is_left_as_it_is(
     path.write_text(text)
     done = here.here("mcp", "config", "github", "--client", client, "--write", *CMD)
     assert (done.exit_code, path.read_text()) == (1, text), done.output
-    assert "was left as it is" in done.stderr and "put the entry in yourself" in done.stderr
+    assert "was not changed" in done.stderr and "put the entry in yourself" in done.stderr
 
 
 def test_a_server_that_the_client_adds_meanwhile_is_kept(here: Ata, portal: StandIn) -> None:

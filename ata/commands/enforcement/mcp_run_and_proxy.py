@@ -43,7 +43,7 @@ def _warn(words: str) -> None:
     """To standard error in every mode: standard output belongs to the agent."""
     from ata.output.safe_text import safe
 
-    print(safe(words), file=sys.stderr)  # noqa: T201
+    print(safe(words), file=sys.stderr)  # noqa: T201 - stdout is the server's
 
 
 def add_to(group: typer.Typer) -> None:

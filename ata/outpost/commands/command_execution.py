@@ -229,7 +229,7 @@ def _outcome(
     rows: Rows | None,
     left: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """An outcome as it is reported; without entries where nothing was read."""
+    """The outcome in the form of a report; `entries` is null where nothing was read."""
     return {
         "id": progress.command.id,
         "n": progress.command.n,

@@ -119,11 +119,6 @@ def _by_lists(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     gateway = Gateway(instance)
     try:
         lists = {"block": gateway.blocked(), "allow": gateway.allowed()}
-        listed = {
-            word
-            for word, lines in lists.items()
-            if any((one.kind, one.name) == (kind, name) for one in lines)
-        }
     except GatewayError as trouble:
         return EffectResult("failed", f"{missing}, and {trouble.detail} {again}")
     listed = {
