@@ -32,7 +32,7 @@ _ACTS: Final = re.compile(
     r"|(?:acknowledge|dismiss)-alert|alert\.acknowledgement\.requested"
     r"|init(?:-gateway)?|bootstrap|setup-[a-z-]{1,40}|config-update|config\.change\.applied"
     r"|guardrail-(?:config-reload|enable|disable|fail-mode|hilt|block-message)|api-config-patch"
-    r"|connector-hook-tampered|(?:policy|registry)-[a-z-]{1,40}|api-auth-failure"
+    r"|connector-hook-tampered|judge-hooks|(?:policy|registry)-[a-z-]{1,40}|api-auth-failure"
     r"|sidecar-st(?:art|op)"
 )
 """Administrative acts: a person, or the gateway, changes what agents may do."""

@@ -18,35 +18,48 @@ _THING: Final = re.compile(
     r"|api-enforce-(block|unblock|allow)|(block|unblock|allow)-mcp|(block|allow|enable|disable)"
 )
 _RELAXING: Final = frozenset({"unblock", "allow", "enable", "restore", "set", "install"})
-_BY_DETAILS: Final = None
-_OF_THE_GATEWAY: Final[tuple[tuple[re.Pattern[str], str, bool | None], ...]] = (
-    (re.compile(r"guardrail-enable"), "guardrail", False),
-    (re.compile(r"guardrail-block-message"), "guardrail", False),
+
+
+def _says(words: str) -> re.Pattern[str]:
+    """What the details of a setting have where it restricts."""
+    return re.compile(rf"(?:\A|\s)(?:{words})(?:\s|\Z)", re.IGNORECASE)
+
+
+_OF_THE_GATEWAY: Final[tuple[tuple[re.Pattern[str], str, bool | re.Pattern[str]], ...]] = (
+    (re.compile(r"guardrail-(?:enable|block-message)"), "guardrail", False),
     (re.compile(r"guardrail-disable"), "guardrail", True),
-    (re.compile(r"guardrail-(?:fail-mode|hilt)|setup-guardrail"), "guardrail", _BY_DETAILS),
+    (re.compile(r"guardrail-fail-mode"), "guardrail", _says("new=closed")),
+    (re.compile(r"guardrail-hilt"), "guardrail", _says("state=on min_severity=preserve")),
     (
-        re.compile(r"guardrail-config-reload|config-update|api-config-patch"),
+        re.compile(r"setup-guardrail"),
+        "guardrail",
+        _says("mode=action(?!.*disable_redaction=true)"),
+    ),
+    (re.compile(r"judge-hooks"), "guardrail", re.compile(r"\Aadd ")),
+    (
+        re.compile(r"guardrail-config-reload|config-update|api-config-patch|setup-gateway"),
         CONFIGURATION,
-        _BY_DETAILS,
+        _says("mode=action"),
     ),
     (re.compile(r"connector-hook-tampered"), "hooks", True),
-    (re.compile(r"setup-(?:hook-connector|connector-mode)"), "hooks", _BY_DETAILS),
+    (re.compile(r"setup-(?:hook-connector|connector-mode)"), "hooks", _says("mode=action")),
     (re.compile(r"policy-create"), "policy", False),
     (re.compile(r"policy-(?:activate|delete|update|reload)"), "policy", True),
-    (re.compile(r"setup-redaction-(?:toggle|policy)"), "redaction", _BY_DETAILS),
+    (re.compile(r"setup-redaction-toggle"), "redaction", _says("disable_redaction=false")),
+    (re.compile(r"setup-redaction-policy"), "redaction", True),
     (
         re.compile(r"setup-(?:webhook|observability|local-observability|splunk)"),
         "destinations",
-        _BY_DETAILS,
+        _says("action=add(?:-v8)?|enabled=true"),
     ),
+    (re.compile(r"setup-(?:skill|mcp)-scanner"), "scanners", True),
+    (re.compile(r"setup-provider"), "provider", True),
     (re.compile(r"registry-(?:add|edit)"), "registry", True),
     (re.compile(r"registry-remove"), "registry", False),
 )
-"""Actions about a whole gateway: the act, and whether it relaxes. The details say it only of the
-settings that have two directions: a reason in them must not lower what a disable is."""
-_RESTRICTS: Final = re.compile(
-    r"(?:\A|\s)(?:mode=action|new=closed|action=add(?:-v8)?|enabled=true)(?:\s|\Z)", re.IGNORECASE
-)
+"""Actions about a whole gateway: the act, and whether it relaxes; else what its details have where
+it does not. They say it only of settings that have two directions: a reason in them must not lower
+what a disable is."""
 _TRIED_OUT: Final = re.compile(r"(?:\A|\s)ok=(?:true|false)(?:\s|\Z)", re.IGNORECASE)
 
 
@@ -72,7 +85,7 @@ def of_row(action: str, details: str) -> Act | None:
         if pattern.fullmatch(action):
             if word == "destinations" and _TRIED_OUT.search(details):
                 return None
-            if relaxes is _BY_DETAILS:
-                relaxes = not _RESTRICTS.search(details)
+            if isinstance(relaxes, re.Pattern):
+                return Act(word, relaxes.search(details) is None)
             return Act(word, relaxes)
     return None
