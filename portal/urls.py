@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("portal.home.urls")),
     path("", include("portal.demo_actions.urls")),
     path("", include("portal.search.urls")),
+    path("", include("portal.people.urls")),
     path("", include("accounts.urls")),
     path("", include("portal.ops.urls")),
     path("", include("audit.urls")),

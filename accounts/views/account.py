@@ -25,6 +25,7 @@ from approvals.passkeys import queries
 from approvals.views.passkey_rows import rows
 from audit import exports
 from audit.views.exports import with_headers
+from ui import person_links
 
 
 @require_safe
@@ -36,6 +37,7 @@ def account(request: HttpRequest) -> HttpResponse:
     context = {
         "me": me,
         "roles": sorted(me.roles),
+        "own_page": person_links.page_of_subject(me, me.iss, me.sub),
         "current": current,
         "assurance": assurance(current) if current else None,
         "within": FRESH_FOR_S // 60,

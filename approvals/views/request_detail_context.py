@@ -16,6 +16,7 @@ from approvals.views.request_audit_history import History, history
 from approvals.views.request_labels import Standing
 from approvals.views.request_steps import Step, open_effects, steps
 from audit.recording.actors import Actor
+from ui import person_links
 from ui.local_tenant import phone_url
 
 _MAY_READ = frozenset({"auditor", "operator", "admin"})
@@ -30,6 +31,7 @@ class Asked:
     standing: Standing
     detail: str
     notices: list[Notice]
+    url: str = ""  # the page of the person
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Detail:
     because: Because
     history: History
     requester: str
+    requester_url: str
     channel: str
     asked: str
     asked_phone: str
@@ -131,6 +134,9 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         because=because(approval, viewer),
         history=history(approval, viewer),
         requester=request_labels.requester_name(approval, viewer),
+        requester_url=person_links.page_of_subject(
+            viewer, approval.requester_iss, approval.requester_sub
+        ),
         channel=request_labels.channel_of(approval),
         asked=asked,
         asked_phone="Your phone" if asked == "you" else f"The phone of {asked}",
@@ -169,6 +175,7 @@ def _asked(ask: Ask, approval: Approval, viewer: Actor) -> Asked:
         standing=request_labels.ask_standing(ask, approval),
         detail=ask.detail,
         notices=[notice for notice in ask.notices.all() if notice.state in _WORTH_SAYING],
+        url=person_links.page_of(viewer, ask.person),
     )
 
 

@@ -35,7 +35,7 @@ from connections.status import (
     state_filters,
 )
 from connections.views.decide import decide
-from ui import local_tenant
+from ui import local_tenant, person_links
 from ui.current_navigation_entry import mark_entry
 
 _PAST = {
@@ -104,6 +104,7 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
             catalogue.title(account.connection)
         ),
         "owner": account_names.owner(account),
+        "owner_url": person_links.page_of_subject(me, account.iss, account.sub),
         "own": own,
         "impact": found,
         "effects": found.sentences(account),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.contrib import messages
 from django.db.models import Count, Max
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -12,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.permissions import actor, needs_role
 from approvals import clock
 from approvals.errors import UnknownName
-from approvals.models import Approval, Status
+from approvals.models import Approval, Person, Status
 from approvals.pipeline.service import Performed
 from audit.recording.actors import Target
 from connections import known_names
@@ -20,6 +22,7 @@ from connections.lifecycle import freezes
 from connections.models import ConnectedAccount, Freeze, FrozenKind
 from connections.status.account_status import EVERYTHING
 from connections.views.decide import decide
+from ui import person_links
 
 _KINDS = frozenset(FrozenKind.values)
 _WORDS = {
@@ -51,8 +54,15 @@ def _page(
     for one in Freeze.objects.all():
         by_target.setdefault((one.kind, one.name), []).append(one)
     titles = freezes.titles(several[0] for several in by_target.values())
+    pages = _pages_of_people(request, by_target)
     rows = [
-        {"freezes": several, "what": several[0], "title": titles[key], "asked": waiting.get(key)}
+        {
+            "freezes": several,
+            "what": several[0],
+            "title": titles[key],
+            "asked": waiting.get(key),
+            "url": pages.get(key[1], "") if key[0] == FrozenKind.PERSON else "",
+        }
         for key, several in by_target.items()
     ]
     context = {
@@ -67,6 +77,13 @@ def _page(
         ),
     }
     return render(request, "connections/freeze.html", context, status=status)
+
+
+def _pages_of_people(request: HttpRequest, targets: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The address of the page of each frozen person, by subject."""
+    subs = [name for kind, name in targets if kind == FrozenKind.PERSON]
+    people = Person.objects.filter(sub__in=subs)
+    return {one.sub: person_links.page_of(actor(request), one) for one in people}
 
 
 @needs_role("admin")

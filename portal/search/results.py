@@ -20,6 +20,7 @@ from enforcement.kinds import KINDS, noun
 from enforcement.models import Asset
 from portal.pages import navigation
 from portal.pages.context import Counts
+from ui import person_links
 
 SHORTEST = 2
 """Characters of a search; one would match nearly everything."""
@@ -120,7 +121,8 @@ def _people(me: Actor, text: str) -> Iterator[Result]:
         return
     about = Q(name__icontains=text) | Q(email__icontains=text)
     for person in Person.objects.filter(about).order_by("listed_as", "pk")[:MOST]:
-        url = f"/audit/?{urlencode({'actor': person.sub})}"
+        url = person_links.page_of(me, person)
+        url = url or f"/audit/?{urlencode({'actor': person.sub})}"
         roles = ", ".join(person.roles) or "member"
         yield Result(person.name or person.email, url, "user", person.email, roles)
 

@@ -84,6 +84,7 @@ def prepare(house: House) -> World:
         ("policy_digest",): [(default().digest,)],
         ("handle",): [(_passkey(house),)],
         ("need_id",): [("1",)],
+        ("person_id",): [(_person_with_access(house),)],
         ("row_id",): [(_set_aside(house),)],
         ("access_id",): [(accounts[0],)],
         ("step",): [(accounts[0],)],
@@ -97,6 +98,15 @@ def prepare(house: House) -> World:
         ("kind", "name"): [("skill", skill), ("mcp", "shadow-fs"), ("tool", f"@codex/{LONG}")],
     }
     return World(samples, events[0], skill, job, run)
+
+
+def _person_with_access(house: House) -> str:
+    """Somebody with a connected account."""
+    rows = house.stack.rows(
+        "SELECT max(p.id) AS id FROM approvals_person p"
+        " JOIN connections_connectedaccount a ON a.sub = p.sub"
+    )
+    return str(rows[0]["id"])
 
 
 def _evidence(house: House) -> list[str]:

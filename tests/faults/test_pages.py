@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from approvals import clock, people_and_roster, policy
+from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.evidence import storage
 from audit.models import EventRow
@@ -116,6 +117,7 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
         "<uuid:view_id>": str(account.id),
         "<uuid:sample_id>": str(account.id),
         "<int:pk>": str(finding.pk),
+        "<int:person_id>": str(Person.objects.get(sub=SUBS["operator"]).pk),
         "fleet/<str:name>/": "fleet/edge-1/",
         "outposts/<str:instance>/": "outposts/edge-1/",
         "<int:row_id>": "1",  # nothing is set aside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -33,6 +33,7 @@ from audit.views.trail import operation_outcomes
 from audit.views.trail.operation_outcomes import Opening
 from audit.views.trail.page_state import url_of
 from audit.views.trail.rows import LATE, emphasised
+from ui import person_links
 
 _STORY = 20
 _VIA = {
@@ -106,8 +107,12 @@ class Exhibit:
         return action_registry.sentence(self.event)
 
 
-def exhibit_of(recorded: Recorded) -> Exhibit:
-    """Put an exhibit together; the levels are verified here and now, not read from a column."""
+def exhibit_of(recorded: Recorded, viewer: Actor | None = None) -> Exhibit:
+    """Put an exhibit together; the levels are verified here and now, not read from a column.
+
+    Args:
+        viewer: for whom names of people lead to their pages.
+    """
     event = recorded.event
     id = UUID(event["id"])
     proof = _proof(recorded)
@@ -124,7 +129,7 @@ def exhibit_of(recorded: Recorded) -> Exhibit:
         ),
         label=action_registry.label(event["action"]),
         url=f"/audit/events/{id}/",
-        facts=tuple(_facts(event, outcome)),
+        facts=tuple(_facts(event, outcome, viewer)),
         changes=tuple(_changes(event["changes"])),
         data=pretty(mask(event["data"])) if event["data"] else "",
         data_label=_data_label(event),
@@ -180,27 +185,43 @@ def _policy() -> Policy:
     return Policy((note.parse_vkey(vkey()),), {}, {}, NONE)
 
 
-def _facts(event: dict[str, Any], outcome: str) -> list[Fact]:
+def _facts(event: dict[str, Any], outcome: str, viewer: Actor | None) -> list[Fact]:
     recorded = event["outcome"] if event["outcome"] != outcome else ""
     own = Fact("Outcome as recorded", recorded, note="the operation went on after this event")
-    return [fact for fact in (*_who(event), *_what(event), own, *_why(event)) if fact.value]
+    return [fact for fact in (*_who(event, viewer), *_what(event), own, *_why(event)) if fact.value]
 
 
-def _who(event: dict[str, Any]) -> list[Fact]:
+def _who(event: dict[str, Any], viewer: Actor | None) -> list[Fact]:
     actor, behalf = event["actor"], event["on_behalf_of"]
     roles = ", ".join(actor["roles"]) or ("member" if actor["iss"] else "")
     name, email = person(actor, ""), shown(actor["email"])
     return [
-        Fact("Who", name or "nobody named", note=_doubt(event) or (roles and f"{roles} then")),
+        _person(
+            Fact("Who", name or "nobody named", note=_doubt(event) or (roles and f"{roles} then")),
+            actor,
+            viewer,
+        ),
         _repeats(event),
         Fact("E-mail", email if email != name else ""),
         Fact("Subject", shown(actor["sub"]), "mono"),
         Fact("Issuer", actor["iss"], "mono"),
-        Fact("On behalf of", person(behalf, "") if behalf else "", note=_contact(behalf)),
+        _person(
+            Fact("On behalf of", person(behalf, "") if behalf else "", note=_contact(behalf)),
+            behalf,
+            viewer,
+        ),
         Fact("Agent", event["agent"], note=event["skill"] and f"skill {event['skill']}"),
         Fact("Via", _VIA.get(event["via"], event["via"])),
         Fact("Address", shown(_own_data(event).get("ip")), "mono"),
     ]
+
+
+def _person(fact: Fact, who: dict[str, Any] | None, viewer: Actor | None) -> Fact:
+    """The fact with a link to the page of the person whom it names, where the viewer may see it."""
+    if viewer is None or not who:
+        return fact
+    url = person_links.page_of_subject(viewer, str(who["iss"]), shown(who["sub"]))
+    return replace(fact, kind="link", url=url) if url else fact
 
 
 def _own_data(event: dict[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Place:
 def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The exhibit; people without a role may open what concerns themselves."""
     recorded = readable(request, event_id)
-    found, entry = event_details.exhibit_of(recorded), recorded.entry
+    found, entry = event_details.exhibit_of(recorded, actor(request)), recorded.entry
     short = str(event_id)[-12:]
     context = {
         "exhibit": found,

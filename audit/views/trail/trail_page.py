@@ -14,6 +14,7 @@ from approvals import clock
 from audit.evidence import log_proof_levels
 from audit.models import Event
 from audit.recording import trail_viewed_events
+from audit.recording.actors import Actor
 from audit.recording.stored_event_loader import load_recorded
 from audit.search import event_search
 from audit.search.event_search import BadCursor, Overview
@@ -46,7 +47,7 @@ def trail(request: HttpRequest) -> HttpResponse:
     if actor(request).roles & set(DRAWERS):
         context["sample_url"] = url_of(reading.query.at("").dropping("order"), path=SAMPLES)
     if reading.event:
-        context["open"] = _open(reading)
+        context["open"] = _open(reading, actor(request))
     trail_viewed_events.note(actor(request), reading.query)
     status = 422 if reading.mistakes else 200
     response = render(request, "audit/trail.html", context, status=status)
@@ -55,7 +56,7 @@ def trail(request: HttpRequest) -> HttpResponse:
 
 
 def _fragment(request: HttpRequest, reading: Reading) -> HttpResponse:
-    found = _open(reading)
+    found = _open(reading, actor(request))
     if found is None:
         raise Http404
     context = {"exhibit": found, "close_url": reading.url()}
@@ -64,11 +65,11 @@ def _fragment(request: HttpRequest, reading: Reading) -> HttpResponse:
     return response
 
 
-def _open(reading: Reading) -> event_details.Exhibit | None:
+def _open(reading: Reading, viewer: Actor) -> event_details.Exhibit | None:
     if reading.event is None:
         return None
     try:
-        return event_details.exhibit_of(load_recorded(reading.event))
+        return event_details.exhibit_of(load_recorded(reading.event), viewer)
     except Event.DoesNotExist:
         return None
 

@@ -13,6 +13,7 @@ _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _SAMPLES = {
     "public_id": "0123456789abcdef",
     "need_id": "1",
+    "person_id": "1",
     "row_id": "1",
     "pk": "1",
     "size": "1",

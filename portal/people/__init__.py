@@ -1,0 +1,1 @@
+"""A person's page: what acts for them, what they decided, what waits, and their offboarding."""

@@ -1,0 +1,9 @@
+"""Routes of a person's page."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from portal.people import views
+
+urlpatterns = [path("people/<int:person_id>/", views.person, name="person")]

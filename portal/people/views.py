@@ -1,0 +1,41 @@
+"""`/people/<id>/`: everything of one person on a page, in the second person for themselves."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from portal.people import person_facts, person_lookup
+
+
+@require_safe
+@never_cache
+def person(request: HttpRequest, person_id: int) -> HttpResponse:
+    """What acts for a person, what they decided, and what waits; their own, or for admins and
+    auditors."""
+    me, somebody = person_lookup.fetch(request, person_id)
+    own = person_lookup.is_own(me, somebody)
+    accounts = person_facts.accounts_of(somebody)
+    context = {
+        "person": somebody,
+        "own": own,
+        "whose": "your" if own else "their",
+        "accounts": accounts,
+        "live_until": max((one.until for one in accounts if one.until), default=None),
+        "applications": person_facts.applications_of(somebody),
+        "freezes": person_facts.freezes_of(somebody),
+        "decisions": person_facts.decisions_of(somebody),
+        "trail_url": f"/audit/?{urlencode({'actor': somebody.sub})}",
+        "reads": bool(me.roles),
+        "asked": person_facts.requests_by(somebody, me),
+        "waiting": person_facts.requests_to(somebody, me),
+        "reviews": person_facts.reviews_of(somebody),
+        "roles": person_facts.roles_of(somebody),
+        "passkeys": person_facts.passkeys_of(somebody),
+        "browsers": person_facts.browsers_of(somebody),
+    }
+    return render(request, "people/person.html", context)

@@ -1,0 +1,112 @@
+"""Everything of one person on a page: their own, or for admins and auditors."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from approvals.models import Person
+from approvals.pipeline.service import perform
+from audit.recording.actors import Target
+from tests.people.inhabitants import account, actor, application, person, text
+from tests.support.pages import signed_in
+
+pytestmark = pytest.mark.usefixtures("house")
+
+
+def page_of(who: str) -> str:
+    return reverse("person", args=[person(who).pk])
+
+
+@pytest.mark.parametrize("role", ["admin", "auditor"])
+def test_an_overseer_sees_what_acts_for_somebody_and_until_when(role: str) -> None:
+    signed_in("member1")
+    account("member1", "octo-mia", live_s=600)
+    application("member1", "Laptop CLI")
+    found = text(signed_in(role, role), page_of("member1"))
+    assert "What acts for them" in found and "octo-mia" in found and "Laptop CLI" in found
+    assert re.search(r"tokens already issued work until \S+", found)
+
+
+def test_a_member_reads_their_own_page_in_the_second_person() -> None:
+    mia = signed_in("member1")
+    account("member1", "octo-mia")
+    found = text(mia, page_of("member1"))
+    assert "What acts for you" in found and "What you decided" in found and "octo-mia" in found
+    said = found.partition("What acts for")[2].partition("How it is proven")[0]
+    assert not re.search(r"\b(they|them|their|theirs)\b", said)
+
+
+@pytest.mark.parametrize(("who", "roles"), [("member2", ()), ("operator", ("operator",))])
+def test_anybody_else_finds_no_such_page(who: str, roles: tuple[str, ...]) -> None:
+    signed_in("member1")
+    assert signed_in(who, *roles).get(page_of("member1")).status_code == 404
+
+
+def test_a_page_of_nobody_is_not_found() -> None:
+    admin = signed_in("admin", "admin")
+    for strange in ("0", "999999", "9" * 40, "x", "-1"):
+        assert admin.get(f"/people/{strange}/").status_code == 404
+
+
+def test_somebody_who_was_erased_has_no_page() -> None:
+    admin = signed_in("admin", "admin")
+    gone = Person.objects.create(iss="x", sub="erased:1", updated="2026-01-01T00:00:00Z")
+    assert admin.get(reverse("person", args=[gone.pk])).status_code == 404
+
+
+def test_strangers_sign_in_first_and_a_form_changes_nothing() -> None:
+    mia = signed_in("member1")
+    assert Client().get(page_of("member1")).status_code == 302
+    assert mia.post(page_of("member1")).status_code == 405
+
+
+def test_the_page_names_what_somebody_decided_and_leads_to_all_of_it() -> None:
+    signed_in("admin", "admin")
+    signed_in("member1")
+    target = Target("person", person("member1").sub)
+    perform(actor("admin"), "person.freeze", target, reason="odd")
+    auditor = signed_in("auditor", "auditor")
+    found = text(auditor, page_of("admin"))
+    assert "Amir Admin froze" in found
+    assert (
+        f"/audit/?actor={person('admin').sub.replace('|', '%7C')}"
+        in auditor.get(page_of("admin")).content.decode()
+    )
+    assert "Frozen by Amir Admin" in text(auditor, page_of("member1"))
+
+
+def test_search_requests_and_accounts_lead_to_the_page() -> None:
+    signed_in("member1")
+    mine = account("member1", "octo-mia")
+    signed_in("admin2", "admin")
+    admin = signed_in("admin", "admin")
+    asked = perform(
+        actor("admin"), "connection.revoke", Target("connection", str(mine.pk)), reason="left"
+    ).approval
+    assert asked is not None
+    for url, who in (
+        ("/search/?q=mia", "member1"),
+        (f"/connections/{mine.pk}/", "member1"),
+        (f"/approvals/{asked.pk}/", "admin"),
+        (f"/approvals/{asked.pk}/", "admin2"),
+        ("/account/", "admin"),
+    ):
+        assert f'href="{page_of(who)}"' in admin.get(url).content.decode(), url
+    assert "Revoke Mia Member's GitHub account octo-mia" in text(admin, page_of("admin2"))
+    assert "they asked" in text(signed_in("auditor", "auditor"), page_of("admin"))
+
+
+def test_an_event_leads_to_who_acted_and_only_for_those_who_may_see_it() -> None:
+    signed_in("admin", "admin")
+    signed_in("member1")
+    done = perform(
+        actor("admin"), "person.freeze", Target("person", person("member1").sub), reason="odd"
+    )
+    link = f'href="{page_of("admin")}"'
+    url = f"/audit/events/{done.event_id}/"
+    assert link in signed_in("auditor", "auditor").get(url).content.decode()
+    assert link not in signed_in("operator", "operator").get(url).content.decode()
