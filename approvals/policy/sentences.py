@@ -36,7 +36,7 @@ _KINDS: Final = {
 }
 _SCANNED: Final = frozenset({"skill", "mcp", "plugin", "tool", "alert"})
 _DOUBLED: Final = {"enrol": "Enrolling", "hold": "Holding", "lift": "Lifting", "open": "Opening"}
-_CHANNELS: Final = {
+CHANNELS: Final = {
     "ciba": "by phone",
     "passkey": "with a passkey",
     "both": "by phone and with a passkey",
@@ -57,10 +57,20 @@ def sentence(rule: Rule, document: Document, expiry_s: int) -> str:
     )
 
 
+def applies_to(rule: Rule) -> str:
+    """What a rule is about, without its severities."""
+    return f"{_what(rule)}{_requesters(rule)}"
+
+
+def called(kind: str) -> str:
+    """A kind of target with its article, such as `an MCP server`."""
+    return _KINDS.get(kind, f"{article(kind)} {kind.replace('_', ' ')}")
+
+
 def group_sentence(name: str, group: Group, named: Mapping[tuple[str, str], str]) -> str:
     """Who is in a group; `named` gives display names by identity."""
     if group.role:
-        return f"{name}: everybody who is {_article(group.role)} {group.role}."
+        return f"{name}: everybody who is {article(group.role)} {group.role}."
     people = [named.get((p.iss, p.sub), p.sub) for p in group.people]
     return f"{name}: {listing(people, 'and')}."
 
@@ -76,7 +86,7 @@ def duration(seconds: int) -> str:
 
 def channel(name: str, within_s: int) -> str:
     """How it is answered; what takes longer than a push is mailed by Auth0."""
-    words = _CHANNELS.get(name or "ciba", name)
+    words = CHANNELS.get(name or "ciba", name)
     return words.replace("by phone", "by e-mail") if within_s > PUSH_UP_TO_S else words
 
 
@@ -103,7 +113,7 @@ def _what(rule: Rule) -> str:
 
 
 def _act(act: str, kinds: list[str]) -> str:
-    things = "anything" if "*" in kinds else listing([_KINDS.get(k, f"a {k}") for k in kinds], "or")
+    things = "anything" if "*" in kinds else listing([called(k) for k in kinds], "or")
     if act == "*":
         return f"anything final or loosening about {things}"
     return f"{_gerund(act).lower()} {things}"
@@ -122,14 +132,14 @@ def _severities(rule: Rule) -> str:
     words = listing(list(rule.severities), "or")
     kinds = {pattern.partition(".")[0] for pattern in rule.verbs}
     if kinds <= _SCANNED:
-        return f" with {_article(words)} {words} finding"
+        return f" with {article(words)} {words} finding"
     return f" at severity {words}"
 
 
 def _requesters(rule: Rule) -> str:
     if not rule.roles:
         return ""
-    words = listing([f"{_article(role)} {role}" for role in rule.roles], "or")
+    words = listing([f"{article(role)} {role}" for role in rule.roles], "or")
     return f", asked for by {words}"
 
 
@@ -142,7 +152,7 @@ def _who(rule: Rule, document: Document) -> str:
         if group.role:
             of = f"the {of} ({rule.group})"
         return f"{_NUMBERS[rule.count]} of {of}, all asked at once,"
-    roles = _roles_of(rule)
+    roles = roles_of(rule)
     return f"another {roles}" if roles else "another person with the role"
 
 
@@ -150,7 +160,7 @@ def _verb_of(rule: Rule) -> str:
     return "approve" if rule.approver == "group" and rule.count > 1 else "approves"
 
 
-def _roles_of(rule: Rule) -> str:
+def roles_of(rule: Rule) -> str:
     """The one role whose holders decide about all that the rule is about; empty when several."""
     if any("*" in pattern.partition(".")[0] for pattern in rule.verbs):
         return ""
@@ -175,24 +185,25 @@ def _about(rule: Rule) -> list[Verb]:
     return [verb for verb in found if verb.stance in {Stance.FINAL, Stance.LOOSEN}]
 
 
-def _holds(rule: Rule) -> bool:
-    """Whether anything that the rule is about can be held, and is."""
+def holds(rule: Rule) -> bool:
+    """Whether anything that a rule is about can be held, and is."""
     return rule.while_pending == "hold" and any(verb.hold for verb in _about(rule))
 
 
-def _holds_only_some(rule: Rule) -> bool:
+def holds_only_some(rule: Rule) -> bool:
+    """Whether something that a rule is about cannot be held."""
     return not all(verb.hold for verb in _about(rule))
 
 
 def _meanwhile(rule: Rule) -> str:
-    if not _holds(rule):
+    if not holds(rule):
         return "nothing changes meanwhile"
-    if not _holds_only_some(rule):
+    if not holds_only_some(rule):
         return "held meanwhile"
-    return f"{_what_is_held(rule)} is on hold meanwhile, and nothing else changes"
+    return f"{what_is_held(rule)} is on hold meanwhile, and nothing else changes"
 
 
-def _what_is_held(rule: Rule) -> str:
+def what_is_held(rule: Rule) -> str:
     """`what is to be blocked`, by kinds where an act holds only those."""
     kinds: dict[str, list[str]] = {}
     others = set()
@@ -210,24 +221,24 @@ def _what_is_held(rule: Rule) -> str:
 
 
 def _hold_of(rule: Rule) -> str:
-    return "that hold" if _holds_only_some(rule) else "the hold"
+    return "that hold" if holds_only_some(rule) else "the hold"
 
 
 def _silence(rule: Rule) -> str:
     end = f"{_hold_of(rule)} {'stays' if rule.on_expiry == 'keep_hold' else 'ends'}"
-    end = end if _holds(rule) else "nothing is committed"
+    end = end if holds(rule) else "nothing is committed"
     if rule.approver == "another" and rule.escalate:
         return f"if nobody answers the next on call is asked, and after the last {end}"
     return f"if nobody answers {end}"
 
 
 def _denied(rule: Rule) -> str:
-    if not _holds(rule):
+    if not holds(rule):
         return "a denial ends the request"
     return f"a denial {'ends' if rule.on_denial == 'release' else 'keeps'} {_hold_of(rule)}"
 
 
-def _article(word: str) -> str:
+def article(word: str) -> str:
     return "an" if word[:1].lower() in "aeiou" else "a"
 
 
@@ -264,7 +275,7 @@ def _then(rule: Mapping[str, Any]) -> str:
         approve = "approve" if count > 1 else "approves"
         return f"{of}, never the one who asked, {approve} {how}"
     roles = " or ".join(rule["approver_roles"]) or "owner"
-    return f"{_article(roles)} {roles} other than the one who asked approves {how}"
+    return f"{article(roles)} {roles} other than the one who asked approves {how}"
 
 
 def if_nobody_answers(rule: Mapping[str, Any]) -> str:

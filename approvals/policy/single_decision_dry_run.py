@@ -22,6 +22,29 @@ class Trial:
     why: tuple[str, ...]
 
 
+def situation(
+    verb: Verb,
+    severity: str,
+    *,
+    roles: frozenset[str],
+    automatic: bool = False,
+    others: bool = False,
+    owns: bool = False,
+    proven: bool = False,
+) -> Situation:
+    """What rules would look at; `proven`: an outpost asks for proof of an approval."""
+    return Situation(
+        verb=verb.name,
+        stance=verb.stance,
+        severity=severity,
+        roles=roles,
+        automatic=automatic,
+        others=(others or verb.first is not None) and not automatic,
+        owns=owns and not automatic,
+        proven=proven and verb.stance == Stance.LOOSEN,
+    )
+
+
 def what_if(
     document: Document,
     verb: Verb,
@@ -31,31 +54,32 @@ def what_if(
     automatic: bool = False,
     others: bool = False,
     owns: bool = False,
+    proven: bool = False,
 ) -> Trial:
     """Try a decision of `verb` at `severity` by somebody with `roles`, or by a finding itself."""
-    situation = Situation(
-        verb=verb.name,
-        stance=verb.stance,
-        severity=severity,
+    tried = situation(
+        verb,
+        severity,
         roles=roles,
         automatic=automatic,
-        others=(others or verb.first is not None) and not automatic,
-        owns=owns and not automatic,
+        others=others,
+        owns=owns,
+        proven=proven,
     )
     if not automatic and not owns and verb.first is None and not verb.roles & roles:
         needed = sentences.listing(sorted(verb.roles), "or") or "its owner"
         refused = Decision("refuse", code="not_permitted", severity=severity)
         return Trial(refused, f"Refused: {verb.label} needs {needed}.", "", 0, ())
-    decision = by_rule(document, verb, situation)
+    decision = by_rule(document, verb, tried)
     if verb.first is not None and decision.kind == "require":
         decision = replace(decision, first={"iss": "", "sub": ""})  # whoever owns it
-    place, rule = first_match(document, situation)
+    place, rule = first_match(document, tried)
     at_once = not automatic and (verb.stance in {Stance.TIGHTEN, Stance.RECORD} or owns)
     if at_once:
         why = _always(verb, owns)
         return Trial(decision, f"{verb.label}: committed at once.", "", 0, (why,))
     passed = [
-        f"{number}. {other.id} does not apply: it {mismatch(other, situation)}."
+        f"{number}. {other.id} does not apply: it {mismatch(other, tried)}."
         for number, other in enumerate(document.rules[:place], start=1)
     ]
     applies = (
@@ -64,7 +88,7 @@ def what_if(
         else "No rule applies, so it commits at once unless the floor says otherwise."
     )
     lifted = []
-    if minimum.raised(rule.approver if rule else "none", situation) != (
+    if minimum.raised(rule.approver if rule else "none", tried) != (
         rule.approver if rule else "none"
     ):
         lifted = ["The floor asks for more than that rule, and no policy goes below the floor."]

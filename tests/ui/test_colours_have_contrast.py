@@ -67,3 +67,9 @@ def test_controls_stand_out_from_their_surface(theme: str) -> None:
     assert contrast("edge", "card", theme) >= 3
     assert contrast("ink-2", "off-wash", theme) >= 4.5
     assert contrast("ink-3", "accent-wash", theme) >= 4.5
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("strength", ["ap-1", "ap-2"])
+def test_the_strength_of_an_approval_reads_on_its_own_colour(strength: str, theme: str) -> None:
+    assert contrast(f"{strength}-ink", strength, theme) >= 4.5

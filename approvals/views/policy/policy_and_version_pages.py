@@ -17,9 +17,10 @@ from django.views.decorators.http import require_safe
 from accounts.permissions import actor
 from approvals import policy
 from approvals.models import Approval, PolicyVersion, Status
-from approvals.policy import diff, document, policy_in_force
+from approvals.policy import answer_matrix, diff, document, policy_in_force
 from approvals.policy.policy_change import VERB
-from approvals.views.policy import policy_page_context
+from approvals.views.inbox import SEES_ALL
+from approvals.views.policy import matrix_and_panel, policy_page_context
 from approvals.views.policy.policy_dry_run_form import trial
 from audit.recording.actors import Actor
 
@@ -33,16 +34,28 @@ def read(request: HttpRequest) -> HttpResponse:
 
 
 def _context(request: HttpRequest, me: Actor) -> dict[str, Any]:
+    now = policy.in_force()
     waiting = Approval.objects.filter(verb=VERB, status=Status.PENDING).order_by("-created").first()
+    rows = answer_matrix.matrix(now.document)
+    row, column = matrix_and_panel.chosen(rows, request.GET)
+    counts = matrix_and_panel.counted(me, now.digest)
+    history = policy_page_context.history()
     return {
-        "policy": policy_page_context.in_force(),
+        "policy": policy_page_context.in_words(now),
+        "title": matrix_and_panel.headline(rows),
+        "matrix": matrix_and_panel.shown(rows, column),
+        "panel": matrix_and_panel.panel(row, column, now.document, counts),
+        "days": matrix_and_panel.DAYS,
+        "sees_all": bool(me.roles & SEES_ALL),
         "always": policy_page_context.ALWAYS,
         "verbs": policy_page_context.verb_groups(),
-        "history": policy_page_context.history(),
+        "history": history,
+        "current": history[0],
+        "approver": policy_page_context.approver(history[0]),
         "may_edit": may_edit(me),
         "waiting": waiting,
         "waiting_url": reverse("approval", args=[waiting.pk]) if waiting else "",
-        "trying": trial(policy.current(), request.GET),
+        "trying": trial(now.document, request.GET),
     }
 
 

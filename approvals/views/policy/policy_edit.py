@@ -28,7 +28,7 @@ from approvals.pipeline.service import perform
 from approvals.policy import policy_in_force
 from approvals.policy.document import BadDocument, Document, read
 from approvals.policy.policy_change import TARGET, VERB
-from approvals.views.policy import policy_draft_form, policy_page_context
+from approvals.views.policy import matrix_and_panel, policy_draft_form, policy_page_context
 from approvals.views.policy.policy_draft_form import Draft
 from approvals.views.policy.policy_dry_run_form import trial
 from audit.ledger.format.allowed_field_values import ROLES, SEVERITIES
@@ -91,8 +91,18 @@ def _form(
         "usual_s": settings.STEP_UP_EXPIRY_S,
         "stale": stale,
         "trying": _trying(request, draft),
+        "preview": _preview(draft),
     }
     return render(request, "approvals/policy_edit.html", context, status=status)
+
+
+def _preview(draft: Draft) -> matrix_and_panel.Preview | None:
+    """The matrix of the draft against the policy in force; None where the draft is no policy."""
+    now = policy.current()
+    try:
+        return matrix_and_panel.preview(read(draft.as_json(now.number + 1)), now)
+    except BadDocument:
+        return None
 
 
 def _trying(request: HttpRequest, draft: Draft) -> Any:
@@ -168,6 +178,7 @@ def _review(
         "pretty": json.dumps(document, indent=2, sort_keys=True),
         "digest": digest(document),
         "number": made.number,
+        "preview": matrix_and_panel.preview(made, now.document),
         "base": now.digest,
         "stale": stale,
         "undo": undo,

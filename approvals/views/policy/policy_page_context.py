@@ -13,8 +13,8 @@ from django.conf import settings
 
 from approvals import actor_json, policy, registry
 from approvals.erasure.erased_or_altered_documents import Standing
-from approvals.models import Person, PolicyVersion
-from approvals.policy import diff, policy_in_force, sentences
+from approvals.models import Approval, Outcome, Person, PolicyVersion
+from approvals.policy import diff, policy_in_force, rules_table, sentences
 from approvals.policy.document import Document
 from approvals.policy.policy_in_force import InForce
 from approvals.registry import Stance, Verb
@@ -94,6 +94,8 @@ class Policy:
     text: str
     broken: bool
     standing: Standing
+    table: list[rules_table.Line]
+    held_in_part: str
 
 
 def in_words(found: InForce) -> Policy:
@@ -119,6 +121,8 @@ def in_words(found: InForce) -> Policy:
         text=json.dumps(document.as_json(), indent=2, sort_keys=True),
         broken=bool(found.broken),
         standing=found.standing,
+        table=rules_table.lines(document, settings.STEP_UP_EXPIRY_S),
+        held_in_part=rules_table.held_in_part(document),
     )
 
 
@@ -161,6 +165,16 @@ def history() -> list[Version]:
             Version(default.digest, default.document.number, None, "", "", None, not rows, [])
         )
     return found
+
+
+def approver(version: Version) -> str:
+    """Who approved a version, with how it was where one person did both; empty where nobody did."""
+    found = Approval.objects.filter(pk=version.approval).first() if version.approval else None
+    if found is None or found.outcome != Outcome.APPROVED:
+        return ""
+    who = actor_json.from_json(found.answered_by)
+    name = who.name or who.email or who.sub
+    return f"{name} (single-person)" if found.single_person else name
 
 
 def _author(row: PolicyVersion) -> str:

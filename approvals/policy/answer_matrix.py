@@ -1,0 +1,247 @@
+"""The policy as a matrix: what it answers to each kind of decision at each severity.
+
+Every answer is one of the dry run. Pure: no database, and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from approvals import registry
+from approvals.policy import decision_rows, sentences
+from approvals.policy.conditions import Situation as Facts
+from approvals.policy.decision_rows import Kind, Situation
+from approvals.policy.document import PUSH_UP_TO_S, Document
+from approvals.policy.evaluation import Decision
+from approvals.policy.single_decision_dry_run import Trial, situation, what_if
+from approvals.registry import Stance, Verb
+from audit.ledger.format.allowed_field_values import SEVERITIES
+
+UNSCANNED: Final = "UNSCANNED"
+"""The column of a component that was never scanned."""
+COLUMNS: Final = (*SEVERITIES, UNSCANNED)
+OWN_DEVICE: Final = {
+    "ciba": "Own phone",
+    "passkey": "Own passkey",
+    "both": "Own phone and passkey",
+    "either": "Own phone or passkey",
+}
+_STRENGTHS: Final = ("none", "self", "second")
+_STRENGTH: Final = {"": "none", "self": "self", "another": "second", "group": "second"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A decision as somebody requests it: all that rules look at, but for its severity."""
+
+    verb: str
+    situation: Situation
+    role: str = ""  # of who requests it; empty: a finding, or whoever owns it
+
+    def known(self) -> Verb:
+        """Its registered decision."""
+        return registry.get(self.verb)
+
+    def trial(self, document: Document, severity: str) -> Trial:
+        """What the dry run answers."""
+        flags = self._flags()
+        return what_if(document, self.known(), severity, roles=self._roles(), **flags)
+
+    def facts(self, severity: str) -> Facts:
+        """What the rules look at."""
+        return situation(self.known(), severity, roles=self._roles(), **self._flags())
+
+    def _roles(self) -> frozenset[str]:
+        return frozenset({self.role} if self.role else ())
+
+    def _flags(self) -> dict[str, bool]:
+        return {
+            "automatic": self.situation == "finding",
+            "others": self.situation == "others",
+            "owns": self.situation == "own",
+            "proven": self.situation == "outpost",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One answer, for one severity or for all of a row. No trial: it cannot happen there.
+
+    `before` is what an earlier policy answers, where two are compared.
+    """
+
+    column: str
+    severity: str  # that counts there
+    trial: Trial | None = None
+    before: Trial | None = None
+
+    @property
+    def answer(self) -> str:
+        """Who has to approve, in two words."""
+        return in_short(self.trial.decision) if self.trial else ""
+
+    @property
+    def strength(self) -> str:
+        """`none`, `self` or `second`: how many people it takes."""
+        return _STRENGTH[self.trial.decision.approver] if self.trial else ""
+
+    @property
+    def was(self) -> str:
+        """The earlier answer, where it is another one."""
+        old = in_short(self.before.decision) if self.before else ""
+        return "" if old == self.answer else old
+
+    @property
+    def weaker(self) -> bool:
+        """Whether it takes fewer people than before."""
+        if not self.was or self.before is None:
+            return False
+        return _STRENGTHS.index(_STRENGTH[self.before.decision.approver]) > _STRENGTHS.index(
+            self.strength
+        )
+
+    @property
+    def alike(self) -> tuple[str, ...]:
+        """What two cells share that say the same."""
+        return (self.answer, self.trial.rule if self.trial else "", self.was)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Decisions that the policy answers alike."""
+
+    key: str
+    kind: Kind
+    label: str
+    cases: tuple[Case, ...]
+    cells: tuple[Cell, ...]  # in the order of COLUMNS
+
+    @property
+    def whole(self) -> Cell | None:
+        """The one answer where all severities have the same, or None."""
+        first = self.cells[0]
+        alike = {cell.alike for cell in self.cells if cell.trial or cell.column != UNSCANNED}
+        return first if len(alike) == 1 and first.trial else None
+
+    @property
+    def verbs(self) -> list[str]:
+        """Names of its decisions."""
+        return unique(case.verb for case in self.cases)
+
+    def at(self, column: str) -> Cell:
+        """The cell of a column."""
+        return self.cells[COLUMNS.index(column)]
+
+
+@dataclass(slots=True)
+class _Answers:
+    """Cases of one kind whose answers agree."""
+
+    cells: tuple[Cell, ...]
+    cases: list[Case] = field(default_factory=list)
+
+
+def matrix(document: Document, before: Document | None = None) -> list[Row]:
+    """The rows of a document; with `before`, each cell has what that answered where it differs."""
+    return [row for kind in decision_rows.all_kinds() for row in _rows(kind, document, before)]
+
+
+def cases(kind: Kind) -> Iterator[Case]:
+    """The decisions of a kind, by each role that may request them."""
+    for name, whose in kind.named():
+        roles = sorted(registry.get(name).roles)
+        if whose in {"finding", "own"} or not roles:
+            yield Case(name, whose if roles else "own")
+        else:
+            yield from (Case(name, whose, role) for role in roles)
+
+
+def column_severity(kind: Kind, case: Case, document: Document, column: str) -> str:
+    """The severity that counts in a column; empty where a decision of that kind has none."""
+    if kind.only and column != kind.only:
+        return ""
+    if column != UNSCANNED:
+        return column
+    if kind.stance == Stance.TIGHTEN:
+        return "LOW"
+    if not kind.scanned:
+        return ""
+    relaxes = case.known().stance == Stance.LOOSEN
+    return document.never_scanned_loosening if relaxes else "LOW"
+
+
+def _rows(kind: Kind, document: Document, before: Document | None) -> Iterator[Row]:
+    found: dict[tuple[tuple[str, ...], ...], _Answers] = {}
+    for case in cases(kind):
+        cells = tuple(_cell(kind, case, document, before, column) for column in COLUMNS)
+        said = tuple(cell.alike for cell in cells)
+        found.setdefault(said, _Answers(cells)).cases.append(case)
+    by_role = _dependent_on_role(found.values())
+    for number, answers in enumerate(found.values()):
+        yield Row(
+            key=f"{kind.key}-{number + 1}" if number else kind.key,
+            kind=kind,
+            label=kind.label if len(found) == 1 else _label(answers.cases, by_role),
+            cases=tuple(answers.cases),
+            cells=answers.cells,
+        )
+
+
+def _cell(kind: Kind, case: Case, document: Document, before: Document | None, column: str) -> Cell:
+    severity = column_severity(kind, case, document, column)
+    if not severity:
+        return Cell(column, "")
+    if before is None:
+        return Cell(column, severity, case.trial(document, severity))
+    old = case.trial(before, column_severity(kind, case, before, column))
+    return Cell(column, severity, case.trial(document, severity), old)
+
+
+def _dependent_on_role(found: Iterable[_Answers]) -> set[str]:
+    """Decisions whose answer depends on the role of who requests them."""
+    seen = Counter(name for one in found for name in {case.verb for case in one.cases})
+    return {name for name, times in seen.items() if times > 1}
+
+
+def _label(found: Sequence[Case], by_role: set[str]) -> str:
+    """Which decisions these are: `Block: skill or tool, requested by an admin`."""
+    kinds: dict[str, list[str]] = {}
+    for case in found:
+        called = sorted(sentences.called(kind) for kind in case.known().target_kinds)
+        kinds.setdefault(case.known().label, []).extend(called)
+    parts = [f"{label}: {sentences.listing(unique(what), 'or')}" for label, what in kinds.items()]
+    roles = unique(
+        f"{sentences.article(case.role)} {case.role}" for case in found if case.verb in by_role
+    )
+    asked = f", requested by {sentences.listing(roles, 'or')}" if roles else ""
+    return "; ".join(parts) + asked
+
+
+def unique(found: Iterable[str]) -> list[str]:
+    """Each once, in its first place."""
+    return list(dict.fromkeys(found))
+
+
+def in_short(decision: Decision) -> str:
+    """Who approves, as the answer in a cell."""
+    if decision.kind != "require":
+        return "Immediate"
+    short = _approver(decision.as_json())
+    return f"Owner, then {short[:1].lower()}{short[1:]}" if decision.first else short
+
+
+def _approver(rule: Mapping[str, object]) -> str:
+    channel = str(rule["channel"] or "ciba")
+    if rule["approver"] == "self":
+        device = OWN_DEVICE[channel]
+        within = int(str(rule["within_s"] or 0))
+        return device.replace("phone", "e-mail") if within > PUSH_UP_TO_S else device
+    proof = "" if channel == "ciba" else f", {sentences.CHANNELS[channel]}"
+    if rule["approver"] == "group":
+        return f"{rule['count']} of {rule['group']}{proof}"
+    roles = rule["approver_roles"]
+    named = " or ".join(roles) if isinstance(roles, list | tuple) else ""
+    return f"2nd {named or 'person'}{proof}"
