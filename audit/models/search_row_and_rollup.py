@@ -8,6 +8,17 @@ from django.db.models import Q, QuerySet
 ACCESS = ("access.reconciled", "access.revoked")
 """What tells of consents and refresh tokens of applications. They have an index of their own, by
 which one's newest entry is found."""
+ENROLMENTS = (
+    "outpost.contested",
+    "outpost.key_enrolled",
+    "outpost.resumed",
+    "outpost.revoked",
+    "outpost.suspended",
+    "passkey.enrolled",
+    "passkey.revoked",
+)
+"""What tells which outposts and passkeys count. They have an index of their own: rows of both are
+compared with the log whenever the portal goes by them."""
 INVENTORY = (
     *ACCESS,
     "connection.awake",
@@ -97,6 +108,11 @@ class EventRow(models.Model):
                 fields=["target_name", "seq"],
                 name="audit_row_access",
                 condition=Q(action__in=ACCESS),
+            ),
+            models.Index(
+                fields=["target_name", "event"],
+                name="audit_row_enrolments",
+                condition=Q(action__in=ENROLMENTS),
             ),
         ]
 

@@ -11,7 +11,7 @@ from api.problems import Problem
 from approvals import clock
 from audit.recording.actors import Actor
 from enforcement.models import Outpost
-from enforcement.outposts import request_proofs
+from enforcement.outposts import request_proofs, sealed_rows
 from enforcement.outposts.request_proofs import Proof, ProofRefused
 from ui.request_id import request_id
 
@@ -48,8 +48,8 @@ def proven_outpost(request: HttpRequest) -> Outpost:
     """The enrolled outpost that sends this request.
 
     Raises:
-        Problem: 401 `proof_refused`, 401 `outpost_unknown`, 403 `outpost_suspended` or
-            `outpost_revoked`.
+        Problem: 401 `proof_refused`, 401 `outpost_unknown`, 403 `outpost_altered`,
+            `outpost_suspended` or `outpost_revoked`.
     """
     proof = proven(request)
     found = Outpost.objects.filter(id=proof.outpost, public_key=proof.public_key).first()
@@ -64,11 +64,13 @@ def proven_outpost(request: HttpRequest) -> Outpost:
 
 
 def check_admitted(outpost: Outpost) -> None:
-    """Refuse an outpost that is suspended or revoked.
+    """Refuse an outpost that is suspended or revoked, or whose row somebody altered.
 
     Raises:
-        Problem: 403 `outpost_suspended` or `outpost_revoked`.
+        Problem: 403 `outpost_altered`, `outpost_suspended` or `outpost_revoked`.
     """
+    if not sealed_rows.is_as_recorded(outpost):
+        raise Problem(403, "outpost_altered", sealed_rows.ALTERED)
     if outpost.revoked_at is not None:
         raise Problem(403, "outpost_revoked", "This outpost is revoked; enrol a new one.")
     if outpost.suspended_at is not None:

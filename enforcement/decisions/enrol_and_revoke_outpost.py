@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from approvals import clock, registry
 from approvals.errors import Refused
@@ -15,7 +16,7 @@ from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from enforcement.gateways.instances import NAME
 from enforcement.models import EnrolmentCode, Outpost
-from enforcement.outposts import enrolment
+from enforcement.outposts import enrolment, sealed_rows
 
 KIND = "outpost"
 _ADMIN = frozenset({"admin"})
@@ -67,26 +68,26 @@ def _enrol(ctx: CommitContext) -> Committed:
     _may_enrol(ctx.actor, ctx.target, ctx.params)
     if not ctx.approval:
         raise Refused("needs_another_person", "Another person has to approve a new outpost.")
-    EnrolmentCode.objects.create(
-        approval=ctx.approval,
+    right = EnrolmentCode(
+        approval=UUID(ctx.approval),
         operation=ctx.operation,
         instance=ctx.target.name,
         decided_at=clock.now(),
     )
+    right.seal = sealed_rows.seal(right)
+    right.save(force_insert=True)
     return Committed()
 
 
 def _suspend(ctx: CommitContext) -> Committed:
     outpost = _locked(ctx.target)
-    outpost.suspended_at, outpost.suspended_by = clock.now(), ctx.operation
-    outpost.save(update_fields=["suspended_at", "suspended_by"])
+    sealed_rows.change(outpost, suspended_at=clock.now(), suspended_by=ctx.operation)
     return Committed(data={"outpost": outpost.id})
 
 
 def _resume(ctx: CommitContext) -> Committed:
     outpost = _locked(ctx.target)
-    outpost.suspended_at, outpost.suspended_by = None, ""
-    outpost.save(update_fields=["suspended_at", "suspended_by"])
+    sealed_rows.change(outpost, suspended_at=None, suspended_by="")
     return Committed(data={"outpost": outpost.id})
 
 
@@ -107,8 +108,7 @@ def _revoke(ctx: CommitContext) -> Committed:
     enrolment.lock_open_codes(ctx.target.name)
     outpost = _locked(ctx.target)
     enrolment.end_open_codes(ctx.target.name)
-    outpost.revoked_at = clock.now()
-    outpost.save(update_fields=["revoked_at"])
+    sealed_rows.change(outpost, revoked_at=clock.now())
     return Committed(data={"outpost": outpost.id})
 
 

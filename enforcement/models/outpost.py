@@ -36,6 +36,7 @@ class Outpost(models.Model):
     # The key that signs its commands, as it pinned it; empty: from before there were commands.
     command_key = models.CharField(max_length=43, blank=True)
     last_command = models.BigIntegerField(default=0)  # number of the newest one
+    seal = models.CharField(max_length=64, blank=True)  # by enforcement.outposts.sealed_rows
 
     class Meta:
         constraints = [
@@ -60,6 +61,7 @@ class EnrolmentCode(models.Model):
     digest = models.CharField(max_length=64, null=True, unique=True)
     expires_at = models.DateTimeField(null=True)
     used_at = models.DateTimeField(null=True)
+    seal = models.CharField(max_length=64, blank=True)  # by enforcement.outposts.sealed_rows
 
     def __str__(self) -> str:
         return f"{self.instance} {self.decided_at:%Y-%m-%d}"

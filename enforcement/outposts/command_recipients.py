@@ -1,4 +1,8 @@
-"""Which outposts carry out decisions: those that pinned the key by which commands are signed."""
+"""Which outposts carry out decisions: those that pinned the key by which commands are signed.
+
+The log says which gateways have an outpost. A row that somebody deleted, emptied or revoked in the
+database sends no decision past an outpost: it waits, and says why.
+"""
 
 from __future__ import annotations
 
@@ -10,44 +14,61 @@ from audit.recording.stored_event_loader import load
 from audit.verification.checks import checks_from_other_apps
 from audit.verification.checks.checks_from_other_apps import Wrong
 from enforcement.models import Outpost
+from enforcement.outposts import sealed_rows
 
 
 def outpost_of(instance: str) -> Outpost | None:
-    """The outpost that carries out decisions at a gateway, suspended and contested ones included;
-    None where it pinned no key for them, or another one than there is."""
-    return next(iter(_found(instance=instance)), None)
+    """The outpost that carries out decisions at a gateway, suspended and contested ones included,
+    and those whose row was altered (`sealed_rows.is_as_recorded`); None where it pinned no key for
+    them, or another one than there is."""
+    return _found(instance).get(instance)
 
 
 def by_instance() -> dict[str, Outpost]:
     """All of them, by the gateway they are next to."""
-    return {one.instance: one for one in _found()}
+    return _found()
 
 
-def _found(**of: str) -> list[Outpost]:
-    enrolled = Outpost.objects.filter(revoked_at=None, **of).exclude(command_key="")
-    found = list(enrolled.order_by("instance"))
-    key = outpost_command_key.public_key() if found else ""
-    return [one for one in found if one.command_key == key]
+def _found(instance: str = "") -> dict[str, Outpost]:
+    recorded = {
+        name: one for name, one in sealed_rows.recorded(instance).items() if not one.is_revoked
+    }
+    if not recorded:
+        return {}
+    operations = {one.operation for one in recorded.values()}
+    rows = {
+        (row.instance, row.operation): row
+        for row in Outpost.objects.filter(operation__in=operations)
+    }
+    key, found = outpost_command_key.public_key(), {}
+    for name, one in sorted(recorded.items()):
+        # One that somebody deleted is stood for by a row without a seal.
+        row = rows.get((name, one.operation)) or Outpost(id="", instance=name)
+        whole = sealed_rows.agrees(row, one) or sealed_rows.is_as_recorded(row)
+        if not whole or (row.command_key == key and row.revoked_at is None):
+            found[name] = row
+    return found
 
 
 def problems() -> Iterator[Wrong]:
-    """Outposts whose row is not as their enrolment was recorded, so that decisions pass them by;
-    part of `verify_ledger`."""
-    revoked = {data.get("outpost") for _, data in _recorded("outpost.revoked")}
-    rows = Outpost.objects.in_bulk()
-    for index, data in _recorded("outpost.key_enrolled"):
-        key, row = data.get("command_key"), rows.get(str(data.get("outpost")))
-        if key is None:  # recorded by an earlier version
-            continue
-        if row is None or row.command_key != key:
+    """Outposts whose row is not as their enrolment was recorded, so that nothing is sent to them;
+    part of `verify_ledger`. One that was revoked or followed by another is none any more."""
+    rows, recorded = Outpost.objects.in_bulk(), sealed_rows.recorded()
+    newest = {one.operation: one for one in recorded.values()}
+    enrolments = EventRow.objects.filter(action="outpost.key_enrolled").order_by("event")
+    for event, index, operation in enrolments.values_list("event", "seq", "operation"):
+        data = load(event)["data"]
+        key, row = data.get("command_key"), rows.pop(str(data.get("outpost")), None)
+        counts = newest.get(operation)
+        if counts is None or counts.is_revoked:
+            if row is not None and row.revoked_at is None:
+                yield Wrong(f"the outpost {row.id} was revoked and counts again", index)
+        elif row is None or (key is not None and row.command_key != key):
             yield Wrong(f"the outpost {data['outpost']} is not the one that was enrolled", index)
-        elif row.revoked_at is not None and row.id not in revoked:
-            yield Wrong(f"the outpost {row.id} was revoked by no decision", index)
+        elif not sealed_rows.agrees(row, recorded.get(row.instance)):
+            yield Wrong(f"the outpost {row.id} is not as it was enrolled and decided", index)
+    for row in rows.values():
+        yield Wrong(f"no entry enrolled the outpost {row.id}")
 
 
-def _recorded(action: str) -> Iterator[tuple[int | None, dict[str, object]]]:
-    for event, index in EventRow.objects.filter(action=action).values_list("event", "seq"):
-        yield index, load(event)["data"]
-
-
-checks_from_other_apps.register("outposts", problems)
+checks_from_other_apps.register("outposts", problems, pending=True)

@@ -23,7 +23,7 @@ from approvals.models import Approval
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from enforcement.models import EnrolmentCode, Outpost
-from enforcement.outposts import pins
+from enforcement.outposts import pins, sealed_rows
 
 GOOD_FOR: Final = timedelta(minutes=15)
 ISSUED_WITHIN: Final = timedelta(days=1)
@@ -70,9 +70,10 @@ def may_be_issued(actor: Actor, approval: UUID) -> EnrolmentCode | None:
     )
     if not actor.sub or not asked.exists():
         return None
-    return EnrolmentCode.objects.filter(
+    found = EnrolmentCode.objects.filter(
         approval=approval, digest=None, decided_at__gt=clock.now() - ISSUED_WITHIN
     ).first()
+    return found if found is not None and sealed_rows.is_sealed(found) else None
 
 
 def issue(actor: Actor, approval: UUID) -> Issued:
@@ -88,7 +89,11 @@ def issue(actor: Actor, approval: UUID) -> Issued:
     expires_at = now + GOOD_FOR
     with transaction.atomic():
         mine = EnrolmentCode.objects.filter(approval=approval, digest=None)
-        if right is None or not mine.update(digest=digest_of(code), expires_at=expires_at):
+        if right is not None:
+            right.digest, right.expires_at = digest_of(code), expires_at
+        if right is None or not mine.update(
+            digest=right.digest, expires_at=expires_at, seal=sealed_rows.seal(right)
+        ):
             raise Refused(
                 "code_not_available",
                 "There is no code to show: the request is not yours, not approved or older than a "
@@ -127,12 +132,16 @@ def _enrol(digest: str, device: Device, actor: Actor, pinned: Mapping[str, Any])
     now = clock.now()
     lock_open_codes(device.instance)
     codes = EnrolmentCode.objects.filter(digest=digest, instance=device.instance)
-    # One statement, so that of two at once only one counts.
-    if codes.filter(used_at=None, expires_at__gt=now).update(used_at=now) != 1:
+    right = codes.first()
+    if right is None or not sealed_rows.is_sealed(right):
         raise Refused("enrolment_refused", REFUSED)
-    right = codes.get()
+    right.used_at = now
+    # One statement, so that of two at once only one counts.
+    open_code = codes.filter(used_at=None, expires_at__gt=now)
+    if open_code.update(used_at=now, seal=sealed_rows.seal(right)) != 1:
+        raise Refused("enrolment_refused", REFUSED)
     end_open_codes(device.instance)
-    outpost = Outpost.objects.create(
+    outpost = Outpost(
         id=device.outpost,
         public_key=device.public_key,
         instance=device.instance,
@@ -142,6 +151,8 @@ def _enrol(digest: str, device: Device, actor: Actor, pinned: Mapping[str, Any])
         generation=device.generation,
         command_key=pinned["hold_key"],
     )
+    outpost.seal = sealed_rows.seal(outpost)
+    outpost.save(force_insert=True)
     record(
         actor,
         "outpost.key_enrolled",

@@ -16,7 +16,7 @@ from django.db import transaction
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from enforcement.models import Outpost, OutpostReport, OutpostState
-from enforcement.outposts import command_results, report_contents
+from enforcement.outposts import command_results, report_contents, sealed_rows
 from enforcement.outposts.report_format import Report
 from enforcement.posture import drift
 
@@ -43,7 +43,7 @@ class Taken:
 
 
 class NotAdmitted(Exception):
-    """The outpost was suspended or revoked; `outpost` says which."""
+    """The outpost was suspended or revoked, or its row altered; `outpost` says which."""
 
     def __init__(self, outpost: Outpost) -> None:
         super().__init__(str(outpost))
@@ -67,7 +67,8 @@ def take(outpost_id: str, signed: Signed, actor: Actor, now: datetime) -> Taken 
     """
     with report_contents.alone(signed.report), transaction.atomic():
         outpost = Outpost.objects.select_for_update().get(pk=outpost_id)
-        if outpost.suspended_at is not None or outpost.revoked_at is not None:
+        refused = outpost.suspended_at is not None or outpost.revoked_at is not None
+        if refused or not sealed_rows.is_as_recorded(outpost):
             raise NotAdmitted(outpost)
         report = signed.report
         if report.n > outpost.next_n:
@@ -114,8 +115,7 @@ def _contest(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> N
     """Record it the first time; from then on the outpost is contested."""
     if outpost.contested_at is not None:
         return
-    outpost.contested_at = now
-    outpost.save(update_fields=["contested_at"])
+    sealed_rows.change(outpost, contested_at=now)
     report = signed.report
     known = outpost.reports.filter(n=report.n).first()
     record(

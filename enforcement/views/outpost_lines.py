@@ -8,7 +8,7 @@ from typing import Final
 
 from approvals.models import Effect
 from enforcement.models import CommandState, Outpost, OutpostCommand
-from enforcement.outposts import command_recipients, issued_commands
+from enforcement.outposts import command_recipients, issued_commands, sealed_rows
 from ui.times import duration
 
 SILENT_AFTER: Final = timedelta(minutes=3)
@@ -29,18 +29,20 @@ class OutpostLine:
 
 
 def by_instance(now: datetime) -> dict[str, OutpostLine]:
-    """The outposts that are not revoked, by the gateway they are next to."""
-    found = Outpost.objects.filter(revoked_at=None).order_by("instance")
-    able = command_recipients.by_instance()
-    return {
-        one.instance: replace(
-            _line(one, now),
+    """The outposts that are not revoked by decision, by the gateway they are next to."""
+    found = {one.instance: one for one in Outpost.objects.filter(revoked_at=None)}
+    able, recorded = command_recipients.by_instance(), sealed_rows.recorded()
+    lines = {}
+    for name, one in sorted((found | able).items()):
+        is_altered = not sealed_rows.agrees(one, recorded.get(name))
+        line = OutpostLine(one, "bad", "altered", sealed_rows.ALTERED)
+        lines[name] = replace(
+            line if is_altered else _line(one, now),
             commands=_commands(one, now),
             refused=_refused(one),
-            carries_out=one.instance in able,
+            carries_out=name in able,
         )
-        for one in found
-    }
+    return lines
 
 
 def _commands(outpost: Outpost, now: datetime) -> str:

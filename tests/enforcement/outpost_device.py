@@ -15,9 +15,13 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 
+from approvals import clock
 from approvals.pipeline.service import perform
+from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
-from enforcement.outposts import enrolment
+from audit.recording.record import record
+from enforcement.models import EnrolmentCode, Outpost
+from enforcement.outposts import enrolment, sealed_rows
 from tests.enforcement.answering import approve
 
 ENROL = "/v1/outposts/enrol"
@@ -144,6 +148,34 @@ class Device:
             self.n += 1
             self.previous = hashlib.sha256(written(signed["report"])).hexdigest()
         return answer
+
+
+def enrolled(device: Device, **columns: Any) -> Outpost:
+    """The row and the entry of an enrolment, without the decision that lets it."""
+    outpost = Outpost(
+        id=device.id,
+        public_key=device.public_key,
+        instance=device.instance,
+        enrolled_at=clock.now(),
+        operation=str(uuid7()),
+        **columns,
+    )
+    outpost.seal = sealed_rows.seal(outpost)
+    outpost.save(force_insert=True)
+    record(
+        Actor(iss="", sub="", via="api"),
+        "outpost.key_enrolled",
+        target=Target("outpost", device.instance, device.instance),
+        operation=outpost.operation,
+        data={"outpost": device.id, "command_key": outpost.command_key},
+    )
+    return outpost
+
+
+def rewrite(model: type[Outpost | EnrolmentCode], **columns: Any) -> None:
+    """Change every row as this portal would, with its seal."""
+    for row in model.objects.all():
+        sealed_rows.change(row, **columns)
 
 
 def code(answer: HttpResponse) -> str:

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from enforcement.models import Outpost, OutpostReport, SeenProof
-from tests.enforcement.outpost_device import ENROL, INSTANCE, REPORTS, Device, b64, code
+from tests.enforcement.outpost_device import ENROL, REPORTS, Device, b64, code, enrolled
 
 pytestmark = pytest.mark.django_db
 REFUSED = range(400, 500)
@@ -102,13 +102,7 @@ def test_no_body_is_an_error_of_ours(db: None, path: str, body: bytes) -> None:
 
 def test_no_number_or_name_of_an_enrolled_outpost_is_an_error_of_ours(db: None) -> None:
     device = Device()
-    Outpost.objects.create(
-        id=device.id,
-        public_key=device.public_key,
-        instance=INSTANCE,
-        operation="",
-        enrolled_at="2026-11-29T00:00:00Z",
-    )
+    enrolled(device)
     for name in ("n", "lag_s", "previous", "time", "version", "why", "rows", "entries", "health"):
         for value in [*TEXTS, *NUMBERS]:
             answer = device.post(REPORTS, device.report(**{name: value}))

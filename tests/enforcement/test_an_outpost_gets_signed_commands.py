@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import LazySettings
 
+from approvals import clock
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from audit.keys import outpost_command_key
@@ -20,8 +21,9 @@ from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.stored_event_loader import load
 from enforcement.models import CommandState, Outpost, OutpostCommand
-from enforcement.outposts import command_recipients, issued_commands, pins
+from enforcement.outposts import command_recipients, issued_commands, pins, sealed_rows
 from tests.enforcement.answering import approve
+from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Town, known
 from tests.enforcement.outpost_device import Device, b64, code, written
 
@@ -49,6 +51,12 @@ def row(name: str, kind: str = "skill", **actions: str) -> dict[str, str]:
 
 def result(command: dict[str, Any], **said: Any) -> dict[str, Any]:
     return {"id": command["id"], "n": command["n"], "state": "done", "entries": []} | said
+
+
+def decide(admin: Actor, verb: str) -> None:
+    asked = perform(admin, verb, Target("outpost", EDGE), reason="lost").approval
+    if asked is not None:
+        approve(asked)
 
 
 def step() -> Effect:
@@ -139,9 +147,12 @@ def test_an_unknown_suspended_revoked_or_contested_outpost_gets_no_commands(
     do_due()
     assert code(device.fetch()) == "403 outpost_suspended"
     assert step().state == "pending" and "is suspended and gets nothing" in step().detail
-    Outpost.objects.update(suspended_at=None, contested_at="2026-11-29T12:00:00Z")
+    decide(amir, "outpost.resume")
+    copy = Device(device.key, EDGE)
+    device.send()
+    copy.send(lag_s=7)
     assert code(device.fetch()) == "409 outpost_contested"
-    Outpost.objects.update(revoked_at="2026-11-29T12:00:00Z")
+    decide(amir, "outpost.revoke")
     assert code(device.fetch()) == "403 outpost_revoked"
 
 
@@ -258,27 +269,119 @@ def test_a_command_that_was_replaced_before_it_was_fetched_is_withdrawn(
 def test_a_gateway_whose_outpost_pinned_another_key_is_told_by_its_own_address(
     town: Town, device: Device, olu: Actor, do_due: Callable[[], None]
 ) -> None:
-    Outpost.objects.update(command_key="")
+    outpost_command_key.key_file().unlink()
     perform(olu, "skill.hold", SKILL)
     do_due()
     assert step().state == "done" and "pdf-exfil" in town.edges[EDGE].blocked()
 
 
-@pytest.mark.parametrize("change", [{"command_key": ""}, {"revoked_at": "2026-11-29T12:00:00Z"}])
-def test_an_outpost_that_somebody_took_out_of_the_database_is_found(
-    device: Device, amir: Actor, change: dict[str, str]
+def take_out(how: str) -> None:
+    """What somebody who writes the database does to the outpost of a gateway."""
+    if how == "deleted":
+        Outpost.objects.all().delete()
+    elif how == "with another key":
+        Outpost.objects.update(public_key=Device().public_key)
+    else:
+        columns: dict[str, dict[str, Any]] = {
+            "without the key of commands": {"command_key": ""},
+            "revoked": {"revoked_at": clock.now()},
+            "moved": {"instance": "edge-2"},
+        }
+        Outpost.objects.update(**columns[how])
+
+
+TAKEN_OUT = ["deleted", "with another key", "without the key of commands", "revoked", "moved"]
+
+
+@pytest.mark.parametrize("how", TAKEN_OUT)
+def test_no_decision_passes_by_an_outpost_that_somebody_took_out_of_the_database(
+    town: Town, device: Device, olu: Actor, do_due: Callable[[], None], how: str
 ) -> None:
     assert list(command_recipients.problems()) == []
-    Outpost.objects.update(**change)
+    take_out(how)
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert town.edges[EDGE].blocked() == {} and not OutpostCommand.objects.exists()
+    assert step().state == "pending" and "somebody wrote to the database" in step().detail
     assert device.id in next(command_recipients.problems()).message
-    Outpost.objects.all().delete()
-    assert device.id in next(command_recipients.problems()).message
+    page = browser("admin", "admin").get("/enforcement/fleet/").content.decode()
+    assert "somebody wrote to the database" in page
+
+
+@pytest.mark.parametrize("how", TAKEN_OUT[1:])
+def test_a_device_whose_row_somebody_changed_gets_no_commands_and_reports_nothing(
+    device: Device, olu: Actor, do_due: Callable[[], None], how: str
+) -> None:
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    take_out(how)
+    said = code(device.fetch())
+    assert said == ("401 outpost_unknown" if how == "with another key" else "403 outpost_altered")
+    assert code(device.send()) == said
+
+
+def test_a_device_that_somebody_wrote_into_the_database_is_not_the_outpost(
+    town: Town, device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    other = Device(instance=EDGE)
+    Outpost.objects.update(revoked_at=clock.now())
+    theirs = Outpost.objects.get()
+    theirs.pk, theirs.public_key, theirs.revoked_at = other.id, other.public_key, None
+    theirs.save(force_insert=True)
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert code(other.fetch()) == "403 outpost_altered"
+    assert code(other.send()) == "403 outpost_altered"
+    assert town.edges[EDGE].blocked() == {} and step().state == "pending"
+
+
+@pytest.mark.parametrize("verb", ["outpost.suspend", "outpost.revoke"])
+def test_an_older_row_that_somebody_put_back_undoes_no_decision(
+    device: Device, amir: Actor, verb: str
+) -> None:
+    """Its seal is right, so the log has to say what was decided since."""
+    before = Outpost.objects.values().get()
+    decide(amir, verb)
+    Outpost.objects.update(**before)
+    assert code(device.fetch()) == "403 outpost_altered"
+    assert code(device.send()) == "403 outpost_altered"
+    assert [one.message for one in command_recipients.problems()]
+
+
+def test_a_contested_outpost_is_not_made_an_honest_one_in_the_database(device: Device) -> None:
+    copy = Device(device.key, EDGE)
+    device.send()
+    copy.send(lag_s=7)
+    Outpost.objects.update(contested_at=None)
+    assert code(device.fetch()) == "403 outpost_altered"
+
+
+def test_suspending_and_resuming_does_not_seal_what_somebody_wrote(
+    device: Device, amir: Actor
+) -> None:
+    other = Device(instance=EDGE)
+    Outpost.objects.update(public_key=other.public_key)
+    decide(amir, "outpost.suspend")
+    decide(amir, "outpost.resume")
+    assert not sealed_rows.is_sealed(Outpost.objects.get())
+
+
+def test_after_an_alteration_another_outpost_enrols_and_carries_out_what_waits(
+    device: Device, amir: Actor, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    take_out("without the key of commands")
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    decide(amir, "outpost.revoke")
+    after = Device(instance=EDGE).enrol(amir)
+    Effect.objects.filter(pk=step().pk).update(due=clock.now())
+    do_due()
+    assert [one["act"] for one in after.commands()] == ["hold"]
+    assert list(command_recipients.problems()) == []
 
 
 def test_an_outpost_that_was_revoked_by_decision_is_no_problem(device: Device, amir: Actor) -> None:
-    asked = perform(amir, "outpost.revoke", Target("outpost", EDGE), reason="lost").approval
-    if asked is not None:
-        approve(asked)
+    decide(amir, "outpost.revoke")
     assert Outpost.objects.get().revoked_at is not None
     assert list(command_recipients.problems()) == []
 

@@ -28,8 +28,9 @@ from audit.ledger import inclusion_proof_file, passkey_assertions
 from audit.ledger.passkey_assertions import Passkey as Trusted
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
+from audit.recording.record import record
 from audit.sequencing import sequencer
-from enforcement.models import Asset, Outpost, OutpostState
+from enforcement.models import Asset, OutpostState
 from enforcement.outposts import pins
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.browsing import browser
@@ -50,10 +51,29 @@ def key(olu: Actor) -> Authenticator:
 
 def confirmed_passkey() -> Authenticator:
     """Enrol a passkey of Oona that approves for others."""
+    made, key = bare_passkey()
+    record(
+        key.person.as_actor(via="web"),
+        "passkey.enrolled",
+        target=Target("passkey", key.handle),
+        data={
+            "credential_id": key.credential_id,
+            "public_key": base64.b64encode(made.spki).decode(),
+            "rp_id": key.rp_id,
+            "origins": key.origins,
+            "counts_for": "others",
+        },
+        private={"owner": {"iss": key.person.iss, "sub": key.person.sub}},
+    )
+    return made
+
+
+def bare_passkey() -> tuple[Authenticator, Passkey]:
+    """The row of a passkey of Oona and nothing else, as somebody could write it."""
     made = Authenticator(relying_party.rp_id(), relying_party.origin())
     long_ago = clock.now() - timedelta(days=1)
     oona = known("operator2", "operator", name="Oona Operator")
-    Passkey.objects.create(
+    key = Passkey.objects.create(
         handle=secrets.token_hex(11),
         credential_id=made.id,
         public_key=made.spki,
@@ -67,7 +87,7 @@ def confirmed_passkey() -> Authenticator:
         enrolled_by="",
         approver_since=long_ago,
     )
-    return made
+    return made, key
 
 
 @pytest.fixture
@@ -238,7 +258,10 @@ def test_a_hold_of_a_revoked_outpost_is_not_called_released(
     device: Device, olu: Actor, do_due: Work
 ) -> None:
     held_at_outpost(device, olu, do_due)
-    Outpost.objects.update(revoked_at=clock.now())
+    amir = known("admin", "admin", name="Amir Admin").as_actor(via="web")
+    revoked = perform(amir, "outpost.revoke", Target("outpost", EDGE), reason="lost").approval
+    if revoked is not None:
+        approve(revoked)
     approve(ask(olu, "skill.release"))
     do_due()
     ended = step("gateway.release")

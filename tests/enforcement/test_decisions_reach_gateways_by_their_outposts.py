@@ -14,9 +14,10 @@ from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from enforcement.gateways import decided_and_enforced_state, effects_at_gateways, instances
 from enforcement.models import Outpost, OutpostCommand, OutpostState
+from tests.enforcement.answering import approve
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Town, known
-from tests.enforcement.outpost_device import INSTANCE, Device
+from tests.enforcement.outpost_device import INSTANCE, Device, rewrite
 from tests.enforcement.test_an_outpost_gets_signed_commands import result, row
 
 pytestmark = pytest.mark.django_db
@@ -74,16 +75,21 @@ def test_it_can_be_named_and_other_names_cannot(device: Device, olu: Actor, do_d
         perform(olu, "skill.hold", Target("skill", "pdf-exfil", "edge-77"))
 
 
-@pytest.mark.parametrize("lost", [{"command_key": ""}, {"revoked_at": "2026-11-29T12:00:00Z"}])
+@pytest.mark.parametrize("lost", ["enrolled before there were commands", "revoked"])
 def test_one_that_cannot_carry_out_decisions_is_no_part_of_them(
-    device: Device, olu: Actor, do_due: Work, words: Words, lost: dict[str, str]
+    device: Device, amir: Actor, olu: Actor, do_due: Work, words: Words, lost: str
 ) -> None:
-    Outpost.objects.update(**lost)
+    if lost == "revoked":
+        asked = perform(amir, "outpost.revoke", Target("outpost", INSTANCE), reason="lost").approval
+        assert asked is not None
+        approve(asked)
+    else:
+        rewrite(Outpost, command_key="")
     assert INSTANCE not in {one.name for one in instances.fleet().scope("")}
     perform(olu, "skill.hold", EVERYWHERE)
     do_due()
     assert not OutpostCommand.objects.exists()
-    if "command_key" in lost:
+    if lost != "revoked":
         assert "revoke it and enrol a new one" in words("/enforcement/fleet/")
 
 

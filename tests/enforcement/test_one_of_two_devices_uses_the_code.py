@@ -17,7 +17,7 @@ from approvals.errors import Refused
 from audit.clock import uuid7
 from audit.recording.actors import Actor
 from enforcement.models import EnrolmentCode, Outpost
-from enforcement.outposts import enrolment, pins
+from enforcement.outposts import enrolment, pins, sealed_rows
 from enforcement.outposts.enrolment import Device as Said
 from tests.audit.own_database import own_database
 from tests.enforcement.outpost_device import Device
@@ -34,7 +34,7 @@ def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker)
 
 
 def begin(code: str, instance: str) -> None:
-    EnrolmentCode.objects.create(
+    right = EnrolmentCode(
         approval=uuid7(),
         operation=str(uuid7()),
         instance=instance,
@@ -42,6 +42,8 @@ def begin(code: str, instance: str) -> None:
         digest=enrolment.digest_of(code),
         expires_at=clock.now() + enrolment.GOOD_FOR,
     )
+    right.seal = sealed_rows.seal(right)
+    right.save(force_insert=True)
 
 
 def enrols(code: str, instance: str, gate: Barrier) -> str:

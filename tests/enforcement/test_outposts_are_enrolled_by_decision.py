@@ -24,7 +24,7 @@ from enforcement.outposts import enrolment, pins
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import known, sentences
-from tests.enforcement.outpost_device import ENROL, INSTANCE, Device, code, code_of
+from tests.enforcement.outpost_device import ENROL, INSTANCE, Device, code, code_of, rewrite
 
 pytestmark = pytest.mark.django_db
 OUTPOST = Target("outpost", INSTANCE)
@@ -76,7 +76,7 @@ def test_a_code_that_nobody_fetched_within_a_day_is_gone(amir: Actor) -> None:
     asked = perform(amir, "outpost.enrol", OUTPOST).approval
     assert asked is not None
     approve(asked)
-    EnrolmentCode.objects.update(decided_at=clock.now() - timedelta(days=1))
+    rewrite(EnrolmentCode, decided_at=clock.now() - timedelta(days=1))
     with pytest.raises(Refused, match="no code to show"):
         enrolment.issue(amir, asked.id)
 
@@ -169,9 +169,9 @@ def test_every_code_that_does_not_count_is_refused_alike(amir: Actor) -> None:
     elsewhere = Device(instance="edge-8").enrolment(given, public_key=device.public_key)
     for body in (wrong, elsewhere):
         assert code(device.post(ENROL, body)) == "403 enrolment_refused"
-    EnrolmentCode.objects.update(expires_at=clock.now())
+    rewrite(EnrolmentCode, expires_at=clock.now())
     assert code(device.post(ENROL, device.enrolment(given))) == "403 enrolment_refused"
-    EnrolmentCode.objects.update(expires_at=clock.now() + timedelta(minutes=1))
+    rewrite(EnrolmentCode, expires_at=clock.now() + timedelta(minutes=1))
     assert device.post(ENROL, device.enrolment(given)).status_code == 201
     for again in (device, Device()):
         assert code(again.post(ENROL, again.enrolment(given))) == "403 enrolment_refused"
@@ -223,6 +223,33 @@ def test_a_revocation_ends_the_rights_that_were_approved_while_a_device_enrolled
     assert not EnrolmentCode.objects.filter(pk=late.pk).exists()
     other = Device(instance="edge-8")
     assert other.post(ENROL, other.enrolment(elsewhere)).status_code == 201
+
+
+@pytest.mark.parametrize("made", ["a code", "a code of an approved request"])
+def test_a_code_that_somebody_wrote_into_the_database_enrols_nothing(
+    amir: Actor, made: str
+) -> None:
+    """Without its seal, a row would enrol a device that nobody approved."""
+    given = "-".join(["ABCD"] * 6)
+    known_code = {
+        "digest": enrolment.digest_of(given),
+        "expires_at": clock.now() + timedelta(minutes=9),
+    }
+    if made == "a code":
+        now = clock.now()
+        EnrolmentCode.objects.create(
+            approval=uuid7(),
+            operation=str(uuid7()),
+            instance=INSTANCE,
+            decided_at=now,
+            **known_code,
+        )
+    else:
+        code_of(amir)
+        EnrolmentCode.objects.update(**known_code)
+    device = Device()
+    assert code(device.post(ENROL, device.enrolment(given))) == "403 enrolment_refused"
+    assert not Outpost.objects.exists()
 
 
 def revoke(admin: Actor) -> None:

@@ -25,6 +25,7 @@ from enforcement.outposts import (
     command_format,
     issued_commands,
     reported_facts,
+    sealed_rows,
 )
 from enforcement.outposts.approval_evidence import NoEvidence, NotYet
 
@@ -34,11 +35,16 @@ ALTERED: Final = (
 )
 _RESTRICTING_AGAIN: Final = "gateway_down"
 _LOOKS_AGAIN_S: Final = 2.0
+_ALTERED_S: Final = 60.0
 _LONGEST: Final = timedelta(minutes=10)
 
 
 def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """Issue the command of a step once, and turn what was reported of it into the step's state."""
+    if not sealed_rows.is_as_recorded(outpost):
+        return EffectResult(
+            "pending", f"Not sent. {sealed_rows.ALTERED}", retry_in_s=_ALTERED_S, tried=False
+        )
     command = OutpostCommand.objects.filter(pk=run.effect_id).first()
     if command is not None and command.outpost_id != outpost.id and _waits(command):
         command.delete()  # that outpost was revoked and reports nothing more

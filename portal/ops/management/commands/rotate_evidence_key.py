@@ -19,7 +19,7 @@ from audit.management.system_checks_for_data_commands import OF_DATA
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from connections.access_reviews import queued_job_seals
-from enforcement.outposts import issued_commands
+from enforcement.outposts import issued_commands, sealed_rows
 
 _HOW = (
     "Set EVIDENCE_KEY to a new key (openssl rand -hex 32) and EVIDENCE_KEY_PREVIOUS to the one in "
@@ -61,6 +61,7 @@ class Command(BaseCommand):
             seals.reseal(seals.sealed_now())
             queued_job_seals.reseal(queued_job_seals.sealed_now())
             issued_commands.reseal(issued_commands.sealed_now())
+            sealed_rows.reseal(sealed_rows.sealed_now())
             if not subject_keys.is_retired(old):
                 record(SYSTEM, "evidence.key_changed", data={"keys": count})
                 subject_keys.retire(old)

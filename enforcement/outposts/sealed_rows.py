@@ -1,0 +1,145 @@
+"""Rows of outposts and of their codes, checked before the portal goes by them: sealed, as other
+working rows are, and compared with the log.
+
+A seal keeps somebody who writes to the database from making a row or changing one. An older sealed
+row could still be put back; so the log has to agree which outpost of a gateway enrolled last, and
+whether it was suspended, revoked or contested since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from approvals import row_seals
+from audit.models import EventRow
+from audit.models.search_row_and_rollup import ENROLMENTS
+from audit.verification.unreadable_rows import UNREADABLE
+from enforcement.models import EnrolmentCode, Outpost
+
+type Row = Outpost | EnrolmentCode
+
+ALTERED: Final = (
+    "The row of this outpost is not as it was enrolled and decided: somebody wrote to the "
+    "database. It gets no commands, and its reports are refused. Find out who, revoke it and "
+    "enrol a new one."
+)
+_LABELS: Final[dict[type[Row], str]] = {
+    Outpost: "ata.outpost.v1",
+    EnrolmentCode: "ata.outpost-code.v1",
+}
+_SEALED: Final[dict[type[Row], tuple[str, ...]]] = {
+    Outpost: (
+        *("id", "public_key", "command_key", "instance", "operation", "enrolled_at"),
+        *("suspended_at", "suspended_by", "revoked_at", "contested_at"),
+    ),
+    EnrolmentCode: (
+        *("approval", "operation", "instance", "decided_at"),
+        *("digest", "expires_at", "used_at"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The outpost of a gateway by the log: the decision that enrolled it, and what came since."""
+
+    operation: str
+    is_suspended: bool = False
+    is_revoked: bool = False
+    is_contested: bool = False
+
+
+def seal(row: Row) -> str:
+    """The seal of a row as it is now."""
+    return row_seals.seal(_LABELS[type(row)], _said(row))
+
+
+def is_sealed(row: Row) -> bool:
+    """Whether this portal wrote the row so."""
+    try:
+        return row_seals.holds(_LABELS[type(row)], _said(row), row.seal)
+    except UNREADABLE:
+        return False
+
+
+def change(row: Row, **values: Any) -> None:
+    """Write columns of a locked row and seal it again; one that somebody altered stays unsealed."""
+    whole = is_sealed(row)
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.seal = seal(row) if whole else ""
+    row.save(update_fields=[*values, "seal"])
+
+
+def recorded(instance: str = "") -> dict[str, Recorded]:
+    """What the log has about the newest outpost of each gateway, or of one; one query."""
+    rows = EventRow.objects.filter(action__in=ENROLMENTS, target_kind="outpost")
+    if instance:
+        rows = rows.filter(target_name=instance)
+    found: dict[str, Recorded] = {}
+    for name, action, operation in rows.order_by("event").values_list(
+        "target_name", "action", "operation"
+    ):
+        known = found.get(name)
+        if action == "outpost.key_enrolled":
+            found[name] = Recorded(operation)
+        elif known is not None:
+            found[name] = Recorded(
+                known.operation,
+                action == "outpost.suspended"
+                or (known.is_suspended and action != "outpost.resumed"),
+                known.is_revoked or action == "outpost.revoked",
+                known.is_contested or action == "outpost.contested",
+            )
+    return found
+
+
+def is_as_recorded(outpost: Outpost) -> bool:
+    """Whether an outpost's row is sealed and the log agrees with it; its row may be read again."""
+    if agrees(outpost, recorded(outpost.instance).get(outpost.instance)):
+        return True
+    if not Outpost.objects.filter(pk=outpost.pk).exists():
+        return False
+    outpost.refresh_from_db()  # a decision may have been committed between both readings
+    return agrees(outpost, recorded(outpost.instance).get(outpost.instance))
+
+
+def agrees(outpost: Outpost, found: Recorded | None) -> bool:
+    """Whether a row is sealed and stands as the log has the outpost of its gateway."""
+    if found is None or not is_sealed(outpost):
+        return False
+    if found.operation != outpost.operation:
+        return outpost.revoked_at is not None  # a later one enrolled
+    return (found.is_suspended, found.is_revoked, found.is_contested) == (
+        outpost.suspended_at is not None,
+        outpost.revoked_at is not None,
+        outpost.contested_at is not None,
+    )
+
+
+def sealed_now() -> dict[type[Row], set[Any]]:
+    """Rows that are as this portal wrote them."""
+    return {
+        model: {row.pk for row in model.objects.iterator(500) if is_sealed(row)}
+        for model in _SEALED
+    }
+
+
+def reseal(which: Mapping[type[Row], Collection[Any]]) -> None:
+    """Seal these again: the key changes."""
+    for model, keys in which.items():
+        for row in model.objects.filter(pk__in=keys):
+            model.objects.filter(pk=row.pk).update(seal=seal(row))
+
+
+def _said(row: Row) -> dict[str, Any]:
+    return {name: _json(getattr(row, name)) for name in _SEALED[type(row)]}
+
+
+def _json(value: Any) -> str | None:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return None if value is None else str(value)
