@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from approvals.auth0_clients import published_keys
-from approvals.passkeys import queries, relying_party
+from approvals.passkeys import queries, recorded_enrolments, relying_party
 from approvals.people_and_roster import with_roles
 from audit.keys import keyring, log_identity, outpost_command_key
 from audit.ledger.format.canonical import canonical
@@ -68,17 +68,21 @@ def _approvers() -> list[dict[str, str]]:
 def _passkeys() -> list[dict[str, Any]]:
     """Passkeys of people who decide, that are not revoked and sign for this web origin.
 
-    `approver`: a second person confirmed it. Without, it counts for what its owner asked for.
+    The log has to have their enrolment. `approver`: a second person confirmed it. Without, it
+    counts for what its owner asked for.
     """
     keys = queries.everybody().filter(revoked_at=None, rp_id=relying_party.rp_id())
+    counting = recorded_enrolments.counting(keys)
     return [
         {
             "id": key.credential_id,
             "public_key": b64url(bytes(key.public_key)),
             "iss": key.person.iss,
             "sub": key.person.sub,
-            "approver": key.approver_since is not None,
+            "approver": counting[key.handle],
         }
         for key in keys
-        if relying_party.origin() in key.origins and _DECIDING & set(key.person.roles)
+        if key.handle in counting
+        and relying_party.origin() in key.origins
+        and _DECIDING & set(key.person.roles)
     ]
