@@ -162,8 +162,9 @@ def _write(
 ) -> UUID:
     asked: Subject | None = ask.person.subject if ask else None
     private = {"sentence": approval.sentence, "intent": approval.intent, **(private or {})}
-    if approval.if_approved:
-        private["if_approved"] = approval.if_approved
+    for name in ("if_approved", "risk", "account"):
+        if said := getattr(approval, name):
+            private[name] = said
     if asked:
         private["asked"] = {"iss": asked.iss, "sub": asked.sub, "name": asked.name or asked.email}
     event = record(

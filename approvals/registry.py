@@ -16,6 +16,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import Actor, Subject, Target
 
 
@@ -155,6 +156,9 @@ class Verb:
     if_approved: str = ""
     # What approving comes to as things are now, in at most 255 characters; empty: as `if_approved`.
     expects: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""
+    # Why it is risky and whose account it is about, each in at most 200 characters; may be empty.
+    risk: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""
+    account: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""
     if_denied: str = ""
     if_expired: str = ""
     about_others: Callable[[Actor, Target], bool] = lambda _a, _t: False
@@ -182,6 +186,24 @@ class Verb:
     )
     # What would hold the transaction of a commit for long, done before it; may raise Refused.
     prepare: Callable[[Actor, Target, Mapping[str, Any]], Any] = _needless
+
+
+_RISKS = {
+    Stance.FINAL: "it stays until a further decision",
+    Stance.LOOSEN: "it relaxes what is restricted now",
+}
+
+
+def why_risky(
+    verb: Verb, actor: Actor, target: Target, params: Mapping[str, Any], severity: str
+) -> str:
+    """Why a decision is risky, as its verb says, else as its stance does; and that its requester
+    raised its severity, where nothing found says so."""
+    why = verb.risk(target, params) or _RISKS.get(verb.stance, "")
+    found = verb.severity(target, params)
+    if not actor.sub or severity_rank(severity) <= severity_rank(found):
+        return why
+    return f"{why}; raised from {found.capitalize()} by who asks"
 
 
 _VERBS: dict[str, Verb] = {}

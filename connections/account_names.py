@@ -15,6 +15,8 @@ from connections.models import AppAccess, ConnectedAccount
 from connections.scopes import catalogue
 
 _LONGEST_TITLE: Final = 60
+LONGEST_NAME: Final = 60
+"""Characters of the owner's and of the account's name, where what is said is limited."""
 
 
 def minute(moment: datetime) -> str:
@@ -45,6 +47,13 @@ def to_approve(account: ConnectedAccount, longest: int = safe_display.LONGEST) -
     title = safe_display.short(catalogue.title(account.connection), _LONGEST_TITLE)
     whose = f"{safe_display.short(owner_name(account), longest)}'s {title} account"
     return f"{whose} {safe_display.short(account.named, longest)}" if account.named else whose
+
+
+def to_approve_several(accounts: Iterable[ConnectedAccount]) -> str:
+    """Such as `Mia Member's GitHub account octo-dev, and 3 more, listed in the portal`."""
+    found = list(accounts)
+    first = to_approve(found[0], LONGEST_NAME)
+    return f"{first}, and {len(found) - 1} more, listed in the portal" if found[1:] else first
 
 
 def person_name(iss: str, sub: str) -> str:

@@ -40,7 +40,7 @@ def permissions(
     listed = [_said(scope, words) for scope in asked[:named]]
     if len(asked) > named:
         before = ";" if separator.startswith(";") else ""
-        return f"{separator.join(listed)}{before} and {len(asked) - named} more"
+        return f"{separator.join(listed)}{before} and {len(asked) - named} more (see the portal)"
     return separator.join(listed)
 
 

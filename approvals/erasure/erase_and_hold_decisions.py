@@ -224,6 +224,7 @@ registry.register(
         lock=_lock,
         severity=lambda _target, _params: "CRITICAL",
         sentence=_sentence_of_erasure,
+        risk=lambda _target, _params: "what is destroyed cannot be restored",
         if_approved="Their values and evidence are destroyed in every store; proofs still hold.",
         if_denied="Nothing is erased.",
         if_expired="Nothing is erased.",

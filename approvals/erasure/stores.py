@@ -47,6 +47,7 @@ from audit.recording.actors import Actor
 NAME = "Erased person"
 _APPROVAL = (
     *("target_name", "params", "reason", "sentence", "intent", "rule", "requester"),
+    *("risk", "account"),
     *("requester_sub", "folded", "outcome_detail", "answered_by"),
 )
 _EFFECT = ("actor", "target_name", "label", "payload", "detail")
@@ -115,7 +116,7 @@ def _count_requests(whose: Whose) -> int:
 
 _EMPTIED = (
     *("params", "reason", "intent", "sentence", "if_approved", "outcome_detail", "target_name"),
-    *("requester", "requester_sub"),
+    *("risk", "account", "requester", "requester_sub"),
 )
 
 
@@ -126,6 +127,7 @@ def _erase_requests(whose: Whose) -> int:
         approval.params, approval.reason, approval.intent = {}, "", ""
         approval.sentence = f"{approval.verb}, asked by a person who was erased"
         approval.if_approved, approval.outcome_detail, approval.target_name = "", "", MARK
+        approval.risk, approval.account = "", ""
         approval.requester = _nobody(approval.requester)
         approval.requester_sub = MARK
         approval.save(update_fields=_EMPTIED)

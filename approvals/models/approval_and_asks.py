@@ -68,6 +68,8 @@ class Approval(models.Model):
     severity = models.CharField(max_length=10)
     sentence = models.CharField(max_length=500)
     if_approved = models.CharField(max_length=255, blank=True)  # what was expected of an approval
+    risk = models.CharField(max_length=255, blank=True)  # why it is as grave as `severity` says
+    account = models.CharField(max_length=255, blank=True)  # whose account it is about, in words
     intent = models.TextField()  # the exact canonical text that intent_hash covers
     intent_hash = models.CharField(max_length=64, unique=True)
     state_digest = models.CharField(max_length=64)
@@ -139,6 +141,7 @@ class Ask(models.Model):
     # channel -> {"decision", "at", "signed", "evidence": [{"kind", "digest"}]}
     answers = models.JSONField(default=dict)
     state = models.CharField(max_length=12, choices=AskState, default=AskState.STARTING)
+    taken_back = models.DateTimeField(null=True)  # when the issuer was asked to take the push back
     detail = models.CharField(max_length=300, blank=True)
     started = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()

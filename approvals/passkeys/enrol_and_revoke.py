@@ -206,6 +206,7 @@ registry.register(
         look=_look_before,
         severity=_severity,
         sentence=_enrol_sentence,
+        risk=lambda _target, _params: "it can then approve what others ask for",
         if_approved="Its owner can approve with it what others ask for.",
         if_denied="It goes on counting for its owner's own requests only.",
         if_expired="It goes on counting for its owner's own requests only.",

@@ -48,7 +48,10 @@ def approve(
         )
         return
     if not enough:
-        _go_on(approval, ask)
+        if broken := overtaken_requests.changed(approval):  # nobody else is asked in vain
+            deny_expire_cancel.fail(approval, None, *_why(approval, broken))
+        else:
+            _go_on(approval, ask)
         return
     approval.answer = Answer.APPROVED
     approval.answered_by = actor_json.to_json(person)

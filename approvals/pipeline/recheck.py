@@ -82,6 +82,8 @@ def _shown_otherwise(approval: Approval) -> bool:
             (intent["reason"], approval.reason),
             (intent["data"].get("sentence"), approval.sentence),
             (intent["data"].get("if_approved", ""), approval.if_approved),
+            (intent["data"].get("risk", ""), approval.risk),
+            (intent["data"].get("account", ""), approval.account),
         )
     )
 

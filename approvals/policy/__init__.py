@@ -22,6 +22,7 @@ from approvals.policy.sentences import (
     if_nobody_answers,
     in_words,
     who_approves,
+    who_is_next,
 )
 from approvals.registry import Verb
 from audit.recording.actors import Actor, Target
@@ -39,6 +40,7 @@ __all__ = [
     "may",
     "policy_digest",
     "who_approves",
+    "who_is_next",
 ]
 
 

@@ -173,6 +173,7 @@ registry.register(
         severity=_severity,
         look=lambda _target, _params: {"policy": policy_in_force.in_force().digest},
         sentence=_sentence,
+        risk=lambda _target, _params: "it changes who has to approve what",
         if_approved="Every later decision meets it. What waits under the old policy fails.",
         if_denied="The policy stays as it is.",
         if_expired="The policy stays as it is.",

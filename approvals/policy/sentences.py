@@ -278,10 +278,19 @@ def _then(rule: Mapping[str, Any]) -> str:
     return f"{article(roles)} {roles} other than the one who asked approves {how}"
 
 
+def who_is_next(rule: Mapping[str, Any]) -> str:
+    """Who is asked after the first person, such as `an admin or operator`."""
+    count = int(rule.get("count") or 1)
+    if rule["approver"] == "group":
+        return f"{_NUMBERS[count]} of the group {rule.get('group')}"
+    roles = " or ".join(rule["approver_roles"]) or "another person"
+    return roles if roles == "another person" else f"{article(roles)} {roles} other than the owner"
+
+
 def if_nobody_answers(rule: Mapping[str, Any]) -> str:
     """What the rule does when time runs out."""
     if rule.get("first"):
-        return "If its owner does not answer, or nobody after them, nothing changes."
+        return "If the owner or the next approver does not answer, nothing changes."
     escalates = rule["approver"] == "another" and rule.get("escalate", True)
     following = "the next on call is asked, and after the last one " if escalates else ""
     if rule["while_pending"] != "hold":

@@ -9,16 +9,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from approvals import actor_json, policy, registry
-from approvals.models import Approval, Ask
-from approvals.registry import Verb
-from approvals.step_up import owner_must_approve_first
-from audit.ledger.format.safe_display import visible
-from audit.recording.actors import Actor
+from approvals.models import Ask
+from approvals.step_up import approver_facts
+from approvals.step_up.approver_facts import MAX_TEXT
 
 TYPE: Final = "urn:auth0:schemas:authorization-details:v1:ata-intent"
 MAX_PROPERTIES: Final = 10
-MAX_TEXT: Final = 255
 
 type Detail = dict[str, Any]
 
@@ -58,21 +54,15 @@ def same(a: Any, b: Any) -> bool:
 def for_ask(ask: Ask) -> list[Detail]:
     """What this ask sends and what its answer must repeat: a pure function of the approval.
 
-    A sentence of more characters than one text takes continues in a further row.
+    A sentence of more characters than one text takes continues in a further row. There is space
+    for seven, so that row takes the place of the account, which such a sentence names.
     """
     approval = ask.approval
-    requester = actor_json.from_json(approval.requester)
     first, rest = _halves(approval.sentence)
-    verb = registry.get(approval.verb)
-    shown: list[Shown] = [
-        *([("sentence_2", "(continued)", rest)] if rest else []),
-        ("risk", "Risk", approval.severity.capitalize()),
-        ("reason", "Reason", _one_line(approval.reason) or "No reason was given"),
-        ("requester", "Requested by", _one_line(_requester(requester))),
-        ("if_approved", "If approved", _one_line(_if_approved(approval, verb))),
-        ("if_denied", "If denied", policy.if_denied(approval.rule, verb)),
-        ("request", "Request", _request(ask)),
-    ]
+    shown: list[Shown] = [("sentence_2", "(continued)", rest)] if rest else []
+    for fact in approver_facts.facts(approval, ask.person):
+        if not (rest and fact.name == "account"):
+            shown.append((fact.name, fact.label, fact.text))
     hidden = {
         "verb": approval.verb,
         "target": f"{approval.target_kind} {approval.target_name}"[:MAX_TEXT],
@@ -81,38 +71,13 @@ def for_ask(ask: Ask) -> list[Detail]:
     return build(first, hidden, shown)
 
 
-def _if_approved(approval: Approval, verb: Verb) -> str:
-    return approval.if_approved or verb.if_approved or "It takes effect at once."
-
-
-def _requester(requester: Actor) -> str:
-    return actor_json.requester_name(requester) if requester.sub else "automatic, for a finding"
-
-
-def _request(ask: Ask) -> str:
-    """Which request: the ends of the intent hash, and which of how many approvals this one is."""
-    approval = ask.approval
-    short = f"{approval.intent_hash[:8]}…{approval.intent_hash[-8:]}"
-    needed = owner_must_approve_first.needed(approval)
-    if owner_must_approve_first.identity(approval) is None and needed > 1:
-        return f"{short}, one of {needed} approvals"
-    number = 1 if needed == 1 or owner_must_approve_first.is_first(approval, ask.person) else 2
-    return f"{short}, {number} of {needed}"
-
-
-def _one_line(text: str) -> str:
-    """One line of visible characters; a long one says where the whole text is."""
-    line = " ".join(visible(" ".join(text.split())).split())
-    if len(line) <= MAX_TEXT:
-        return line
-    more = " … (the whole text is in the portal)"
-    return line[: MAX_TEXT - len(more)] + more
-
-
 def _halves(sentence: str) -> tuple[str, str]:
-    """The sentence in two parts that fit, between words where that is possible."""
+    """The sentence in two parts that fit: after an item of a list, else between words, where that
+    is possible."""
     if len(sentence) <= MAX_TEXT:
         return sentence, ""
-    space = sentence.rfind(" ", 0, MAX_TEXT + 1)
-    cut = space if space > 0 and len(sentence) - space - 1 <= MAX_TEXT else MAX_TEXT
+    spaces = [at for at, char in enumerate(sentence[: MAX_TEXT + 1]) if char == " "]
+    fit = [at for at in spaces if at > 0 and len(sentence) - at - 1 <= MAX_TEXT]
+    after_items = [at for at in fit if sentence[at - 1] == ";"]
+    cut = (after_items or fit or [MAX_TEXT])[-1]
     return sentence[:cut], sentence[cut:].lstrip()

@@ -48,8 +48,11 @@ class Offer:
     until: datetime | None = None
 
 
-def offer(approval: Approval, asks: list[Ask], viewer: Actor) -> Offer | None:
-    """For the asked person while their ask takes a passkey; None for everybody else."""
+def offer(approval: Approval, asks: list[Ask], viewer: Actor, *, still_true: bool) -> Offer | None:
+    """For the asked person while their ask takes a passkey; None for everybody else.
+
+    Only a denial is offered where an approval would do nothing, as it is no longer `still_true`.
+    """
     mine = [ask for ask in asks if (ask.person.iss, ask.person.sub) == (viewer.iss, viewer.sub)]
     if not mine:
         return None
@@ -66,7 +69,7 @@ def offer(approval: Approval, asks: list[Ask], viewer: Actor) -> Offer | None:
         return Offer(ask.code, problem=_why_not(approval, ask, usable[-1]) if usable else _NONE)
     return Offer(
         ask.code,
-        approve="" if again else _options(approval, ask, "approve", fits),
+        approve="" if again or not still_true else _options(approval, ask, "approve", fits),
         deny=_options(approval, ask, "deny", fits),
         until=deny_expire_cancel.signed_denial_until(approval) if again else None,
     )

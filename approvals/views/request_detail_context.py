@@ -9,6 +9,7 @@ from typing import Any
 from approvals import cancel_resend_confirm_denial, clock
 from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeState, Status
 from approvals.step_up import rate_limit, take_ciba_or_passkey_answer
+from approvals.step_up.approver_facts import Fact, facts
 from approvals.views import request_labels
 from approvals.views.passkey_answers import Offer, offer
 from approvals.views.reason_and_finding_shown import Because, because
@@ -51,11 +52,11 @@ class Detail:
     asked: str
     asked_phone: str
     total_s: int
-    if_approved: str
-    if_denied: str
-    if_nobody: str
+    facts: list[Fact]
     policy: str
     outcome: str
+    phones_may_show: str
+    no_longer: str
     phone_url: str
     event_url: str
     can_cancel: bool
@@ -123,7 +124,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
     readable = bool(viewer.roles & _MAY_READ)
     event_url = f"/audit/events/{approval.event_id}/" if readable and approval.event_id else ""
     asked = request_labels.person_name(ask.person, viewer) if ask else ""
-    verb = request_labels.verb_of(approval)
+    no_longer = request_labels.no_longer_possible(approval)
     pending = approval.status == Status.PENDING
     return Detail(
         approval=approval,
@@ -141,11 +142,11 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         asked=asked,
         asked_phone="Your phone" if asked == "you" else f"The phone of {asked}",
         total_s=request_labels.total_s(approval, ask),
-        if_approved=request_labels.if_approved(approval, verb),
-        if_denied=request_labels.if_denied(approval, verb),
-        if_nobody=request_labels.if_nobody(approval, verb),
+        facts=facts(approval, ask.person if ask else None),
         policy=request_labels.policy_sentence(approval, ask),
         outcome=request_labels.outcome_words(approval, viewer) if approval.outcome else "",
+        phones_may_show=request_labels.phones_may_show(approval, asks),
+        no_longer=no_longer,
         phone_url=phone_url(ask.person.sub) if ask and pending else "",
         event_url=event_url,
         can_cancel=pending and cancel_resend_confirm_denial.may_cancel(viewer, approval),
@@ -158,7 +159,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         can_say_why=cancel_resend_confirm_denial.may_say_why(viewer, approval),
         live=_is_live(approval, effects),
         version=version_of(approval),
-        by_passkey=offer(approval, asks, viewer),
+        by_passkey=offer(approval, asks, viewer, still_true=not no_longer),
     )
 
 

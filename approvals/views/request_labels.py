@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from approvals import actor_json, clock, policy, registry
 from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
+from approvals.pipeline import overtaken_requests, recheck
 from approvals.registry import Verb
 from approvals.step_up import owner_must_approve_first, rate_limit
 from audit.recording.actors import Actor
@@ -171,8 +172,8 @@ def outcome_words(approval: Approval, viewer: Actor | None = None) -> str:
             return f"Nobody answered in time. Nothing was committed. {_hold(approval)}"
         case Outcome.CANCELLED:
             return (
-                "The request was withdrawn before anybody answered. A push cannot be taken back: "
-                f"approving it now commits nothing. {_hold(approval)}"
+                "The request was withdrawn before anybody answered. Nothing was committed. "
+                f"{_hold(approval)}"
             )
         case _:
             return f"{approval.outcome_detail} Nothing was committed. {_hold(approval)}"
@@ -189,28 +190,36 @@ def _hold(approval: Approval, *, inferred: bool = False) -> str:
     return "The hold ended." if approval.rule.get("while_pending") == "hold" else ""
 
 
-def if_approved(approval: Approval, verb: Verb | None) -> str:
-    """What approving does."""
-    words = approval.if_approved or (verb.if_approved if verb else "") or "It is committed at once."
-    both = approval.rule.get("approver") == "another" and approval.requester_sub
-    record = "Who asked and who approved are" if both else "The name of whoever approves is"
-    return f"{words} {record} on the record."
+def phones_may_show(approval: Approval, asks: Sequence[Ask]) -> str:
+    """Whose phones may go on offering a request that is over, and that this does nothing; empty
+    where none can, or the issuer took the pushes back."""
+    if approval.status != Status.CLOSED or not approval.outcome:
+        return ""
+    names = dict.fromkeys(str(ask.person) for ask in asks if _may_show(ask))
+    if not names:
+        return ""
+    phones = " and ".join(f"{name}’s phone" for name in names)
+    return f"{phones} may still show this request. Approving it there does nothing."
 
 
-def if_denied(approval: Approval, verb: Verb | None) -> str:
-    """What denying does."""
-    words = policy.if_denied(approval.rule, verb)
-    if approval.requester_sub:
-        return words
-    return f"{words} The override is logged under the name of whoever denies."
+def _may_show(ask: Ask) -> bool:
+    """Whether a push is out that nobody answered; it is listened to as long as it may be."""
+    sent = ask.channel != Channel.PASSKEY and ask.started is not None
+    return sent and ask.due is not None and "ciba" not in ask.answers and not is_over(ask)
 
 
-def if_nobody(approval: Approval, verb: Verb | None) -> str:
-    """What silence does."""
-    if approval.rule.get("kind") == "require":
-        said = policy.if_nobody_answers(approval.rule).removeprefix("If nobody answers, ")
-        return said[:1].upper() + said[1:]
-    return (verb.if_expired if verb else "") or "Nothing is committed."
+def no_longer_possible(approval: Approval) -> str:
+    """Why an approval of a waiting request would do nothing now; empty while it would."""
+    if approval.status == Status.CLOSED:
+        return ""
+    changed = overtaken_requests.changed(approval)
+    return _CHANGED.get(changed, "")
+
+
+_CHANGED = {
+    recheck.STATE_CHANGED: "What this request is about has changed or is gone since it was made.",
+    "policy_changed": "The approval policy has changed since this request was made.",
+}
 
 
 def policy_sentence(approval: Approval, ask: Ask | None) -> str:

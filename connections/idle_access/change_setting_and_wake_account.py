@@ -38,6 +38,7 @@ from connections.idle_access.idle_and_hours_setting_types import (
     tightens,
 )
 from connections.lifecycle import (
+    approver_sentences,
     restriction_stack,
 )
 from connections.lifecycle.connect_revoke_suspend_resume import account_of
@@ -322,6 +323,8 @@ registry.register(
         look=_sleeps,
         severity=lambda _t, _p: "HIGH",
         sentence=_wake_in_words,
+        risk=approver_sentences.risk_of_letting_in,
+        account=approver_sentences.account,
         if_approved="Agents get its tokens again; the caller tries once more.",
         if_denied="It sleeps on.",
         if_expired="It sleeps on.",

@@ -20,7 +20,11 @@ from audit.ledger.format import safe_display
 from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import Target
 from connections import account_names
-from connections.lifecycle import connect_revoke_suspend_resume, suspend_and_hold
+from connections.lifecycle import (
+    approver_sentences,
+    connect_revoke_suspend_resume,
+    suspend_and_hold,
+)
 from connections.models import ConnectedAccount
 from connections.scopes import catalogue
 
@@ -201,7 +205,9 @@ registry.register(
         look=_look,
         severity=_severity,
         sentence=_says("Revoke"),
-        if_approved="The broker keeps refusing them and Auth0 deletes each with its owner's token.",
+        risk=lambda _target, _params: "agents lose these accounts until owners connect them again",
+        account=lambda target, params: account_names.to_approve_several(_accounts(target, params)),
+        if_approved=approver_sentences.IF_ALL_REVOKED,
         if_denied="They are not revoked, and any other suspension of them stays.",
         if_expired="They stay suspended until somebody decides.",
     )

@@ -20,7 +20,7 @@ from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stanc
 from audit.recording.actors import Actor, Target
 from connections import account_names, permissions
 from connections.consent import new_account
-from connections.lifecycle import restriction_stack, suspend_and_hold
+from connections.lifecycle import approver_sentences, restriction_stack, suspend_and_hold
 from connections.models import NOT_HELD, ConnectedAccount, State
 from connections.notifications import notices_on_owner_pages
 from connections.revocation import deletion_step
@@ -356,7 +356,9 @@ registry.register(
         look=_look,
         severity=_severity,
         sentence=_says("Revoke"),
-        if_approved="The broker keeps refusing it and Auth0 deletes it with its owner's own token.",
+        risk=approver_sentences.risk_of_revoking,
+        account=approver_sentences.account,
+        if_approved=approver_sentences.IF_REVOKED,
         if_denied="It is not revoked, and any other suspension of it stays.",
         if_expired="It stays suspended until somebody decides.",
     )
@@ -390,6 +392,8 @@ registry.register(
         severity=_severity,
         look=_look_at_restrictions,
         sentence=_says("Resume"),
+        risk=approver_sentences.risk_of_letting_in,
+        account=approver_sentences.account,
         if_approved="Agents get its tokens again.",
         if_denied="It stays suspended.",
         if_expired="It stays suspended.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -23,6 +23,7 @@ from connections import account_names, known_names, permissions
 from connections import phone_sentence_length as fitting
 from connections.broker.component_checks import Component
 from connections.component_manifests import manifest_store
+from connections.lifecycle import approver_sentences
 from connections.lifecycle.connect_revoke_suspend_resume import account_of
 from connections.models import NOT_HELD, Allowance, ConnectedAccount, Escalation, ScopeRule, State
 from connections.notifications import notices_on_owner_pages
@@ -33,10 +34,7 @@ from connections.scope_escalation import (
     refuse_or_ask,
 )
 from connections.scope_escalation.connection_rules import Rules
-from connections.scopes import catalogue
-
-_LONGEST_NAME: Final = 60
-"""Characters of the owner's and the account's name, beside the permissions."""
+from connections.scopes import catalogue, containment
 
 _SECURITY = frozenset({"operator", "admin"})
 _ACCOUNT = frozenset({"connection"})
@@ -106,15 +104,42 @@ def _severity(target: Target, params: Mapping[str, Any]) -> str:
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
     """What is wanted of the account; by name alone where the words take too much space."""
     account = account_of(target)
-    component = safe_display.short(str(params["component"]).partition(":")[2])
-    whose = account_names.to_approve(account, _LONGEST_NAME)
+    name = str(params["component"]).partition(":")[2]
+    component, beware = safe_display.short(name), safe_display.warning(name)
+    whose = account_names.to_approve(account, account_names.LONGEST_NAME)
     begin = f"Let {component} for {duration(params['for_s'])} on {whose}"
     said = [
         fitting.permissions(account.connection, params["scopes"], words=words, separator="; ")
         for words in (True, False)
     ]
-    sentences = [f"{begin}: {wanted}" for wanted in said]
+    end = f" ⚠ The name {beware}" if beware else ""
+    sentences = [f"{begin}: {wanted}{end}" for wanted in said]
     return next((one for one in sentences if len(one) <= LONGEST_SENTENCE), sentences[-1])
+
+
+def _risk(target: Target, params: Mapping[str, Any]) -> str:
+    account = account_of(target)
+    beyond = "its manifest does not declare it"
+    if catalogue.any_risky(account.connection, params["scopes"]):
+        return f"it can change, send or delete things at large, and {beyond}"
+    if catalogue.any_to_be_named(account.connection, params["scopes"]):
+        return f"what it allows is not known here, and {beyond}"
+    return beyond
+
+
+def _expects(target: Target, params: Mapping[str, Any]) -> str:
+    """Whether the owner has to connect the account again first, and what goes on after the time:
+    the provider keeps the permission, so that later tokens carry it."""
+    account = account_of(target)
+    lasts, title = duration(params["for_s"]), fitting.title(account.connection)
+    begin = f"The portal lets this through for {lasts}, then refuses it again."
+    if not account.scopes:
+        begin = f"{begin} The owner may have to connect {title} again first."
+    elif containment.beyond(account.connection, params["scopes"], account.scopes):
+        begin = f"First its owner has to connect {title} again. {begin}"
+    flagged = connection_rules.of(account.connection).excess == "flag"
+    later = "still carry it and are flagged" if flagged else "that carry it are refused"
+    return f"{begin} {title} keeps the permission: later tokens {later}."
 
 
 def _grant(ctx: CommitContext) -> Committed:
@@ -233,6 +258,9 @@ registry.register(
         lock=manifest_store.lock,
         severity=_severity,
         sentence=_sentence,
+        risk=_risk,
+        account=approver_sentences.account,
+        expects=_expects,
         if_approved="The component may use these permissions too until the time is over.",
         if_denied="It stays refused, and nobody is asked again for a day.",
         if_expired="It stays refused.",

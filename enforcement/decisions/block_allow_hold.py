@@ -285,6 +285,7 @@ def _register(kind: str) -> None:
     kinds = frozenset({kind})
     common: dict[str, Any] = {
         "roles": OPERATOR,
+        "risk": decision_severity.why_risky,
         "target_kinds": kinds,
         "needs_proof": _has_outpost,
     }

@@ -10,6 +10,7 @@ from django.db.models.functions import RowNumber
 
 from approvals import policy
 from approvals.errors import Refused
+from audit.ledger.format import safe_display
 from audit.ledger.format.allowed_field_values import gravest
 from audit.recording.actors import Target
 from enforcement.effects.gateway_facts import V020
@@ -71,6 +72,24 @@ def find_finding(finding_id: str, instance: str = "") -> Finding | None:
     if instance:
         wanted = wanted.filter(instance=instance)
     return wanted.order_by("-at").first()
+
+
+def why_risky(target: Target, params: Mapping[str, Any]) -> str:
+    """The gravest finding that counts, in the scanner's words, and how many more there are."""
+    counting = open_findings(target.kind, target.name)
+    said = str(params.get("finding_id") or "")
+    chosen = find_finding(said, target.instance) if said else None
+    chosen = chosen or (counting[0] if counting else None)
+    if chosen is None:
+        scanned = found(target.kind, target.name, target.instance)
+        return "no finding is open" if scanned else "it was never scanned"
+    more = sum(one.pk != chosen.pk for one in counting)
+    others = f", and {more} more" if more else ""
+    title = safe_display.short(chosen.title, _TITLE)
+    return f"a scanner found “{title}” ({chosen.severity.lower()}){others}"
+
+
+_TITLE = 110
 
 
 def check_target(target: Target, params: Mapping[str, Any]) -> None:

@@ -50,9 +50,13 @@ def test_the_page_says_what_will_happen_and_shows_the_code_big(waiting: Approval
         "The phone of Oona Operator must show this same code. If it doesn’t, deny.",
         "waiting for Oona Operator’s phone",
         "Block lamp hall everywhere",
-        "Asked by you, on the web",
-        "The lamp stays dark. Who asked and who approved are on the record.",
-        "Nothing happens. The hold of this request ends.",
+        "Risk Critical: it stays until a further decision; raised from Low by who asks",
+        "Reason “burns",
+        "Requested by Olu Operator",
+        "If approved The lamp stays dark.",
+        "If denied Nothing happens. The hold of this request ends. If nobody answers, the next on",
+        "Received on the web",
+        "Who asked and who approves or denies are on the record.",
         "an operator other than the one who asked approves by phone within 5 min",
         "DEMO: the local tenant took the push to Oona Operator’s device",
         "Check the local tenant’s signature",
@@ -284,8 +288,8 @@ def test_a_finding_without_anybody_to_ask_says_so(lamps: Lamps) -> None:
     approval = ask(SYSTEM, folded="lamp:hall:1")
     shown = text(page(signed_in("auditor", "auditor"), approval))
     assert "Nobody who could approve this has signed in yet" in shown
-    assert "a CRITICAL finding, by itself" in shown
-    assert "The override is logged under the name of whoever denies" in shown
+    assert "Requested by automatic, for a finding" in shown
+    assert "The denial is recorded as an override in the approver’s name." in shown
 
 
 def test_the_phone_opens_only_with_a_local_tenant(waiting: Approval, settings: Any) -> None:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from html import unescape
 
 import pytest
 
+from approvals import actor_json, policy
 from approvals.models import Approval, Ask
 from approvals.step_up import authorization_details
 from audit.recording.actors import Actor
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones
+from tests.approvals.test_approvals_pages import text
+from tests.support.pages import signed_in
 
 type Work = Callable[..., None]
+RISK = "Critical: it stays until a further decision; raised from Low by who asks"
 
 
 def ask_of(approval: Approval) -> Ask:
@@ -37,8 +43,8 @@ def test_risk_reason_requester_and_which_of_how_many_stand_in_order(
     shown = rows(authorization_details.for_ask(ask_of(approval)))
     assert [label for label, _ in shown][:3] == ["Risk", "Reason", "Requested by"]
     assert shown[-1][0] == "Request" and shown[-1][1].endswith("1 of 1")
-    assert dict(shown)["Risk"] == "Critical"
-    assert dict(shown)["Reason"] == "reads the clipboard"
+    assert dict(shown)["Risk"] == RISK
+    assert dict(shown)["Reason"] == "“reads the clipboard”"
     assert dict(shown)["Requested by"] == "Olu Operator"
     hidden = authorization_details.for_ask(ask_of(approval))[0]["properties"]["intent_hash"]
     assert hidden["value"] == approval.intent_hash and hidden["display"] is False
@@ -64,7 +70,7 @@ def test_it_keeps_to_what_auth0_carries(lamps: Lamps, olu: Actor, oona: Actor) -
     assert len(properties) <= 10
     assert all(len(one["value"]) <= 255 for one in properties.values())
     assert len(json.dumps(found, ensure_ascii=False).encode()) <= 5 * 1024
-    assert dict(rows(found))["Reason"].endswith("(the whole text is in the portal)")
+    assert dict(rows(found))["Reason"].endswith("” … (cut: read the rest in the portal)")
 
 
 def test_the_phone_shows_them(
@@ -73,5 +79,98 @@ def test_the_phone_shows_them(
     ask(olu, reason="reads the clipboard")
     work()
     page = phones.page("operator2")
-    assert re.search(r"<dt>Risk</dt>\s*<dd>Critical</dd>", page)
+    assert re.search(rf"<dt>Risk</dt>\s*<dd>{RISK}</dd>", page)
     assert "reads the clipboard" in page and "Olu Operator" in page and "1 of 1" in page
+
+
+def on_page(approval: Approval) -> list[tuple[str, str]]:
+    """Label and text of each row that the portal's page shows of what the approver reads."""
+    body = signed_in("operator", "operator").get(f"/approvals/{approval.pk}/").content.decode()
+    listed = re.search(r'<dl class="dl facts-approved".*?</dl>', body, re.S)
+    assert listed
+    found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)(?:<details.*?)?</dd>", listed[0], re.S)
+    return [(unescape(label), unescape(re.sub(r"<[^>]+>", "", said))) for label, said in found]
+
+
+@pytest.mark.parametrize("reason", ["reads the clipboard", "é " * 300, ""])
+def test_page_and_phone_show_the_same_rows_in_the_same_order(
+    lamps: Lamps, olu: Actor, oona: Actor, reason: str
+) -> None:
+    approval = ask(olu, reason=reason)
+    Approval.objects.filter(pk=approval.pk).update(account="Mia Member's GitHub account octo")
+    approval = Approval.objects.get(pk=approval.pk)
+    shown = rows(authorization_details.for_ask(ask_of(approval)))
+    assert on_page(approval) == shown
+    assert [label for label, _ in shown] == [
+        *("Risk", "Account", "Reason", "Requested by", "If approved", "If denied", "Request")
+    ]
+
+
+def test_what_a_phone_cannot_show_is_whole_in_the_portal(
+    lamps: Lamps, olu: Actor, oona: Actor
+) -> None:
+    approval = ask(olu, reason="word " * 80 + "end")
+    page = signed_in("operator", "operator").get(f"/approvals/{approval.pk}/")
+    assert "word " * 80 + "end" in text(page)
+
+
+@pytest.fixture
+def by_agent(lamps: Lamps, olu: Actor, oona: Actor) -> Callable[[str], dict[str, str]]:
+    """The rows of what an agent of Olu asks for with a reason."""
+
+    def of(reason: str) -> dict[str, str]:
+        approval = ask(olu, reason=reason)
+        approval.requester = actor_json.to_json(replace(olu, via="broker", agent="codex"))
+        approval.save(update_fields=["requester"])
+        return dict(rows(authorization_details.for_ask(ask_of(approval))))
+
+    return of
+
+
+def test_an_agents_reason_is_quoted_and_marked_as_not_verified(
+    by_agent: Callable[[str], dict[str, str]],
+) -> None:
+    shown = by_agent("Remove four archived\ndemo repositories")
+    assert shown["Reason"] == (
+        "“Remove four archived demo repositories” (the agent’s own words, not verified)"
+    )
+    assert shown["Requested by"] == "codex (name not proven), an agent of Olu Operator"
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("see https://evil.example/a?b and www.evil.example", "see (link removed) and (link rem"),
+        ("safe\u202eexe", "⟨U+202E⟩"),
+        ("\u0410pproved by Oona", "⚠ some letters look like others"),
+        ("x" * 200, "” … (cut: read the rest in the portal)"),
+    ],
+)
+def test_an_agents_reason_cannot_mislead_by_how_it_looks(
+    by_agent: Callable[[str], dict[str, str]], reason: str, said: str
+) -> None:
+    shown = by_agent(reason)["Reason"]
+    assert said in shown and "evil" not in shown and shown.endswith("not verified)")
+    assert len(shown) <= 255
+
+
+def test_the_rest_of_an_agents_long_reason_is_in_the_portal(
+    by_agent: Callable[[str], dict[str, str]],
+) -> None:
+    by_agent("word " * 40 + "end")
+    page = signed_in("operator", "operator").get(f"/approvals/{Approval.objects.get().pk}/")
+    assert "word " * 40 + "end” (the agent’s own words, not verified)" in text(page)
+
+
+def test_the_first_of_two_reads_who_is_next_and_that_both_have_to_approve(
+    lamps: Lamps, olu: Actor, oona: Actor
+) -> None:
+    approval = ask(olu)
+    first = ask_of(approval)
+    approval.rule["first"] = {"iss": first.person.iss, "sub": first.person.sub}
+    approval.save(update_fields=["rule"])
+    shown = dict(rows(authorization_details.for_ask(ask_of(approval))))
+    who = policy.who_is_next(approval.rule)
+    assert who == "an operator other than the owner"
+    assert shown["Request"].endswith(f", 1 of 2; then {who}")
+    assert shown["If approved"] == "After both approvals: The lamp stays dark."

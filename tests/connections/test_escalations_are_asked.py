@@ -17,6 +17,7 @@ from audit.models import EventRow
 from connections.component_manifests import manifest_store
 from connections.models import Allowance, Attempts, ConnectedAccount, Escalation
 from connections.notifications import notices_on_owner_pages
+from connections.sync import update_accounts
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Answer, Gateway, Visitor, know, subject
@@ -304,12 +305,18 @@ def test_what_was_approved_must_still_be_true(mcp: Gateway, phone: Phones, trave
     )
     manifest_store.declare_shipped("mcp", "github-mcp", wider)
     phone("operator").approve(approval)
-    settled(approval, travel)
-    sweep()
-    phone("admin").approve(approval)
     assert settled(approval, travel).outcome == Outcome.FAILED
     assert approval.outcome_code == "state_changed"
+    assert approval.asks.count() == 1, "nobody else is asked to approve in vain"
     assert not Allowance.objects.exists()
+
+
+def test_a_request_about_an_account_that_a_sync_finds_gone_ends_at_once(mcp: Gateway) -> None:
+    approval = asked(mcp)
+    assert update_accounts.vanished(account(), "it is not listed any more")
+    approval.refresh_from_db()
+    assert (approval.outcome, approval.outcome_code) == (Outcome.FAILED, "target_gone")
+    assert "Auth0 no longer holds this account" in approval.outcome_detail
 
 
 def test_nothing_can_be_granted_that_was_not_tried(mcp: Gateway) -> None:
@@ -368,10 +375,11 @@ def test_the_request_says_in_plain_words_what_would_be_allowed(
 ) -> None:
     approval = asked(mcp)
     page = visitor("operator").get(f"/approvals/{approval.id}/").content.decode()
-    assert "For 1 hour, and not longer" in page
+    assert "For 1 hour the portal would let" in page
     assert "delete repositories" in page
     assert "It was asked for by release-bot, as its gateway said; that is not proven." in page
-    assert "an agent of yours, at the broker" in page
+    assert "release-bot (name not proven), an agent of Olu Operator" in page
+    assert "at the broker" in page
 
 
 def test_what_is_allowed_and_tried_is_on_the_owners_page_and_ends_there(

@@ -45,10 +45,10 @@ def browser(who: str, **more: Any) -> Client:
 
 
 def options(page: Any) -> dict[str, Any]:
-    """What the page asks the authenticator."""
-    found = re.search(r'data-options="([^"]+)"', page.content.decode())
+    """What the page asks the authenticator, for an approval where it offers one."""
+    found = re.findall(r'data-options="([^"]+)"', page.content.decode())
     assert found, page.content.decode()[:2000]
-    return dict(json.loads(unescape(found[1])))
+    return dict(json.loads(unescape(found[-1])))
 
 
 def challenge_of(page: Any) -> bytes:

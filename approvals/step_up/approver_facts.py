@@ -1,0 +1,148 @@
+"""The facts an approver decides on: the same rows, words and order on the phone and in the portal.
+
+Every row is a pure function of what the request has stored, since a signed answer repeats it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from approvals import actor_json, policy, registry
+from approvals.models import Approval, Person
+from approvals.registry import Verb
+from approvals.step_up import owner_must_approve_first
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor
+
+MAX_TEXT: Final = 255
+"""Characters of one row (Auth0's limit of a value in `authorization_details`)."""
+MAX_AGENT_TEXT: Final = 120
+"""Characters of an agent's own reason."""
+IN_PORTAL: Final = " … (cut: read the rest in the portal)"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One row: the name of its property, its label, and its text of at most `MAX_TEXT`.
+
+    `whole` is the text where it is longer: the phone says that the portal has it.
+    """
+
+    name: str
+    label: str
+    text: str
+    whole: str = ""
+
+
+def facts(approval: Approval, person: Person | None) -> list[Fact]:
+    """The rows below the sentence of a request, as `person` is asked about it."""
+    verb = _verb(approval)
+    rows = [
+        _fact("risk", "Risk", _risk(approval)),
+        _fact("account", "Account", approval.account),
+        _reason(approval),
+        _fact("requester", "Requested by", _requester(approval)),
+        _fact("if_approved", "If approved", _if_approved(approval, verb)),
+        _fact("if_denied", "If denied", _if_denied(approval, verb)),
+        _fact("request", "Request", _request(approval, person)),
+    ]
+    return [row for row in rows if row.text]
+
+
+def _verb(approval: Approval) -> Verb | None:
+    """None where the app of the verb is gone: old requests can still be read."""
+    try:
+        return registry.get(approval.verb)
+    except registry.UnknownVerb:
+        return None
+
+
+def _fact(name: str, label: str, said: str) -> Fact:
+    line = " ".join(safe_display.visible(" ".join(said.split())).split())
+    if len(line) <= MAX_TEXT:
+        return Fact(name, label, line)
+    return Fact(name, label, line[: MAX_TEXT - len(IN_PORTAL)] + IN_PORTAL, whole=line)
+
+
+def _risk(approval: Approval) -> str:
+    severity = approval.severity.capitalize()
+    return f"{severity}: {approval.risk}" if approval.risk else severity
+
+
+def _reason(approval: Approval) -> Fact:
+    """Quoted, so that no reason passes for a row of ours. An agent's is marked as its own words,
+    and is short, without links, with hidden characters written out and a warning where letters
+    look like others (DESIGN 1.3.3)."""
+    words = approval.reason.split()
+    if not words:
+        return Fact("reason", "Reason", "No reason was given")
+    if not is_by_agent(actor_json.from_json(approval.requester)):
+        return _quoted(safe_display.visible(" ".join(words)), MAX_TEXT - len("“”"))
+    line = safe_display.visible(" ".join("(link removed)" if _is_link(w) else w for w in words))
+    beware = " ⚠ some letters look like others" if safe_display.warning(line) else ""
+    return _quoted(line, MAX_AGENT_TEXT, f"{beware} (the agent’s own words, not verified)")
+
+
+def _quoted(line: str, longest: int, after: str = "") -> Fact:
+    whole = f"“{line}”{after}"
+    if len(line) <= longest:
+        return Fact("reason", "Reason", whole)
+    text = f"“{line[: longest - len(IN_PORTAL)]}”{IN_PORTAL}{after}"
+    return Fact("reason", "Reason", text, whole)
+
+
+def _is_link(word: str) -> bool:
+    bare = word.strip("(<[\"'").lower()
+    return "://" in bare or bare.startswith(("www.", "mailto:"))
+
+
+def is_by_agent(requester: Actor) -> bool:
+    """Whether an agent asks, in the name of a person."""
+    return requester.via == "broker" or bool(requester.agent)
+
+
+def _requester(approval: Approval) -> str:
+    requester = actor_json.from_json(approval.requester)
+    if not requester.sub:
+        return "automatic, for a finding"
+    name = actor_json.requester_name(requester)
+    agent = requester.agent or str(approval.params.get("agent") or "")
+    if is_by_agent(requester) and agent:
+        beware = safe_display.warning(agent)
+        said = f" ⚠ {safe_display.short(beware)}" if beware else ""
+        name = f"{safe_display.short(agent, 60)}{said} (name not proven), {name}"
+    if approval.single_person:
+        return f"{name}, who may approve it alone: nobody else has the role"
+    return name
+
+
+def _if_approved(approval: Approval, verb: Verb | None) -> str:
+    words = approval.if_approved or (verb.if_approved if verb else "") or "It takes effect at once."
+    needed = owner_must_approve_first.needed(approval)
+    return words if needed == 1 else f"After {_ALL.get(needed, f'all {needed}')} approvals: {words}"
+
+
+_ALL: Final = {2: "both"}
+
+
+def _if_denied(approval: Approval, verb: Verb | None) -> str:
+    """What a denial does, and what no answer does."""
+    denied = policy.if_denied(approval.rule, verb)
+    if not approval.requester_sub:
+        denied += " The denial is recorded as an override in the approver’s name."
+    return f"{denied} {policy.if_nobody_answers(approval.rule)}"
+
+
+def _request(approval: Approval, person: Person | None) -> str:
+    """Which request: the ends of the intent hash; which of how many approvals this one is, and
+    whose is next."""
+    short = f"{approval.intent_hash[:8]}…{approval.intent_hash[-8:]}"
+    needed = owner_must_approve_first.needed(approval)
+    if owner_must_approve_first.identity(approval) is None and needed > 1:
+        return f"{short}, one of {needed} approvals"
+    if needed == 1:
+        return f"{short}, 1 of 1"
+    if person is None or owner_must_approve_first.is_first(approval, person):
+        return f"{short}, 1 of {needed}; then {policy.who_is_next(approval.rule)}"
+    return f"{short}, 2 of {needed}; the owner has approved"
