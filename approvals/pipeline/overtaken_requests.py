@@ -11,10 +11,10 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Max
 
-from approvals import registry
+from approvals import policy, registry
 from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.pipeline import deny_expire_cancel, intent
+from approvals.pipeline import deny_expire_cancel, intent, recheck
 from approvals.step_up.rate_limit import OVERTAKEN_BY_REQUESTER
 from audit.recording.actors import Actor, Target
 
@@ -33,12 +33,17 @@ _BEFORE_UPDATE_WORDS = (
 )
 
 
-def close(target: Target, winner: Approval | None = None, by: Actor | None = None) -> int:
+def close(
+    target: Target,
+    winner: Approval | None = None,
+    by: Actor | None = None,
+    because: tuple[str, str] = (CODE, _WORDS),
+) -> int:
     """Close what a decision about `target`, just committed in this transaction, overtook.
 
     Returns how many. `winner` is the approval that committed, `by` the person who decided without
-    one. A request that was made meanwhile and that another transaction has locked is left to it:
-    its own answer finds that the state changed.
+    one, `because` code and sentence where it was no decision. A request that was made meanwhile and
+    that another transaction has locked is left to it: its own answer finds that the state changed.
     """
     waiting = Approval.objects.filter(
         target_kind=target.kind, target_name=target.name, status=Status.PENDING
@@ -53,7 +58,7 @@ def close(target: Target, winner: Approval | None = None, by: Actor | None = Non
             approval.requester_iss,
             approval.requester_sub,
         )
-        said = (OVERTAKEN_BY_REQUESTER, _BY_REQUESTER_WORDS) if own else (CODE, _WORDS)
+        said = (OVERTAKEN_BY_REQUESTER, _BY_REQUESTER_WORDS) if own else because
         deny_expire_cancel.fail(approval, None, *why(approval, *said))
         closed += 1
     return closed
@@ -66,6 +71,14 @@ def why(approval: Approval, code: str, words: str) -> tuple[str, str]:
     if updated is not None and approval.created < updated:
         return _BEFORE_UPDATE, _BEFORE_UPDATE_WORDS
     return code, words
+
+
+def changed(approval: Approval) -> str:
+    """The code of what a waiting request is no longer true of: its target or the policy. Empty
+    while it is; what else can fail it shows when it is approved."""
+    if approval.policy_digest != policy.policy_digest():
+        return "policy_changed"
+    return "" if approval.state_digest == _state_now(approval) else recheck.STATE_CHANGED
 
 
 def _state_now(approval: Approval) -> str:

@@ -201,6 +201,7 @@ def _poll(ask: Ask) -> None:
     except sealed_secrets.SecretGone:
         _finish(ask, ciba_answer_verification.lost(ask))
         return
+    _take_back(ask, auth_req_id)
     try:
         # The answer comes once: it is collected when it can be checked.
         auth0_clients.auth0().keys.snapshot()
@@ -226,6 +227,21 @@ def _poll(ask: Ask) -> None:
             _finish(ask, ciba_answer_verification.lost(ask))
         case _:
             _settle(ask, sealed_answers.store(ask, answer))
+
+
+def _take_back(ask: Ask, auth_req_id: str) -> None:
+    """Ask the issuer once to take back a push whose answer no longer counts, so that nobody is
+    offered to approve in vain. Whether it did, the polls tell that go on."""
+    if ask.taken_back or (ask.state in _LIVE and ask.approval.status == Status.PENDING):
+        return
+    try:
+        auth0_clients.auth0().ciba.take_back(auth_req_id)
+    except (Unavailable, HttpClientError) as error:
+        log.warning("the push of ask %s is taken back later: %s", ask.pk, error)
+        return
+    except Auth0Error as error:
+        log.info("the push of ask %s cannot be taken back: %s", ask.pk, error)
+    Ask.objects.filter(pk=ask.pk).update(taken_back=clock.now())
 
 
 def _settle(ask: Ask, sealed: sealed_answers.Sealed) -> None:

@@ -141,6 +141,24 @@ class Ciba:
                 return Lost(reply.words)
         raise reply.failure()
 
+    def take_back(self, auth_req_id: str) -> None:
+        """Ask the tenant to drop a request whose answer no longer counts (RFC 7009).
+
+        Neither CIBA nor Auth0 documents this for an ``auth_req_id``: a tenant that does not know it
+        answers as for any unknown token, and the next ``poll`` tells whether it was dropped.
+
+        Raises:
+            Auth0Error, HttpClientError: it was not asked, or refuses.
+        """
+        reply = self._endpoints.post(
+            "ciba.take_back",
+            "revocation_endpoint",
+            {"token": auth_req_id, "token_type_hint": "auth_req_id"},
+            self._client,
+        )
+        if reply.error is not None:
+            raise reply.failure()
+
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)

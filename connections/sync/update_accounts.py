@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
 
 from approvals import clock
+from approvals.pipeline import overtaken_requests
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from connections import account_names
@@ -153,7 +154,16 @@ def vanished(account: ConnectedAccount, how: str, run: UUID | None = None) -> bo
         restriction_stack.keep(row)
         deletion_step.hint(row)
         _record(row, {"drift": "vanished", "how": how, "before": before}, run)
+        overtaken_requests.close(Target("connection", str(row.pk)), because=_GONE)
     return True
+
+
+_GONE: Final = (
+    "target_gone",
+    "Auth0 no longer holds this account, so there is nothing to approve. Ask again once it is "
+    "connected.",
+)
+"""Why a request about an account ended, where a sync found it gone."""
 
 
 def _record(

@@ -20,12 +20,13 @@ _OUTCOMES: Final = {
     State.APPROVED: ("approved", "✓", "Approved"),
     State.DENIED: ("denied", "✕", "Denied"),
     State.PENDING: ("expired", "◌", "Expired unanswered"),
+    State.TAKEN_BACK: ("expired", "◌", "Ended before an answer"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An open question, ready to read and answer. Durations are in seconds."""
+    """A question, ready to read and, while it is open, to answer. Durations are in seconds."""
 
     id: str
     client_name: str
@@ -57,9 +58,13 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Everything on one phone at one moment; `version` changes when the content does."""
+    """Everything on one phone at one moment; `version` changes when the content does.
+
+    `ended` are questions that the application took back, until their time is over.
+    """
 
     waiting: tuple[Card, ...]
+    ended: tuple[Card, ...]
     past: tuple[Past, ...]
     version: str
 
@@ -68,10 +73,14 @@ def screen(person: Person, now: datetime) -> Screen:
     """The phone of `person` at `now`: the newest first, of open questions and of history."""
     consents = Consent.objects.of(person.sub)
     waiting = tuple(card(consent, now) for consent in consents.open(now).order_by("-created_at"))
-    over = consents.exclude(pk__in=[shown.id for shown in waiting])[:HISTORY]
+    back = consents.filter(state=State.TAKEN_BACK, expires_at__gt=now)
+    ended = tuple(card(consent, now) for consent in back)
+    shown = [*waiting, *ended]
+    over = consents.exclude(pk__in=[one.id for one in shown])[:HISTORY]
     past = tuple(_past(consent) for consent in over)
-    mark = "\n".join([*(shown.id for shown in waiting), *(f"{p.code} {p.word}" for p in past)])
-    return Screen(waiting, past, hashlib.sha256(mark.encode()).hexdigest()[:16])
+    states = [*(f"{one.id} {one in ended}" for one in shown), *(f"{p.code} {p.word}" for p in past)]
+    mark = "\n".join(states)
+    return Screen(waiting, ended, past, hashlib.sha256(mark.encode()).hexdigest()[:16])
 
 
 def card(consent: Consent, now: datetime) -> Card:

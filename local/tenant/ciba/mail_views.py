@@ -44,6 +44,7 @@ def verify(request: HttpRequest) -> HttpResponse:
         "open": Consent.objects.open(now).filter(pk=consent.pk).exists(),
         "said": said,
         "first_name": owner.given_name if owner else "",
+        "person": {"first_name": owner.given_name if owner else ""},
     }
     return render(request, "tenant_ciba/verify.html", shown)
 
@@ -57,4 +58,4 @@ def _answer(request: HttpRequest, consent: Consent) -> str:
         word = "Denied. Nothing will be done in your name."
     else:
         return "Choose Approve or Deny."
-    return word if done else "Too late: already answered or expired. Nothing changed."
+    return word if done else "Too late: answered, expired or taken back. Nothing changed."

@@ -32,6 +32,7 @@ class State(models.TextChoices):
     PENDING = "pending"
     APPROVED = "approved"
     DENIED = "denied"
+    TAKEN_BACK = "back"  # by the application, before anybody answered
 
 
 class ConsentQuerySet(models.QuerySet["Consent"]):
@@ -135,6 +136,14 @@ class Consent(models.Model):
         if changed:
             self.refresh_from_db()
         return bool(changed)
+
+    @classmethod
+    def take_back(cls, client_id: str, auth_req_id: str, now: datetime) -> bool:
+        """End an open question of this client, which then takes no answer; an answer stands."""
+        mine = cls.objects.open(now).filter(
+            client_id=client_id, auth_req_digest=digest(auth_req_id)
+        )
+        return bool(mine.update(state=State.TAKEN_BACK, answered_at=now))
 
     def claim(self, now: datetime) -> bool:
         """Take the approved answer; True for exactly one caller, ever."""

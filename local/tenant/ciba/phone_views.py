@@ -29,7 +29,7 @@ _LIVE_PAGE: dict[str, Any] = {
 _SAID = {
     "approved": "Approved. The page that asked continues automatically.",
     "denied": "Denied. Nothing will be done in your name.",
-    "late": "Too late: this request was already answered or has expired. Nothing changed.",
+    "late": "Too late: this request was answered, has expired or was taken back. Nothing changed.",
 }
 
 
@@ -75,6 +75,7 @@ def phone(request: HttpRequest, person: str) -> HttpResponse:
     shown = {
         "page_title": f"({len(screen.waiting)}) " * bool(screen.waiting) + title,
         "waiting": screen.waiting,
+        "ended": screen.ended,
         "past": screen.past,
         "version": screen.version,
         "now": now,
@@ -98,7 +99,12 @@ def feed(request: HttpRequest, person: str) -> HttpResponse:
     screen = cards.screen(owner, clock.now())
     if screen.version == request.GET.get("seen"):
         return HttpResponse(status=204)
-    shown = {"person": _named(owner), "waiting": screen.waiting, "past": screen.past}
+    shown = {
+        "person": _named(owner),
+        "waiting": screen.waiting,
+        "ended": screen.ended,
+        "past": screen.past,
+    }
     response = render(request, "tenant_ciba/_screen.html", shown)
     response["X-Screen-Version"] = screen.version
     response["Cache-Control"] = "no-store"

@@ -27,7 +27,7 @@ class Poll:
     """The facts a poll is judged by.
 
     Attributes:
-        state: `pending`, `approved` or `denied`.
+        state: `pending`, `approved`, `denied` or `back` (taken back by the client).
         wait_s: seconds that must lie between two polls.
         polled_at: the previous poll, None for the first.
         taken: the approved answer has been handed out.
@@ -55,7 +55,8 @@ def judge(poll: Poll, now: datetime) -> Answer:
     answer, also when a denial came first: a client cannot tell them apart. An approval outlives
     the expiry of the question, since the person answered in time.
     """
-    if poll.taken or now >= poll.expires_at + timedelta(seconds=limits.FORGOTTEN_AFTER_S):
+    forgotten = now >= poll.expires_at + timedelta(seconds=limits.FORGOTTEN_AFTER_S)
+    if poll.taken or poll.state == "back" or forgotten:
         return Answer(Verdict.UNKNOWN, poll.wait_s)
     if poll.polled_at and now < poll.polled_at + timedelta(seconds=poll.wait_s):
         longer = min(poll.wait_s + limits.POLL_STEP_S, limits.POLL_WAIT_MAX_S)

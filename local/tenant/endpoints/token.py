@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from local.tenant import body, clients, engine, grants, logs, refreshing, sessions
+from local.tenant import body, clients, clock, engine, grants, logs, refreshing, sessions
+from local.tenant.ciba.models import Consent
 from local.tenant.clients import settings_of
 from local.tenant.engine import DEVICE_GRANT, ENGINE_GRANTS
 from local.tenant.errors import OAuthError, invalid_request
@@ -47,7 +48,11 @@ def token(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_POST
 def revoke(request: HttpRequest) -> HttpResponse:
-    """Revoke a refresh token: 200 and an empty body whether or not it exists (RFC 7009)."""
+    """Revoke a refresh token: 200 and an empty body whether or not it exists (RFC 7009).
+
+    Here, and not documented at Auth0, a client also takes back its own CIBA request so (section
+    2.1 leaves further kinds of token to the server).
+    """
     params = body.params(request)
     client = clients.authenticate(request)
     if not params.get("token"):
@@ -56,6 +61,8 @@ def revoke(request: HttpRequest) -> HttpResponse:
     if row is not None:
         refreshing.revoke_family(row)
         logs.write("srrt", client=client, person=row.person)
+    else:
+        Consent.take_back(str(client.id), params["token"], clock.now())
     return HttpResponse(status=200)
 
 

@@ -15,6 +15,8 @@ function countDown() {
     line.querySelector("[data-clock]").textContent = left ? `${clock} left to answer` : "Expired";
     line.querySelector("progress").value = left;
     line.classList.toggle("soon", left < 30);
+    const buttons = line.closest(".ask").querySelectorAll("button");
+    for (const button of buttons) button.disabled = left === 0;
   }
 }
 
@@ -28,7 +30,7 @@ function show(html) {
   }
   screenBox.replaceChildren(incoming.content);
   if (focused && focused !== document.activeElement && screenBox.contains(focused)) focused.focus();
-  const waiting = screenBox.querySelectorAll(".ask").length;
+  const waiting = screenBox.querySelectorAll(".ask:not(.ended)").length;
   document.title = (waiting ? `(${waiting}) ` : "") + phone.dataset.title;
   document.getElementById("news").textContent =
     waiting === 0 ? "" : waiting === 1 ? "1 request waits for you" : `${waiting} requests wait`;
