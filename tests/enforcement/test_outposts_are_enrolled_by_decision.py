@@ -322,7 +322,8 @@ def test_the_pages_lead_from_the_request_to_the_code_which_is_shown_once(amir: A
     assert page in web.get(f"/approvals/{asked.pk}/").content.decode()
     assert "Show the code" in web.get(page).content.decode()
     shown = web.post(page)
-    found = re.search(r"ata outpost enrol ([A-Z2-7-]{32}) --portal", shown.content.decode())
+    command = r"ata outpost enrol ([A-Z2-7-]{32}) --portal \S+ --instance edge-9"
+    found = re.search(command, shown.content.decode())
     assert found is not None and "no-store" in shown.headers["Cache-Control"]
     again = web.post(page)
     assert again.status_code == 409 and found[1] not in again.content.decode()
