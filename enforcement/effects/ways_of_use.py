@@ -37,6 +37,10 @@ class Way:
 _NO_SERVER_NAME: Final = (
     "its call carries no server name that DefenseClaw matches (documented form, never recorded)"
 )
+_UNNAMED_SKILL: Final = (
+    "0.8.4 looks at one only where its source is called skill; Claude Code was seen to name the "
+    "settings that it is from"
+)
 _FILES: Final = Way("files", "reading of its files", Lever.FILES)
 _TOOL: Final = Way("tool_call", "calls", Lever.INSTALL)
 _MCP_CALL: Final = Way("tool_call", "tool calls", Lever.INSTALL)
@@ -56,7 +60,13 @@ OF_OBSERVED_AGENTS: Final[dict[tuple[str, str, str], tuple[Way, ...]]] = {
         ),
     ),
     (V020, "tool", "openclaw"): (_TOOL,),
-    (V084, "skill", "claudecode"): (_SKILL_TOOL, _SKILL_SLASH, _FILES),
+    (V084, "skill", "claudecode"): (
+        _SKILL_TOOL,
+        # Asked on 30 Nov 2026: block for the source `skill`, allow for `userSettings`, which HEAD's
+        # own tests have as observed.
+        Way("slash_command", "slash command", Lever.NOTHING, _UNNAMED_SKILL),
+        _FILES,
+    ),
     (V084, "skill", "codex"): (
         Way("named_prompt", "prompt that names it", Lever.UNPROVEN_RUNTIME),
         _FILES,

@@ -47,6 +47,22 @@ class StandIn:
             )
             source.commit()
 
+    def hook(self, agent: str, event: dict[str, str]) -> dict[str, object]:
+        """What it answers to an event of an agent's hook."""
+        env = (self.home / ".defenseclaw/.env").read_text().strip()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/api/v1/{agent}/hook",
+            json.dumps(event).encode(),
+            {
+                "Authorization": f"Bearer {env.partition('=')[2]}",
+                "Content-Type": "application/json",
+                "X-DefenseClaw-Client": "tests",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            said: dict[str, object] = json.load(answer)
+        return said
+
     def actions(self) -> list[str]:
         """The actions that its audit trail has."""
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as source:

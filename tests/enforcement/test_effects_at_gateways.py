@@ -396,3 +396,28 @@ def test_another_case_of_a_known_server_is_warned_of_before_the_click(start: Sta
     page = web.get("/enforcement/mcp/GitHub/").content.decode()
     assert "capital letters included. MCP server github is known here." in page
     assert "stops nothing" not in web.get("/enforcement/mcp/github/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("generation", "source", "answer", "state"),
+    [
+        ("0.8.4", "userSettings", "allow", "open"),
+        ("head", "userSettings", "block", "stopped"),
+        ("head", "skill", "block", "stopped"),
+    ],
+)
+def test_the_slash_command_of_a_disabled_skill_is_stopped_only_where_the_hook_knows_its_source(
+    start: Start, generation: str, source: str, answer: str, state: str
+) -> None:
+    gateway = start(generation, "--agent", "claudecode=observe")
+    gateway.entry("skill", "notes", "claudecode", runtime="disable")
+    asked = {
+        "hook_event_name": "UserPromptExpansion",
+        "expansion_type": "slash_command",
+        "command_name": "notes",
+        "command_source": source,
+    }
+    assert gateway.hook("claude-code", asked)["action"] == answer
+    [effect] = effects_at_gateways.everywhere("skill", "notes")
+    ways = {one.way.code: str(one.state) for one in effect.agents[0].ways}
+    assert ways == {"skill_tool": "stopped", "slash_command": state, "files": "open"}
