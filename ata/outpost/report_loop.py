@@ -129,8 +129,15 @@ class Outpost:
         self._facts["config"] = gateway_facts.config(self._data)
         now = self._monotonic()
         if self._health_at is None or now - self._health_at >= _HEALTH_EVERY_S:
-            self._facts["health"] = gateway_facts.health(self._data)
+            self._facts["health"] = self._health()
             self._health_at = now
+
+    def _health(self) -> dict[str, Any]:
+        """How the gateway is; of one that does not answer also since when this was seen."""
+        found, before = gateway_facts.health(self._data), self._facts.get("health", {})
+        if found["up"]:
+            return found
+        return found | {"since": before.get("since") or clock.format_time(clock.now())}
 
     def journal(self) -> None:
         """Write a report's content when something pressing is new, else once a minute."""

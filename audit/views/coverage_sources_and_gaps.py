@@ -19,7 +19,7 @@ from audit.sequencing import stored_tree_queries
 from audit.sequencing.sequencer import stopped_reason
 from audit.views.trail.page_state import url_of
 from connections.models import LogFeed, ReconcileRun
-from enforcement.gateways import instances
+from enforcement.gateways import instances, last_heard
 from enforcement.models import Watch
 from enforcement.views.fleet import gateway_line
 
@@ -73,7 +73,10 @@ def fleet() -> Fleet:
     """The registered gateways; one query."""
     registered = instances.fleet()
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
-    lines = (gateway_line(one, watches.get(one.name)) for one in registered.instances)
+    heard = last_heard.everywhere(registered, watches)
+    lines = (
+        gateway_line(one, watches.get(one.name), heard[one.name]) for one in registered.instances
+    )
     return Fleet(tuple(lines), registered.problem)
 
 

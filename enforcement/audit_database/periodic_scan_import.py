@@ -66,12 +66,14 @@ def poll_due() -> int:
     Call it every second or so from any number of workers; a row is claimed by its lease.
     """
     now = clock.now()
-    registered = instances.fleet().instances
+    fleet = instances.fleet()
+    registered, asked = fleet.instances, fleet.asked
     _ensure_rows(registered, now)
     new = sum(_claimed(i.name, now, partial(_read, i, now)) for i in registered)
     if automatic_requests.waits():
         _claimed(_ASKING, now, lambda _watch: automatic_requests.ask_due())
-    health_checks.ask_due(registered, now)
+    health_checks.ask_due(asked, now)
+    health_checks.forget({i.name for i in registered} - {i.name for i in asked})
     return new
 
 

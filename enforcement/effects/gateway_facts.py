@@ -15,6 +15,7 @@ HEAD: Final = "head"
 GENERATIONS: Final = (V020, V084, HEAD)
 IN_DATABASE: Final = "audit database"
 IN_LISTS: Final = "lists over REST"
+IN_REPORTS: Final = "outpost's reports"
 _OF_AGENT: Final = re.compile(r"@(?P<agent>[^/]+)/(?P<tool>.+)")
 
 _AGENTS: Final = {

@@ -19,8 +19,14 @@ from audit.models import EventRow
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
 from enforcement.decisions.steps.superseded_steps import STEPS
 from enforcement.effects.gateway_facts import V020
-from enforcement.gateways import effects_at_gateways, instances, unreachable_gateway_reasons
+from enforcement.gateways import (
+    effects_at_gateways,
+    instances,
+    last_heard,
+    unreachable_gateway_reasons,
+)
 from enforcement.gateways.instances import Instance
+from enforcement.gateways.last_heard import LastHeard
 from enforcement.models import Watch
 
 LATEST: Final = timedelta(seconds=60)
@@ -30,6 +36,7 @@ _ROWS_WITHIN: Final = timedelta(seconds=10)
 _ROWS_FOR: Final = timedelta(hours=1)
 _ENFORCED: Final = "what is blocked and allowed there, and which of its agents are in action mode"
 _FOUND: Final = "what its scanner found, and what was decided at the gateway itself"
+_UNANSWERED: Final = "whether its agents get answers for their calls"
 _PUSHED: Final = "what it pushed then: its audit database has it"
 
 
@@ -46,18 +53,42 @@ class Deaf:
 
 def everywhere() -> list[Deaf]:
     """All of them, in the order of the instances file."""
-    watches, now = {w.name: w for w in Watch.objects.exclude(name="")}, clock.now()
+    fleet, now = instances.fleet(), clock.now()
+    watches = {w.name: w for w in Watch.objects.exclude(name="")}
+    heard = last_heard.everywhere(fleet, watches)
     return [
-        one for i in instances.fleet().instances for one in of_gateway(i, watches.get(i.name), now)
+        one
+        for i in fleet.with_outposts
+        for one in of_gateway(i, watches.get(i.name), heard[i.name], now)
     ]
 
 
-def of_gateway(instance: Instance, watch: Watch | None, now: datetime) -> list[Deaf]:
+def of_gateway(
+    instance: Instance, watch: Watch | None, heard: LastHeard, now: datetime
+) -> list[Deaf]:
     """What is not known of one gateway; of one that is about to be asked first, nothing is said."""
+    found = [*_unheard_by_outpost(instance.name, heard, now), *_gaps(instance, now)]
     if watch is None:
-        return []
-    found = [*_not_answering(instance, watch, now), *_not_read(instance, watch, now)]
-    return [*found, *_rows_stopped(instance, watch, now), *_gaps(instance, now)]
+        return found
+    of_watch = [] if heard.outpost else _not_answering(instance, watch, now)
+    return [
+        *of_watch,
+        *_not_read(instance, watch, now),
+        *_rows_stopped(instance, watch, now),
+        *found,
+    ]
+
+
+def _unheard_by_outpost(name: str, heard: LastHeard, now: datetime) -> Iterator[Deaf]:
+    """A gateway that does not answer its outpost, and an outpost that reports nothing more."""
+    if heard.outpost is None or heard.at is None:
+        return
+    if now - heard.at > last_heard.OUTPOST_SILENT_AFTER:
+        why = f"The outpost of {name} does not report."
+        yield Deaf(name, why, heard.at, f"{_ENFORCED}, and {_FOUND}", silent=True)
+    elif heard.answers is False:
+        why = f"{name} does not answer its outpost."
+        yield Deaf(name, why, heard.down_since, _UNANSWERED, silent=True)
 
 
 def _not_answering(instance: Instance, watch: Watch, now: datetime) -> Iterator[Deaf]:

@@ -17,7 +17,7 @@ from audit.ledger.format import truncation
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.decisions.steps.superseded_steps import STEPS
 from enforcement.effects.conclusion import conclude
-from enforcement.effects.gateway_facts import IN_DATABASE
+from enforcement.effects.gateway_facts import IN_DATABASE, IN_REPORTS
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.gateways.instances import Instance
@@ -34,6 +34,8 @@ REACH = (
     "its host."
 )
 """What a hold stops and what not, for the page of a component."""
+_OUTPOST = "its outpost"
+_STATUS = "status"
 _WANTED = {"hold": "held", "block": "blocked", "allow": "allowed"}
 _LIST_OF = {"hold": "block", "block": "block", "allow": "allow"}
 
@@ -52,7 +54,8 @@ class At:
     effect: tuple[str, ...] = ()  # what its agents may still do, by `with_effects`
     entries_from: str = ""  # where the entries were read that this is concluded from
     entries_at: datetime | None = None  # and when
-    settings_at: datetime | None = None  # when it last reported its agents and modes
+    settings_from: str = ""  # where its agents and modes were read
+    settings_at: datetime | None = None  # and when
 
     @property
     def waits(self) -> bool:
@@ -103,19 +106,24 @@ def of_each(kind: str, names: Collection[str]) -> dict[str, list[At]]:
 def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
     """The same with what the agents of each gateway may still do, read now."""
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
+    reported = {one.instance: one.at for one in _states_of_outposts()}
     found = []
     for at in states:
-        watch = watches.get(at.instance.name)
+        instance = at.instance.name
+        watch = watches.get(instance)
         facts = effects_at_gateways.known_at(at.instance, watch, kind, name)
         effect = GatewayEffect(at.instance, conclude(facts))
-        listed_at = watch.listed_at if watch else None
+        listed_at, seen = (watch.listed_at, watch.last_seen) if watch else (None, None)
+        if facts.source == IN_REPORTS:
+            listed_at = reported.get(instance)
         found.append(
             replace(
                 at,
                 effect=tuple(effect.sentences),
                 entries_from=facts.source,
                 entries_at=clock.now() if facts.source == IN_DATABASE else listed_at,
-                settings_at=watch.last_seen if watch else None,
+                settings_from=IN_REPORTS if seen is None else _STATUS,
+                settings_at=seen or reported.get(instance),
             )
         )
     return found
@@ -162,12 +170,12 @@ def _states_of_outposts() -> Iterator[_OfOutpost]:
 def _reported(outpost: _OfOutpost, kind: str, name: str) -> _Listed:
     """What the entries say that an outpost read; a disable restricts as a block does."""
     if outpost.entries is None:
-        return _Listed("unknown", by="its outpost")
+        return _Listed("unknown", by=_OUTPOST)
     found = reported_facts.entries_about(outpost.entries, kind, name)
     stops = any(one.install == "block" or one.runtime == "disable" for one in found)
     allows = any(one.install == "allow" for one in found)
     said = "block" if stops else "allow" if allows else "none"
-    return _Listed(said, "", outpost.at, "its outpost")
+    return _Listed(said, "", outpost.at, _OUTPOST)
 
 
 def _at(instance: Instance, wanted: str, step: Effect | None, listed: _Listed) -> At:
@@ -201,7 +209,9 @@ def _unfinished(instance: Instance, wanted: str, step: Effect) -> At:
 
 
 def _undecided(instance: Instance, step: Effect | None, listed: _Listed) -> At:
-    if step is not None and listed.at is not None and listed.at <= step.updated:
+    acknowledged = step is not None and listed.at is not None and listed.at <= step.updated
+    # What an outpost reported includes what it read after its last command.
+    if acknowledged and (listed.by != _OUTPOST or listed.state == "none"):
         words = f"No block and no hold: {listed.by} acknowledged that ours ended."
         return At(instance, "none", "none", words)
     if listed.state in {"block", "allow"}:

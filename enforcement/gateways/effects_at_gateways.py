@@ -15,6 +15,7 @@ from enforcement.effects.conclusion import AgentEffect, Summary
 from enforcement.effects.gateway_facts import (
     HEAD,
     IN_DATABASE,
+    IN_REPORTS,
     V084,
     Entry,
     GatewayFacts,
@@ -134,7 +135,8 @@ def facts_from_outpost(
     state = OutpostState.objects.filter(outpost=outpost).first()
     if entries is None and state is not None and state.entries is not None:
         entries = reported_facts.entries_about(state.entries, kind, name)
-    settings = settings_of(Watch.objects.filter(name=outpost.instance).first())
+    watch = Watch.objects.filter(name=outpost.instance).first()
+    settings = ReportedSettings() if _why_outdated(watch) else settings_of(watch)
     if not settings.agents:
         settings = reported_facts.settings_of(outpost, state.config if state else None)
     return GatewayFacts(
@@ -145,6 +147,7 @@ def facts_from_outpost(
         settings.agents,
         settings.managed,
         "its outpost has not reported its entries",
+        source=IN_REPORTS,
     )
 
 

@@ -6,6 +6,7 @@ One failed look makes a gateway `reachable=False`; the first good one makes it r
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -114,6 +115,22 @@ def note(instance: Instance, said: Probe, now: datetime) -> None:
             remote_steps.send_what_waited_for_openclaw(instance.name)
         drift.update(instance.name, now)
         effect_change_events.look(instance, watch, said.at)
+
+
+def forget(names: Iterable[str]) -> None:
+    """Drop what gateways answered the portal before it stopped asking them itself."""
+    answered = Watch.objects.filter(name__in=list(names), reachable__isnull=False)
+    if answered.exists():
+        answered.update(
+            reachable=None,
+            detail="",
+            last_seen=None,
+            listed_at=None,
+            blocked=[],
+            allowed=[],
+            settings={},
+            posture={},
+        )
 
 
 def _try_again_now(name: str, now: datetime) -> None:

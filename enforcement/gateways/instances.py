@@ -20,6 +20,7 @@ from django.conf import settings
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from audit.importing.gateway_registry_and_seal_keys import demo_registry, registries
+from enforcement.models import Outpost
 from enforcement.outposts import command_recipients
 
 log = logging.getLogger(__name__)
@@ -104,10 +105,22 @@ class Fleet:
         return next((i for i in self.instances if i.name == name), None)
 
     @property
+    def outposts(self) -> dict[str, Outpost]:
+        """The outposts that carry out decisions, by the gateway they are next to; one query."""
+        return command_recipients.by_instance()
+
+    @property
+    def asked(self) -> tuple[Instance, ...]:
+        """The gateways that the portal asks itself. One whose outpost carries out decisions is read
+        by that alone, unless the file has a token for it; one query."""
+        outposts = self.outposts
+        return tuple(i for i in self.instances if i.gateway_token_file or i.name not in outposts)
+
+    @property
     def with_outposts(self) -> tuple[Instance, ...]:
         """Every gateway that a decision can reach; one query."""
         listed = {i.name for i in self.instances}
-        others = (name for name in command_recipients.by_instance() if name not in listed)
+        others = (name for name in self.outposts if name not in listed)
         return (*self.instances, *map(known_by_outpost, others))
 
     @property

@@ -23,6 +23,12 @@ def entries_about(rows: Iterable[Mapping[str, Any]], kind: str, name: str) -> tu
     return tuple(_entry(row) for row in about)
 
 
+def installs(rows: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
+    """How many of the rows block, and how many allow."""
+    found = [_entry(row).install for row in rows]
+    return found.count("block"), found.count("allow")
+
+
 def _is_about(row: Mapping[str, Any], kind: str, name: str) -> bool:
     found = str(row.get("target_name", ""))
     return found == name or (kind == "tool" and tool_of_agent("", kind, found)[1] == name)

@@ -14,8 +14,14 @@ from audit.recording.actors import Actor
 from enforcement.audit_database import periodic_scan_import
 from enforcement.decisions.steps.superseded_steps import STEPS
 from enforcement.findings import decision_queue
-from enforcement.gateways import deaf_gateways, instances, unreachable_gateway_reasons
+from enforcement.gateways import (
+    deaf_gateways,
+    instances,
+    last_heard,
+    unreachable_gateway_reasons,
+)
 from enforcement.gateways.instances import Instance
+from enforcement.gateways.last_heard import LastHeard
 from enforcement.models import Finding, FindingStatus, Watch
 from enforcement.views import outpost_lines
 from enforcement.views.posture_rows import posture_of
@@ -24,29 +30,34 @@ _LATE: Final = timedelta(seconds=60)
 """What a gateway pushed waits no longer for the worker where all is well."""
 
 
-def gateway_line(instance: Instance, found: Watch | None) -> dict[str, Any]:
+def gateway_line(instance: Instance, found: Watch | None, heard: LastHeard) -> dict[str, Any]:
     """How one gateway is: `state` is empty before it was asked, `reads` how its scanner's findings
     reach us, `last_read` when they last did, give or take ten seconds."""
     now = clock.now()
     why = unreachable_gateway_reasons.why_not_read(instance, found, now)
-    deaf = deaf_gateways.of_gateway(instance, found, now)
+    deaf = deaf_gateways.of_gateway(instance, found, heard, now)
     reads = f"Set to be read every {int(periodic_scan_import.EVERY.total_seconds())} seconds."
     if found is None or found.read_at is None:
         reads = "About to be read."
-    state = ""
-    if found is not None and found.reachable is not None:
-        state = "online" if found.reachable else "offline"
-    if state == "online" and deaf:
-        state = "deaf"
+    state = "deaf" if heard.answers and deaf else heard.state
+    if any(one.silent for one in deaf):
+        state = "offline"
     return {
         "instance": instance,
         "watch": found,
+        "heard": heard,
         "state": state,
         "deaf": deaf,
-        "reads": f"Not read: {why}." if why else reads,
+        "reads": _reads(instance, heard, why) or reads,
         "last_read": found.read_at if found else None,
         "read_since": found.read_since if found and not why else None,
     }
+
+
+def _reads(instance: Instance, heard: LastHeard, why: str) -> str:
+    if heard.outpost is not None and instance.audit_db is None:
+        return "Its outpost reports those from HIGH as events of the trail; they ask nobody."
+    return f"Not read: {why}." if why else ""
 
 
 def pushes_of(instance: Instance) -> dict[str, Any]:
@@ -75,13 +86,14 @@ def context(person: Actor) -> dict[str, Any]:
     still_open = Finding.objects.filter(decision_queue.with_status(FindingStatus.OPEN))
     found = dict(still_open.values_list("instance").annotate(n=Count("pk")).order_by())
     outposts = outpost_lines.by_instance(clock.now())
+    heard = last_heard.everywhere(fleet, watches)
     lines = [
-        gateway_line(i, watches.get(i.name))
+        gateway_line(i, watches.get(i.name), heard[i.name])
         | {"waiting": waiting.get(i.name, 0), "findings": found.get(i.name, 0)}
         | {"pushes": pushes_of(i)}
         | {"outpost": outposts.pop(i.name, None)}
         | {"posture": posture_of(i.name, clock.now())}
-        for i in fleet.instances
+        for i in fleet.with_outposts
     ]
     return {
         "lines": lines,

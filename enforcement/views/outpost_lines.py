@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from approvals.models import Effect
+from enforcement.gateways.last_heard import OUTPOST_SILENT_AFTER
 from enforcement.models import CommandState, Outpost, OutpostCommand
 from enforcement.outposts import command_recipients, issued_commands, sealed_rows
 from ui.times import duration
-
-SILENT_AFTER: Final = timedelta(minutes=3)
-"""An outpost reports at least once a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +77,7 @@ def _line(outpost: Outpost, now: datetime) -> OutpostLine:
         return OutpostLine(outpost, "warn", "suspended", refused)
     if outpost.reported_at is None:
         return OutpostLine(outpost, "off", "no report yet", "")
-    if now - outpost.reported_at > SILENT_AFTER:
+    if now - outpost.reported_at > OUTPOST_SILENT_AFTER:
         words = "It reports at least once a minute: it stopped, or does not reach this portal."
         return OutpostLine(outpost, "warn", "silent", words)
     return OutpostLine(outpost, "ok", "reporting", "")

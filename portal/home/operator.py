@@ -10,7 +10,7 @@ from approvals import clock
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.recording.actors import Actor
 from enforcement.findings import decision_queue
-from enforcement.gateways import deaf_gateways, instances
+from enforcement.gateways import deaf_gateways, instances, last_heard
 from enforcement.kinds import KINDS, called, noun
 from enforcement.models import Asset, ConcludedEffect, Finding, Watch
 from portal.home.auditor import latest
@@ -164,13 +164,13 @@ def _holds(held: list[Asset], now: datetime) -> list[Line]:
 
 def _gateways() -> list[Line]:
     """Each registered gateway, those that do not answer first."""
-    watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
+    fleet, watches = instances.fleet(), {one.name: one for one in Watch.objects.exclude(name="")}
+    heard = last_heard.everywhere(fleet, watches)
+    silent = {one.instance for one in deaf_gateways.everywhere() if one.silent}
     lines = []
-    for instance in instances.fleet().instances:
-        watch = watches.get(instance.name)
-        known = watch is not None and watch.reachable is not None
-        state = ("online" if watch and watch.reachable else "offline") if known else ""
-        seen = watch.last_seen if watch else None
-        detail = "" if known else "not asked yet"
-        lines.append(Line(instance.name, _GATEWAYS, seen, badge=state, detail=detail))
+    for instance in fleet.with_outposts:
+        found = heard[instance.name]
+        state = "offline" if instance.name in silent else found.state
+        detail = "" if state else "not asked yet"
+        lines.append(Line(instance.name, _GATEWAYS, found.at, badge=state, detail=detail))
     return sorted(lines, key=lambda line: (line.badge != "offline", line.text))[:MOST]

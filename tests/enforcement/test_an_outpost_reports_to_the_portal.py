@@ -79,7 +79,8 @@ def test_enrolled_it_reports_what_becomes_entries_until_it_is_revoked(
     blocks = EventRow.objects.filter(action="defenseclaw.api-enforce-block")
     ranges = EventRow.objects.filter(action="defenseclaw.rows")
     assert blocks.count() == 2 and ranges.exists()
-    assert OutpostState.objects.get().health == {"up": False}
+    health = OutpostState.objects.get().health
+    assert health is not None and health["up"] is False and health["since"]
     assert PROMPT not in str(list(EventRow.objects.values()))
     rows.act("third")
     outpost.run_once()

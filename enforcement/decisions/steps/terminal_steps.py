@@ -22,8 +22,11 @@ from audit.recording.actors import Actor, Target
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
 from enforcement.decisions.steps.remote_steps import confirmed
 from enforcement.decisions.steps.superseded_steps import TERMINAL, not_now
-from enforcement.gateways import instances
+from enforcement.effects.conclusion import conclude
+from enforcement.effects.gateway_facts import GatewayFacts
+from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.client import Gateway, GatewayError
+from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.models import AdministrativeAct
 
 WAITS: Final = timedelta(minutes=5)
@@ -56,7 +59,8 @@ def check_gateway(_actor: Actor, target: Target, params: Mapping[str, Any]) -> N
     Raises:
         Refused: `bad_params`.
     """
-    if params.get("terminal") and instances.fleet().named(target.instance) is None:
+    is_known = target.instance and instances.fleet().scope(target.instance)
+    if params.get("terminal") and not is_known:
         raise Refused(
             "bad_params",
             "Name the registered gateway at whose terminal it is carried out.",
@@ -98,32 +102,59 @@ def _row(payload: dict[str, Any], run: EffectRun) -> str:
 
 
 def _confirmed(payload: dict[str, Any], run: EffectRun, said: str) -> EffectResult:
+    unlisted = EffectResult("unknown", f"{said}; its lists do not have it, or were not read.")
+    wanted = _LISTED_AS[payload["act"]]
+    if facts := _reported(payload, run):
+        if wanted and wanted not in _installs(facts):
+            return unlisted
+        effect = GatewayEffect(instances.known_by_outpost(run.instance), conclude(facts))
+        words = f"{said}. {' '.join(effect.sentences)}"
+        return EffectResult("done", words, data={"effect": effect.as_json()})
     instance = instances.fleet().named(run.instance)
     if instance is None:
         return EffectResult("done", f"{said}. What agents may do since was not read.")
-    act = _LISTED_AS[payload["act"]]
     try:
-        return confirmed(Gateway(instance), payload["kind"], payload["name"], act, said)
+        return confirmed(Gateway(instance), payload["kind"], payload["name"], wanted, said)
     except GatewayError:
-        return EffectResult("unknown", f"{said}; its lists do not have it, or were not read.")
+        return unlisted
+
+
+def _reported(payload: dict[str, Any], run: EffectRun) -> GatewayFacts | None:
+    """What the outpost of the gateway reported; None where the portal asks the gateway itself."""
+    fleet = instances.fleet()
+    outpost = fleet.outposts.get(run.instance)
+    if outpost is None or run.instance in {one.name for one in fleet.asked}:
+        return None
+    return effects_at_gateways.facts_from_outpost(outpost, payload["kind"], payload["name"])
+
+
+def _installs(facts: GatewayFacts) -> set[str]:
+    return {one.install for one in facts.entries or () if one.install}
 
 
 def _by_lists(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """What a step comes to without a row: not every act leaves one."""
     missing = "No row with the tag of this decision arrived within five minutes"
     again = "If it was not carried out there, run `ata dc` again."
-    instance = instances.fleet().named(run.instance)
-    if instance is None:
-        return EffectResult("failed", f"{missing}. {again}")
-    kind, name, wanted = payload["kind"], payload["name"], _LISTED_AS[payload["act"]]
-    gateway = Gateway(instance)
     try:
-        lists = {"block": gateway.blocked(), "allow": gateway.allowed()}
+        listed = _listed(payload, run)
     except GatewayError as trouble:
         return EffectResult("failed", f"{missing}, and {trouble.detail} {again}")
-    listed = {
-        word for word, one in lists.items() if any((x.kind, x.name) == (kind, name) for x in one)
-    }
+    if listed is None:
+        return EffectResult("failed", f"{missing}. {again}")
+    wanted = _LISTED_AS[payload["act"]]
     if (wanted in listed) if wanted else not listed:
         return EffectResult("done", f"{missing}; the gateway's lists have it as decided.")
     return EffectResult("failed", f"{missing}, and its lists do not have it. {again}")
+
+
+def _listed(payload: dict[str, Any], run: EffectRun) -> set[str] | None:
+    """On which of its lists the gateway has the thing; None where nobody can read them."""
+    if facts := _reported(payload, run):
+        return None if facts.entries is None else _installs(facts)
+    instance = instances.fleet().named(run.instance)
+    if instance is None:
+        return None
+    gateway, about = Gateway(instance), (payload["kind"], payload["name"])
+    lists = {"block": gateway.blocked(), "allow": gateway.allowed()}
+    return {word for word, one in lists.items() if any((x.kind, x.name) == about for x in one)}

@@ -205,7 +205,7 @@ def test_the_state_of_the_gateway_is_reported_when_it_changes(
     outpost = begin()
     outpost.run_once()
     said = receiver.reports[0]
-    assert said["entries"][0]["target_name"] == "pdf" and said["health"] == {"up": False}
+    assert said["entries"][0]["target_name"] == "pdf" and said["health"]["up"] is False
     assert said["quarantine"] == ["skills/claudecode/pdf-helper"]
     assert said["config"]["guardrail.mode"] == "action" and "gateway.host" not in said["config"]
     (data / "config.yaml").write_text("gateway: {api_port: 9, token: hidden-9}\n")

@@ -1,0 +1,78 @@
+"""When each gateway was last heard of and whether it answers: to the portal, or to its outpost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from enforcement.gateways.instances import Fleet
+from enforcement.models import Outpost, OutpostState, Watch
+from enforcement.outposts import reported_facts
+
+OUTPOST_SILENT_AFTER: Final = timedelta(minutes=3)
+"""An outpost reports at least once a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastHeard:
+    """What is known of one gateway. `answers` is None where nobody asked it yet.
+
+    `outpost` is the one that it is heard of by; None where the portal asks it itself. `down_since`
+    is from when on it did not answer that outpost.
+    """
+
+    answers: bool | None = None
+    at: datetime | None = None
+    outpost: Outpost | None = None
+    down_since: datetime | None = None
+    blocked: int | None = None
+    allowed: int | None = None
+
+    @property
+    def state(self) -> str:
+        """`online`, `offline`, or empty before it was asked."""
+        return {None: "", True: "online", False: "offline"}[self.answers]
+
+
+def everywhere(fleet: Fleet, watches: Mapping[str, Watch]) -> dict[str, LastHeard]:
+    """By the name of every gateway that a decision can reach."""
+    asked = {one.name for one in fleet.asked}
+    outposts = {name: one for name, one in fleet.outposts.items() if name not in asked}
+    found = OutpostState.objects.filter(outpost__in=[one.pk for one in outposts.values()])
+    states = {one.outpost_id: one for one in found} if outposts else {}
+    return {name: _by_watch(watches.get(name)) for name in asked} | {
+        name: _by_outpost(one, states.get(one.pk)) for name, one in outposts.items()
+    }
+
+
+def _by_watch(watch: Watch | None) -> LastHeard:
+    if watch is None:
+        return LastHeard()
+    if watch.listed_at is None:
+        return LastHeard(watch.reachable, watch.last_seen)
+    blocked, allowed = len(watch.blocked), len(watch.allowed)
+    return LastHeard(watch.reachable, watch.last_seen, blocked=blocked, allowed=allowed)
+
+
+def _by_outpost(outpost: Outpost, state: OutpostState | None) -> LastHeard:
+    health = state.health if state is not None and isinstance(state.health, dict) else {}
+    up = health.get("up")
+    entries = state.entries if state is not None else None
+    counts = (None, None) if entries is None else reported_facts.installs(entries)
+    return LastHeard(
+        up if isinstance(up, bool) else None,
+        outpost.reported_at,
+        outpost,
+        None if up is not False else _time(health.get("since")),
+        *counts,
+    )
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None

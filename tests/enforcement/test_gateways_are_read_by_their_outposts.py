@@ -1,0 +1,135 @@
+"""A gateway with an outpost and no token in the file is known by what that outpost reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from approvals import clock
+from approvals.models import Effect
+from approvals.pipeline.service import perform
+from audit.recording.actors import Actor, Target
+from enforcement.gateways import deaf_gateways, decided_and_enforced_state, instances
+from enforcement.gateways.unreachable_gateway_reasons import troubles
+from enforcement.models import Watch
+from tests.enforcement.browsing import browser
+from tests.enforcement.gateways import Edge, Town, known, settle
+from tests.enforcement.outpost_device import Device
+from tests.enforcement.test_a_deaf_gateway_is_red import red
+from tests.enforcement.test_an_outpost_gets_signed_commands import result, row
+
+pytestmark = pytest.mark.django_db
+Work = Callable[[], None]
+CONFIG = {"guardrail.mode": "action", "guardrail.connector": "claudecode"}
+
+
+@pytest.fixture
+def device(town: Town, edge: Edge, look: Work) -> Device:
+    """The outpost of edge-1, whose token was taken out of the file after it had answered."""
+    known("admin2", "admin", name="Anna Admin")
+    look()
+    device = Device(instance="edge-1").enrol(known("admin", "admin").as_actor(via="web"))
+    listed = town.folder / "instances.toml"
+    lines = listed.read_text().split("[[instance]]")
+    without = "\n".join(
+        line for line in lines[1].splitlines() if not line.startswith("gateway_token_file")
+    )
+    listed.write_text("[[instance]]".join([lines[0], without + "\n", *lines[2:]]))
+    instances._cache.clear()
+    return device
+
+
+def state_of(name: str = "edge-1") -> str:
+    [at] = [
+        one
+        for one in decided_and_enforced_state.everywhere("skill", "pdf-exfil")
+        if one.instance.name == name
+    ]
+    return at.words
+
+
+def test_it_answers_as_its_outpost_reports_and_nobody_asks_for_a_token(
+    device: Device, look: Work
+) -> None:
+    device.send(config=CONFIG, entries=[row("other", install="block")], health={"up": True})
+    look()
+    assert Watch.objects.get(name="edge-1").reachable is None
+    assert "edge-1" not in troubles()
+    web = browser("operator", "operator")
+    assert red(web) == ([], False)
+    page = web.get("/enforcement/fleet/").content.decode()
+    assert "1 on its block list" in page and "as its outpost reported" in page
+    assert "no audit_db is configured" not in page.split("edge-2")[0]
+    assert "Only an outpost reads it" in (
+        web.get("/enforcement/preview/skill/pdf-exfil/").content.decode()
+    )
+
+
+def test_one_that_does_not_answer_its_outpost_is_red(device: Device, look: Work) -> None:
+    device.send(config=CONFIG, entries=[], health={"up": True})
+    look()
+    device.send(health={"up": False, "since": "2026-11-29T12:00:00Z"})
+    web = browser("operator", "operator")
+    [said], at_home = red(web)
+    assert at_home
+    assert said.startswith("edge-1 does not answer its outpost. Not known since 29 Nov")
+    device.send(health={"up": True})
+    assert red(web) == ([], False)
+
+
+def test_an_outpost_that_is_silent_leaves_its_gateway_unknown(
+    device: Device, look: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device.send(config=CONFIG, entries=[], health={"up": True})
+    look()
+    moment = clock.now() + timedelta(minutes=4)
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    said = [one.why for one in deaf_gateways.everywhere() if one.instance == "edge-1"]
+    assert "The outpost of edge-1 does not report." in said
+
+
+def test_what_is_typed_at_its_terminal_is_done_once_its_outpost_reports_the_entry(
+    device: Device, olu: Actor, look: Work, do_due: Work
+) -> None:
+    device.send(config=CONFIG, entries=[], health={"up": True})
+    look()
+    settle(olu, Target("skill", "pdf-exfil", "edge-1"), "block", terminal=True)
+    (step,) = Effect.objects.filter(kind="gateway.terminal")
+    act = {
+        "id": "11111111-1111-4111-8111-111111111111",
+        "timestamp": "2026-11-30T00:44:00Z",
+        "action": "skill-block",
+        "actor": "cli",
+        "target": "pdf-exfil",
+        "details": f"reason=[ATA {step.payload['tag']}] reads mail",
+        "severity": "INFO",
+        "run_id": step.payload["tag"],
+    }
+    rows = [{"table": "audit_events", "rowid": 1, "row": act}]
+    device.send(rows=rows, entries=[row("pdf-exfil", install="block")])
+    do_due()
+    step.refresh_from_db()
+    assert step.state == "done", step.detail
+    assert "At its next install" in step.detail or "Not stopped for Claude Code" in step.detail
+
+
+def test_a_block_of_others_that_an_unblock_left_is_not_called_gone(
+    device: Device, olu: Actor, look: Work, do_due: Work
+) -> None:
+    others = row("pdf-exfil", install="block", reason="auto-block: watch")
+    device.send(config=CONFIG, entries=[], health={"up": True})
+    look()
+    perform(olu, "skill.hold", Target("skill", "pdf-exfil", "edge-1"))
+    do_due()
+    [command] = device.commands()
+    held = row("pdf-exfil", install="block", runtime="disable")
+    device.send(commands=[result(command, entries=[held])])
+    do_due()
+    settle(olu, Target("skill", "pdf-exfil", "edge-1"), "release")
+    do_due()
+    Effect.objects.filter(kind="gateway.release").update(state="done", updated=clock.now())
+    device.send(entries=[others])
+    Effect.objects.filter(kind="gateway.release").update(updated=clock.now() + timedelta(seconds=9))
+    assert state_of().startswith("Blocked at the gateway itself")
