@@ -28,6 +28,7 @@ LABEL: Final = "ata.outpost-command.v1"
 MOST: Final = 20
 """Commands of one answer."""
 _SEALED: Final = ("n", "act", "body", "signature", "state", "result")
+_ENDED: Final = "ended_step"
 log = logging.getLogger(__name__)
 
 
@@ -93,6 +94,19 @@ def settle(command: OutpostCommand, state: CommandState, result: Mapping[str, An
     command.seal = row_seals.seal(LABEL, _said(command))
     command.save(update_fields=["state", "result", "seal"])
     Effect.objects.filter(pk=command.pk, due__isnull=False).update(due=clock.now())
+
+
+def note_end_of_step(command: OutpostCommand) -> None:
+    """Note that the step of a command failed by what was reported of it; when the step is tried
+    again, that result is an old one."""
+    command.result = {**command.result, _ENDED: True}
+    command.seal = row_seals.seal(LABEL, _said(command))
+    command.save(update_fields=["result", "seal"])
+
+
+def has_ended_its_step(command: OutpostCommand) -> bool:
+    """Whether the step of a command failed by it, so that another try needs another command."""
+    return is_sealed(command) and command.result.get(_ENDED) is True
 
 
 def is_sealed(command: OutpostCommand) -> bool:

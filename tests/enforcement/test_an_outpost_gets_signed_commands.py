@@ -15,6 +15,7 @@ from django.conf import LazySettings
 
 from approvals import clock
 from approvals.models import Effect
+from approvals.outbox import step_execution
 from approvals.pipeline.service import perform
 from audit.keys import outpost_command_key
 from audit.models import EventRow
@@ -225,6 +226,28 @@ def test_what_the_outpost_refused_is_shown_with_why(
     do_due()
     assert step().state == "failed"
     assert step().detail == "The outpost at edge-1 refused it: the program was replaced."
+
+
+def test_a_step_that_is_tried_again_gets_another_command(
+    device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    """The result of the earlier one is not taken for that of the new try."""
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    seen = []
+    for state in ("refused", "failed", "done"):
+        [command] = device.commands()
+        seen.append(command["n"])
+        entries = [row("pdf-exfil", runtime="disable")] if state == "done" else None
+        device.send(commands=[result(command, state=state, detail="no", entries=entries)])
+        do_due()
+        assert step().state == ("done" if state == "done" else "failed")
+        assert device.commands() == []
+        if state != "done":
+            step_execution.again(Effect.objects.filter(pk=step().pk))
+            do_due()
+    assert seen == sorted(set(seen))
+    assert EventRow.objects.filter(action="skill.held", outcome="failure").count() == 2
 
 
 def test_a_command_that_somebody_wrote_is_neither_sent_nor_believed(

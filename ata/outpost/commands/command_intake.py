@@ -110,7 +110,7 @@ class Intake:
     ) -> bool:
         if not id_ or not n:
             return False
-        if id_ in self._journal.history.open or id_ in self._journal.history.outcomes:
+        if id_ in self._journal.history.open or not self._is_new(id_, signed_n):
             return False
         outcome = {
             "id": id_,
@@ -125,6 +125,16 @@ class Intake:
         }
         self._journal.write("refused", signed_n=signed_n, about=about, outcome=outcome)
         return True
+
+    def _is_new(self, id_: str, signed_n: int) -> bool:
+        """Whether no outcome of that id is of this number or a later one: a step that is tried
+        again has another command, which needs a result of its own."""
+        known = self._journal.history.outcomes.get(id_)
+        if known is None:
+            return True
+        if not signed_n or signed_n == known["n"]:
+            return False
+        return known["code"] in _NOT_ITS_OWN or signed_n > int(known["n"])
 
 
 _NOT_ITS_OWN: Final = ("not_a_command", "signature_refused")

@@ -49,6 +49,9 @@ def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectR
     if command is not None and command.outpost_id != outpost.id and _waits(command):
         command.delete()  # that outpost was revoked and reports nothing more
         command = None
+    if command is not None and issued_commands.has_ended_its_step(command):
+        command.delete()  # the step is tried again, which takes a new command
+        command = None
     if command is None:
         effect = Effect.objects.get(pk=run.effect_id)
         act, kind, name = command_format.STEPS[effect.kind], payload["kind"], payload["name"]
@@ -64,7 +67,10 @@ def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectR
         return _altered(command)
     if _waits(command):
         return _waiting(outpost, command)
-    return _reported(outpost, command, payload)
+    result = _reported(outpost, command, payload)
+    if result.state == "failed":
+        issued_commands.note_end_of_step(command)
+    return result
 
 
 def _unproven(effect: Effect, outpost: Outpost, run: EffectRun) -> EffectResult | None:

@@ -94,6 +94,39 @@ def test_a_name_in_other_letters_is_held_all_the_same(commanded: Enrol) -> None:
     assert row["actions"] == {"runtime": "disable"}
 
 
+def test_another_command_for_the_step_of_a_refused_one_is_judged_and_reported(
+    commanded: Enrol,
+) -> None:
+    """Who tries a step again waits for the result of the new command."""
+    edge = commanded("head")
+    edge.send(edge.portal.restrict("hold", "tool", "Bash"))
+    edge.report()
+    first = edge.send(edge.portal.sign(edge.portal.command("release", "tool", "Bash")))
+    assert [one["code"] for one in edge.report()] == ["no_evidence"]
+    again = edge.send(
+        edge.portal.sign(edge.portal.command("release", "tool", "Bash") | {"id": first["id"]})
+    )
+    [refused] = edge.report()
+    assert (refused["n"], refused["code"]) == (again["n"], "no_evidence")
+    assert edge.report() == []
+    proven = edge.portal.decide(
+        "release", edge.portal.intent("tool.release", "Bash"), id=first["id"]
+    )
+    edge.send(proven)
+    [done] = edge.report()
+    assert (done["n"], done["state"]) == (proven["command"]["n"], "done")
+    assert edge.entries("tool", "Bash") == []
+
+
+def test_what_nobody_signed_replaces_no_outcome(commanded: Enrol) -> None:
+    edge = commanded("head")
+    held = edge.send(edge.portal.restrict("hold", "tool", "Bash"))
+    edge.report()
+    forged = edge.portal.restrict("hold", "tool", "Bash", id=held["id"])
+    edge.send(forged | {"signature": edge.portal.restrict("hold", "tool", "Bash")["signature"]})
+    assert edge.report() == []
+
+
 def test_an_older_command_and_a_replayed_one_change_nothing(commanded: Enrol) -> None:
     edge = commanded("head")
     first = edge.portal.restrict("hold", "tool", "Bash")
