@@ -45,11 +45,12 @@ GATEWAYS = (
 INSTANCES = tuple(gateway.name for gateway in GATEWAYS)
 LOADED = "completed\n"
 LEFT_OUT = "without sample data\n"
+REMOVED = "removed\n"
 
 
 def runs(env: Env) -> bool:
     """Whether the DEMO gateways run: it was asked, or no other gateway is or was registered."""
-    return env.DEMO or not (env.DEFENSECLAW_INSTANCES_FILE or _state(env) == LEFT_OUT)
+    return env.DEMO or not (env.DEFENSECLAW_INSTANCES_FILE or _state(env) in {LEFT_OUT, REMOVED})
 
 
 def has_to_load(env: Env) -> bool:
@@ -59,8 +60,10 @@ def has_to_load(env: Env) -> bool:
 
 def note_prepared(env: Env) -> None:
     """Remember how this start ended, so that the next one knows what was loaded."""
-    if runs(env) or _state(env) != LOADED:
-        marker(env).write_text(LOADED if runs(env) else LEFT_OUT)
+    if runs(env):
+        marker(env).write_text(LOADED)
+    elif _state(env) not in {LOADED, REMOVED}:
+        marker(env).write_text(LEFT_OUT)
 
 
 def marker(env: Env) -> Path:
@@ -76,7 +79,8 @@ def announcement(env: Env) -> str:
     """What `make up` says about the sample data before it does anything."""
     own, names = env.DEFENSECLAW_INSTANCES_FILE, _listed(INSTANCES)
     if not runs(env):
-        which = f"Gateways of your own are registered in {own}" if own else "You had your own"
+        which = "The demo was removed" if _state(env) == REMOVED else "You had your own"
+        which = f"Gateways of your own are registered in {own}" if own else which
         return f"{which}: no sample data is loaded. 'make up DEMO=1' adds it, for DEMO gateways."
     if own:
         return (

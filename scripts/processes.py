@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import sys
 import threading
 import time
@@ -139,8 +140,10 @@ class _Printer(Printer):  # type: ignore[misc]
             self._later = None
 
 
-def run_all(env: Env, child: dict[str, str], on_ready: Callable[[], None]) -> int:
-    """Run every process until one gives up or Ctrl-C; returns the exit code."""
+def run_all(
+    env: Env, child: dict[str, str], on_ready: Callable[[], None], until: Callable[[], bool]
+) -> int:
+    """Run every process until one gives up, `until` or Ctrl-C; returns the exit code."""
     honcho_manager.KILL_WAIT = 15  # seconds; the worker finishes what it holds first
     manager = Manager(_Printer(sys.stdout, prefix=True))
     for name, command in commands(env).items():
@@ -149,6 +152,7 @@ def run_all(env: Env, child: dict[str, str], on_ready: Callable[[], None]) -> in
         manager.add_process(name, line, quiet=False, env=own, cwd=str(BASE_DIR))
     waiter = threading.Thread(target=_tell_when_ready, args=(env, on_ready), daemon=True)
     waiter.start()
+    threading.Thread(target=_stop_when, args=(until,), daemon=True).start()
     try:
         manager.loop()
     except BaseException:
@@ -159,6 +163,13 @@ def run_all(env: Env, child: dict[str, str], on_ready: Callable[[], None]) -> in
         os._exit(1)
     stopped_by_a_person = manager.returncode in {130, 143}
     return 0 if stopped_by_a_person else manager.returncode or 0
+
+
+def _stop_when(until: Callable[[], bool]) -> None:
+    """Stop everything as Ctrl-C does."""
+    while not until():
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _tell_when_ready(env: Env, on_ready: Callable[[], None]) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from portal.env import BASE_DIR, Env, env, kept_secret
-from scripts import demo_environment_setup
+from scripts import demo_environment_setup, demo_removal
 from scripts.processes import commands, environment_of, is_ready_to_prepare, kept, run_all
 from serving.private_file_modes import keep_private
 
@@ -43,6 +43,8 @@ def main() -> None:
         refuse_taken_ports(env)
         refuse_full_disk(env.VAR_DIR, LEAST_MB if is_done(env) else NEEDED_MB)
         refuse_taken_names(env)
+        if demo_removal.is_asked(env):
+            say(f"The demo is now in {demo_removal.move_aside(env)}.")
         say(demo_environment_setup.announcement(env))
         child = demo_environment_setup.environment(env) | {"ATA_UP_PID": str(os.getpid())}
         try:
@@ -51,7 +53,16 @@ def main() -> None:
             say("\nStopped. Run 'make up' again; it takes up where it stopped.")
             sys.exit(130)
         say(f"Ready to start after {time.monotonic() - started:.0f} s.")
-        sys.exit(run_all(env, child, on_ready=lambda: welcome(env)))
+        code = run_all(
+            env,
+            child,
+            on_ready=lambda: welcome(env),
+            until=lambda: demo_removal.is_asked(env),
+        )
+    if demo_removal.is_asked(env):
+        say("The demo is removed: everything starts again, empty.")
+        os.execv(sys.executable, [sys.executable, "-m", "scripts.up"])  # noqa: S606 - ourselves
+    sys.exit(code)
 
 
 def _end(number: int, _frame: object) -> None:

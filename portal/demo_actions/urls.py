@@ -11,5 +11,6 @@ urlpatterns: list[URLPattern] = []
 if not settings.PRODUCTION:
     urlpatterns = [
         path("demo/finding/", views.simulate_finding, name="demo-finding"),
+        path("demo/remove/", views.remove_demo, name="demo-remove"),
         path("demo/tamper/", views.tamper_with_copy, name="demo-tamper"),
     ]

@@ -1,4 +1,5 @@
-"""Two things a visitor can watch: a gateway that finds a malicious skill, a log that was edited."""
+"""What the band offers: a gateway that finds a malicious skill, a log that was edited, and the end
+of the demo."""
 
 from __future__ import annotations
 
@@ -7,14 +8,14 @@ import subprocess
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.permissions import needs_role
 from approvals import clock
 from audit.models import EventRow, VerificationRun
 from audit.verification import tampered_copy
 from audit.views.log.verification_run_description import in_words
-from portal.demo_actions import demo_gateway_folder
+from portal.demo_actions import demo_gateway_folder, demo_removal_request
 from portal.demo_actions.permissions import MAY_PRESS, only_with_local_tenant
 
 _SHOWN = 8
@@ -41,6 +42,25 @@ def simulate_finding(request: HttpRequest) -> HttpResponse:
         "which its scanner looks through every few seconds.",
     )
     return HttpResponseRedirect("/enforcement/")
+
+
+@only_with_local_tenant
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs_role("admin")
+def remove_demo(request: HttpRequest) -> HttpResponse:
+    """Ask for an empty portal instead of the demo, once an admin typed that they mean it."""
+    context = {
+        "problem": demo_removal_request.why_not(),
+        "confirmation": demo_removal_request.CONFIRMATION,
+        "supervised": demo_removal_request.is_supervised(),
+        "typed": request.POST.get("typed", ""),
+    }
+    if request.method != "POST" or context["problem"]:
+        return render(request, "demo/remove.html", context)
+    if str(context["typed"]).strip().lower() != demo_removal_request.CONFIRMATION:
+        return render(request, "demo/remove.html", context | {"wrong": True}, status=422)
+    context["folder"] = demo_removal_request.ask(clock.now())
+    return render(request, "demo/remove.html", context)
 
 
 @only_with_local_tenant

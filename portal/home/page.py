@@ -14,6 +14,7 @@ from audit.recording.actors import Actor
 from portal.home.auditor import auditor
 from portal.home.changes_without_decision import unclaimed
 from portal.home.connection_panels import admin, mine
+from portal.home.first_steps import first_steps
 from portal.home.gateway_settings import changed_settings
 from portal.home.operator import operator
 from portal.home.panel_types import Home, Panel
@@ -24,6 +25,7 @@ log = logging.getLogger("ui")
 type Part = Callable[[Actor], Home]
 
 _BY_ROLE: tuple[tuple[str, str, Part], ...] = (
+    ("admin", "First steps", first_steps),
     ("operator", "Enforcement", operator),
     ("auditor", "The audit trail", auditor),
     ("operator", "Changes without a decision", unclaimed),
@@ -47,6 +49,7 @@ def home(me: Actor) -> Home:
         title=opening.title,
         lead=opening.lead,
         facts=list({fact.text: fact for part in parts for fact in part.facts}.values()),
+        steps=next((part.steps for part in parts if part.steps), []),
         panels=list({p.title: p for part in parts for p in part.panels}.values()),
     )
 

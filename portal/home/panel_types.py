@@ -56,6 +56,18 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstStep:
+    """One of the steps of an empty portal: what was seen of it, and a text to copy that does it."""
+
+    title: str
+    done: bool = False
+    seen: str = ""
+    fix: str = ""
+    url: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
     """Everything home shows, or one role's part of it. `title` is the sentence it opens with and
     `lead` the figure above that."""
@@ -65,6 +77,12 @@ class Home:
     lead: str = ""
     facts: list[Fact] = field(default_factory=list)
     panels: list[Panel] = field(default_factory=list)
+    steps: list[FirstStep] = field(default_factory=list)
+
+    @property
+    def steps_done(self) -> int:
+        """How many of the first steps are done."""
+        return sum(step.done for step in self.steps)
 
     @property
     def wide(self) -> list[Panel]:

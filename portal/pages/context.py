@@ -60,6 +60,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "tenant_url": local_tenant.tenant_url(),
             "phone_url": local_tenant.phone_url(person.sub if person else ""),
             "switch_url": local_tenant.switch_url(),
+            "may_remove_demo": "admin" in roles and local_tenant.is_local(),
             "demo_actions": bool(roles & set(MAY_PRESS)) and local_tenant.is_local(),
             "version": version(),
             "ledger": ledger_status.facts(),

@@ -29,6 +29,7 @@ ROUTES: Final[Ways] = {
     "account/passkeys/<str:handle>/revoke/": ("decides", "passkey.revoke"),
     "services/collector/event": ("keeps", "what a gateway pushes, in the spool"),
     "demo/finding/": ("keeps", "a malicious skill in the folder of a DEMO gateway's agent"),
+    "demo/remove/": ("keeps", "the request to move the demo aside, for `make up`"),
     "demo/tamper/": ("reads", "edits and verifies a copy of the database"),
     "healthz": ("reads", "whether the process answers"),
     "readyz": ("reads", "whether the parts answer"),

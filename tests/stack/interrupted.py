@@ -47,7 +47,7 @@ def main() -> int:
     """Run it to its end."""
     said = sys.stdout = Interrupted(signals=2)
     processes.commands = _one
-    code = processes.run_all(Env(), dict(os.environ), on_ready=lambda: None)
+    code = processes.run_all(Env(), dict(os.environ), on_ready=lambda: None, until=lambda: False)
     print(said.getvalue(), file=sys.stderr)
     return code
 
