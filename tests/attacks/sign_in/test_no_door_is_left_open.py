@@ -288,7 +288,7 @@ print(json.dumps({
     "warnings": [w.id for w in checks.run_checks(
                  app_configs=[], include_deployment_checks=True)],
     "styleguide": mounted("/styleguide/"),
-    "demo": mounted("/demo/finding/") or mounted("/demo/tamper/"),
+    "demo": any(map(mounted, ("/demo/finding/", "/demo/tamper/", "/demo/remove/"))),
 }))
 """
 
