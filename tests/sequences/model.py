@@ -258,7 +258,7 @@ class Model:
         else:
             account.ending, account.ended_by = "gone", ""
         account.ended = self.now
-        account.barred = bool(account.others())
+        self._turned(account)
 
     def listed(self, account: Account, as_of: float) -> None:
         """Auth0 lists it, as of a moment."""
