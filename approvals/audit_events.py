@@ -73,7 +73,12 @@ def approval_denied(
         actor,
         outcome="denied",
         ask=ask,
-        data={"inferred": inferred, "known_from": source, "channel": channel},
+        data={
+            "inferred": inferred,
+            "known_from": source,
+            "channel": channel,
+            **({"single_person": True} if approval.single_person else {}),
+        },
         evidence=evidence,
         reason=reason,
     )

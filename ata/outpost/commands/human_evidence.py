@@ -37,6 +37,8 @@ _COVERS: Final = {
 """Of which verbs an approval gives each act: who allows something also ends its hold."""
 _MOST_AHEAD_S: Final = 300
 """So far the portal's clock may be ahead of this host's."""
+_LESS_THAN_CRITICAL: Final = ("INFO", "LOW", "MEDIUM", "HIGH")
+"""An intent without a severity that is known here counts as CRITICAL."""
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -81,7 +83,9 @@ def verify(command: Command, evidence: object, pins: Mapping[str, Any], seen: Se
     event = _event(document, intent, text)
     if problem := signed_intent_match.differs(event):
         raise _refused("intent", problem)
-    _check_person(event, evidence["human"], command, pins)
+    person = _check_person(event, evidence["human"], command, pins)
+    if _needs_another(intent, document) and _is_of(person, intent["actor"]):
+        raise _refused("human", "At CRITICAL it takes another person than the one who asked")
     return Proven(denied, now, document["recorded_at"])
 
 
@@ -147,7 +151,8 @@ def _event(document: dict[str, Any], intent: Mapping[str, Any], text: str) -> di
 
 def _check_person(
     event: dict[str, Any], human: Mapping[str, Any], command: Command, pins: Mapping[str, Any]
-) -> None:
+) -> Mapping[str, Any]:
+    """Whose signature counts."""
     keys = {str(pins["issuer"]): pins["issuer_keys"]}
     try:
         if human.get("kind") == "token":
@@ -167,6 +172,20 @@ def _check_person(
     found = next(person_and_log_levels.judge(judged, {digest: body}, keys, passkeys))
     if not found.counts:
         raise CommandRefused("human_refused", found.sentence)
+    return person
+
+
+def _needs_another(intent: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
+    """Whether who asked may not decide alone: at CRITICAL, unless the log says that nobody else
+    could have (*single-person*)."""
+    return (
+        intent.get("severity") not in _LESS_THAN_CRITICAL
+        and document["data"].get("single_person") is not True
+    )
+
+
+def _is_of(person: Mapping[str, Any], actor: Mapping[str, Any]) -> bool:
+    return (person["iss"], person["sub"]) == (actor.get("iss"), actor.get("sub"))
 
 
 def _token_person(

@@ -119,6 +119,7 @@ class Portal:
         """A relaxing command with all that proves it; `changes` of the command are signed too."""
         decision = changes.pop("decision", "approved")
         at = changes.pop("at", datetime.now(UTC))
+        data = changes.pop("entry", {})
         text = canonical(intent)
         digest = hashlib.sha256(b"ata.intent.v1\n" + text).hexdigest()
         facts = {"operation": str(uuid.uuid4()), "approval": str(uuid.uuid4())}
@@ -131,6 +132,7 @@ class Portal:
             "outcome": "success" if decision == "approved" else decision,
             "actor": OLU,
             "intent_hash": digest,
+            "data": data,
             **facts,
         }
         entry, proof = self.prove(fields)

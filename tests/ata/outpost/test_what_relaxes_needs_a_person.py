@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from base64 import b64encode
 from collections.abc import Callable
@@ -12,8 +13,9 @@ from uuid import uuid4
 import pytest
 
 from audit.ledger import note
+from audit.ledger.format.canonical import canonical
 from tests.ata.outpost.commanded import Commanded
-from tests.ata.outpost.commanding_portal import OLU, Portal, stamp
+from tests.ata.outpost.commanding_portal import AMIR, OLU, Portal, stamp
 
 type Enrol = Callable[..., Commanded]
 type Envelope = dict[str, Any]
@@ -269,6 +271,47 @@ def test_who_asks_does_not_approve_by_a_passkey_that_nobody_confirmed(commanded:
     intent = edge.portal.intent("tool.allow", "Bash", actor=OLU)
     edge.send(edge.portal.decide("allow", intent))
     assert edge.refusals() == ["refused human_refused"]
+
+
+@pytest.mark.parametrize("human", ["passkey", "token"])
+@pytest.mark.parametrize("confirmed", [True, False])
+@pytest.mark.parametrize(
+    ("said", "ended"),
+    [
+        ({"severity": "CRITICAL"}, "refused human_refused"),
+        ({}, "refused human_refused"),
+        ({"severity": "HIGH"}, "done "),
+    ],
+)
+def test_who_asks_does_not_decide_alone_at_critical(
+    commanded: Enrol, human: str, confirmed: bool, said: dict[str, str], ended: str
+) -> None:
+    edge = commanded("head")
+    pins = edge.folder.read("enrolment.json")
+    pins["pins"]["passkeys"][0]["approver"] = confirmed
+    edge.folder.write("enrolment.json", pins)
+    intent = edge.portal.intent("tool.allow", "Bash", actor=AMIR, **said)
+    edge.send(edge.portal.decide("allow", intent, human))
+    assert edge.refusals() == [ended]
+
+
+def test_who_asks_decides_alone_where_the_log_says_that_nobody_else_could(
+    commanded: Enrol,
+) -> None:
+    edge = commanded("head")
+    intent = edge.portal.intent("tool.allow", "Bash", actor=AMIR, severity="CRITICAL")
+    edge.send(edge.portal.decide("allow", intent, entry={"single_person": True}))
+    assert edge.refusals() == ["done "]
+
+
+def test_who_asked_does_not_end_a_hold_at_critical_by_denying_it(commanded: Enrol) -> None:
+    edge = commanded("head")
+    intent = edge.portal.intent("tool.block", "Bash", actor=AMIR, severity="CRITICAL")
+    digest = hashlib.sha256(b"ata.intent.v1\n" + canonical(intent)).hexdigest()
+    edge.send(edge.portal.restrict("hold", "tool", "Bash", intent_hash=digest))
+    edge.send(edge.portal.decide("release", intent, decision="denied"))
+    assert sorted(edge.refusals()) == ["done ", "refused human_refused"]
+    assert edge.entries("tool", "Bash")
 
 
 def test_a_token_of_somebody_who_may_not_approve_is_refused(commanded: Enrol) -> None:
