@@ -136,8 +136,14 @@ def live(found: Sessions) -> Sessions:
     return found.filter(Exists(browsers))
 
 
-def revoke(actor: Actor, ended: Sequence[SignedInSession]) -> None:
-    """End a person's own sessions elsewhere; one `session.revoked` each."""
+def revoke(
+    actor: Actor,
+    ended: Sequence[SignedInSession],
+    *,
+    by: str = "the person, in the portal",
+    reason: str = "",
+) -> None:
+    """End sessions of a person; one `session.revoked` each. `by` says who does, in words."""
     with transaction.atomic():
         for session in ended:
             end(session)
@@ -145,7 +151,8 @@ def revoke(actor: Actor, ended: Sequence[SignedInSession]) -> None:
                 actor,
                 "session.revoked",
                 target=Target("session", session.public_id),
-                data={"by": "the person, in the portal"},
+                reason=reason,
+                data={"by": by},
                 private={"ip": session.ip or "", "user_agent": session.user_agent},
             )
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.people import views
+from portal.people import offboarding_page, views
 
-urlpatterns = [path("people/<int:person_id>/", views.person, name="person")]
+urlpatterns = [
+    path("people/<int:person_id>/", views.person, name="person"),
+    path("people/<int:person_id>/offboard/", offboarding_page.offboard, name="person-offboard"),
+]

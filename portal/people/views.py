@@ -23,7 +23,6 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
     context = {
         "person": somebody,
         "own": own,
-        "whose": "your" if own else "their",
         "accounts": accounts,
         "live_until": max((one.until for one in accounts if one.until), default=None),
         "applications": person_facts.applications_of(somebody),
@@ -37,5 +36,6 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "roles": person_facts.roles_of(somebody),
         "passkeys": person_facts.passkeys_of(somebody),
         "browsers": person_facts.browsers_of(somebody),
+        "may_offboard": "admin" in me.roles and not own,
     }
     return render(request, "people/person.html", context)

@@ -206,7 +206,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     ),
     "accounts.sessions.service": (
         frozenset({"operator.signed_in", "session.revoked"}),
-        "sessions begin and are ended by their person",
+        "sessions begin, and are ended by their person or by an admin when the person left",
     ),
     "accounts.views.sign_in_and_sign_out": (
         frozenset({"operator.signed_out"}),

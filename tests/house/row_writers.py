@@ -352,7 +352,10 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     "approvals.pipeline.deny_expire_cancel.deny": (
         "approvals.step_up.take_ciba_or_passkey_answer",
     ),
-    "approvals.pipeline.deny_expire_cancel.cancel": ("approvals.cancel_resend_confirm_denial",),
+    "approvals.pipeline.deny_expire_cancel.cancel": (
+        "approvals.cancel_resend_confirm_denial",
+        "approvals.leavers_requests",
+    ),
     "approvals.pipeline.deny_expire_cancel.confirm_denial": (
         "approvals.step_up.requests_nobody_was_asked",
         "approvals.cancel_resend_confirm_denial",

@@ -70,6 +70,11 @@ ROUTES: Final[Ways] = {
     "audit/coverage/download": ("records", "that a coverage report was taken away"),
     "connections/inventory/ibom/": ("records", "that the inventory was taken away"),
     "connections/access/<uuid:access_id>/revoke/": ("decides", "access.revoke"),
+    "people/<int:person_id>/offboard/": (
+        "decides",
+        "person.freeze, passkey.revoke, selection.revoke, access.revoke; records ended sessions "
+        "and requests that were withdrawn or sent to a colleague",
+    ),
     "connections/freeze/now/": ("decides", "person.freeze, connection.freeze, agent.freeze"),
     "connections/freeze/me/": ("decides", "person.freeze, of oneself"),
     "connections/freeze/<str:kind>/<any_name:name>/unfreeze/": (

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import Client
 
 from approvals import clock
-from approvals.models import Person
+from approvals.models import Passkey, Person
 from audit.recording.actors import Actor
 from connections.models import AppAccess, ConnectedAccount, State
 from tests.support.sign_in import SUBS
@@ -52,3 +52,12 @@ def text(client: Client, url: str) -> str:
     answer = client.get(url)
     assert answer.status_code == 200, answer.status_code
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())))
+
+
+def passkey(who: str) -> Passkey:
+    """A passkey of somebody's own."""
+    return Passkey.objects.create(
+        handle=f"key-of-{who}"[:22], credential_id=f"c-{who}", public_key=b"k", algorithm=-7,
+        person=person(who), rp_id="localhost", name="Laptop", attestation="none",
+        enrolled=clock.now(), enrolled_by="x",
+    )  # fmt: skip

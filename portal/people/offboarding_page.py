@@ -1,0 +1,103 @@
+"""`/people/<id>/offboard/`: what is done when somebody leaves, its outcomes, and what remains."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from accounts.permissions import needs_role
+from accounts.recent_sign_in.requirement import needs_fresh_sign_in
+from approvals import leavers_requests, people_and_roster
+from approvals.models import Approval, Person
+from portal.people import offboarding_steps, person_facts, person_lookup, what_remains
+from portal.people.offboarding_steps import Order, Result
+from ui.refused_request_audit_flag import tell
+
+_LONGEST = 500
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@needs_role("admin")
+@needs_fresh_sign_in()
+def offboard(request: HttpRequest, person_id: int) -> HttpResponseBase:
+    """What would be done; on POST do what is left of it, and show what each step came to."""
+    admin, person = person_lookup.fetch(request, person_id)
+    if person_lookup.is_own(admin, person):
+        raise PermissionDenied("You cannot offboard yourself. Ask another admin.")
+    if request.method != "POST":
+        return _page(request, Order(admin, person), [])
+    chosen, problem = _colleague(request, person)
+    order = Order(
+        admin,
+        person,
+        request.POST.get("reason", "").strip()[:_LONGEST],
+        chosen,
+        request.POST.get("end_sessions") == "1",
+        partial(tell, request),
+    )
+    if not order.reason:
+        problem = "Nothing was done: say why."
+    if problem:
+        return _page(request, order, [], problem=problem, status=422)
+    return _page(request, order, offboarding_steps.take_all(order))
+
+
+def _page(
+    request: HttpRequest,
+    order: Order,
+    results: list[Result],
+    *,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    left = offboarding_steps.left(order)
+    context = {
+        "person": order.person,
+        "steps": [{"state": "todo", "text": step.text} for step in left],
+        "results": results,
+        "failed": any(one.state == "failed" for one in results),
+        "asked": [
+            (approval, _why_stays(approval, order))
+            for approval in offboarding_steps.requests_to(order.person)
+        ],
+        "remains": what_remains.of(order.person),
+        "accounts": person_facts.accounts_of(order.person),
+        "colleagues": _colleagues(order.person),
+        "order": order,
+        "problem": problem,
+        "crumbs": [
+            {"text": str(order.person), "url": f"/people/{order.person.pk}/"},
+            {"text": "Offboard"},
+        ],
+    }
+    return render(request, "people/offboard.html", context, status=status)
+
+
+def _why_stays(approval: Approval, order: Order) -> str:
+    if order.colleague is None:
+        return ""
+    return leavers_requests.why_not_reassigned(approval, order.person, order.colleague)
+
+
+def _colleagues(person: Person) -> list[Person]:
+    """Who can answer in the place of somebody who leaves."""
+    return list(people_and_roster.with_roles().exclude(pk=person.pk).order_by("listed_as", "pk"))
+
+
+def _colleague(request: HttpRequest, person: Person) -> tuple[Person | None, str]:
+    """The colleague who was chosen, and what is wrong with the choice."""
+    wanted = request.POST.get("colleague", "")
+    found = {str(one.pk): one for one in _colleagues(person)}
+    if wanted in found:
+        return found[wanted], ""
+    if wanted:
+        return None, "Nothing was done: choose a colleague of the list."
+    if found and (person.roles or offboarding_steps.requests_to(person)):
+        return None, "Nothing was done: choose who answers requests in their place."
+    return None, ""

@@ -1,0 +1,131 @@
+"""What goes on after somebody was offboarded, and until when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from approvals import clock, leavers_requests
+from approvals.models import Person
+from connections import account_names
+from connections.models import AccessState, AppAccess, ConnectedAccount, Review, Reviewers, State
+from portal.people import offboarding_steps, person_facts
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """One thing that goes on; `until` is None where no end is known."""
+
+    text: str
+    until: datetime | None = None
+    url: str = ""
+
+
+def of(person: Person) -> list[Remaining]:
+    """Everything that we know of, the nearest end first, then what has none here."""
+    found = [
+        *_tokens(person),
+        *_requests(person),
+        *_accounts(person),
+        *_applications(person),
+        *_reviews(person),
+    ]
+    ends = sorted((one for one in found if one.until), key=lambda one: one.until or clock.now())
+    return [*ends, *(one for one in found if not one.until), *_not_ours(person)]
+
+
+def _tokens(person: Person) -> list[Remaining]:
+    alive = ConnectedAccount.objects.filter(
+        iss=person.iss, sub=person.sub, last_token_expires_at__gt=clock.now()
+    )
+    return [
+        Remaining(
+            f"A token that was issued for the {account_names.in_words(account)} works",
+            account.last_token_expires_at,
+            f"/connections/{account.pk}/",
+        )
+        for account in alive
+    ]
+
+
+def _requests(person: Person) -> list[Remaining]:
+    held = [
+        Remaining(
+            f"Their request waits: {approval.sentence}. "
+            f"{leavers_requests.why_not_withdrawn(approval)}",
+            approval.expires_at,
+            f"/approvals/{approval.pk}/",
+        )
+        for approval in offboarding_steps.requests_by(person)
+    ]
+    asked = [
+        Remaining(
+            f"They are asked for an answer: {approval.sentence}",
+            approval.expires_at,
+            f"/approvals/{approval.pk}/",
+        )
+        for approval in offboarding_steps.requests_to(person)
+    ]
+    return [*held, *asked]
+
+
+def _accounts(person: Person) -> list[Remaining]:
+    asked = offboarding_steps.asked_to_revoke(person)
+    own = ConnectedAccount.objects.filter(iss=person.iss, sub=person.sub)
+    found = []
+    for account in own.exclude(state__in=[State.REVOKED, State.GONE]).order_by("pk"):
+        words = account_names.in_words(account)
+        if str(account.pk) in asked:
+            text = f"The {words} is suspended until its revocation is approved"
+        elif account.state == State.REVOCATION_PENDING:
+            text = f"Auth0 holds the {words} until their own next visit here deletes it"
+        else:
+            text = f"The {words} is not revoked"
+        found.append(Remaining(text, url=f"/connections/{account.pk}/"))
+    return found
+
+
+def _applications(person: Person) -> list[Remaining]:
+    held = AppAccess.objects.filter(iss=person.iss, sub=person.sub)
+    return [
+        Remaining(
+            f"{row.application} has a {row.get_kind_display()}, {row.get_state_display()}",
+            row.expires_at,
+            "/connections/access/?all=1",
+        )
+        for row in held.exclude(state=AccessState.GONE)
+    ]
+
+
+def _reviews(person: Person) -> list[Remaining]:
+    return [
+        Remaining(
+            f"The access review {review.title} waits for them. {_who_else(review, person)}",
+            review.due,
+            f"/connections/reviews/{review.pk}/",
+        )
+        for review, _ in person_facts.reviews_of(person)
+    ]
+
+
+def _who_else(review: Review, person: Person) -> str:
+    """Who decides in an access review in the place of somebody who leaves."""
+    if review.reviewers == Reviewers.OWNERS:
+        return "Admins decide on their accounts once it is due"
+    if any((one["iss"], one["sub"]) != (person.iss, person.sub) for one in review.admins):
+        return "Its other named admins decide"
+    return "Nobody else is named to decide: close it and open another"
+
+
+def _not_ours(person: Person) -> list[Remaining]:
+    role = f" and their role {', '.join(person.roles)}" if person.roles else ""
+    return [
+        Remaining(
+            f"Their account at the identity provider{role}: not ours to close. Close it there, or "
+            "they sign in again"
+        ),
+        Remaining(
+            "Access tokens that Auth0 gave command lines work until each expires; the portal "
+            "does not see them"
+        ),
+    ]

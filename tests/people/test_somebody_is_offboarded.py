@@ -1,0 +1,234 @@
+"""Offboarding takes decisions that exist already, each on its own record, and only what is left."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import SignedInSession
+from approvals import leavers_requests
+from approvals.errors import Refused
+from approvals.models import Approval, AskState, Outcome, Passkey, Person, Status
+from approvals.pipeline.service import perform
+from audit.recording.actors import Target
+from connections.lifecycle import freezes
+from connections.models import ConnectedAccount, Freeze, State
+from portal.people import offboarding_steps
+from tests.accounts.trail import events
+from tests.people.inhabitants import account, actor, application, passkey, person, text
+from tests.support.pages import signed_in
+
+pytestmark = pytest.mark.usefixtures("house")
+
+
+def url_of(who: str) -> str:
+    return reverse("person-offboard", args=[person(who).pk])
+
+
+@pytest.fixture
+def admin() -> Client:
+    """Amir, who signed in a moment ago; Anya could approve what he asks for."""
+    signed_in("admin2", "admin")
+    return signed_in("admin", "admin")
+
+
+def offboard(client: Client, who: str, **more: str) -> str:
+    given = {"reason": "left the company", **more}
+    answer = client.post(url_of(who), given)
+    assert answer.status_code == 200, answer.content.decode()[:2000]
+    return answer.content.decode()
+
+
+def test_everything_is_one_press_and_each_step_is_recorded_apart(admin: Client) -> None:
+    signed_in("member1")
+    mine = account("member1", live_s=600)
+    application("member1")
+    passkey("member1")
+    page = offboard(admin, "member1")
+    [frozen] = events("person.frozen")
+    assert frozen["reason"] == "left the company"
+    assert frozen["actor"]["sub"] == person("admin").sub
+    [ended] = events("session.revoked")
+    assert ended["data"]["by"] == offboarding_steps.BY
+    assert not SignedInSession.objects.filter(user__sub=person("member1").sub).exists()
+    assert len(events("passkey.revoked")) == 1
+    assert Passkey.objects.get().revoked_at is not None
+    asked = Approval.objects.filter(status=Status.PENDING)
+    assert {one.verb for one in asked} == {"selection.revoke", "access.revoke"}
+    mine.refresh_from_db()
+    assert mine.state == State.SUSPENDED  # on hold while its revocation waits
+    operations = {one["operation"] for one in events("person.frozen") + events("passkey.revoked")}
+    assert len(operations) == 2
+    assert page.count("waits for approval") == 2
+
+
+def test_what_remains_says_until_when_and_what_is_not_ours(admin: Client) -> None:
+    signed_in("member1")
+    mine = account("member1", live_s=600)
+    offboard(admin, "member1")
+    found = text(admin, url_of("member1"))
+    assert mine.last_token_expires_at is not None
+    assert f"{mine.last_token_expires_at:%H:%M}" in found.partition("What remains")[2]
+    assert "not ours to close" in found
+    assert "is suspended until its revocation is approved" in found
+
+
+def test_pressed_again_it_does_only_what_is_left(admin: Client) -> None:
+    signed_in("member1")
+    account("member1", "one")
+    offboard(admin, "member1")
+    before = Approval.objects.count()
+    account("member1", "two")
+    offboard(admin, "member1")
+    assert len(events("person.frozen")) == 1 and len(events("session.revoked")) == 1
+    assert Approval.objects.count() == before + 1
+    assert "Every step of ours was taken" in text(admin, url_of("member1"))
+
+
+def test_a_step_that_is_refused_leaves_the_others_and_is_repeated_alone(admin: Client) -> None:
+    signed_in("member1")
+    account("member1")
+    passkey("member1")
+    stale = offboarding_steps.Order(actor("admin", fresh=False), person("member1"), "left")
+    came_to = {one.text: one.state for one in offboarding_steps.take_all(stale)}
+    assert came_to.pop("Revoke the passkey Laptop") == "failed"
+    assert sorted(came_to.values()) == ["doing", "done", "done"]
+    assert Freeze.objects.count() == 1 and Approval.objects.count() == 1
+    page = offboard(admin, "member1")
+    assert "Revoke the passkey Laptop" in page and page.count('class="t-ok"') == 1
+    assert len(events("passkey.revoked")) == 1 and Approval.objects.count() == 1
+
+
+def test_requests_of_a_leaver_are_withdrawn_unless_they_hold_something(admin: Client) -> None:
+    signed_in("member1")
+    mine = account("member1")
+    mia = Target("person", person("member1").sub)
+    perform(actor("admin"), "person.freeze", mia, reason="odd")
+    holding = perform(
+        actor("admin2"), "connection.revoke", Target("connection", str(mine.pk)), reason="x"
+    ).approval
+    plain = perform(actor("admin2"), "person.unfreeze", mia).approval
+    assert holding and plain
+    assert holding.held and not plain.held
+    page = offboard(admin, "admin2", colleague=str(person("admin").pk))
+    holding.refresh_from_db()
+    plain.refresh_from_db()
+    mine.refresh_from_db()
+    assert plain.outcome == Outcome.CANCELLED and holding.status == Status.PENDING
+    assert holding.held and mine.state == State.SUSPENDED and not events("connection.resumed")
+    [withdrawn] = events("approval.cancelled")
+    assert withdrawn["actor"]["sub"] == person("admin").sub
+    assert "withdrawing it would end that hold" in page
+    with pytest.raises(Refused, match="hold"):
+        leavers_requests.withdraw(actor("admin"), holding, person("admin2"))
+
+
+def test_who_was_asked_is_replaced_by_somebody_the_policy_lets_approve(admin: Client) -> None:
+    signed_in("member1")
+    mine = account("member1")
+    signed_in("operator", "operator")
+    asked = perform(
+        actor("admin"), "connection.revoke", Target("connection", str(mine.pk)), reason="odd"
+    ).approval
+    assert asked is not None and asked.current is not None
+    assert asked.current.person == person("admin2")
+    with pytest.raises(Refused, match="does not let"):
+        leavers_requests.reassign(actor("admin"), asked, person("admin2"), person("operator"))
+    with pytest.raises(Refused, match="asked for it"):
+        leavers_requests.reassign(actor("admin"), asked, person("admin2"), person("admin"))
+    with pytest.raises(Refused, match="another admin"):
+        leavers_requests.reassign(actor("operator"), asked, person("admin2"), person("admin"))
+
+
+def test_a_named_colleague_is_asked_and_the_older_push_counts_no_more(admin: Client) -> None:
+    signed_in("member1")
+    mine = account("member1")
+    asked = perform(
+        actor("admin"), "connection.revoke", Target("connection", str(mine.pk)), reason="odd"
+    ).approval
+    assert asked is not None and asked.current is not None
+    older = asked.current
+    assert older.person == person("admin2")
+    third = Person.objects.create(
+        iss=person("admin").iss, sub="auth0|third", name="Tess", roles=["admin"],
+        updated=asked.created,
+    )  # fmt: skip
+    offboard(admin, "admin2", colleague=str(third.pk))
+    asked.refresh_from_db()
+    older.refresh_from_db()
+    assert asked.current is not None and asked.current.person == third
+    assert older.state == AskState.SUPERSEDED and asked.status == Status.PENDING
+    told = [one for one in events("approval.requested") if one["approval"] == str(asked.pk)]
+    assert len(told) == 2 and told[-1]["actor"]["sub"] == person("admin").sub
+
+
+@pytest.mark.parametrize("who", ["operator", "auditor", "member2"])
+def test_nobody_but_an_admin_offboards(admin: Client, who: str) -> None:
+    signed_in("member1")
+    roles = () if who == "member2" else (who,)
+    client = signed_in(who, *roles)
+    for answer in (client.get(url_of("member1")), client.post(url_of("member1"), {"reason": "x"})):
+        assert answer.status_code == 403
+    assert not Freeze.objects.exists()
+
+
+def test_nobody_offboards_themselves(admin: Client) -> None:
+    assert admin.post(url_of("admin"), {"reason": "x"}).status_code == 403
+    assert "Offboard" not in text(admin, reverse("person", args=[person("admin").pk]))
+    assert not Freeze.objects.exists()
+
+
+def test_strangers_bad_ids_other_methods_and_missing_tokens_change_nothing(admin: Client) -> None:
+    signed_in("member1")
+    url = url_of("member1")
+    assert Client().post(url, {"reason": "x"}).status_code in {302, 401, 403}
+    assert admin.post("/people/999999/offboard/", {"reason": "x"}).status_code == 404
+    assert admin.put(url).status_code == 405 and admin.delete(url).status_code == 405
+    checked = signed_in("admin", "admin", csrf=True)
+    assert checked.post(url, {"reason": "x"}).status_code == 403
+    assert not Freeze.objects.exists()
+
+
+def test_an_old_or_weak_sign_in_has_to_be_renewed(admin: Client) -> None:
+    signed_in("member1")
+    weak = signed_in("admin", "admin", amr=())
+    assert weak.post(url_of("member1"), {"reason": "x"}).status_code == 401
+    for session in SignedInSession.objects.all():
+        session.auth_time -= timedelta(hours=1)
+        session.save()
+    assert admin.post(url_of("member1"), {"reason": "x"}).status_code == 401
+    assert admin.get(url_of("member1")).status_code == 302
+    assert not Freeze.objects.exists()
+
+
+def test_a_reason_and_where_somebody_has_a_role_a_colleague_are_needed(admin: Client) -> None:
+    signed_in("operator", "operator")
+    for given in ({}, {"reason": "  "}, {"reason": "x"}, {"reason": "x", "colleague": "9999"}):
+        assert admin.post(url_of("operator"), given).status_code == 422
+    own = {"reason": "x", "colleague": str(person("operator").pk)}
+    assert admin.post(url_of("operator"), own).status_code == 422
+    assert not Freeze.objects.exists()
+
+
+def test_a_freeze_of_somebody_else_is_left_as_it_is(admin: Client) -> None:
+    signed_in("member1")
+    perform(
+        actor("admin2"), freezes.verb_of("person", "freeze"),
+        Target("person", person("member1").sub), reason="odd",
+    )  # fmt: skip
+    offboard(admin, "member1")
+    assert [one.by for one in Freeze.objects.all()] == [person("admin2").sub]
+
+
+def test_what_was_denied_is_not_reached_by_offboarding(admin: Client) -> None:
+    """Nothing is committed by it that the verbs alone would not commit."""
+    signed_in("member1")
+    mine = account("member1")
+    offboard(admin, "member1")
+    mine.refresh_from_db()
+    assert mine.state == State.SUSPENDED
+    assert not events("connection.revoked") and not events("selection.revoked")
+    assert ConnectedAccount.objects.exclude(held_by="").count() == 1
