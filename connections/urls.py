@@ -18,6 +18,7 @@ from connections.views import (
     sync_runs_and_sources,
 )
 from connections.views.inventory import (
+    access_map,
     bulk_actions,
     changes_between_dates,
     inventory_and_exports,
@@ -70,6 +71,7 @@ urlpatterns = [
         name="access-revoke",
     ),
     path("connections/inventory/", inventory_and_exports.inventory, name="inventory"),
+    path("connections/map/", access_map.access_map, name="map"),
     path("connections/inventory/changes/", changes_between_dates.changes, name="changes"),
     path("connections/inventory/export/", inventory_and_exports.export_file, name="export"),
     path(

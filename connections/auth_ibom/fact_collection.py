@@ -21,6 +21,7 @@ from connections.auth_ibom.changes_between import Change
 from connections.auth_ibom.log_events import events
 from connections.auth_ibom.log_size_at import BadMoment, moment_of, size_at, size_of
 from connections.auth_ibom.record_types import Access, Account, Decision, Declared, Reviewed, Used
+from connections.auth_ibom.replay import Inventory
 from connections.consistent_read import one_moment
 from connections.models import (
     AppAccess,
@@ -314,12 +315,56 @@ def between(start: str, end: str) -> Between:
     Raises:
         BadMoment: one of them is none, or they are the wrong way round.
     """
-    first, size = _size(start, "from"), _size(end, "to")
-    if first > size:
-        raise BadMoment(f"from: it has to come before `to` ({first} entries, and {size}).")
+    first, size = _range(start, end)
     inventory, items, uses = log_events.between(first, size)
     changes = tuple(changes_between.between(inventory, items))
     inventory.counted(uses)  # the accounts of the changes are its own
+    return _between(first, size, changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The inventory as it stood at two instants, and what changed in between.
+
+    Attributes:
+        then, now: the two instants.
+    """
+
+    before: Inventory
+    after: Inventory
+    then: datetime
+    now: datetime
+    found: Between
+
+
+def compare(start: str, end: str) -> Compared:
+    """Both inventories of `between`, by one walk over the log.
+
+    Raises:
+        BadMoment: as `between`.
+    """
+    first, size = _range(start, end)
+    then, now = _instant(start, first), _instant(end, size)
+    inventory, items, uses = log_events.between(first, size)
+    before = inventory.as_of(then)
+    changes = tuple(changes_between.between(inventory, items))
+    inventory.counted(uses)
+    return Compared(before, inventory.as_of(now), then, now, _between(first, size, changes))
+
+
+def _range(start: str, end: str) -> tuple[int, int]:
+    first, size = _size(start, "from"), _size(end, "to")
+    if first > size:
+        raise BadMoment(f"from: it has to come before `to` ({first} entries, and {size}).")
+    return first, size
+
+
+def _instant(text: str, size: int) -> datetime:
+    """When accounts are asked how they stand: at a date, now, or when an entry was recorded."""
+    return (moment_of(text) or _recorded(size)) if text else clock.now()
+
+
+def _between(first: int, size: int, changes: tuple[Change, ...]) -> Between:
     return Between(
         first,
         size,

@@ -64,6 +64,7 @@ _FOR_STAFF: tuple[Section, ...] = (
         "workflow",
         (
             Page("/connections/inventory/", "Accounts", _OVERSEERS),
+            Page("/connections/map/", "Map", _OVERSEERS),
             Page("/connections/reviews/", "Reviews", _OVERSEERS),
             Page("/connections/scopes/", "Excess requests", _STAFF),
             Page("/connections/access/", "Applications"),

@@ -82,14 +82,15 @@ def _groups(changes: Sequence[Change]) -> Iterator[dict[str, Any]]:
         account, access = items[0].account, items[0].access
         whose = account or access
         yield {
-            **_title(name, account, access),
+            **title_of(name, account, access),
             "owner": (whose.email or whose.sub) if whose else "",
             "erased": whose is not None and whose.sub == ERASED,
             "items": [_item(change) for change in items],
         }
 
 
-def _title(name: str, account: Account | None, access: Access | None) -> dict[str, str]:
+def title_of(name: str, account: Account | None, access: Access | None) -> dict[str, str]:
+    """How a changed account, application or thing is called, and its page."""
     if account is not None:
         title, url = catalogue.title(account.connection), f"/connections/{account.id}/"
         return {"title": title, "url": url, "named": account.named}
@@ -104,8 +105,8 @@ def _item(change: Change) -> dict[str, Any]:
         "text": sentence(change),
         "tone": _TONES.get(change.what, ""),
         "opens": _opens(change),
-        "gained": _scopes(change, change.gained),
-        "lost": _scopes(change, change.lost),
+        "gained": scopes_of(change, change.gained),
+        "lost": scopes_of(change, change.lost),
         "index": change.index,
         "url": f"/audit/events/{change.event}/" if change.event else "",
     }
@@ -117,7 +118,8 @@ def _opens(change: Change) -> str:
     return ", ".join(opened)
 
 
-def _scopes(change: Change, names: Sequence[str]) -> list[catalogue.Scope]:
+def scopes_of(change: Change, names: Sequence[str]) -> list[catalogue.Scope]:
+    """Scopes of a change in words."""
     if change.access is not None:
         return catalogue.in_words("auth0", names)
     return catalogue.in_words(change.account.connection, names) if change.account else []

@@ -1,0 +1,154 @@
+"""Access as a map: accounts by components, as of one instant and compared with an earlier one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import actor, needs_role
+from approvals import clock
+from approvals.models import Person
+from connections.auth_ibom import fact_collection
+from connections.auth_ibom.record_types import ERASED
+from connections.inventory import component_map
+from connections.inventory.component_map import Map, Mark, Row
+from connections.scopes import catalogue
+from connections.status.account_status import Code
+from connections.views.inventory import access_map_changes, access_map_panel
+
+SHOWN: Final = 200
+"""Accounts on the page; the list of accounts has all of them."""
+WEEK: Final = timedelta(days=7)
+MARKS: Final = {
+    Mark.RECENT: "used in the last 7 days",
+    Mark.BEFORE: "used before",
+    Mark.UNUSED: "in its manifest, no use seen",
+    Mark.BARRED: "account gives no tokens now",
+    Mark.ENDED: "account ended",
+}
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def access_map(request: HttpRequest) -> HttpResponse:
+    """`now` and `compare` are numbers of entries, dates or times; now, and a week ago, without."""
+    week = (clock.now() - WEEK).date().isoformat()
+    compare = request.GET.get("compare", "")[:40].strip() or week
+    now = request.GET.get("now", "")[:40].strip()
+    context: dict[str, Any] = {"compare": compare, "now": now, "today": clock.now().date()}
+    try:
+        compared = fact_collection.compare(compare, now)
+    except fact_collection.BadMoment as bad:
+        words = str(bad).replace("from:", "Compared with:").replace("to:", "As of:")
+        problem = words.replace("`to`", "that")
+        return render(request, "connections/map.html", context | {"problem": problem}, status=422)
+    found = component_map.component_map(
+        compared.before, compared.after, compared.then, compared.now
+    )
+    lines = access_map_changes.lines(compared)
+    picked = access_map_panel.chosen(
+        found, request.GET.get("account", ""), request.GET.get("component", "-")
+    )
+    context |= {
+        "compared": compared,
+        "title": headline(found, live=not now),
+        "facts": facts(found),
+        "columns": [(name, *_split(name)) for name in found.components],
+        "owners": list(_owners(found.rows[:SHOWN])),
+        "left": max(0, len(found.rows) - SHOWN),
+        "gained": found.count("gained"),
+        "lost": found.count("lost"),
+        "marks": [(mark.value, words) for mark, words in MARKS.items()],
+        "lines": lines[: access_map_changes.SHOWN],
+        "total": len(lines),
+        "ticks": access_map_changes.ticks(lines, compared.then, compared.now),
+        "query": urlencode(
+            {key: value for key, value in (("compare", compare), ("now", now)) if value}
+        ),
+        "panel": access_map_panel.panel(*picked, compared, live=not now) if picked else None,
+        "may_decide": "admin" in actor(request).roles,
+    }
+    return render(request, "connections/map.html", context)
+
+
+def headline(found: Map, *, live: bool) -> str:
+    """How many components may use accounts of how many people, as far as manifests say."""
+    may = [(row, cell) for row in found.rows for cell in row.cells if cell.now.may]
+    components = {cell.component for _, cell in may}
+    people = {(row.account.iss, row.account.sub) for row, _ in may}
+    if not may:
+        said = "is" if live else "was"
+        return f"No component {said} declared for an account that gives tokens"
+    said = "may" if live else "could"
+    return (
+        f"{_plural(len(components), 'declared component')} {said} use accounts of "
+        f"{_plural(len(people), 'person', 'people')}"
+    )
+
+
+def facts(found: Map) -> str:
+    """What stands under the headline."""
+    live = [row for row in found.rows if not row.ended]
+    states = [row for row in live if not row.usable]
+    risky = [row for row in live if catalogue.any_risky(row.account.connection, row.account.scopes)]
+    unused = [row for row in live if row.account.last_used_at is None]
+    parts = [_plural(len(live), "account")]
+    parts += [f"{len(states)} that {_give(states)} no tokens now"] if states else []
+    parts += [f"{len(risky)} can write or delete"] if risky else []
+    parts += [f"of {len(unused)} no use was seen"] if unused else []
+    return " · ".join(parts)
+
+
+def _give(rows: Sequence[Row]) -> str:
+    return "gives" if len(rows) == 1 else "give"
+
+
+def _plural(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def _split(component: str) -> tuple[str, str]:
+    """Name and kind of a column."""
+    kind, colon, name = component.partition(":")
+    return (name, kind) if colon else ("no component", "named")
+
+
+def _owners(rows: Sequence[Row]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Rows under the names of their owners."""
+    people = Person.objects.filter(sub__in={row.account.sub for row in rows})
+    names = {(person.iss, person.sub): str(person) for person in people}
+    owners: dict[tuple[str, str], tuple[str, list[dict[str, Any]]]] = {}
+    for row in rows:
+        whose = (row.account.iss, row.account.sub)
+        name = names.get(whose) or row.account.email or row.account.sub
+        name = "owner erased" if row.account.sub == ERASED else name
+        owners.setdefault(whose, (name, []))[1].append(_shown(row))
+    return sorted(owners.values(), key=lambda one: one[0])
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    account = row.account
+    scopes = catalogue.in_words(account.connection, account.scopes)
+    return {
+        "row": row,
+        "account": account,
+        "title": catalogue.title(account.connection),
+        "can": scopes[0] if scopes else None,
+        "more": max(0, len(scopes) - 1),
+        "state": Code(account.state),
+        "cells": [(cell, _words(cell)) for cell in row.cells],
+    }
+
+
+def _words(cell: component_map.Cell) -> str:
+    """A cell for who cannot see its shape."""
+    said = MARKS.get(cell.now.mark, "nothing declared or seen")
+    return f"{said}, {cell.change}" if cell.change else said
