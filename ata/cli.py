@@ -87,7 +87,7 @@ COMMANDS: Final = {
     ),
     "connections": (
         "connections.accounts_list_suspend_revoke:app",
-        "List your connected accounts; suspend, resume or revoke one; set when they sleep.",
+        "List your connected accounts; suspend, resume or revoke one; set when they are paused.",
     ),
     "reviews": (
         "connections.access_reviews:app",

@@ -28,7 +28,7 @@ _STEPS = {
     ("auth0.revoke_access", "failure"): "Auth0 could not end the sessions of {owner}",
 }
 _DRIFT = {
-    "appeared": "Auth0-ATA found {whose} at Auth0",
+    "appeared": "Auth0-ATA discovered {whose} at Auth0",
     "vanished": "Auth0-ATA found that {whose} was gone at Auth0",
     "expired": "Auth0-ATA found that the provider's grant of {whose} had expired",
     "scopes_changed": "Auth0-ATA found other scopes on {whose}",
@@ -54,10 +54,10 @@ _REFUSED = {
     "component_not_allowed": "nobody allowed it",
     "undeclared_caller": "it was not declared",
     "scope_not_declared": "it asked for undeclared scopes",
-    "scope_escalation_pending": "it asked for undeclared scopes, and a person was asked",
+    "scope_escalation_pending": "undeclared scopes, approval requested",
     "scope_excess": "Auth0 returned undeclared scopes",
     "connection_suspended": "the connection was suspended",
-    "wake_pending": "it was asleep, and its owner was asked to wake it",
+    "wake_pending": "it was paused while unused, and its owner was asked to resume it",
     "interaction_required": "a person had to approve it, and it was asked that nobody be asked",
     "connection_revoked": "the connection was revoked",
     "account_ambiguous": "several were connected and none was named",
@@ -208,7 +208,7 @@ def _exported(event: PublicEvent) -> str:
     """`Ada Auditor exported the inventory of connections`, or what else was taken away."""
     if _data(event).get("what") != "review_result":
         return _EXPORTED(event)
-    return "{who} took away the signed result of {review}{tail}".format_map(_words(event))
+    return "{who} exported the signed result of {review}{tail}".format_map(_words(event))
 
 
 _SENTENCES: Mapping[str, str | Sentence] = {
@@ -225,9 +225,9 @@ _SENTENCES: Mapping[str, str | Sentence] = {
     "selection.suspended": "{who} suspended {connections}{tail}",
     "selection.held": "{who} suspended {connections} until their revocation was decided{tail}",
     "selection.released": "{who} resumed {connections}{tail}",
-    "connection.fell_asleep": "{Whose} fell asleep: {why}",
-    "connection.awake": "{Whose} woke: {why}",
-    "connection.woken": "{who} woke {whose}{tail}",
+    "connection.fell_asleep": "{Whose} was paused while unused: {why}",
+    "connection.awake": "{Whose} resumed: {why}",
+    "connection.woken": "{who} resumed {whose} for agents{tail}",
     "connection.restricted": "{who} restricted {title}: {setting}{tail}",
     "connection.relaxed": "{who} relaxed {title}: {setting}{tail}",
     **{f"{one}.frozen": "{who} froze {frozen}{tail}" for one in _FROZEN},
@@ -235,8 +235,8 @@ _SENTENCES: Mapping[str, str | Sentence] = {
     "token.exchanged": _exchanged,
     "token.refused": _refused,
     "scope.escalated": _escalated,
-    "scope.granted": "{who} let {component} use {whose} also for {allowed}{tail}",
-    "scope.withdrawn": "{who} took back what {component} was allowed on {whose}: {allowed}{tail}",
+    "scope.granted": "{who} gave {component} {allowed} on {whose}{tail}",
+    "scope.withdrawn": "{who} withdrew {allowed} of {component} on {whose}{tail}",
     "review.opened": "{who} opened {review} of {accounts} accounts{tail}",
     "review.decided": "{who} decided to {choice} {whose} in {review}{tail}",
     "review.closed": "{who} closed {review}: {kept} kept, {reduced} reduced, {revoked} revoked, "

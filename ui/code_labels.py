@@ -41,11 +41,11 @@ OUTCOMES: dict[str, Look] = {
 STATES: dict[str, Look] = {
     "connected": Look("ok", "plug", "connected"),
     "expiring": Look("warn", "hourglass", "expiring"),
-    "asleep": Look("hold", "moon", "asleep"),
+    "asleep": Look("hold", "moon", "paused"),
     "suspended": Look("hold", "pause", "suspended"),
     "needs_reconnect": Look("bad", "unplug", "needs reconnect"),
     "revocation_pending": Look("warn", "clock", "refused; deletion pending"),
-    "revoking": Look("warn", "clock", "revocation finishing"),
+    "revoking": Look("warn", "clock", "revocation in progress"),
     "gone": Look("off", "unplug", "gone at Auth0"),
     "revoked": Look("off", "unplug", "revoked"),
     "reconnect": Look("bad", "unplug", "needs reconnect"),

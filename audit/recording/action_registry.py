@@ -159,11 +159,11 @@ selection.revoked | Selection revoked | revoked several connections | HIGH
 selection.suspended | Selection suspended | suspended several connections | MEDIUM
 selection.held | Selection on hold | suspended several connections meanwhile | MEDIUM
 selection.released | Selection released | resumed several connections | MEDIUM
-connection.fell_asleep | Connection fell asleep | found {target} asleep | INFO
-connection.awake | Connection awake | found that {target} woke | INFO
-connection.woken | Connection woken | woke {target} | LOW
-connection.restricted | Just-in-time setting tightened | restricted {target} | LOW
-connection.relaxed | Just-in-time setting loosened | relaxed {target} | MEDIUM
+connection.fell_asleep | Connection paused while unused | found {target} paused while unused | INFO
+connection.awake | Connection resumed | found {target} resumed | INFO
+connection.woken | Connection resumed for agents | resumed {target} for agents | LOW
+connection.restricted | Idle access restricted | restricted {target} | LOW
+connection.relaxed | Idle access relaxed | relaxed {target} | MEDIUM
 connection.frozen | Connection frozen | froze {target} | HIGH
 connection.unfrozen | Connection unfrozen | unfroze {target} | HIGH
 connection.reconciled | Connection reconciled | compared {target} with Auth0 | INFO

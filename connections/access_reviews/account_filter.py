@@ -24,8 +24,8 @@ STATES: Final = (
 SHOWS: Final = {
     "": "all of them",
     "idle": "those not seen in use for 90 days",
-    "unseen": "those never used through our broker since we watch",
-    "excess": "those with more scope than manifests need",
+    "unseen": "those never used through our broker since tracking began",
+    "excess": "those over-privileged",
     "missing": "those with less scope than manifests need",
 }
 
@@ -70,7 +70,7 @@ class Wanted:
         return asdict(self) | {"in_words": self.in_words()}
 
     def in_words(self) -> str:
-        """`GitHub accounts in the state “asleep”, those not seen in use for 90 days`."""
+        """`GitHub accounts in the state “paused”, those not seen in use for 90 days`."""
         title = (
             f"{catalogue.title(self.connection)} accounts" if self.connection else "All accounts"
         )

@@ -121,7 +121,7 @@ def _admit(ask: Ask, picked: Picked | None, setting: Setting, declared: Declared
     allowed = scope_checks.check_asked(ask, picked, declared)
     if sleeping and not ask.prompt:
         title = catalogue.title(ask.connection)
-        raise TokenRefusal.unprompted(f"{title} is asleep.", sleeping[0])
+        raise TokenRefusal.unprompted(f"{title} is paused.", sleeping[0])
     if sleeping and (not isinstance(allowed, Unasked) or setting.wake == OWNER):
         access_gate.wake(ask.actor, sleeping, ask.skill or ask.agent or "an agent")
     if isinstance(allowed, Unasked):

@@ -50,7 +50,7 @@ def asleep(
         ):
             title = catalogue.title(connection)
             raise TokenRefusal(
-                403, "connection_suspended", f"{title} is asleep. {why}", account=account
+                403, "connection_suspended", f"{title} is paused. {why}", account=account
             )
     return found
 
@@ -82,7 +82,7 @@ def check_still_awake(
         raise TokenRefusal(
             403,
             "connection_suspended",
-            f"{catalogue.title(connection)} fell asleep while Auth0 was asked. Ask again.",
+            f"{catalogue.title(connection)} was paused while Auth0 was asked. Try again.",
             account=account,
         )
 
@@ -122,14 +122,14 @@ def _wake(actor: Actor, account: ConnectedAccount, user: str) -> None:
         if refused.code == "not_asleep":  # another request woke it
             return
         raise TokenRefusal(
-            403, "connection_suspended", f"{title} is asleep. {refused.detail}", account=account
+            403, "connection_suspended", f"{title} is paused. {refused.detail}", account=account
         ) from None
     if done.approval is not None:
         raise TokenRefusal(
             403,
             "wake_pending",
-            f"{title} is asleep because it was not used. Its owner is asked to wake it; try again "
-            "once they approved.",
+            f"{title} is paused because it was not used. Its owner is asked to resume it. Try "
+            "again once they approved.",
             account=account,
             approval=str(done.approval.id),
         )

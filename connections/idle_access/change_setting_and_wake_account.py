@@ -221,7 +221,7 @@ def asleep(account: ConnectedAccount) -> Standing:
     """
     stands = state_filters.of(account)
     if stands.code != Code.ASLEEP:
-        raise Refused("not_asleep", f"This connection is {stands.code.label}, not asleep.")
+        raise Refused("not_asleep", f"This connection is {stands.code.label}, not paused.")
     if stands.opens is not None:
         title = catalogue.title(account.connection)
         raise Refused("outside_hours", f"{title} opens again at {clock.stamp(stands.opens)}.")
@@ -269,7 +269,7 @@ def _wakes_freely(actor: Actor, target: Target) -> bool:
 
 
 def _wake_in_words(target: Target, _params: Mapping[str, Any]) -> str:
-    return f"Wake {account_names.to_approve(account_of(target))} for agents"
+    return f"Resume {account_names.to_approve(account_of(target))} for agents"
 
 
 def _sleeps(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -302,7 +302,7 @@ for _name, _event, _label, _stance, _commit in (
             about_others=_is_of_others,
             severity=_relaxing if _name == RELAX else lambda _t, _p: "MEDIUM",
             sentence=_sentence,
-            if_approved="It holds from the next request for a token on.",
+            if_approved="It applies from the next token request.",
             if_denied="The setting stays as it is.",
             if_expired="The setting stays as it is.",
         )
@@ -326,7 +326,7 @@ registry.register(
         risk=approver_sentences.risk_of_letting_in,
         account=approver_sentences.account,
         if_approved="Agents get its tokens again; the caller tries once more.",
-        if_denied="It sleeps on.",
-        if_expired="It sleeps on.",
+        if_denied="It stays paused.",
+        if_expired="It stays paused.",
     )
 )

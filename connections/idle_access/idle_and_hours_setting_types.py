@@ -190,14 +190,14 @@ class Setting:
         return self.idle_h is None and self.hours is None
 
     def in_words(self, title: str) -> str:
-        """`GitHub sleeps after 7 idle days and wakes at the next use.`"""
+        """`GitHub is paused after 7 idle days and resumes on next use.`"""
         if self.open_always:
-            return f"{title} accounts never fall asleep, and no hours are set."
+            return f"{title} accounts are never paused. Agents can use them at any time."
         document = []
         if self.idle_h is not None:
             document.append(
-                f"{title} sleeps after {span(self.idle_h, 'idle ')} and wakes at the next use"
-                + (" after its owner approves on their phone." if self.wake == OWNER else ".")
+                f"{title} is paused after {span(self.idle_h, 'idle ')} and resumes on next use"
+                + (", once the owner approves." if self.wake == OWNER else ".")
             )
         if self.hours is not None:
             document.append(f"Agents get {title} tokens {self.hours.in_words()} only.")

@@ -22,13 +22,13 @@ LONGEST: Final = 255  # characters of one value
 MOST: Final = 50  # values of one filter
 SHOWS: Final = {
     "idle": "not seen in use for 90 days",
-    "unseen": "never used through our broker since we watch",
+    "unseen": "never used through our broker since tracking began",
     "excess": "more scope than manifests need",
     "missing": "less scope than manifests need",
 }
 SOURCES: Final = {
     "management": "Auth0’s Management API",
-    "my_account": "Auth0’s My Account API, to its owner",
+    "my_account": "My Account API",
 }
 GROUPS: Final = {
     "service": "service",

@@ -31,11 +31,11 @@ _WORDS: Final = {
     "Only you can delete it at Auth0: that is asked for at your next visit to the portal.",
     "resumed": "{by} resumed your {what}.",
     "reduce": "{by} asks for fewer permissions on your {what}.",
-    "scope_asked": "{by} asked for more than it declares on your {what}. Nothing was given out.",
-    "scope_repeated": "{by} asked repeatedly for more than it declares on your {what}. Nothing "
-    "was given out.",
-    "scope_withdrawn": "{by} took back what was allowed on your {what}.",
-    "manifest_widened": "{by} let a component use your {what} for more.",
+    "scope_asked": "{by} asked for more than it declares on your {what}. No token was issued.",
+    "scope_repeated": "{by} asked repeatedly for more than it declares on your {what}. "
+    "No token was issued.",
+    "scope_withdrawn": "{by} withdrew extra access to your {what}.",
+    "manifest_widened": "{by} let a component use more of your {what}.",
 }
 
 
@@ -99,7 +99,7 @@ def subject(notices: Sequence[Notice]) -> str:
 
 def text(notices: Sequence[Notice]) -> str:
     """The letter as plain text; values from elsewhere are written out, never obeyed."""
-    lines = ["What others did to accounts that agents may use in your name:", ""]
+    lines = ["What others did to accounts that agents can use for you:", ""]
     for notice in notices[:_MOST]:
         lines += _lines(notice)
     if len(notices) > _MOST:

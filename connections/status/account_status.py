@@ -45,11 +45,11 @@ class Code(StrEnum):
 _LABELS: Final = {
     Code.REVOKED: "revoked",
     Code.GONE: "gone at Auth0",
-    Code.REVOCATION_PENDING: "revocation finishing",
+    Code.REVOCATION_PENDING: "revocation in progress",
     Code.FROZEN: "frozen",
     Code.SUSPENDED: "suspended",
     Code.NEEDS_RECONNECT: "needs reconnect",
-    Code.ASLEEP: "asleep",
+    Code.ASLEEP: "paused",
     Code.EXPIRING: "expiring within 7 days",
     Code.CONNECTED: "connected",
 }
@@ -179,5 +179,5 @@ def _expiring(account: Known, now: datetime) -> Standing | None:
     if ends is None or ends - EXPIRES_SOON > now:
         return None
     return Standing(
-        Code.EXPIRING, ends - EXPIRES_SOON, f"the provider's grant ends on {ends:%d %b %Y}"
+        Code.EXPIRING, ends - EXPIRES_SOON, f"the provider's grant expires on {ends:%d %b %Y}"
     )

@@ -18,7 +18,7 @@ from connections.status import member_overview
 
 SOURCES: Final = {
     "management": "Auth0’s Management API",
-    "my_account": "Auth0’s My Account API, to its owner",
+    "my_account": "My Account API",
     "broker": "our token broker",
     "tenant_log": "Auth0’s tenant log",
     "owner": "its owner, when connecting",
@@ -85,7 +85,7 @@ def facts(account: ConnectedAccount) -> Iterator[Fact]:
     count = len(account.scopes)
     yield Fact("Scopes", source, seen, f"{count} granted")
     yield Fact("Connected", source, seen, moment=account.connected_at)
-    yield Fact("Grant ends", source, seen, moment=account.expires_at)
+    yield Fact("Grant expires", source, seen, moment=account.expires_at)
     if account.label:
         yield Fact("Called", SOURCES["owner"], account.watched_since, account.label)
     if account.provider_user:
@@ -95,14 +95,16 @@ def facts(account: ConnectedAccount) -> Iterator[Fact]:
         past = member_overview.past_us([account]).get(account.pk, ())
         names = ", ".join(one.name for one in past if one.day == account.elsewhere_on)
         since = account.elsewhere_since
-        yield Fact("Last use past us", SOURCES["tenant_log"], None, names, since, day=True)
+        yield Fact(
+            "Last use directly at Auth0", SOURCES["tenant_log"], None, names, since, day=True
+        )
     if account.auth0_used_at:
         ours = account.auth0_used_by == settings.ENV.AUTH0_VAULT_CLIENT_ID
-        by = "our token broker asked" if ours else account.auth0_used_by
+        by = "to our token broker" if ours else account.auth0_used_by
         at = account.auth0_used_at
-        yield Fact("Last token at Auth0", SOURCES["tenant_log"], at, by, at)
+        yield Fact("Last token issued by Auth0", SOURCES["tenant_log"], at, by, at)
     yield Fact(
-        "Last token good until",
+        "Last token expires",
         SOURCES["broker"],
         account.last_used_at,
         moment=account.last_token_expires_at,

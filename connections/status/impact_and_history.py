@@ -38,8 +38,8 @@ class Impact:
     def sentences(self, account: ConnectedAccount) -> list[str]:
         """Each consequence in words, most immediate first."""
         title = catalogue.title(account.connection)
-        refused = "already" if account.state == State.SUSPENDED else "from the first moment"
-        sentences = [f"The broker refuses {title} tokens of this account {refused}."]
+        when = "already" if account.state == State.SUSPENDED else "effective immediately"
+        sentences = [f"No new {title} tokens are issued for this account, {when}."]
         users = sorted({member_overview.user_name(use) for use in self.uses})
         if users:
             whose = (
@@ -47,13 +47,13 @@ class Impact:
             )
             sentences.append(f"{', '.join(users)} used it; {whose} is refused.")
         else:
-            sentences.append("No agent used it through our broker since we watch.")
+            sentences.append("No agent has used it through our broker since tracking began.")
         if self.past_us:
             names = ", ".join(one.name for one in self.past_us)
             day = f"{self.past_us[0].day:%d %b %Y}"
             sentences.append(
-                f"Past our broker {names} used it, last on {day}, says Auth0’s tenant log; that "
-                "goes on until it is deleted at Auth0."
+                f"{names} used it directly at Auth0, last on {day} (tenant log). That can "
+                "continue until it is deleted at Auth0."
             )
         if self.token_dies:
             until = f"{self.token_dies:%d %b %H:%M} UTC"

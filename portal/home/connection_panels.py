@@ -31,7 +31,7 @@ _VERBS = {
     "resumed": "resumed",
     "scope_asked": "asked for more than it declares on",
     "scope_repeated": "keeps asking for more than it declares on",
-    "scope_withdrawn": "took back what was allowed on",
+    "scope_withdrawn": "withdrew extra access to",
     "manifest_widened": "let a component use more of",
 }
 
@@ -51,7 +51,7 @@ def admin(me: Actor) -> Home:
             f"/connections/{a.pk}/",
             a.state_since,
             badge="revoking",
-            detail=a.deletion_detail or "Refused by the broker; the deletion at Auth0 is to come.",
+            detail=a.deletion_detail or "No new tokens are issued. Deletion at Auth0 is pending.",
         )
         for a in unfinished.order_by("state_since")[:MOST]
     ]
@@ -60,7 +60,7 @@ def admin(me: Actor) -> Home:
     title = "Agents can use no account"
     if totals["connected"]:
         title = f"Agents can use {accounts} of {people}"
-    ending = f"{totals['ending']:,} revocation{'' if totals['ending'] == 1 else 's'} to finish"
+    ending = f"{totals['ending']:,} revocation{'' if totals['ending'] == 1 else 's'} in progress"
     return Home(
         title=title,
         facts=[
@@ -70,7 +70,7 @@ def admin(me: Actor) -> Home:
         panels=[
             *break_glass(),
             *set_aside(),
-            *([Panel("Revocations to finish", lines, "", _PENDING, "View all")] if lines else []),
+            *([Panel("Revocations in progress", lines, "", _PENDING, "View all")] if lines else []),
             latest(),
             reviews(),
             log_status(),
@@ -119,7 +119,7 @@ def _account(account: ConnectedAccount, standing: Standing) -> Line:
     if account.last_used_at:
         detail = f"last used by {member_overview.last_user(account)}"
     if day := account.elsewhere_on:
-        detail += f"; past us on {day.day} {day:%b}, says Auth0’s tenant log"
+        detail += f" · directly at Auth0 on {day.day} {day:%b} (tenant log)"
     return Line(
         account_names.in_words(account),
         f"/connections/{account.pk}/",
@@ -133,7 +133,7 @@ def _needs(me: Actor) -> list[Line]:
     found = Need.objects.filter(iss=me.iss, sub=me.sub, closed_at=None).order_by("asked_at")
     return [
         Line(
-            f"{called(n.kind, n.name)} is allowed and needs your "
+            f"{called(n.kind, n.name)} was allowed and needs your "
             f"{catalogue.title(n.connection)} account",
             _MINE,
             n.asked_at,
@@ -168,8 +168,8 @@ def _agents(me: Actor) -> tuple[str, list[Fact]]:
 
 
 def _past(past: Past) -> str:
-    """`Past us: concierge, 24 Nov, says Auth0’s tenant log.`"""
-    return f"Past us: {past.name}, {past.day.day} {past.day:%b}, says Auth0’s tenant log."
+    """`Directly at Auth0: concierge, 24 Nov (tenant log).`"""
+    return f"Directly at Auth0: {past.name}, {past.day.day} {past.day:%b} (tenant log)."
 
 
 def _clock(moment: datetime) -> str:

@@ -48,7 +48,7 @@ def _tried() -> list[Panel]:
         )
         for one in tried
     ]
-    return [Panel("Asked for more than declared", lines, "", _WATCH, "Excess requests")]
+    return [Panel("Requests beyond the declared scopes", lines, "", _WATCH, "Excess requests")]
 
 
 def _times(attempts: int) -> str:

@@ -219,7 +219,7 @@ def open_review(admin: Person, house: House, title: str, reviewers: str) -> str:
     if reviewers == "admins":
         for tick in page.locator("[name=admins]").all():
             tick.check()
-    page.get_by_role("button", name="Freeze the list and open").click()
+    page.get_by_role("button", name="Take snapshot and start").click()
     page.wait_for_url(re.compile(r"/connections/reviews/[0-9a-f-]{36}/"))
     return page.url.rstrip("/").rpartition("/")[2]
 

@@ -61,4 +61,4 @@ def test_a_verification_that_was_asked_for_is_said_to_be_an_event() -> None:
 
 def test_unfinished_lists_requests_too_and_says_so(db: None) -> None:
     shown = signed_in("admin", "admin").get("/connections/remediations/").content.decode()
-    assert "Decisions and requests about connections that wait for somebody" in shown
+    assert "Decisions and requests about accounts still waiting for someone" in shown

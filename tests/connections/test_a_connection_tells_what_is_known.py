@@ -41,22 +41,24 @@ def test_scopes_say_which_are_needed_and_by_what(account: ConnectedAccount) -> N
     assert found["repo"].needed_by == found["read:user"].needed_by == ("mcp:github-mcp",)
     shown = page(account)
     assert "1 scope in excess" in shown.replace("</span>", "") and "1 scope missing" in shown
-    assert "no manifest: excess" in shown and "Granted: Auth0’s Management API" in shown
+    assert (
+        "no manifest: excess" in shown and "Grants as reported by Auth0’s Management API" in shown
+    )
 
 
 def test_each_fact_has_a_source_and_what_is_not_known_says_so(account: ConnectedAccount) -> None:
     facts = {fact.label: fact for fact in facts_with_sources.facts(account)}
     assert all(fact.source for fact in facts.values())
     assert facts["Scopes"].as_of == account.seen_at and facts["Last use"].moment is None
-    assert "not seen since" in page(account)
+    assert "no use seen since" in page(account)
 
 
 def test_the_newest_entry_is_what_proves_it(account: ConnectedAccount) -> None:
-    assert "No entry of the log tells of this account yet" in page(account)
+    assert "The log has no entry about this account yet" in page(account)
     sequencer.run_once()
     [event] = events("connection.reconciled")
     shown = page(account)
-    assert f"Entry {event['index']} of the log" in shown
+    assert f"Latest record (entry {event['index']})" in shown
     assert f"/audit/events/{event['id']}/" in shown and "Not proven" in shown
 
 
@@ -121,26 +123,29 @@ def test_a_use_past_the_broker_is_told_with_its_source_and_day(
         seen_at=clock.now(), first_seen=clock.now(),
     )  # fmt: skip
     facts = {fact.label: fact for fact in facts_with_sources.facts(account)}
-    past = facts["Last use past us"]
+    past = facts["Last use directly at Auth0"]
     assert (past.text, past.source, past.moment) == (
         "The Concierge", "Auth0’s tenant log", account.elsewhere_since,
     )  # fmt: skip
     assert facts["Last use"].source == "our token broker"
     day = f"{account.elsewhere_on:%-d %b %Y}"
     shown = page(account)
-    assert "Used past us" in shown and "The Concierge" in shown and "desk" in shown
-    assert shown.count(day) >= 2 and "any of them may be meant" in shown
+    assert "Used directly at Auth0" in shown and "The Concierge" in shown and "desk" in shown
+    assert shown.count(day) >= 2 and "it could be any of them" in shown
     mine = signed_in("member1").get("/connections/").content.decode()
-    assert f"past us {day}, says Auth0’s tenant log" in mine and "past us: " in mine
-    assert f"Past us: The Concierge, {day}, says Auth0’s tenant log." in mine
+    assert f"directly at Auth0 {day} (tenant log)" in mine and "directly at Auth0: " in mine
+    assert f"Directly at Auth0: The Concierge, {day} (tenant log)." in mine
     home = signed_in("member1").get("/").content.decode()
     short = f"{account.elsewhere_on:%-d %b}"
-    assert f"Past us: The Concierge, {short}, says Auth0’s tenant log." in home
-    assert f"; past us on {short}, says Auth0’s tenant log" in home
+    assert f"Directly at Auth0: The Concierge, {short} (tenant log)." in home
+    assert f" · directly at Auth0 on {short} (tenant log)" in home
     [effect] = [
-        one for one in impact_and_history.of(account).sentences(account) if "Past our broker" in one
+        one for one in impact_and_history.of(account).sentences(account) if "tenant log" in one
     ]
-    assert "The Concierge, desk used it" in effect and "until it is deleted at Auth0" in effect
+    assert (
+        "The Concierge, desk used it directly at Auth0" in effect
+        and "until it is deleted at Auth0" in effect
+    )
 
 
 def test_our_own_exchange_in_the_tenant_log_is_no_use_past_us(account: ConnectedAccount) -> None:
@@ -151,6 +156,6 @@ def test_our_own_exchange_in_the_tenant_log_is_no_use_past_us(account: Connected
     )
     account.refresh_from_db()
     facts = {fact.label: fact for fact in facts_with_sources.facts(account)}
-    assert facts["Last token at Auth0"].text == "our token broker asked"
-    assert not [label for label in facts if "past us" in label]
-    assert "Used past us" not in page(account)
+    assert facts["Last token issued by Auth0"].text == "to our token broker"
+    assert not [label for label in facts if "directly at Auth0" in label]
+    assert "Used directly at Auth0" not in page(account)

@@ -252,7 +252,10 @@ def test_tightening_holds_at_once_and_loosening_waits(db: None) -> None:
     assert no.value.code == "relaxes"
     done = perform(admin(), "connection.relax", GITHUB, params={}, reason="they need it")
     assert done.approval is not None and done.approval.rule["approver"] == "self"
-    assert done.approval.sentence == "Set: GitHub accounts never fall asleep, and no hours are set."
+    assert (
+        done.approval.sentence
+        == "Set: GitHub accounts are never paused. Agents can use them at any time."
+    )
     assert state_filters.setting_of("github") == Setting(168)
     [event] = events("connection.restricted")
     assert event["data"]["setting"] == {"idle_h": 168, "hours": None, "wake": "use"}

@@ -89,7 +89,7 @@ def test_the_impact_is_shown_before_anything_happens(
     page = amir.get(f"/connections/{theirs.id}/revoke/").content.decode()
     assert "github-mcp used it; its next token request is refused." in page
     assert re.search(r"Tokens already issued work at GitHub until \d\d \w{3} \d\d:\d\d UTC", page)
-    assert "lets nobody but the owner delete it" in page
+    assert "Only the owner can delete it at Auth0." in page
     assert 'name="end_sessions" value="1"' in page
     assert 'name="end_sessions" value="1" checked' not in page
     assert fresh(theirs).state == State.CONNECTED

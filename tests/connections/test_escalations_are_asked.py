@@ -390,7 +390,7 @@ def test_what_is_allowed_and_tried_is_on_the_owners_page_and_ends_there(
     path = f"/connections/{account().id}/"
     page = olu.get(path).content.decode()
     assert "Allowed beyond manifests" in page
-    assert "Asked for more than declared" in page
+    assert "Requests beyond the declared scopes" in page
     ending = f"{path}allowances/{Allowance.objects.get().id}/withdraw/"
     assert re.search(rf'action="{ending}"><input type="hidden" name="csrfmiddlewaretoken"', page)
     assert "github-mcp (release-bot) asked for more than it declares on your GitHub connection" in (
@@ -414,7 +414,7 @@ def test_everybody_who_watches_sees_them_and_members_do_not(
         page = visitor(who).get("/connections/scopes/").content.decode()
         assert "Let github-mcp for 1 hour" in page
         assert "Waiting for an approval" in page
-        assert ("Callers without a manifest get tokens too" in page) == (who == "admin")
+        assert ("Allow undeclared components" in page) == (who == "admin")
     assert visitor("member1").get("/connections/scopes/").status_code == 403
     assert "github-mcp asked for delete repositories" in (
         visitor("admin").get("/").content.decode()

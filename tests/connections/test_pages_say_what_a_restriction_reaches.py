@@ -58,7 +58,7 @@ def test_freezing_is_said_to_refuse_new_tokens_and_not_those_already_issued() ->
     know("admin", "member1")
     connected("member1", "google", "openid")
     mine = page("member1", "/connections/")
-    assert "Freezing refuses every agent a new token at once" in mine
+    assert "Freezing refuses every agent a new token immediately" in mine
     assert mine.count("Tokens already issued work until they expire.") == 2
     admins = page("admin", "/connections/freeze/", "admin")
     assert "No agent gets a new token of theirs." in admins and "acts as them" not in admins
@@ -125,7 +125,7 @@ def test_a_setting_without_limits_does_not_say_that_agents_may_use_an_account() 
     know("admin", "member1")
     decide("admin", "suspend", connected("member1", "slack", "chat:write"))
     shown = page("admin", "/connections/settings/", "admin")
-    assert "Slack accounts never fall asleep, and no hours are set." in shown
+    assert "Slack accounts are never paused. Agents can use them at any time." in shown
     assert "at any time" not in shown
 
 

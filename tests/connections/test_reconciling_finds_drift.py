@@ -106,7 +106,7 @@ def test_the_last_comparisons_show_their_differences(
     iss: str, portal_tenant: LocalTenant, django_assert_max_num_queries: Any
 ) -> None:
     page = signed_in("auditor", "auditor").get("/connections/inventory/sources/").content.decode()
-    assert "Not compared yet" in page and "nobody watches it yet" in page
+    assert "Not compared yet" in page and "not watched yet" in page
     fill_vault(portal_tenant, "member2", "slack", "milo@acme", "channels:read")
     for _ in range(2):
         schedule.ask_now(connected_accounts.ACCOUNTS, clock.now())
@@ -216,4 +216,4 @@ def test_a_page_of_a_running_comparison_counts_nothing_below_zero(
     monkeypatch.setattr(sync_runs_and_sources, "_SHOWN", 1)
     browser = signed_in("auditor", "auditor")
     page = browser.get(f"/connections/inventory/sources/?run={run.id}").content.decode()
-    assert "1 more" not in page and "Auth0-ATA found" in page
+    assert "1 more" not in page and "Auth0-ATA discovered" in page

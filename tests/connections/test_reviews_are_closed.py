@@ -137,7 +137,7 @@ def test_a_long_result_is_held_to_its_digest_on_demand(
     client, address = signed_in("auditor", "auditor"), f"{LIST}{review.id}/"
     with CaptureQueriesContext(connection) as queries:
         page = client.get(address).content.decode()
-    assert "Hold the result to it" in page and "was altered" not in page
+    assert "Compare with the signed result" in page and "was altered" not in page
     assert not any("reviewlines" in query["sql"] for query in queries)
     assert "The signed result was altered." in client.get(f"{address}?check=1").content.decode()
 

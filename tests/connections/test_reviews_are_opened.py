@@ -69,7 +69,7 @@ def test_the_opening_event_names_the_digest_and_a_changed_list_shows(mia: Connec
     ReviewItem.objects.update(excess=[])
     assert not frozen_account_list.stands(review).whole
     page = signed_in("auditor", "auditor").get(f"{LIST}{review.id}/").content.decode()
-    assert "The frozen list was altered." in page
+    assert "The snapshot was altered." in page
     assert close(review)["scope"] == {"sha256": review.digest, "intact": False}
     assert events("review.closed")[-1]["data"]["scope_intact"] is False
 
@@ -263,8 +263,8 @@ def test_a_long_list_is_held_to_its_digest_on_demand(
     ReviewItem.objects.update(excess=[])
     client = signed_in("auditor", "auditor")
     page = client.get(address).content.decode()
-    assert "Hold the list to it" in page and "as it was frozen" not in page
-    assert "The frozen list was altered." in client.get(f"{address}?check=1").content.decode()
+    assert "Compare with the snapshot" in page and "as it was frozen" not in page
+    assert "The snapshot was altered." in client.get(f"{address}?check=1").content.decode()
 
 
 def test_a_review_takes_no_more_than_it_can_sign(

@@ -93,7 +93,10 @@ def test_a_review_takes_what_stands_so_as_the_inventory_tells_it(
 def test_the_list_and_the_opening_event_say_how_accounts_stood(github_mcp: None) -> None:
     settle()
     review = opened(state="asleep", show="unseen")
-    words = "All accounts in the state “asleep”, those never used through our broker since we watch"
+    words = (
+        "All accounts in the state “paused”, "
+        "those never used through our broker since tracking began"
+    )
     assert {item.state for item in review.items.all()} == {"asleep"}
     [event] = events("review.opened")
     assert event["data"]["filter"] == review.wanted

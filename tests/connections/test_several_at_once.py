@@ -210,7 +210,7 @@ def test_the_page_takes_what_the_filter_takes_and_what_is_ticked(ids: list[str])
     assert (
         client.get("/connections/inventory/selection/?connection=slack")
         .content.decode()
-        .count("takes no connection")
+        .count("No matching account")
     )
     given = {"account": ids[:2], "act": "revoke", "reason": "a leak"}
     bad: list[dict[str, Any]] = [{"reason": ""}, {"account": []}, {"act": "x"}, {"account": ["x"]}]

@@ -56,7 +56,7 @@ def test_a_filter_that_cannot_be_read_is_an_error_and_lists_nothing(
     page = answer.content.decode()
     assert answer.status_code == 422
     assert "query-errors" in page and "Did you mean" in page
-    assert "octo-dev" not in page and "Several at once" not in page and "format=csv" not in page
+    assert "octo-dev" not in page and "Bulk actions" not in page and "format=csv" not in page
 
 
 def test_the_tiles_count_what_stands(town: None) -> None:
@@ -79,7 +79,11 @@ def test_the_tiles_count_what_stands(town: None) -> None:
         ("?show=idle&show=excess", ["No connection fits"], ["octo-dev"]),
         ("?show=missing&group=person", ["member2@acme", "octo-dev"], []),
         ("?owner=member1@acme.example", ["octo-dev", "1 account of 1 person"], []),
-        ("?state=revoked&group=agent", ["Not seen in use", "member2@acme"], ["octo-dev"]),
+        (
+            "?state=revoked&group=agent",
+            ["Not seen in use", "member2@acme"],
+            ["octo-dev"],
+        ),
         ("?after=nonsense", ["octo-dev", "this page is not one of ours"], []),
     ],
 )

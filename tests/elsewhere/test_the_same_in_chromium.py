@@ -70,7 +70,7 @@ def test_an_account_is_connected_and_revoked_by_people_with_browsers(
     amir.get_by_role("link", name="Revoke…").click()
     amir.get_by_label("Reason").fill("left the project")
     place.breaks(PUSH, limited(1), having=SUBS["anya"])
-    amir.get_by_role("button", name="Suspend now and ask to revoke").click()
+    amir.get_by_role("button", name="Suspend now and request revocation").click()
     amir.wait_for_url(re.compile(r"/approvals/[0-9a-f-]{36}/"))
     code = code_on(amir)
     assert place.state("uma", "slack") == "suspended", "refused at once"

@@ -117,7 +117,7 @@ def test_what_named_an_erased_person_says_erased_and_what_was_altered_says_alter
 
         # Since then somebody writes to the database, and even claims that the erasure did it.
         ReviewItem.objects.filter(review=whole).update(choice="keep", scopes=["repo"])
-        assert frozen_account_list.stands(whole).altered and "The frozen list was altered" in page(
+        assert frozen_account_list.stands(whole).altered and "The snapshot was altered" in page(
             whole
         )
         erasure.restated[whole.digest] = frozen_account_list.digest_now(whole)

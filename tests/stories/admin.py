@@ -20,7 +20,7 @@ def ask_to_revoke(house: House, page: Page, path: str) -> str:
     expect(page.get_by_role("heading", name="What follows")).to_be_visible()
     shots(page, "3-admin-impact")
     page.get_by_label("Reason").fill("left the project")
-    page.get_by_role("button", name="Suspend now and ask to revoke").click()
+    page.get_by_role("button", name="Suspend now and request revocation").click()
     page.wait_for_url(re.compile(r"/approvals/[0-9a-f-]{36}/"))
     return code_on(page)
 

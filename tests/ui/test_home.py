@@ -147,7 +147,7 @@ def test_an_admin_reads_the_inventory_and_what_is_unfinished() -> None:
     account("member2", State.REVOCATION_PENDING, deletion_detail="waits for Milo to sign in")
     words = shown(signed_in("admin", "admin"))
     assert "Agents can use 2 accounts of 2 people" in words
-    assert "1 revocation to finish" in words
+    assert "1 revocation in progress" in words
     assert "waits for Milo to sign in" in words
 
 

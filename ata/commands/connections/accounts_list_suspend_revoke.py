@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ata.portal.api_client import Portal
 
 app = typer.Typer(
-    help="List your connected accounts; suspend, resume or revoke one; set when they sleep.",
+    help="List your connected accounts; suspend, resume or revoke one; set when they are paused.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,

@@ -27,7 +27,7 @@ class Wake(StrEnum):
 
 
 def settings(ctx: typer.Context, limit: Limit = PAGE, json_output: Json = False) -> None:
-    """List what is set about connections that sleep; for admins and auditors."""
+    """List when unused connections are paused; for admins and auditors."""
     from ata.portal.api_client import Portal
 
     screen = open_screen(ctx, json_output)
@@ -37,7 +37,7 @@ def settings(ctx: typer.Context, limit: Limit = PAGE, json_output: Json = False)
     screen.rows(
         ("Connection", "Setting", "Changed"),
         [(one.get("connection"), one.get("sentence"), one.get("changed_at")) for one in rows],
-        empty="Nothing is set: connections never sleep.",
+        empty="Nothing is set: connections are never paused.",
         value=body,
     )
     say_more(screen, body)
@@ -47,19 +47,19 @@ def change(
     ctx: typer.Context,
     connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="Such as github.")],
     idle_hours: Annotated[
-        int, typer.Option("--idle-hours", min=1, max=8760, help="Asleep after so long unused.")
+        int, typer.Option("--idle-hours", min=1, max=8760, help="Pause after so long unused.")
     ] = 0,
     hours: Annotated[
         str, typer.Option("--hours", help="Tokens only then: 'mon-fri 08:00-18:00 Europe/Vienna'.")
     ] = "",
     wake: Annotated[
-        Wake, typer.Option("--wake", help="Woken by the next use, or by its owner's approval.")
+        Wake, typer.Option("--wake", help="Resume on next use, or by its owner's approval.")
     ] = Wake.USE,
     reason: Reason = "",
     no_wait: NoWait = False,
     json_output: Json = False,
 ) -> None:
-    """Set when a connection sleeps; what is left out is not set. Relaxing has to be approved."""
+    """Set when a connection is paused; what is left out is not set. Relaxing needs approval."""
     from urllib.parse import quote
 
     from ata.decisions.submission import follow

@@ -14,16 +14,16 @@ from connections.status.account_status import Code
 PATH = "/connections/inventory/"
 _LABELS = {
     "state": "State",
-    "show": "Look at",
+    "show": "Show",
     "connection": "Connection",
     "owner": "Person",
     "agent": "Agent",
     "skill": "Component",
-    "source": "Told by",
+    "source": "Source",
 }
 _SHOWS = {
     "idle": "idle for 90 days",
-    "unseen": "never used through us",
+    "unseen": "no use seen",
     "excess": "scopes in excess",
     "missing": "scopes missing",
 }
@@ -111,10 +111,10 @@ def tiles(found: Inventory) -> list[dict[str, Any]]:
     counts = found.counts
     rows = (
         (counts.live, "live connections", "?state=connected", ""),
-        (counts.idle, "not seen in use for 90 days", "?show=idle", ""),
-        (counts.excess, "with more scope than manifests need", "?show=excess", "warn"),
-        (counts.reconnect, "need reconnect", "?state=needs_reconnect", "bad"),
-        (counts.finishing, "revocations finishing", "?state=revocation_pending", "warn"),
+        (counts.idle, "no use seen for 90 days", "?show=idle", ""),
+        (counts.excess, "over-privileged", "?show=excess", "warn"),
+        (counts.reconnect, "need reconnecting", "?state=needs_reconnect", "bad"),
+        (counts.finishing, "revocations in progress", "?state=revocation_pending", "warn"),
     )
     return [
         {"value": value, "label": label, "url": url, "tone": tone if value else ""}
