@@ -79,17 +79,21 @@ STATES: dict[str, Look] = {
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO", "NONE")
 
 HUMAN: dict[str, LevelWords] = {
-    "H0": LevelWords("asserted", "Nobody signed for this: it was asserted or imported."),
-    "H1": LevelWords("signed in", "The issuer signed the sign-in of whoever acted."),
-    "H2": LevelWords("signed this", "The issuer or a passkey signed this very intent."),
-    "H3": LevelWords("signed twice", "The issuer and a passkey both signed this very intent."),
+    "H0": LevelWords("not verified", "No one signed for this. It was claimed or imported."),
+    "H1": LevelWords("signed in", "The issuer signed the sign-in of the person who acted."),
+    "H2": LevelWords(
+        "approved this action", "The issuer or a passkey signed exactly this request."
+    ),
+    "H3": LevelWords(
+        "approved with two methods", "The issuer and a passkey both signed exactly this request."
+    ),
 }
 
 LOG: dict[str, LevelWords] = {
-    "L0": LevelWords("recorded", "Recorded, not yet in the signed tree."),
-    "L1": LevelWords("in the tree", "Included in a tree that our own log key signed."),
-    "L2": LevelWords("witnessed", "A quorum of independent witnesses saw this tree."),
-    "L3": LevelWords("witnessed, timed", "Witnessed, and an outside authority signed the time."),
+    "L0": LevelWords("recorded", "Recorded, not yet in the signed log."),
+    "L1": LevelWords("in signed log", "In the log signed with our own key."),
+    "L2": LevelWords("witnessed", "A quorum of independent witnesses co-signed it."),
+    "L3": LevelWords("timestamped", "Witnessed, and an outside authority signed the time."),
 }
 
 

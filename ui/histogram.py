@@ -1,7 +1,8 @@
 """Events over time as one SVG: geometry is computed here, so that the page needs no inline style.
 
-Three series, distinguished by pattern as well as colour: went through (solid), open when recorded
-(sparse lines), stopped (dense stripes). Stripes are horizontal because the plot is scaled sideways.
+Three series, distinguished by pattern as well as colour: succeeded (solid), open when recorded
+(sparse lines), denied or failed (dense stripes). Stripes are horizontal because the plot is
+scaled sideways.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ HEIGHT = 72
 BAR = 10
 
 SERIES: tuple[tuple[str, str, frozenset[str]], ...] = (
-    ("ok", "went through", frozenset({"success", "approved"})),
+    ("ok", "succeeded", frozenset({"success", "approved"})),
     ("open", "open when recorded", frozenset({"expired", "cancelled", "pending", "unknown"})),
-    ("bad", "stopped", frozenset({"denied", "failure", "failed"})),
+    ("bad", "denied or failed", frozenset({"denied", "failure", "failed"})),
 )
 
 

@@ -23,7 +23,7 @@ Iss = Annotated[str, typer.Option("--iss", help="Instead of KEY: their issuer, a
 Sub = Annotated[
     str, typer.Option("--sub", help="With --iss: their subject. It is hashed here and never sent.")
 ]
-Matter = Annotated[str, typer.Option("--matter", help="The reference of the case.")]
+Matter = Annotated[str, typer.Option("--matter", help="Case reference")]
 
 
 @app.command()

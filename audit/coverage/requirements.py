@@ -98,12 +98,12 @@ _HANDLED = _actions("alert.*", "approval.*")
 _VERIFIED = _actions("audit.verified", "ledger.alarm")
 _TOKENS = _actions("token.*", "connection.use_seen")
 
-_QUIET = "None is good news only while the portal ran and was watched."
+_QUIET = "No events is good news only if the portal was running and monitored."
 _NO_CLOCK = (
-    "Keeping clocks together is your host's. An entry names its own time and when it was recorded; "
-    "a time token by others (L3) bounds it."
+    "Clock sync is up to the host. Entries carry event and record time. "
+    "An outside timestamp (L3) bounds them."
 )
-_ALL_KEPT = "No entry is ever removed. That you keep it so long is your backup's to show."
+_ALL_KEPT = "Entries are never removed. Retention depends on your backups."
 
 FRAMEWORKS: Final = (
     Framework(
@@ -113,13 +113,14 @@ FRAMEWORKS: Final = (
         (
             Requirement(
                 "10.2.1.1",
-                "each person’s access to data",
+                "user access to data",
                 _TOKENS,
-                "The tokens by which agents reach data. What they read is its owner's to log.",
+                "Tokens that agents use to reach data. What they read is logged by the data's "
+                "owner.",
             ),
             Requirement(
                 "10.2.1.2",
-                "acts with administrative access",
+                "administrative actions",
                 _ADMIN,
                 "What is suspended, resumed or revoked counts here whoever did it, an owner too.",
             ),
@@ -129,7 +130,7 @@ FRAMEWORKS: Final = (
                 "10.2.1.5",
                 "changes to credentials",
                 _CREDENTIALS,
-                "Passwords and factors change at Auth0, and are in its log.",
+                "Password and factor changes are in Auth0's log.",
             ),
             Requirement("10.2.1.6", "logging started, stopped or paused", _FAILURES, _QUIET),
             Requirement("10.2.1.7", "system objects created and deleted", _OBJECTS),
@@ -137,25 +138,25 @@ FRAMEWORKS: Final = (
                 "10.2.2",
                 "who, what, when, outcome, origin, target in each entry",
                 "",
-                "Every entry has all members. What an import did not tell is empty.",
+                "Every entry has all fields. Imports may leave some empty.",
             ),
             Requirement(
                 "10.3.1",
                 "logs are read by those who need to",
                 _actions("access.refused", "audit.viewed"),
-                "Roles decide; refusals and looks are both events.",
+                "Access is by role. Views and refusals are recorded.",
             ),
             Requirement(
                 "10.3.2",
                 "logs are protected from change",
                 _actions("audit.verified"),
-                "Guards in the database and a signed tree; each verification is an event.",
+                "Database guards plus a signed log. Each verification is recorded.",
             ),
             Requirement(
                 "10.3.3",
                 "logs are backed up promptly",
                 None,
-                "Backups are yours. Who keeps checkpoints finds what is missing.",
+                "Backups are your responsibility. Saved checkpoints reveal missing entries.",
             ),
             Requirement(
                 "10.3.4",
@@ -168,20 +169,20 @@ FRAMEWORKS: Final = (
                 "10.4.1",
                 "daily review",
                 _READ,
-                "Shows who looked and at what; that a day's review was complete is not on record.",
+                "Shows who viewed what, not whether a daily review was complete.",
             ),
             Requirement("10.4.1.1", "automated review", _ANOMALIES, _QUIET),
             Requirement(
                 "10.4.2",
                 "periodic review of other components",
                 None,
-                "Only what is sent here can be reviewed here.",
+                "Covers only sources connected here.",
             ),
             Requirement(
-                "10.4.2.1", "its frequency by a risk analysis", None, "A document of yours."
+                "10.4.2.1", "review frequency set by risk analysis", None, "Your own documentation."
             ),
             Requirement("10.4.3", "exceptions are addressed", _HANDLED),
-            Requirement("10.5.1", "12 months, 3 of them at hand", "", _ALL_KEPT),
+            Requirement("10.5.1", "12 months retained, 3 immediately available", "", _ALL_KEPT),
             Requirement("10.6.1", "clocks are synchronised", None, _NO_CLOCK),
             Requirement("10.6.2", "time comes from agreed sources", None, _NO_CLOCK),
             Requirement("10.6.3", "time settings are protected", None, _NO_CLOCK),
@@ -193,7 +194,7 @@ FRAMEWORKS: Final = (
                 "10.7.3",
                 "failures are answered",
                 _actions("audit.verified", "ledger.adopted"),
-                "What was done outside the portal is for your incident record.",
+                "Actions outside the portal belong in your incident record.",
             ),
         ),
     ),
@@ -209,7 +210,7 @@ FRAMEWORKS: Final = (
             ),
             Requirement(
                 "CC6.2",
-                "access is given and taken away",
+                "access is granted and removed",
                 _actions("connection.*", "access.*", "selection.*"),
             ),
             Requirement(
@@ -217,15 +218,15 @@ FRAMEWORKS: Final = (
                 "roles, least privilege, reviews",
                 _actions("review.*", "scope.*", "manifest.*"),
             ),
-            Requirement("CC6.6", "boundary against what is outside", _VERDICTS),
+            Requirement("CC6.6", "external threats", _VERDICTS),
             Requirement(
                 "CC6.8", "unauthorised software", f"{_VERDICTS} {_actions('finding.opened')}"
             ),
-            Requirement("CC7.2", "anomalies are watched for", _ANOMALIES, _QUIET),
-            Requirement("CC7.3", "they are evaluated", _HANDLED),
+            Requirement("CC7.2", "anomaly monitoring", _ANOMALIES, _QUIET),
+            Requirement("CC7.3", "events are evaluated", _HANDLED),
             Requirement(
                 "CC7.4",
-                "they are answered",
+                "incidents are handled",
                 _ANSWERS,
             ),
             Requirement(
@@ -260,14 +261,14 @@ FRAMEWORKS: Final = (
                 "AU-2",
                 "which events are logged",
                 "",
-                "The closed list of actions is public: ADR 9.",
+                "The list of actions is fixed and published (ADR 9).",
             ),
             Requirement("AU-3", "content of records", ""),
             Requirement(
                 "AU-4",
                 "storage capacity",
                 None,
-                "Free space is for your monitoring; see the metrics.",
+                "Monitor disk space with the metrics endpoint.",
             ),
             Requirement("AU-5", "failures of logging are answered", _FAILURES, _QUIET),
             Requirement("AU-6", "review, analysis, reporting", f"{_READ} {_actions('alert.*')}"),
@@ -279,7 +280,7 @@ FRAMEWORKS: Final = (
                 "AU-10",
                 "non-repudiation",
                 "human:H2 human:H3",
-                "Acts that a person signed for: an approval or passkey over this very act.",
+                "Acts a person signed, by approval or passkey.",
             ),
             Requirement("AU-11", "retention", "", _ALL_KEPT),
             Requirement("AU-12", "records are generated", ""),
@@ -295,7 +296,7 @@ FRAMEWORKS: Final = (
                 "164.312(c)(1)",
                 "integrity",
                 _VERIFIED,
-                "Of the trail itself; records of patients are not kept here.",
+                "The trail only. No patient records are stored here.",
             ),
             Requirement(
                 "164.316(b)(2)",
@@ -308,7 +309,7 @@ FRAMEWORKS: Final = (
     Framework(
         "eu-ai-act",
         "EU AI Act",
-        "Regulation (EU) 2024/1689. Whether and from when it binds you is for counsel",
+        "Regulation (EU) 2024/1689. Ask counsel whether and when it applies to you",
         (
             Requirement(
                 "Art. 12",
@@ -329,13 +330,13 @@ FRAMEWORKS: Final = (
                 "Art. 5(1)(e)",
                 "kept no longer than needed",
                 _actions("subject.erased", "erasure.replayed"),
-                "Values of people can be erased. No rule does it by itself.",
+                "Personal data can be erased on request, not automatically.",
             ),
             Requirement(
                 "Art. 17",
                 "erasure",
                 _actions("subject.erased", "erasure.replayed"),
-                "None where nobody asked.",
+                "None requested.",
             ),
         ),
     ),

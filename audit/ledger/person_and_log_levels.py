@@ -227,7 +227,7 @@ def _sign_in(act: _Act, body: bytes, issuer_keys: IssuerKeys) -> _Proven:
     actor = event["actor"]
     if not _same_person(claims, actor):
         if act.has(claims):
-            raise Aside("it is the approver's, and says nothing about the actor")
+            raise Aside("it belongs to the approver and says nothing about the actor")
         if not isinstance(actor["sub"], str):
             raise Aside("it is of another person than the actor, or the actor has been erased")
         raise TokenError("it is of another person than the actor, or the actor has been erased")
@@ -252,8 +252,8 @@ def _issuer_approval(act: _Act, body: bytes, issuer_keys: IssuerKeys) -> _Proven
         raise Aside("nothing at hand says which act the intent is")
     issued = _issued(claims, event)
     return (claims["iss"], claims["sub"]), (
-        f"{claims['iss']} signed that the approver accepted this very intent, "
-        f"at {issued:%Y-%m-%d %H:%M:%S} UTC."
+        f"{claims['iss']} signed that the approver accepted exactly this request at "
+        f"{issued:%Y-%m-%d %H:%M:%S} UTC."
     )
 
 

@@ -218,9 +218,9 @@ scope.withdrawn | Scope withdrawn | took back what a component was allowed beyon
 component.configured | Component rule set | set whether components need an allow | MEDIUM
 scope.configured | Scope rules set | set the rules about undeclared scopes of {target} | MEDIUM
 tenant_log.gap_found | Gap in the tenant log | found a gap in {target} | MEDIUM
-audit.viewed | Audit trail viewed | looked at the audit trail | INFO
+audit.viewed | Audit trail viewed | viewed the audit trail | INFO
 audit.exported | Audit trail exported | exported the audit trail | LOW
-audit.sample_asked | Sample asked for | asked for a sample of the audit trail | INFO
+audit.sample_asked | Sample requested | requested a sample of the audit trail | INFO
 audit.sampled | Sample drawn | drew a sample of the audit trail | INFO
 audit.verified | Audit trail verified | verified the audit trail | INFO
 audit.view_shared | Saved view shared | shared {target} with those who read the trail | INFO

@@ -32,7 +32,7 @@ _PLAIN: Final = (
     (
         "tokens-refused",
         "Token exchanges refused",
-        "What the broker did not hand out, and why.",
+        "Tokens refused, and why.",
         "action:token.refused",
     ),
     (
@@ -50,37 +50,37 @@ _PLAIN: Final = (
     (
         "ledger-alarms",
         "Ledger alarms",
-        "What the log itself found wrong, and changes of its keys.",
+        "Log problems and key changes.",
         "action:ledger.alarm action:ledger.key_changed action:ledger.adopted",
     ),
     (
         "evidence-taken",
         "Evidence read and exported",
-        "Who read bodies of evidence, and what left the house.",
+        "Who opened evidence, and what was exported.",
         "action:evidence.read action:audit.exported action:connection.exported",
     ),
     (
         "sign-in-failures",
         "Sign-in failures",
-        "Who did not come in, and why.",
+        "Failed sign-ins and their reasons.",
         "action:operator.sign_in_failed",
     ),
     (
         "refused-at-the-door",
-        "Refused at a door",
-        "Pages and calls that were not for whoever tried.",
+        "Access denied",
+        "Pages and API calls refused for lack of permission.",
         "action:access.refused",
     ),
     (
         "break-glass",
         "Break-glass",
-        "Every use of the accounts for the day without issuer, and changes of them.",
+        "Every use of, and change to, emergency accounts.",
         "action:breakglass.*",
     ),
     (
         "quarantined-input",
         "Quarantined input",
-        "Rows and log entries that could not be read and were set aside.",
+        "Unreadable input that was quarantined.",
         "action:audit.quarantined",
     ),
 )
@@ -105,7 +105,7 @@ def _blocked_or_allowed() -> ShippedView:
     return ShippedView(
         "blocked-or-allowed",
         "Blocked or allowed by people",
-        "Skills, MCP servers, plugins and tools that somebody decided about here.",
+        "Skills, MCP servers, plugins and tools decided on here.",
         filter_parsing.from_bar(text),
     )
 
@@ -115,6 +115,6 @@ def _without_a_human() -> ShippedView:
     return ShippedView(
         "without-a-verified-human",
         "Decisions without a verified human",
-        "Decisions that stay asserted (H0): no issuer and no passkey signed who it was.",
+        "Decisions without signed proof of who made them (H0).",
         decisions_by_verified_human.with_human(every, verified=False),
     )

@@ -31,21 +31,21 @@ _REPORTERS = 50
 _SOURCES = (
     ("portal", "This portal", "people and the worker"),
     ("broker", "Token broker", "agents that ask for tokens"),
-    ("defenseclaw", "DefenseClaw", "all gateways together, as they were read or imported"),
+    ("defenseclaw", "DefenseClaw", "all gateways, read or imported"),
     ("auth0", "Auth0", "its tenant log, sessions that it ended, applications that differ"),
     ("external", "External reporters", "asserted; each event names who reported it"),
 )
 _FEEDS = {"checkpoint": "Auth0 tenant log, read", "stream": "Auth0 tenant log, streamed"}
 _FEED_PAGE = "/connections/inventory/sources/"
 _GAPS = {
-    "ledger.alarm": "Alarms of the ledger",
+    "ledger.alarm": "Log alarms",
     "ledger.adopted": "Restores that lacked signed entries",
     "tenant_log.gap_found": "Gaps in the tenant log",
     "audit.quarantined": "Input set aside",
     "defenseclaw.push_gap": "Gaps in what gateways pushed",
     "defenseclaw.row_changed": "Imported rows that changed afterwards",
     "bypass.found": "Acts past the broker or past decisions about gateways",
-    "connection.reconciled": "Differences of accounts to Auth0, found by this portal",
+    "connection.reconciled": "Account differences with Auth0, found by this portal",
     "access.reconciled": "Differences of applications to Auth0",
 }
 
@@ -134,12 +134,12 @@ def _feeds() -> Iterator[dict[str, Any]]:
     found = {feed.feed: feed for feed in LogFeed.objects.all()}
     for code, name in _FEEDS.items():
         feed = found.get(code)
-        row = _row("auth0", name, "Nothing ever came this way.", None, None, _FEED_PAGE)
+        row = _row("auth0", name, "Nothing received.", None, None, _FEED_PAGE)
         if feed is not None and feed.since is not None:
             row["about"] = (
-                f"{feed.recorded:,} of use, {feed.ignored:,} of other kinds, "
-                f"{feed.duplicates:,} repeated, {feed.quarantined:,} set aside, "
-                f"without a break since {feed.since:%Y-%m-%d %H:%M} UTC."
+                f"{feed.recorded:,} used, {feed.ignored:,} of other kinds, "
+                f"{feed.duplicates:,} duplicates, {feed.quarantined:,} quarantined, "
+                f"no gaps since {feed.since:%Y-%m-%d %H:%M} UTC."
             )
             row["heard"] = rfc3339(feed.heard) if feed.heard else None
         yield row | {"state": "heard" if row["heard"] else "never"}
@@ -180,7 +180,7 @@ def _signing() -> dict[str, Any]:
     reason, waiting = stopped_reason(), stored_tree_queries.pending()
     if reason:
         return _gap("Sequencing", "bad", reason, "/audit/ledger/")
-    words = f"{waiting:,} wait for their place" if waiting else "every event has its place"
+    words = f"{waiting:,} wait for their place" if waiting else "all events sequenced"
     return _gap("Sequencing", "ok", words, "/audit/ledger/")
 
 

@@ -150,7 +150,7 @@ def _verification(house: House, auditor: Person) -> str:
     page = auditor.page
     page.goto(house.url("/audit/ledger/"))
     page.get_by_role("button", name="Verify").click()
-    expect(page.get_by_role("heading", name="Everything holds")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Verified up to")).to_be_visible(timeout=60_000)
     return page.url.rstrip("/").rpartition("/")[2]
 
 

@@ -176,7 +176,7 @@ def coverage_report() -> dict[str, Any]:
             }
         ],
         "gaps": [
-            {"name": "Sequencing", "state": "ok", "words": "every event has its place"},
+            {"name": "Sequencing", "state": "ok", "words": "all events sequenced"},
             {"name": "Input set aside", "state": "warn", "words": "2 in the period"},
         ],
         "sources": [{"name": "edge-2", "state": "offline"}, {"name": "edge-1", "state": "online"}],

@@ -99,8 +99,8 @@ def test_an_exhibit_tells_what_is_proven_and_what_is_not(event: Event, ada: Clie
     sequencer.run_once()
     page = plain(text_of(ada.get(f"/audit/events/{event.id}/")))
     assert "It is entry 0 of 2 in the tree that ledger.example/test signed." in page
-    assert "no quorum of witnesses that you trust has cosigned it" in page
-    assert "That what the entry says is true" in page
+    assert "no quorum of witnesses that you trust has co-signed it" in page
+    assert "That the record is true" in page
     fetched = "curl -s https://issuer.example/.well-known/jwks.json > jwks.json"
     assert fetched in page.replace(settings.ENV.issuer, "https://issuer.example/")
 
@@ -247,7 +247,7 @@ def test_verify_makes_a_run_that_waits_for_the_worker_then_passes(
     fragment = text_of(ada.get(answer["Location"], headers={"HX-Request": "true"}))
     assert "<html" not in fragment and "hx-trigger" not in fragment
     signed = Checkpoint.objects.count()
-    assert f"Everything holds: 2 entries and {signed} signed checkpoint" in fragment
+    assert f"Verified: 2 entries and {signed} signed checkpoint" in fragment
     for name in ("Events", "Personal values", "Search", "Tree", "Checkpoints", "Guards"):
         assert f"{name}:" in fragment
 
@@ -261,8 +261,8 @@ def test_a_failed_run_names_index_and_reason(event: Event, ada: Client) -> None:
     run = requested_runs.request(ADA)
     requested_runs.perform(run.id)
     page = text_of(ada.get(f"/audit/ledger/runs/{run.id}/"))
-    assert "did not hold" in page and "#0" in page
-    assert "Not everything holds" in page and "the trigger" in page
+    assert "failed" in page and "#0" in page
+    assert "Verification failed" in page and "the trigger" in page
 
 
 def test_a_run_whose_worker_died_says_so(event: Event, ada: Client) -> None:

@@ -60,7 +60,7 @@ def test_the_form_says_what_is_drawn_from_and_that_nobody_chooses_the_seed() -> 
     happens(9)
     page = words(browser_of(ADA), "/audit/sample/?action=skill.blocked")
     assert "3 events of 9 to draw from now" in page
-    assert "nobody chooses it" in page and "recorded before anybody sees it" in page
+    assert "which no one can know yet" in page and "recorded before anyone sees it" in page
     assert "No sample of exactly this filter was asked for before." in page
     assert not EventRow.objects.filter(action__startswith="audit.sample").exists()
 
@@ -93,8 +93,8 @@ def test_a_sample_is_asked_for_then_drawn_then_shown_in_its_order() -> None:
     said = words(ada, page)
     assert "Sample of 5 events" in said and "14 events" in said
     assert "9 of them were left out by the draw" in said
-    assert "Nobody chose it: tree and filter give it" in said
-    assert "This filter was drawn from once." in said
+    assert "Derived from the log and filter" in said
+    assert "This is the only sample of this filter." in said
 
 
 def test_a_page_that_waits_is_made_anew_once_the_sample_is_drawn() -> None:

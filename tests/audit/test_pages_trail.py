@@ -122,7 +122,7 @@ def test_a_mistake_is_named_with_the_nearest_that_would_work(
     assert answer.status_code == 422
     assert f"<b>{key}</b>:" in page
     assert nearest in page
-    assert "left out of the filter" in page
+    assert "weren’t understood and were ignored" in page
 
 
 def test_a_mistake_is_put_right_with_one_click(trail: None, ada: Client) -> None:
@@ -275,7 +275,7 @@ def test_new_events_are_announced_and_looking_is_not(trail: None, ada: Client) -
     poll = re.search(r'hx-get="(/audit/live/[^"]*)"', page)
     assert poll is not None
     url = unescape(poll[1])
-    assert "looking for new events" in text_of(ada.get(url))
+    assert "Looks for new events" in text_of(ada.get(url))
     record(OLU, "skill.blocked", target=Target("skill", "new-1"))
     record(OLU, "token.refused")
     sequencer.run_once()

@@ -75,7 +75,7 @@ def test_what_ships_is_shown_first_and_opens_the_trail() -> None:
     page = text_of(browser_of(ADA).get("/audit/views/"))
     for one in shipped():
         assert one.name in page
-    assert page.index("Break-glass") < page.index("You have saved nothing yet")
+    assert page.index("Break-glass") < page.index("No saved views yet")
     assert 'href="/audit/?action=token.refused"' in page
 
 
@@ -233,7 +233,7 @@ def test_what_was_removed_can_be_brought_back_for_a_day() -> None:
     assert answer["Location"] == f"/audit/views/?removed={view.id}"
     page = words(ada, answer["Location"])
     assert "Refusals is deleted for everybody. Undo" in page
-    assert "You have saved nothing yet" in page
+    assert "No saved views yet" in page
     assert "Refusals" not in words(browser_of(OLU), "/audit/views/")
     for other in (OLU, AMIR):
         assert browser_of(other).post(f"/audit/views/{view.id}/restore/").status_code == 404
@@ -252,7 +252,7 @@ def test_an_admin_removes_what_others_share_and_can_undo_it() -> None:
     assert browser_of(ADA).post(f"/audit/views/{view.id}/remove/").status_code == 403
     assert browser_of(ADA).get(f"/audit/views/{view.id}/").status_code == 403
     page = words(amir, f"/audit/views/{view.id}/")
-    assert "Everybody loses it, and that is recorded." in page and "Save changes" not in page
+    assert "It’s removed for everyone, and that’s recorded." in page and "Save changes" not in page
     assert amir.post(f"/audit/views/{view.id}/remove/").status_code == 302
     [event] = told("audit.view_unshared")
     assert event["actor"]["name"] == "Amir Admin"

@@ -135,7 +135,7 @@ def test_more_than_are_counted_are_said_to_be_more(
 
 def test_an_empty_list_says_what_it_would_hold(ada: Client) -> None:
     page = text_of(ada.get(PAGE))
-    assert "Nothing is set aside" in page and "it is not dropped" in page
+    assert "Nothing quarantined" in page and "kept here with the reason" in page
 
 
 def test_a_row_is_shown_masked_with_what_can_be_done(ada: Client, path: Path) -> None:

@@ -225,11 +225,11 @@ def test_the_owner_wakes_it_by_a_click(caller: Gateway) -> None:
     unused(days=8)
     client = signed_in("operator")
     page = client.get("/connections/").content.decode()
-    assert "asleep" in page and "not used for 7 days" in page and "Wake now" in page
+    assert "paused" in page and "not used for 7 days" in page and "Resume now" in page
     assert client.post(f"/connections/{account().id}/wake/").status_code == 302
     assert state_filters.of(account()).code == Code.CONNECTED
     again = client.post(f"/connections/{account().id}/wake/", follow=True)
-    assert "is connected, not asleep" in again.content.decode()
+    assert "is connected, not paused" in again.content.decode()
 
 
 def test_nobody_else_wakes_it(caller: Gateway) -> None:
@@ -262,7 +262,7 @@ def test_tightening_holds_at_once_and_loosening_waits(db: None) -> None:
     from audit.recording import action_registry
 
     assert action_registry.sentence(event).endswith(
-        "restricted GitHub: GitHub sleeps after 7 idle days and wakes at the next use"
+        "restricted GitHub: GitHub is paused after 7 idle days and resumes on next use"
     )
 
 
@@ -304,7 +304,7 @@ FORM = {"sleeps": "1", "idle": "7", "unit": "days", "wake": "owner", "reason": "
 def test_an_admin_sets_it_on_the_page(caller: Gateway) -> None:
     client = signed_in("admin", "admin")
     done = client.post("/connections/settings/github/", FORM, follow=True)
-    said = "GitHub sleeps after 7 idle days and wakes at the next use after its owner approves"
+    said = "GitHub is paused after 7 idle days and resumes on next use, once the owner approves"
     assert said in done.content.decode()
     assert said in signed_in("auditor", "auditor").get("/connections/settings/").content.decode()
     wider = client.post("/connections/settings/github/", FORM | {"wake": "use"})

@@ -131,8 +131,8 @@ def test_only_what_never_allows_more_is_tighter(old: Setting, new: Setting, tigh
 
 def test_a_setting_says_itself() -> None:
     assert Setting(168, OFFICE, "owner").in_words("GitHub") == (
-        "GitHub sleeps after 7 idle days and wakes at the next use after its owner approves on "
-        "their phone. Agents get GitHub tokens Mon–Fri 09:00–18:00 (Europe/Paris) only."
+        "GitHub is paused after 7 idle days and resumes on next use, once the owner approves. "
+        "Agents get GitHub tokens Mon–Fri 09:00–18:00 (Europe/Paris) only."
     )
     for setting in (Setting(), WEEK, Setting(36, NIGHT, "owner")):
         assert Setting.read(setting.as_json()) == setting

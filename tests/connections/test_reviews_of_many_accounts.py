@@ -106,7 +106,7 @@ def test_the_list_and_the_opening_event_say_how_accounts_stood(github_mcp: None)
     # The words are those of its opening, whatever this house calls it later.
     Review.objects.update(wanted=review.wanted | {"in_words": "as it was called then"})
     page = signed_in("auditor", "auditor").get(f"{LIST}{review.id}/").content.decode()
-    assert "as it was called then" in page and ">asleep<" in page
+    assert "as it was called then" in page and ">paused<" in page
     review.refresh_from_db()
     assert close(review)["review"]["filter"]["in_words"] == "as it was called then"
 

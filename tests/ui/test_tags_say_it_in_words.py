@@ -79,7 +79,7 @@ def test_an_unknown_icon_is_an_error_not_a_gap() -> None:
 
 def test_a_level_says_words_before_its_code() -> None:
     html = shown('{% human "H2" %}')
-    assert html.index("signed this") < html.index("H2<")
+    assert html.index("approved this action") < html.index("H2<")
     assert html.count('class="on"') == 2
 
 

@@ -36,7 +36,7 @@ WITNESSED: Final = "Witnesses you trust saw the same tree"
 
 _ALWAYS: Final = (
     "That what the entries say is true: they show what was recorded, and that it was not changed.",
-    "That nothing was left out: an act that was never recorded leaves no trace in any log.",
+    "That nothing is missing: an act that was never recorded leaves no trace in any log.",
     "Who acted: that needs the evidence the entries name and the issuer's keys.",
     "Values that the file does not open: they were erased, or are withheld.",
 )

@@ -23,16 +23,16 @@ from audit.ledger.note import NoteError, VerifierKey
 from audit.ledger.trust_policy import Policy
 
 ALWAYS_UNPROVEN: Final = (
-    "That what the entry says is true: it shows what was recorded, and that it was not changed.",
-    "That nothing was left out: an act that was never recorded leaves no trace in any log.",
+    "That the record is true: only that it was recorded and has not changed.",
+    "That nothing is missing: an act that was never recorded leaves no trace in any log.",
     "Who acted: that needs the evidence the entry names and the issuer's keys.",
     "The personal values: the entry holds commitments; each opening is checked against its own.",
 )
 SAME_FOR_ALL_UNPROVEN: Final = (
-    "That everyone is shown the same log: no quorum of witnesses that you trust has cosigned it."
+    "That everyone sees the same log: no quorum of witnesses that you trust has co-signed it."
 )
 MOVED: Final = "The log went on under another name"
-TIME_UNPROVEN: Final = "When it happened: the times in it are by the recorder's own clock."
+TIME_UNPROVEN: Final = "When it happened: the times are from the recorder's own clock."
 
 
 @dataclass(frozen=True, slots=True)

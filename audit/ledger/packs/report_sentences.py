@@ -26,7 +26,7 @@ OWN_DESCRIPTION: Final = "Its own description, which no check compares with the 
 ALWAYS: Final = (
     "That what the entries say is true: they show what was recorded, and that it was not changed.",
     "That the description in its manifest says what the entries say, and how many it leaves out.",
-    "That nothing was left out: an act that was never recorded leaves no trace in any log.",
+    "That nothing is missing: an act that was never recorded leaves no trace in any log.",
     "Anything about other people whom the entries name: on whose behalf it was, who reported it.",
     "That a person understood what they signed, or that the screen showed what was signed.",
     "That a key, passkey or right was not withdrawn later: a pack shows one moment.",

@@ -81,7 +81,7 @@ class Command(BaseCommand):
             f"checked, {report.pending} events wait for a leaf."
         )
         if report.ok:
-            self.stdout.write(self.style.SUCCESS(f"Everything holds: {counted}"))
+            self.stdout.write(self.style.SUCCESS(f"Verified: {counted}"))
         else:
             self.stdout.write(self.style.ERROR(f"The ledger does NOT verify: {counted}"))
             self.stdout.write(f"First: {report.first_bad}")

@@ -75,7 +75,7 @@ async function signIn(act, body, issuerKeys) {
   const claims = await claimsOf(body, issuerKeys);
   if (!samePerson(claims, event.actor)) {
     if (people.has(identityOf(claims))) {
-      throw new Refused("it is the approver's, and says nothing about the actor", 'aside');
+      throw new Refused("it belongs to the approver and says nothing about the actor", 'aside');
     }
     const erased = typeof event.actor.sub !== 'string';
     throw new Refused(
@@ -107,7 +107,7 @@ async function approval(act, body, issuerKeys) {
     throw new Refused('nothing at hand says which act the intent is', 'aside');
   }
   const at = momentOf(issuedAt(claims, event));
-  const sentence = `${claims.iss} signed that the approver accepted this very intent, at ${at}.`;
+  const sentence = `${claims.iss} signed that the approver accepted exactly this request at ${at}.`;
   return { sentence, person: claims };
 }
 

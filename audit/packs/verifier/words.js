@@ -34,7 +34,7 @@ const ownClaim =
   "Who owns the keys inside the pack: they are the portal's own claim. Bring the issuer's keys " +
   'from the issuer, and passkeys from whoever enrolled them.';
 const sameForAll =
-  'That everyone is shown the same log: no quorum of witnesses that you trust has cosigned it.';
+  'That everyone sees the same log: no quorum of witnesses that you trust has co-signed it.';
 const movedUnproven = (move) =>
   `That nothing of ${move.from} was lost but what it says: who keeps a later checkpoint of it ` +
   'holds the log to that (--since).';
@@ -42,11 +42,11 @@ const ownDescription = 'Its own description, which no check compares with the en
 const always = [
   'That what the entries say is true: they show what was recorded, and that it was not changed.',
   'That the description in its manifest says what the entries say, and how many it leaves out.',
-  'That nothing was left out: an act that was never recorded leaves no trace in any log.',
+  'That nothing is missing: an act that was never recorded leaves no trace in any log.',
   'Anything about other people whom the entries name: on whose behalf it was, who reported it.',
   'That a person understood what they signed, or that the screen showed what was signed.',
   'That a key, passkey or right was not withdrawn later: a pack shows one moment.',
-  "When it happened: the times in it are by the recorder's own clock.",
+  "When it happened: the times are from the recorder's own clock.",
 ];
 
 const levelWords = {

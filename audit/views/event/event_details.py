@@ -37,18 +37,18 @@ from ui import person_links
 
 _STORY = 20
 _VIA = {
-    "web": "a browser, signed in here",
+    "web": "browser",
     "api": "the API",
-    "cli": "the command line",
+    "cli": "command line",
     "task": "this portal itself",
     "import": "an import of another system's records",
     "tenant": "the Auth0 tenant's log",
     "broker": "the token broker",
 }
 _RELATED = (
-    ("approval", "Same approval"),
-    ("session", "Same session"),
-    ("request", "Same request"),
+    ("approval", "This approval"),
+    ("session", "This session"),
+    ("request", "This request"),
     ("connection", "Same connection"),
     ("agent", "Same agent"),
     ("instance", "Same gateway"),
@@ -391,5 +391,5 @@ def _related(event: dict[str, Any]) -> list[dict[str, str]]:
     target = event["target"] or {}
     if name := shown(target.get("name")):
         about = EventQuery().including("target", name)
-        links.insert(0, {"text": f"Everything about {name}", "url": url_of(about)})
+        links.insert(0, {"text": f"All events for {name}", "url": url_of(about)})
     return links

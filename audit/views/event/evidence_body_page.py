@@ -26,7 +26,7 @@ from audit.views.read_permissions import reads_everything
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIMES = {"iat": "Issued", "exp": "Expired", "auth_time": "Signed in"}
 _NAMED = {"iss": "Issuer", "sub": "Subject", "name": "Name", "email": "E-mail", "aud": "For"}
-_WHOSE = "This evidence is about somebody else. Auditors and the person themselves may read it."
+_WHOSE = "This evidence is about someone else. Auditors and the person can open it."
 
 
 @dataclass(frozen=True, slots=True)

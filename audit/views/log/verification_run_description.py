@@ -15,25 +15,25 @@ _STATE = VerificationRun.State
 _CHECKS: tuple[tuple[str, str, frozenset[str]], ...] = (
     (
         "Events",
-        "every entry's bytes hash to its leaf, and no entry number is missing",
+        "none missing, none changed",
         frozenset({"entry", "event", "gap", "leaf"}),
     ),
     (
         "Personal values",
-        "every value still kept opens the commitment in its entry",
+        "every stored value matches its entry",
         frozenset({"opening"}),
     ),
     (
         "Search",
-        "what pages, counts and exports show is what the entries say",
+        "pages, counts and exports match the log",
         frozenset({"projection"}),
     ),
     (
         "Evidence",
-        "every body is the one its entry names, and every level shown is what it proves",
+        "every file matches its entry, every level is proven",
         frozenset({"evidence", "level"}),
     ),
-    ("Tree", "every stored hash follows from the leaves", frozenset({"tile", "root"})),
+    ("Tree", "every stored hash recomputed", frozenset({"tile", "root"})),
     (
         "Checkpoints",
         "every signed checkpoint that is kept is part of the tree",
@@ -107,14 +107,14 @@ def _said(run: VerificationRun, result: dict[str, Any], now: datetime) -> str:
         case _STATE.WAITING if now - run.asked > _QUIET:
             return "Waiting for the worker. It starts by itself as soon as the worker runs."
         case _STATE.WAITING:
-            return "Asked for; the worker begins in a moment."
+            return "Requested. The worker begins in a moment."
         case _STATE.RUNNING:
             return f"Checking entry {run.checked:,} of {run.total:,}."
         case _STATE.PASSED:
             return _passed(result)
         case _STATE.FAILED:
             things = _counted(result.get("problem_count", 0), "thing", "things")
-            return f"{things} did not hold. The first: {result.get('first_bad') or 'see below'}."
+            return f"{things} failed. The first: {result.get('first_bad') or 'see below'}."
         case _:
             return f"It did not finish: {result.get('error', 'the worker stopped')}."
 
@@ -122,9 +122,10 @@ def _said(run: VerificationRun, result: dict[str, Any], now: datetime) -> str:
 def _passed(result: dict[str, Any]) -> str:
     entries = _counted(result.get("checked", 0), "entry", "entries")
     signed = _counted(result.get("checkpoints", 0), "signed checkpoint", "signed checkpoints")
-    said = f"Everything holds: {entries} and {signed} were checked."
+    said = f"Verified: {entries} and {signed}."
     if waiting := result.get("pending", 0):
-        said += f" {_counted(waiting, 'event has', 'events have')} no place yet, and hold too."
+        events = _counted(waiting, "event has", "events have")
+        said += f" {events} no entry number yet, and verified too."
     return said
 
 
@@ -140,4 +141,4 @@ def _step(
     if not bad:
         return {"state": "done", "text": f"{name}: {words}"}
     cut = result.get("problem_count", 0) > len(problems)
-    return {"state": "failed", "text": f"{name}: {bad}{'+' if cut else ''} did not hold"}
+    return {"state": "failed", "text": f"{name}: {bad}{'+' if cut else ''} failed"}

@@ -21,13 +21,13 @@ _SHOWN = 8  # values of a facet before "more"
 _LABELS = {
     "outcome": "Outcome, as recorded",
     "actor": "Actor",
-    "human": "Human evidence",
-    "family": "Kind of event",
+    "human": "Identity evidence",
+    "family": "Category",
     "severity": "Severity",
     "source": "Source",
     "instance": "Gateway",
     "connection": "Connection",
-    "via": "Through",
+    "via": "Channel",
 }
 
 

@@ -39,7 +39,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{problem['code']}: {where}{problem['message']}")
         entries = f"{report.get('checked', 0)} of {report.get('size', 0)} entries checked."
         if code == 0:
-            self.stdout.write(self.style.SUCCESS(f"Everything holds: {entries}"))
+            self.stdout.write(self.style.SUCCESS(f"Verified: {entries}"))
         else:
             self.stdout.write(self.style.ERROR(f"The ledger does NOT verify: {entries}"))
             self.stdout.write(f"First: {report.get('first_bad') or report.get('error', '')}")
