@@ -9,25 +9,25 @@ from audit.recording.sentences import PublicEvent, person, shown
 
 WORDS: Final = {
     "csrf": "a form without its token, as another site would send it",
-    "token_missing": "the cookie of a page opens no API",
-    "token_refused": "its token does not count here",
+    "token_missing": "session cookies can’t be used for the API",
+    "token_refused": "invalid token",
     "dpop_required": "its token is bound to a key that was not shown",
-    "id_token_refused": "that sign-in is not theirs",
-    "logout_token_refused": "its logout token does not count",
-    "fresh_sign_in_required": "that needs a fresh sign-in",
-    "not_permitted": "that is not for their role, or not theirs to do",
-    "not_reviewer": "that account is not theirs to review",
-    "not_yours": "that is not theirs to see",
+    "id_token_refused": "the sign-in belongs to someone else",
+    "logout_token_refused": "invalid logout token",
+    "fresh_sign_in_required": "a recent sign-in was needed",
+    "not_permitted": "not permitted for this role or account",
+    "not_reviewer": "not a reviewer of that account",
+    "not_yours": "it belongs to someone else",
     "break_glass": "break-glass sign-ins read, hold and suspend only",
     "idempotency_mismatch": "that key was used for another call",
-    "invalid_request": "the call is not as its schema says",
-    "needs_another_person": "another person has to do that",
+    "invalid_request": "the request was malformed",
+    "needs_another_person": "another person had to do it",
 }
 _REASONS: Final = {
     "audience": "it is for another API",
-    "authorization_details": "it proves an approval, and opens nothing",
+    "authorization_details": "it proves an approval and gives no access",
     "signature": "its signature does not verify",
-    "malformed": "it is no token",
+    "malformed": "malformed",
     "client_not_allowed": "its application may not call here",
     "issuer": "it is from another issuer",
     "replayed": "it was used before",
@@ -42,7 +42,7 @@ def refused(event: PublicEvent) -> str:
     of = event.get("on_behalf_of")
     session = f", in the session of {person(of)}" if of else ""
     if code == "many":
-        return f"{who} was refused more often than was recorded one by one{session}"
+        return f"{who} was refused repeatedly (grouped){session}"
     why = WORDS.get(code, code.replace("_", " ") or "no reason was kept")
     if reason:
         why += f" ({_REASONS.get(reason, reason.replace('_', ' '))})"

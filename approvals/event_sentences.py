@@ -38,7 +38,7 @@ def requested(event: PublicEvent) -> str:
         )
     asked, actor = _data(event)["asked"], event.get("actor") or {}
     if isinstance(asked, Mapping) and asked.get("sub") == actor.get("sub"):
-        return f"{person(actor)} was asked to approve on their own phone: {_what(event)}"
+        return f"{person(actor)} was asked to confirm by phone: {_what(event)}"
     return f"{_who(event)} asked {_asked(event)} to approve: {_what(event)}"
 
 
@@ -54,13 +54,13 @@ def approved(event: PublicEvent) -> str:
     return f"{person(event.get('actor'))} approved {how}: {_what(event)}{more}"
 
 
-_HOW = {"ciba": "on the phone", "passkey": "with a passkey"}
+_HOW = {"ciba": "by phone", "passkey": "with a passkey"}
 
 
 def denied(event: PublicEvent) -> str:
     """The asked person denied, as far as is known."""
     if _data(event).get("inferred"):
-        return f"{_asked(event)} was taken to have denied, without proof: {_what(event)}"
+        return f"{_asked(event)} appears to have denied (unconfirmed): {_what(event)}"
     return f"{person(event.get('actor'))} denied: {_what(event)}"
 
 
@@ -69,11 +69,11 @@ def expired(event: PublicEvent) -> str:
     data = _data(event)
     after = ""
     if data.get("next_person_asked"):
-        after = "; the next on call was to be asked"
+        after = ". The next on call was to be asked"
     elif data.get("others_asked"):
-        after = "; others could still answer"
+        after = ". Others could still answer"
     elif data.get("hold_stays"):
-        after = "; the hold stayed"
+        after = ". The hold stayed"
     return f"{_asked(event, 'Nobody')} did not answer in time: {_what(event)}{after}"
 
 
@@ -85,7 +85,7 @@ def failed(event: PublicEvent) -> str:
         closed = "replaced by a newer one" if said in {"", "superseded"} else said
         return (
             f"{person(event.get('actor'))} {shown(data.get('answer'))} after the request was "
-            f"{closed}, which committed nothing: {_what(event)}"
+            f"{closed}, which had no effect: {_what(event)}"
         )
     if "still_waits" in data:
         return (
@@ -93,7 +93,7 @@ def failed(event: PublicEvent) -> str:
             f"({_NOT_TAKEN.get(str(data.get('failure')), 'refused')}): {_what(event)}"
         )
     why = shown(data.get("detail")).rstrip(".")
-    return f"The approval failed, and nothing was committed: {_what(event)}" + (
+    return f"The approval failed, and nothing was applied: {_what(event)}" + (
         f". {why}." if why else ""
     )
 

@@ -78,13 +78,13 @@ def _decided(act: str) -> Sentence:
     def sentence(event: PublicEvent) -> str:
         step = _data(event).get("step")
         if step == "gateway.stamp":
-            own_log = "{who} into its own audit log as who decided on {thing}"
-            return _answered(event, f"wrote {own_log}", f"write {own_log}")
+            own_log = "{who} as the decider for {thing} in its own audit log"
+            return _answered(event, f"recorded {own_log}", f"record {own_log}")
         if step == TERMINAL:
             did = f"shows the {act} of {{thing}} that {{who}} carried out there{{effect}}"
             return _answered(event, did, f"show the {act} of {{thing}} by {{who}}")
         if step:
-            did = f"acknowledged the {act} of {{thing}} ({{who}}){{effect}}"
+            did = f"acknowledged the {act} of {{thing}} (by {{who}}){{effect}}"
             return _answered(event, did, f"{act} {{thing}} for {{who}}")
         return f"{{who}} decided to {act} {{thing}}{{scope}}{{by}}"
 
@@ -97,9 +97,9 @@ def _held(event: PublicEvent) -> str:
     if data.get("step"):
         did = "acknowledged the hold of {thing}{effect}"
         if data.get("kept"):
-            did = "already blocked {thing}; the hold changed nothing there"
+            did = "was already blocking {thing}, so the hold changed nothing there"
         return _answered(event, did, "hold {thing}")
-    until = "" if data.get("by_hand") else " until the request is answered"
+    until = "" if data.get("by_hand") else " pending a decision"
     return f"{{who}} decided to hold {{thing}}{{scope}}{until}"
 
 
@@ -126,7 +126,7 @@ def _found(event: PublicEvent) -> str:
 def _disposed(past: str) -> Sentence:
     def sentence(event: PublicEvent) -> str:
         if _data(event).get("step"):
-            did = f"has the alert as {past} in its own list ({{who}})"
+            did = f"has the alert as {past} in its own list (by {{who}})"
             return _answered(event, did, f"mark the alert as {past} in its own list")
         title = "{title}" if shown(_data(event).get("title")) else "a finding"
         return f"{{who}} {past} “{title}”{{in}}"
@@ -177,7 +177,9 @@ _OF_KINDS: Mapping[str, Sentence] = {
     "allowed": _decided("allow"),
     "held": _held,
     "released": _released,
-    "override_logged": lambda _event: "{who} refused to block {thing}; the override was logged",
+    "override_logged": lambda _event: (
+        "{who} denied the automatic block of {thing}, recorded as an override"
+    ),
 }
 
 

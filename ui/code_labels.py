@@ -63,17 +63,17 @@ STATES: dict[str, Look] = {
     "denied_inferred": Look("warn", "help", "denied, inferred"),
     "done": Look("ok", "check", "done"),
     "closed": Look("off", "circle-slash", "closed"),
-    "online": Look("ok", "radio", "answering"),
+    "answering": Look("ok", "radio", "answering"),
     "deaf": Look("bad", "unplug", "partly unknown"),
-    "offline": Look("bad", "unplug", "not answering"),
+    "not answering": Look("bad", "unplug", "not answering"),
     "not_enforced": Look("warn", "triangle-alert", "not enforced"),
     "running": Look("info", "loader", "running"),
     "ready": Look("ok", "check", "ready"),
     "covered": Look("ok", "check", "covered"),
     "silent": Look("warn", "circle-dashed", "no events"),
     "not_covered": Look("off", "circle-slash", "not by this product"),
-    "heard": Look("ok", "radio", "heard"),
-    "never": Look("off", "help", "never heard"),
+    "heard": Look("ok", "radio", "received"),
+    "never": Look("off", "help", "nothing received"),
 }
 
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO", "NONE")

@@ -60,11 +60,11 @@ def assurance(session: SignedInSession) -> Assurance:
 
 def _how(session: SignedInSession) -> str:
     if session.ends_at is not None:
-        return "By break-glass, without the issuer: nobody vouches for who you are."
+        return "By break-glass, without the issuer. No one vouches for who you are."
     if not session.amr:
         return "The issuer knew you already and did not ask again."
     ways = [_METHODS.get(way, way) for way in session.amr if isinstance(way, str)]
-    return f"The issuer says: with {' and '.join(ways)}."
+    return f"Reported by the issuer: {' and '.join(ways)}."
 
 
 def _when(session: SignedInSession) -> str:
@@ -74,5 +74,5 @@ def _when(session: SignedInSession) -> str:
         left = (session.ends_at - now).total_seconds()
         return f"{ago}; it ends in {duration(max(left, 1))} and cannot be renewed"
     if session.auth_time_said:
-        return f"{ago}, by the issuer’s own word"
+        return f"{ago}, reported by the issuer"
     return f"the issuer answered {ago}, and did not say when you signed in there"

@@ -20,7 +20,8 @@ from audit.recording.actors import Actor, Target
 
 CODE = "overtaken"
 _WORDS = (
-    "Another decision about the same thing was committed first. Ask again if it is still wanted."
+    "Another decision about the same thing was applied first. Request it again if it is still "
+    "needed."
 )
 _BY_REQUESTER_WORDS = (
     "Its requester decided something else about the same thing meanwhile. Ask again if it is still "

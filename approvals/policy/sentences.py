@@ -249,7 +249,7 @@ def in_words(rule: Mapping[str, Any], verb: Verb | None, within: str) -> str:
     """A decision as a sentence that people read on the approval page; `within` is "5 min"."""
     label = verb.label if verb else "This"
     if rule["kind"] != "require":
-        return f"{label} commits at once."
+        return f"{label} applies immediately."
     held = "Held meanwhile. " if rule["while_pending"] == "hold" else ""
     return (
         f"{label} at severity {rule['severity']}: {who_approves(rule)} within {within}. "

@@ -16,8 +16,8 @@ from audit.search.index_tokens import person_key
 
 READERS = frozenset({"auditor", "operator", "admin"})
 _WORDS = (
-    "The whole trail is for auditors, operators and admins. What you did yourself, and what was "
-    "done for you, is on your account page: /account/. Ask an admin for the auditor role to see "
+    "The audit trail is for auditors, operators and admins. Your own activity is on your account "
+    "page: /account/. Ask an admin for the auditor role to see "
     "more."
 )
 

@@ -98,7 +98,7 @@ def _act(verb_name: str, act: str, target: Target, person: Actor, raised_to: str
         return None
     return Act(
         act,
-        "Lift the decision" if act == "unblock" else verb.label,
+        "Clear the decision" if act == "unblock" else verb.label,
         _TONES[act],
         _ICONS[act],
         policy.in_words(rule.as_json(), verb, duration(rule.within_s or settings.STEP_UP_EXPIRY_S)),

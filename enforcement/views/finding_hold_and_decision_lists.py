@@ -149,7 +149,7 @@ def _fits(q: str, *texts: str) -> bool:
 
 
 def held(q: str = "") -> list[dict[str, Any]]:
-    """What is on hold, longest first, with the request that waits for it if there is one."""
+    """On hold, oldest first, with the request that waits for it if there is one."""
     every = Asset.objects.exclude(holder="").order_by("held_at")
     rows = [row for row in every if _fits(q, row.kind, row.name, row.hold_reason, row.instance)]
     waiting = {

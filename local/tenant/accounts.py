@@ -47,7 +47,7 @@ ROLES = (
     ),
     RoleSpec(
         "operator",
-        "Holds, blocks and allows skills, servers and plugins; answers escalations.",
+        "Holds, blocks and allows skills, servers and plugins. Answers approval requests.",
         ("write:events",),
     ),
     RoleSpec(

@@ -11,14 +11,13 @@ from django.template.loader import render_to_string
 from ui.request_id import request_id
 
 _TITLES: Final = {
-    405: "This address only takes what a form sends",
+    405: "This link can’t be opened directly",
     411: "The browser did not say how much it sends",
     413: "That is more than we take at once",
     415: "That was sent in a form we do not read",
 }
 _TEXT: Final = {
-    405: "Somebody followed or typed a link to where only a button leads. Go back, and press the "
-    "button there.",
+    405: "Go back and use the button. Go back, and press the button there.",
     413: "Send less: a shorter text, or fewer things at once.",
 }
 

@@ -63,7 +63,7 @@ def refusals(window: Window, house: House) -> Iterator[Findings]:
         "() => { const form = document.createElement('form'); form.method = 'post';"
         " form.action = '/connections/freeze/me/'; document.body.append(form); form.submit(); }"
     )
-    expect(page.get_by_role("heading", level=1)).to_contain_text("too old")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("can’t be accepted")
     yield window.look("a form without its token")
     for template in BROKEN:
         yield window.visit(_shown_by_hand(page, house, template))

@@ -253,7 +253,7 @@ def test_unlocking_forgets_the_failures_of_this_minute(night: Handed) -> None:
 def test_a_form_from_elsewhere_opens_nothing(night: Handed) -> None:
     answer = try_(night, Client(enforce_csrf_checks=True))
     assert answer.status_code == 403
-    assert "came from elsewhere" in answer.content.decode()
+    assert "came from another site" in answer.content.decode()
     assert not SignedInSession.objects.exists() and codes() == []
 
 

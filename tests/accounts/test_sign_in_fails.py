@@ -29,7 +29,7 @@ HOST = urlsplit(settings.PORTAL_URL).netloc
 def assert_failed(page: Any, code: str) -> None:
     """The failure page names a reference; the event of that reference names `code`."""
     assert page.status_code in {403, 503}
-    assert "Sign-in did not finish" in page.content.decode()
+    assert "Sign-in failed" in page.content.decode()
     event = events("operator.sign_in_failed")[-1]
     assert event["data"]["code"] == code
     assert re.fullmatch(r"[0-9a-f]{12}", event["data"]["reference"])

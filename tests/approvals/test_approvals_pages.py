@@ -311,7 +311,7 @@ def test_the_inbox_tells_for_whom_things_wait(waiting: Approval) -> None:
     ada, mia = signed_in("auditor", "auditor"), signed_in("member1")
     assert "Waiting for you 1" in text(oona.get("/approvals/"))
     assert "You asked 1" in text(olu.get("/approvals/"))
-    assert "Waiting on others 1" in text(ada.get("/approvals/"))
+    assert "Waiting for others 1" in text(ada.get("/approvals/"))
     assert "Block lamp" not in text(mia.get("/approvals/"))
 
 

@@ -66,7 +66,7 @@ def test_the_api_and_every_export_carry_it(inferred: Approval) -> None:
     assert (as_json(inferred)["outcome"], as_json(inferred)["inferred"]) == ("denied", True)
     [event] = events("approval.denied")
     assert event["data"]["inferred"] is True
-    assert "was taken to have denied, without proof" in COLUMNS["sentence"](event)  # type: ignore[operator]
+    assert "appears to have denied (unconfirmed)" in COLUMNS["sentence"](event)  # type: ignore[operator]
     assert json.loads(str(COLUMNS["data"](event)))["inferred"] is True
     for name in FORMATS:
         line = FORMATS[name].row(event)

@@ -141,7 +141,7 @@ def test_an_answer_that_was_not_started_here_is_refused(milo: Visitor) -> None:
     for path in ("/connections/callback/?state=x&connect_code=y", "/connections/token/callback/"):
         page = milo.get(path)
         assert page.status_code == 400
-        assert "not started here" in page.content.decode()
+        assert "Link expired" in page.content.decode()
 
 
 def test_another_persons_browser_cannot_finish_a_connect(milo: Visitor, visitor: Visitors) -> None:

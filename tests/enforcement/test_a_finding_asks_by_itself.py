@@ -84,7 +84,7 @@ def test_the_item_is_held_everywhere_while_a_person_is_asked(
     for each in town.edges.values():
         assert each.blocked()["pdf-exfil"].startswith(f"ATA hold {approval.pk} until ")
     assert sentences("skill.held")[0] == (
-        "Auth0-ATA decided to hold skill pdf-exfil at 2 gateways until the request is answered"
+        "Auth0-ATA decided to hold skill pdf-exfil at 2 gateways pending a decision"
     )
     opened = sentences("finding.opened")
     assert opened and all("edge-1 found “" in s and "in skill pdf-exfil" in s for s in opened)

@@ -74,7 +74,7 @@ class House:
         page = holder.page
         page.goto(f"{self.stack.tenant}/phone/{holder.email}/")
         if key not in self.cookies:
-            page.get_by_role("button", name="Pick up this phone").click()
+            page.get_by_role("button", name="Unlock").click()
             expect(page.locator("#screen")).to_be_visible()
             self.cookies[key] = holder.context.storage_state()
         return Phone(page)

@@ -55,7 +55,7 @@ def plug_in(page: Page, **other: Any) -> Callable[[], None]:
 def make_passkey(page: Page, house: House, name: str) -> None:
     """Fill in the page and let the device answer."""
     page.get_by_role("main").get_by_label("Name", exact=True).fill(name)
-    page.get_by_role("button", name="Make the passkey").click()
+    page.get_by_role("button", name="Create passkey").click()
     page.wait_for_url(house.url("/account/"))
     expect(page.get_by_text(f"{name} was enrolled for your own requests.")).to_be_visible()
 
@@ -140,7 +140,7 @@ def test_a_passkey_and_the_phone_together_prove_an_approval_twice(house: House) 
 def test_every_refusal_of_a_device_is_said_in_words(house: House) -> None:
     page = arrive_freshly(house, "member1", "/account/passkeys/new/")
     says = page.locator("[data-passkey-says]")
-    make = page.get_by_role("button", name="Make the passkey")
+    make = page.get_by_role("button", name="Create passkey")
     unplug = plug_in(page, hasUserVerification=False, isUserVerified=False)
     make.press("Enter")
     expect(says).to_contain_text(re.compile("Nothing was signed|PIN, fingerprint or face"))

@@ -25,7 +25,7 @@ def asker(tenant_server: LocalTenant) -> Asker:
 
 def test_every_demo_person_has_a_phone(browser: Browser) -> None:
     page = browser.get("/phone/")
-    assert "Whose phone?" in page.text
+    assert "Choose a phone" in page.text
     for name in SUBS:
         assert f"{name}@acme.example" in page.text
 
@@ -35,7 +35,7 @@ def test_the_signed_in_person_gets_their_own_phone(browser: Browser) -> None:
     page = browser.get("/phone/")
     assert "Mia’s phone" in page.text
     assert "Nothing to approve" in page.text
-    assert "Whose phone?" in browser.get("/phone/?all").text
+    assert "Choose a phone" in browser.get("/phone/?all").text
 
 
 def test_a_phone_not_picked_up_tells_only_how_much_waits(asker: Asker, browser: Browser) -> None:
@@ -152,7 +152,7 @@ def test_putting_a_phone_down_locks_it(browser: Browser) -> None:
         data={"csrfmiddlewaretoken": csrf[1]},
         headers={"Origin": browser.url},
     )
-    assert "Pick up this phone" in browser.get(phone.path).text
+    assert "Unlock" in browser.get(phone.path).text
 
 
 def test_an_unknown_persons_phone_does_not_exist(browser: Browser) -> None:

@@ -38,7 +38,7 @@ def phone(browser: Browser, tenant_server: LocalTenant) -> Iterator[Page]:
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"{tenant_server.url}/phone/operator@acme.example/")
-    page.get_by_role("button", name="Pick up this phone").click()
+    page.get_by_role("button", name="Unlock").click()
     yield page
     context.close()
     assert complaints == []

@@ -136,9 +136,9 @@ def test_it_says_how_i_signed_in_and_what_a_fresh_sign_in_is_for() -> None:
     words = shown(signed_in("operator", "operator", amr=("pwd", "mfa")))
     for part in (
         "just now, by the issuer’s own word",
-        "with a password and more than one factor",
+        "a password and more than one factor",
         "two factors",
-        "fresh enough",
+        "Reported by the issuer",
         "last 10 minutes",
         "changing the policy",
     ):

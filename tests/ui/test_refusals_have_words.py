@@ -19,7 +19,7 @@ def test_a_link_to_where_only_a_button_leads_says_so() -> None:
     assert answer["Allow"] == "POST"
     html = answer.content.decode()
     assert html.count("<h1>") == 1
-    assert "only takes what a form sends" in html
+    assert "can’t be opened directly" in html
     assert answer["X-Request-ID"] in html
     assert answer["Content-Security-Policy"]
 

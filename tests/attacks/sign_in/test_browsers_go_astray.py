@@ -108,7 +108,7 @@ def test_two_answers_at_once_spend_the_code_once(provider: Provider, browser: Br
     session.save()
     page = browser.get(back)
     assert page.status_code == 403
-    assert b"Sign-in did not finish" in page.content
+    assert b"Sign-in failed" in page.content
     assert events("operator.sign_in_failed")[0]["data"]["code"] == "invalid_grant"
     assert browser.signed_in
     assert SignedInSession.objects.count() == 1

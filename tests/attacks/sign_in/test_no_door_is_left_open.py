@@ -89,7 +89,7 @@ def test_every_unsafe_request_without_a_csrf_token_is_refused(
     for method in UNSAFE:
         answer = getattr(everybody, method)(door.path, HTTP_HOST=HOST)
         assert answer.status_code == 403, (method, answer.content[:200])
-        assert "came from elsewhere" in answer.content.decode()
+        assert "came from another site" in answer.content.decode()
 
 
 @pytest.mark.parametrize("door", [d for d in DOORS if d.pattern.startswith("v1/")], ids=str)

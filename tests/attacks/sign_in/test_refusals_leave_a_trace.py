@@ -59,7 +59,7 @@ def test_a_page_of_another_role_is_told_once_in_ten_minutes(mia: Actor) -> None:
             "code": "not_permitted", "status": 403, "at_least": 1, "within_s": 600, "ip": "",
         }  # fmt: skip
         assert action_registry.sentence(said) == (
-            f"Mia Member was refused at {AT}: that is not for their role, or not theirs to do"
+            f"Mia Member was refused at {AT}: not permitted for this role or account"
         )
         traveller.move_to(start + access_refusal_events.QUIET - timedelta(seconds=1))
         browser.get(FLEET)
@@ -150,7 +150,7 @@ def test_a_crowd_of_strangers_fills_twenty_lines_a_minute() -> None:
         crowd(60)
         most, within = anonymous_events.MOST, anonymous_events.WITHIN
         assert [e["data"]["code"] for e in told()] == ["token_refused"] * (most - 1) + ["many"]
-        assert "more often than was recorded one by one" in action_registry.sentence(told()[-1])
+        assert "was refused repeatedly" in action_registry.sentence(told()[-1])
         traveller.move_to(start + within)
         crowd(60)
         codes = [e["data"]["code"] for e in told()]

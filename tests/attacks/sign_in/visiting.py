@@ -72,7 +72,7 @@ def assert_refused(browser: Browser, page: Answer, expected: str, *secrets: str)
     """The page names a reference that one event repeats; no session, no account, no secret."""
     text = page.content.decode()
     assert page.status_code in {403, 503}
-    assert "Sign-in did not finish" in text
+    assert "Sign-in failed" in text
     assert 'href="/oidc/authenticate/"' in text, "the way to start again"
     [event] = events("operator.sign_in_failed")
     assert event["outcome"] == "failure"
