@@ -11,7 +11,7 @@ from typing import Final
 
 from approvals.pipeline.service import LONGEST_SENTENCE
 from audit.ledger.format import safe_display
-from connections.scopes import catalogue
+from connections.scopes import catalogue, third_person
 from connections.scopes.catalogue import Scope
 
 _NAMED: Final = 4
@@ -29,12 +29,12 @@ def permissions(
     connection: str, wanted: Iterable[str], *, words: bool = True, separator: str = ", "
 ) -> str:
     """Permissions of one connection: every one that is risky or unknown, then others up to four,
-    then how many more.
+    then how many more. An approver reads it, so it is about the owner of the account.
 
     Args:
         words: whether what they allow is written out; their names alone take less space.
     """
-    asked = catalogue.in_words(connection, wanted)
+    asked = third_person.for_others(catalogue.in_words(connection, wanted))
     asked.sort(key=lambda scope: not catalogue.has_to_be_named(scope))
     named = max(_NAMED, sum(map(catalogue.has_to_be_named, asked)))
     listed = [_said(scope, words) for scope in asked[:named]]

@@ -69,7 +69,7 @@ def one(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     context = as_context(found) | {
         "proposed": policy_and_version_pages.proposed(found.approval)
         or gateway_baseline_changes.proposed(found.approval),
-        "beyond": page_rows.asked(found.approval),
+        "beyond": page_rows.asked(found.approval, actor(request)),
     }
     return render(request, "approvals/detail.html", context)
 

@@ -294,11 +294,12 @@ def _services(query: Query, tally: Tally) -> Iterable[Bucket]:
 
 
 def _row(account: ConnectedAccount, actor: Actor, asked: Asked, people: People) -> Row:
+    who = people.get((account.iss, account.sub), account.sub)
     return Row(
         card=member_overview.card(
-            account, actor, account_status.of(account, asked.ground, asked.now)
+            account, actor, account_status.of(account, asked.ground, asked.now), owner=who
         ),
-        who=people.get((account.iss, account.sub), account.sub),
+        who=who,
         fit=asked.tally.fits.get((account.connection, account.grant), Fit((), ())),
         idle=is_idle(account, asked.now),
     )

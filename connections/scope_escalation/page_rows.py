@@ -13,7 +13,8 @@ from audit.recording.actors import Actor
 from connections import account_names, permissions
 from connections.models import Allowance, ConnectedAccount, Escalation
 from connections.scope_escalation import allowances_in_force
-from connections.scopes import catalogue
+from connections.scopes import catalogue, third_person
+from connections.scopes.catalogue import Scope
 
 LOOKED_BACK = timedelta(days=30)
 
@@ -32,20 +33,22 @@ def all_allowed(viewer: Actor) -> list[dict[str, Any]]:
     return [_allowed(row, viewer, _owner(row.account, owners)) for row in rows]
 
 
-def tried_on(account: ConnectedAccount) -> list[dict[str, Any]]:
+def tried_on(account: ConnectedAccount, viewer: Actor) -> list[dict[str, Any]]:
     """What was tried on an account within thirty days, newest first."""
     since = clock.now() - LOOKED_BACK
     found = Escalation.objects.filter(account=account, last_at__gt=since)
-    return _tried(found.select_related("account")[:20])
+    return _tried(found.select_related("account")[:20], viewer)
 
 
-def all_tried(since: datetime | None = None, newest: int = 100) -> list[dict[str, Any]]:
+def all_tried(
+    viewer: Actor, since: datetime | None = None, newest: int = 100
+) -> list[dict[str, Any]]:
     """What was tried on any account, newest first."""
     found = Escalation.objects.filter(last_at__gt=since or clock.now() - LOOKED_BACK)
-    return _tried(found.select_related("account")[:newest])
+    return _tried(found.select_related("account")[:newest], viewer)
 
 
-def asked(approval: Approval) -> dict[str, Any] | None:
+def asked(approval: Approval, viewer: Actor) -> dict[str, Any] | None:
     """What an approval of an escalation is about; None for any other, or when it is gone.
 
     `missing` are scopes of these that the account's own grant does not hold, so that the provider
@@ -63,11 +66,20 @@ def asked(approval: Approval) -> dict[str, Any] | None:
         "account": account,
         "whose": account_names.owner_name(account),
         "title": account_names.in_words(account),
-        "scopes": tuple(catalogue.in_words(account.connection, wanted)),
+        "scopes": _scopes(account, wanted, viewer, account_names.owner_name(account)),
         "missing": tuple(s for s in wanted if account.scopes and s not in account.scopes),
         "lasts": duration(int(params.get("for_s", 0))),
         "attempts": row.attempts if row else 0,
     }
+
+
+def _scopes(
+    account: ConnectedAccount, names: Iterable[str], viewer: Actor, whose: str
+) -> tuple[Scope, ...]:
+    """Permissions in words: to the owner, or about them."""
+    found = catalogue.in_words(account.connection, names)
+    own = permissions.is_owner(viewer, account)
+    return tuple(found if own else third_person.for_others(found, whose))
 
 
 def _owner(account: ConnectedAccount, people: Mapping[tuple[str, str], str]) -> str:
@@ -78,26 +90,30 @@ def _allowed(row: Allowance, viewer: Actor, whose: str) -> dict[str, Any]:
     own = permissions.is_owner(viewer, row.account)
     return {
         "row": row,
-        "scopes": tuple(catalogue.in_words(row.account.connection, row.scopes)),
+        "scopes": _scopes(row.account, row.scopes, viewer, whose),
         "whose": whose,
         "title": account_names.in_words(row.account),
         "can_withdraw": own or bool(viewer.roles & allowances_in_force.MAY_END),
     }
 
 
-def _tried(rows: Iterable[Escalation]) -> list[dict[str, Any]]:
+def _tried(rows: Iterable[Escalation], viewer: Actor) -> list[dict[str, Any]]:
     found = list(rows)
     about = {row.approval for row in found if row.approval}
     known = {str(one.pk): one for one in Approval.objects.filter(pk__in=about)}
     owners = account_names.people_names(row.account.sub for row in found)
-    return [_attempt(row, known.get(row.approval), _owner(row.account, owners)) for row in found]
+    return [
+        _attempt(row, known.get(row.approval), _owner(row.account, owners), viewer) for row in found
+    ]
 
 
-def _attempt(row: Escalation, approval: Approval | None, whose: str) -> dict[str, Any]:
+def _attempt(
+    row: Escalation, approval: Approval | None, whose: str, viewer: Actor
+) -> dict[str, Any]:
     state, words = _state(approval)
     return {
         "row": row,
-        "scopes": tuple(catalogue.in_words(row.account.connection, row.scopes)),
+        "scopes": _scopes(row.account, row.scopes, viewer, whose),
         "whose": whose,
         "title": account_names.in_words(row.account),
         "state": state,

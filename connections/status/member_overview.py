@@ -11,7 +11,7 @@ from audit.recording.actors import Actor
 from connections import permissions
 from connections.lifecycle import connect_revoke_suspend_resume
 from connections.models import NOT_HELD, AppAccess, ConnectedAccount, SeenUse, State, Use
-from connections.scopes import catalogue
+from connections.scopes import catalogue, third_person
 from connections.scopes.catalogue import Scope
 from connections.status import state_filters
 from connections.status.account_status import Code, Standing
@@ -58,11 +58,14 @@ def card(
     actor: Actor,
     standing: Standing | None = None,
     past_us: tuple[Past, ...] = (),
+    owner: str = "",
 ) -> Card:
     """An account as a card, with the acts that this person may take on it.
 
-    `standing` is given where many accounts share one read of settings and freezes.
+    `standing` is given where many accounts share one read of settings and freezes; `owner` is how
+    the permissions name somebody else whose account it is.
     """
+    scopes = catalogue.in_words(account.connection, account.scopes)
     own, admin = permissions.is_owner(actor, account), "admin" in actor.roles
     stands = standing or state_filters.of(account)
     undo = connect_revoke_suspend_resume.can_undo(
@@ -72,7 +75,7 @@ def card(
     return Card(
         account=account,
         title=catalogue.title(account.connection),
-        scopes=tuple(catalogue.in_words(account.connection, account.scopes)),
+        scopes=tuple(scopes if own else third_person.for_others(scopes, owner)),
         used_by=user_names(account),
         can_undo=undo,
         can_resume=asleep and (admin or connect_revoke_suspend_resume.may_resume(actor, account)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from connections.models import ConnectedAccount, State
 from connections.scope_escalation import page_rows
 from connections.scopes import (
     catalogue,
+    third_person,
 )
 from connections.status import (
     facts_with_sources,
@@ -42,7 +44,7 @@ _PAST = {
     "connection.revoke": "revoked",
     "connection.suspend": "suspended",
     "connection.resume": "resumed",
-    "connection.wake": "woke",
+    "connection.wake": "resumed",
 }
 
 
@@ -70,7 +72,7 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
     rows, older = impact_and_history.timeline(
         account, permissions.id_of(request.GET.get("before", ""))
     )
-    needs = facts_with_sources.needs(account)
+    needs = _needs(me, account)
     context = _context(me, account) | {
         "uses": account.uses.order_by("-last"),
         "past": member_overview.past_us([account]).get(account.pk, ()),
@@ -87,9 +89,19 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "reads": bool(me.roles),
         "waiting": _waiting(account),
         "allowed": page_rows.allowed_on(account, me),
-        "tried": page_rows.tried_on(account),
+        "tried": page_rows.tried_on(account, me),
     }
     return render(request, "connections/detail.html", context)
+
+
+def _needs(me: Actor, account: ConnectedAccount) -> list[facts_with_sources.Need]:
+    """What is granted and needed, in words to its owner or about them."""
+    needs = facts_with_sources.needs(account)
+    if permissions.is_owner(me, account):
+        return needs
+    owner = account_names.owner_name(account)
+    said = third_person.for_others([need.scope for need in needs], owner)
+    return [replace(need, scope=scope) for need, scope in zip(needs, said, strict=True)]
 
 
 def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
@@ -97,7 +109,7 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
     found = impact_and_history.of(account)
     return {
         "account": account,
-        "card": member_overview.card(account, me),
+        "card": member_overview.card(account, me, owner=account_names.owner_name(account)),
         "title": catalogue.title(account.connection),
         "suspension": _suspension(me, account),
         "sleeps": state_filters.setting_of(account.connection).in_words(

@@ -43,7 +43,7 @@ def watch(request: HttpRequest) -> HttpResponseBase:
     context = {
         "waiting": waiting.order_by("created")[:50],
         "allowed": page_rows.all_allowed(me),
-        "tried": page_rows.all_tried(),
+        "tried": page_rows.all_tried(me),
         "rules": _rules(),
         "lasts": LASTS,
         "may": "admin" in me.roles,

@@ -17,7 +17,7 @@ from audit.recording.actors import Actor
 from connections import permissions
 from connections.access_reviews import remediation, reviewer_permissions
 from connections.models import Choice, Review, ReviewItem
-from connections.scopes import catalogue
+from connections.scopes import catalogue, third_person
 from connections.status import state_filters
 from connections.views.access_review_pages import fetch, rows
 from ui.refused_request_audit_flag import tell
@@ -98,14 +98,15 @@ def _page(
     own = permissions.is_owner(me, found)
     excess = set(found.excess)
     account = permissions.by_id(str(found.account))
+    row, said = rows([found])[0], catalogue.in_words(found.connection, found.scopes)
     context: dict[str, Any] = {
         "review": review,
-        **rows([found])[0],
+        **row,
         "account": account,
         "standing": state_filters.of(account) if account else None,
         "scopes": [
             (words, words.name in excess)
-            for words in catalogue.in_words(found.connection, found.scopes)
+            for words in (said if own else third_person.for_others(said, row["owner"]))
         ],
         "why_not": why_not,
         "may": not why_not and not found.operation,

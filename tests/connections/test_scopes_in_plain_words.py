@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import pytest
 
-from connections.scopes import catalogue, containment
+from connections.scopes import catalogue, containment, third_person
+from tests.connections.campaign import connected
+from tests.connections.visitor import know
+from tests.support.pages import signed_in
 
 
 @pytest.mark.parametrize(
@@ -35,6 +39,46 @@ def test_a_scope_reads_as_what_it_allows_or_as_itself(
     found = catalogue.describe(connection, scope)
     assert (found.name, found.words, found.risk) == (scope, words, risk)
     assert found.known == (words != scope)
+
+
+@pytest.mark.parametrize(
+    ("to_the_owner", "about_mia", "about_somebody"),
+    [
+        ("delete repositories", "delete repositories", "delete repositories"),
+        (
+            "write to your public repositories",
+            "write to Mia’s public repositories",
+            "write to their public repositories",
+        ),
+        ("send e-mail as you", "send e-mail as Mia", "send e-mail as them"),
+        ("see which teams you are in", "see which teams Mia is in", "see which teams they are in"),
+        ("see what you share", "see what Mia shares", "see what they share"),
+        (
+            "read every file you can open",
+            "read every file Mia can open",
+            "read every file they can open",
+        ),
+        (
+            "sign you in and read your profile",
+            "sign Mia in and read their profile",
+            "sign them in and read their profile",
+        ),
+    ],
+)
+def test_a_permission_is_about_its_owner_where_others_read_it(
+    to_the_owner: str, about_mia: str, about_somebody: str
+) -> None:
+    assert third_person.third_person(to_the_owner, "Mia") == about_mia
+    assert third_person.third_person(to_the_owner) == about_somebody
+
+
+def test_no_permission_speaks_to_somebody_who_does_not_own_the_account() -> None:
+    for service in catalogue.catalogued():
+        everything = catalogue.in_words(service, catalogue.known_of(service))
+        for owner in ("", "Mia Member"):
+            said = third_person.for_others(everything, owner)
+            assert [one.name for one in said] == [one.name for one in everything]
+            assert not [one.words for one in said if re.search(r"\byour?s?\b", one.words)]
 
 
 def test_connections_are_called_as_their_service_where_their_name_says_so() -> None:
@@ -143,3 +187,19 @@ def test_what_contains_no_denied_permission_may_be_asked_for(
     connection: str, denied: str, wanted: str
 ) -> None:
     assert containment.left_out(connection, [denied], [wanted]) == (denied,)
+
+
+@pytest.mark.django_db
+def test_the_owner_reads_your_and_others_read_the_name() -> None:
+    know("admin", "member1")
+    account = connected("member1", "github", "public_repo")
+    for path in (f"/connections/{account.pk}/", "/connections/"):
+        assert "write to your public repositories" in _page("member1", path)
+    for path in (f"/connections/{account.pk}/", "/connections/inventory/"):
+        shown = _page("admin", path, "admin")
+        assert "write to Mia Member’s public repositories" in shown
+        assert "your public repositories" not in shown
+
+
+def _page(who: str, path: str, *roles: str) -> str:
+    return signed_in(who, *roles).get(path).content.decode()

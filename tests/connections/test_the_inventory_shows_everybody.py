@@ -125,7 +125,7 @@ def test_reconcile_now_makes_it_due_and_the_status_follows(
     amir.post("/connections/inventory/reconcile/")
     assert "waiting for the worker" in amir.get("/connections/inventory/status/").content.decode()
     assert connected_accounts.run_due() == 2
-    assert "reconciled" in amir.get("/connections/inventory/status/").content.decode()
+    assert "synced with Auth0" in amir.get("/connections/inventory/status/").content.decode()
 
 
 def test_scopes_are_sentences_and_an_unknown_one_stays_a_code() -> None:
@@ -133,7 +133,7 @@ def test_scopes_are_sentences_and_an_unknown_one_stays_a_code() -> None:
         "github", ["read:user", "repo", "x:unknown", "offline_access", "repo"]
     )
     assert [(s.words, s.risk, s.known) for s in told] == [
-        ("read and write every repository, private ones too", "high", True),
+        ("read and write all repositories, including private ones", "high", True),
         ("read your profile", "", True),
         ("x:unknown", "", False),
     ]

@@ -19,7 +19,7 @@ from connections.auth_ibom import fact_collection, grants
 from connections.auth_ibom.changes_between import WORDS, Change
 from connections.auth_ibom.record_types import ERASED, Access, Account
 from connections.models import AccessState
-from connections.scopes import catalogue
+from connections.scopes import catalogue, third_person
 from connections.status.account_status import Code
 
 SHOWN = 500
@@ -122,7 +122,9 @@ def scopes_of(change: Change, names: Sequence[str]) -> list[catalogue.Scope]:
     """Scopes of a change in words."""
     if change.access is not None:
         return catalogue.in_words("auth0", names)
-    return catalogue.in_words(change.account.connection, names) if change.account else []
+    if change.account is None:
+        return []
+    return third_person.for_others(catalogue.in_words(change.account.connection, names))
 
 
 def sentence(change: Change) -> str:
