@@ -207,7 +207,7 @@ def sign_in(request: HttpRequest, body: SignIn) -> Who:
             503, "issuer_unreachable", "The issuer's keys cannot be read right now."
         ) from None
     if claims.subject != me.actor.sub:
-        raise Problem(422, "id_token_refused", "The ID token is about somebody else.")
+        raise Problem(422, "id_token_refused", "The ID token is about someone else.")
     auth0_clients.keep_snapshots()
     kept = storage.put(
         "id_token",

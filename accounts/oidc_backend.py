@@ -101,7 +101,7 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
             auth0_clients.auth0().discovery, auth0_clients.outbound(), access_token
         )
         if info.subject != claims.subject:
-            raise SignInRefused("userinfo_mismatch", "The issuer described somebody else.")
+            raise SignInRefused("userinfo_mismatch", "The issuer described someone else.")
         return Profile(info.name or "", info.email or "", known_roles(claims.roles))
 
     @staticmethod

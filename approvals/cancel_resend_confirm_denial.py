@@ -71,7 +71,7 @@ def send_again(actor: Actor, approval_id: str) -> Approval:
         ask = approval.current
         if ask is None:
             raise Refused(
-                "nobody_asked", "Nobody was asked yet; the next on call is asked automatically."
+                "nobody_asked", "No one was asked yet; the next on call is asked automatically."
             )
         asks = list(approval.asks.all())
         wanted = _unanswered(approval) or [ask.person]

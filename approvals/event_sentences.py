@@ -34,7 +34,7 @@ def requested(event: PublicEvent) -> str:
     """A requester, or a finding automatically, asked a person."""
     if "asked" not in _data(event):
         return (
-            f"{_who(event)} asked for an approval, and nobody could be asked then: {_what(event)}"
+            f"{_who(event)} asked for an approval, and no one could be asked then: {_what(event)}"
         )
     asked, actor = _data(event)["asked"], event.get("actor") or {}
     if isinstance(asked, Mapping) and asked.get("sub") == actor.get("sub"):
@@ -112,15 +112,15 @@ def policy_changed(event: PublicEvent) -> str:
 _BY_HAND = phrase("changed the approval policy")
 _NOT_TAKEN = {
     "self_approval": "who asked cannot approve",
-    "wrong_subject": "somebody else was asked",
+    "wrong_subject": "someone else was asked",
     "wrong_channel": "it was to be answered another way",
     "already_answered": "the answer was in already",
-    "not_asked": "somebody else was asked",
+    "not_asked": "someone else was asked",
     "passkey_unknown": "the passkey was not enrolled",
     "passkey_of_another": "the passkey is another person’s",
     "passkey_revoked": "the passkey was revoked",
     "passkey_too_new": "the passkey was younger than the request",
-    "passkey_for_own_requests": "nobody had confirmed the passkey for what others ask",
+    "passkey_for_own_requests": "no one had confirmed the passkey for what others ask",
     "passkey_counter": "the passkey’s counter went back",
     "passkey_signature": "the signature did not hold for this",
 }

@@ -46,19 +46,19 @@ _FROZEN = ("agent", "connection", "person")
 _EXPORTED = phrase("exported the inventory of connections")
 _GAPS = {
     "checkpoint_lost": "Auth0 no longer knows where reading had stopped",
-    "away": "nobody read them for more than a day",
+    "away": "no one read them for more than a day",
     "silent": "the log stream stopped bringing what the reader finds",
 }
 _REFUSED = {
     "frozen": "it was frozen",
-    "component_not_allowed": "nobody allowed it",
+    "component_not_allowed": "no one allowed it",
     "undeclared_caller": "it was not declared",
     "scope_not_declared": "it asked for undeclared scopes",
     "scope_escalation_pending": "undeclared scopes, approval requested",
     "scope_excess": "Auth0 returned undeclared scopes",
     "connection_suspended": "the connection was suspended",
     "wake_pending": "it was paused while unused, and its owner was asked to resume it",
-    "interaction_required": "a person had to approve it, and it was asked that nobody be asked",
+    "interaction_required": "a person had to approve it, and it was asked that no one be asked",
     "connection_revoked": "the connection was revoked",
     "account_ambiguous": "several were connected and none was named",
     "connection_not_linked": "nothing was connected",

@@ -75,7 +75,7 @@ def _single_machine(env: Env) -> list[str]:
         "MAILER_URL must name a mail server": env.MAILER_URL.startswith("console:"),
         "MAILER_URL must use TLS, except to a relay on this machine": _clear_mail(env.MAILER_URL),
         "APPROVAL_WEBHOOK_URL must be an https address": _clear_webhook(env.APPROVAL_WEBHOOK_URL),
-        "APPROVAL_WEBHOOK_SECRET is not set, so that anybody could forge a webhook": bool(
+        "APPROVAL_WEBHOOK_SECRET is not set, so that anyone could forge a webhook": bool(
             env.APPROVAL_WEBHOOK_URL and not env.secret("APPROVAL_WEBHOOK_SECRET")
         ),
         "PUSHES_PER_MINUTE must be 5 or less, as Auth0 sends no more": env.PUSHES_PER_MINUTE > 5,

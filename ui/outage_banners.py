@@ -145,7 +145,7 @@ def _tenant(found: Health, now: datetime) -> str:
 
 def _tenant_for_anonymous(silence: Silence, now: datetime) -> str:
     return (
-        f"{silence.name} {_since(silence, now)}, so nobody can sign in now. "
+        f"{silence.name} {_since(silence, now)}, so no one can sign in now. "
         "Whoever is signed in goes on working."
     )
 

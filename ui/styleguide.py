@@ -66,7 +66,7 @@ def _events(now: datetime) -> list[dict[str, Any]]:
     rows = [
         ("CRITICAL", "olu@acme.example blocked skill pdf-exfil after phone approval", "success"),
         ("CRITICAL", "Anya denied the block of MCP server shadow-fs; the hold ended", "denied"),
-        ("HIGH", "Nobody answered the request to allow plugin fastdb; it stays held", "expired"),
+        ("HIGH", "No one answered the request to allow plugin fastdb; it stays held", "expired"),
         ("LOW", "github-mcp exchanged a GitHub token for olu@acme.example", "success"),
         ("HIGH", "calendar-sync tried scope gmail.send, not in its manifest", "denied"),
         ("MEDIUM", "amir@acme.example revoked Mia’s Slack connection", "pending"),

@@ -16,7 +16,7 @@ def banners(ends: datetime | None, *, staff: bool) -> list[dict[str, str]]:
         return [
             {
                 "level": "bad",
-                "text": "BREAK-GLASS SESSION. Nobody vouches for who you are, and everything you "
+                "text": "BREAK-GLASS SESSION. No one vouches for who you are, and everything you "
                 f"do says so. You can read, hold and suspend. It ends at {absolute(ends, now)} "
                 "UTC and cannot be renewed.",
                 "url": "/account/",

@@ -47,7 +47,7 @@ def in_force(request: HttpRequest) -> JsonResponse:
 @router.get(
     "/policy/try",
     operation_id="portal_api_policy_try_it",
-    summary="What would happen if: nothing is done and nobody is asked",
+    summary="What would happen if: nothing is done and no one is asked",
     response=schemas.TrialOut,
     openapi_extra=openapi.may(422),
 )

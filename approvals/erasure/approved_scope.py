@@ -30,7 +30,7 @@ from audit.verification.unreadable_rows import UNREADABLE
 
 CODE: Final = "erasure_altered"
 WORDS: Final = (
-    "this is not the erasure that was approved: somebody wrote to the database. Nothing more is "
+    "this is not the erasure that was approved: someone wrote to the database. Nothing more is "
     "erased by it; find out who, and decide again"
 )
 _LABEL: Final = "ata.erasure.v1"

@@ -83,9 +83,7 @@ def _unlisted(row: Erasure, end: dict[str, Any] | None) -> Iterator[Wrong]:
     if row.state == ErasureState.DONE:
         means = "nothing depends on it: the log has lost the same values"
     else:
-        means = (
-            "a row that it emptied before it was stopped is named like one that somebody blanked"
-        )
+        means = "a row that it emptied before it was stopped is named like one that someone blanked"
     message = f"the erasure of this entry ended before emptied rows were listed; {means}"
     yield Wrong(message, end["index"], end["id"], noted=UNLISTED)
 

@@ -24,7 +24,7 @@ from audit.verification.unreadable_rows import UNREADABLE
 
 CODE: Final = "step_altered"
 WORDS: Final = (
-    "This is not the step that was committed: somebody wrote to the database. Nothing was sent; "
+    "This is not the step that was committed: someone wrote to the database. Nothing was sent; "
     "find out who, and decide again."
 )
 LABEL: Final = "ata.step.v1"

@@ -89,7 +89,7 @@ def verify(answer: Mapping[str, Any], challenge: bytes) -> Registered:
         "user_verification": UserVerificationRequirement.REQUIRED,
     }
     if credential.response.client_data.cross_origin:
-        raise NotRegistered("wrong_ceremony", "It was made inside a page of somebody else.")
+        raise NotRegistered("wrong_ceremony", "It was made inside a page of someone else.")
     if not data.is_user_verified():
         raise NotRegistered(
             "user_not_verified",

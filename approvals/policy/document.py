@@ -47,7 +47,7 @@ class Group(_Strict):
         if (self.role is None) == (not self.people):
             raise ValueError("name a role or people, one of both")
         if len({(p.iss, p.sub) for p in self.people}) != len(self.people):
-            raise ValueError("somebody is named twice")
+            raise ValueError("someone is named twice")
         return self
 
 
@@ -103,7 +103,7 @@ class Document(_Strict):
             if named.people and len(named.people) < rule.count:
                 raise ValueError(f"rule {rule.id} needs {rule.count} of {len(named.people)} people")
         if len({(p.iss, p.sub) for p in self.roster}) != len(self.roster):
-            raise ValueError("somebody is on the roster twice")
+            raise ValueError("someone is on the roster twice")
         return self
 
     def as_json(self) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _prove(ask: Ask, answer: ciba.Approved, person: Person, read_at: float) -> _
                 tokens.id_token, nonce=None, once=True, now=read_at
             )
             if identity.subject != person.sub:
-                raise NotOurs("wrong_subject", "Somebody other than the asked person approved.")
+                raise NotOurs("wrong_subject", "Someone other than the asked person approved.")
             if identity.issued_at < _asked_at(ask) - LEEWAY_S:
                 raise NotOurs("too_old", "Auth0's answer is older than the question.")
             kept.append(_keep("id_token", tokens.id_token, person, identity.expires_at))

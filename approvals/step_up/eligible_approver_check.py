@@ -35,7 +35,7 @@ def only_requester_can(rule: policy.Decision, actor: Actor) -> bool:
         return True
     raise Refused(
         "no_approver",
-        "Nobody who could approve this has signed in yet. "
+        "No one who could approve this has signed in yet. "
         f"Ask someone with the role {' or '.join(rule.approver_roles)} to sign in once.",
     )
 

@@ -22,9 +22,9 @@ from audit.ledger.passkey_assertions import AssertionFailed
 
 UNPROVEN: Final = "approver_unproven"
 WORDS: Final = (
-    "Somebody is said to have approved this, and neither Auth0 nor a passkey of theirs signed it. "
+    "Someone is said to have approved this, and neither Auth0 nor a passkey of theirs signed it. "
     "Where several have to approve, each has to sign: check that the tenant returns "
-    "authorization_details in its tokens. If it does, somebody wrote into the database."
+    "authorization_details in its tokens. If it does, someone wrote into the database."
 )
 
 type Identity = tuple[str, str]

@@ -72,7 +72,7 @@ def _ask_steps(approval: Approval, ask: Ask | None, viewer: Actor) -> list[Step]
     closed = approval.status == Status.CLOSED
     if ask is None:
         state = "not" if closed else "doing"
-        detail = "" if closed else "nobody who could approve has signed in yet"
+        detail = "" if closed else "no one who could approve has signed in yet"
         return [
             {"state": state, "text": "Send the push", "detail": detail},
             {"state": "not" if closed else "todo", "text": "Answer"},
@@ -104,7 +104,7 @@ def _answer(approval: Approval, ask: Ask, name: str, closed: bool) -> Step:
             return {"state": "failed", "text": f"{who} denied"}
     if closed:
         silent = approval.outcome == Outcome.EXPIRED
-        return {"state": "not", "text": "Nobody answered" if silent else "No answer used"}
+        return {"state": "not", "text": "No one answered" if silent else "No answer used"}
     if ask.state == AskState.STARTING:
         return {"state": "todo", "text": f"{whose(who)} answer" if name != "you" else "Your answer"}
     said = f"one of two; the {awaited(ask)} has yet to" if ask.answers else ""
@@ -168,7 +168,7 @@ def _release(approval: Approval, effects: Sequence[Effect]) -> list[Step]:
     was_held = approval.rule.get("while_pending") == "hold"
     if approval.status == Status.CLOSED and was_held and approval.outcome != Outcome.APPROVED:
         if approval.held:
-            return [{"state": "doing", "text": "The hold stays until somebody decides"}]
+            return [{"state": "doing", "text": "The hold stays until someone decides"}]
         return [{"state": "done", "text": "The hold ended"}]
     return []
 

@@ -39,7 +39,7 @@ def listing(ctx: typer.Context, json_output: Json = False) -> None:
 def list_approvals(
     ctx: typer.Context,
     pending: Annotated[
-        bool, typer.Option("--pending", help="Only those that somebody has to answer.")
+        bool, typer.Option("--pending", help="Only those that someone has to answer.")
     ] = False,
     limit: Limit = 20,
     after: After = "",

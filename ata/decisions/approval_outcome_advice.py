@@ -11,16 +11,16 @@ INFERRED: Final = (
 )
 _MEANS: Final = {
     "denied": "Nothing was committed.",
-    "expired": "Nobody answered in time. Nothing was committed; run the command again when "
-    "somebody is there.",
+    "expired": "No one answered in time. Nothing was committed; run the command again when "
+    "someone is there.",
     "cancelled": "It was withdrawn. Nothing was committed; a push that is out commits nothing.",
 }
 _AGAIN: Final = "Run the command again."
 _ATTACK: Final = "Treat it as an attack and tell your admin."
 AFTER_FAILURE: Final = {
-    "not_enrolled": "Nobody who could approve has a phone enrolled: they enrol one with the "
+    "not_enrolled": "No one who could approve has a phone enrolled: they enrol one with the "
     "issuer (Guardian), or a passkey in the portal where the policy takes one.",
-    "no_approver": "Nobody who could approve it next is known here: ask somebody with the role to "
+    "no_approver": "No one who could approve it next is known here: ask someone with the role to "
     "sign in to the portal once, then run the command again.",
     "rate_limited": "One person gets at most five pushes a minute: wait a minute, then run the "
     "command again.",
@@ -31,13 +31,13 @@ AFTER_FAILURE: Final = {
     "details_missing": "The tenant returns no authorization_details: an admin sets up their type; "
     "`manage.py check_auth0` names the page.",
     "too_old": "Auth0's answer is older than the question. " + _ATTACK,
-    "wrong_subject": "Somebody else than the asked person approved. " + _ATTACK,
+    "wrong_subject": "Someone else than the asked person approved. " + _ATTACK,
     "nothing_signed": "The issuer signed nothing that proves the approval: tell your admin.",
     "self_approval": "Another person has to approve it. " + _AGAIN,
     "too_few_approved": "Fewer people approved than the rule asks for. " + _AGAIN,
     "approver_is_requester": "Another person has to approve it. " + _AGAIN,
-    "approver_is_another": "Somebody approved whom the rule does not ask. " + _AGAIN,
-    "approver_unproven": "Somebody is said to have approved who signed nothing. " + _ATTACK,
+    "approver_is_another": "Someone approved whom the rule does not ask. " + _AGAIN,
+    "approver_unproven": "Someone is said to have approved who signed nothing. " + _ATTACK,
     "approver_lost_role": "Who approved lost the role meanwhile. " + _AGAIN,
     "requester_lost_role": "You lost the role meanwhile: `ata status` shows yours.",
     "intent_differs": "What was kept is no longer what was asked for. " + _ATTACK,

@@ -15,7 +15,7 @@ from ata.portal.api_client import Portal
 
 _PENDING = "scope_escalation_pending"
 _ENDED = {
-    ExitCode.DENIED: ("denied", "Nobody is asked for it again for a day."),
+    ExitCode.DENIED: ("denied", "No one is asked for it again for a day."),
     ExitCode.EXPIRED: ("not answered in time", "Run it again to have them asked again."),
     ExitCode.CANCELLED: ("withdrawn", "Run it again to have them asked again."),
 }

@@ -56,7 +56,7 @@ class Assurance:
     def step_up(self) -> str:
         """How this person could be asked to approve something."""
         if not self.ways:
-            return "nobody can ask you: enrol a phone with the issuer, or a passkey in the portal"
+            return "no one can ask you: enrol a phone with the issuer, or a passkey in the portal"
         return " or ".join(safe(_WAYS.get(one, one)) for one in self.ways)
 
 

@@ -94,6 +94,6 @@ def _said(body: dict[str, Any], output: Path | None) -> list[str]:
     said.append(f"On record as {safe(body.get('event_id'))}.")
     if output is not None:
         said.append(
-            f"{safe(output)}: anybody can draw it again with `ata audit sample LOG --check`."
+            f"{safe(output)}: anyone can draw it again with `ata audit sample LOG --check`."
         )
     return said

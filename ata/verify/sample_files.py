@@ -114,11 +114,11 @@ def _drawn_from(drawn: Sample) -> list[str]:
 def _seed_of(drawn: Sample) -> str:
     if drawn.draw.seed_of_tree:
         return (
-            "Nobody chose the seed: the tree and the filter give it. Only a request for the sample "
-            "in the log, from before the tree was signed, shows that nobody tried other filters or "
+            "No one chose the seed: the tree and the filter give it. Only a request for the sample "
+            "in the log, from before the tree was signed, shows that no one tried other filters or "
             "trees."
         )
-    return f"Somebody chose the seed: “{safe(drawn.draw.seed)}”."
+    return f"Someone chose the seed: “{safe(drawn.draw.seed)}”."
 
 
 def _limits(drawn: Sample) -> list[str]:

@@ -162,7 +162,7 @@ FRAMEWORKS: Final = (
                 "10.3.4",
                 "change of logs is detected",
                 _VERIFIED,
-                "A verification that somebody asked for is an event. The worker’s own rounds "
+                "A verification that someone asked for is an event. The worker’s own rounds "
                 "are one only when something does not hold.",
             ),
             Requirement(

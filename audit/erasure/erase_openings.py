@@ -42,7 +42,7 @@ def erase_some(whose: Whose, note: Note, *, placed_only: bool = True, batch: int
         ValueError: the empty key, which belongs to nobody.
     """
     if not whose.key:
-        raise ValueError("values that are about nobody have nobody to be erased for")
+        raise ValueError("values that are about no one have no one to be erased for")
     if naming := _placed(_naming(whose), batch, placed_only):
         _erase(naming, note, lambda: _drop_naming(naming, whose))
         return len(naming)

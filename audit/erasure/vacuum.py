@@ -51,7 +51,7 @@ def _compact_sqlite() -> None:
                 time.sleep(_PAUSE_S)
     except OperationalError as error:
         raise Busy(f"the database is busy: {error}") from None
-    raise Busy("somebody reads from the journal of the database")
+    raise Busy("someone reads from the journal of the database")
 
 
 def _vacuum() -> None:

@@ -185,7 +185,7 @@ def erase_subject(subject_key: str) -> bool:
         ValueError: the empty key, which belongs to nobody.
     """
     if not subject_key:
-        raise ValueError("bodies that are about nobody have nobody to be erased for")
+        raise ValueError("bodies that are about no one have no one to be erased for")
     path = subject_keys.path_of(subject_key)
     with subject_keys.held():  # so that nobody who wraps keys anew brings it back
         if not path.exists():

@@ -158,7 +158,7 @@ def verify(
     if kind != "webauthn.get" or origin not in passkey.origins:
         raise AssertionFailed(f"it was made at {origin!r} for {kind!r}")
     if framed:
-        raise AssertionFailed("it was made inside a page of somebody else")
+        raise AssertionFailed("it was made inside a page of someone else")
     if at is not None:
         _check_time(passkey, at)
     _check_authenticator(parts["authenticatorData"], passkey)

@@ -98,7 +98,7 @@ def level_of(event: dict[str, Any], judged: Collection[Judged]) -> Level:
     code = f"H{signatures + 1}" if signatures else "H1" if sign_in else "H0"
     if signatures and _unsigned(event):
         code = "H1" if sign_in else "H0"
-        bad.append("Nobody signs an expiry or an inferred denial, so signatures do not count here.")
+        bad.append("No one signs an expiry or an inferred denial, so signatures do not count here.")
     if not good:
         bad.insert(0, "Nothing but the recorder's word says who this was.")
     digests = tuple(one.digest for one in judged if one.counts)

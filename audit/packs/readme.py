@@ -14,7 +14,7 @@ What this is
   over it.
 
 Check it without asking anybody
-  1. Get the log's key from somebody you trust, not from this pack, and save it as log.key.
+  1. Get the log's key from someone you trust, not from this pack, and save it as log.key.
      Get the issuer's keys from the issuer: its discovery document names them (jwks_uri).
   2. ata verify PACK.zip --vkey log.key --issuer-keys jwks.json
      With log/time-token in it: add --tsa-ca FILE, the certificates of the time authority.
@@ -33,7 +33,7 @@ What is in it
   log/checkpoint                the signed tree that all proofs lead to
   log/key-history               how a log that changed its name came to its keys, if it did: with
                                 it a former key is enough, and what was lost is told
-  log/time-token                when somebody else had seen that tree (RFC 3161), if there is one
+  log/time-token                when someone else had seen that tree (RFC 3161), if there is one
   log/vkey                      the log's key AS THE PACK ITSELF CLAIMS: proves nothing alone
   events/N.entry                the exact bytes of entry N of the log
   events/N.openings.json        the values behind its commitments, as far as they may be shown

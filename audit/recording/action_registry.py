@@ -232,7 +232,7 @@ evidence.read | Evidence read | read the evidence of {target} | LOW
 ledger.adopted | Ledger adopted | adopted a database that lacks signed entries | CRITICAL | told
 ledger.alarm | Ledger alarm | stopped signing the ledger | CRITICAL | told
 ledger.key_changed | Ledger key changed | changed the key of the ledger | CRITICAL
-ledger.thinned | Ledger thinned | removed old checkpoints that nobody needs | INFO
+ledger.thinned | Ledger thinned | removed old checkpoints that no one needs | INFO
 breakglass.used | Break-glass used | used break-glass on {target} | CRITICAL
 breakglass.changed | Break-glass changed | changed the break-glass {target} | HIGH
 bypass.found | Bypass found | found {target} changed without a decision | CRITICAL

@@ -136,7 +136,7 @@ def _ask(event: Mapping[str, Any], drawn: Mapping[str, Any] | None) -> Ask:
         id=UUID(event["id"]),
         index=event["index"],
         time=datetime.fromisoformat(event["time"]),
-        by=person(event["actor"], "somebody who was erased"),
+        by=person(event["actor"], "someone who was erased"),
         size=data["size"],
         filter=data["filter"],
         query=query,

@@ -225,7 +225,7 @@ def _clean(wanted: Wanted) -> Wanted:
     if len(query.to_bar()) > LONGEST_FILTER:
         raise NotSaved("bad_filter", f"A filter has at most {LONGEST_FILTER:,} characters.")
     if MARK in query.to_bar():  # what an erasure leaves must not be taken for what somebody wrote
-        raise NotSaved("bad_filter", f"Leave {MARK} out of the filter: it finds nobody.")
+        raise NotSaved("bad_filter", f"Leave {MARK} out of the filter: it finds no one.")
     return Wanted(name, query, description, wanted.shared)
 
 

@@ -26,7 +26,7 @@ _PLAIN: Final = (
     (
         "approvals-not-given",
         "Denied, expired or failed approvals",
-        "Requests that nobody approved, or that could not be carried out.",
+        "Requests that no one approved, or that could not be carried out.",
         "action:approval.denied action:approval.expired action:approval.failed",
     ),
     (

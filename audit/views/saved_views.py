@@ -227,7 +227,7 @@ def _problems(errors: Iterable[QueryError]) -> list[str]:
 
 
 def _saved_words(view: SavedView) -> str:
-    who = "for everybody who reads the trail" if view.shared else "for you alone"
+    who = "for everyone who reads the trail" if view.shared else "for you alone"
     return f"“{view.name}” was saved {who}."
 
 
@@ -264,7 +264,7 @@ def _shipped_row(one: Any) -> dict[str, Any]:
 
 
 def _maker(view: SavedView) -> str:
-    return person(view.maker, "somebody who was erased")
+    return person(view.maker, "someone who was erased")
 
 
 def _count(rows: Iterable[dict[str, Any]]) -> None:

@@ -66,7 +66,7 @@ def _read(
 ) -> Configuration:
     if file is None:
         return Configuration(
-            problem="LEDGER_WITNESS_URLS is set without LEDGER_POLICY_FILE: nobody could tell "
+            problem="LEDGER_WITNESS_URLS is set without LEDGER_POLICY_FILE: no one could tell "
             "whose cosignature counts. Write a C2SP tlog-policy that names the witnesses' keys."
         )
     try:

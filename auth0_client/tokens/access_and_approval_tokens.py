@@ -205,7 +205,7 @@ def _open(
 
 def _check_subject(claims: Claims, expected: str) -> None:
     if claims.text("sub", limit=255) != expected:
-        raise TokenRefused("subject", "the token is about somebody else")
+        raise TokenRefused("subject", "the token is about someone else")
 
 
 def _client(claims: Claims) -> str:

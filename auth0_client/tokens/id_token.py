@@ -67,7 +67,7 @@ def verify_id_token(
     claims = open_token(token, keys, types=_TYPES)
     claims.check_issuer(issuer)
     if "events" in claims.values:  # Auth0 types both as JWT (Back-Channel Logout 1.0 section 2.4)
-        raise TokenRefused("logout_token", "a logout token signs nobody in")
+        raise TokenRefused("logout_token", "a logout token signs no one in")
     subject = claims.text("sub", limit=255)
     _check_audience(claims, client_id)
     claims.check_times(now, leeway)

@@ -179,7 +179,7 @@ def _decide(ctx: CommitContext) -> Committed:
     if review.closed_at is not None:
         raise Refused("review_closed", "This review is closed.")
     if work_lease.lives(review, now):
-        raise Refused("being_closed", "This review is being closed: nobody decides any more.")
+        raise Refused("being_closed", "This review is being closed: no one decides any more.")
     if why := reviewer_permissions.why_not(ctx.actor, item, now):
         raise Refused("not_reviewer", why)
     if item.operation:

@@ -24,7 +24,7 @@ from connections.models import ReviewWork
 
 CODE: Final = "work_altered"
 WORDS: Final = (
-    "This is not what was asked: somebody wrote to the database. Nothing was done; find out who, "
+    "This is not what was asked: someone wrote to the database. Nothing was done; find out who, "
     "and ask again."
 )
 _LABEL: Final = "ata.review-work.v1"

@@ -48,7 +48,7 @@ class Decided:
     def remedy(self) -> str:
         """What follows from it, in words."""
         if self.refused is not None and self.refused.code == DECIDED_AGAIN:
-            return "somebody decided again meanwhile: that answer counts"
+            return "someone decided again meanwhile: that answer counts"
         return WORDS[states([self.item])[self.item.id]]
 
 
@@ -114,7 +114,7 @@ def revoke(
         ):
             raise Refused(
                 DECIDED_AGAIN,
-                "Somebody decided on this account again meanwhile: that answer counts.",
+                "Someone decided on this account again meanwhile: that answer counts.",
             )
         item.operation, item.approval = done.operation, approval
         before_commit(done)

@@ -99,7 +99,7 @@ def text(review: Review, left: int) -> str:
         [
             f"{what} for your decision in the access review "
             f"{safe_display.visible(review.title)!r}.",
-            f"It is due by the end of {review.due:%d %b %Y} (UTC). What nobody decided is listed "
+            f"It is due by the end of {review.due:%d %b %Y} (UTC). What no one decided is listed "
             "in its result as that.",
             "",
             "Decide here:",

@@ -34,7 +34,7 @@ def why_not(actor: Actor, item: ReviewItem, now: datetime) -> str:
     if review.closed_at is not None:
         return "This review is closed."
     if review.lease is not None and review.lease > now:
-        return "This review is being closed: nobody decides any more."
+        return "This review is being closed: no one decides any more."
     if review.reviewers == Reviewers.ADMINS:
         named = {"iss": actor.iss, "sub": actor.sub} in review.admins
         return "" if named and "admin" in actor.roles else "Only the named admins decide here."

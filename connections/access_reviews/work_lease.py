@@ -81,7 +81,7 @@ def interrupted() -> Refused:
     """The refusal for a process that was stopped."""
     return Refused(
         "interrupted",
-        "It took too long, or somebody was erased meanwhile. Nothing was done: ask again.",
+        "It took too long, or someone was erased meanwhile. Nothing was done: ask again.",
     )
 
 

@@ -24,7 +24,7 @@ router = Router(tags=["Connections"])
 @router.get(
     "/connections/drift",
     operation_id="portal_api_drift_index",
-    summary="Comparisons of everybody with Auth0",
+    summary="Comparisons of everyone with Auth0",
     response=connection_schemas.ComparisonList,
     openapi_extra=openapi.may(403),
 )

@@ -267,7 +267,7 @@ def ibom_difference(
 ) -> JsonResponse:
     """`from` and `to` are numbers of entries, dates, or RFC 3339 times; without `to`, now."""
     if not caller(request).actor.roles & permissions.SEES_ALL:
-        raise Problem(403, "not_permitted", "Everybody's inventory is for auditors and admins.")
+        raise Problem(403, "not_permitted", "Everyone's inventory is for auditors and admins.")
     try:
         found = fact_collection.between(start, end)
     except fact_collection.BadMoment as bad:

@@ -20,10 +20,10 @@ LOOKED_AT: Final = "requirement:looked-at"
 FOLLOWED: Final = "requirement:followed"
 _ASSESSOR: Final = "assessor:reviewers"
 _PREDICATES: Final = {
-    "keep": "Somebody who may decide on it said that it is kept as it was.",
-    "reduce": "Somebody who may decide on it said that it has more scope than manifests need.",
-    "revoke": "Somebody who may decide on it said that it is revoked.",
-    "": "Nobody decided on it before the review was closed.",
+    "keep": "Someone who may decide on it said that it is kept as it was.",
+    "reduce": "Someone who may decide on it said that it has more scope than manifests need.",
+    "revoke": "Someone who may decide on it said that it is revoked.",
+    "": "No one decided on it before the review was closed.",
 }
 _ENDED: Final = frozenset({"revoked", "gone", "revocation_pending"})
 

@@ -96,13 +96,13 @@ def check_decision(component: Component | None) -> str:
         raise TokenRefusal(
             403,
             f"{component.kind}_held",
-            f"{component} is on hold until somebody decides on it.",
+            f"{component} is on hold until someone decides on it.",
         )
     if decision != enforcement_decision_hook.ALLOW and not allow_required_setting.is_open():
         raise TokenRefusal(
             403,
             "component_not_allowed",
-            f"Nobody allowed {component} yet. An operator does, with "
+            f"No one allowed {component} yet. An operator does, with "
             f"`ata {component.kind} allow {component.name}`.",
         )
     return decision

@@ -42,7 +42,7 @@ class TokenRefusal(Exception):
     @classmethod
     def unprompted(cls, what: str, account: ConnectedAccount) -> TokenRefusal:
         """Somebody would have to be asked about `what`, and the caller wants nobody asked."""
-        detail = f"{what} Nobody was asked, because of prompt=none."
+        detail = f"{what} No one was asked, because of prompt=none."
         return cls(403, "interaction_required", detail, account=account)
 
     def again(self) -> TokenRefusal:

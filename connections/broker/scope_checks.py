@@ -31,7 +31,7 @@ def check_asked(
         raise _undeclared(
             ask,
             declared.excess,
-            "Nobody was asked, because Auth0 could not say whose account it is.",
+            "No one was asked, because Auth0 could not say whose account it is.",
         )
     return refuse_or_ask.check(
         refuse_or_ask.Tried(

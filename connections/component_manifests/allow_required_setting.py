@@ -39,7 +39,7 @@ def _configure(ctx: CommitContext) -> Committed:
         raise Refused("bad_target", f"{VERB} acts on the service called {EVERYTHING}.")
     before, wanted = _said(is_open()), str(ctx.params["undecided"])
     if wanted == "open" and not ctx.approval:
-        raise Refused("changed_meanwhile", "Somebody changed it at the same time. Try again.")
+        raise Refused("changed_meanwhile", "Someone changed it at the same time. Try again.")
     AllowRule.objects.update_or_create(
         pk=1,
         defaults={
@@ -60,8 +60,8 @@ def _opens(_target: Target, params: Mapping[str, Any]) -> bool:
 
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
     if _opens(target, params):
-        return "Give credentials to components that nobody allowed"
-    return "Refuse credentials to components that nobody allowed"
+        return "Give credentials to components that no one allowed"
+    return "Refuse credentials to components that no one allowed"
 
 
 registry.register(
@@ -79,8 +79,8 @@ registry.register(
         look=lambda _target, _params: {"undecided": _said(is_open())},
         severity=lambda target, params: "HIGH" if _opens(target, params) else "LOW",
         sentence=_sentence,
-        if_approved="Components that nobody decided on get credentials by their manifest.",
-        if_denied="Only components that somebody allowed get credentials.",
-        if_expired="Only components that somebody allowed get credentials.",
+        if_approved="Components that no one decided on get credentials by their manifest.",
+        if_denied="Only components that someone allowed get credentials.",
+        if_expired="Only components that someone allowed get credentials.",
     )
 )

@@ -57,8 +57,8 @@ def _validate_declaration(actor: Actor, target: Target, params: Mapping[str, Any
     if until := refuse_or_ask.denied_until(actor, component, gains.scopes, now):
         raise Refused(
             "denied_lately",
-            f"Somebody denied you these permissions for {target.name}. Until {minute(until)} "
-            "somebody else has to declare them.",
+            f"Someone denied you these permissions for {target.name}. Until {minute(until)} "
+            "someone else has to declare them.",
         )
     if not params.get("new"):
         known_names.check(gains.scopes)

@@ -93,7 +93,7 @@ def redeem(
         claims = auth0.verify_id_token(tokens.id_token or "", nonce=nonce)
         if claims.subject != actor.sub:
             raise ConnectFailed(
-                "another_person", "Somebody else is signed in at Auth0. Sign out and in again."
+                "another_person", "Someone else is signed in at Auth0. Sign out and in again."
             )
         auth0.verify_my_account_token(
             tokens.access_token, expected_sub=actor.sub, required_scopes=scopes
@@ -169,7 +169,7 @@ def take(actor: Actor, state: str) -> Session:
         raise _expired() from None
     sealed_secrets.drop(_BOX, _ref(state))
     if (found["iss"], found["sub"]) != (actor.iss, actor.sub):
-        raise ConnectFailed("another_person", "This was started by somebody else.")
+        raise ConnectFailed("another_person", "This was started by someone else.")
     if found["expires"] < clock.now().timestamp():
         raise _expired()
     names = ("token", "auth_session", "verifier", "account_id", "connection", "label")

@@ -59,7 +59,7 @@ def check(agent: str, sub: str, connection: str) -> None:
         FrozenKind.SERVICE: f"All {catalogue.title(connection)} connections are",
     }[FrozenKind(freeze.kind)]
     if freeze.name == EVERYTHING:
-        what = "All connections of everybody are"
+        what = "All connections of everyone are"
     raise TokenRefusal(403, "frozen", f"{what} frozen. An admin can unfreeze them.")
 
 
@@ -127,7 +127,7 @@ def _is_somebody(sub: str, actor: Actor) -> bool:
 def _commit_freeze(ctx: CommitContext) -> Committed:
     kind, name = FrozenKind(ctx.target.kind), ctx.target.name
     if kind == FrozenKind.PERSON and not _is_somebody(name, ctx.actor):
-        raise Refused("unknown_person", "Nobody of that subject is known.", pointer="/target/name")
+        raise Refused("unknown_person", "No one of that subject is known.", pointer="/target/name")
     _check_name(kind, name)
     if own := _freeze_of(ctx.actor, ctx.target):
         raise NothingToDo(_frozen_since(own))

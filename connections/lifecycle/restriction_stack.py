@@ -74,7 +74,7 @@ def check(ctx: CommitContext, *hands: str) -> None:
     elif any(hand != ctx.actor.sub for hand in hands):
         raise Refused(
             "restricted_by_another",
-            "Somebody else restricted it: only they or an approval can relax that.",
+            "Someone else restricted it: only they or an approval can relax that.",
         )
 
 

@@ -192,7 +192,7 @@ def _requests(rows: list[Approval]) -> Iterator[Remediation]:
             what=approval.sentence,
             url=f"/approvals/{approval.pk}/",
             state="waits",
-            waits_for=str(ask.person) if ask else "somebody who could approve",
+            waits_for=str(ask.person) if ask else "someone who could approve",
             detail="Held until it is answered." if approval.held else "",
         )
 

@@ -44,7 +44,7 @@ class TooManyAsks(Refused):
         super().__init__(
             "asked_too_often",
             f"The portal asks people about a component {ASKS_PER_HOUR} times an hour at most, and "
-            f"about all components of one person {ASKS_PER_PERSON} times, so nobody is asked now. "
+            f"about all components of one person {ASKS_PER_PERSON} times, so no one is asked now. "
             f"Ask again in {retry_after_s} seconds.",
         )
         self.retry_after_s = retry_after_s

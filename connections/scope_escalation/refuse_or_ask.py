@@ -126,7 +126,7 @@ def _standing(tried: Tried, now: datetime) -> TokenRefusal | None:
     if until is None:
         return None
     return _not_declared(
-        tried, f"It was denied or taken back, and nobody is asked again before {minute(until)}."
+        tried, f"It was denied or taken back, and no one is asked again before {minute(until)}."
     )
 
 
@@ -215,7 +215,7 @@ def _ask(tried: Tried, noted: Noted, now: datetime) -> TokenRefusal:
     except TooManyAsks as limit:
         return _too_many(tried, limit)
     except Refused as refused:
-        return _not_declared(tried, f"Nobody was asked: {refused.detail}")
+        return _not_declared(tried, f"No one was asked: {refused.detail}")
     except (_Overtaken, IntegrityError):
         return _standing(tried, now) or _not_declared(tried, "Ask again in a moment.")
     return _pending(tried, done.approval) if done.approval else _not_declared(tried, "")
@@ -241,7 +241,7 @@ def _tell(tried: Tried, code: str, what: str) -> None:
 
 def _pending(tried: Tried, approval: Approval) -> TokenRefusal:
     asked = approval.current
-    who = f"{asked.person} is asked" if asked else "Somebody is asked as soon as anybody can be"
+    who = f"{asked.person} is asked" if asked else "Someone is asked as soon as anyone can be"
     return TokenRefusal(
         403,
         "scope_escalation_pending",
@@ -264,7 +264,7 @@ def _too_many(tried: Tried, limit: TooManyAsks) -> TokenRefusal:
         "asked_too_often",
         f"{_what(tried)} The portal asks people about a component "
         f"{attempt_limits.ASKS_PER_HOUR} times an hour at most, and about all components of one "
-        f"person {attempt_limits.ASKS_PER_PERSON} times, so nobody is asked now.",
+        f"person {attempt_limits.ASKS_PER_PERSON} times, so no one is asked now.",
         retry_after_s=float(limit.retry_after_s),
     )
 

@@ -222,7 +222,7 @@ def _tell_connected(request: HttpRequest, title: str, account: ConnectedAccount)
         return
     messages.warning(
         request,
-        f"{title} was connected and kept {account.get_state_display()}: somebody else had "
+        f"{title} was connected and kept {account.get_state_display()}: someone else had "
         f"restricted your {title} access before. An admin can resume it.",
     )
 

@@ -245,7 +245,7 @@ def _perform(
     account.refresh_from_db()
     named = account_names.whose(account, me)
     if verb == "connection.resume" and account.state == State.SUSPENDED:
-        messages.warning(request, f"Somebody else had suspended {named}: only your part ended.")
+        messages.warning(request, f"Someone else had suspended {named}: only your part ended.")
     else:
         messages.success(request, f"You {_PAST[verb]} {named}.")
     if own and verb in {"connection.resume", "connection.wake"}:

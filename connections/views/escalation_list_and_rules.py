@@ -105,7 +105,7 @@ def require_allow(request: HttpRequest) -> HttpResponseBase:
     """Give credentials to allowed components only, from the next request on."""
     everything = Target("service", allow_required_setting.EVERYTHING)
     perform(actor(request), allow_required_setting.VERB, everything, params={"undecided": "refuse"})
-    messages.success(request, "Credentials were limited to components that somebody allowed.")
+    messages.success(request, "Credentials were limited to components that someone allowed.")
     return redirect("connections:watch")
 
 

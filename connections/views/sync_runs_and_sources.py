@@ -20,7 +20,7 @@ _SHOWN = 100
 """Differences of a run on its page."""
 _GAPS = {
     "checkpoint_lost": "Auth0 no longer knew where reading had stopped",
-    "away": "nobody read for more than a day",
+    "away": "no one read for more than a day",
     "silent": "the stream brought nothing of what the reader found",
 }
 

@@ -47,7 +47,7 @@ def _act(target: Target, *, locked: bool = False) -> AdministrativeAct:
 def _check_unclaimed(act: AdministrativeAct) -> None:
     if act.claim:
         raise Refused(
-            "already_claimed", "Somebody claimed this act already; its page says who and why."
+            "already_claimed", "Someone claimed this act already; its page says who and why."
         )
 
 

@@ -24,7 +24,7 @@ from enforcement.gateways.instances import Instance
 from enforcement.models import OutpostCommand
 
 NOT_SENT: Final = (
-    "It is blocked there by somebody else, and our hold was not sent: it is sent once the gateway "
+    "It is blocked there by someone else, and our hold was not sent: it is sent once the gateway "
     "no longer lists that block."
 )
 """The detail of a hold that waits for the end of a block which is not ours."""
@@ -158,7 +158,7 @@ def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
             return EffectResult("done", "nothing is held here")
         if not any(one.reason.startswith(ours) for one in there):
             return EffectResult(
-                "done", "the block here is somebody else's; it stays", data={"left": True}
+                "done", "the block here is someone else's; it stays", data={"left": True}
             )
         gateway.unblock(kind, name, attempt_tags.mint(run, attempt_tags.UNBLOCK, kind, name))
         said = "the gateway acknowledged that the hold is lifted"

@@ -145,7 +145,7 @@ def _ask(scan: Scan, scope: str) -> None:
         log.error("scan %s cannot ask automatically: %s", scan.scan_id, refused.code)
         target_holds.hold_without_request(
             Target(scan.kind, scan.name, scope),
-            f"{_reason(scan)}. Nobody was asked to block it: {refused.detail}",
+            f"{_reason(scan)}. No one was asked to block it: {refused.detail}",
         )
         _note(scan, AskNeed.REFUSED, detail=refused.detail)
         return

@@ -52,7 +52,7 @@ def of(effect: Effect) -> dict[str, Any]:
     """
     approval = effect.approval
     if approval is None or not approval.intent or approval.answer not in _ACTIONS:
-        raise NoEvidence("nobody approved it")
+        raise NoEvidence("no one approved it")
     signed = _signed(approval)
     index = Entry.objects.filter(event=signed.event).values_list("seq", flat=True).first()
     newest = signed_state.newest_checkpoint()

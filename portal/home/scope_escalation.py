@@ -26,7 +26,7 @@ def _open(me: Actor) -> list[Panel]:
     if "admin" not in me.roles or not allow_required_setting.is_open():
         return []
     line = Line(
-        "Components that nobody decided on get credentials",
+        "Components that no one decided on get credentials",
         _WATCH,
         None,
         severity="MEDIUM",

@@ -154,7 +154,7 @@ def _banners(signed_in: bool, roles: frozenset[str], counts: Counts) -> list[dic
         found.append(
             {
                 "level": "hold",
-                "text": "Everything is frozen: no agent gets a token of anybody.",
+                "text": "Everything is frozen: no agent gets a token of anyone.",
                 "url": "/connections/freeze/" if _OVERSEERS & roles else "",
             }
         )
@@ -165,7 +165,7 @@ def _banners(signed_in: bool, roles: frozenset[str], counts: Counts) -> list[dic
         found.append(
             {
                 "level": "hold",
-                "text": f"{are} until somebody decides.",
+                "text": f"{are} until someone decides.",
                 "url": "/enforcement/?list=held",
                 "action": "Decide" if "operator" in roles else "Look",
             }

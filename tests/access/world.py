@@ -129,7 +129,7 @@ def _saved_view(auditor: Person, house: House) -> str:
     page.goto(house.url("/audit/?outcome=denied&-action=skill.*"))
     page.get_by_role("link", name="Save this view").click()
     page.get_by_role("main").get_by_label("Name", exact=True).fill(LONG)
-    page.get_by_label("Everybody who may read the trail").check()
+    page.get_by_label("Everyone who may read the trail").check()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("was saved for everybody who reads the trail.")).to_be_visible()
     rows = house.stack.rows("SELECT id FROM audit_savedview ORDER BY created DESC")

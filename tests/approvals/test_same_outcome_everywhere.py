@@ -45,7 +45,7 @@ EXIT = {"approved": 0, "failed": 1, "denied": 3, "expired": 4, "cancelled": 5}
 ON_THE_PAGE = {
     "approved": "approved this very request, and it was committed",
     "denied": "denied it. Nothing was committed",
-    "expired": "Nobody answered in time",
+    "expired": "No one answered in time",
     "failed": "Approved, but what was approved is no longer true",
     "cancelled": "withdrawn before anybody answered",
 }

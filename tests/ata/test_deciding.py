@@ -402,7 +402,7 @@ def test_withdrawing_what_is_over_says_how_to_see_its_end(signed_in: Ata, portal
         ("denied", {"answer": "denied"}, "Nothing was committed."),
         ("denied", {"inferred": True}, "Auth0 answers a denial and an expiry alike"),
         ("denied", {"inferred": True, "held": True}, "The hold stays."),
-        ("expired", {}, "Nobody answered in time."),
+        ("expired", {}, "No one answered in time."),
         ("expired", {"held": True}, "The hold stays."),
         ("failed", {"code": "not_enrolled"}, "enrol one with the issuer (Guardian)"),
         ("failed", {"code": "rate_limited"}, "five pushes a minute"),

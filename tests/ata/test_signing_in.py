@@ -176,7 +176,7 @@ WHO = {"sub": "auth0|1", "name": "Olu Operator", "roles": ["operator"]}
             [
                 "ago or longer: the issuer did not say when",
                 "the issuer did not say with which factors",
-                "nobody can ask you: enrol a phone",
+                "no one can ask you: enrol a phone",
             ],
         ),
         (

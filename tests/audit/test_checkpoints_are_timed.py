@@ -134,7 +134,7 @@ def test_without_trusted_roots_a_token_is_kept_and_counts_for_nobody(
     witnessed(tmp_path, settings, head)
     assert timestamping.stamp_due(clock.now()) is not None
     assert log_proof_levels.current().level(0) == "L2"
-    assert "counts for nobody" in text_of(browser_of(ADA).get("/audit/ledger/"))
+    assert "counts for no one" in text_of(browser_of(ADA).get("/audit/ledger/"))
 
 
 def test_an_authority_that_nobody_trusts_leaves_no_token(

@@ -90,7 +90,7 @@ def test_what_is_drawn_here_is_what_a_stranger_draws(bar: str, seed: str, tmp_pa
     done = offline(ask, tmp_path)
     assert done.exit_code == 0, done.output
     assert "the same 7" in done.output
-    assert ("Nobody chose the seed" in done.output) is (not seed)
+    assert ("No one chose the seed" in done.output) is (not seed)
 
 
 def reports(who: Actor, count: int) -> None:

@@ -403,5 +403,5 @@ def test_an_erased_person_leaves_no_view_of_their_own_and_no_name_in_any() -> No
     assert OLU.name not in left[about.id].filter
     page = words(browser_of(ADA), "/audit/views/")
     assert "it named a person who was erased since" in page
-    assert "somebody who was erased" in page and "Olu" not in page
+    assert "someone who was erased" in page and "Olu" not in page
     assert browser_of(AMIR).post(f"/audit/views/{shared.id}/remove/").status_code == 302

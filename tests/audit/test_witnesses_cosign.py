@@ -167,7 +167,7 @@ def test_a_witness_with_the_key_of_the_log_counts_for_nobody(
     assert Cosignature.objects.count() == 1
     assert witnesses.witnessed_size() == 0
     page = text_of(browser_of(ADA).get("/audit/ledger/"))
-    assert "counts for nobody" in page
+    assert "counts for no one" in page
 
 
 def test_a_signature_that_the_policy_does_not_know_is_not_kept(

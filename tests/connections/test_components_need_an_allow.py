@@ -52,7 +52,7 @@ def test_a_component_that_nobody_allowed_gets_no_token(gateway: Gateways) -> Non
     assert (answer.status_code, answer.json()["code"]) == (403, "component_not_allowed")
     row = EventRow.objects.get(action="token.refused")
     assert (row.outcome, str(row.event)) == ("denied", answer.json()["event_id"])
-    assert row.sentence.endswith("nobody allowed it")
+    assert row.sentence.endswith("no one allowed it")
     _allow()
     assert olu.exchange().status_code == 200
 
@@ -70,14 +70,14 @@ def test_an_installation_in_use_stays_open_until_an_admin_requires_an_allow(
     assert gateway("operator").exchange().status_code == 200
     amir = visitor("admin")
     home = amir.get("/").content.decode()
-    assert "Components that nobody decided on get credentials" in home
+    assert "Components that no one decided on get credentials" in home
     assert "/connections/scopes/" in home
     assert visitor("operator").post("/connections/allow/").status_code == 403
     assert amir.post("/connections/allow/").status_code == 302
     assert gateway("operator").exchange().json()["code"] == "component_not_allowed"
-    assert "Components that nobody decided on" not in amir.get("/").content.decode()
+    assert "Components that no one decided on" not in amir.get("/").content.decode()
     assert (
-        "Only components that somebody allowed" in amir.get("/connections/scopes/").content.decode()
+        "Only components that someone allowed" in amir.get("/connections/scopes/").content.decode()
     )
     changed = EventRow.objects.get(action="component.configured")
     assert changed.actor_sub == subject("admin")

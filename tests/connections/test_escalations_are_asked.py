@@ -178,7 +178,7 @@ def test_a_denial_by_either_ends_it_and_nobody_is_asked_again_for_a_day(
     for scopes in (BEYOND, "delete_repo admin:org"):
         answer = mcp.exchange(scopes=scopes)
         assert code(answer) == (403, "scope_not_declared")
-        assert "nobody is asked again before" in answer.json()["detail"]
+        assert "no one is asked again before" in answer.json()["detail"]
     assert Approval.objects.count() == 1
     assert not Allowance.objects.exists()
     travel(24 * 3600 + 60)

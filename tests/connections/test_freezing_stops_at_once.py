@@ -119,7 +119,7 @@ def test_ending_another_admins_freeze_waits_for_somebody_else(db: None) -> None:
 
 
 def test_whom_the_directory_does_not_know_yet_is_frozen_by_their_account(db: None) -> None:
-    with pytest.raises(Refused, match="Nobody of that subject"):
+    with pytest.raises(Refused, match="No one of that subject"):
         freeze("person", "auth0|newcomer")  # or a typing mistake
     make("member2", sub="auth0|newcomer")
     freeze("person", "auth0|newcomer")

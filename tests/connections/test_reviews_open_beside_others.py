@@ -270,7 +270,7 @@ def test_an_erasure_stops_whoever_opens_or_closes(house: Do, verb: str) -> None:
         until(process, lambda: rows.objects.filter(review_id=review.pk).exists())
         work_lease.stop_all()
         assert process.wait(300) == 1
-        assert process.stderr is not None and "somebody was erased" in process.stderr.read()
+        assert process.stderr is not None and "someone was erased" in process.stderr.read()
         assert not rows.objects.filter(review_id=review.pk).exists()
         assert Review.anyhow.count() == (1 if verb == "close" else 0)
 

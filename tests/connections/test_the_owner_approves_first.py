@@ -163,7 +163,7 @@ def test_either_denies_for_both(mias: ConnectedAccount, who: Actor) -> None:
         answer(approval, MIA)
     answer(approval, who, "deny")
     assert approval.outcome == Outcome.DENIED
-    with pytest.raises(Refused, match="nobody is asked again"):
+    with pytest.raises(Refused, match="no one is asked again"):
         ask(mias)
 
 

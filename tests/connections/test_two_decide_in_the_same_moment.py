@@ -116,7 +116,7 @@ def test_a_revocation_that_was_decided_over_says_that_another_answer_counts(
     told = answer.json()
     assert (answer.status_code, told["refused"]["code"]) == (201, "decided_again")
     assert (told["decision"], told["event_id"]) == ("revoke", mine("admin")["id"])
-    assert told["remedy"] == "somebody decided again meanwhile: that answer counts"
+    assert told["remedy"] == "someone decided again meanwhile: that answer counts"
     assert client.call("POST", door(item), body, **key).json() == told
     mia.refresh_from_db()
     begun = [one["actor"]["sub"] for one in events("approval.requested")]
@@ -131,5 +131,5 @@ def test_the_page_says_that_another_answer_counts(item: ReviewItem) -> None:
     with right_after(written, lambda: decide(another(), only(item.review), "keep")):
         answer = client.post(path(item), {"choice": "revoke", "reason": "old"}, follow=True)
     page = answer.content.decode()
-    assert "Somebody decided on this account again meanwhile" in page
+    assert "Someone decided on this account again meanwhile" in page
     assert "You chose to revoke " in page

@@ -230,7 +230,7 @@ def test_signing_in_says_who_is_away_and_what_to_do(
     text = unescape(answer.content.decode())
     assert answer.status_code == 503, "not sent to a dead address by a document in memory"
     assert f"({host}) does not answer" in text and "AUTH0_ISSUER" in text
-    assert "nobody can sign in now" in words(client, "/")[1]
+    assert "no one can sign in now" in words(client, "/")[1]
     wire.mend()
     assert client.get("/oidc/authenticate/", HTTP_HOST=_home()).status_code == 302, "at once"
 

@@ -284,12 +284,12 @@ def test_ata_verify_says_what_a_sample_was_drawn_from_and_by_whose_seed(
     few = f"Drawn from {sample['population']} of its {SIZE} entries: events "
     assert few in done.stdout and sample["population"] < SIZE
     assert "skill.*" in done.stdout and "“fine”" in done.stdout
-    assert f"Somebody chose the seed: “{SEED}”." in done.stdout
+    assert f"Someone chose the seed: “{SEED}”." in done.stdout
     assert f"Tree of {SIZE} entries of {LOG.name}, root {ROOT.hex()}." in done.stdout
     given = samples.tree_seed(LOG.name, SIZE, ROOT, canonical_filter(EventQuery.from_bar("-q:x9")))
     tried = drawn("-q:x9", given, n=3).to_dict()
     done = verify(changed(tried, tmp_path / "s.json"), "--entries", log)
-    assert "shows that nobody tried other filters" in done.stdout, done.output
+    assert "shows that no one tried other filters" in done.stdout, done.output
 
 
 def test_a_member_that_stands_twice_is_no_sample(log: Path, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_what_nobody_certified_is_said_in_other_words() -> None:
         "missing_without_certificate": [[2, 2]],
     }
     assert "Why values of entries 2 are missing: no certificate of erasure" in words(report)
-    assert "somebody took them away" in words(report)
+    assert "someone took them away" in words(report)
 
 
 def test_withheld_values_are_not_missing_and_whole_logs_say_nothing() -> None:

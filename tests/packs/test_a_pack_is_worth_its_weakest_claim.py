@@ -144,7 +144,7 @@ def test_with_no_trusted_key_nobody_says_that_everything_is_as_the_manifest(act:
     report = pack_check.check(act.pack().body, pack_check.Roots(Policy((), {}, {}, NONE)))
     states = {check.name: check for check in report.checks}
     members = states[pack_files.MEMBERS_CHECK]
-    assert members.state == "unchecked" and "nobody you trust signed" in members.detail
+    assert members.state == "unchecked" and "no one you trust signed" in members.detail
     assert report.verdict.words == "NOT verified: no log key that you trust signed it."
 
 

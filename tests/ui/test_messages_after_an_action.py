@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 GOOD = {"success", "info", "warning"}
 WITHOUT_A_VALUE = {
     "You froze every agent’s access to your accounts.": "the object is the reader",
-    "Credentials were limited to components that somebody allowed.": "the object is every one",
+    "Credentials were limited to components that someone allowed.": "the object is every one",
 }
 """Messages whose object is no value, each with the reason."""
 BY_FUNCTION = {"_saved_words", "_opened"}

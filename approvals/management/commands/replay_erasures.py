@@ -13,7 +13,7 @@ from audit.management.system_checks_for_data_commands import OF_DATA
 class Command(BaseCommand):
     """Run it after a restore, before the portal starts; the worker does the same automatically."""
 
-    help = "Erase again everybody who was erased after the database at hand was backed up."
+    help = "Erase again everyone who was erased after the database at hand was backed up."
     requires_system_checks = OF_DATA
 
     def handle(self, *args: Any, **options: Any) -> None:

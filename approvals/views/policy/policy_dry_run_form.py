@@ -14,10 +14,10 @@ WHO = {
     "operator": "an operator",
     "admin": "an admin",
     "auditor": "an auditor",
-    "member": "somebody without a role",
+    "member": "someone without a role",
     "finding": "a finding by itself",
 }
-WHOSE = {"nobody": "nobody’s in particular", "own": "their own", "others": "another person’s"}
+WHOSE = {"nobody": "no one’s in particular", "own": "their own", "others": "another person’s"}
 
 
 @dataclass(frozen=True, slots=True)

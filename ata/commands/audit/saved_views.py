@@ -57,7 +57,7 @@ def save(
     ] = None,
     description: Annotated[str, typer.Option("--description", help="What it is for.")] = "",
     shared: Annotated[
-        bool, typer.Option("--shared", help="For everybody who may read the trail.")
+        bool, typer.Option("--shared", help="For everyone who may read the trail.")
     ] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Change the view of yours that has this name.")
@@ -81,7 +81,7 @@ def save(
             view = portal.put(f"{PATH}/{quote(str(same[0].get('id')), safe='')}", body).body
         else:
             view = portal.post(PATH, body).body
-    seen_by = "everybody who reads the trail" if view.get("shared") else "you alone"
+    seen_by = "everyone who reads the trail" if view.get("shared") else "you alone"
     words = safe(view.get("words"))
     screen.result(view, f"Saved {safe(view.get('name'))}, seen by {seen_by}: {words}.")
 

@@ -185,7 +185,7 @@ def result(
             f"{path} is not the result that was signed: its SHA-256 is {digest}.",
             code="result_differs",
             fix="An erasure takes values out of a result, which the page of the review says; "
-            "otherwise somebody changed it.",
+            "otherwise someone changed it.",
         )
     screen.result(
         {"path": str(path), "bytes": length, "sha256": digest, "event": head.get("closed_event")},

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ata.portal.api_client import Portal
 
 New = Annotated[
-    bool, typer.Option("--new", help="Confirm a connection or permission that nobody knows yet.")
+    bool, typer.Option("--new", help="Confirm a connection or permission that no one knows yet.")
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the approval.")]
 
@@ -166,7 +166,7 @@ def _declare_all(
 def _confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
         raise usage_error(
-            "Nothing was declared: there is nobody to ask.", "Look at it, then add --yes."
+            "Nothing was declared: there is no one to ask.", "Look at it, then add --yes."
         )
     return typer.confirm(question, default=False, err=True)
 

@@ -206,7 +206,7 @@ def _token_person(
         raise _refused("human", "The token is not for approvals")
     person = {"iss": claims.get("iss"), "sub": claims.get("sub")}
     if person not in [{"iss": one["iss"], "sub": one["sub"]} for one in pins["approvers"]]:
-        raise _refused("human", "The token is of nobody who might approve at enrolment")
+        raise _refused("human", "The token is of no one who might approve at enrolment")
     return person
 
 

@@ -178,7 +178,7 @@ def missing_words(ranges: Ranges) -> str:
     return (
         f"Why values of entries {named(ranges)} are missing: no certificate of erasure in this "
         "tree accounts for them. Ask for a later tree that has one, or for the values; without "
-        "either, somebody took them away."
+        "either, someone took them away."
     )
 
 

@@ -14,7 +14,7 @@ EARLIER: Final = "Not checked, because an earlier check failed."
 ONE_FORM: Final = "It is not in the one form of a pack: ask for the file as it was downloaded."
 NO_LOG_KEY: Final = "Not checked: you gave no log key that you trust."
 UNSIGNED_MANIFEST: Final = (
-    "Each file has the digest in the manifest, and nobody you trust signed that manifest."
+    "Each file has the digest in the manifest, and no one you trust signed that manifest."
 )
 NO_AUTHORITY: Final = "Not checked: you gave no certificate of a time authority that you trust."
 NOTHING: Final = "Anything: a pack that was changed is evidence of nothing."
@@ -37,7 +37,7 @@ NEED_LOG_KEY: Final = (
     "The entry is in that tree",
     "Witnesses you trust saw the same tree",
 )
-NOT_COMPUTED: Final = Level("H0", ("The entry cannot be opened, so nobody is named.",))
+NOT_COMPUTED: Final = Level("H0", ("The entry cannot be opened, so no one is named.",))
 
 _VIA: Final = {
     "web": "in a browser",
@@ -89,14 +89,14 @@ def _approved(event: Mapping[str, Any], judged: Iterable[Judged]) -> str:
         return f"The record says that {by} approved; no signature that you can check shows it."
     if event["approval"]:
         return "It belongs to an approval and names no answer with a signature that you can check."
-    return "Nobody was asked."
+    return "No one was asked."
 
 
 def person(who: Mapping[str, Any]) -> str:
     """A person by name and subject, or what stands in their place."""
     name, sub = text(who.get("name")), text(who.get("sub"))
     if not name and not sub:
-        return "nobody named"
+        return "no one named"
     iss = f" at {who['iss']}" if who.get("iss") else ""
     return f"{name} ({sub}{iss})" if name and sub else f"{name or sub}{iss if sub else ''}"
 

@@ -47,7 +47,7 @@ async function asserted(body, event, passkeys) {
   if (client.type !== 'webauthn.get' || !passkey.origins.includes(client.origin)) {
     throw new Refused(`it was made at '${client.origin}' for '${client.type}'`);
   }
-  if (client.crossOrigin === true) throw new Refused('it was made inside a page of somebody else');
+  if (client.crossOrigin === true) throw new Refused('it was made inside a page of someone else');
   checkTime(passkey, Date.parse(event.recorded_at));
   const data = parts.authenticatorData;
   if (data.length < 37 || !equal(data.slice(0, 32), await sha256(utf8.encode(passkey.rp_id)))) {

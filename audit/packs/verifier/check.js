@@ -216,7 +216,7 @@ async function checkEvent(told, index, roots) {
 }
 
 function unnamed() {
-  const reasons = ['The entry cannot be opened, so nobody is named.'];
+  const reasons = ['The entry cannot be opened, so no one is named.'];
   return { code: 'H0', words: levelWords.H0, reasons };
 }
 

@@ -51,7 +51,7 @@ function humanLevel(event, judged) {
   if (signatures && isUnsigned(event)) {
     code = `H${signIns}`;
     reasons.push(
-      'Nobody signs an expiry or an inferred denial, so signatures do not count here.',
+      'No one signs an expiry or an inferred denial, so signatures do not count here.',
     );
   }
   if (!good.length) reasons.unshift("Nothing but the recorder's word says who this was.");

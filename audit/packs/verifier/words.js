@@ -25,7 +25,7 @@ const earlier = 'Not checked, because an earlier check failed.';
 const oneForm = 'It is not in the one form of a pack: ask for the file as it was downloaded.';
 const noLogKey = 'Not checked: you gave no log key that you trust.';
 const unsignedManifest =
-  'Each file has the digest in the manifest, and nobody you trust signed that manifest.';
+  'Each file has the digest in the manifest, and no one you trust signed that manifest.';
 const noAuthority =
   'Not checked here: a browser cannot check time tokens. Use `ata verify` with --tsa-ca.';
 const noEd25519 = 'Not checked here: this browser cannot check Ed25519. Use `ata verify`.';
@@ -103,12 +103,12 @@ function approvedOf(event, judged) {
   if (event.approval) {
     return 'It belongs to an approval and names no answer with a signature that you can check.';
   }
-  return 'Nobody was asked.';
+  return 'No one was asked.';
 }
 
 function personOf(who) {
   const [name, sub] = [shown(who.name), shown(who.sub)];
-  if (!name && !sub) return 'nobody named';
+  if (!name && !sub) return 'no one named';
   const iss = who.iss ? ` at ${who.iss}` : '';
   if (name && sub) return `${name} (${sub}${iss})`;
   return `${name || sub}${sub ? iss : ''}`;

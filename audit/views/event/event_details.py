@@ -96,7 +96,7 @@ class Exhibit:
             return ""
         return (
             f"Lists and filters say {HUMAN_WORDS.get(stored, 'nothing')} ({stored}); verified "
-            f"just now it is {self.human.words} ({self.human.code}). Somebody changed a row, or "
+            f"just now it is {self.human.words} ({self.human.code}). Someone changed a row, or "
             "evidence went or came since. Verify everything on the ledger page: it names each "
             "such entry."
         )
@@ -238,7 +238,7 @@ def _doubt(event: dict[str, Any]) -> str:
     if event["source"] == "external":
         return "claimed by who reported it" if person(event["actor"], "") else ""
     named = event["data"].get("actor_provenance") == "portal-verified"
-    return "taken from an operation id that anybody can read" if named else ""
+    return "taken from an operation id that anyone can read" if named else ""
 
 
 def _repeats(event: dict[str, Any]) -> Fact:
@@ -253,7 +253,7 @@ def _repeats(event: dict[str, Any]) -> Fact:
         text = f"matches the decision of {who}" if who else f"matches operation {operation}"
         return Fact("Decision", text, note="it does not prove who wrote the row")
     if data.get("repeats") == "id" or _doubt(event):
-        text = f"repeats the id of operation {operation}, which anybody can read"
+        text = f"repeats the id of operation {operation}, which anyone can read"
         return Fact("Decision", text)
     return Fact("Decision", "")
 

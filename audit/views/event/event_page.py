@@ -117,7 +117,7 @@ def readable(request: HttpRequest, event_id: UUID) -> Recorded:
         raise Http404(f"no event {event_id}") from None
     if not may_read(who, found.event):
         raise PermissionDenied(
-            "This event is about somebody else. Auditors, operators and admins may read it."
+            "This event is about someone else. Auditors, operators and admins may read it."
         )
     return found
 

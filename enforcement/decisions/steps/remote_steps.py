@@ -117,7 +117,7 @@ def confirmed(gateway: Gateway, kind: str, name: str, wanted: str, said: str) ->
     effect = GatewayEffect(gateway.instance, conclude(facts))
     effect_change_events.keep(gateway.instance.name, facts, wanted, effect.agents)
     if not wanted and block:
-        said = f"{said}; its list still has a block, of one agent or of somebody else"
+        said = f"{said}; its list still has a block, of one agent or of someone else"
     return EffectResult(
         "done", f"{said}. {' '.join(effect.sentences)}", data={"effect": effect.as_json()}
     )

@@ -89,7 +89,7 @@ def judge(check: str, reply: Reply, fix: str, grants: str) -> Finding:
     said = f"{reply.error}: {reply.words}"
     status = reply.answer.status
     if reply.error is None:
-        return bad(check, "the tenant accepted a code that nobody issued", "Do not use this tenant")
+        return bad(check, "the tenant accepted a code that no one issued", "Do not use this tenant")
     if status == 429 or status >= 500:
         return not_checked(check, said, "Run it again shortly")
     # Auth0 also says access_denied where RFC 6749 section 5.2 has invalid_client.

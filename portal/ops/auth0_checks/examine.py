@@ -123,7 +123,7 @@ def _apis(auth0: Auth0, api: Management) -> list[Finding]:
 def _roles_claim(claim: str) -> Finding:
     return not_checked(
         "Roles claim",
-        f"{claim} is seen in a sign-in only: sign in as somebody with a role and look at the "
+        f"{claim} is seen in a sign-in only: sign in as someone with a role and look at the "
         "account page",
         "dashboard: Actions → Triggers → post-login",
     )

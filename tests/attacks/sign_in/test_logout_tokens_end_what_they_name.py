@@ -78,7 +78,7 @@ def logout_token_claims() -> tuple[Attack, ...]:
         claims("events", "the event is null", {"events": {EVENT: None}}),
         claims("events", "the event is true", {"events": {EVENT: True}}),
         claims("events", "the event is a list", {"events": {EVENT: []}}),
-        claims("missing_claim", "nobody named", {"sub": ABSENT}),
+        claims("missing_claim", "no one named", {"sub": ABSENT}),
         claims("missing_claim", "nobody named, twice", {"sub": "", "sid": ""}),
         claims("missing_claim", "nobody named, null", {"sub": None, "sid": None}),
         claims("bad_claim", "sid is a number", {"sid": 5}),

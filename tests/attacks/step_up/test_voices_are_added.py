@@ -97,7 +97,7 @@ def test_a_voice_that_was_written_into_the_database_does_not_count(
     assert_nothing_committed(lamps)
     assert_failed(two.approval, "approver_unproven")
     said = events("approval.failed")[-1]
-    assert "somebody wrote into the database" in said["data"]["detail"]
+    assert "someone wrote into the database" in said["data"]["detail"]
     assert fresh(two.approval).held, "the hold stays until somebody decides"
 
 

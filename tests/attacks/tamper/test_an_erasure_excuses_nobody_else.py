@@ -269,7 +269,7 @@ def test_one_that_was_stopped_before_the_lists_is_noted_and_excuses_nothing(
     found = report()
     [note] = found["notes"]
     assert (note["code"], note["index"]) == ("unlisted", end)
-    assert "is named like one that somebody blanked" in note["message"]
+    assert "is named like one that someone blanked" in note["message"]
     assert_named("review.opened", 0, "title")
     listed(erasing)
     assert_named("review.decided", 1, "person")
