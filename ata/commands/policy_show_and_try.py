@@ -68,7 +68,7 @@ def try_it(
     ] = Whose.NOBODY,
     json_output: Json = False,
 ) -> None:
-    """What would happen if: nothing is done and nobody is asked."""
+    """What would happen if: nothing is done and no one is asked."""
     from ata.portal.api_client import Portal
 
     screen = open_screen(ctx, json_output)

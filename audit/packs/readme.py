@@ -13,7 +13,7 @@ What this is
   manifest.json names every other file with its SHA-256; manifest.note is the log's signature
   over it.
 
-Check it without asking anybody
+Check it without asking anyone
   1. Get the log's key from someone you trust, not from this pack, and save it as log.key.
      Get the issuer's keys from the issuer: its discovery document names them (jwks_uri).
   2. ata verify PACK.zip --vkey log.key --issuer-keys jwks.json

@@ -24,7 +24,7 @@ STATES: Final = (
 SHOWS: Final = {
     "": "all of them",
     "idle": "those not seen in use for 90 days",
-    "unseen": "those never used through our broker since tracking began",
+    "unseen": "those not seen in use through our broker since tracking began",
     "excess": "those over-privileged",
     "missing": "those with less scope than manifests need",
 }

@@ -255,7 +255,7 @@ def export_manifest(request: HttpRequest, event_id: UUID) -> JsonResponse:
 @router.get(
     "/connections/ibom/difference",
     operation_id="portal_api_connections_ibom_difference",
-    summary="What changed in the inventory between two instants",
+    summary="What changed in the inventory between two points in the log",
     response=connection_schemas.DifferenceOut,
     by_alias=True,
     openapi_extra=openapi.may(403, 422),

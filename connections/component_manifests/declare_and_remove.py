@@ -211,7 +211,7 @@ def _sentence_of_removal(target: Target, params: Mapping[str, Any]) -> str:
 
 def _opening(gains: Gains) -> list[str]:
     titles = ", ".join(fitting.title(name) for name in gains.opened)
-    return [f"open {titles} to callers without a manifest"] if titles else []
+    return [f"open {titles} to undeclared components"] if titles else []
 
 
 registry.register(

@@ -192,7 +192,7 @@ class Setting:
     def in_words(self, title: str) -> str:
         """`GitHub is paused after 7 idle days and resumes on next use.`"""
         if self.open_always:
-            return f"{title} accounts are never paused. Agents can use them at any time."
+            return f"{title} accounts are never paused, and no hours are set."
         document = []
         if self.idle_h is not None:
             document.append(

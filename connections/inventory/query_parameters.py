@@ -22,7 +22,7 @@ LONGEST: Final = 255  # characters of one value
 MOST: Final = 50  # values of one filter
 SHOWS: Final = {
     "idle": "not seen in use for 90 days",
-    "unseen": "never used through our broker since tracking began",
+    "unseen": "not seen in use through our broker since tracking began",
     "excess": "more scope than manifests need",
     "missing": "less scope than manifests need",
 }

@@ -201,7 +201,7 @@ def _take(
     old = known_until is not None and found.at <= known_until
     if not old and _asks_nobody(found):
         moves = None  # not before it is set aside
-        why = "it is CRITICAL, and its scanner is none that is known: nobody was asked about it"
+        why = "it is CRITICAL, and its scanner is none that is known: no one was asked about it"
         aside.append(_as_aside(found, why))
     try:
         with transaction.atomic(durable=True):

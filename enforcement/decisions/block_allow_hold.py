@@ -129,7 +129,7 @@ def _check_nothing_graver(ctx: CommitContext) -> None:
     ):
         raise Refused(
             "state_changed",
-            "Somebody held it, or asked to block it, at a graver severity meanwhile. Ask again.",
+            "Someone held it, or asked to block it, at a graver severity meanwhile. Ask again.",
         )
 
 

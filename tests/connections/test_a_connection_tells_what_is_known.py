@@ -40,7 +40,10 @@ def test_scopes_say_which_are_needed_and_by_what(account: ConnectedAccount) -> N
     assert not found["read:user"].granted and found["repo"].granted
     assert found["repo"].needed_by == found["read:user"].needed_by == ("mcp:github-mcp",)
     shown = page(account)
-    assert "1 scope in excess" in shown.replace("</span>", "") and "1 scope missing" in shown
+    assert (
+        "1 scope in excess" in shown.replace("</span>", "")
+        and "asks for 1 scope it doesn’t have" in shown
+    )
     assert (
         "no manifest: excess" in shown and "Grants as reported by Auth0’s Management API" in shown
     )

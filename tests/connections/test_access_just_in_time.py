@@ -105,7 +105,7 @@ def test_with_step_up_its_owner_wakes_it_on_their_phone(
     assert refused(caller)["approval_id"] == told["approval_id"], "the same request"
     approval = Approval.objects.get(pk=told["approval_id"])
     assert approval.rule["approver"] == "self"
-    assert approval.sentence.startswith("Wake Olu Operator's GitHub account")
+    assert approval.sentence.startswith("Resume Olu Operator's GitHub account")
     sweep()
     phone.approve(approval)
     travel(6)
@@ -252,10 +252,7 @@ def test_tightening_holds_at_once_and_loosening_waits(db: None) -> None:
     assert no.value.code == "relaxes"
     done = perform(admin(), "connection.relax", GITHUB, params={}, reason="they need it")
     assert done.approval is not None and done.approval.rule["approver"] == "self"
-    assert (
-        done.approval.sentence
-        == "Set: GitHub accounts are never paused. Agents can use them at any time."
-    )
+    assert done.approval.sentence == "Set: GitHub accounts are never paused, and no hours are set."
     assert state_filters.setting_of("github") == Setting(168)
     [event] = events("connection.restricted")
     assert event["data"]["setting"] == {"idle_h": 168, "hours": None, "wake": "use"}

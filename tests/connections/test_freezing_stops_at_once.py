@@ -168,7 +168,7 @@ def test_one_click_freezes_me_and_the_page_says_so(db: None) -> None:
     assert client.post("/connections/freeze/me/").status_code == 302
     assert Freeze.objects.get().name == SUBS["member1"]
     page = client.get("/connections/").content.decode()
-    assert "Your connections are frozen" in page and "Freeze all my access" not in page
+    assert "Access to your accounts is frozen" in page and "Freeze all my access" not in page
 
 
 def test_an_admin_freezes_and_asks_for_the_end_on_the_page(db: None) -> None:

@@ -58,7 +58,7 @@ def sentences(action: str) -> list[str]:
 
 def test_connecting_asks_for_what_the_manifest_declares_and_records_it(milo: Visitor) -> None:
     asked = milo.get("/connections/connect/github/").content.decode()
-    assert "read and write every repository" in asked
+    assert "read and write all repositories" in asked
     connected = connect(milo)
     assert (connected.state, connected.label) == (State.CONNECTED, "octo-milo")
     assert set(connected.scopes) == {"read:user", "repo"}

@@ -125,7 +125,7 @@ def test_a_setting_without_limits_does_not_say_that_agents_may_use_an_account() 
     know("admin", "member1")
     decide("admin", "suspend", connected("member1", "slack", "chat:write"))
     shown = page("admin", "/connections/settings/", "admin")
-    assert "Slack accounts are never paused. Agents can use them at any time." in shown
+    assert "Slack accounts are never paused, and no hours are set." in shown
     assert "at any time" not in shown
 
 

@@ -108,7 +108,7 @@ def test_each_reading_of_the_result_is_on_the_record(mia: ConnectedAccount) -> N
     assert (data["what"], data["bytes"], data["credentials"]) == ("review_result", len(body), 1)
     assert data["sha256"] == hashlib.sha256(body).hexdigest() == review.result_digest
     assert action_registry.sentence(event).endswith(
-        "took away the signed result of the access review “Spring”"
+        "exported the signed result of the access review “Spring”"
     )
     [held] = ReviewLines.objects.all()
     assert held.text.encode() in body

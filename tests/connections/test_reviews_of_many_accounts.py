@@ -95,7 +95,7 @@ def test_the_list_and_the_opening_event_say_how_accounts_stood(github_mcp: None)
     review = opened(state="asleep", show="unseen")
     words = (
         "All accounts in the state “paused”, "
-        "those never used through our broker since tracking began"
+        "those not seen in use through our broker since tracking began"
     )
     assert {item.state for item in review.items.all()} == {"asleep"}
     [event] = events("review.opened")

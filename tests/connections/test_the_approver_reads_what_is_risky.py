@@ -123,5 +123,5 @@ def test_the_removal_under_a_long_name_says_what_it_opens(olu: Actor) -> None:
         long.kind, long.name, manifest_store.Declaration.model_validate({"connections": [RISKY]})
     )
     sentence = asked(perform(olu, "manifest.remove", long))
-    assert "open GitHub to callers without a manifest" in sentence
+    assert "open GitHub to undeclared components" in sentence
     assert long.name not in sentence

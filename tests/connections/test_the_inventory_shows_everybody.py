@@ -105,7 +105,7 @@ def test_an_auditor_is_offered_no_act(town: None, visitor: Visitors) -> None:
 def test_an_inventory_that_was_never_read_says_so(visitor: Visitors) -> None:
     page = visitor("admin").get("/connections/inventory/").content.decode()
     assert "Auth0 has not been asked who connected what" in page
-    assert "not reconciled yet" in page
+    assert "not synced yet" in page
 
 
 def test_a_partial_read_says_what_is_older(town: None, visitor: Visitors) -> None:
@@ -114,7 +114,7 @@ def test_a_partial_read_says_what_is_older(town: None, visitor: Visitors) -> Non
         name="accounts", due=now + timedelta(hours=1), finished=now, failed=2, detail="Too many."
     )
     page = visitor("admin").get("/connections/inventory/").content.decode()
-    assert "2 people could not be read at the last look: Too many." in page
+    assert "2 people could not be read at the last sync: Too many." in page
 
 
 def test_reconcile_now_makes_it_due_and_the_status_follows(

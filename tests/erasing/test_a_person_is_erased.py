@@ -433,7 +433,7 @@ def test_the_pages_lead_from_a_name_to_the_certificate(alone: Alone, phones: Pho
         erasure = Erasure.objects.get()
         listed = text_of(amir.get("/audit/erasures/"))
         assert "erased" in listed and f"{erasure.id}/certificate" in listed
-        assert "No one any more" in text_of(amir.get(page))
+        assert "Erased person" in text_of(amir.get(page))
         made = amir.get(f"/audit/erasures/{erasure.id}/certificate").json()
         sheet = f"/audit/erasures/{erasure.id}/certificate?page"
         says_all(text_of(amir.get(sheet)), made)

@@ -168,7 +168,7 @@ def test_a_member_reads_which_agents_can_act_as_them() -> None:
     )
     words = shown(signed_in("member1"))
     assert "2 agents can act for you Last used by github-mcp, 3 Nov, 12:30 UTC" in words
-    assert "MCP server standup is allowed and needs your Slack account" in words
+    assert "MCP server standup was allowed and needs your Slack account" in words
     assert "GitHub account octo" in words
     assert "not-mine" not in words and "findings" not in words
 

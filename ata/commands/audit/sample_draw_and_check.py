@@ -43,7 +43,7 @@ def sample(
     ] = None,
     json_output: Json = False,
 ) -> None:
-    """Draw a sample that anybody with the log draws again: in the portal, or from a log offline."""
+    """Draw a sample that anyone with the log can repeat: in the portal, or from a log offline."""
     words = what or []
     if check or vkey or policy or key_history or (words and Path(words[0]).is_file()):
         if not words or output:

@@ -41,7 +41,7 @@ Which = Annotated[
 def list_connections(
     ctx: typer.Context, limit: Limit = PAGE, after: After = "", json_output: Json = False
 ) -> None:
-    """List the accounts that agents may use in your name."""
+    """List the accounts that agents can use for you."""
     list_all(
         ctx,
         "/v1/connections",
@@ -63,7 +63,7 @@ def diff(
     end: Annotated[str, typer.Argument(metavar="[TO]", help="Likewise; now unless given.")] = "",
     json_output: Json = False,
 ) -> None:
-    """Say what changed in everybody's inventory between two instants, with the entry of each."""
+    """Say what changed in everyone's inventory between two points in the log, with entries."""
     from ata.portal.api_client import Portal
 
     screen = open_screen(ctx, json_output)
@@ -73,7 +73,7 @@ def diff(
     screen.rows(
         ("Entry", "What", "Of", "Owner", "Before", "After"),
         [_change(one) for one in _items(body)],
-        empty="Nothing changed between these two instants.",
+        empty="Nothing changed between these two points.",
         value=body,
     )
 
@@ -104,7 +104,7 @@ def revoke(
 def suspend(
     ctx: typer.Context, connection: Which, reason: Reason = "", json_output: Json = False
 ) -> None:
-    """Suspend a connection, at once: no token of it until somebody resumes it."""
+    """Suspend a connection immediately: no new token of it until someone resumes it."""
     _decide(ctx, "suspend", connection, reason, wait=True, json_output=json_output)
 
 

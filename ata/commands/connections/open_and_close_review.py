@@ -91,7 +91,7 @@ def close(
     review: Annotated[str, typer.Argument(metavar="REVIEW", help="The review's id.")],
     json_output: Json = False,
 ) -> None:
-    """Close a review: nobody decides any more, and its result is signed; for admins."""
+    """Close a review: no one decides any more, and its result is signed; for admins."""
     from ata.portal.api_client import Portal
 
     screen = open_screen(ctx, json_output)

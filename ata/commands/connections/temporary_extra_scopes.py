@@ -23,7 +23,7 @@ _PATH = "/v1/connections/allowances"
 def list_allowances(
     ctx: typer.Context, limit: Limit = PAGE, after: After = "", json_output: Json = False
 ) -> None:
-    """List what holds now: yours; everybody's for operators, admins and auditors."""
+    """List what is in force: yours; everyone's for operators, admins and auditors."""
     list_all(
         ctx,
         _PATH,

@@ -59,7 +59,7 @@ def _page(
         "query": urlencode(request.GET),
         "crumbs": [
             {"text": "Accounts", "url": f"/connections/inventory/?{urlencode(request.GET)}"},
-            {"text": "Several at once"},
+            {"text": "Bulk actions"},
         ],
     }
     return render(request, "connections/selection.html", context, status=status)

@@ -30,7 +30,7 @@ from enforcement.outposts import (
 from enforcement.outposts.approval_evidence import NoEvidence, NotYet
 
 ALTERED: Final = (
-    "This is not the command that was issued: somebody wrote to the database. Find out who, and "
+    "This is not the command that was issued: someone wrote to the database. Find out who, and "
     "decide again."
 )
 _RESTRICTING_AGAIN: Final = "gateway_down"
