@@ -71,7 +71,7 @@ KINDS: Final = (
         "block",
         _COMPONENTS,
         "Block a skill, server, plugin or tool",
-        "stays until somebody unblocks it",
+        "stays until someone unblocks it",
         _components("plain", "block"),
         scanned=True,
         outposts=True,
@@ -175,7 +175,7 @@ KINDS: Final = (
         "open",
         _ACCESS,
         "Change which components get tokens",
-        "on everybody’s accounts",
+        "on everyone’s accounts",
         (("scope.configure", "others"), ("component.configure", "others")),
     ),
     Kind(

@@ -48,7 +48,7 @@ def test_what_the_local_tenant_did_is_labelled_demo_and_not_said_of_auth0(
 
 def test_that_nobody_else_holds_the_role_is_said_where_the_floor_is() -> None:
     [said] = [one for one in policy_page_context.ALWAYS if "No policy can go below that" in one]
-    assert "Where nobody else holds the role, the one who asks may approve" in said
+    assert "Where no one else holds the role, the one who asks may approve" in said
 
 
 def test_what_restricts_is_not_said_to_be_undone_where_it_cannot(lamps: Lamps) -> None:

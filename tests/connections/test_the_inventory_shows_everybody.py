@@ -104,7 +104,7 @@ def test_an_auditor_is_offered_no_act(town: None, visitor: Visitors) -> None:
 
 def test_an_inventory_that_was_never_read_says_so(visitor: Visitors) -> None:
     page = visitor("admin").get("/connections/inventory/").content.decode()
-    assert "Auth0 has not been asked who connected what" in page
+    assert "Auth0 has not been asked yet who connected what" in page
     assert "not synced yet" in page
 
 

@@ -26,11 +26,11 @@ DAYS: Final = 30
 """How far back requests of a rule are counted."""
 NAMES: Final = {name: name.capitalize() for name in COLUMNS} | {UNSCANNED: "Never scanned"}
 _WHOSE: Final = {
-    "plain": "nobody’s in particular",
+    "plain": "no one’s in particular",
     "own": "the requester’s own",
     "others": "another person’s",
-    "finding": "nobody’s in particular",
-    "outpost": "nobody’s; the outpost asks for proof",
+    "finding": "no one’s in particular",
+    "outpost": "no one’s; the outpost asks for proof",
 }
 _STANCES: Final = {
     Stance.TIGHTEN: "restricts",
@@ -196,7 +196,7 @@ def _sentence(cell: Cell, case: Case) -> str:
             else "Nothing of this kind is scanned."
         )
     if trial.decision.kind != "require":
-        return "It takes effect immediately: nobody has to approve."
+        return "It takes effect immediately: no one has to approve."
     rule = trial.decision.as_json()
     who = sentences.who_approves(rule)
     within = sentences.duration(trial.decision.within_s)
@@ -234,7 +234,7 @@ def _within(cell: Cell) -> int:
 
 def _after_silence(rule: Mapping[str, Any]) -> str:
     said = sentences.if_nobody_answers(rule)
-    said = said.removeprefix("If nobody answers, ")
+    said = said.removeprefix("If no one answers, ")
     return f"{said[:1].upper()}{said[1:]}"
 
 

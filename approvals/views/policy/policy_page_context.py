@@ -30,20 +30,20 @@ _HISTORY = 50
 
 ALWAYS = (
     "What tightens or only takes note is committed at once, whatever its severity.",
-    "What is your own you decide about at once, except to end what somebody else restricted: that "
+    "What is your own you decide about at once, except to end what someone else restricted: that "
     "takes them or an approval.",
     "Severity is the highest of open findings, the latest scan and what the caller says: a caller "
     "may raise it, never lower it. What relaxes a component counts at least as grave as a request "
-    "to block that waits, a hold and each earlier finding that nobody settled. Dismissing a "
+    "to block that waits, a hold and each earlier finding that no one settled. Dismissing a "
     "finding counts as that finding, and ends no hold and no block.",
     "Something final or loosening at HIGH or CRITICAL always needs a person, and CRITICAL, the "
     "policy, keys and what a finding asks by itself need another one than the one who asks. Where "
-    "nobody else holds the role, the one who asks may approve, and the record says single-person. "
+    "no one else holds the role, the one who asks may approve, and the record says single-person. "
     "No policy can go below that.",
     "What was approved is committed only if it is still true, and still under the same policy.",
     "A manifest gains no permission, connection or address that another person did not approve.",
     "A component that a caller names gets a credential only after an allow, unless an admin left "
-    "those open that nobody decided on.",
+    "those open that no one decided on.",
     "The broker goes by the component that a caller names. The name is asserted: who names another "
     "component gets that component's rights.",
 )

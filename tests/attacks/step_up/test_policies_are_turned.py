@@ -278,7 +278,7 @@ BENT_RULES: dict[str, dict[str, Any]] = {
     "any role will do": {"approver_roles": []},
     "another role will do": {"approver_roles": ["auditor"]},
     "another channel will do": {"channel": "either"},
-    "nobody has to approve": {"kind": "commit", "approver": "none"},
+    "no one has to approve": {"kind": "commit", "approver": "none"},
     "these people may": {"people": [{"iss": "x", "sub": "auth0|somebody"}]},
 }
 
