@@ -22,14 +22,14 @@ def withdraw(admin: Actor, approval: Approval, leaver: Person) -> Approval:
     """Withdraw a request of somebody who leaves; a later approval of it commits nothing.
 
     Raises:
-        Refused: `not_permitted`, `closed`, `hold_would_end`.
+        Refused: `not_permitted`, `closed`, `held_by_request`.
     """
     with transaction.atomic(durable=True):
         found = _locked(admin, approval, leaver)
         if (found.requester_iss, found.requester_sub) != (leaver.iss, leaver.sub):
             raise Refused("not_permitted", "This request is another person's.")
         if why := why_not_withdrawn(found):
-            raise Refused("hold_would_end", why)
+            raise Refused("held_by_request", why)
         deny_expire_cancel.cancel(found, admin)
     return found
 
@@ -45,12 +45,12 @@ def reassign(admin: Actor, approval: Approval, leaver: Person, colleague: Person
     """Ask a colleague in the place of somebody who leaves; the older push answers nothing more.
 
     Raises:
-        Refused: `not_permitted`, `closed`, `not_an_approver`.
+        Refused: `not_permitted`, `closed`, `no_approver`.
     """
     with transaction.atomic(durable=True):
         found = _locked(admin, approval, leaver)
         if why := why_not_reassigned(found, leaver, colleague):
-            raise Refused("not_an_approver", why)
+            raise Refused("no_approver", why)
         add_ask(found, colleague, clock.now())
         audit_events.approval_requested(found, admin)
     return found
