@@ -6,6 +6,7 @@ from django.urls import path
 
 from audit.api import gateway_pushes
 from audit.views import (
+    audit_file_page,
     coverage_page,
     erasures_and_legal_holds,
     exports,
@@ -60,6 +61,9 @@ urlpatterns = [
         {"kind": "csv"},
         name="audit-sample-csv",
     ),
+    path("audit/file/", audit_file_page.page, name="audit-file"),
+    path("audit/file/zip", audit_file_page.zip_download, name="audit-file-zip"),
+    path("audit/file/workpaper", audit_file_page.workpaper_download, name="audit-file-workpaper"),
     path("audit/pack", pack_and_verifier_downloads.filter_pack, name="audit-pack"),
     path("audit/evidence/<str:digest>/", evidence_body_page.body, name="audit-evidence"),
     path("audit/coverage/", coverage_page.coverage, name="coverage"),

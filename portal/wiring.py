@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from approvals.passkeys import verifier_trust_file
+from approvals.policy import version_documents
 from audit import packs
+from audit.audit_files import policies_and_reviews
 from audit.evidence import human_levels
 from audit.importing import row_batches
 from audit.recording.actors import Target
+from connections.access_reviews import signed_result_file
 from connections.component_manifests import enforcement_decision_hook, manifest_store
 from connections.consent import prompts_for_missing_connections
 from connections.scopes import catalogue
@@ -21,7 +24,8 @@ _STRICTEST = ("hold", "block", "allow")
 
 def wire() -> None:
     """Called once at start: the broker learns decisions, an allow learns what it needs, acts at
-    gateways are compared with decisions, levels and packs learn which passkeys to trust."""
+    gateways are compared with decisions, levels and packs learn which passkeys to trust, and
+    audit files the policies and the results of reviews."""
     enforcement_decision_hook.answer_with(decision_of)
     block_allow_hold.prerequisites.append(missing_connections)
     block_allow_hold.when_allowed.append(prompts_for_missing_connections.ask_members)
@@ -29,6 +33,8 @@ def wire() -> None:
     row_batches.when_taken.append(record_acts.record_acts)
     human_levels.use_passkeys(verifier_trust_file.trusted)
     packs.use_directory(verifier_trust_file.document)
+    policies_and_reviews.use_policies(version_documents.documents)
+    policies_and_reviews.use_review_results(signed_result_file.result_of)
 
 
 def decision_of(kind: str, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,14 @@ from ata.options import Json, open_screen
 from ata.output.safe_text import safe
 from ata.output.screen import Screen, paint
 from ata.verify.access_review_result import is_result, verify_result
+from ata.verify.audit_file import Brought, verify_if_audit_file
 from ata.verify.evidence_file_grouping import Pair, evidence_packs, read_file, read_pack
 from ata.verify.export_files import find_export, verify_export
 from ata.verify.full_log_file import is_log, verify_log
 from ata.verify.overall_verdict import FAILED, UNPROVEN, VERIFIED, Part, not_checked, show_overall
 from ata.verify.sample_files import is_sample, verify_sample
 from ata.verify.time_tokens import Timed, Token, read_authorities, read_token
-from ata.verify.trust_roots import read_trust
+from ata.verify.trust_roots import pack_roots, read_issuer_keys, read_passkeys, read_trust
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -43,7 +43,7 @@ def verify(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="Evidence packs; the log; results; samples; or proofs with what belongs to them.",
+            help="Audit files, packs, the log, results, samples; or proofs with their files.",
         ),
     ],
     policy: Annotated[
@@ -87,10 +87,18 @@ def verify(
         list[Path] | None,
         typer.Option("--since", help="A checkpoint that you kept: the log must still hold it."),
     ] = None,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option("--fingerprint", help="Of the log's key, for an audit file without --vkey."),
+    ] = None,
     json_output: Json = False,
 ) -> None:
     """Verify evidence without any server: who, what, when; each check; what is not proven."""
     screen = open_screen(ctx, json_output)
+    brought = Brought(policy, vkey or [], key_history, issuer_keys, passkeys, tsa_ca, fingerprint)
+    if (good := verify_if_audit_file(screen, files, brought)) is not None:
+        _ends(good)
+        return
     trust = read_trust(policy, vkey or [], key_history)
     if export := find_export(files):
         _ends(verify_export(screen, export, entries, trust))
@@ -105,18 +113,14 @@ def verify(
         _ends(verify_result(screen, results[0], trust))
         return
     if samples := [path for path in files if is_sample(path)]:
-        how = "ata verify SAMPLE.json --entries LOG.ndjson."
-        _alone(files, "A sample is verified alone.", how)
-        if entries is None:
-            raise usage_error("A sample is drawn again from the whole log.", how)
-        _ends(verify_sample(screen, samples[0], entries, trust))
+        _ends(_verify_sample(screen, files, samples[0], entries, trust))
         return
     if since:
         raise usage_error(
             "--since needs the whole log.",
             "Fetch it: ata audit entries LOG.ndjson; then verify it.",
         )
-    keys, enrolled = _issuer_keys(issuer_keys), _passkeys(passkeys)
+    keys, enrolled = read_issuer_keys(issuer_keys), read_passkeys(passkeys)
     packs, loose = evidence_packs(files)
     authorities = read_authorities(tsa_ca) if packs else ()
     pairs: list[Pair] = []
@@ -133,6 +137,16 @@ def verify(
     if len(parts) > 1:
         show_overall(screen, parts, unused)
     _ends(all(part.state == VERIFIED for part in parts))
+
+
+def _verify_sample(
+    screen: Screen, files: Sequence[Path], sample: Path, entries: Path | None, trust: Policy
+) -> bool:
+    how = "ata verify SAMPLE.json --entries LOG.ndjson."
+    _alone(files, "A sample is verified alone.", how)
+    if entries is None:
+        raise usage_error("A sample is drawn again from the whole log.", how)
+    return verify_sample(screen, sample, entries, trust)
 
 
 def _alone(files: Sequence[Path], words: str, fix: str) -> None:
@@ -156,9 +170,7 @@ def _verify_pack(
     from ata.verify.pack_report import show
     from audit.ledger.packs import pack_check
 
-    trusted = {name: value for name, value in (keys or {}).items() if isinstance(value, dict)}
-    roots = pack_check.Roots(trust, trusted, passkeys, authorities)
-    report = pack_check.check(read_file(path), roots)
+    report = pack_check.check(read_file(path), pack_roots(trust, keys, passkeys, authorities))
     show(screen, str(path), report)
     return Part(str(path), report.verdict.state)
 
@@ -284,34 +296,6 @@ def _verdict(state: str, gaps: Sequence[str], *, opened: bool) -> str:
     if state == FAILED:
         return paint("✗ NOT verified.", "red")
     return paint(f"– Log entry verified. Person NOT proven: {' and '.join(gaps)}.", "yellow")
-
-
-def _issuer_keys(path: Path | None) -> dict[str, object] | None:
-    """Issuer -> JWKS; a bare JWKS is kept under "" and counts for the entry's own issuer."""
-    if path is None:
-        return None
-    try:
-        value = json.loads(read_file(path))
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise usage_error(f"{path} is no key set.", "Save the issuer's jwks_uri to a file.")
-    return {"": value} if isinstance(value.get("keys"), list) else value
-
-
-def _passkeys(path: Path | None) -> dict[str, Passkey]:
-    """Passkeys by credential id; none where no file was given."""
-    if path is None:
-        return {}
-    from audit.ledger.passkey_assertions import read_directory
-
-    try:
-        return read_directory(read_file(path))
-    except ValueError as error:
-        raise usage_error(
-            f"{path} is no directory of passkeys: {error}.",
-            "The portal's account page offers it; get it from the person who keeps the enrolments.",
-        ) from error
 
 
 def _reveal(pair: Pair) -> tuple[str, dict[str, object] | None]:

@@ -18,7 +18,11 @@ _MARKS = {
     "unchecked": ("–", "yellow"),
     "withheld": ("–", "yellow"),
 }
-_VERDICTS = {"verified": ("✓", "green"), "unproven": ("–", "yellow")}
+_VERDICTS = {
+    "verified": ("✓", "green"),
+    "unproven": ("–", "yellow"),
+    "consistent": ("–", "yellow"),
+}
 _OTHER = ("·", "dim")
 
 
@@ -29,11 +33,11 @@ def show(screen: Screen, name: str, report: PackReport) -> None:
     lines = [safe(name), *([f"{OWN_DESCRIPTION} {safe(report.words)}"] if report.words else [])]
     for event in report.events:
         lines += ["", *_said(event)]
-    lines += ["", "The pack", *_checks(report.checks)]
+    lines += ["", "The pack", *check_lines(report.checks)]
     for event in report.events:
-        lines += [f"Entry {event.index}", *_checks(event.checks), *_levels(event)]
+        lines += [f"Entry {event.index}", *check_lines(event.checks), *_levels(event)]
     lines += ["Not proven:", *(f"  · {safe(limit)}" for limit in report.not_proven)]
-    lines += _verdict(report.verdict)
+    lines += verdict_lines(report.verdict)
     screen.result({"pack": name, **report.to_dict()}, *lines)
 
 
@@ -44,7 +48,8 @@ def _said(event: EventReport) -> Iterable[str]:
         yield f"{label + ':':<10}{safe(text)}"
 
 
-def _checks(checks: Iterable[Check]) -> Iterable[str]:
+def check_lines(checks: Iterable[Check]) -> Iterable[str]:
+    """A line for each check."""
     for check in checks:
         mark, colour = _MARKS.get(check.state, _OTHER)
         yield f"{paint(mark, colour)} {safe(check.name)}: {safe(check.detail)}"
@@ -64,7 +69,8 @@ def _level(label: str, level: Level) -> Iterable[str]:
     yield from (f"  {safe(reason)}" for reason in level.reasons)
 
 
-def _verdict(verdict: Verdict) -> Iterable[str]:
+def verdict_lines(verdict: Verdict) -> Iterable[str]:
+    """The verdict and its reasons."""
     mark, colour = _VERDICTS.get(verdict.state, ("✗", "red"))
     yield paint(f"{mark} {safe(verdict.words)}", colour)
     yield from (f"  {safe(reason)}" for reason in verdict.reasons)

@@ -12,8 +12,12 @@ from ata.errors import usage_error
 from ata.verify.evidence_file_grouping import read_file
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from audit.ledger.key_transitions.origins import Trail
     from audit.ledger.note import VerifierKey
+    from audit.ledger.packs.pack_check import Roots
+    from audit.ledger.passkey_assertions import Passkey
     from audit.ledger.trust_policy import Policy
 
 
@@ -85,3 +89,52 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # a key of ML-DSA-44 is longer than a name may be
         return False
+
+
+def read_issuer_keys(path: Path | None) -> dict[str, object] | None:
+    """Issuer -> JWKS; a bare JWKS is kept under "" and counts for the entry's own issuer.
+
+    Raises:
+        AtaError: usage, when the file is none.
+    """
+    if path is None:
+        return None
+    try:
+        value = json.loads(read_file(path))
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise usage_error(f"{path} is no key set.", "Save the issuer's jwks_uri to a file.")
+    return {"": value} if isinstance(value.get("keys"), list) else value
+
+
+def read_passkeys(path: Path | None) -> dict[str, Passkey]:
+    """Passkeys by credential id; none where no file was given.
+
+    Raises:
+        AtaError: usage, when the file is none.
+    """
+    if path is None:
+        return {}
+    from audit.ledger.passkey_assertions import read_directory
+
+    try:
+        return read_directory(read_file(path))
+    except ValueError as error:
+        raise usage_error(
+            f"{path} is no directory of passkeys: {error}.",
+            "The portal's account page offers it; get it from the person who keeps the enrolments.",
+        ) from error
+
+
+def pack_roots(
+    trust: Policy,
+    keys: dict[str, object] | None,
+    passkeys: dict[str, Passkey],
+    authorities: Sequence[Certificate],
+) -> Roots:
+    """What an evidence pack is checked with."""
+    from audit.ledger.packs.pack_check import Roots
+
+    trusted = {name: value for name, value in (keys or {}).items() if isinstance(value, dict)}
+    return Roots(trust, trusted, passkeys, authorities)

@@ -103,11 +103,12 @@ def hand_out(reader: Actor, selection: Selection, built: Built) -> None:
             },
             private={"about": selection.about, "words": selection.words},
         )
-        for some in batched(built.bodies, _OF_ONE_EVENT):
-            _record_bodies(reader, digest, some)
+        record_bodies(reader, digest, built.bodies)
 
 
-def _record_bodies(reader: Actor, pack: str, bodies: Sequence[tuple[str, str]]) -> None:
-    named = [{"kind": kind, "digest": digest} for kind, digest in bodies]
+def record_bodies(reader: Actor, pack: str, bodies: Sequence[tuple[str, str]]) -> None:
+    """Record `evidence.read` for bodies that are downloaded in a pack, by its hex SHA-256."""
     target = Target("evidence pack", pack[:16])
-    record(reader, "evidence.read", target=target, data={"pack": pack, "bodies": named})
+    for some in batched(bodies, _OF_ONE_EVENT):
+        named = [{"kind": kind, "digest": digest} for kind, digest in some]
+        record(reader, "evidence.read", target=target, data={"pack": pack, "bodies": named})

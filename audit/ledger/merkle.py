@@ -172,7 +172,7 @@ def inclusion_from(node: Node, index: int, size: int) -> list[bytes]:
     low, high = 0, size
     ranges: list[tuple[int, int]] = []
     while high - low > 1:
-        middle = low + _split(high - low)
+        middle = low + split_width(high - low)
         if index < middle:
             ranges.append((middle, high))
             high = middle
@@ -195,7 +195,7 @@ def _consistency_ranges(old_size: int, new_size: int) -> list[tuple[int, int]]:
     low, high = 0, new_size
     ranges: list[tuple[int, int]] = []
     while high != old_size:
-        middle = low + _split(high - low)
+        middle = low + split_width(high - low)
         if old_size <= middle:
             ranges.append((middle, high))
             high = middle
@@ -214,11 +214,11 @@ def range_hash(node: Node, start: int, end: int) -> bytes:
     if width & (width - 1) == 0:
         height = width.bit_length() - 1
         return node(height, start >> height)
-    middle = start + _split(width)
+    middle = start + split_width(width)
     return node_hash(range_hash(node, start, middle), range_hash(node, middle, end))
 
 
-def _split(width: int) -> int:
+def split_width(width: int) -> int:
     """Return the largest power of two strictly below `width` (> 1)."""
     return 1 << (width - 1).bit_length() - 1
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, QuerySet
@@ -150,6 +151,14 @@ def text(review: Review) -> Iterator[str]:
     """The stored file of a closed review, piece by piece."""
     yield review.result
     yield from review.lines.order_by("first").values_list("text", flat=True).iterator(1)
+
+
+def result_of(closed_event: UUID) -> bytes | None:
+    """The stored file of the review that an event closed; None where it is not whole any more."""
+    review = Review.objects.filter(closed_event=str(closed_event)).first()
+    if review is None or not stands(review).whole:
+        return None
+    return "".join(text(review)).encode()
 
 
 def digest_now(review: Review) -> str:

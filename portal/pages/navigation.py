@@ -85,6 +85,7 @@ _FOR_STAFF: tuple[Section, ...] = (
         (
             Page("/audit/ledger/", "Signed log", _STAFF),
             Page("/audit/coverage/", "Compliance", _OVERSEERS),
+            Page("/audit/file/", "Audit file", _OVERSEERS),
             Page("/audit/exports/", "Exports", _STAFF),
             Page("/audit/erasures/", "Erasures and legal holds", _OVERSEERS),
             Page("/audit/quarantine/", "Quarantine", _OVERSEERS),

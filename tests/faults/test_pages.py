@@ -51,7 +51,8 @@ NOT_PAGES = {
     "review-revoke",
     "withdraw", "wake", "scope-rules", "account-history", "remediation-retry",
     "require-allow", "access-revoke", "access-read", "audit-view-count", "audit-sample-json",
-    "audit-sample-csv", "audit-view-remove", "audit-view-restore",
+    "audit-sample-csv", "audit-view-remove", "audit-view-restore", "audit-file-zip",
+    "audit-file-workpaper",
 }  # fmt: skip
 TEN_MINUTES = timedelta(minutes=10)
 

@@ -49,6 +49,8 @@ ROUTES: Final[Ways] = {
     "audit/sample/<uuid:sample_id>/": ("records", "what was drawn, and that it was looked at"),
     "audit/exports/new/": ("records", "the export that was asked for"),
     "audit/exports/<uuid:job_id>/download": ("records", "the export that is written when read"),
+    "audit/file/zip": ("records", "that an audit file was downloaded"),
+    "audit/file/workpaper": ("records", "that the workpaper of an audit was downloaded"),
     "audit/pack": ("records", "that an evidence pack was taken away"),
     "audit/events/<uuid:event_id>/pack": ("records", "that an evidence pack was taken away"),
     "audit/evidence/<str:digest>/": ("records", "that a body of evidence was read"),

@@ -107,7 +107,7 @@ class EntriesFile:
         self._lines = iter(lines)
         self._wanted = frozenset(roots_at)
         self.roots: dict[int, bytes] = {}
-        first = _document(next(self._lines, b""), None)
+        first = read_document(next(self._lines, b""), None)
         if first.get("schema") != SCHEMA or not isinstance(first.get("checkpoint"), str):
             raise EntriesError(f"the first line is no header of {SCHEMA}")
         self.note: str = first["checkpoint"]
@@ -120,7 +120,7 @@ class EntriesFile:
         tree = GrowingTree()
         self._note_root(tree, 0)
         for index in range(self.checkpoint.size):
-            kept = _kept(next(self._lines, b""), index)
+            kept = read_line(next(self._lines, b""), index)
             tree.extend((merkle.leaf_hash(kept.entry),))
             self._note_root(tree, index + 1)
             yield kept
@@ -134,10 +134,15 @@ class EntriesFile:
             self.roots[size] = tree.root()
 
 
-def _kept(raw: bytes, index: int) -> Kept:
+def read_line(raw: bytes, index: int) -> Kept:
+    """The entry of a line that `line` wrote.
+
+    Raises:
+        EntriesError: it is another entry, or no such line.
+    """
     if not raw:
         raise EntriesError("is missing: the file ends before it", index)
-    document = _document(raw, index)
+    document = read_document(raw, index)
     try:
         if document["index"] != index:
             raise EntriesError(f"is missing: entry {document['index']!r} stands there", index)
@@ -153,7 +158,12 @@ def _kept(raw: bytes, index: int) -> Kept:
         raise EntriesError(f"has no such line as this format: {error!r}", index) from error
 
 
-def _document(raw: bytes, index: int | None) -> dict[str, Any]:
+def read_document(raw: bytes, index: int | None) -> dict[str, Any]:
+    """The JSON object of a line.
+
+    Raises:
+        EntriesError: it is none.
+    """
     try:
         document = parsed(raw)
     except (ValueError, RecursionError) as error:

@@ -1,0 +1,105 @@
+"""One pass over the range of an audit: its lines, and the tables that they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import batched
+from typing import Any, Final
+from uuid import UUID
+
+from audit.audit_files.audit_scope import Scope
+from audit.exports.full_log import released_of
+from audit.ledger import merkle, tiles
+from audit.ledger.audit_files import entry_range
+from audit.ledger.audit_files.policies_reviews_evidence import is_of_a_decision
+from audit.ledger.audit_files.tables_of_range import RangeTables
+from audit.ledger.format import entry as entries
+from audit.ledger.offline import log_file
+from audit.ledger.offline.samples import Sample
+from audit.models import Entry
+from audit.proofs.cosigned_note import signed_note
+from audit.recording.stored_event_loader import openings_of
+from audit.sequencing.stored_tree_queries import read_tile
+
+_BATCH: Final = 500
+
+type Sink = Callable[[bytes], object]
+
+
+@dataclass(slots=True)
+class RangePass:
+    """What the pass found.
+
+    Attributes:
+        tables: with their rows.
+        samples: by the id of their table.
+        ids: event of each row, by its index.
+        decisions: changes of the policy and closed reviews, by index.
+        opened: entries that go along with their values.
+    """
+
+    tables: RangeTables
+    samples: dict[str, Sample] = field(default_factory=dict)
+    ids: dict[int, UUID] = field(default_factory=dict)
+    decisions: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def items(self) -> list[int]:
+        """Indices of all samples, each once, in the order of the log."""
+        return sorted({index for one in self.samples.values() for index in one.indices})
+
+
+def run(scope: Scope, sink: Sink) -> RangePass:
+    """Write the range file into `sink` in pieces, in flat memory.
+
+    Raises:
+        EntryError: an entry or an opening was altered.
+    """
+    start, end = scope.range
+    found = RangePass(RangeTables(scope.tables, scope.within))
+    node = tiles.TileReader(read_tile, scope.tree.size).node
+    outside = entry_range.hashes_outside(node, start, end, scope.tree.size)
+    note = signed_note(scope.tree)
+    sink(entry_range.header(scope.origin, scope.tree.size, start, end, outside, note))
+    for some in batched(_entries(start, end), _BATCH):
+        sink(b"".join(_lines(scope, found, some)))
+    _draw(scope, found)
+    return found
+
+
+def _entries(start: int, end: int) -> Iterator[tuple[int, UUID, bytes]]:
+    for first in range(start, end, _BATCH):
+        rows = Entry.objects.filter(seq__gte=first, seq__lt=min(first + _BATCH, end))
+        for seq, event, entry in rows.order_by("seq").values_list("seq", "event", "event__entry"):
+            yield seq, event, bytes(entry)
+
+
+def _lines(
+    scope: Scope, found: RangePass, some: tuple[tuple[int, UUID, bytes], ...]
+) -> Iterator[bytes]:
+    documents = {seq: entries.parse(entry) for seq, _, entry in some}
+    tables = {seq: found.tables.tables_of(one) for seq, one in documents.items()}
+    held = openings_of([event for seq, event, _ in some if tables[seq]])
+    for seq, id, entry in some:
+        if not tables[seq]:
+            closed = entry_range.closed_line(seq, merkle.leaf_hash(entry))
+            yield log_file.line(seq, entry, (), ()) if scope.complete else closed
+            continue
+        released = released_of(held[id])
+        event = entries.reveal(documents[seq], released, index=seq)
+        found.tables.add(seq, event, tables[seq])
+        found.ids[seq] = id
+        if is_of_a_decision(event):
+            found.decisions[seq] = event
+        withheld = {one.path for one in held[id]} - {one.path for one in released}
+        yield log_file.line(seq, entry, released, withheld)
+
+
+def _draw(scope: Scope, found: RangePass) -> None:
+    tree = {"origin": scope.origin, "size": scope.tree.size, "root": bytes(scope.tree.root)}
+    names = {table.id: name for table, name in scope.sample_names()}
+    for one in found.tables.found:
+        if names[one.table.id]:
+            drawn = found.tables.sample(one, tree, scope.seed, scope.sample_size)
+            found.samples[one.table.id] = drawn

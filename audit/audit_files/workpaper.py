@@ -1,0 +1,235 @@
+"""The workpaper of an audit: items, exceptions, policies, reviews, roles; two columns to fill in.
+
+A workbook for a person, who writes into it: so it is no member of the audit file and proves
+nothing. Entry numbers lead to what does. Each text is a string cell marked as text, so that no
+spreadsheet takes one for a formula (OWASP, CSV injection).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import batched
+from typing import Any, BinaryIO, Final
+from uuid import UUID
+
+import xlsxwriter
+
+from audit.audit_files import item_evidence, policies_in_period, range_lines
+from audit.audit_files.audit_scope import Scope
+from audit.audit_files.range_lines import RangePass
+from audit.exports.xlsx import CUT, LONGEST
+from audit.ledger.audit_files.tables_of_range import REQUIREMENT, Found
+from audit.ledger.format.allowed_field_values import HUMAN_WORDS
+from audit.models import EventRow
+from audit.recording import stored_event_loader
+
+ROWS: Final = 20_000
+"""Rows of one sheet at most; the audit file has them all."""
+RESULTS: Final = ("No exception", "Exception", "Not applicable", "Not tested")
+_FILL: Final = (("Result", 16), ("Remarks", 40))
+_EVENT: Final = (
+    ("Entry", 9), ("Time (UTC)", 20), ("What happened", 54), ("Outcome", 10), ("Actor", 26),
+    ("Approver", 26), ("Level", 30), ("Evidence", 24), ("Event", 38),
+)  # fmt: skip
+_ITEM: Final = (("Requirement", 13), ("Item", 6), *_EVENT)
+_ROLE: Final = (
+    ("Person", 26), ("Subject", 34), ("Roles", 18), ("First entry", 11), ("First time (UTC)", 20),
+    ("Last entry", 11), ("Last time (UTC)", 20), ("Events", 8),
+)  # fmt: skip
+_POPULATION: Final = (
+    ("Requirement", 13), ("What it wants", 44), ("Filter", 60), ("Rows", 9), ("Items", 7),
+    ("Note", 60),
+)  # fmt: skip
+_POLICY: Final = (("Digest", 68), ("Made by entry", 14), ("File", 76))
+_BATCH: Final = 500
+
+type Cell = str | int | None
+type Columns = Sequence[tuple[str, int]]
+
+
+class _Book:
+    """A workbook whose cells are numbers or texts, never formulas or links."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        # In memory: no values are left in a temporary folder. Texts stay texts however they begin.
+        texts = ("strings_to_formulas", "strings_to_urls", "strings_to_numbers")
+        self._book = xlsxwriter.Workbook(file, {"in_memory": True} | dict.fromkeys(texts, False))
+        look = {"text_wrap": True, "valign": "top", "num_format": "@", "quote_prefix": True}
+        self._text = self._book.add_format(look)
+        self._number = self._book.add_format({"valign": "top", "num_format": "0"})
+        self._head = self._book.add_format(look | {"bold": True, "bottom": 1})
+        self._fill = self._book.add_format(look | {"bg_color": "#FFF8E1"})
+
+    def sheet(self, name: str, columns: Columns, rows: Iterable[Sequence[Cell]]) -> None:
+        """A table with the two columns that the auditor fills in at its right."""
+        page = self._book.add_worksheet(name)
+        titles = (*columns, *_FILL)
+        for at, (title, width) in enumerate(titles):
+            page.set_column(at, at, width)
+            page.write_string(0, at, title, self._head)
+        first, last = len(columns), 0
+        for last, cells in enumerate(rows, start=1):
+            for at, cell in enumerate(cells):
+                self._write(page, last, at, cell)
+            for at in (first, first + 1):
+                page.write_blank(last, at, None, self._fill)
+        page.freeze_panes(1, 0)
+        page.autofilter(0, 0, max(last, 1), len(titles) - 1)
+        page.set_landscape()
+        page.repeat_rows(0)
+        choices = {"validate": "list", "source": list(RESULTS), "ignore_blank": True}
+        page.data_validation(1, first, max(last, 1), first, choices)
+
+    def facts(self, name: str, facts: Iterable[tuple[str, Cell]]) -> None:
+        """A sheet of labels and values."""
+        page = self._book.add_worksheet(name)
+        page.set_column(0, 0, 26)
+        page.set_column(1, 1, 100)
+        for line, (label, value) in enumerate(facts):
+            page.write_string(line, 0, label, self._head)
+            self._write(page, line, 1, value)
+
+    def close(self) -> None:
+        """Write the file."""
+        self._book.close()
+
+    def _write(self, page: Any, line: int, column: int, cell: Cell) -> None:
+        if isinstance(cell, int):
+            page.write_number(line, column, cell, self._number)
+            return
+        text = (cell or "").encode("utf-8", "replace").decode()
+        if len(text) > LONGEST:
+            text = text[: LONGEST - len(CUT)] + CUT
+        page.write_string(line, column, text, self._text)
+
+
+def write(scope: Scope, file: BinaryIO) -> int:
+    """Write the workbook into an empty file; returns how many items it has.
+
+    Raises:
+        NotPossible: there are no events, or too many.
+        EntryError: an entry or an opening was altered.
+    """
+    found = range_lines.run(scope, lambda _: None)
+    versions = policies_in_period.in_period(scope, found)
+    where = {
+        event: name
+        for name, one in item_evidence.selections(found, versions).items()
+        for event in one.ids
+    }
+    book = _Book(file)
+    book.facts("About", _about(scope, found))
+    book.sheet("Items", _ITEM, _items(found, where))
+    book.sheet("Populations", _POPULATION, _populations(scope, found))
+    for one in found.tables.found:
+        if one.table.kind in ("exceptions", "reviews"):
+            indices = [index for index, _ in one.events]
+            book.sheet(one.table.kind.capitalize(), _EVENT, _events(found, indices, where))
+    policies = (
+        (one.digest, one.index, f"policies/{one.digest}.json" if one.body else "withheld")
+        for one in versions
+    )
+    book.sheet("Policies", _POLICY, policies)
+    book.sheet("Roles", _ROLE, _roles(found))
+    book.close()
+    return len(found.items)
+
+
+def _about(scope: Scope, found: RangePass) -> Iterator[tuple[str, Cell]]:
+    start, end = scope.range
+    yield "Framework", f"{scope.framework.title} ({scope.framework.source})"
+    yield "Period (UTC)", f"{scope.within.after[:10]} to before {scope.within.before[:10]}"
+    yield "Log", scope.origin
+    yield "Signed tree", f"{scope.tree.size:,} entries, root {bytes(scope.tree.root).hex()}"
+    yield "Range", f"entries {start:,} to {end - 1:,}"
+    yield "Seed", scope.seed or "given by the signed tree"
+    yield "Items", len(found.items)
+    yield (
+        "What this is",
+        "A workpaper to write into. It proves nothing: entry numbers lead to the audit file of the "
+        "same framework, period and tree, which ata verify checks.",
+    )
+    yield "Result", f"One of: {', '.join(RESULTS)}."
+    yield "Roles", "As people acted with them in the period; a role that nobody used is not there."
+    cut = [one.table.title for one in found.tables.found if len(one.events) > ROWS]
+    if cut:
+        yield "Cut", f"Only the first {ROWS:,} rows of: {', '.join(cut)}."
+
+
+def _items(found: RangePass, where: Mapping[UUID, str]) -> Iterator[Sequence[Cell]]:
+    for one in found.tables.found:
+        if one.table.kind == REQUIREMENT:
+            indices = found.samples[one.table.id].indices
+            for number, row in enumerate(_events(found, indices, where), start=1):
+                yield (one.table.id, number, *row)
+
+
+def _populations(scope: Scope, found: RangePass) -> Iterator[Sequence[Cell]]:
+    notes = {one.number: one.note for one in scope.framework.requirements}
+    for one in found.tables.found:
+        items = found.samples.get(one.table.id)
+        drawn = len(items.indices) if items else None
+        note = notes.get(one.table.id, "Listed in whole.")
+        yield _population(one, drawn, note)
+    for missing in scope.unanswered:
+        answer = "Every entry of the log." if missing.filter == "" else "No event answers it."
+        yield missing.number, missing.wants, "", None, None, f"{answer} {missing.note}"
+
+
+def _population(one: Found, drawn: int | None, note: str) -> Sequence[Cell]:
+    return one.table.id, one.table.title, one.table.filter, len(one.events), drawn, note
+
+
+def _events(
+    found: RangePass, indices: Sequence[int], where: Mapping[UUID, str]
+) -> Iterator[Sequence[Cell]]:
+    for some in batched(indices[:ROWS], _BATCH):
+        ids = [found.ids[index] for index in some]
+        rows = {row.event: row for row in EventRow.objects.filter(event__in=ids)}
+        events = {UUID(event["id"]): event for event in stored_event_loader.load_many(ids)}
+        for index, id in zip(some, ids, strict=True):
+            yield _event(index, events[id], rows.get(id), where.get(id, ""))
+
+
+def _event(
+    index: int, event: Mapping[str, Any], row: EventRow | None, evidence: str
+) -> Sequence[Cell]:
+    level = row.human if row else ""
+    return (
+        index,
+        event["time"][:19].replace("T", " "),
+        row.sentence if row else event["action"],
+        event["outcome"],
+        _person(event["actor"]),
+        _person(event["data"].get("approver")),
+        f"{HUMAN_WORDS[level]} ({level})" if level in HUMAN_WORDS else level,
+        evidence,
+        event["id"],
+    )
+
+
+def _person(person: object) -> str:
+    """Name and e-mail, or subject; what was erased says so."""
+    if not isinstance(person, Mapping):
+        return ""
+    if person.get("erased") is True or isinstance(person.get("sub"), Mapping):
+        return "(erased)"
+    texts = [person.get(key) for key in ("name", "email")]
+    named = [text for text in texts if isinstance(text, str) and text]
+    return " · ".join(named) or str(person.get("sub") or "")
+
+
+def _roles(found: RangePass) -> Iterator[Sequence[Cell]]:
+    for one in json.loads(found.tables.roles())["roles"][:ROWS]:
+        first, last = one["first"], one["last"]
+        yield (
+            one["name"],
+            f"{one['sub']} at {one['iss']}",
+            ", ".join(one["roles"]) or "member",
+            first["index"],
+            first["time"][:19].replace("T", " "),
+            last["index"],
+            last["time"][:19].replace("T", " "),
+            one["events"],
+        )

@@ -1,0 +1,160 @@
+"""The manifest of an audit file: every member with its SHA-256, signed by the log's key.
+
+`manifest.json` is RFC 8785; `manifest.note` is a C2SP signed note over `statement`. How the members
+are packed (order, compression, a folder around them) is not part of the format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from audit.ledger import note
+from audit.ledger.format.canonical import EntryError, canonical, parsed
+from audit.ledger.note import NoteError, VerifierKey
+
+SCHEMA: Final = "ata.audit-file.v1"
+MANIFEST: Final = "manifest.json"
+SIGNATURE: Final = "manifest.note"
+RANGE: Final = "log/range.ndjson"
+LOG_KEY: Final = "keys/log.key"
+ROLES: Final = "roles.json"
+README: Final = "README.txt"
+VERIFIER: Final = "verify.html"
+MAX_MANIFEST_BYTES: Final = 8 * 1024 * 1024
+MAX_SIGNATURE_BYTES: Final = 64 * 1024
+MAX_MEMBERS: Final = 2_000
+
+_NAME: Final = re.compile(
+    r"README\.txt|verify\.html|roles\.json|keys/log\.key|log/range\.ndjson"
+    r"|samples/[A-Za-z0-9._-]{1,60}\.json|evidence/items-[0-9]{3}\.zip"
+    r"|policies/[0-9a-f]{64}\.json|reviews/[0-9a-f-]{36}\.ndjson"
+)
+_KEYS: Final = frozenset(
+    {"schema", "origin", "framework", "period", "tree", "range", "seed", "sample_size", "tables"}
+    | {"not_answered", "policies", "reviews", "packs", "withheld", "members", "build"}
+)
+_TABLE_KEYS: Final = frozenset(
+    {"id", "kind", "title", "filter", "rows", "indices_sha256", "sample"}
+)
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000000Z", re.ASCII)
+
+
+class ManifestError(ValueError):
+    """It is no manifest of an audit file; the message says why."""
+
+
+def is_member(name: str) -> bool:
+    """Whether an audit file has members of that name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def statement(manifest: bytes) -> str:
+    """What the log's key signs: the digest of the manifest under this format's own first line."""
+    return f"{SCHEMA}\n{hashlib.sha256(manifest).hexdigest()}\n"
+
+
+def write(about: Mapping[str, Any], members: Sequence[Mapping[str, Any]]) -> bytes:
+    """The bytes of a manifest.
+
+    Args:
+        about: all but `schema` and `members`.
+        members: `name`, `sha256` and `bytes` of each.
+    """
+    listed = sorted(members, key=lambda one: str(one["name"]))
+    return canonical({"schema": SCHEMA, **about, "members": listed})
+
+
+def sign(manifest: bytes, name: str, seed: bytes) -> bytes:
+    """The signature member: `name` is the log's origin, `seed` that of its Ed25519 key."""
+    return note.sign(statement(manifest), name, seed).encode()
+
+
+def read(body: bytes) -> dict[str, Any]:
+    """Read a manifest; the signature is not checked here.
+
+    Raises:
+        ManifestError: it is none, or names a member that no audit file has.
+    """
+    try:
+        manifest = parsed(body)
+        is_canonical = isinstance(manifest, dict) and canonical(manifest) == body
+    except (EntryError, ValueError, RecursionError) as error:
+        raise ManifestError(f"it cannot be read: {error}") from None
+    if not is_canonical:
+        raise ManifestError("it is not in canonical form (RFC 8785)")
+    if manifest.get("schema") != SCHEMA:
+        raise ManifestError(f"it is no manifest of schema {SCHEMA}")
+    if not _has_the_form(manifest):
+        raise ManifestError("its fields have another form")
+    names = [one["name"] for one in manifest["members"]]
+    if len(names) > MAX_MEMBERS or len(set(names)) != len(names):
+        raise ManifestError("it names a member twice, or too many")
+    if strange := [name for name in names if not is_member(name)]:
+        raise ManifestError(f"no audit file has a member {strange[0]!r}")
+    if missing := {RANGE, LOG_KEY, ROLES} - set(names):
+        raise ManifestError(f"it does not name {min(missing)}")
+    return dict(manifest)
+
+
+def check_signature(
+    manifest: bytes, origin: str, signature: bytes, vkeys: Sequence[VerifierKey]
+) -> None:
+    """Check that one of these keys, named like the log, signed the manifest.
+
+    Raises:
+        NoteError: saying why not.
+    """
+    keys = [key for key in vkeys if key.name == origin and key.key_type == note.ED25519]
+    if not keys:
+        raise NoteError(f"no key that you trust is named like its log {origin!r}")
+    found = note.parse(signature)
+    note.verify(found, keys)
+    if found.text != statement(manifest):
+        raise NoteError("the signature is over another manifest")
+
+
+def _has_the_form(manifest: Mapping[str, Any]) -> bool:
+    try:
+        parts = (
+            set(manifest) >= _KEYS,
+            all(isinstance(manifest[name], str) for name in ("origin", "seed", "build")),
+            isinstance(manifest["sample_size"], int),
+            all(_TIME.fullmatch(manifest["period"][name]) for name in ("after", "before")),
+            all(isinstance(manifest["range"][name], int) for name in ("start", "end")),
+            isinstance(manifest["range"]["complete"], bool),
+            isinstance(manifest["framework"]["title"], str),
+            all(map(_is_table, manifest["tables"])),
+            all(isinstance(one["digest"], str) for one in manifest["policies"]),
+            all(isinstance(one["index"], int | None) for one in manifest["policies"]),
+            all(isinstance(one["member"], str) for one in manifest["reviews"]),
+            all(isinstance(one["index"], int) for one in manifest["reviews"]),
+            all(isinstance(name, str) for name in manifest["packs"]),
+            all(isinstance(text, str) for text in manifest["withheld"]),
+            all(map(_is_listed, manifest["members"])),
+        )
+    except (KeyError, TypeError, AttributeError):
+        return False
+    return all(parts)
+
+
+def _is_table(one: Mapping[str, Any]) -> bool:
+    texts = all(isinstance(one[name], str) for name in ("id", "kind", "title", "filter", "sample"))
+    return (
+        set(one) == _TABLE_KEYS
+        and texts
+        and isinstance(one["rows"], int)
+        and isinstance(one["indices_sha256"], str)
+    )
+
+
+def _is_listed(one: Mapping[str, Any]) -> bool:
+    return (
+        set(one) == {"name", "sha256", "bytes"}
+        and isinstance(one["name"], str)
+        and isinstance(one["sha256"], str)
+        and type(one["bytes"]) is int
+        and one["bytes"] >= 0
+    )

@@ -1,0 +1,199 @@
+"""What an audit looks at in a range of a log: populations, samples of them, and roles.
+
+One pass over the events computes everything. The portal runs it to write an audit file, and a
+verifier runs it again over the entries in the file and compares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from audit.ledger.format.canonical import canonical
+from audit.ledger.offline.export_filter_match import PERSONAL
+from audit.ledger.offline.export_row_comparison import LEVELS
+from audit.ledger.offline.samples import (
+    Draw,
+    Sample,
+    SampleError,
+    Source,
+    canonical_filter,
+    sample_of,
+    source_of,
+    tree_seed,
+)
+from audit.ledger.query import EventQuery
+
+REQUIREMENT: Final = "requirement"
+"""Kind of a table of which a sample is drawn; all others are listed in whole."""
+KINDS: Final = (REQUIREMENT, "exceptions", "policies", "reviews", "sign_ins")
+POLICY_CHANGED: Final = "policy.changed"
+REVIEW_CLOSED: Final = "review.closed"
+_FACETS: Final = ("action", "outcome", "severity", "source", "via")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """`after <= time < before`, both as entries write times (RFC 3339 UTC with microseconds)."""
+
+    after: str
+    before: str
+
+    def has(self, time: str) -> bool:
+        """Whether a time lies in it; texts of one form sort as their times."""
+        return self.after <= time < self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A filter whose events of the period are one population.
+
+    Attributes:
+        id: unique in the file: the number of a requirement, or the kind.
+        kind: one of KINDS.
+        title: what it shows, in a few words.
+        filter: as the query bar has it, without times; of plain fields alone.
+    """
+
+    id: str
+    kind: str
+    title: str
+    filter: str
+
+    def query(self) -> EventQuery:
+        """The filter.
+
+        Raises:
+            SampleError: it has mistakes, or asks about personal values or evidence, which entries
+                do not show.
+        """
+        query = EventQuery.from_bar(self.filter)
+        if query.errors:
+            raise SampleError("; ".join(error.message for error in query.errors))
+        keys = {clause.key for clause in query.clauses}
+        if hidden := keys & (PERSONAL | LEVELS | {"after", "before"}):
+            raise SampleError(f"no table of an audit file asks about {min(hidden)}")
+        return query
+
+
+@dataclass(slots=True)
+class Found:
+    """A table with its events: index and source of each, in the order of the log."""
+
+    table: Table
+    events: list[tuple[int, Source]] = field(default_factory=list)
+
+    @property
+    def indices_sha256(self) -> str:
+        """Hex SHA-256 over the indices, in decimal, a line each."""
+        lines = "".join(f"{index}\n" for index, _ in self.events)
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class _Role:
+    """A person with one set of roles, from the first to the last event that shows it."""
+
+    roles: tuple[str, ...]
+    name: str
+    first: tuple[int, str]
+    last: tuple[int, str]
+    events: int = 0
+
+
+class RangeTables:
+    """Takes the events of a range one by one.
+
+    Args:
+        tables: what is looked for.
+        period: of the audit.
+
+    Raises:
+        SampleError: a table has a filter that entries cannot answer.
+    """
+
+    def __init__(self, tables: Iterable[Table], period: Period) -> None:
+        self.found = [Found(one) for one in tables]
+        self._queries = [one.table.query() for one in self.found]
+        self._period = period
+        self._plain = all(
+            clause.key in _FACETS for query in self._queries for clause in query.clauses
+        )
+        self._decided: dict[tuple[Any, ...], tuple[int, ...]] = {}
+        self._sources: dict[Source, Source] = {}
+        self._roles: dict[tuple[str, str, tuple[str, ...]], _Role] = {}
+
+    def tables_of(self, event: Mapping[str, Any]) -> tuple[int, ...]:
+        """Numbers of the tables that an event belongs to; its personal values play no part."""
+        if not self._period.has(event["time"]):
+            return ()
+        if not self._plain:
+            return self._matching(event)
+        # Filters ask about few fields, and events repeat them.
+        facets = tuple(event[name] for name in _FACETS)
+        if (known := self._decided.get(facets)) is None:
+            known = self._decided[facets] = self._matching(event)
+        return known
+
+    def add(self, index: int, event: dict[str, Any], tables: tuple[int, ...]) -> None:
+        """Count an opened event in these tables, and note the roles of who acted."""
+        source = source_of(event)
+        source = self._sources.setdefault(source, source)
+        for number in tables:
+            self.found[number].events.append((index, source))
+        self._note_roles(index, event)
+
+    def sample(self, found: Found, tree: Mapping[str, Any], seed: str, size: int) -> Sample:
+        """The sample of a table; "" as seed is the one that the tree gives.
+
+        Args:
+            tree: `origin`, `size` and `root` (bytes) of the signed tree.
+
+        Raises:
+            SampleError: seed or size is none.
+        """
+        query = found.table.query().including("after", _seconds(self._period.after))
+        chosen = canonical_filter(query.including("before", _seconds(self._period.before)))
+        named = tree["origin"], tree["size"], tree["root"]
+        draw = Draw(*named, chosen, seed or tree_seed(*named, chosen))
+        picked = draw.pick(((index, source, None) for index, source in found.events), size)
+        return sample_of(draw, size, picked, 0)
+
+    def roles(self) -> bytes:
+        """Who acted with which roles, from which entry to which: RFC 8785, and a line end."""
+        rows = [
+            {
+                "iss": iss,
+                "sub": sub,
+                "name": one.name,
+                "roles": list(roles),
+                "first": {"index": one.first[0], "time": one.first[1]},
+                "last": {"index": one.last[0], "time": one.last[1]},
+                "events": one.events,
+            }
+            for (iss, sub, roles), one in sorted(self._roles.items())
+        ]
+        return canonical({"schema": "ata.roles.v1", "roles": rows}) + b"\n"
+
+    def _matching(self, event: Mapping[str, Any]) -> tuple[int, ...]:
+        plain = dict(event)
+        return tuple(n for n, query in enumerate(self._queries) if query.matches(plain))
+
+    def _note_roles(self, index: int, event: Mapping[str, Any]) -> None:
+        """Only what the portal itself recorded: a gateway's rows can name anybody."""
+        actor = event["actor"]
+        sub, name = actor["sub"], actor["name"]
+        if event["source"] != "portal" or not isinstance(sub, str) or not sub:
+            return
+        key = (actor["iss"], sub, tuple(actor["roles"]))
+        at = (index, event["time"])
+        shown = name if isinstance(name, str) else ""
+        one = self._roles.setdefault(key, _Role(key[2], shown, at, at))
+        one.last, one.name, one.events = at, shown or one.name, one.events + 1
+
+
+def _seconds(time: str) -> str:
+    """A time as filters write it: RFC 3339 with whole seconds."""
+    return f"{time[:19]}Z"

@@ -1,0 +1,208 @@
+"""`/audit/file/`: one audit from framework and period to the file and the workpaper."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, BinaryIO, Final
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import actor, needs_role
+from accounts.recent_sign_in.requirement import needs_fresh_sign_in
+from audit import clock
+from audit.audit_files import audit_scope, workpaper, zip_file
+from audit.audit_files.audit_scope import MOST_ITEMS, SAMPLE_SIZE, NotPossible, Scope
+from audit.coverage import FRAMEWORKS, BadPeriod, Period
+from audit.exports.xlsx import MEDIA_TYPE
+from audit.ledger.audit_files.tables_of_range import REQUIREMENT
+from audit.ledger.offline.samples import LONGEST_SEED, SampleError
+from audit.ledger.packs.report_sentences import sentence
+from audit.packs.verify_html import verifier
+from audit.recording.actors import Actor
+
+_READERS: Final = ("admin", "auditor")
+_KEYS: Final = ("framework", "after", "before", "items", "seed", "others")
+_CHOICES: Final = (30, 90, 365)  # days; the second is what nobody asked for
+_PIECE: Final = 64 * 1024
+_OTHERS: Final = {"with": True, "without": False}
+
+
+@never_cache
+@needs_role(*_READERS)
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """Framework and period; then what the file will hold, its size and what it discloses."""
+    given = {key: request.GET.get(key, "").strip() for key in _KEYS}
+    context: dict[str, Any] = {
+        "given": given | {"items": given["items"] or str(SAMPLE_SIZE)},
+        "frameworks": FRAMEWORKS,
+        "crumbs": [{"text": "Compliance", "url": reverse("coverage")}, {"text": "Audit file"}],
+        "choices": _choices(),
+        "most": MOST_ITEMS,
+        "longest": LONGEST_SEED,
+        "verifier_sha256": hashlib.sha256(verifier()).hexdigest(),
+    }
+    try:
+        scope = _scope(given)
+        context |= _outlook(scope, given)
+        status = 200
+    except (NotPossible, SampleError, BadPeriod) as error:
+        context["problem"] = sentence(error)
+        status = 422 if any(given.values()) else 200
+    return render(request, "audit/audit_file.html", context, status=status)
+
+
+@never_cache
+@needs_role(*_READERS)
+@needs_fresh_sign_in()
+@require_safe
+def zip_download(request: HttpRequest) -> HttpResponseBase:
+    """The ZIP; who took it, with its SHA-256, is recorded before the first byte is sent."""
+    me = actor(request)
+
+    def write(scope: Scope, file: BinaryIO) -> None:
+        zip_file.hand_out(me, zip_file.write(me, scope, clock.now(), file))
+
+    return _send(request, write, "application/zip", "audit-{}.zip")
+
+
+@never_cache
+@needs_role(*_READERS)
+@require_safe
+def workpaper_download(request: HttpRequest) -> HttpResponseBase:
+    """The workpaper of the same framework, period and tree; recorded as the ZIP is."""
+    me = actor(request)
+
+    def write(scope: Scope, file: BinaryIO) -> None:
+        _record_workpaper(me, scope, workpaper.write(scope, file), file)
+
+    return _send(request, write, MEDIA_TYPE, "workpaper-{}.xlsx")
+
+
+def _record_workpaper(reader: Actor, scope: Scope, items: int, file: BinaryIO) -> None:
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # any binary file
+    facts = {"sha256": digest.hexdigest(), "bytes": file.tell(), "items": items}
+    zip_file.record_export(reader, scope, "workpaper", facts)
+
+
+def _send(
+    request: HttpRequest, write: Callable[[Scope, BinaryIO], None], media_type: str, name: str
+) -> HttpResponseBase:
+    given = {key: request.GET.get(key, "").strip() for key in (*_KEYS, "tree")}
+    try:
+        scope = _scope(given)
+        start, end = scope.range
+    except (NotPossible, SampleError, BadPeriod) as error:
+        messages.error(request, f"No file was made: {error}")
+        return redirect(f"{reverse('audit-file')}?{urlencode(_asked(given))}")
+    if request.method == "HEAD":
+        response: HttpResponseBase = HttpResponse()
+    else:
+        response = StreamingHttpResponse(_pieces(scope, write))
+    response["Content-Type"] = media_type
+    named = f"{scope.framework.id}-{scope.within.after[:10]}-{start}-{end}"
+    response["Content-Disposition"] = f'attachment; filename="{name.format(named)}"'
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _pieces(scope: Scope, write: Callable[[Scope, BinaryIO], None]) -> Iterator[bytes]:
+    """The file in pieces, once it is written and recorded.
+
+    Written while it is sent and not before: what a large range reads from the database is more
+    than one request may wait for (`audit.db.request_database_time_budget`).
+    """
+    with tempfile.TemporaryFile() as file:
+        write(scope, file)
+        file.seek(0)
+        while piece := file.read(_PIECE):
+            yield piece
+
+
+def _scope(given: dict[str, str]) -> Scope:
+    """The scope that a query string names.
+
+    Raises:
+        NotPossible, SampleError, BadPeriod: it names none; the message says why.
+    """
+    items = given["items"] or str(SAMPLE_SIZE)
+    tree = given.get("tree", "")
+    return audit_scope.scope(
+        given["framework"] or FRAMEWORKS[0].id,
+        _period(given),
+        tree=int(tree) if tree.isascii() and tree.isdigit() and len(tree) < 16 else None,
+        seed=given["seed"],
+        sample_size=int(items) if items.isascii() and items.isdigit() and len(items) < 4 else 0,
+        complete=_OTHERS.get(given["others"], False),
+    )
+
+
+def _period(given: Mapping[str, str]) -> Period:
+    """Whole days, so that a page and what is downloaded from it later are of one period."""
+    until = clock.now().date() + timedelta(days=1)
+    after = str(until - timedelta(days=_CHOICES[1])) if not given["before"] else ""
+    return Period.read(
+        {"after": given["after"] or after, "before": given["before"] or str(until)}, clock.now()
+    )
+
+
+def _choices() -> list[dict[str, Any]]:
+    until = clock.now().date() + timedelta(days=1)
+    return [
+        {"days": days, "after": str(until - timedelta(days=days)), "before": str(until)}
+        for days in _CHOICES
+    ]
+
+
+def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
+    """What the file will hold, before anything of it is made."""
+    (start, end), counts = scope.range, scope.counts()
+    asked = _asked(given) | {
+        "framework": scope.framework.id,
+        "after": scope.within.after[:10],
+        "before": scope.within.before[:10],
+        "tree": str(scope.tree.size),
+    }
+    rows = min(scope.opened(counts), end - start)
+    populations = [
+        {
+            "id": table.id,
+            "title": table.title,
+            "rows": counts[table.id],
+            "items": min(scope.sample_size, counts[table.id])
+            if table.kind == REQUIREMENT
+            else None,
+        }
+        for table in scope.tables
+    ]
+    return {
+        "scope": scope,
+        "framework": scope.framework,
+        "period": scope.period,
+        "start": start,
+        "end": end,
+        "entries": end - start,
+        "others": end - start - rows,
+        "populations": populations,
+        "unanswered": scope.unanswered,
+        "items": scope.items(counts),
+        "bytes_with": replace(scope, complete=True).about_bytes(counts),
+        "bytes_without": replace(scope, complete=False).about_bytes(counts),
+        "decided": given["others"] in _OTHERS,
+        "download": urlencode(asked),
+    }
+
+
+def _asked(given: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in given.items() if value}

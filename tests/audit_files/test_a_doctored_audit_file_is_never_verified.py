@@ -1,0 +1,262 @@
+"""Audit files that somebody changed: without the log's key, and as its owner would sign them."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from approvals.pipeline.intent import digest
+from approvals.policy.document import DEFAULT
+from audit import clock
+from audit.audit_files import zip_file
+from audit.keys import log_identity
+from audit.ledger import note
+from audit.ledger.audit_files import signed_manifest as manifests
+from audit.ledger.format.canonical import canonical
+from tests.ata.ata_process import Ata
+from tests.audit.factories import ADA
+from tests.audit_files.audit_world import Members, World, packed, signed_again, unpacked
+
+pytestmark = pytest.mark.django_db
+
+MINE = b"\x07" * 32
+"""The seed of a key that is not the log's."""
+
+
+def lines(members: Members) -> list[bytes]:
+    return members[manifests.RANGE].splitlines(keepends=True)
+
+
+def with_lines(members: Members, changed: list[bytes]) -> Members:
+    return members | {manifests.RANGE: b"".join(changed)}
+
+
+def row_edited(members: Members) -> Members:
+    return with_lines(
+        members, [line.replace(b"token.exchanged", b"token.exchangee") for line in lines(members)]
+    )
+
+
+def row_removed(members: Members) -> Members:
+    return with_lines(members, [*lines(members)[:6], *lines(members)[7:]])
+
+
+def manifest_edited(members: Members) -> Members:
+    body = members[manifests.MANIFEST].replace(b'"title":"EU AI Act"', b'"title":"EU AI Acts"')
+    return members | {manifests.MANIFEST: body}
+
+
+def keys_of_another_log(members: Members) -> Members:
+    vkey = note.vkey("other.example/log", note.public_key(MINE))
+    changed = members | {manifests.LOG_KEY: f"{vkey}\n".encode()}
+    return signed_again(changed, name="other.example/log", seed=MINE)
+
+
+def keys_replaced(members: Members) -> Members:
+    vkey = note.vkey(log_identity.origin(), note.public_key(MINE))
+    return signed_again(members | {manifests.LOG_KEY: f"{vkey}\n".encode()}, seed=MINE)
+
+
+def verifier_swapped(members: Members) -> Members:
+    return members | {manifests.VERIFIER: b"<p>Everything is verified.</p>"}
+
+
+def range_shortened(members: Members) -> Members:
+    return with_lines(members, lines(members)[:-2])
+
+
+def sample_replaced(members: Members) -> Members:
+    name = sampled(members)
+    document = json.loads(members[name])
+    document["indices"] = document["indices"][:-1]
+    return members | {name: canonical(document) + b"\n"}
+
+
+def sampled(members: Members) -> str:
+    """The sample with most items."""
+    names = [name for name in members if name.startswith("samples/")]
+    return max(names, key=lambda name: len(json.loads(members[name])["indices"]))
+
+
+def policy_of_another_time(members: Members) -> Members:
+    older = {**DEFAULT, "number": 7}
+    changed = {
+        name: body for name, body in members.items() if name != f"policies/{digest(DEFAULT)}.json"
+    }
+    return changed | {f"policies/{digest(older)}.json": canonical(older)}
+
+
+def roles_edited(members: Members) -> Members:
+    return members | {manifests.ROLES: members[manifests.ROLES].replace(b"operator", b"auditors")}
+
+
+def evidence_removed(members: Members) -> Members:
+    return {name: body for name, body in members.items() if not name.startswith("evidence/")}
+
+
+DOCTORED: dict[str, Callable[[Members], Members]] = {
+    one.__name__: one
+    for one in (
+        row_edited, row_removed, manifest_edited, keys_of_another_log, verifier_swapped,
+        range_shortened, sample_replaced, policy_of_another_time, keys_replaced, roles_edited,
+        evidence_removed,
+    )
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOCTORED)
+def test_a_doctored_file_is_named_as_such_with_and_without_a_key(
+    world: World, ata: Ata, name: str
+) -> None:
+    members = unpacked(world.file())
+    doctored = DOCTORED[name](members)
+    assert doctored != members
+    path = world.save(packed(doctored))
+    for keys in ([], world.keys()):
+        result = ata.here("verify", path, *keys)
+        assert result.exit_code == 1, result.output
+        assert "✓ Verified" not in result.output
+    assert "✗ NOT verified. Failed:" in result.output, result.output
+
+
+def drop_policy(manifest: dict[str, Any]) -> None:
+    manifest["policies"][0]["digest"] = digest({**DEFAULT, "number": 7})
+
+
+def drop_evidence(manifest: dict[str, Any]) -> None:
+    manifest["packs"] = []
+
+
+def fewer_rows(manifest: dict[str, Any]) -> None:
+    largest = max(manifest["tables"], key=lambda one: one["rows"])
+    largest["rows"] -= 1
+
+
+OWNERS: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
+    "an entry edited": ("row_edited", lambda _: None, "The entries are those of the signed log"),
+    "an entry removed": ("row_removed", lambda _: None, "The entries are those of the signed log"),
+    "a range cut": ("range_shortened", lambda _: None, "The entries are those of the signed log"),
+    "another sample": ("sample_replaced", lambda _: None, "Each sample is the one"),
+    "another policy": ("policy_of_another_time", drop_policy, "Each policy is the one"),
+    "other roles": ("roles_edited", lambda _: None, "The list of roles follows"),
+    "no evidence": ("evidence_removed", drop_evidence, "Each item of a sample has its evidence"),
+}
+
+
+@pytest.mark.parametrize("name", OWNERS)
+def test_what_the_owner_of_the_key_signs_still_has_to_fit_the_log(
+    world: World, ata: Ata, name: str
+) -> None:
+    doctor, change, failed = OWNERS[name]
+    members = signed_again(DOCTORED[doctor](unpacked(world.file())), change)
+    result = ata.here("verify", world.save(packed(members)), *world.keys())
+    assert result.exit_code == 1
+    assert f"✗ {failed}" in result.output, result.output
+
+
+def test_a_row_that_the_owner_leaves_out_of_a_population_is_missed(world: World, ata: Ata) -> None:
+    members = signed_again(unpacked(world.file()), fewer_rows)
+    result = ata.here("verify", world.save(packed(members)), *world.keys())
+    assert "✗ Each population has all its rows" in result.output, result.output
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, -3), (9, 0)])
+def test_a_shorter_range_that_the_log_really_has_does_not_reach_over_the_period(
+    world: World, ata: Ata, start: int, end: int
+) -> None:
+    scope = world.scope()
+    scope.__dict__["range"] = (start, scope.range[1] + end)
+    into = io.BytesIO()
+    zip_file.write(ADA, scope, clock.now(), into)
+    result = ata.here("verify", world.save(into.getvalue()), *world.keys())
+    assert result.exit_code == 1
+    assert "✗ The range reaches over the whole period" in result.output, result.output
+
+
+def test_values_of_entries_in_no_population_are_refused(world: World, ata: Ata) -> None:
+    """A file discloses what it says it discloses."""
+    members = unpacked(world.file())
+
+    def forget_sign_ins(manifest: dict[str, Any]) -> None:
+        manifest["tables"] = [one for one in manifest["tables"] if one["kind"] != "sign_ins"]
+
+    result = ata.here(
+        "verify", world.save(packed(signed_again(members, forget_sign_ins))), *world.keys()
+    )
+    assert "the file discloses values of it" in result.output, result.output
+
+
+def raw(change: Callable[[zipfile.ZipFile, Members], object], members: Members) -> bytes:
+    into = io.BytesIO()
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in members.items():
+            archive.writestr(name, body)
+        change(archive, members)
+    return into.getvalue()
+
+
+def a_link() -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo("samples/link.json")
+    info.create_system = 3
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+ARCHIVES: dict[str, tuple[Callable[[zipfile.ZipFile, Members], object], str]] = {
+    "a name twice": (lambda z, m: z.writestr(manifests.ROLES, m[manifests.ROLES]), "twice"),
+    "a name twice in other letters": (lambda z, m: z.writestr("Roles.JSON", b"{}"), "twice"),
+    "a name that leads out": (lambda z, m: z.writestr("../evil.txt", b""), "leads out"),
+    "a name from the root": (lambda z, m: z.writestr("/etc/passwd", b""), "leads out"),
+    "a name of Windows": (lambda z, m: z.writestr("evidence\\x.zip", b""), "characters"),
+    "a drive": (lambda z, m: z.writestr("C:/x", b""), "characters"),
+    "a link": (lambda z, m: z.writestr(a_link(), b"/etc/passwd"), "is a link"),
+    "other compression": (
+        lambda z, m: z.writestr("x.bz2", b"x" * 99, zipfile.ZIP_BZIP2),
+        "neither stored nor deflated",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_an_archive_with_a_name_that_can_mean_two_things_is_refused(
+    world: World, ata: Ata, name: str
+) -> None:
+    change, says = ARCHIVES[name]
+    path = world.save(raw(change, unpacked(world.file())))
+    result = ata.here("verify", path, *world.keys())
+    assert result.exit_code == 1
+    assert says in result.output and "✗ NOT verified" in result.output, result.output
+
+
+def test_a_bomb_is_refused_by_what_its_directory_claims(
+    world: World, ata: Ata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from audit.ledger.audit_files import zip_members
+
+    body = world.file()
+    monkeypatch.setattr(zip_members, "MAX_UNPACKED_BYTES", 100_000)
+    result = ata.here("verify", world.save(body), *world.keys())
+    assert "unpacks to more than" in result.output and result.exit_code == 1
+
+
+def test_a_member_that_unpacks_to_more_than_it_claims_is_refused(world: World, ata: Ata) -> None:
+    body = bytearray(packed(unpacked(world.file())))
+    name = manifests.ROLES.encode()
+    at = body.rfind(name)  # in the directory: 46 bytes of fields stand before the name
+    size = int.from_bytes(body[at - 22 : at - 18], "little")
+    body[at - 22 : at - 18] = (size - 1).to_bytes(4, "little")
+    result = ata.here("verify", world.save(bytes(body)), *world.keys())
+    assert result.exit_code == 1 and "✗ NOT verified" in result.output, result.output
+
+
+def test_an_archive_with_too_many_names_is_not_opened(world: World, ata: Ata) -> None:
+    members = unpacked(world.file()) | {f"x/{n}": b"" for n in range(5_000)}
+    result = ata.here("verify", world.save(packed(members)), *world.keys())
+    assert result.exit_code in (1, 2) and "Verified" not in result.output

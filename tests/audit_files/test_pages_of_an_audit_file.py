@@ -1,0 +1,149 @@
+"""The page that leads to an audit file: who may use it, what is said before, what is recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import SignedInSession
+from audit.models import EventRow
+from audit.packs.verify_html import verifier
+from audit.recording.actors import Actor
+from audit.recording.stored_event_loader import load
+from audit.sequencing import sequencer
+from tests.ata.ata_process import Ata
+from tests.audit.browsing import browser_of, text_of
+from tests.audit.factories import ADA, MIA, OLU
+from tests.audit_files.audit_world import FRAMEWORK, World, unpacked
+
+pytestmark = pytest.mark.django_db
+
+AMIR = Actor(
+    iss=ADA.iss, sub="auth0|amir", name="Amir Admin", email="amir@acme.example",
+    roles=frozenset({"admin"}),
+)  # fmt: skip
+PAGE = f"/audit/file/?framework={FRAMEWORK}"
+ZIP = f"/audit/file/zip?framework={FRAMEWORK}&others=with"
+WORKPAPER = f"/audit/file/workpaper?framework={FRAMEWORK}&others=with"
+
+
+def words(answer: Any) -> str:
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", text_of(answer))))
+
+
+def body(answer: Any) -> bytes:
+    return b"".join(answer.streaming_content)
+
+
+def exported() -> list[dict[str, Any]]:
+    rows = EventRow.objects.filter(action="audit.exported").order_by("event")
+    return [load(row.event) for row in rows]
+
+
+def test_the_page_says_what_the_file_holds_and_discloses_before_it_offers_it(world: World) -> None:
+    ada = browser_of(ADA)
+    first = ada.get(PAGE)
+    said = words(first)
+    assert "2. What it will hold" in said and "3. What it discloses" in said
+    assert "Yes, with the other 5 entries of the period" in said
+    assert re.search(r"About [\d.]+ KB", said), said
+    assert ZIP.partition("?")[0] not in text_of(first), "nothing is offered before it is asked"
+    second = ada.get(f"{PAGE}&others=without")
+    assert "4. Download" in words(second)
+    link = re.search(r'href="(/audit/file/zip\?[^"]+)"', text_of(second))
+    assert link and "others=without" in link[1] and "tree=14" in link[1]
+    assert hashlib.sha256(verifier()).hexdigest() in text_of(second)
+    assert not exported()
+
+
+def test_compliance_leads_to_it(world: World) -> None:
+    for person in (ADA, AMIR):
+        assert 'href="/audit/file/"' in text_of(browser_of(person).get("/audit/coverage/"))
+
+
+def test_the_file_that_is_downloaded_is_the_one_on_record(world: World, ata: Ata) -> None:
+    answer = browser_of(ADA).get(ZIP)
+    assert answer.status_code == 200 and answer["Content-Type"] == "application/zip"
+    got = body(answer)
+    [event] = exported()
+    data = event["data"]
+    assert (data["format"], data["sha256"]) == ("audit_file", hashlib.sha256(got).hexdigest())
+    assert (data["bytes"], data["complete"], event["actor"]["sub"]) == (len(got), True, ADA.sub)
+    assert EventRow.objects.filter(action="evidence.read").count() == 1
+    result = ata.here("verify", world.save(got), *world.keys())
+    assert result.exit_code == 0, result.output
+
+
+def test_a_download_is_of_the_tree_that_its_page_showed(world: World) -> None:
+    ada = browser_of(ADA)
+    link = re.search(r'href="(/audit/file/zip\?[^"]+)"', text_of(ada.get(f"{PAGE}&others=with")))
+    assert link
+    one = unpacked(body(ada.get(unescape(link[1]))))
+    sequencer.run_once()  # what the download left is signed now
+    again = unpacked(body(ada.get(unescape(link[1]))))
+    assert one.keys() == again.keys()
+    for name, member in one.items():
+        if name.startswith(("log/", "samples/", "roles", "policies/")):
+            assert again[name] == member, name
+
+
+def test_only_auditors_and_admins_come_in(world: World) -> None:
+    for path in (PAGE, ZIP, WORKPAPER):
+        for person in (OLU, MIA):
+            assert browser_of(person).get(path).status_code == 403, (path, person.name)
+        answer = Client().get(path)
+        assert answer.status_code == 302 and "/oidc/" in answer["Location"]
+        assert browser_of(ADA).post(path).status_code == 405
+        assert browser_of(AMIR).get(path).status_code == 200
+    assert {one["actor"]["sub"] for one in exported()} <= {AMIR.sub}
+
+
+def test_the_file_asks_for_a_fresh_sign_in_and_the_workpaper_does_not(world: World) -> None:
+    ada = browser_of(ADA)
+    SignedInSession.objects.update(auth_time=timezone.now() - timedelta(hours=1))
+    answer = ada.get(ZIP)
+    assert answer.status_code == 302 and "fresh=1" in answer["Location"]
+    assert not exported()
+    assert ada.get(WORKPAPER).status_code == 200
+
+
+def test_an_admin_gets_no_evidence_that_is_not_theirs_and_the_file_says_so(world: World) -> None:
+    members = unpacked(body(browser_of(AMIR).get(ZIP)))
+    assert b"not yours to read" in members["manifest.json"]
+
+
+def test_what_is_only_asked_for_by_head_leaves_no_record(world: World) -> None:
+    for path in (ZIP, WORKPAPER):
+        assert browser_of(ADA).head(path).status_code == 200
+    assert not exported()
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("framework=none", "There is no framework"),
+        ("items=0", "A sample has 1 to 60 items"),
+        ("items=x", "A sample has 1 to 60 items"),
+        ("after=2026-13-01", "After is a date"),
+        ("after=2031-01-01&before=2030-01-01", "Before is a later date"),
+        ("after=2031-01-01&before=2031-02-01", "No signed event is of this period"),
+        ("seed=" + "x" * 201, "A seed is 1 to 200"),
+        ("tree=1&others=with", ""),
+    ],
+)
+def test_what_is_no_audit_is_said_and_leaves_nothing(world: World, query: str, says: str) -> None:
+    ada = browser_of(ADA)
+    if says:
+        page = ada.get(f"/audit/file/?{query}")
+        assert (page.status_code, says in words(page)) == (422, True), words(page)
+    for path in ("zip", "workpaper"):
+        answer = ada.get(f"/audit/file/{path}?{query}")
+        assert answer.status_code == 302 and answer["Location"].startswith("/audit/file/?")
+    assert not exported()
