@@ -89,6 +89,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"audit.exported"}),
         "a coverage report was taken",
     ),
+    "audit.audit_files.zip_file": (
+        frozenset({"audit.exported"}),
+        "an audit file or its workpaper was downloaded",
+    ),
     "audit.exports.full_log": (frozenset({"audit.exported"}), "the whole log was taken away"),
     "audit.sequencing.checkpoint_thinning": (
         frozenset({"ledger.thinned"}),
