@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from approvals import actor_json, clock, people_and_roster, policy, registry
 from approvals.audit_events import approval_requested
 from approvals.errors import FRESH_SIGN_IN, NothingToDo, Refused
-from approvals.models import Approval, Effect
+from approvals.models import Approval, Channel, Effect
 from approvals.pipeline import intent, locks, overtaken_requests, recheck
 from approvals.pipeline.commit import commit_now
 from approvals.pipeline.target_holds import place_hold
@@ -222,12 +222,12 @@ def _whole_sentence(request: _Request) -> str:
     Raises:
         Refused: `too_much_to_show`.
     """
-    sentence = _sentence(request)
-    if len(sentence) > LONGEST_SENTENCE:
+    sentence, asks_phone = _sentence(request), request.rule.channel != Channel.PASSKEY
+    is_cut = asks_phone and request.verb.by_passkey(request.target, request.params)
+    if is_cut or len(sentence) > LONGEST_SENTENCE:
         raise Refused(
             "too_much_to_show",
-            f"What has to be approved takes {len(sentence)} characters, and a phone shows "
-            f"{LONGEST_SENTENCE}. Split it into several requests.",
+            f"A phone shows {LONGEST_SENTENCE} characters, and this takes more. Split the request.",
             pointer="/params",
         )
     return sentence

@@ -32,6 +32,7 @@ from enforcement.posture.comparison import Reading
 from tests.enforcement import gateway_statuses
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.gateways import known
+from tests.passkeys import devices
 
 GATEWAY = Target("gateway", "edge-1", "edge-1")
 
@@ -210,6 +211,19 @@ def test_what_a_phone_cannot_show_whole_is_approved_with_a_passkey(amir: Actor) 
     assert len(long.sentence) <= 400
     assert long.sentence.endswith("more, which the page of the request lists")
     assert len(gateway_baseline_changes.proposed(long)) == 22
+
+
+def test_no_phone_shows_a_shortened_baseline_where_both_channels_have_to_approve(
+    amir: Actor,
+) -> None:
+    devices.answered_by("both")
+    settings = {f"scanner.a-program-with-a-long-name-number-{n:03}": "found" for n in range(20)}
+    with pytest.raises(Refused) as refused:
+        ask(amir, settings | {"webhook.evil": "on", "webhook_host.evil": "evil.example"})
+    assert refused.value.code == "too_much_to_show" and "Split" in refused.value.detail
+    assert not Approval.objects.exists()
+    few = ask(amir, {"webhook.evil": "on", "webhook_host.evil": "evil.example"})
+    assert few.current is not None and few.current.channel == "both"
 
 
 def test_what_a_phone_shows_whole_has_the_gravest_first(amir: Actor) -> None:
