@@ -78,6 +78,9 @@ def _what_is_right(setting: str, value: str) -> str:
     if family is None:
         return f"{safe_display.short(setting)!r} is no setting of a gateway."
     label = settings_catalogue.label(setting)
+    if setting.endswith(f".{settings_catalogue.BEYOND}"):
+        most = settings_catalogue.MOST_LISTED
+        return f"This gateway has more than {most} of one kind, and the others cannot be approved."
     if family.values:
         return f"{label} is one of: {', '.join(family.values)}; not {safe_display.short(value)!r}."
     return f"{label} needs a short text of plain characters."

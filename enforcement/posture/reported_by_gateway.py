@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from enforcement.posture.settings_catalogue import MOST_CHARACTERS, OFF, ON, destination_names
+from enforcement.posture.settings_catalogue import (
+    BEYOND,
+    MOST_CHARACTERS,
+    MOST_LISTED,
+    OFF,
+    ON,
+    destination_names,
+)
 
-_MOST: Final = 50
 _STATES: Final = {"running": ON, "disabled": OFF, "stopped": OFF}
 _MODES: Final = frozenset({"action", "observe"})
 
@@ -46,7 +52,9 @@ def _agents(
             values["mode.openclaw"] = mode_of_020
         return
     lists.append("mode")
-    for one in map(_mapping, modes[:_MOST]):
+    if len(modes) > MOST_LISTED:
+        values[f"mode.{BEYOND}"] = "observe"
+    for one in map(_mapping, modes[:MOST_LISTED]):
         name = str(one.get("connector") or "")
         mode = one.get("guardrail_mode") or one.get("mode")
         if mode not in _MODES or one.get("enabled") is False:
@@ -70,10 +78,12 @@ def _destinations(health: Mapping[str, Any], values: dict[str, str], lists: list
         found = [{"name": "splunk", "enabled": state != "disabled"}]
     listed = [
         (_name(one), one.get("enabled") is True, "")
-        for one in map(_mapping, found[:_MOST] if isinstance(found, list) else [])
+        for one in map(_mapping, found if isinstance(found, list) else [])
         if one.get("kind") != "sqlite"  # HEAD's database, which is no destination of the file
     ]
-    for name, on, _ in destination_names(listed):
+    if len(listed) > MOST_LISTED:
+        values[f"destination.{BEYOND}"] = ON
+    for name, on, _ in destination_names(listed[:MOST_LISTED]):
         values[f"destination.{name}"] = ON if on else OFF
 
 

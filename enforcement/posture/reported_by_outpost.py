@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from enforcement.posture.settings_catalogue import (
+    BEYOND,
     FOUND,
     INSTALLED,
     MOST_CHARACTERS,
+    MOST_LISTED,
     NOT_FOUND,
     NOT_INSTALLED,
     OFF,
@@ -16,7 +18,6 @@ from enforcement.posture.settings_catalogue import (
     destination_names,
 )
 
-_MOST: Final = 50
 _DESTINATIONS: Final = ("destination", "otel", "webhook")
 _AS_WRITTEN: Final = {
     "scanner_mode": "guardrail.scanner_mode",
@@ -63,6 +64,8 @@ def _modes(config: Mapping[str, Any], values: dict[str, str], lists: list[str]) 
         lists.append("mode")
         for name, mode in _named(modes):
             _put(values, f"mode.{name}", mode or whole)
+        if len(modes) > MOST_LISTED:
+            values[f"mode.{BEYOND}"] = "observe"
     elif first := config.get("guardrail.connector"):
         _put(values, f"mode.{first}", whole)
 
@@ -78,26 +81,30 @@ def _hooks(config: Mapping[str, Any], values: dict[str, str], lists: list[str]) 
             _put(values, f"hook.{name}", INSTALLED if installed else NOT_INSTALLED)
             _put(values, f"hook_scripts.{name}", one.get("scripts"))
             _put(values, f"fail_mode.{name}", one.get("fail_mode"))
+    if len(hooks) > MOST_LISTED:
+        values[f"hook.{BEYOND}"] = NOT_INSTALLED
 
 
 def _destinations(found: object, values: dict[str, str], lists: list[str]) -> None:
     if not isinstance(found, list):
         return
     lists += _DESTINATIONS
-    read = [one for one in found[:_MOST] if isinstance(one, Mapping)]
+    read = [one for one in found if isinstance(one, Mapping)]
     for family in _DESTINATIONS:
         listed = [
             (str(one.get("name")), one.get("enabled") is True, str(one.get("host") or ""))
             for one in read
             if one.get("family") == family
         ]
-        for name, on, host in destination_names(listed):
+        if len(listed) > MOST_LISTED:
+            values[f"{family}.{BEYOND}"] = ON
+        for name, on, host in destination_names(listed[:MOST_LISTED]):
             values[f"{family}.{name}"] = ON if on else OFF
             _put(values, f"{family}_host.{name}", host)
 
 
 def _named(found: object) -> list[tuple[str, Any]]:
-    items = list(found.items())[:_MOST] if isinstance(found, Mapping) else []
+    items = list(found.items())[:MOST_LISTED] if isinstance(found, Mapping) else []
     return [(str(name), value) for name, value in items]
 
 

@@ -21,6 +21,10 @@ FOUND, NOT_FOUND = "found", "not found"
 NAME: Final = re.compile(r"[a-z_]{1,24}(?:\.[ -~]{1,120})?")
 MOST_SETTINGS: Final = 300
 MOST_CHARACTERS: Final = 120
+MOST_LISTED: Final = 150
+"""So many agents, programs and destinations of one gateway are compared."""
+BEYOND: Final = f"beyond the first {MOST_LISTED}"
+"""Stands for those that are not: it differs from every baseline, and no baseline can name it."""
 _MOST_OF_A_NAME: Final = 99  # with family and number still a setting
 _GOOD: Final = frozenset({ON, INSTALLED, FOUND})
 _SWITCH: Final = (ON, OFF)
@@ -113,7 +117,12 @@ def order(setting: str) -> tuple[int, str]:
 def is_valid(setting: str, value: str) -> bool:
     """Whether a baseline may name this value."""
     found = family_of(setting)
-    if found is None or not value.isascii() or not value.isprintable():
+    if (
+        found is None
+        or setting.endswith(f".{BEYOND}")
+        or not value.isascii()
+        or not value.isprintable()
+    ):
         return False
     return 0 < len(value) <= MOST_CHARACTERS and (not found.values or value in found.values)
 

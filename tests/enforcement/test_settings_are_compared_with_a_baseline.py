@@ -226,6 +226,53 @@ def test_no_phone_shows_a_shortened_baseline_where_both_channels_have_to_approve
     assert few.current is not None and few.current.channel == "both"
 
 
+@pytest.mark.parametrize("by", ["gateway", "outpost"])
+def test_every_destination_of_many_is_compared_and_more_are_a_difference(by: str) -> None:
+    def values(count: int) -> dict[str, str]:
+        names = [f"siem-{n:03}" for n in range(count)]
+        if by == "outpost":
+            found = [webhook(name, "siem.example") | {"family": "destination"} for name in names]
+            return dict(reported_by_outpost.settings_in({"destinations": found})["values"])
+        listed = [{"name": name, "kind": "http_jsonl", "enabled": True} for name in names]
+        telemetry = {"details": {"destinations": listed}}
+        status = gateway_statuses.head(telemetry=telemetry)
+        return dict(reported_by_gateway.settings_in(status)["values"])
+
+    many = values(settings_catalogue.MOST_LISTED)
+    assert {f"destination.siem-{n:03}" for n in range(150)} <= many.keys()
+    beyond = f"destination.{settings_catalogue.BEYOND}"
+    assert beyond not in many
+    more = values(settings_catalogue.MOST_LISTED + 1)
+    assert more[beyond] == "on" and settings_catalogue.sends_out(beyond, "on")
+    assert not settings_catalogue.is_valid(beyond, "on")
+
+
+@pytest.mark.parametrize("by", ["gateway", "outpost"])
+def test_every_agent_of_many_is_compared_and_more_are_a_difference(by: str) -> None:
+    def values(count: int) -> dict[str, str]:
+        agents = [f"agent-{n:03}" for n in range(count)]
+        if by == "outpost":
+            config: dict[str, Any] = {
+                "modes": dict.fromkeys(agents, "action"),
+                "hooks": {agent: {"installed": True} for agent in agents},
+            }
+            return dict(reported_by_outpost.settings_in(config)["values"])
+        modes = [{"connector": agent, "guardrail_mode": "action"} for agent in agents]
+        status = gateway_statuses.head() | {"connector_modes": modes}
+        return dict(reported_by_gateway.settings_in(status)["values"])
+
+    assert {f"mode.agent-{n:03}" for n in range(150)} <= values(150).keys()
+    more = values(151)
+    assert more[f"mode.{settings_catalogue.BEYOND}"] == "observe"
+    if by == "outpost":
+        assert more[f"hook.{settings_catalogue.BEYOND}"] == "not installed"
+
+
+def test_what_is_beyond_the_bound_cannot_be_approved(amir: Actor) -> None:
+    with pytest.raises(Refused, match="more than 150 of one kind"):
+        ask(amir, {"guardrail": "on", f"webhook.{settings_catalogue.BEYOND}": "on"})
+
+
 def test_what_a_phone_shows_whole_has_the_gravest_first(amir: Actor) -> None:
     plain = {"guardrail": "on", "scanner.a": "found"}
     first = ask(amir, plain | {"watcher": "off", "webhook_host.evil": "evil.example"})
