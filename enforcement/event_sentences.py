@@ -16,6 +16,9 @@ from enforcement.effects.sentences import LABELS
 from enforcement.kinds import KINDS, called
 from enforcement.posture import settings_catalogue
 
+_NOTHING_OF_OURS = "nothing_of_ours"
+"""How an outpost ends what relaxes where nothing that this portal added stands."""
+
 
 def _data(event: PublicEvent) -> Mapping[str, Any]:
     return event.get("data") or {}
@@ -85,6 +88,8 @@ def _decided(act: str) -> Sentence:
             return _answered(event, did, f"show the {act} of {{thing}} by {{who}}")
         if step:
             did = f"acknowledged the {act} of {{thing}} (by {{who}}){{effect}}"
+            if _data(event).get("code") == _NOTHING_OF_OURS:
+                did = f"kept {{thing}} as others set it; the {act} changed nothing there{{effect}}"
             return _answered(event, did, f"{act} {{thing}} for {{who}}")
         return f"{{who}} decided to {act} {{thing}}{{scope}}{{by}}"
 
@@ -111,7 +116,11 @@ def _released(event: PublicEvent) -> str:
         return _answered(event, did, "keep the hold on {thing} in the name of another")
     if step:
         did = "acknowledged the end of the hold on {thing}{effect}"
-        if _data(event).get("left"):
+        if _data(event).get("code") == _NOTHING_OF_OURS:
+            did = "kept {thing} as others set it: nothing there was our hold{effect}"
+        elif _data(event).get("outpost") and _data(event).get("left"):
+            did = "ended the hold on {thing}, and left what others set there{effect}"
+        elif _data(event).get("left"):
             did = "kept {thing} blocked: the block there was not our hold"
         return _answered(event, did, "lift the hold on {thing}")
     return "{who} decided to end the hold on {thing}{scope}{by}"

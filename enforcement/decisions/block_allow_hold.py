@@ -257,9 +257,13 @@ def _look_before_release(target: Target, params: Mapping[str, Any]) -> dict[str,
     }
 
 
+_BLOCKS_FILES: Final = (
+    "An outpost disables it. A gateway without one lets it run on, and is asked to quarantine it "
+    "once created again or renamed."
+)
 _BLOCKS: Final = {
-    "skill": "It runs on: each gateway is asked to quarantine it once created again or renamed.",
-    "plugin": "It runs on: each gateway is asked to quarantine it once created again or renamed.",
+    "skill": _BLOCKS_FILES,
+    "plugin": _BLOCKS_FILES,
     "mcp": "Each gateway is asked to stop calls of this exact name; some agents name no server.",
     "tool": "Each gateway is asked to stop calls of this exact name, for agents in action mode.",
 }

@@ -45,7 +45,8 @@ class Entry:
 
     `runtime` and `file` are None where only the lists over REST were read, which do not have them.
     `recorded`: a record says that its files are in quarantine; None where no records can be read.
-    False also where the audit log has an act since that let the files come back.
+    False also where the audit log has an act since that let the files come back. `ours`: its reason
+    has the tag of a decision of this portal, of a `hold` or a `block`.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Entry:
     file: str | None = ""  # quarantine | ""
     runtime: str | None = ""  # disable | ""
     recorded: bool | None = None
+    ours: str = ""
 
 
 @dataclass(frozen=True, slots=True)

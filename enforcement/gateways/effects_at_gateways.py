@@ -10,7 +10,7 @@ from typing import Final
 
 from approvals import clock
 from enforcement.audit_database.open_read_only import SourceUnreadable
-from enforcement.effects import conclusion, sentences
+from enforcement.effects import acts_of_outposts, conclusion, sentences
 from enforcement.effects.conclusion import AgentEffect, Summary
 from enforcement.effects.gateway_facts import (
     HEAD,
@@ -41,6 +41,7 @@ WAITS_FOR_OPENCLAW: Final = (
     "take_action on, so it would end when it next acts on a block. It is sent once the gateway "
     "is connected."
 )
+ONLY_COPIES: Final = "It is disabled for those agents alone that have a copy of it."
 NO_AGENT = "Not known for any agent: the gateway names none."
 
 
@@ -52,13 +53,16 @@ class GatewayEffect:
     agents: tuple[AgentEffect, ...]
     not_sent: str = ""
     """Why the act is not sent there now, where one was asked about."""
+    only_copies: bool = False
+    """Whether the act counts for those agents alone that have a copy of the thing."""
 
     @property
     def sentences(self) -> list[str]:
         """In words, one sentence for each group of agents."""
         if self.not_sent:
             return [self.not_sent]
-        return sentences.in_words(self.agents) or [NO_AGENT]
+        said = sentences.in_words(self.agents) or [NO_AGENT]
+        return [*said, ONLY_COPIES] if self.only_copies else said
 
     @property
     def in_short(self) -> str:
@@ -159,12 +163,9 @@ def known_at(instance: Instance, watch: Watch | None, kind: str, name: str) -> G
     return facts_from_outpost(outpost, kind, name)
 
 
-def _after(facts: GatewayFacts, instance: Instance, act: str) -> GatewayFacts:
-    """What an act would make of it; an outpost disables and enables skills and plugins too."""
-    if facts.kind not in INSTALLED or command_recipients.outpost_of(instance.name) is None:
-        return facts.with_install(_INSTALL_OF[act])
-    disabled = facts.with_runtime("disable" if act in {"hold", "block"} else "")
-    return disabled if act in {"hold", "release"} else disabled.with_install(_INSTALL_OF[act])
+def _after(facts: GatewayFacts, over_rest: bool, act: str) -> GatewayFacts:
+    """What an act would make of it."""
+    return facts.with_install(_INSTALL_OF[act]) if over_rest else acts_of_outposts.after(facts, act)
 
 
 def _why_outdated(watch: Watch | None) -> str:
@@ -209,10 +210,15 @@ def everywhere(kind: str, name: str, act: str = "", instance: str = "") -> list[
         facts = known_at(one, watches.get(one.name), kind, name)
         over_rest = command_recipients.outpost_of(one.name) is None
         settings = settings_of(watches.get(one.name))
-        not_sent = why_not_sent(act, facts, settings) if over_rest else ""
+        if over_rest:
+            not_sent = why_not_sent(act, facts, settings)
+        else:
+            others = act == "allow" and acts_of_outposts.is_disabled_by_others(facts)
+            not_sent = why_allow_cannot_end_well(facts) if others else ""
+        copies = not over_rest and acts_of_outposts.only_copies(facts, act)
         if act:
-            facts = _after(facts, one, act)
-        found.append(GatewayEffect(one, conclusion.conclude(facts), not_sent))
+            facts = _after(facts, over_rest, act)
+        found.append(GatewayEffect(one, conclusion.conclude(facts), not_sent, copies))
     return found
 
 
@@ -226,7 +232,8 @@ def expected(act: str, kind: str, name: str, instance: str = "") -> str:
     for effect in found:
         where.setdefault(effect.in_short, []).append(effect.instance.name)
     said = "; ".join(f"{words} at {' and '.join(names)}" for words, names in where.items())
-    line = f"Expected: {said}."
+    copies = any(effect.only_copies for effect in found)
+    line = f"Expected{' for agents that have a copy' if copies else ''}: {said}."
     return line if said and len(line) <= _LONGEST_LINE else ""
 
 

@@ -6,6 +6,7 @@ Of agents it names those that `config.yaml` has, and whether their settings call
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.models import Outpost
 
 _MODES: Final = frozenset({"observe", "action"})
+_TAG: Final = re.compile(r"\[ATA [^\[\]]+\]")
+_HOLD: Final = re.compile(r"(\[ATA [^\]]+\] )?ATA hold ")
 _FIELDS: Final = ("install", "file", "runtime")
 
 
@@ -43,7 +46,14 @@ def _entry(row: Mapping[str, Any]) -> Entry:
     if not isinstance(said, dict):
         return Entry(name, connector, "", None, None)
     install, file, runtime = (str(said.get(field) or "") for field in _FIELDS)
-    return Entry(name, connector, install, file, runtime)
+    return Entry(name, connector, install, file, runtime, ours=_ours(str(row.get("reason") or "")))
+
+
+def _ours(reason: str) -> str:
+    """Whose entry it is by its reason, as an outpost judges it without its journal."""
+    if not _TAG.search(reason):
+        return ""
+    return "hold" if _HOLD.match(reason) else "block"
 
 
 def settings_of(outpost: Outpost, config: Mapping[str, Any] | None) -> ReportedSettings:

@@ -34,7 +34,7 @@ from enforcement.models import Asset, OutpostState
 from enforcement.outposts import pins
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.browsing import browser
-from tests.enforcement.gateways import Town, known
+from tests.enforcement.gateways import Town, known, sentences
 from tests.enforcement.outpost_device import Device
 from tests.enforcement.test_an_outpost_gets_signed_commands import EDGE, SKILL, result, row
 from tests.support.authenticator import Authenticator
@@ -445,3 +445,20 @@ def test_elsewhere_a_denial_by_phone_ends_the_hold_as_before(
     deny(asked)
     asked.refresh_from_db()
     assert not asked.held
+
+
+def test_an_unblock_that_found_nothing_of_ours_is_not_said_to_be_acknowledged(
+    device: Device, key: Authenticator, olu: Actor, do_due: Work
+) -> None:
+    others = row("pdf-exfil", install="block")
+    device.send(entries=[others])
+    signs(key, ask(olu, "skill.unblock"), "approve")
+    sequencer.run_once()
+    do_due()
+    [command] = device.commands()
+    left = [{"connector": "", "dimension": "install", "value": "block", "why": "others"}]
+    device.send(commands=[result(command, entries=[others], code="nothing_of_ours", left=left)])
+    do_due()
+    at_gateway = [one for one in sentences("skill.unblocked") if one.startswith(EDGE)]
+    assert [one[:46] for one in at_gateway] == ["edge-1 kept skill pdf-exfil as others set it; "]
+    assert step("gateway.unblock").detail.startswith("The outpost at edge-1 changed nothing: ")

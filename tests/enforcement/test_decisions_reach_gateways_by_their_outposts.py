@@ -137,3 +137,40 @@ def test_what_the_outpost_refused_stays_on_the_page_of_gateways(
     page = words("/enforcement/fleet/")
     assert "refused it: the program was replaced." in page and "7 seconds behind" in page
     assert Effect.objects.get().state == "failed"
+
+
+OTHERS = {"install": "block", "file": "quarantine", "runtime": "disable"}
+
+
+def test_what_others_added_there_is_not_said_to_end(device: Device, olu: Actor) -> None:
+    watcher = row("pdf-exfil", **OTHERS) | {"reason": "auto-block: watch", "connector": ""}
+    device.send(config=CONFIG, entries=[watcher])
+    [now] = effects_at_gateways.everywhere("skill", "pdf-exfil", "", INSTANCE)
+    for act in ("unblock", "release"):
+        [found] = effects_at_gateways.everywhere("skill", "pdf-exfil", act, INSTANCE)
+        assert found.sentences == now.sentences
+    [allowed] = effects_at_gateways.everywhere("skill", "pdf-exfil", "allow", INSTANCE)
+    assert "is disabled there for all agents" in allowed.not_sent
+    assert "defenseclaw skill enable pdf-exfil" in allowed.not_sent
+
+
+@pytest.mark.parametrize("act", ["release", "unblock", "allow"])
+def test_what_this_portal_holds_for_one_agent_is_said_to_end(device: Device, act: str) -> None:
+    held = row("pdf-exfil", runtime="disable") | {"connector": "claudecode"}
+    held["reason"] = "[ATA 01a229e1.1-ea858ce6.b045] ATA hold 01a229e1 until released by hand"
+    device.send(config=CONFIG, entries=[held])
+    [now] = effects_at_gateways.everywhere("skill", "pdf-exfil", "", INSTANCE)
+    [then] = effects_at_gateways.everywhere("skill", "pdf-exfil", act, INSTANCE)
+    assert "Stopped for Claude Code" in " ".join(now.sentences)
+    assert "Stopped for" not in " ".join(then.sentences)
+
+
+def test_a_hold_of_several_agents_is_said_to_count_where_a_copy_lies(device: Device) -> None:
+    agents = CONFIG | {"modes": {"claudecode": "observe", "codex": "action"}}
+    device.send(config=agents, entries=[])
+    [held] = effects_at_gateways.everywhere("skill", "pdf-exfil", "hold", INSTANCE)
+    assert held.sentences[-1] == effects_at_gateways.ONLY_COPIES
+    line = effects_at_gateways.expected("hold", "skill", "pdf-exfil", INSTANCE)
+    assert line.startswith("Expected for agents that have a copy: ")
+    [server] = effects_at_gateways.everywhere("mcp", "github", "hold", INSTANCE)
+    assert effects_at_gateways.ONLY_COPIES not in server.sentences

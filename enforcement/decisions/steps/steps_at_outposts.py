@@ -152,6 +152,8 @@ def _reported(outpost: Outpost, command: OutpostCommand, payload: dict[str, Any]
         return EffectResult("failed", f"{where} reported it as carried out, but {why}.", data=data)
     effect = _effect(outpost, kind, name, entries)
     words = [f"{where} carried it out."]
+    if data["code"] == "nothing_of_ours":
+        words = [f"{where} changed nothing: nothing that this portal added stands there."]
     if said.get("left"):
         words.append("What others added there stays.")
         data["left"] = len(said["left"])
