@@ -227,7 +227,7 @@ def _whole_sentence(request: _Request) -> str:
     if is_cut or len(sentence) > LONGEST_SENTENCE:
         raise Refused(
             "too_much_to_show",
-            f"A phone shows {LONGEST_SENTENCE} characters, and this takes more. Split the request.",
+            f"A phone shows {LONGEST_SENTENCE} characters; this takes more. Split it into several.",
             pointer="/params",
         )
     return sentence

@@ -128,7 +128,7 @@ class Intake:
 
     def _is_new(self, id_: str, signed_n: int) -> bool:
         """Whether no outcome of that id is of this number or a later one: a step that is tried
-        again has another command, which needs a result of its own."""
+        again has another command, which needs a separate result."""
         known = self._journal.history.outcomes.get(id_)
         if known is None:
             return True
