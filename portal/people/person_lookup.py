@@ -10,6 +10,7 @@ from accounts.permissions import actor
 from approvals.models import Person
 from audit.recording.actors import Actor
 from connections.permissions import SEES_ALL
+from ui.current_navigation_entry import mark_entry
 
 _ERASED: Final = "erased:"
 
@@ -29,4 +30,5 @@ def fetch(request: HttpRequest, person_id: int) -> tuple[Actor, Person]:
     person = Person.objects.filter(pk=person_id).exclude(sub__startswith=_ERASED).first()
     if person is None or not (is_own(me, person) or me.roles & SEES_ALL):
         raise Http404
+    mark_entry(request, "/account/" if is_own(me, person) else "/connections/inventory/")
     return me, person

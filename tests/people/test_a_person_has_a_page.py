@@ -40,6 +40,13 @@ def test_a_member_reads_their_own_page_in_the_second_person() -> None:
     assert not re.search(r"\b(they|them|their|theirs)\b", said)
 
 
+def test_the_page_stands_under_accounts_and_ones_own_under_the_account() -> None:
+    mia, admin = signed_in("member1"), signed_in("admin", "admin")
+    for client, url in ((mia, "/account/"), (admin, "/connections/inventory/")):
+        page = client.get(page_of("member1")).content.decode()
+        assert re.search(rf'<a[^>]*href="{url}"[^>]*aria-current', page), url
+
+
 @pytest.mark.parametrize(("who", "roles"), [("member2", ()), ("operator", ("operator",))])
 def test_anybody_else_finds_no_such_page(who: str, roles: tuple[str, ...]) -> None:
     signed_in("member1")
