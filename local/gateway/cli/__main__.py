@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from local.gateway.cli import (
+    guardrail_verbs,
     list_verbs,
     other_verbs,
     quarantine_verbs,
@@ -30,8 +31,11 @@ from local.gateway.home import Home
 
 type Verb = Callable[[Session, Arguments], None]
 
-_VALUED: Final = ("reason", "connector", "path", "source", "command", "url", "args")
-_FLAGS: Final = ("json", "skip-scan", "remote", "action", "yes", "force")
+_VALUED: Final = ("reason", "connector", "path", "source", "command", "url", "args", "mode")
+_FLAGS: Final = (
+    *("json", "skip-scan", "remote", "action", "yes", "force"),
+    *("no-restart", "no-verify", "non-interactive"),
+)
 
 
 def _of_kind(verb: Callable[[Session, str, Arguments], None], kind: str) -> Verb:
@@ -74,7 +78,8 @@ _GROUPS: Final[Mapping[str, Mapping[str, Verb]]] = {
 }
 _SINGLE: Final[Mapping[str, Verb]] = {
     "status": other_verbs.status,
-    "guardrail": other_verbs.guardrail,
+    "guardrail": guardrail_verbs.guardrail,
+    "setup": guardrail_verbs.set_up,
     "config": other_verbs.config,
 }
 
@@ -82,6 +87,8 @@ _SINGLE: Final[Mapping[str, Verb]] = {
 def _find(session: Session, words: list[str]) -> Callable[[Arguments], None]:
     """Return the verb that the first words name, and take them off; raises UsageError."""
     group = words.pop(0) if words else ""
+    if group == "guardrail" and not session.generation.entries_per_agent:
+        raise unknown_command("", group)
     if group in _SINGLE:
         return partial(_SINGLE[group], session)
     if group not in _GROUPS:

@@ -1,4 +1,4 @@
-"""`list` of each kind, `status`, `guardrail`, `config validate`."""
+"""`list` of each kind, `status`, `config validate`."""
 
 from __future__ import annotations
 
@@ -55,19 +55,6 @@ def status(session: Session, arguments: Arguments) -> None:
     session.say(f"DefenseClaw {session.generation.version}")
     session.say(f"  Data:       {session.home.data}")
     session.say(f"  Connectors: {', '.join(session.settings.agents)}")
-
-
-def guardrail(session: Session, arguments: Arguments) -> None:
-    """Switch the guardrail in the configuration; the running gateway does not follow."""
-    verb = arguments.first("COMMAND")
-    if verb not in ("enable", "disable", "status"):
-        raise Refused(f"Error: No such command '{verb}'.", 2)
-    config = yaml.safe_load(session.home.config.read_text())
-    if verb != "status":
-        config["guardrail"]["enabled"] = verb == "enable"
-        session.home.config.write_text(yaml.safe_dump(config, sort_keys=False))
-    enabled = config["guardrail"]["enabled"]
-    session.say(f"Guardrail: {'enabled' if enabled else 'disabled'}")
 
 
 def config(session: Session, arguments: Arguments) -> None:

@@ -162,7 +162,7 @@ def set_server(session: Session, arguments: Arguments) -> None:
     for owner in agents:
         add_server(session.home.folder, owner, name, command, url)
     session.say(f"Added MCP server: {name}")
-    session.act("mcp-set", name, f"command={command} url={url}")
+    session.act("mcp-set", name, f"command={command} url={url}{_connectors(session, agents)}")
 
 
 def _scan_server(session: Session, name: str, agents: list[str], command: str, args: str) -> None:
@@ -189,7 +189,12 @@ def unset_server(session: Session, arguments: Arguments) -> None:
     """Remove an MCP server from the agents' configuration."""
     name = arguments.first("NAME")
     session.say(f"Removed MCP server: {name}")
-    session.act("mcp-unset", name, "removed")
+    agents = list(session.settings.agents)
+    session.act("mcp-unset", name, _connectors(session, agents).strip() or "removed")
+
+
+def _connectors(session: Session, agents: list[str]) -> str:
+    return f" connectors={','.join(agents)}" if session.generation.entries_per_agent else ""
 
 
 def scan_server(session: Session, arguments: Arguments) -> None:
