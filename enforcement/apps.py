@@ -13,6 +13,7 @@ _REGISTERING = (
     "enforcement.decisions.configure_gateway",
     "enforcement.decisions.enrol_and_revoke_outpost",
     "enforcement.decisions.hold_and_release_at_gateway",
+    "enforcement.decisions.quarantine_and_restore",
     "enforcement.decisions.steps.remote_steps",
     "enforcement.erasure",
     "enforcement.event_sentences",

@@ -10,7 +10,7 @@ from typing import Any
 
 from audit.recording import action_registry
 from audit.recording.sentences import PublicEvent, Sentence, person, shown
-from enforcement.decisions.steps.superseded_steps import TERMINAL
+from enforcement.decisions.steps.superseded_steps import COMMAND, TERMINAL
 from enforcement.effects.gateway_facts import agent_label
 from enforcement.effects.sentences import LABELS
 from enforcement.kinds import KINDS, called
@@ -94,6 +94,23 @@ def _decided(act: str) -> Sentence:
         return f"{{who}} decided to {act} {{thing}}{{scope}}{{by}}"
 
     return sentence
+
+
+def _at_terminal(event: PublicEvent) -> str:
+    """A disable, enable, quarantine or restore was decided, or a gateway's row of it is known."""
+    act = shown(_data(event).get("act")) or "change"
+    if _data(event).get("step"):
+        did = f"shows the {act} of {{thing}} that {{who}} carried out there{{effect}}"
+        return _answered(event, did, f"show the {act} of {{thing}} by {{who}}")
+    return f"{{who}} decided to {act} {{thing}}{{scope}}{{by}}"
+
+
+def _configured(event: PublicEvent) -> str:
+    """The approved settings of a gateway changed, or its row of such a change is known."""
+    if _data(event).get("step") == COMMAND:
+        did = "shows the change of its guardrail that {who} carried out there"
+        return _answered(event, did, "show the change of its guardrail by {who}")
+    return "{who} changed the approved settings of the gateway {name}{by}"
 
 
 def _held(event: PublicEvent) -> str:
@@ -185,6 +202,8 @@ _OF_KINDS: Mapping[str, Sentence] = {
     "unblocked": _decided("unblock"),
     "allowed": _decided("allow"),
     "held": _held,
+    "quarantined": _at_terminal,
+    "restored": _at_terminal,
     "released": _released,
     "override_logged": lambda _event: (
         "{who} denied the automatic block of {thing}, recorded as an override"
@@ -205,10 +224,7 @@ _reword("bypass.claimed", _claimed)
 for _act in ("observed", "changed", "differs"):
     _reword(f"effect.{_act}", _effect_changed)
 _reword("outpost.enrolled", _enrolled)
-_reword(
-    "gateway.configured",
-    lambda _event: "{who} changed the approved settings of the gateway {name}{by}",
-)
+_reword("gateway.configured", _configured)
 _reword("posture.changed", _posture)
 _reword("alert.acknowledged", _disposed("acknowledged"))
 _reword("alert.dismissed", _disposed("dismissed"))

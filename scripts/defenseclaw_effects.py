@@ -56,6 +56,24 @@ _TAIL: Final = """
 - OpenClaw with 0.8.4 or HEAD, and Cursor and Gemini CLI with 0.8.4, were never observed.
 - A session that loaded a skill before its files were moved may go on using what it read.
 
+## Changes that leave no row
+
+The portal [finds changes without a decision](operators.md#at-the-terminal-of-a-gateway) by their
+rows. What leaves none is seen only as another setting than the approved one, where the gateway or
+an outpost reports it:
+
+- 0.8.4: destinations and webhooks that are disabled, enabled or removed, and trusted paths. Only
+  adding one leaves a row.
+- HEAD: trusted paths, and the hooks of the judge (the gateway refuses that row). A destination or
+  webhook that is changed leaves a row that does not say how: it counts as relaxing.
+- All: `config.yaml` edited by hand. An edited policy leaves a row on 0.8.4 and HEAD, and none on
+  0.2.0. Hooks taken out of an agent's settings leave one within seconds, and the gateway puts
+  them back; it does not while it is down.
+- A command that fails, or that finds it so already, leaves none: HEAD's command line also when its
+  gateway is down, after the change was made.
+- A gateway that somebody starts with `DEFENSECLAW_RUN_ID` writes it into all its later rows, and on
+  HEAD into those of its command line. A tag counts once, so such rows are found all the same.
+
 ## What the portal does not send
 
 - An allow where a disable for all agents stands, on 0.8.4 and HEAD: the gateway answers after 88

@@ -21,6 +21,7 @@ from enforcement.models import AdministrativeAct, OutpostCommand, Watch
 CLOCKS_DIFFER: Final = timedelta(minutes=2)
 _MOST: Final = 2
 """A step that was repeated because its answer was lost may have two rows."""
+_AT_TERMINALS: Final = ("gateway.terminal", "gateway.command")
 _STEPS: Final = {
     "block": ("gateway.block", "gateway.hold"),
     "unblock": ("gateway.unblock", "gateway.release"),
@@ -36,7 +37,7 @@ def step_of(row: AdministrativeAct) -> Effect | None:
     sent = Q(attempts__gt=0) | Q(pk__in=fetched)
     ours = Q(kind__in=_STEPS.get(row.act, ())) & sent
     if settings_of(Watch.objects.filter(name=row.instance).first()).generation == V020:
-        ours |= Q(kind="gateway.terminal", payload__act=row.act)
+        ours |= Q(kind__in=_AT_TERMINALS, payload__act=row.act)
     steps = Effect.objects.filter(
         ours,
         instance=row.instance,
@@ -48,7 +49,7 @@ def step_of(row: AdministrativeAct) -> Effect | None:
         finished = step.state in {EffectState.DONE, EffectState.FAILED}
         if finished and row.at > step.updated + CLOCKS_DIFFER:
             continue
-        most = 1 if step.kind == "gateway.terminal" else max(1, min(step.attempts, _MOST))
+        most = 1 if step.kind in _AT_TERMINALS else max(1, min(step.attempts, _MOST))
         same = AdministrativeAct.objects.filter(
             operation=step.operation, instance=row.instance, action=row.action
         )

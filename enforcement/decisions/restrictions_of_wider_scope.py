@@ -20,19 +20,44 @@ def check_all_agents(target: Target) -> None:
     _, tool = tool_of_agent("", target.kind, target.name)
     if tool == target.name:
         return
+    if found := _restricted(target, tool):
+        code, words, way = found
+        raise Refused(
+            code,
+            f"{called(target.kind, tool)} is {words} for all agents, which an allow for one "
+            f"agent would get round: {way} it first.",
+            pointer="/target/name",
+        )
+
+
+def check_unrestricted(target: Target) -> None:
+    """What a person brings back at a terminal is neither on hold nor blocked here: who placed that
+    ends it, or an approval does.
+
+    Raises:
+        Refused: `on_hold`, `blocked`.
+    """
+    if found := _restricted(target, target.name):
+        code, words, way = found
+        raise Refused(
+            code,
+            f"{called(target.kind, target.name)} is {words} by a decision of this portal: "
+            f"{way} it first.",
+            pointer="/target/name",
+        )
+
+
+def _restricted(target: Target, name: str) -> tuple[str, str, str] | None:
+    """Code, words and way out of a hold or block of a name that counts on this scope."""
     same = {"", target.instance, instances.fleet().scope_of(target.instance)}
     for code, words, way, scopes in (
         ("on_hold", "on hold", "release", stored_decisions_and_holds.scopes_on_hold),
         ("blocked", "blocked", "unblock", stored_decisions_and_holds.scopes_blocked),
     ):
-        found = scopes(target.kind, tool)
+        found = scopes(target.kind, name)
         if same & set(found) if target.instance else found:
-            raise Refused(
-                code,
-                f"{called(target.kind, tool)} is {words} for all agents, which an allow for one "
-                f"agent would get round: {way} it first.",
-                pointer="/target/name",
-            )
+            return code, words, way
+    return None
 
 
 def check_all_gateways(target: Target) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from audit.importing.mapping.mapped_row import Facts
 from audit.importing.portal_operation_lookup import Operation, Operations
 from audit.importing.secret_masking import mask
 from audit.importing.source_row_identity import SourceRow, event_id, misuse_id
-from audit.models import RepeatedTag
+from audit.models import EventRow, RepeatedTag
 from audit.recording.actors import Actor, Target
 from audit.recording.record import Draft
 
@@ -37,7 +38,15 @@ _NAMED: Final = {
     )),
     "mcp-unblock", "block-mcp", "allow-mcp",
     "alert.acknowledgement.requested", "alert.dismissal.requested",
+    "guardrail-enable", "guardrail-disable",
+    "setup-guardrail mode=action", "setup-guardrail mode=observe",
 }  # fmt: skip
+_SETTING: Final = re.compile(r"guardrail-(?:enable|disable)|setup-guardrail")
+"""Rows about a whole gateway, which they do not name."""
+_MODE: Final = re.compile(r"\Amode=(?:action|observe)(?=\s|\Z)")
+_SEVERAL: Final = re.compile(r"(?:skill|plugin)-(?:quarantine|restore)")
+"""One call leaves a row for each agent whose copy it moves, with the same tag."""
+_OF_ONE_CALL: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,7 @@ class Matches:
     operations: Operations
     registered: frozenset[str]
     _first: dict[str, tuple[UUID, str]] = field(default_factory=dict)
+    _times: dict[UUID, datetime | None] = field(default_factory=dict)
     _new: list[RepeatedTag] = field(default_factory=list)
     _alarms: list[tuple[SourceRow, Facts, Tag, UUID, str]] = field(default_factory=list)
 
@@ -99,18 +109,37 @@ class Matches:
             return False  # in the form of a tag, but nobody here made it
         first = self._remembered(tag)
         if fits and first is None:
-            self._remember(tag, event_id(self.instance, row.table, row.id), row.id)
+            event = event_id(self.instance, row.table, row.id)
+            self._remember(tag, event, row.id)
+            self._times[event] = facts.time
             return True
         if first is not None and first[1] == row.id:
             return fits  # this very row, imported under another name as well
+        if fits and first is not None and self._is_of_one_call(first[0], facts):
+            return True
         if first is not None or not self._is_elsewhere(tag, row, facts, known):
             why = SECOND_ROW if fits else OTHER_CONTENT
             self._alarms.append((row, facts, tag, first[0] if first else known.event, why))
         return False
 
+    def _is_of_one_call(self, first: UUID, facts: Facts) -> bool:
+        """Whether another row of one call of the command line is that of another agent's copy."""
+        if not _SEVERAL.fullmatch(facts.action):
+            return False
+        if first not in self._times:
+            times = EventRow.objects.filter(event=first).values_list("time", flat=True)
+            self._times[first] = times.first()
+        at = self._times[first]
+        return at is not None and abs(facts.time - at) <= _OF_ONE_CALL
+
     def _verifies(self, tag: Tag, row: SourceRow, facts: Facts, instance: str = "") -> bool:
+        at = instance or self.instance
+        if _SETTING.fullmatch(facts.action):
+            mode = _MODE.match(row.text("details"))
+            action = f"{facts.action} {mode[0]}" if mode else facts.action
+            return tag.verifies(Content(action, "gateway", at, at))
         return any(
-            tag.verifies(Content(facts.action, kind, name, instance or self.instance))
+            tag.verifies(Content(facts.action, kind, name, at))
             for kind, name in _targets(row, facts)
         )
 

@@ -10,6 +10,8 @@ from approvals.registry import EffectResult, EffectRun
 
 TERMINAL: Final = "gateway.terminal"
 """A block, unblock or allow that a person carries out at the gateway's own terminal."""
+COMMAND: Final = "gateway.command"
+"""Another command there, such as a disable: no list shows it, and no later step replaces it."""
 FINAL_STEPS: Final = ("gateway.block", "gateway.unblock", "gateway.allow", TERMINAL)
 HOLD_STEPS: Final = ("gateway.hold", "gateway.release")
 STEPS: Final = FINAL_STEPS + HOLD_STEPS

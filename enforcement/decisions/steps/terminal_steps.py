@@ -2,12 +2,14 @@
 
 The portal sends nothing to that gateway. The step is done once a row of it with the tag of the step
 is known (from an import, a push, the report of an outpost, or its database on this host) and the
-gateway's lists have it. Where no row arrives in five minutes, the lists alone decide.
+gateway's lists have it, where they show such an act. Where no row arrives in five minutes, the
+lists alone decide.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -21,18 +23,21 @@ from audit.models import RepeatedTag
 from audit.recording.actors import Actor, Target
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
 from enforcement.decisions.steps.remote_steps import confirmed
-from enforcement.decisions.steps.superseded_steps import TERMINAL, not_now
+from enforcement.decisions.steps.superseded_steps import COMMAND, TERMINAL, not_now
 from enforcement.effects.conclusion import conclude
 from enforcement.effects.gateway_facts import GatewayFacts
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.client import Gateway, GatewayError
-from enforcement.gateways.effects_at_gateways import GatewayEffect
+from enforcement.gateways.effects_at_gateways import INSTALLED, GatewayEffect
 from enforcement.models import AdministrativeAct
 
 WAITS: Final = timedelta(minutes=5)
 _SOON: Final = timedelta(minutes=1)
 _LISTED_AS: Final = {"block": "block", "allow": "allow", "unblock": ""}
 _AT: Final = "carried out at the terminal"
+_MISSING: Final = "No row with the tag of this decision arrived within five minutes"
+_AGAIN: Final = "If it was not carried out there, run `ata dc` again."
+_PATHS: Final = ("/", "\\")
 
 
 def logged_as(kind: str, act: str) -> str:
@@ -42,29 +47,51 @@ def logged_as(kind: str, act: str) -> str:
 
 def step(ctx: CommitContext, act: str, label: str) -> EffectSpec:
     """The step of a decision about one gateway, with the tag that its row will have."""
+    return _waits_for(ctx, TERMINAL, act, logged_as(ctx.target.kind, act), label)
+
+
+def command_step(ctx: CommitContext, act: str, action: str, label: str) -> EffectSpec:
+    """The same for a command that the gateway's lists do not show.
+
+    Args:
+        act: as `enforcement.bypasses.administrative_acts` names it.
+        action: under which its row is logged.
+    """
+    return _waits_for(ctx, COMMAND, act, action, label)
+
+
+def _waits_for(ctx: CommitContext, step: str, act: str, action: str, label: str) -> EffectSpec:
     kind, name, instance = ctx.target.kind, ctx.target.name, ctx.target.instance
-    content = Content(logged_as(kind, act), kind, name, instance)
+    content = Content(action, kind, name, instance)
     payload = {
         "kind": kind,
         "name": name,
         "act": act,
         "tag": decision_tag_hmac.mint(ctx.operation, 1, content),
     }
-    return EffectSpec(TERMINAL, payload, instance, f"{label} at the terminal of {instance}")
+    return EffectSpec(step, payload, instance, f"{label} at the terminal of {instance}")
 
 
 def check_gateway(_actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
-    """What is carried out at a terminal is about the one gateway there.
+    """What is carried out at a terminal is about the one gateway there, and about a name that
+    DefenseClaw does not shorten: of `a/b` its command line takes the skill or plugin `b`.
 
     Raises:
-        Refused: `bad_params`.
+        Refused: `bad_params`, `bad_target`.
     """
-    is_known = target.instance and instances.fleet().scope(target.instance)
-    if params.get("terminal") and not is_known:
+    if not params.get("terminal"):
+        return
+    if not (target.instance and instances.fleet().scope(target.instance)):
         raise Refused(
             "bad_params",
             "Name the registered gateway at whose terminal it is carried out.",
             pointer="/target/instance",
+        )
+    if target.kind in INSTALLED and any(one in target.name for one in _PATHS):
+        raise Refused(
+            "bad_target",
+            "DefenseClaw's command line takes the last part of a path: give the name alone.",
+            pointer="/target/name",
         )
 
 
@@ -75,12 +102,32 @@ def wait_for_row(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         return wait
     if found := _row(payload, run):
         return _confirmed(payload, run, f"{_AT}: {found}")
+    return _still_waits(payload, run) or _by_lists(payload, run)
+
+
+@registry.effect(COMMAND)
+def wait_for_row_alone(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Done once the gateway's row is known: no list of it shows what was done."""
+    about = {"act": payload["act"]}
+    if found := _row(payload, run):
+        result = EffectResult("done", f"{_AT}: {found}.", data=about)
+        if payload["kind"] in INSTALLED:
+            seen = _confirmed(payload, run, f"{_AT}: {found}")
+            words = f"{_AT}: {found}. What agents may do since was not read."
+            detail = seen.detail if seen.state == "done" else words
+            result = replace(result, detail=detail, data={**seen.data, **about})
+        return result
+    words = f"{_MISSING}, and the gateway's lists cannot show it. {_AGAIN}"
+    return _still_waits(payload, run) or EffectResult("failed", words, data=about)
+
+
+def _still_waits(payload: dict[str, Any], run: EffectRun) -> EffectResult | None:
     age = clock.now() - Effect.objects.get(pk=run.effect_id).created
-    if age < WAITS:
-        words = f"waits for the row of `defenseclaw {payload['kind']} {payload['act']}` there"
-        pause = 2.0 if age < _SOON else 10.0
-        return EffectResult("pending", words, retry_in_s=pause, tried=False)
-    return _by_lists(payload, run)
+    if age >= WAITS:
+        return None
+    words = f"waits for the row of `defenseclaw {payload['kind']} {payload['act']}` there"
+    pause = 2.0 if age < _SOON else 10.0
+    return EffectResult("pending", words, retry_in_s=pause, tried=False)
 
 
 def _row(payload: dict[str, Any], run: EffectRun) -> str:
@@ -103,7 +150,7 @@ def _row(payload: dict[str, Any], run: EffectRun) -> str:
 
 def _confirmed(payload: dict[str, Any], run: EffectRun, said: str) -> EffectResult:
     unlisted = EffectResult("unknown", f"{said}; its lists do not have it, or were not read.")
-    wanted = _LISTED_AS[payload["act"]]
+    wanted = _LISTED_AS.get(payload["act"], "")
     if facts := _reported(payload, run):
         if wanted and wanted not in _installs(facts):
             return unlisted
@@ -134,18 +181,16 @@ def _installs(facts: GatewayFacts) -> set[str]:
 
 def _by_lists(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """What a step comes to without a row: not every act leaves one."""
-    missing = "No row with the tag of this decision arrived within five minutes"
-    again = "If it was not carried out there, run `ata dc` again."
     try:
         listed = _listed(payload, run)
     except GatewayError as trouble:
-        return EffectResult("failed", f"{missing}, and {trouble.detail} {again}")
+        return EffectResult("failed", f"{_MISSING}, and {trouble.detail} {_AGAIN}")
     if listed is None:
-        return EffectResult("failed", f"{missing}. {again}")
+        return EffectResult("failed", f"{_MISSING}. {_AGAIN}")
     wanted = _LISTED_AS[payload["act"]]
     if (wanted in listed) if wanted else not listed:
-        return EffectResult("done", f"{missing}; the gateway's lists have it as decided.")
-    return EffectResult("failed", f"{missing}, and its lists do not have it. {again}")
+        return EffectResult("done", f"{_MISSING}; the gateway's lists have it as decided.")
+    return EffectResult("failed", f"{_MISSING}, and its lists do not have it. {_AGAIN}")
 
 
 def _listed(payload: dict[str, Any], run: EffectRun) -> set[str] | None:
