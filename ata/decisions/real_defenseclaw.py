@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from ata.errors import AtaError, ExitCode, usage_error
 
-KINDS: Final = ("skill", "mcp", "plugin", "tool")
-ACTS: Final = ("block", "allow", "unblock")
+_KINDS: Final = ("skill", "mcp", "plugin", "tool")
+_LISTED: Final = ("block", "allow", "unblock")
 _HELP_S: Final = 60
+_QUIET: Final = ("--yes", "--no-restart")
+_SET_UP: Final = ("--non-interactive", "--no-restart", "--no-verify")
 _CLAIM: Final = (
     "Run `defenseclaw` yourself, without `ata dc --`. The portal lists it as a change without a "
     "decision once the gateway reports it; then claim it: `ata bypass claim ID`."
@@ -22,18 +24,62 @@ _CLAIM: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """`skill block NAME [--reason TEXT]`."""
+class Form:
+    """What a command is decided as; `options` are what it is run with, besides the tag.
 
-    kind: str
-    act: str
-    name: str
-    reason: str = ""
+    A gateway that is restarted with a run id writes that into all its later rows, so a setting is
+    changed without a restart.
+    """
+
+    verb: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
 
     @property
-    def verb(self) -> str:
-        """The decision that covers it."""
-        return f"{self.kind}.{self.act}"
+    def takes_name(self) -> bool:
+        """Whether it is about a component; else it is about the gateway here."""
+        return not self.options
+
+
+_FORMS: Final[Mapping[tuple[str, ...], Form]] = {
+    **{(kind, act): Form(f"{kind}.{act}") for kind in _KINDS for act in _LISTED},
+    **{
+        (kind, act): Form(f"{kind}.{verb}", {"act": act})
+        for kind in ("skill", "plugin")
+        for verb, acts in (
+            ("quarantine", ("disable", "quarantine")),
+            ("restore", ("enable", "restore")),
+        )
+        for act in acts
+    },
+    ("guardrail", "enable"): Form("gateway.configure", {"terminal": "guardrail on"}, _QUIET),
+    ("guardrail", "disable"): Form("gateway.configure", {"terminal": "guardrail off"}, _QUIET),
+    **{
+        ("setup", "guardrail", "--mode", mode): Form(
+            "gateway.configure", {"terminal": f"mode {mode}"}, _SET_UP
+        )
+        for mode in ("action", "observe")
+    },
+}
+"""Every command that a decision covers, word for word: DefenseClaw takes no abbreviations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`skill block NAME [--reason TEXT]`, or a setting of the gateway without a name."""
+
+    words: tuple[str, ...]
+    form: Form
+    name: str = ""
+    reason: str = ""
+
+    def target(self, gateway: str) -> dict[str, str]:
+        """What its decision is about."""
+        kind, name = (self.words[0], self.name) if self.name else ("gateway", gateway)
+        return {"kind": kind, "name": name, "instance": gateway}
+
+    def __str__(self) -> str:
+        return " ".join(self.words)
 
 
 def parse(words: Sequence[str]) -> Command:
@@ -42,15 +88,17 @@ def parse(words: Sequence[str]) -> Command:
     Raises:
         AtaError: `usage`, `not_covered`: no decision is about what it does.
     """
-    if len(words) < 2 or words[0] not in KINDS or words[1] not in ACTS:
+    size = next((n for n in (4, 2) if tuple(words[:n]) in _FORMS), 0)
+    if not size:
         said = " ".join(words[:2]) or "nothing"
         raise AtaError(
             f"No decision of the portal covers `defenseclaw {said}`; it was not run.",
             code="not_covered",
-            fix=f"Decisions cover {', '.join(ACTS)} of {', '.join(KINDS)}. {_CLAIM}",
+            fix=f"Decisions cover {_covered()}. {_CLAIM}",
             exit_code=ExitCode.USAGE,
         )
-    kind, act, *rest = words
+    first, rest = tuple(words[:size]), list(words[size:])
+    form = _FORMS[first]
     names, reason = [], ""
     while rest:
         word = rest.pop(0)
@@ -67,9 +115,22 @@ def parse(words: Sequence[str]) -> Command:
             )
         else:
             names.append(word)
-    if len(names) != 1 or not names[0]:
-        raise usage_error(f"`{kind} {act}` takes one name.")
-    return Command(kind, act, names[0], reason.strip())
+    if form.takes_name and (len(names) != 1 or not names[0]):
+        raise usage_error(f"`{' '.join(first)}` takes one name.")
+    if not form.takes_name and names:
+        raise usage_error(f"`{' '.join(first)}` takes no name.")
+    name = names[0] if names else ""
+    if first[0] in {"skill", "plugin"} and any(one in name for one in "/\\"):
+        raise usage_error(
+            f"`{' '.join(first)}` takes a name, and no path.",
+            "DefenseClaw would take the last part of it for the name.",
+        )
+    return Command(first, form, name, reason.strip())
+
+
+def _covered() -> str:
+    """`skill block, skill allow, …, setup guardrail --mode observe`."""
+    return ", ".join(" ".join(words) for words in _FORMS)
 
 
 def find(given: Path | None) -> Path:
@@ -91,21 +152,27 @@ def find(given: Path | None) -> Path:
 def takes_reason(program: Path, command: Command) -> bool:
     """Whether this generation's command takes a reason.
 
+    That of 0.2.0 changes no setting so that its row has our tag, and always restarts.
+
     Raises:
         AtaError: `not_offered`: it has no such command.
     """
-    argv = [str(program), command.kind, command.act, "--help"]
+    argv = [str(program), *command.words[:2], "--help"]
     try:
         said = subprocess.run(  # noqa: S603 - absolute path, words of our own, no shell
             argv, capture_output=True, text=True, timeout=_HELP_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise AtaError(f"{program} could not be run.", code="no_defenseclaw") from error
-    if said.returncode != 0:
+    lacks = [one for one in command.form.options if one not in said.stdout]
+    if said.returncode != 0 or lacks:
+        with_ = f" with {lacks[0]}" if lacks and said.returncode == 0 else ""
         raise AtaError(
-            f"This `defenseclaw` has no `{command.kind} {command.act}`; nothing was decided.",
+            f"This `defenseclaw` has no `{command}`{with_}; nothing was decided.",
             code="not_offered",
-            fix=f"Decide it without the terminal: `ata {command.kind} {command.act} NAME`.",
+            fix=f"Decide it without the terminal: `ata {command} NAME`."
+            if command.words[1] in _LISTED
+            else _CLAIM,
         )
     return "--reason" in said.stdout
 
@@ -116,7 +183,8 @@ def run(program: Path, command: Command, tag: str, *, with_reason: bool, quiet: 
     Args:
         quiet: its output goes to standard error, since standard output is for JSON.
     """
-    argv = [str(program), command.kind, command.act, command.name]
+    named = (command.name,) if command.form.takes_name else command.form.options
+    argv = [str(program), *command.words, *named]
     if with_reason:
         argv += ["--reason", f"[ATA {tag}] {command.reason}"]
     environment = os.environ | {"DEFENSECLAW_RUN_ID": tag}

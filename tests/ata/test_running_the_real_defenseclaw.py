@@ -16,7 +16,8 @@ TAG = f"{OPERATION}.1-0a1b2c3d.{'ab' * 16}"
 BLOCK = ("skill", "block", "pdf-exfil", "--reason", "reads $HOME; rm -rf /")
 PROGRAM = """#!/bin/sh
 case "$*" in
-  *unblock*--help) echo "Usage: --connector TEXT"; exit 0;;
+  *unblock*--help|*enable*--help) echo "Usage: --connector TEXT {options}"; exit 0;;
+  guardrail*--help|setup*--help) echo "Usage: {options}"; exit {help};;
   *--help) echo "Usage: --reason TEXT"; exit {help};;
 esac
 for word in "$@"; do echo "$word" >> {log}; done
@@ -26,6 +27,9 @@ exit {code}
 """
 
 
+OPTIONS = "--restart / --no-restart --yes --verify / --no-verify --non-interactive"
+
+
 class Program:
     """A `defenseclaw` that writes down how it was run."""
 
@@ -33,8 +37,9 @@ class Program:
         self.path, self.log = folder / "defenseclaw", folder / "ran"
         self.write()
 
-    def write(self, code: int = 0, help: int = 0) -> None:
-        self.path.write_text(PROGRAM.format(log=self.log, code=code, help=help))
+    def write(self, code: int = 0, help: int = 0, options: str = OPTIONS) -> None:
+        text = PROGRAM.format(log=self.log, code=code, help=help, options=options)
+        self.path.write_text(text)
         self.path.chmod(0o755)
 
     @property
@@ -108,8 +113,27 @@ def test_it_waits_for_the_approval_and_runs_nothing_without_one(
     "words",
     [
         ("setup", "codex", "--yes"),
-        ("guardrail", "disable"),
-        ("skill", "disable", "pdf-exfil"),
+        ("setup", "guardrail", "--disable"),
+        ("setup", "guardrail", "--mode", "action", "--disable-redaction"),
+        ("setup", "guardrail", "--mode=observe"),
+        ("guardrail", "mode", "observe"),
+        ("guardrail", "disable", "--connector", "codex"),
+        ("guardrail", "disable", "codex"),
+        ("--yes", "guardrail", "disable"),
+        ("Guardrail", "disable"),
+        ("policy", "activate", "permissive"),
+        ("mcp", "disable", "github"),
+        ("tool", "quarantine", "Bash"),
+        ("mcp", "set", "x", "--command", "y"),
+        ("skill", "DISABLE", "pdf-exfil"),
+        ("skill", "dis", "pdf-exfil"),
+        ("SKILL", "enable", "pdf-exfil"),
+        ("skill", "--reason", "x", "enable", "pdf-exfil"),
+        ("--", "skill", "enable", "pdf-exfil"),
+        ("skill", "enable", "--", "pdf-exfil"),
+        ("skill", "restore", "pdf-exfil", "--path", "/tmp/x"),
+        ("skill", "quarantine", "/home/x/.claude/skills/pdf-exfil"),
+        ("skill", "allow", "harmless/pdf-exfil"),
         ("skill", "block", "pdf-exfil", "--connector", "codex"),
         ("tool", "block", "Bash", "--source", "github"),
         ("skill", "block", "a", "b"),
@@ -122,6 +146,80 @@ def test_what_no_decision_covers_is_refused_before_anything_happens(
     done = dc(signed_in, program, *words)
     assert done.exit_code == 2, done.output
     assert program.words == [] and decides.seen("POST", "/v1/decisions") == []
+
+
+@pytest.mark.parametrize(
+    ("act", "verb", "takes_reason"),
+    [
+        ("disable", "skill.quarantine", True),
+        ("quarantine", "skill.quarantine", True),
+        ("enable", "skill.restore", False),
+        ("restore", "skill.restore", True),
+    ],
+)
+def test_taking_out_of_use_and_bringing_back_are_decided_first(
+    signed_in: Ata, decides: StandIn, program: Program, act: str, verb: str, takes_reason: bool
+) -> None:
+    done = dc(signed_in, program, "skill", act, "pdf-exfil", "--reason", "because")
+    assert done.exit_code == 0, done.output
+    (request,) = decides.seen("POST", "/v1/decisions")
+    assert request.json["verb"] == verb and request.json["params"] == {
+        "terminal": True,
+        "act": act,
+    }
+    with_reason = ["--reason", f"[ATA {TAG}] because"] if takes_reason else []
+    assert program.words == ["skill", act, "pdf-exfil", *with_reason, f"run id {TAG}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "change", "options"),
+    [
+        (("guardrail", "disable"), "guardrail off", ["--yes", "--no-restart"]),
+        (("guardrail", "enable"), "guardrail on", ["--yes", "--no-restart"]),
+        (
+            ("setup", "guardrail", "--mode", "observe"),
+            "mode observe",
+            ["--non-interactive", "--no-restart", "--no-verify"],
+        ),
+    ],
+)
+def test_a_setting_is_changed_without_a_restart_that_would_keep_the_run_id(
+    signed_in: Ata,
+    decides: StandIn,
+    program: Program,
+    words: tuple[str, ...],
+    change: str,
+    options: list[str],
+) -> None:
+    done = dc(signed_in, program, *words, "--reason", "maintenance")
+    assert done.exit_code == 0, done.output
+    (request,) = decides.seen("POST", "/v1/decisions")
+    assert request.json == {
+        "verb": "gateway.configure",
+        "target": {"kind": "gateway", "name": "edge-1", "instance": "edge-1"},
+        "reason": "maintenance",
+        "params": {"terminal": change},
+    }
+    assert program.words == [*words, *options, f"run id {TAG}"]
+    assert "defenseclaw-gateway restart" in done.output
+
+
+def test_a_generation_that_always_restarts_changes_no_setting(
+    signed_in: Ata, decides: StandIn, program: Program
+) -> None:
+    program.write(options="--restart --verify / --no-verify --non-interactive")
+    done = dc(signed_in, program, "setup", "guardrail", "--mode", "action", "--reason", "x")
+    assert done.exit_code == 1 and "with --no-restart; nothing was decided" in done.output
+    assert decides.seen("POST", "/v1/decisions") == []
+
+
+def test_a_setting_needs_the_name_of_its_gateway(
+    signed_in: Ata, decides: StandIn, program: Program
+) -> None:
+    given = ("--cli", str(program.path), "--", "guardrail", "disable", "--reason", "x")
+    done = signed_in.here("dc", *given)
+    assert done.exit_code == 2 and "--instance" in done.output
+    assert program.words == []
 
 
 def test_a_generation_without_the_command_decides_nothing(

@@ -56,10 +56,10 @@ def dc(
     command = replace(command, reason=reason_or_ask(screen, command.reason))
     with Portal.open() as portal:
         gateway = instance or _enrolled_here() or _only_one(portal, command)
-        params: dict[str, object] = {"terminal": True}
+        params: dict[str, object] = {"terminal": True, **command.form.params}
         body: dict[str, object] = {
-            "verb": command.verb,
-            "target": {"kind": command.kind, "name": command.name, "instance": gateway},
+            "verb": command.form.verb,
+            "target": command.target(gateway),
             "reason": command.reason,
             "params": params | {"new": True} if new else params,
         }
@@ -69,11 +69,15 @@ def dc(
             screen.warn("`defenseclaw` was not run.")
             return
         path, state = _approved(portal, screen, answer)
-        screen.progress(f"Decided. Runs {program} {command.kind} {command.act} here.")
+        screen.progress(f"Decided. Runs {program} {command} here.")
         code = real_defenseclaw.run(
             program, command, _tag(state), with_reason=with_reason, quiet=screen.json_output
         )
         _report(portal, screen, path, state, code)
+        if command.form.options:
+            screen.warn(
+                "The gateway runs as before until you restart it: defenseclaw-gateway restart"
+            )
 
 
 def _enrolled_here() -> str:
@@ -97,7 +101,9 @@ def _only_one(portal: Portal, command: Command) -> str:
     """
     from ata.errors import usage_error
 
-    path = f"/v1/components/{command.kind}/{quote(command.name, safe='')}"
+    if not command.name:
+        raise usage_error("Which gateway is here?", "Name it with --instance.")
+    path = f"/v1/components/{command.words[0]}/{quote(command.name, safe='')}"
     found = portal.get(path).body.get("gateways")
     names = [str(one.get("instance")) for one in found] if isinstance(found, list) else []
     if len(names) == 1:
