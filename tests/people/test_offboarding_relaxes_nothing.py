@@ -8,8 +8,9 @@ from contextlib import suppress
 
 import pytest
 
+from approvals import clock, leavers_requests
 from approvals.errors import Refused
-from approvals.models import Approval, Status
+from approvals.models import Approval, Person, Status
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from connections.lifecycle import restriction_stack
@@ -86,3 +87,36 @@ def test_no_restriction_of_anybody_is_relaxed_and_a_second_press_finds_nothing_n
         assert restrictions() == after
     waiting = Approval.objects.filter(status=Status.PENDING, requester_sub=person("member1").sub)
     assert not waiting.filter(held=False).exists()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_requests_that_hold_and_requests_of_others_outlive_an_offboarding(seed: int) -> None:
+    choose = random.Random(seed)
+    signed_in("member1")
+    signed_in("admin2", "admin")
+    signed_in("admin", "admin")
+    tess = Person.objects.create(
+        iss=person("admin").iss, sub="auth0|tess", name="Tess", roles=["admin"], updated=clock.now()
+    )
+    rows = [account("member1", f"octo-{number}") for number in range(4)]
+    mia = Target("person", person("member1").sub)
+    perform(actor("admin"), "person.freeze", mia, reason="odd")
+    for _ in range(8):
+        target = Target("connection", str(choose.choice(rows).pk))
+        who = actor(choose.choice(["admin", "admin2"]))
+        with suppress(Refused):
+            match choose.choice(["revoke", "suspend", "resume", "unfreeze"]):
+                case "unfreeze":
+                    perform(who, "person.unfreeze", mia)
+                case act:
+                    perform(who, f"connection.{act}", target, reason="odd")
+    leaver = person("admin2")
+    before, pending = restrictions(), Approval.objects.filter(status=Status.PENDING)
+    others = set(pending.exclude(requester_sub=leaver.sub).values_list("pk", flat=True))
+    offboarding_steps.take_all(Order(actor("admin"), leaver, "left", tess))
+    after = restrictions()
+    assert all(placed <= after[where] for where, placed in before.items())
+    assert others <= set(pending.values_list("pk", flat=True))
+    assert not pending.filter(requester_sub=leaver.sub, held=False).exists()
+    for approval in offboarding_steps.requests_to(leaver):
+        assert leavers_requests.why_not_reassigned(approval, leaver, tess)
