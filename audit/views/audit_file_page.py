@@ -191,7 +191,7 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
         "framework": scope.framework,
         "period": scope.period,
         "start": start,
-        "end": end,
+        "last": end - 1,
         "entries": end - start,
         "others": end - start - rows,
         "populations": populations,

@@ -80,10 +80,10 @@ class AuditFileReport:
             more = len(reasons) - _SAID
             said = [*reasons[:_SAID], *([f"And {more:,} more."] if more > 0 else [])]
             return Verdict(UNPROVEN, f"Entries verified. {' '.join(gaps)}", tuple(said))
+        people = "the people of each item are proven" if self.packs else "it has no items"
         return Verdict(
             VERIFIED,
-            "Verified: nothing in it was changed, no row of the period is missing, and the people "
-            "of each item are proven.",
+            f"Verified: nothing in it was changed, no row of the period is missing, and {people}.",
         )
 
     @property
