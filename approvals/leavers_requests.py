@@ -63,7 +63,7 @@ def why_not_reassigned(approval: Approval, leaver: Person, colleague: Person) ->
         return "It no longer waits for them."
     rule = approval.rule
     if rule["approver"] == "group":
-        return "Everybody else of its group was asked already."
+        return "Everyone else of its group was asked already."
     if rule["approver"] == "self" or owner_must_approve_first.waits_for_first(approval):
         return "Only they can answer it; it ends when its time is over."
     requester = (approval.requester_iss, approval.requester_sub)

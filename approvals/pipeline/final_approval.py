@@ -90,7 +90,7 @@ def _go_on(approval: Approval, ask: Ask) -> None:
         audit_events.approval_requested(approval, requester)
     else:
         deny_expire_cancel.fail(
-            approval, None, "no_approver", "Its owner approved, and nobody else could be asked."
+            approval, None, "no_approver", "Its owner approved, and no one else could be asked."
         )
 
 

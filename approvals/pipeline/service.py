@@ -305,7 +305,7 @@ def _judged_again(request: _Request) -> _Request:
     raise Refused(
         "changed_meanwhile",
         "What this decision is about, or the policy, changed in the meantime, and with it whether "
-        "somebody has to approve. Try again.",
+        "someone has to approve. Try again.",
     )
 
 

@@ -103,7 +103,7 @@ def _locked_out(made: Document) -> str:
         " with a passkey that counts" if decided.channel in people_and_roster.NEEDS_PASSKEY else ""
     )
     return (
-        f"Nobody could change the policy again: that would need {needed} admins{with_passkey}, "
+        f"No one could change the policy again: that would need {needed} admins{with_passkey}, "
         f"so that one can ask and the others approve, and there are {len(able)}."
     )
 
@@ -174,7 +174,8 @@ registry.register(
         look=lambda _target, _params: {"policy": policy_in_force.in_force().digest},
         sentence=_sentence,
         risk=lambda _target, _params: "it changes who has to approve what",
-        if_approved="Every later decision meets it. What waits under the old policy fails.",
+        if_approved="It applies to every later decision. Requests waiting under the old "
+        "policy fail.",
         if_denied="The policy stays as it is.",
         if_expired="The policy stays as it is.",
     )

@@ -70,7 +70,7 @@ def called(kind: str) -> str:
 def group_sentence(name: str, group: Group, named: Mapping[tuple[str, str], str]) -> str:
     """Who is in a group; `named` gives display names by identity."""
     if group.role:
-        return f"{name}: everybody who is {article(group.role)} {group.role}."
+        return f"{name}: everyone who is {article(group.role)} {group.role}."
     people = [named.get((p.iss, p.sub), p.sub) for p in group.people]
     return f"{name}: {listing(people, 'and')}."
 
@@ -228,8 +228,8 @@ def _silence(rule: Rule) -> str:
     end = f"{_hold_of(rule)} {'stays' if rule.on_expiry == 'keep_hold' else 'ends'}"
     end = end if holds(rule) else "nothing is committed"
     if rule.approver == "another" and rule.escalate:
-        return f"if nobody answers the next on call is asked, and after the last {end}"
-    return f"if nobody answers {end}"
+        return f"if no one answers the next on call is asked, and after the last {end}"
+    return f"if no one answers {end}"
 
 
 def _denied(rule: Rule) -> str:
@@ -296,10 +296,10 @@ def if_nobody_answers(rule: Mapping[str, Any]) -> str:
     if rule["while_pending"] != "hold":
         ending = "nothing changes"
     elif rule["on_expiry"] == "keep_hold" or rule.get("signed_denial"):
-        ending = "the hold stays until somebody decides"
+        ending = "the hold stays until someone decides"
     else:
         ending = "the hold ends"
-    return f"If nobody answers, {following}{ending}."
+    return f"If no one answers, {following}{ending}."
 
 
 def if_denied(rule: Mapping[str, Any], verb: Verb | None) -> str:

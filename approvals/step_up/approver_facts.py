@@ -113,7 +113,7 @@ def _requester(approval: Approval) -> str:
         said = f" ⚠ {safe_display.short(beware)}" if beware else ""
         name = f"{safe_display.short(agent, 60)}{said} (name not proven), {name}"
     if approval.single_person:
-        return f"{name}, who may approve it alone: nobody else has the role"
+        return f"{name}, who may approve it alone: no one else has the role"
     return name
 
 

@@ -80,7 +80,7 @@ def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -
     if approval.status == Status.CLOSED:
         return _closed(approval)
     if ask is None:
-        return Standing("warn", "users", "waiting for somebody to ask")
+        return Standing("warn", "users", "waiting for someone to ask")
     needed = owner_must_approve_first.needed(approval)
     if needed > 1:
         said = sum(one.state == AskState.APPROVED for one in approval.asks.all())
@@ -132,9 +132,9 @@ def how_to_answer(ask: Ask) -> str:
     if waits == "passkey":
         return "Answer with your passkey, on its page."
     if waits == "phone":
-        return "Answer on your phone, if it shows this same code."
+        return "If your phone shows this code, answer there."
     joint = "and" if waits.endswith("and passkey") else "or"
-    return f"Answer on your phone, if it shows this same code, {joint} with your passkey."
+    return f"If your phone shows this code, answer there, {joint} with your passkey."
 
 
 def _closed(approval: Approval) -> Standing:
@@ -142,11 +142,11 @@ def _closed(approval: Approval) -> Standing:
         case Outcome.APPROVED:
             return Standing("ok", "check", "approved")
         case Outcome.DENIED if approval.inferred:
-            return Standing("warn", "help", "denied, not yet confirmed")
+            return Standing("warn", "help", "denied, awaiting confirmation")
         case Outcome.DENIED:
             return Standing("bad", "x", "denied")
         case Outcome.EXPIRED:
-            return Standing("warn", "clock", "nobody answered")
+            return Standing("warn", "clock", "no one answered")
         case Outcome.CANCELLED:
             return Standing("off", "circle-slash", "cancelled")
         case _:
@@ -159,7 +159,7 @@ def outcome_words(approval: Approval, viewer: Actor | None = None) -> str:
     who = "You" if name == "you" else name
     match approval.outcome:
         case Outcome.APPROVED:
-            return f"{who} approved this very request, and it was committed."
+            return f"{who} approved exactly this request, and it was applied."
         case Outcome.DENIED if approval.inferred:
             return (
                 f"Auth0 answers a denial and an expiry alike. {_there_was_time(approval)}, so we "
@@ -169,10 +169,10 @@ def outcome_words(approval: Approval, viewer: Actor | None = None) -> str:
         case Outcome.DENIED:
             return f"{who} denied it. Nothing was committed. {_hold(approval)}"
         case Outcome.EXPIRED:
-            return f"Nobody answered in time. Nothing was committed. {_hold(approval)}"
+            return f"No one answered in time. Nothing was applied. {_hold(approval)}"
         case Outcome.CANCELLED:
             return (
-                "The request was withdrawn before anybody answered. Nothing was committed. "
+                "The request was withdrawn before anyone answered. Nothing was committed. "
                 f"{_hold(approval)}"
             )
         case _:

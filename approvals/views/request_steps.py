@@ -145,11 +145,11 @@ _UNPROVEN = frozenset(
 
 def _commit(approval: Approval, event_url: str) -> Step:
     if approval.outcome == Outcome.APPROVED:
-        done: Step = {"state": "done", "text": "Committed and recorded", "when": approval.closed}
+        done: Step = {"state": "done", "text": "Applied and recorded", "when": approval.closed}
         return done | ({"url": event_url, "action": "Event"} if event_url else {})
     if approval.status == Status.CLOSED:
         return {"state": "not", "text": "Nothing was committed"}
-    return {"state": "todo", "text": "Commit and record"}
+    return {"state": "todo", "text": "Apply and record"}
 
 
 def _remote(effect: Effect) -> Step:

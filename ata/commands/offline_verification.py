@@ -291,7 +291,7 @@ def _show_one(
 
 def _verdict(state: str, gaps: Sequence[str], *, opened: bool) -> str:
     if state == VERIFIED:
-        closed = "✓ Log entry verified. It names nobody here: no openings were given."
+        closed = "✓ Log entry verified. It names no one here: no openings were given."
         return paint("✓ Verified." if opened else closed, "green")
     if state == FAILED:
         return paint("✗ NOT verified.", "red")

@@ -50,7 +50,7 @@ def read(reader: Actor, item: EvidenceItem, now: datetime) -> bytes:
         PermissionError: it is not theirs to read.
     """
     if not may_read(reader, item):
-        raise PermissionError(f"evidence {item.digest} is about somebody else")
+        raise PermissionError(f"evidence {item.digest} is about someone else")
     body = storage.release(item.digest, now)
     record(
         reader,

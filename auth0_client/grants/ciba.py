@@ -38,7 +38,7 @@ _ABOUT_THE_PERSON: Final = frozenset({"invalid_request", "access_denied", "unkno
 class NotEnrolled(Auth0Error):
     """This person has no device or verified address to be asked on."""
 
-    advice = "Enrol the person in push notifications at the tenant, or ask somebody else."
+    advice = "Enrol the person in push notifications at the tenant, or ask someone else."
 
 
 @dataclass(frozen=True, slots=True)

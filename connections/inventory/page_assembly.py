@@ -297,7 +297,7 @@ def _row(account: ConnectedAccount, actor: Actor, asked: Asked, people: People) 
     who = people.get((account.iss, account.sub), account.sub)
     return Row(
         card=member_overview.card(
-            account, actor, account_status.of(account, asked.ground, asked.now), owner=who
+            account, actor, account_status.of(account, asked.ground, asked.now)
         ),
         who=who,
         fit=asked.tally.fits.get((account.connection, account.grant), Fit((), ())),

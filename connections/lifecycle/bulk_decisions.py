@@ -209,7 +209,7 @@ registry.register(
         account=lambda target, params: account_names.to_approve_several(_accounts(target, params)),
         if_approved=approver_sentences.IF_ALL_REVOKED,
         if_denied="They are not revoked, and any other suspension of them stays.",
-        if_expired="They stay suspended until somebody decides.",
+        if_expired="They stay suspended until someone decides.",
     )
 )
 registry.register(

@@ -360,7 +360,7 @@ registry.register(
         account=approver_sentences.account,
         if_approved=approver_sentences.IF_REVOKED,
         if_denied="It is not revoked, and any other suspension of it stays.",
-        if_expired="It stays suspended until somebody decides.",
+        if_expired="It stays suspended until someone decides.",
     )
 )
 registry.register(

@@ -86,7 +86,7 @@ def _look(target: Target, params: Mapping[str, Any]) -> Mapping[str, Any]:
     row, account = _tried(target, params), account_of(target)
     component = Component(row.kind, row.name)
     if refuse_or_ask.quiet_until(account, component, row.scopes, clock.now()):
-        raise Refused("denied_lately", "This was denied or taken back; nobody is asked again yet.")
+        raise Refused("denied_lately", "This was denied or taken back; no one is asked again yet.")
     manifest = manifest_store.find(row.kind, row.name)
     return {
         "account": account.auth0_id,
@@ -262,7 +262,7 @@ registry.register(
         account=approver_sentences.account,
         expects=_expects,
         if_approved="The component may use these permissions too until the time is over.",
-        if_denied="It stays refused, and nobody is asked again for a day.",
+        if_denied="It stays refused, and no one is asked again for a day.",
         if_expired="It stays refused.",
     )
 )

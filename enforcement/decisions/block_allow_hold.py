@@ -312,7 +312,7 @@ def _register(kind: str) -> None:
             release=_release_own,
             if_approved=_BLOCKS[kind],
             if_denied="Nothing is blocked.",
-            if_expired="Nothing is blocked for good; the hold stays until somebody decides.",
+            if_expired="Nothing is blocked for good; the hold stays until someone decides.",
             **final,
         )
     )

@@ -186,7 +186,7 @@ registry.register(
         severity=lambda _target, _params: "HIGH",
         sentence=_sentence("Revoke the outpost of the gateway"),
         if_approved="Its reports are refused for good; another outpost can enrol.",
-        if_denied="It is not revoked; a suspension stays until somebody resumes it.",
-        if_expired="It is not revoked; a suspension stays until somebody resumes it.",
+        if_denied="It is not revoked; a suspension stays until someone resumes it.",
+        if_expired="It is not revoked; a suspension stays until someone resumes it.",
     )
 )

@@ -22,7 +22,7 @@ from enforcement.models import EnrolmentCode, Outpost
 type Row = Outpost | EnrolmentCode
 
 ALTERED: Final = (
-    "The row of this outpost is not as it was enrolled and decided: somebody wrote to the "
+    "The row of this outpost is not as it was enrolled and decided: someone wrote to the "
     "database. It gets no commands, and its reports are refused. Find out who, revoke it and "
     "enrol a new one."
 )

@@ -65,7 +65,7 @@ def _refused(outpost: Outpost) -> str:
 
 def _line(outpost: Outpost, now: datetime) -> OutpostLine:
     suspended = outpost.suspended_at is not None
-    refused = "Its reports are refused until somebody resumes it."
+    refused = "Its reports are refused until someone resumes it."
     if outpost.contested_at is not None:
         word = "contested, suspended" if suspended else "contested"
         words = (

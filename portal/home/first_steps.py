@@ -41,9 +41,9 @@ def _admin() -> FirstStep:
     admins = people_and_roster.with_role("admin")
     seen = ", ".join(str(person) for person in admins.order_by("pk")[:3])
     return FirstStep(
-        "Give somebody the role admin",
+        "Give someone the role admin",
         done=bool(seen),
-        seen=f"Known from a sign-in or from Auth0: {seen}." if seen else "Nobody has the role.",
+        seen=f"Known from a sign-in or from Auth0: {seen}." if seen else "No one has the role.",
         fix="auth0 users roles assign USER_ID --roles ROLE_ID",
     )
 
@@ -57,7 +57,7 @@ def _device() -> FirstStep:
     return FirstStep(
         "Enrol a device for an approver",
         done=bool(seen),
-        seen=seen or "No phone has answered yet and nobody has a passkey.",
+        seen=seen or "No phone has answered yet and no one has a passkey.",
         fix=f"{settings.ENV.portal_url}{reverse('account-passkey-new')}",
     )
 
@@ -93,7 +93,7 @@ def _approval() -> FirstStep:
     return FirstStep(
         "Take a first decision with an approval",
         done=first is not None,
-        seen=f"Approved: {first.sentence}" if first else "Nobody has approved anything yet.",
+        seen=f"Approved: {first.sentence}" if first else "No one has approved anything yet.",
         fix='ata skill block demo-skill --severity HIGH --reason "first approval"',
         url=reverse("audit-event-pack", args=[first.event_id]) if first else "",
         action="Evidence pack",

@@ -114,7 +114,7 @@ def _who_else(review: Review, person: Person) -> str:
         return "Admins decide on their accounts once it is due"
     if any((one["iss"], one["sub"]) != (person.iss, person.sub) for one in review.admins):
         return "Its other named admins decide"
-    return "Nobody else is named to decide: close it and open another"
+    return "No one else is named to decide: close it and open another"
 
 
 def _not_ours(person: Person) -> list[Remaining]:

@@ -54,7 +54,7 @@ def test_the_page_says_what_will_happen_and_shows_the_code_big(waiting: Approval
         "Reason “burns",
         "Requested by Olu Operator",
         "If approved The lamp stays dark.",
-        "If denied Nothing happens. The hold of this request ends. If nobody answers, the next on",
+        "If denied Nothing happens. The hold of this request ends. If no one answers, the next on",
         "Received on the web",
         "Who asked and who approves or denies are on the record.",
         "an operator other than the one who asked approves by phone within 5 min",
@@ -242,9 +242,9 @@ def test_an_inferred_denial_is_labelled_and_its_person_confirms_it(
     deny_inferred(waiting)
     other, asked = signed_in("operator", "operator"), signed_in("operator2", "operator")
     shown = text(page(other, waiting))
-    assert "denied, not yet confirmed" in shown
+    assert "denied, awaiting confirmation" in shown
     assert "It was me" not in shown
-    assert "It was me: I denied this" in text(page(asked, waiting))
+    assert "Yes, I denied this" in text(page(asked, waiting))
     refused = text(other.post(f"/approvals/{waiting.pk}/denied/", follow=True))
     assert "Only the person who was asked" in refused and fresh(waiting).inferred
     asked.post(f"/approvals/{waiting.pk}/denied/")
@@ -258,7 +258,7 @@ def test_an_inferred_denial_is_labelled_and_its_person_confirms_it(
         ("expired", False, "Nothing was committed. The hold ended."),
         ("failed", True, "Auth0 was away. Nothing was committed. The hold stays."),
         ("denied", False, "Oona Operator denied it. Nothing was committed. The hold ended."),
-        ("approved", False, "Oona Operator approved this very request, and it was committed."),
+        ("approved", False, "Oona Operator approved exactly this request, and it was applied."),
     ],
 )
 def test_every_end_is_said_in_words(
@@ -287,7 +287,7 @@ def test_a_single_person_approval_is_labelled(lamps: Lamps) -> None:
 def test_a_finding_without_anybody_to_ask_says_so(lamps: Lamps) -> None:
     approval = ask(SYSTEM, folded="lamp:hall:1")
     shown = text(page(signed_in("auditor", "auditor"), approval))
-    assert "Nobody who could approve this has signed in yet" in shown
+    assert "No possible approver has signed in yet" in shown
     assert "Requested by automatic, for a finding" in shown
     assert "The denial is recorded as an override in the approver’s name." in shown
 
@@ -380,7 +380,7 @@ def test_the_policy_reads_as_sentences(lamps: Lamps) -> None:
     shown = text(signed_in("member1").get("/approvals/policy/"))
     assert "at severity HIGH: the one who asks approves by phone within 5 minutes" in shown
     assert "another person with the role approves by phone within 5 minutes" in shown
-    assert "if nobody answers the next on call is asked" in shown
+    assert "if no one answers the next on call is asked" in shown
     assert "Block: MCP server, plugin, skill or tool" in shown
     assert "a person’s data or a legal hold" in shown
 

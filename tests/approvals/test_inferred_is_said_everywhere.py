@@ -51,7 +51,7 @@ def test_pages_label_it_until_it_is_confirmed(inferred: Approval, oona: Actor) -
     trail = "/audit/"
     for path in (trail, f"{trail}?e={event['id']}", f"/audit/events/{event['id']}/"):
         assert "denied, inferred" in shown(path), path
-    assert "denied, not yet confirmed" in shown("/approvals/")
+    assert "denied, awaiting confirmation" in shown("/approvals/")
     one = shown(f"/approvals/{inferred.pk}/")
     assert "denied, inferred" in one and "Auth0 answers a denial and an expiry alike" in one
     cancel_resend_confirm_denial.confirm_denial(oona, str(inferred.pk))

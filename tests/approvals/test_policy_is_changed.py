@@ -145,7 +145,7 @@ def test_what_cannot_be_a_policy_asks_nobody(
 def test_no_policy_locks_everybody_out_of_changing_it(
     lamps: Lamps, amir: Actor, anya: Actor, made: dict[str, Any], groups: dict[str, Any]
 ) -> None:
-    with pytest.raises(Refused, match="Nobody could change the policy again") as refused:
+    with pytest.raises(Refused, match="No one could change the policy again") as refused:
         change(amir, document(made, groups=groups))
     assert refused.value.code == "bad_policy"
 

@@ -73,7 +73,7 @@ def test_everybody_reads_it_and_only_admins_are_offered_to_change_it(
 ) -> None:
     client = signed_in("member1", *roles)
     page = client.get("/approvals/policy/")
-    assert "if nobody answers the next on call is asked" in text(page)
+    assert "if no one answers the next on call is asked" in text(page)
     may = "admin" in roles
     assert ("Change the policy" in text(page)) is may
     assert client.get(EDIT).status_code == (200 if may else 403)

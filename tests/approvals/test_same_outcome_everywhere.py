@@ -43,11 +43,11 @@ OUTCOMES = ("approved", "denied", "expired", "failed", "cancelled")
 DOORS = ("web", "cli", "api")
 EXIT = {"approved": 0, "failed": 1, "denied": 3, "expired": 4, "cancelled": 5}
 ON_THE_PAGE = {
-    "approved": "approved this very request, and it was committed",
+    "approved": "approved exactly this request, and it was applied",
     "denied": "denied it. Nothing was committed",
     "expired": "No one answered in time",
     "failed": "Approved, but what was approved is no longer true",
-    "cancelled": "withdrawn before anybody answered",
+    "cancelled": "withdrawn before anyone answered",
 }
 BEFORE = {"unblock": "block"}
 """How a thing stood before it was decided about; nothing else was decided about."""

@@ -237,7 +237,7 @@ def test_the_sign_in_of_another_entry_of_the_operation_stands_in_for_one_that_is
 def test_a_verdict_about_an_entry_that_stays_closed_names_nobody(ata: Ata, bare: Pack) -> None:
     done = ata("verify", bare.file("blocked.tlog-proof"), "--policy", bare.policy)
     assert done.returncode == 0
-    assert "✓ Log entry verified. It names nobody here: no openings were given." in done.stdout
+    assert "✓ Log entry verified. It names no one here: no openings were given." in done.stdout
 
 
 def test_without_the_openings_its_evidence_proves_nobody_and_the_person_is_unproven(

@@ -232,7 +232,7 @@ def test_what_was_removed_can_be_brought_back_for_a_day() -> None:
     answer = ada.post(f"/audit/views/{view.id}/remove/")
     assert answer["Location"] == f"/audit/views/?removed={view.id}"
     page = words(ada, answer["Location"])
-    assert "Refusals is deleted for everybody. Undo" in page
+    assert "Refusals is deleted for everyone. Undo" in page
     assert "No saved views yet" in page
     assert "Refusals" not in words(browser_of(OLU), "/audit/views/")
     for other in (OLU, AMIR):

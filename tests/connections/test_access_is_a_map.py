@@ -231,7 +231,7 @@ def test_a_cell_explains_itself_and_a_past_one_claims_nothing_of_now(
     asked = f"account={story.pk}&component=mcp:hub"
     page = text(auditor.get(f"{PAGE}?compare=1&{asked}"))
     assert "The manifest of mcp:hub names GitHub, and the account gives tokens." in page
-    assert "read and write every repository, private ones too" in page
+    assert "read and write all repositories, including private ones" in page
     assert "No use was seen" in page and "Component allowed" in page
     assert "the portal knows of none that still works" in page
     past = text(auditor.get(f"{PAGE}?compare=1&now=3&{asked}"))

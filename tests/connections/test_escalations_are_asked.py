@@ -114,7 +114,7 @@ def test_the_request_names_exactly_the_escalation(mcp: Gateway) -> None:
         "for_s": 3600,
     }
     assert approval.sentence == (
-        "Let github-mcp for 1 hour on Olu Operator's GitHub account: administer your "
+        "Let github-mcp for 1 hour on Olu Operator's GitHub account: administer their "
         "organisations (admin:org); delete repositories (delete_repo)"
     )
     [told] = events("scope.escalated")
@@ -152,7 +152,7 @@ def test_both_approve_and_the_broker_allows_it_until_it_expires(
     assert settled(approval, travel).outcome == Outcome.APPROVED, approval.outcome_detail
     [granted] = events("scope.granted")
     assert granted.sentence == (
-        "Olu Operator let github-mcp use their own GitHub connection also for delete_repo"
+        "Olu Operator gave github-mcp delete_repo on their own GitHub connection"
     )
     assert mcp.exchange(scopes=BEYOND).status_code == 200
     assert mcp.exchange(scopes="repo delete_repo admin:org").json()["excess_scopes"] == [
@@ -293,8 +293,7 @@ def test_the_owner_takes_an_allowance_back_at_once(
     assert code(mcp.exchange(scopes=BEYOND)) == (403, "scope_not_declared")
     assert mcp.call("POST", "/v1/decisions", body).json()["code"] == "already_over"
     assert events("scope.withdrawn")[0].sentence == (
-        "Olu Operator took back what github-mcp was allowed on their own GitHub "
-        "connection: delete_repo"
+        "Olu Operator withdrew delete_repo of github-mcp on their own GitHub connection"
     )
 
 
@@ -416,6 +415,4 @@ def test_everybody_who_watches_sees_them_and_members_do_not(
         assert "Waiting for an approval" in page
         assert ("Allow undeclared components" in page) == (who == "admin")
     assert visitor("member1").get("/connections/scopes/").status_code == 403
-    assert "github-mcp asked for delete repositories" in (
-        visitor("admin").get("/").content.decode()
-    )
+    assert "github-mcp asked to delete repositories" in (visitor("admin").get("/").content.decode())

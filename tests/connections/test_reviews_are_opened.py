@@ -156,7 +156,7 @@ def test_the_form_counts_before_it_opens(mia: ConnectedAccount) -> None:
     connected("member2", "slack", "chat:write")
     client = signed_in("admin", "admin")
     page = client.get(f"{LIST}new/").content.decode()
-    assert "<strong>2 accounts</strong> of 2 people, 2 with more scope" in page
+    assert "<strong>2 accounts</strong> of 2 people, 2 over-privileged" in page
     part = client.get(f"{LIST}new/?connection=slack", HTTP_HX_REQUEST="true").content.decode()
     assert "<strong>1 account</strong>" in part and "<form" not in part
     answer = client.post(f"{LIST}new/", {"do": "count", "connection": "none", "title": "Kept"})

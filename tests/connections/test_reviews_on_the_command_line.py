@@ -110,7 +110,7 @@ def test_the_command_line_opens_a_review_and_closes_it(place: ApiHouse, tmp_path
     done = place.ata(tmp_path, ADMIN, f"{words} --connection github --show excess --admin me")
     head = done["review"]
     assert (done["status"], head["state"], head["counts"]["accounts"]) == ("done", "open", 1)
-    assert head["filter"].startswith("GitHub accounts, those with more scope")
+    assert head["filter"].startswith("GitHub accounts, those over-privileged")
     told = place.events(action="review.opened")[0]
     assert (told["id"], told["data"]["reviewers"]) == (done["event_id"], "admins")
     assert (told["id"], told["actor"]["sub"]) == (head["opened_event"], ADMIN)

@@ -12,6 +12,8 @@ from tests.connections.campaign import connected
 from tests.connections.visitor import know
 from tests.support.pages import signed_in
 
+INVENTORY = "/connections/inventory/"
+
 
 @pytest.mark.parametrize(
     ("connection", "scope", "words", "risk"),
@@ -195,9 +197,9 @@ def test_the_owner_reads_your_and_others_read_the_name() -> None:
     account = connected("member1", "github", "public_repo")
     for path in (f"/connections/{account.pk}/", "/connections/"):
         assert "write to your public repositories" in _page("member1", path)
-    for path in (f"/connections/{account.pk}/", "/connections/inventory/"):
+    for path, whose in ((f"/connections/{account.pk}/", "Mia Member’s"), (INVENTORY, "their")):
         shown = _page("admin", path, "admin")
-        assert "write to Mia Member’s public repositories" in shown
+        assert f"write to {whose} public repositories" in shown
         assert "your public repositories" not in shown
 
 

@@ -325,10 +325,10 @@ def test_no_decision_passes_by_an_outpost_that_somebody_took_out_of_the_database
     perform(olu, "skill.hold", SKILL)
     do_due()
     assert town.edges[EDGE].blocked() == {} and not OutpostCommand.objects.exists()
-    assert step().state == "pending" and "somebody wrote to the database" in step().detail
+    assert step().state == "pending" and "someone wrote to the database" in step().detail
     assert device.id in next(command_recipients.problems()).message
     page = browser("admin", "admin").get("/enforcement/fleet/").content.decode()
-    assert "somebody wrote to the database" in page
+    assert "someone wrote to the database" in page
 
 
 @pytest.mark.parametrize("how", TAKEN_OUT[1:])

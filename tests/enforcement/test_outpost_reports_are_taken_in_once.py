@@ -169,7 +169,7 @@ def test_a_suspended_outpost_that_is_contested_is_shown_as_both(
     perform(amir, "outpost.suspend", OUTPOST, reason="copied")
     page = browser("admin", "admin").get("/enforcement/fleet/").content.decode()
     assert "Two continuations of its reports arrived" in page
-    assert "Its reports are refused until somebody resumes it" in page
+    assert "Its reports are refused until someone resumes it" in page
 
 
 def test_a_gap_says_where_to_go_on(device: Device) -> None:

@@ -96,7 +96,7 @@ def test_a_proof_is_checked_offline_with_keys_of_ones_own(house: House) -> None:
     ata = house.command_line("auditor")
     checked = ata("verify", str(proof), "--entry", str(entry), "--vkey", str(key))
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert "Log entry verified. It names nobody here" in checked.stdout
+    assert "Log entry verified. It names no one here" in checked.stdout
     assert "Not proven" in checked.stdout
 
     entry.write_bytes(entry.read_bytes().replace(b'"success"', b'"failure"'))

@@ -79,7 +79,7 @@ def by_phone_and_passkey(house: House, verb: str) -> None:
     )
     page.goto(asked.url)
     house.phone_asked_by(page, "admin").answer(code_on(page), "Approve")
-    expect(page.get_by_text("was committed")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("was applied")).to_be_visible(timeout=60_000)
 
 
 def event_of(house: House, target: str) -> str:
@@ -101,7 +101,7 @@ def test_a_passkey_and_the_phone_together_prove_an_approval_twice(house: House) 
     oona.get_by_role("button", name="Ask for the confirmation").click()
     oona.wait_for_url(re.compile(r"/approvals/[0-9a-f-]{36}/"))
     house.phone_asked_by(oona, "operator2").answer(code_on(oona), "Approve")
-    expect(oona.get_by_text("was committed")).to_be_visible(timeout=60_000)
+    expect(oona.get_by_text("was applied")).to_be_visible(timeout=60_000)
     oona.goto(house.url("/account/"))
     expect(mine).to_contain_text("what others ask for, too")
     shots(oona, "9-passkey-account")
@@ -118,7 +118,7 @@ def test_a_passkey_and_the_phone_together_prove_an_approval_twice(house: House) 
     expect(oona.get_by_text("You signed an approval of")).to_be_visible()
     expect(oona.get_by_text("waiting for your phone")).to_be_visible()
     house.phone("operator2").answer(code, "Approve")
-    expect(oona.get_by_text("was committed")).to_be_visible(timeout=60_000)
+    expect(oona.get_by_text("was applied")).to_be_visible(timeout=60_000)
 
     auditor = house.visit("auditor", event_of(house, tool)).page
     proven = auditor.get_by_role("main")

@@ -61,8 +61,8 @@ def test_a_second_request_does_not_disturb_a_reason_being_typed(asker: Asker, ph
     first = asker.ask()
     card = phone.locator(".ask").filter(has_text="42-17-08")
     card.wait_for(timeout=20_000)
-    card.get_by_text("Say why you deny").click()
-    reason = card.get_by_label("Reason, kept with a denial only")
+    card.get_by_text("Reason for denying (optional)").click()
+    reason = card.get_by_label("Reason for denying", exact=True)
     reason.fill("not mi")
     asker.ask(binding_message="11-22-33")
     phone.locator(".ask").nth(1).wait_for(timeout=20_000)
@@ -84,7 +84,7 @@ def test_an_expired_request_leaves_the_screen_and_the_countdown_runs(
     assert clock.inner_text() < before
     asker.tenant.advance(61)
     phone.locator(".quiet").wait_for(timeout=20_000)
-    assert phone.locator(".past li b").first.inner_text() == "Expired unanswered"
+    assert phone.locator(".past li b").first.inner_text() == "Expired"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

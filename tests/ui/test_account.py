@@ -135,7 +135,7 @@ def test_ending_sessions_takes_posts_with_a_token_only(path: str, client: Client
 def test_it_says_how_i_signed_in_and_what_a_fresh_sign_in_is_for() -> None:
     words = shown(signed_in("operator", "operator", amr=("pwd", "mfa")))
     for part in (
-        "just now, by the issuer’s own word",
+        "just now, reported by the issuer",
         "a password and more than one factor",
         "two factors",
         "Reported by the issuer",
@@ -152,7 +152,7 @@ def test_it_says_how_i_signed_in_and_what_a_fresh_sign_in_is_for() -> None:
         ({"amr": ["pwd"]}, "You signed in without a second factor."),
         ({"auth_time_said": False}, "did not say when you signed in"),
         ({"auth_time": "2026-01-01T00:00:00Z"}, "You signed in more than 10 minutes ago."),
-        ({"amr": ["pwd", "odd-way"]}, "with a password and odd-way"),
+        ({"amr": ["pwd", "odd-way"]}, "a password and odd-way"),
     ],
     ids=str,
 )

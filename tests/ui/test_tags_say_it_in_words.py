@@ -84,7 +84,7 @@ def test_a_level_says_words_before_its_code() -> None:
 
 
 def test_a_level_object_is_read_by_its_code() -> None:
-    assert "in the tree" in shown("{% log level %}", level=SimpleNamespace(code="L1"))
+    assert "in signed log" in shown("{% log level %}", level=SimpleNamespace(code="L1"))
 
 
 def test_a_severity_mark_is_spoken() -> None:

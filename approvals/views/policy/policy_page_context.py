@@ -29,7 +29,7 @@ _ORDER = (Stance.TIGHTEN, Stance.RECORD, Stance.FINAL, Stance.LOOSEN)
 _HISTORY = 50
 
 ALWAYS = (
-    "What tightens or only takes note is committed at once, whatever its severity.",
+    "Restrictions and acknowledgements apply immediately at any severity.",
     "What is your own you decide about at once, except to end what someone else restricted: that "
     "takes them or an approval.",
     "Severity is the highest of open findings, the latest scan and what the caller says: a caller "
@@ -40,7 +40,7 @@ ALWAYS = (
     "policy, keys and what a finding asks by itself need another one than the one who asks. Where "
     "no one else holds the role, the one who asks may approve, and the record says single-person. "
     "No policy can go below that.",
-    "What was approved is committed only if it is still true, and still under the same policy.",
+    "An approval takes effect only if nothing has changed and the same policy is in force.",
     "A manifest gains no permission, connection or address that another person did not approve.",
     "A component that a caller names gets a credential only after an allow, unless an admin left "
     "those open that no one decided on.",
@@ -108,7 +108,7 @@ def in_words(found: InForce) -> Policy:
             for place, rule in enumerate(document.rules, start=1)
         ],
         otherwise=[
-            "What no rule matches is committed at once.",
+            "If no rule matches, it applies immediately.",
             f"Loosening something that was never scanned counts as "
             f"{document.never_scanned_loosening}.",
         ],

@@ -79,7 +79,7 @@ def _confirm(
     """Show the command that a file has which came with a folder, and ask: it gets the token.
 
     Raises:
-        AtaError: `usage`, where there is nobody to ask.
+        AtaError: `usage`, where there is no one to ask.
     """
     said = f"{path} starts {safe(name)} as: {safe(shlex.join(words))}"
     if not screen.asks:

@@ -19,7 +19,7 @@ _LONG_CODE: Final = 12
 _OUTCOMES: Final = {
     State.APPROVED: ("approved", "✓", "Approved"),
     State.DENIED: ("denied", "✕", "Denied"),
-    State.PENDING: ("expired", "◌", "Expired unanswered"),
+    State.PENDING: ("expired", "◌", "Expired"),
     State.TAKEN_BACK: ("expired", "◌", "Ended before an answer"),
 }
 
