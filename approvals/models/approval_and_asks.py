@@ -27,7 +27,7 @@ class Outcome(models.TextChoices):
 
     APPROVED = "approved", "approved"
     DENIED = "denied", "denied"
-    EXPIRED = "expired", "no one answered"
+    EXPIRED = "expired", "nobody answered"
     FAILED = "failed", "failed"
     CANCELLED = "cancelled", "cancelled"
 
