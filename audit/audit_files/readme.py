@@ -11,8 +11,8 @@ AUDIT FILE OF AUTH0-ATA, FORMAT ata.audit-file.v1
 
 {framework}, from {after} to before {before} (UTC).
 
-Check it without asking anybody
-  1. Get the log's key, or its fingerprint, from somebody who kept it outside the portal and
+Check it without asking anyone
+  1. Get the log's key, or its fingerprint, from someone who kept it outside the portal and
      outside this file: a printed sheet, a colleague, last year's workpapers.
      {portal}/log/key serves it too.
   2. Get the issuer's keys from the issuer (jwks_uri of its discovery document).

@@ -151,7 +151,7 @@ def _about(scope: Scope, found: RangePass) -> Iterator[tuple[str, Cell]]:
         "same framework, period and tree, which ata verify checks.",
     )
     yield "Result", f"One of: {', '.join(RESULTS)}."
-    yield "Roles", "As people acted with them in the period; a role that nobody used is not there."
+    yield "Roles", "As people acted with them in the period; a role that no one used is not there."
     cut = [one.table.title for one in found.tables.found if len(one.events) > ROWS]
     if cut:
         yield "Cut", f"Only the first {ROWS:,} rows of: {', '.join(cut)}."

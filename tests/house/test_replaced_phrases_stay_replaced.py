@@ -26,7 +26,7 @@ STILL_SAID: Final = {
     (
         "approvals/models/approval_and_asks.py",
         "nobody",
-    ): "a label that a migration has; no page shows it"
+    ): "a label that a migration has, too"
 }
 """File and phrase that stay, each with the reason."""
 

@@ -284,7 +284,7 @@ class _Checking:
             if wrong:
                 raise CheckFailed(f"drawn again, {said['sample']} differs in {', '.join(wrong)}")
             items += len(again.indices)
-        by = "somebody chose" if self.manifest["seed"] else "the signed tree gives"
+        by = "someone chose" if self.manifest["seed"] else "the signed tree gives"
         return f"{items:,} items, drawn again by the seed that {by}."
 
     def _roles(self, read: RangeRead) -> str:
