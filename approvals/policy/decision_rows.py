@@ -56,7 +56,7 @@ _ANY: Final = "At any severity"
 _COMPONENTS: Final = "Components"
 _ACCESS: Final = "Accounts and access"
 _PORTAL: Final = "The portal"
-_RELAXING: Final = ("allow", "unblock", "release")
+_RELAXING: Final = ("allow", "unblock", "release", "restore")
 
 KINDS: Final = (
     Kind(
@@ -88,7 +88,7 @@ KINDS: Final = (
     Kind(
         "relax",
         _COMPONENTS,
-        "Allow, unblock or release a component",
+        "Allow, unblock, release or restore a component",
         "relaxes what is in force",
         _components("plain", *_RELAXING),
         scanned=True,

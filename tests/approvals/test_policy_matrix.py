@@ -180,7 +180,11 @@ def test_the_panel_says_what_decides(db: None, asked: str, said: str) -> None:
 def test_the_panel_says_what_follows_by_decision_and_why_no_other_rule(db: None) -> None:
     shown = text(signed_in("member1").get(f"{PAGE}?row=relax&at=CRITICAL"))
     assert "An operator other than the one who asked approves by phone within 5 minutes." in shown
-    assert "Allow or Unblock: It stays as it is." in shown and "Release: The hold stays." in shown
+    assert (
+        "Allow, Unblock or Restore: It stays as it is." in shown
+        and "Release: The hold stays." in shown
+    )
+    assert "No answer in 5 min The next on call is asked" in shown
     assert "It is for severity HIGH." in shown and "It is for other people’s things." in shown
     assert "No policy can ask for less than another person here." in shown
     assert "the record says single-person" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -234,7 +235,8 @@ def _within(cell: Cell) -> int:
 
 def _after_silence(rule: Mapping[str, Any]) -> str:
     said = sentences.if_nobody_answers(rule)
-    said = said.removeprefix("If no one answers, ")
+    # The panel's heading says it already, in whatever words the sentence begins with.
+    said = re.sub(r"^If no(?:body| one) answers, ", "", said)
     return f"{said[:1].upper()}{said[1:]}"
 
 
