@@ -99,7 +99,7 @@ class Intake:
         if target.accepted.get(command.intent_hash, command.n) < target.newest_restricting:
             detail = "This decision was used before the hold or block that stands."
             raise CommandRefused("used_intent", detail)
-        if not _is_later(proven.recorded_at, target.restricted_at):
+        if not _is_later(proven.decided_at, target.restricted_at):
             detail = "The decision is older than the hold or block that stands."
             raise CommandRefused("too_old", detail)
         seen = {"size": proven.seen.size, "root": proven.seen.root}
@@ -164,10 +164,10 @@ def _about(envelope: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _is_later(recorded_at: str, restricted_at: str) -> bool:
+def _is_later(decided_at: str, restricted_at: str) -> bool:
     if not restricted_at:
         return True
     try:
-        return datetime.fromisoformat(recorded_at) >= datetime.fromisoformat(restricted_at)
+        return datetime.fromisoformat(decided_at) >= datetime.fromisoformat(restricted_at)
     except (ValueError, TypeError):
         return False

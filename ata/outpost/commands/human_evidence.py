@@ -37,6 +37,8 @@ _COVERS: Final = {
 """Of which verbs an approval gives each act: who allows something also ends its hold."""
 _MOST_AHEAD_S: Final = 300
 """So far the portal's clock may be ahead of this host's."""
+_ISSUER_APART_S: Final = 60
+"""So far the issuer's clock may be behind the portal's."""
 _LESS_THAN_CRITICAL: Final = ("INFO", "LOW", "MEDIUM", "HIGH")
 """An intent without a severity that is known here counts as CRITICAL."""
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,11 +54,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What the evidence shows; `denied` says that the person denied the intent of a hold."""
+    """What the evidence shows; `denied` says that the person denied the intent of a hold.
+
+    `decided_at` is when the entry was recorded; for a token no later than its issuer dated it.
+    """
 
     denied: bool
     seen: Seen
-    recorded_at: str
+    decided_at: str
 
 
 def verify(command: Command, evidence: object, pins: Mapping[str, Any], seen: Seen) -> Proven:
@@ -86,7 +91,7 @@ def verify(command: Command, evidence: object, pins: Mapping[str, Any], seen: Se
     person = _check_person(event, evidence["human"], command, pins)
     if _needs_another(intent, document) and _is_of(person, intent["actor"]):
         raise _refused("human", "At CRITICAL it takes another person than the one who asked")
-    return Proven(denied, now, document["recorded_at"])
+    return Proven(denied, now, _decided_at(document, evidence["human"]))
 
 
 def _entry(evidence: Mapping[str, Any], pins: Mapping[str, Any], seen: Seen) -> tuple[bytes, Seen]:
@@ -173,6 +178,16 @@ def _check_person(
     if not found.counts:
         raise CommandRefused("human_refused", found.sentence)
     return person
+
+
+def _decided_at(document: Mapping[str, Any], human: Mapping[str, Any]) -> str:
+    """Who holds the key of the log could date an entry as they like, and no token."""
+    recorded_at = str(document["recorded_at"])
+    if human.get("kind") != "token":
+        return recorded_at
+    _, claims, _ = str(human["jwt"]).split(".")
+    issued = datetime.fromtimestamp(json.loads(unb64url(claims))["iat"] + _ISSUER_APART_S, UTC)
+    return min(issued, datetime.fromisoformat(recorded_at)).isoformat()
 
 
 def _needs_another(intent: Mapping[str, Any], document: Mapping[str, Any]) -> bool:

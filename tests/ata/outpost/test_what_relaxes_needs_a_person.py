@@ -295,6 +295,22 @@ def test_who_asks_does_not_decide_alone_at_critical(
     assert edge.refusals() == [ended]
 
 
+@pytest.mark.parametrize(("age", "ended"), [(300, "refused too_old"), (30, "done ")])
+def test_an_approval_by_phone_is_as_old_as_its_token_whatever_its_entry_has(
+    commanded: Enrol, age: int, ended: str
+) -> None:
+    """Who holds the keys of log and commands dates an approval that was never used after a hold."""
+    edge = commanded("head")
+    edge.send(edge.portal.restrict("hold", "tool", "Bash"))
+    intent = edge.portal.intent("tool.release", "Bash")
+    held_back = edge.portal.decide("release", intent, "token")
+    issued = int(datetime.now(UTC).timestamp()) - age
+    digest = held_back["command"]["intent_hash"]
+    held_back["evidence"]["human"]["jwt"] = edge.portal.token(digest, intent, iat=issued)
+    edge.send(held_back)
+    assert sorted(edge.refusals()) == sorted(["done ", ended])
+
+
 def test_who_asks_decides_alone_where_the_log_says_that_nobody_else_could(
     commanded: Enrol,
 ) -> None:
