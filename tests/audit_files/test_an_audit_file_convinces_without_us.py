@@ -126,7 +126,7 @@ def test_a_seed_that_was_agreed_before_draws_the_sample(world: World, ata: Ata) 
     assert drawn and all(json.loads(body)["seed"] == "FY26, test 4" for body in drawn)
     assert max(len(json.loads(body)["indices"]) for body in drawn) == 2
     result = ata.here("verify", world.save(one), *world.keys())
-    assert (result.exit_code, "by the seed that somebody chose" in result.output) == (0, True)
+    assert (result.exit_code, "by the seed that someone chose" in result.output) == (0, True)
 
 
 def test_the_same_tree_gives_the_same_file(world: World) -> None:
