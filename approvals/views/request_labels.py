@@ -169,7 +169,7 @@ def outcome_words(approval: Approval, viewer: Actor | None = None) -> str:
         case Outcome.DENIED:
             return f"{who} denied it. Nothing was committed. {_hold(approval)}"
         case Outcome.EXPIRED:
-            return f"No one answered in time. Nothing was applied. {_hold(approval)}"
+            return f"No one answered in time. Nothing was committed. {_hold(approval)}"
         case Outcome.CANCELLED:
             return (
                 "The request was withdrawn before anyone answered. Nothing was committed. "

@@ -254,7 +254,7 @@ def test_an_inferred_denial_is_labelled_and_its_person_confirms_it(
 @pytest.mark.parametrize(
     ("outcome", "held", "words"),
     [
-        ("expired", True, "Nobody answered in time. Nothing was committed. The hold stays."),
+        ("expired", True, "No one answered in time. Nothing was committed. The hold stays."),
         ("expired", False, "Nothing was committed. The hold ended."),
         ("failed", True, "Auth0 was away. Nothing was committed. The hold stays."),
         ("denied", False, "Oona Operator denied it. Nothing was committed. The hold ended."),

@@ -67,7 +67,7 @@ def test_phone_and_page_say_the_same_about_a_denial(
     known("operator2", "operator")
     approval = ask(olu)
     [sent] = authorization_details.for_ask(approval.asks.get())
-    denied = f"Nothing happens. The hold of this request {said}. If nobody answers, the next"
+    denied = f"Nothing happens. The hold of this request {said}. If no one answers, the next"
     assert sent["properties"]["if_denied"]["value"].startswith(denied)
     client = signed_in("operator", "operator")
     page = client.get(f"/approvals/{approval.pk}/").content.decode()

@@ -433,7 +433,7 @@ def test_nobody_is_told_that_an_unanswered_hold_ends_there(
 ) -> None:
     asked = asked_and_held(device, olu, do_due)
     rule = asked.rule | {"on_expiry": "release"}
-    assert "the hold stays until somebody decides" in if_nobody_answers(rule)
+    assert "the hold stays until someone decides" in if_nobody_answers(rule)
     assert "the hold ends" in if_nobody_answers(rule | {"signed_denial": False})
 
 
