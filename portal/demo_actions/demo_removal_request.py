@@ -23,8 +23,14 @@ def why_not() -> str:
         return "The database is not the embedded SQLite: empty it with the tools of your server."
     if settings.ENV.DEMO:
         return "The portal was started with DEMO=1: stop it and start it without."
-    if not any(one.demo for one in instances.fleet().instances):
+    fleet = instances.fleet()
+    if not any(one.demo for one in fleet.instances):
         return "No DEMO gateway runs here: there is no demo to remove."
+    if own := [one.name for one in fleet.with_outposts if not one.demo]:
+        return (
+            f"Other gateways are here, too: {', '.join(own[:3])}. What was decided about them "
+            "would be moved away with the demo."
+        )
     return ""
 
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 import subprocess
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.permissions import needs_role
+from accounts.recent_sign_in.requirement import needs_fresh_sign_in
 from approvals import clock
 from audit.models import EventRow, VerificationRun
 from audit.verification import tampered_copy
@@ -47,7 +48,8 @@ def simulate_finding(request: HttpRequest) -> HttpResponse:
 @only_with_local_tenant
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs_role("admin")
-def remove_demo(request: HttpRequest) -> HttpResponse:
+@needs_fresh_sign_in()
+def remove_demo(request: HttpRequest) -> HttpResponseBase:
     """Ask for an empty portal instead of the demo, once an admin typed that they mean it."""
     context = {
         "problem": demo_removal_request.why_not(),

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
+from audit.keys import outpost_command_key
 from enforcement.gateways import instances
 from portal.demo_actions import demo_removal_request
 from portal.env import Env
 from scripts import demo_environment_setup, demo_removal
-from tests.enforcement.browsing import browser
+from tests.enforcement.outpost_device import Device, enrolled
+from tests.support.pages import signed_in
 
 REMOVE = "/demo/remove/"
 DEMO_FILE = """[[instance]]
@@ -44,7 +46,7 @@ def env_of(folder: Path) -> Env:
 
 @pytest.mark.django_db
 def test_an_admin_who_types_that_they_mean_it_asks_for_it(folder: Path) -> None:
-    anya = browser("admin", "admin", name="Amir Admin")
+    anya = signed_in("admin", "admin")
     assert "Remove the demo…" in anya.get("/").content.decode()
     wrong = anya.post(REMOVE, {"typed": "yes"})
     assert wrong.status_code == 422 and "Nothing was changed." in wrong.content.decode()
@@ -58,7 +60,7 @@ def test_an_admin_who_types_that_they_mean_it_asks_for_it(folder: Path) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("role", ["operator", "auditor"])
 def test_nobody_else_removes_the_demo(folder: Path, role: str) -> None:
-    answer = browser(role, role, name="Somebody").post(REMOVE, {"typed": "remove the demo"})
+    answer = signed_in(role, role).post(REMOVE, {"typed": "remove the demo"})
     assert answer.status_code == 403
     assert not (folder / demo_removal.FILE).exists()
 
@@ -67,8 +69,23 @@ def test_nobody_else_removes_the_demo(folder: Path, role: str) -> None:
 def test_where_there_is_no_demo_nothing_can_be_removed(folder: Path) -> None:
     (folder / "demo" / "instances.toml").unlink()
     instances._cache.clear()
-    page = browser("admin", "admin", name="Amir Admin").post(REMOVE, {"typed": "remove the demo"})
+    page = signed_in("admin", "admin").post(REMOVE, {"typed": "remove the demo"})
     assert "there is no demo to remove" in page.content.decode()
+    assert not (folder / demo_removal.FILE).exists()
+
+
+@pytest.mark.django_db
+def test_a_sign_in_without_a_second_factor_removes_nothing(folder: Path) -> None:
+    answer = signed_in("admin", "admin", amr=()).post(REMOVE, {"typed": "remove the demo"})
+    assert answer.status_code == 401
+    assert not (folder / demo_removal.FILE).exists()
+
+
+@pytest.mark.django_db
+def test_what_was_decided_about_other_gateways_is_not_removed(folder: Path) -> None:
+    enrolled(Device(instance="edge-7"), command_key=outpost_command_key.public_key())
+    page = signed_in("admin", "admin").post(REMOVE, {"typed": "remove the demo"})
+    assert "Other gateways are here, too: edge-7." in page.content.decode()
     assert not (folder / demo_removal.FILE).exists()
 
 
