@@ -18,6 +18,7 @@ from audit.audit_files import zip_file
 from audit.keys import log_identity
 from audit.ledger import note
 from audit.ledger.audit_files import signed_manifest as manifests
+from audit.ledger.audit_files.zip_members import ZipError, ZipMembers
 from audit.ledger.format.canonical import canonical
 from tests.ata.ata_process import Ata
 from tests.audit.factories import ADA
@@ -260,3 +261,17 @@ def test_an_archive_with_too_many_names_is_not_opened(world: World, ata: Ata) ->
     members = unpacked(world.file()) | {f"x/{n}": b"" for n in range(5_000)}
     result = ata.here("verify", world.save(packed(members)), *world.keys())
     assert result.exit_code in (1, 2) and "Verified" not in result.output
+
+
+def test_an_archive_that_stands_behind_another_one_is_refused(world: World, ata: Ata) -> None:
+    """A program that reads from the front unpacks the other one."""
+    other = packed({manifests.README: b"Everything is verified."})
+    result = ata.here("verify", world.save(other + world.file()), *world.keys())
+    assert result.exit_code == 1 and "stands before its first member" in result.output
+
+
+def test_the_longest_comment_hides_no_directory_of_zip64() -> None:
+    """What the end says of the directory does not count there."""
+    locator, end = b"PK\6\7" + bytes(16), b"PK\5\6" + bytes(16) + b"\xff\xff"
+    with pytest.raises(ZipError, match="ZIP64"):
+        ZipMembers(io.BytesIO(bytes(100) + locator + end + b"c" * 65_535))

@@ -24,6 +24,7 @@ MAX_DIRECTORY_BYTES: Final = 1024 * 1024
 _TAIL: Final = 65_557  # bytes: the end of a central directory with the longest comment
 _END: Final = b"PK\5\6"
 _END_BYTES: Final = 22
+_LOCATOR_BYTES: Final = 20  # of ZIP64, right before the end
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _JUNK_FOLDERS: Final = ("__MACOSX",)
 _JUNK_FILES: Final = (".DS_Store", "Thumbs.db", "desktop.ini")
@@ -63,7 +64,10 @@ class ZipMembers:
             self._archive = zipfile.ZipFile(file)
         except (ValueError, *BROKEN) as error:
             raise ZipError(f"it cannot be opened: {error}") from None
-        self._infos = _by_name(self._archive.infolist())
+        infos = self._archive.infolist()
+        if min((one.header_offset for one in infos), default=0) > 0:
+            raise ZipError("something stands before its first member, as another archive would")
+        self._infos = _by_name(infos)
 
     @property
     def names(self) -> frozenset[str]:
@@ -108,8 +112,9 @@ def _check_directory(file: BinaryIO) -> None:
     size = file.tell()
     if size > MAX_FILE_BYTES:
         raise ZipError(f"it is longer than {MAX_FILE_BYTES:,} bytes")
-    file.seek(max(0, size - _TAIL))
-    tail = file.read(_TAIL)
+    # With the longest comment the locator of a ZIP64 archive stands before the tail.
+    file.seek(max(0, size - _TAIL - _LOCATOR_BYTES))
+    tail = file.read()
     file.seek(0)
     at = tail.rfind(_END)
     if at < 0 or len(tail) < at + _END_BYTES:
@@ -118,7 +123,7 @@ def _check_directory(file: BinaryIO) -> None:
     length = int.from_bytes(tail[at + 12 : at + 16], "little")
     if count > 2 * MAX_MEMBERS or length > MAX_DIRECTORY_BYTES:
         raise ZipError("it has more members than an audit file may have")
-    if tail[max(0, at - 20) : at].startswith(b"PK\6\7"):
+    if tail[max(0, at - _LOCATOR_BYTES) : at].startswith(b"PK\6\7"):
         raise ZipError("it is a ZIP64 archive, which no audit file is")
 
 
