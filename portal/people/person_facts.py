@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,8 +69,7 @@ def freezes_of(person: Person) -> Sequence[Freeze]:
 
 def decisions_of(person: Person) -> list[EventRow]:
     """The newest decisions and answers of this person, each with the outcome of its operation."""
-    query = EventQuery.parse({"actor": [person.sub], "action": [*decision_actions(), *_ANSWERS]})
-    rows = event_search.page(query, limit=LATEST).rows
+    rows = _acts_of(person, {"action": [*decision_actions(), *_ANSWERS]}, LATEST)
     ends = operation_outcomes.came_to_rows(rows)
     for row in rows:
         row.outcome = ends.get(str(row.event), row.outcome)
@@ -103,9 +102,16 @@ def roles_of(person: Person) -> list[Role]:
 
 
 def _first_used(person: Person, role: str) -> datetime | None:
-    query = EventQuery.parse({"actor": [person.sub], "role": [role], "order": ["oldest"]})
-    rows = event_search.page(query, limit=1).rows
+    rows = _acts_of(person, {"role": [role], "order": ["oldest"]}, 1)
     return rows[0].time if rows else None
+
+
+def _acts_of(person: Person, asked: Mapping[str, list[str]], limit: int) -> list[EventRow]:
+    """Events of this very person: `actor` alone also finds who has that subject as a name."""
+    key = person.subject.key
+    query = EventQuery.parse({"actor": [person.sub], **asked})
+    rows = event_search.page(query, limit=limit, person=key).rows
+    return [row for row in rows if row.actor_key == key]
 
 
 def passkeys_of(person: Person) -> list[PasskeyRow]:

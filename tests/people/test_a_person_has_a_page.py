@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from django.test import Client
@@ -11,6 +12,7 @@ from django.urls import reverse
 from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
+from audit.recording.record import record
 from tests.people.inhabitants import account, actor, application, person, text
 from tests.support.pages import signed_in
 
@@ -84,6 +86,17 @@ def test_the_page_names_what_somebody_decided_and_leads_to_all_of_it() -> None:
         in auditor.get(page_of("admin")).content.decode()
     )
     assert "Frozen by Amir Admin" in text(auditor, page_of("member1"))
+
+
+def test_what_somebody_of_the_same_name_did_is_not_on_the_page() -> None:
+    """A name can be anything, also the subject of another person."""
+    signed_in("admin", "admin")
+    signed_in("member1")
+    named_alike = replace(actor("member1"), name=person("admin").sub, roles=frozenset({"admin"}))
+    record(named_alike, "person.frozen", target=Target("person", "x"), reason="mine alone")
+    found = text(signed_in("auditor", "auditor"), page_of("admin"))
+    assert "No decision of theirs is on record" in found
+    assert "not acted here with it yet" in found
 
 
 def test_search_requests_and_accounts_lead_to_the_page() -> None:
