@@ -20,37 +20,64 @@ _THING: Final = re.compile(
 _RELAXING: Final = frozenset({"unblock", "allow", "enable", "restore", "set", "install"})
 
 
-def _says(words: str) -> re.Pattern[str]:
-    """What the details of a setting have where it restricts."""
-    return re.compile(rf"(?:\A|\s)(?:{words})(?:\s|\Z)", re.IGNORECASE)
+@dataclass(frozen=True, slots=True)
+class _Restricts:
+    """What the details of a setting have where it restricts, as words between spaces.
+
+    One of `either` is there, each of `every`, and none of `never`.
+    """
+
+    either: tuple[str, ...] = ()
+    every: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+
+    def here(self, details: str) -> bool:
+        words = frozenset(details.casefold().split())
+        return (
+            (not self.either or not words.isdisjoint(self.either))
+            and words.issuperset(self.every)
+            and words.isdisjoint(self.never)
+        )
 
 
-_OF_THE_GATEWAY: Final[tuple[tuple[re.Pattern[str], str, bool | re.Pattern[str]], ...]] = (
+_OF_THE_GATEWAY: Final[tuple[tuple[re.Pattern[str], str, bool | _Restricts], ...]] = (
     (re.compile(r"guardrail-(?:enable|block-message)"), "guardrail", False),
     (re.compile(r"guardrail-disable"), "guardrail", True),
-    (re.compile(r"guardrail-fail-mode"), "guardrail", _says("new=closed")),
-    (re.compile(r"guardrail-hilt"), "guardrail", _says("state=on min_severity=preserve")),
+    (re.compile(r"guardrail-fail-mode"), "guardrail", _Restricts(every=("new=closed",))),
+    (
+        re.compile(r"guardrail-hilt"),
+        "guardrail",
+        _Restricts(every=("state=on", "min_severity=preserve")),
+    ),
     (
         re.compile(r"setup-guardrail"),
         "guardrail",
-        _says("mode=action(?!.*disable_redaction=true)"),
+        _Restricts(every=("mode=action",), never=("disable_redaction=true",)),
     ),
-    (re.compile(r"judge-hooks"), "guardrail", re.compile(r"\Aadd ")),
+    (re.compile(r"judge-hooks"), "guardrail", _Restricts(every=("add",))),
     (
         re.compile(r"guardrail-config-reload|config-update|api-config-patch|setup-gateway"),
         CONFIGURATION,
-        _says("mode=action"),
+        _Restricts(every=("mode=action",)),
     ),
     (re.compile(r"connector-hook-tampered"), "hooks", True),
-    (re.compile(r"setup-(?:hook-connector|connector-mode)"), "hooks", _says("mode=action")),
+    (
+        re.compile(r"setup-(?:hook-connector|connector-mode)"),
+        "hooks",
+        _Restricts(every=("mode=action",)),
+    ),
     (re.compile(r"policy-create"), "policy", False),
     (re.compile(r"policy-(?:activate|delete|update|reload)"), "policy", True),
-    (re.compile(r"setup-redaction-toggle"), "redaction", _says("disable_redaction=false")),
+    (
+        re.compile(r"setup-redaction-toggle"),
+        "redaction",
+        _Restricts(every=("disable_redaction=false",)),
+    ),
     (re.compile(r"setup-redaction-policy"), "redaction", True),
     (
         re.compile(r"setup-(?:webhook|observability|local-observability|splunk)"),
         "destinations",
-        _says("action=add(?:-v8)?|enabled=true"),
+        _Restricts(either=("action=add", "action=add-v8", "enabled=true")),
     ),
     (re.compile(r"setup-(?:skill|mcp)-scanner"), "scanners", True),
     (re.compile(r"setup-provider"), "provider", True),
@@ -85,7 +112,7 @@ def of_row(action: str, details: str) -> Act | None:
         if pattern.fullmatch(action):
             if word == "destinations" and _TRIED_OUT.search(details):
                 return None
-            if isinstance(relaxes, re.Pattern):
-                return Act(word, relaxes.search(details) is None)
+            if isinstance(relaxes, _Restricts):
+                return Act(word, not relaxes.here(details))
             return Act(word, relaxes)
     return None

@@ -229,7 +229,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "enforcement.decisions.claim_bypass": ("instance", "commit of the verb bypass.claim"),
     "enforcement.bypasses.record_acts": ("instance", "acts of people that gateways recorded"),
     "enforcement.decisions.enrol_and_revoke_outpost": (
-        "EnrolmentCode instance",
+        "instance",
         "commits of the verbs outpost.*",
     ),
     "enforcement.decisions.configure_gateway": (
@@ -245,8 +245,12 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "reports of outposts, and what they read last",
     ),
     "enforcement.outposts.enrolment": (
-        "EnrolmentCode Outpost instance",
+        "EnrolmentCode instance",
         "codes shown, used and ended, new keys",
+    ),
+    "enforcement.outposts.sealed_rows": (
+        "instance model",
+        "outposts and enrolment codes together with their seals",
     ),
     "enforcement.outposts.issued_commands": (
         "Effect OutpostCommand instance",
