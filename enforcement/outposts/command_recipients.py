@@ -33,14 +33,21 @@ def _found(instance: str = "") -> dict[str, Outpost]:
     recorded = {
         name: one for name, one in sealed_rows.recorded(instance).items() if not one.is_revoked
     }
-    if not recorded:
-        return {}
+    # Rows that help to search the log can be altered, too: what this portal sealed stays known.
+    unheard = Outpost.objects.filter(revoked_at=None).exclude(instance__in=recorded)
+    if instance:
+        unheard = unheard.filter(instance=instance)
+    key = outpost_command_key.public_key() if recorded or unheard else ""
+    found = {
+        row.instance: row
+        for row in unheard
+        if row.command_key == key and sealed_rows.is_sealed(row)
+    }
     operations = {one.operation for one in recorded.values()}
     rows = {
         (row.instance, row.operation): row
         for row in Outpost.objects.filter(operation__in=operations)
     }
-    key, found = outpost_command_key.public_key(), {}
     for name, one in sorted(recorded.items()):
         # One that somebody deleted is stood for by a row without a seal.
         row = rows.get((name, one.operation)) or Outpost(id="", instance=name)

@@ -331,6 +331,24 @@ def test_no_decision_passes_by_an_outpost_that_somebody_took_out_of_the_database
     assert "someone wrote to the database" in page
 
 
+@pytest.mark.parametrize("how", ["deleted", "revoked"])
+def test_no_decision_passes_by_an_outpost_whose_search_rows_somebody_altered(
+    town: Town, device: Device, olu: Actor, do_due: Callable[[], None], how: str
+) -> None:
+    """They only help to search the log; its entries say that it is enrolled."""
+    enrolment = EventRow.objects.filter(action="outpost.key_enrolled")
+    if how == "deleted":
+        enrolment.delete()
+    else:
+        row = enrolment.get()
+        row.event, row.seq, row.action = uuid4(), None, "outpost.revoked"
+        row.save(force_insert=True)
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert town.edges[EDGE].blocked() == {} and not OutpostCommand.objects.exists()
+    assert step().state == "pending" and "someone wrote to the database" in step().detail
+
+
 @pytest.mark.parametrize("how", TAKEN_OUT[1:])
 def test_a_device_whose_row_somebody_changed_gets_no_commands_and_reports_nothing(
     device: Device, olu: Actor, do_due: Callable[[], None], how: str
