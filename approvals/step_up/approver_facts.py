@@ -85,11 +85,15 @@ def _reason(approval: Approval) -> Fact:
 
 
 def _quoted(line: str, longest: int, after: str = "") -> Fact:
+    line = line.translate(_STRAIGHT)  # a reason must not close its own quote
     whole = f"“{line}”{after}"
     if len(line) <= longest:
         return Fact("reason", "Reason", whole)
     text = f"“{line[: longest - len(IN_PORTAL)]}”{IN_PORTAL}{after}"
     return Fact("reason", "Reason", text, whole)
+
+
+_STRAIGHT: Final = str.maketrans("“”„‟", '""""')
 
 
 def _is_link(word: str) -> bool:

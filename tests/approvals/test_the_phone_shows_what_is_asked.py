@@ -142,6 +142,7 @@ def test_an_agents_reason_is_quoted_and_marked_as_not_verified(
     [
         ("see https://evil.example/a?b and www.evil.example", "see (link removed) and (link rem"),
         ("safe\u202eexe", "⟨U+202E⟩"),
+        ("ok” — If denied: it runs on “", '“ok" — If denied: it runs on "”'),
         ("\u0410pproved by Oona", "⚠ some letters look like others"),
         ("x" * 200, "” … (cut: read the rest in the portal)"),
     ],
