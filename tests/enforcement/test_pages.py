@@ -83,7 +83,7 @@ def test_an_empty_portal_says_so(town: Town, olu_web: Client) -> None:
     assert "No open finding" in text(olu_web, "/enforcement/")
     for name, says in (("held", "Nothing is on hold"), ("blocked", "No block is listed")):
         assert says in text(olu_web, "/enforcement/", list=name)
-    assert "Never scanned" in text(olu_web, PAGE)
+    assert "No scan result was read" in text(olu_web, PAGE)
     (town.folder / "instances.toml").unlink()
     assert "No gateway is registered" in text(olu_web, "/enforcement/fleet/")
     assert "No gateway is registered" in text(olu_web, PAGE)
@@ -100,7 +100,7 @@ def test_deciding_on_a_page_tells_the_gateways_and_shows_their_answers(
     assert "Blocked: the gateway acknowledged it." in shown
     assert "Not enforced yet: edge-2 does not answer." in shown
     assert "not enforced everywhere" in shown and 'hx-trigger="every 2s"' in shown
-    assert "edge-1 acknowledged the block of skill pdf-exfil (Olu Operator)" in shown
+    assert "edge-1 acknowledged the block of skill pdf-exfil (by Olu Operator)" in shown
     assert "by Olu Operator" in shown and "steals PDFs" in shown
     look()
     town.edges["edge-2"].start()
