@@ -180,7 +180,7 @@ def refusal_of(account: ConnectedAccount) -> TokenRefusal:
             409,
             "reconnect_required",
             f"{title} no longer honours this connection. Connect it again on the page "
-            "My connections.",
+            "My accounts.",
             account=account,
         )
     return TokenRefusal(

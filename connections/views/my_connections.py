@@ -1,4 +1,4 @@
-"""My connections: who can act as me, and what I can do about it."""
+"""My accounts: who can act as me, and what I can do about it."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def test_an_admin_goes_through_an_access_review(house: House) -> None:
     keys.press("1")
     expect(page).not_to_have_url(second)
     page.goto(second)
-    expect(page.get_by_text("decided to keep")).to_be_visible()
+    expect(page.get_by_text("kept it")).to_be_visible()
 
 
 def test_menus_and_dialogs_give_the_focus_back(house: House) -> None:

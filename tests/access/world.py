@@ -131,7 +131,7 @@ def _saved_view(auditor: Person, house: House) -> str:
     page.get_by_role("main").get_by_label("Name", exact=True).fill(LONG)
     page.get_by_label("Everyone who may read the trail").check()
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("was saved for everybody who reads the trail.")).to_be_visible()
+    expect(page.get_by_text("was saved for everyone who reads the trail.")).to_be_visible()
     rows = house.stack.rows("SELECT id FROM audit_savedview ORDER BY created DESC")
     return str(UUID(str(rows[0]["id"])))
 

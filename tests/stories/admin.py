@@ -17,7 +17,7 @@ def ask_to_revoke(house: House, page: Page, path: str) -> str:
     """Revoke it as the signed-in admin; returns the code of the request now on the page."""
     page.goto(house.url(path))
     page.get_by_role("link", name="Revoke…").click()
-    expect(page.get_by_role("heading", name="What follows")).to_be_visible()
+    expect(page.get_by_role("heading", name="What happens next")).to_be_visible()
     shots(page, "3-admin-impact")
     page.get_by_label("Reason").fill("left the project")
     page.get_by_role("button", name="Suspend now and request revocation").click()

@@ -56,7 +56,7 @@ def test_an_agent_gets_more_for_a_while_and_its_owner_ends_it(house: House) -> N
     page.goto(house.url(own))
     expect(page.get_by_role("heading", name="Allowed beyond manifests")).to_be_visible()
     shots(page, "9-escalation-allowed")
-    page.get_by_role("button", name="Take back").click()
+    page.get_by_role("button", name="Revoke", exact=True).click()
     expect(page.get_by_text("You took back what").first).to_be_visible()
     expect(page.get_by_role("heading", name="Allowed beyond manifests")).to_have_count(0)
     again = ata(*asking, *server)
