@@ -179,8 +179,7 @@ def refusal_of(account: ConnectedAccount) -> TokenRefusal:
         return TokenRefusal(
             409,
             "reconnect_required",
-            f"{title} no longer honours this connection. Connect it again on the page "
-            "My accounts.",
+            f"{title} no longer honours this connection. Connect it again on the page My accounts.",
             account=account,
         )
     return TokenRefusal(
