@@ -33,7 +33,7 @@ def test_the_banner_counts_requests_that_are_over_and_not_what_is_on_hold(lamps:
     known("operator2", "operator")
     closed(lamps, "expired")
     shown = banner()
-    assert "1 request is over and its hold stays until somebody decides." in shown
+    assert "1 request is over and its hold stays until someone decides." in shown
     assert "stays on hold because" not in shown
 
 

@@ -120,14 +120,14 @@ def test_a_rule_reads_as_one_sentence() -> None:
     said = [sentences.sentence(one, made, 300) for one in made.rules]
     assert said == [
         "Blocking a skill with a CRITICAL finding: another operator approves by phone within "
-        "5 minutes; held meanwhile; if nobody answers the next on call is asked, and after the "
+        "5 minutes; held meanwhile; if no one answers the next on call is asked, and after the "
         "last the hold stays; a denial ends the hold.",
         "Allowing a skill or an MCP server, asked for by an operator: two of the admins "
         "(security), all asked at once, approve by phone and with a passkey within 2 minutes; "
-        "nothing changes meanwhile; if nobody answers nothing is committed; a denial ends the "
+        "nothing changes meanwhile; if no one answers nothing is committed; a denial ends the "
         "request.",
         "Unblocking anything: the one who asks approves by e-mail within 1 hour; nothing changes "
-        "meanwhile; if nobody answers nothing is committed; a denial ends the request.",
+        "meanwhile; if no one answers nothing is committed; a denial ends the request.",
         "Anything final or loosening at severity LOW: committed at once.",
     ]
 

@@ -55,7 +55,7 @@ def test_another_admin_approves_and_the_new_policy_is_in_force(
         "Change the approval policy to version 1: without rule findings-ask, which said: What a "
         "finding asks for by itself: another person with the role approves by phone within 5 "
         "minutes; a connection to be revoked or what is to be blocked is on hold meanwhile, and "
-        "nothing else changes; if nobody answers the next on call is asked, and after the last "
+        "nothing else changes; if no one answers the next on call is asked, and after the last "
         "that hold stays; a denial ends that hold, and 5 more"
     )
     work()

@@ -193,7 +193,7 @@ def test_erasing_a_person_keeps_the_ledger_whole() -> None:
         proofs_and_tiles.entry_of(of_olu),
         [proofs_and_tiles.vkey()],
     )
-    with pytest.raises(ValueError, match="nobody"):
+    with pytest.raises(ValueError, match="no one"):
         erase_person("")
 
 

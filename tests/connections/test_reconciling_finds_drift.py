@@ -49,7 +49,7 @@ def test_an_account_connected_elsewhere_appears_once(iss: str, portal_tenant: Lo
         assert connected_accounts.one_person(iss, subject("member2"))
     row = ConnectedAccount.objects.get(sub=subject("member2"))
     assert (row.auth0_id, row.scopes, row.source) == (auth0_id, ["channels:read"], "management")
-    assert drift() == ["Auth0-ATA found Milo Member's Slack connection at Auth0"]
+    assert drift() == ["Auth0-ATA discovered Milo Member's Slack connection at Auth0"]
 
 
 def test_an_account_deleted_elsewhere_is_gone_here_too(
@@ -118,7 +118,7 @@ def test_the_last_comparisons_show_their_differences(
     browser = signed_in("auditor", "auditor")
     with django_assert_max_num_queries(20):
         page = browser.get("/connections/inventory/sources/").content.decode()
-    assert "Auth0-ATA found Milo Member&#x27;s Slack connection at Auth0" in page
+    assert "Auth0-ATA discovered Milo Member&#x27;s Slack connection at Auth0" in page
     assert f"/audit/?operation={first.id}" in page
     other = browser.get(f"/connections/inventory/sources/?run={newest.id}")
     assert "No difference" in other.content.decode()

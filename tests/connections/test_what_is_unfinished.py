@@ -103,7 +103,7 @@ def test_done_things_are_not_there(account: ConnectedAccount) -> None:
     ConnectedAccount.objects.update(state=State.REVOKED)
     assert told() == []
     page = signed_in("auditor", "auditor").get("/connections/remediations/").content.decode()
-    assert "Everything is finished" in page
+    assert "Nothing is waiting" in page
 
 
 def test_a_failed_step_is_looked_at_and_done_when_an_admin_tries_again(

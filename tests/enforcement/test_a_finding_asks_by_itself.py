@@ -104,7 +104,7 @@ def test_approval_blocks_it_with_the_operators_identity(
         assert each.blocked()["pdf-exfil"].startswith(f"[ATA {approval.operation}.")
     read = sentences("skill.blocked")
     assert any(
-        one.startswith("edge-2 acknowledged the block of skill pdf-exfil (Olu Operator")
+        one.startswith("edge-2 acknowledged the block of skill pdf-exfil (by Olu Operator")
         for one in read
     )
     decided = EventRow.objects.get(action="skill.blocked", outcome="pending")
@@ -120,7 +120,7 @@ def test_denial_ends_the_hold_and_logs_an_override_with_the_name(
     assert (approval.outcome, approval.inferred) == ("denied", False)
     assert all(not each.blocked() for each in town.edges.values())
     assert sentences("skill.override_logged") == [
-        "Olu Operator refused to block skill pdf-exfil; the override was logged"
+        "Olu Operator denied the automatic block of skill pdf-exfil, recorded as an override"
     ]
     assert not sentences("skill.blocked") and not sentences("skill.allowed")
     assert not edge.rows("SELECT 1 FROM actions WHERE target_name = 'pdf-exfil'")

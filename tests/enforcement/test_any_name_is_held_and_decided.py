@@ -89,5 +89,5 @@ def test_what_nobody_can_be_asked_about_is_held_and_listed_with_the_reason(
     edge.scan("odd", severity="CRITICAL")
     look()
     held = Asset.objects.exclude(holder="").get()
-    assert "Nobody was asked to block it: Too long to show." in held.hold_reason
+    assert "No one was asked to block it: Too long to show." in held.hold_reason
     assert EventRow.objects.filter(action="skill.held").exists()

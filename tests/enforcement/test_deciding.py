@@ -49,8 +49,8 @@ def test_a_block_is_acknowledged_by_every_gateway_and_visible_there(
     assert (asset.decision, asset.decided_by) == ("block", "Olu Operator")
     read = sentences("skill.blocked")
     assert read[0] == "Olu Operator decided to block skill pdf-exfil at 2 gateways"
-    assert "edge-1 acknowledged the block of skill pdf-exfil (Olu Operator)" in read
-    assert "edge-2 acknowledged the block of skill pdf-exfil (Olu Operator)" in read
+    assert "edge-1 acknowledged the block of skill pdf-exfil (by Olu Operator)" in read
+    assert "edge-2 acknowledged the block of skill pdf-exfil (by Olu Operator)" in read
     assert EventRow.objects.filter(action="skill.blocked", outcome="pending").count() == 1
 
 

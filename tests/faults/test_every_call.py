@@ -49,6 +49,7 @@ CALLS: dict[str, Call] = {
     "device.poll": lambda a: a.device.poll(SECRET),
     "ciba.start": lambda a: a.ciba.start(SUB, "12-34-56"),
     "ciba.poll": lambda a: a.ciba.poll(SECRET),
+    "ciba.take_back": lambda a: a.ciba.take_back(SECRET),
     "vault.exchange_access_token": lambda a: a.vault.exchange_access_token(SECRET, "github"),
     "my_account.connect": lambda a: a.my_account.connect(
         SECRET, "github", redirect_uri=CALLBACK, state="s", code_challenge="c" * 43
@@ -99,6 +100,10 @@ BELIEVED = {
     ("oauth.revoke", Fault.NOT_JSON): "the same",
     ("oauth.revoke", Fault.EMPTY): "the same",
     ("oauth.revoke", Fault.TRUNCATED): "the same",
+    ("ciba.take_back", Fault.HTML): "the same",
+    ("ciba.take_back", Fault.NOT_JSON): "the same",
+    ("ciba.take_back", Fault.EMPTY): "the same",
+    ("ciba.take_back", Fault.TRUNCATED): "the same",
     ("management.client", Fault.EMPTY): "the doctor names what is missing in it",
     ("management.authentication_methods", Fault.EMPTY): "says nothing about phones; None is kept",
     ("health", Fault.EMPTY): "a gateway may leave out all that is shown of it",
