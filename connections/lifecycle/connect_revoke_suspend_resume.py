@@ -1,8 +1,7 @@
 """The decisions about connections: connect, revoke, suspend, resume.
 
 Own connections are their owner's: one click. On another person's an admin suspends at once; the
-revocation and the resumption of it wait for another admin (DESIGN 1.3.2).
-"""
+revocation and the resumption of it wait for another admin (DESIGN 1.3.2)."""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.permissions import needs_role
 from accounts.recent_sign_in.requirement import needs_fresh_sign_in
-from approvals import leavers_requests, people_and_roster
+from approvals import people_and_roster
 from approvals.models import Approval, Person
+from approvals.pipeline import leavers_requests
 from portal.people import offboarding_steps, person_facts, person_lookup, what_remains
 from portal.people.offboarding_steps import Order, Result
 from ui.refused_request_audit_flag import tell

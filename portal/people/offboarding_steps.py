@@ -16,11 +16,11 @@ from django.db.models import QuerySet
 from accounts.models import SignedInSession, User
 from accounts.sessions import service
 from accounts.views.browser_names import in_words
-from approvals import leavers_requests
 from approvals.errors import NothingToDo, Refused
 from approvals.models import Approval, Person, Status
 from approvals.passkeys import queries
 from approvals.passkeys.enrol_and_revoke import OWN
+from approvals.pipeline import leavers_requests
 from approvals.pipeline.service import perform
 from approvals.views import inbox
 from audit.recording.actors import Actor, Target

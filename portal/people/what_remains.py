@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from approvals import clock, leavers_requests
+from approvals import clock
 from approvals.models import Person
+from approvals.pipeline import leavers_requests
 from connections import account_names
 from connections.models import AccessState, AppAccess, ConnectedAccount, Review, Reviewers, State
 from portal.people import offboarding_steps, person_facts

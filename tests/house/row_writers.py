@@ -358,7 +358,7 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     ),
     "approvals.pipeline.deny_expire_cancel.cancel": (
         "approvals.cancel_resend_confirm_denial",
-        "approvals.leavers_requests",
+        "approvals.pipeline.leavers_requests",
     ),
     "approvals.pipeline.deny_expire_cancel.confirm_denial": (
         "approvals.step_up.requests_nobody_was_asked",

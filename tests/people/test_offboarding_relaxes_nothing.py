@@ -8,9 +8,10 @@ from contextlib import suppress
 
 import pytest
 
-from approvals import clock, leavers_requests
+from approvals import clock
 from approvals.errors import Refused
 from approvals.models import Approval, Person, Status
+from approvals.pipeline import leavers_requests
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from connections.lifecycle import restriction_stack

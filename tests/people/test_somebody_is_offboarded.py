@@ -9,9 +9,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import SignedInSession
-from approvals import leavers_requests
 from approvals.errors import Refused
 from approvals.models import Approval, AskState, Outcome, Passkey, Person, Status
+from approvals.pipeline import leavers_requests
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from connections.lifecycle import freezes
