@@ -44,7 +44,7 @@ _MULTI_FACTOR = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
 
 
 @method_decorator([login_not_required, never_cache], name="dispatch")
-class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
+class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]  # untyped
     """Send the browser to the issuer. `?fresh=1` asks for a new sign-in with a second factor."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -111,7 +111,7 @@ def _away() -> SignInRefused:
 
 
 @method_decorator([login_not_required, never_cache], name="dispatch")
-class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
+class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # untyped
     """The issuer's answer. Lost or replayed state restarts the sign-in once, then says so."""
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
@@ -167,7 +167,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
 
 
 @method_decorator([login_not_required, never_cache], name="dispatch")
-class SignOut(OIDCLogoutView):  # type: ignore[misc]
+class SignOut(OIDCLogoutView):  # type: ignore[misc]  # untyped
     """End the session here, then at the issuer (RP-Initiated Logout 1.0)."""
 
     def post(self, request: HttpRequest) -> HttpResponseBase:

@@ -132,7 +132,7 @@ def test_it_waits_for_the_approval_and_runs_nothing_without_one(
         ("--", "skill", "enable", "pdf-exfil"),
         ("skill", "enable", "--", "pdf-exfil"),
         ("skill", "restore", "pdf-exfil", "--path", "/tmp/x"),
-        ("skill", "quarantine", "/home/x/.claude/skills/pdf-exfil"),
+        ("skill", "quarantine", "/srv/skills/pdf-exfil"),
         ("skill", "allow", "harmless/pdf-exfil"),
         ("skill", "block", "pdf-exfil", "--connector", "codex"),
         ("tool", "block", "Bash", "--source", "github"),
