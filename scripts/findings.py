@@ -29,7 +29,7 @@ from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree
 
-from scripts.pytest_missing_name_placeholders import USED
+from scripts import pytest_missing_name_placeholders as placeholders
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docs" / "findings.tsv"
@@ -39,7 +39,7 @@ FAILS, LOADS_NOT, PASSES, SKIPPED = "fails", "does not load", "passes", "is skip
 _ENDS_S = 300.0
 _PLUGIN = "placeholders_of_findings"
 _NEEDS_FIX = (
-    *(USED, "'_Added'", "got an unexpected keyword argument"),
+    *(placeholders.USED, "'_Added'", "got an unexpected keyword argument"),
     *("AttributeError: <module ", "AttributeError: module "),
 )
 _NOT_IMPORTED = ("ImportError", "ModuleNotFoundError", "failed on setup with")
@@ -122,7 +122,7 @@ def _try(copy: Path, tests: Sequence[str], *before: str) -> dict[str, Outcome]:
         if test not in found and len(tests) > 1:
             found |= _run(copy, [test], *before)
     # Names that the fix added keep others from being loaded: they are replaced.
-    shutil.copy(ROOT / "scripts" / "placeholders.py", copy / f"{_PLUGIN}.py")
+    shutil.copy(Path(placeholders.__file__), copy / f"{_PLUGIN}.py")
     some = [t for t in tests if t not in found or found[t].reason.startswith(_NOT_IMPORTED)]
     if some:
         found |= _run(copy, some, *before, plugin=_PLUGIN)
