@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 
 from audit.db import insert_only
 from audit.evidence import storage
 from audit.migrations import _insert_only
+from audit.sequencing import sequencer
+from tests.audit.factories import MIA, DraftFactory
+from tests.support.recording import record_many
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,3 +43,17 @@ def unguarded(db: None) -> None:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for statement in _insert_only.drop(connection.vendor, *insert_only.GUARDED):
             cursor.execute(statement)
+
+
+@pytest.fixture
+def empty_cache() -> None:
+    """Nothing of another test is cached."""
+    cache.clear()
+
+
+@pytest.fixture
+def trail(db: None) -> None:
+    """Seven blocks by an operator and five refusals of a member's tokens, in the signed tree."""
+    list(record_many(DraftFactory.build(action="skill.blocked") for _ in range(7)))
+    list(record_many(DraftFactory.build(action="token.refused", actor=MIA) for _ in range(5)))
+    sequencer.run_once()

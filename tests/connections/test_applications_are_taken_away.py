@@ -18,7 +18,7 @@ from connections.application_grants import consent_and_token_sync, export_file
 from connections.application_grants.consent_and_token_sync import Listed
 from connections.models import AccessKind, AccessState, AppAccess
 from tests.accounts.trail import events
-from tests.audit.test_exports_are_held_to_their_manifest import sheets
+from tests.audit.exported_files import sheets
 from tests.connections.test_the_inventory_is_taken_away import PAGE, rows_of, taken
 from tests.connections.visitor import Gateway, know, subject
 from tests.support.pages import signed_in

@@ -23,7 +23,7 @@ from connections.inventory import conditions
 from connections.models import ConnectedAccount, SeenUse, State
 from connections.sync import update_accounts
 from tests.accounts.trail import events
-from tests.audit.test_exports_are_held_to_their_manifest import sheets
+from tests.audit.exported_files import sheets
 from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Gateway, know, subject
 from tests.support.pages import signed_in
