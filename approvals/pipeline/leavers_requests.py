@@ -1,4 +1,4 @@
-"""Requests of somebody who leaves: an admin withdraws them, or asks another person to answer.
+"""Requests of a person who leaves: an admin withdraws them or asks a colleague to answer.
 
 Neither relaxes anything: a request that holds something is left to those who decide about the hold,
 and who is asked instead has to be somebody whom the policy lets approve it.
@@ -6,11 +6,14 @@ and who is asked instead has to be somebody whom the policy lets approve it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import transaction
 
-from approvals import audit_events, cancel_resend_confirm_denial, clock
+from approvals import audit_events, cancel_resend_confirm_denial, clock, people_and_roster
 from approvals.errors import Refused
-from approvals.models import Answer, Approval, Ask, Person, Status
+from approvals.models import Answer, Approval, Ask, AskState, Person, Status
 from approvals.pipeline import deny_expire_cancel, locks, recheck
 from approvals.step_up import owner_must_approve_first
 from approvals.step_up.ask_next_approver import add_ask
@@ -71,6 +74,10 @@ def why_not_reassigned(approval: Approval, leaver: Person, colleague: Person) ->
         return f"{colleague} asked for it." if colleague.pk != leaver.pk else "They leave."
     if not recheck.may_approve(rule, colleague):
         return f"The policy does not let {colleague} approve it."
+    if _has_approved(asks, colleague):
+        return f"{colleague} approved it already."
+    if not _can_answer(rule, colleague):
+        return f"It needs a passkey, and {colleague} has none that counts."
     if not cancel_resend_confirm_denial.may_be_asked_again(asks, colleague.pk):
         return f"{colleague} was asked too often."
     return ""
@@ -78,6 +85,16 @@ def why_not_reassigned(approval: Approval, leaver: Person, colleague: Person) ->
 
 def _waits_for(asks: list[Ask], leaver: Person) -> bool:
     return any(one.person_id == leaver.pk and one.state in LIVE for one in asks)
+
+
+def _has_approved(asks: list[Ask], person: Person) -> bool:
+    """Whether they did: an owner who approves first is not also the second person."""
+    return any(one.person_id == person.pk and one.state == AskState.APPROVED for one in asks)
+
+
+def _can_answer(rule: Mapping[str, Any], person: Person) -> bool:
+    needed = rule["channel"] in people_and_roster.NEEDS_PASSKEY
+    return not needed or bool(people_and_roster.with_passkeys([person]))
 
 
 def _locked(admin: Actor, approval: Approval, leaver: Person) -> Approval:

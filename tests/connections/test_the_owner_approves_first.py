@@ -12,6 +12,7 @@ from django.db import transaction
 from approvals import cancel_resend_confirm_denial, clock, policy, registry
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Outcome, Person
+from approvals.pipeline import leavers_requests
 from approvals.pipeline.service import perform
 from approvals.policy.single_decision_dry_run import what_if
 from approvals.step_up import take_ciba_or_passkey_answer
@@ -179,6 +180,21 @@ def test_a_stranger_may_not_ask_for_it(mias: ConnectedAccount) -> None:
     with pytest.raises(Refused) as refused:
         ask(mias, by=person("member2"))
     assert refused.value.code == "not_permitted"
+
+
+def test_an_owner_who_approved_is_not_asked_in_the_place_of_a_leaver(
+    mias: ConnectedAccount,
+) -> None:
+    know("admin2")
+    Person.objects.filter(sub=MIA.sub).update(roles=["admin"])
+    approval = ask(mias, by=OLU)
+    answer(approval, MIA)
+    leaver = ask_of(approval).person
+    assert leaver.sub != MIA.sub
+    anya = person("admin2" if leaver.sub == AMIR.sub else "admin", "admin")
+    with pytest.raises(Refused, match="approved it already"):
+        leavers_requests.reassign(anya, approval, leaver, Person.objects.get(sub=MIA.sub))
+    assert ask_of(approval).person == leaver
 
 
 def test_a_second_who_lost_the_role_does_not_count(mias: ConnectedAccount, phones: Phones) -> None:

@@ -18,6 +18,7 @@ from connections.lifecycle import freezes
 from connections.models import ConnectedAccount, Freeze, State
 from portal.people import offboarding_steps
 from tests.accounts.trail import events
+from tests.approvals.policies import in_force, keyed, rule
 from tests.people.inhabitants import account, actor, application, passkey, person, text
 from tests.support.pages import signed_in
 
@@ -141,6 +142,33 @@ def test_who_was_asked_is_replaced_by_somebody_the_policy_lets_approve(admin: Cl
         leavers_requests.reassign(actor("admin"), asked, person("admin2"), person("admin"))
     with pytest.raises(Refused, match="another admin"):
         leavers_requests.reassign(actor("operator"), asked, person("admin2"), person("admin"))
+
+
+@pytest.mark.parametrize("channel", ["passkey", "both"])
+def test_a_colleague_without_a_passkey_that_counts_does_not_replace_one_who_has_one(
+    admin: Client, channel: str
+) -> None:
+    signed_in("member1")
+    mine = account("member1")
+    in_force(rule("all", channel=channel))
+    keyed(actor("admin2"))
+    asked = perform(
+        actor("admin"), "connection.revoke", Target("connection", str(mine.pk)), reason="odd"
+    ).approval
+    assert asked is not None and asked.current is not None
+    older = asked.current
+    assert older.person == person("admin2")
+    tess = Person.objects.create(
+        iss=person("admin").iss, sub="auth0|tess", name="Tess", roles=["admin"],
+        updated=asked.created,
+    )  # fmt: skip
+    page = offboard(admin, "admin2", colleague=str(tess.pk))
+    assert "It needs a passkey, and Tess has none that counts." in page
+    older.refresh_from_db()
+    assert asked.current == older and older.state in {AskState.STARTING, AskState.WAITING}
+    keyed(tess.as_actor("web"))
+    offboard(admin, "admin2", colleague=str(tess.pk))
+    assert asked.current is not None and asked.current.person == tess
 
 
 def test_a_named_colleague_is_asked_and_the_older_push_counts_no_more(admin: Client) -> None:
