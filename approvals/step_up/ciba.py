@@ -230,17 +230,17 @@ def _poll(ask: Ask) -> None:
 
 
 def _take_back(ask: Ask, auth_req_id: str) -> None:
-    """Ask the issuer once to take back a push whose answer no longer counts, so that nobody is
-    offered to approve in vain. Whether it did, the polls tell that go on."""
+    """Ask the issuer once to withdraw a push whose answer no longer counts; later polls show
+    whether it did."""
     if ask.taken_back or (ask.state in _LIVE and ask.approval.status == Status.PENDING):
         return
     try:
         auth0_clients.auth0().ciba.take_back(auth_req_id)
-    except (Unavailable, HttpClientError) as error:
-        log.warning("the push of ask %s is taken back later: %s", ask.pk, error)
+    except (RateLimited, Unavailable, HttpClientError) as error:
+        log.warning("the push of ask %s is withdrawn later: %s", ask.pk, error)
         return
     except Auth0Error as error:
-        log.info("the push of ask %s cannot be taken back: %s", ask.pk, error)
+        log.info("the push of ask %s cannot be withdrawn: %s", ask.pk, error)
     Ask.objects.filter(pk=ask.pk).update(taken_back=clock.now())
 
 

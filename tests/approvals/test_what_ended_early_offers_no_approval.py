@@ -6,6 +6,7 @@ import re
 
 import httpx
 import pytest
+import respx
 
 from approvals.cancel_resend_confirm_denial import cancel, send_again
 from approvals.models import Approval
@@ -64,6 +65,21 @@ def test_a_withdrawn_request_is_over_on_the_phone_too(
     assert approve_anyway(phones, "operator2", consent) == 409
     assert MAY_SHOW not in on_page(pushed)
     assert "approval.approved" not in actions()
+
+
+def test_a_withdrawal_that_met_a_rate_limit_is_asked_for_again(
+    pushed: Approval, phones: Phones, olu: Actor, work: Work
+) -> None:
+    consent = phones.waiting("operator2")[code_of(pushed)]
+    cancel(olu, str(pushed.pk))
+    with respx.mock(assert_all_called=False) as router:
+        limited = httpx.Response(429, json={"error": "too_many_requests"})
+        revoked = router.post(f"{phones.tenant.url}/oauth/revoke").mock(return_value=limited)
+        router.route().pass_through()
+        work(1)
+    assert revoked.called and code_of(pushed) in phones.waiting("operator2")
+    work()
+    assert "This request has ended." in ended_card(phones, consent)
 
 
 def test_a_request_that_another_decision_overtook_is_over_on_the_phone_too(
