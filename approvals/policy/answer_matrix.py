@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from approvals import registry
-from approvals.policy import decision_rows, sentences
+from approvals.policy import decision_rows, minimum, sentences
 from approvals.policy.conditions import Situation as Facts
 from approvals.policy.decision_rows import Kind, Situation
 from approvals.policy.document import PUSH_UP_TO_S, Document
@@ -29,8 +29,7 @@ OWN_DEVICE: Final = {
     "both": "Own phone and passkey",
     "either": "Own phone or passkey",
 }
-_STRENGTHS: Final = ("none", "self", "second")
-_STRENGTH: Final = {"": "none", "self": "self", "another": "second", "group": "second"}
+_LEVELS: Final = ("none", "self", "second")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +84,8 @@ class Cell:
 
     @property
     def strength(self) -> str:
-        """`none`, `self` or `second`: how many people it takes."""
-        return _STRENGTH[self.trial.decision.approver] if self.trial else ""
+        """`none`, `self` or `second`: who has to approve."""
+        return level(self.trial.decision.approver) if self.trial else ""
 
     @property
     def was(self) -> str:
@@ -97,11 +96,9 @@ class Cell:
     @property
     def weaker(self) -> bool:
         """Whether it takes fewer people than before."""
-        if not self.was or self.before is None:
+        if self.trial is None or self.before is None:
             return False
-        return _STRENGTHS.index(_STRENGTH[self.before.decision.approver]) > _STRENGTHS.index(
-            self.strength
-        )
+        return _people(self.trial.decision) < _people(self.before.decision)
 
     @property
     def alike(self) -> tuple[str, ...]:
@@ -218,6 +215,16 @@ def _label(found: Sequence[Case], by_role: set[str]) -> str:
     )
     asked = f", requested by {sentences.listing(roles, 'or')}" if roles else ""
     return "; ".join(parts) + asked
+
+
+def level(approver: str) -> str:
+    """`none`, `self` or `second`, for the approver that a rule names."""
+    return _LEVELS[minimum.STRENGTH[approver or "none"]]
+
+
+def _people(decision: Decision) -> tuple[int, int]:
+    """The strength of who approves, then how many of them it takes."""
+    return minimum.STRENGTH[decision.approver or "none"], decision.count
 
 
 def unique(found: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from approvals.policy import sentences
-from approvals.policy.answer_matrix import OWN_DEVICE
+from approvals.policy.answer_matrix import OWN_DEVICE, level
 from approvals.policy.document import PUSH_UP_TO_S, Document, Rule
 
 COLUMNS: Final = (
@@ -53,7 +53,7 @@ def lines(document: Document, expiry_s: int) -> list[Line]:
             about=sentences.applies_to(rule),
             severities=tuple(rule.severities),
             approver=_approver(rule, expiry_s),
-            strength={"none": "none", "self": "self"}.get(rule.approver, "second"),
+            strength=level(rule.approver),
             values=tuple(
                 Value(label, one[name], one[name] == usual[name]) for name, label in COLUMNS
             ),

@@ -241,6 +241,41 @@ def test_a_draft_shows_what_it_would_answer_and_where_fewer_people_are_asked(db:
     assert not Approval.objects.exists()
 
 
+def group_of(count: int) -> dict[str, Any]:
+    return {"approver": "group", "group": "sec", "count": count}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "weaker"),
+    [
+        (group_of(3), group_of(1), True),
+        (group_of(2), {"approver": "another"}, True),
+        (group_of(1), {"approver": "self"}, True),
+        (group_of(1), {"approver": "another"}, False),
+        (group_of(1), group_of(3), False),
+        ({"approver": "another"}, group_of(2), False),
+        ({"approver": "another", "channel": "both"}, {"approver": "another"}, False),
+    ],
+)
+def test_an_answer_is_weaker_where_it_takes_fewer_people(
+    before: dict[str, Any], after: dict[str, Any], weaker: bool
+) -> None:
+    old, new = (
+        read(
+            {
+                "schema": "ata.policy.v2",
+                "number": 1,
+                "rules": [rule("all", **one)],
+                "groups": {"sec": {"role": "operator"}},
+            }
+        )
+        for one in (before, after)
+    )
+    rows = [row for row in matrix(new, old) if row.kind.key == "block"]
+    cells = [cell for row in rows for cell in row.cells if cell.severity == "LOW"]
+    assert cells and {cell.weaker for cell in cells} == {weaker}
+
+
 def test_a_draft_that_is_no_policy_shows_no_answers(db: None) -> None:
     admin = signed_in("admin", "admin")
     page = step(admin, form(admin.get(EDIT)), "preview", r0__verbs="nonsense")
