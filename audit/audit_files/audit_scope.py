@@ -19,7 +19,7 @@ from audit.ledger import checkpoint as checkpoints
 from audit.ledger.audit_files import tables_of_range
 from audit.ledger.audit_files.entry_range import MOST_ENTRIES
 from audit.ledger.audit_files.tables_of_range import REQUIREMENT, Table
-from audit.ledger.offline.samples import check_seed
+from audit.ledger.offline.samples import SampleError, check_seed
 from audit.ledger.query import EventQuery
 from audit.models import Checkpoint, Entry, Event, EventRow
 from audit.sequencing import signed_state
@@ -85,13 +85,13 @@ class Scope:
 
     @property
     def answered(self) -> tuple[Requirement, ...]:
-        """Requirements that certain events answer."""
-        return tuple(one for one in self.framework.requirements if one.filter)
+        """Requirements that certain events answer, found by fields of entries alone."""
+        return tuple(one for one in self.framework.requirements if not why_unanswered(one))
 
     @property
     def unanswered(self) -> tuple[Requirement, ...]:
-        """Requirements without a population: no event answers them, or every one does."""
-        return tuple(one for one in self.framework.requirements if not one.filter)
+        """Requirements without a population; `why_unanswered` says why of each."""
+        return tuple(one for one in self.framework.requirements if why_unanswered(one))
 
     @property
     def within(self) -> tables_of_range.Period:
@@ -143,16 +143,21 @@ class Scope:
             return sum(counts.values())
         return coverage.count([union], self.period).counted[0].n
 
-    def about_bytes(self, counts: Mapping[str, int]) -> int:
-        """About how many bytes the ZIP will have."""
+    def about_bytes(self, counts: Mapping[str, int], rows: int, *, complete: bool) -> int:
+        """About how many bytes the ZIP will have, with or without the other entries.
+
+        Args:
+            counts: rows of each table.
+            rows: entries that go along with their values.
+            complete: whether the other entries go along.
+        """
         first, last = self.range
         newest = Entry.objects.filter(seq__gte=max(first, last - _MEASURED), seq__lt=last)
         found = Event.objects.filter(id__in=newest.values("event")).aggregate(
             bytes=Sum(Length("entry")), count=Count("id")
         )
         each = (found["bytes"] or 0) / max(found["count"], 1)
-        rows = self.opened(counts)
-        lines = last - first + rows if self.complete else 2 * rows
+        lines = last - first + rows if complete else 2 * rows
         return int(each * _PACKED * lines + _ITEM_BYTES * self.items(counts)) + 40_000
 
     def items(self, counts: Mapping[str, int]) -> int:
@@ -203,6 +208,19 @@ def scope(
     if signed_state.is_former(head):
         raise NotPossible("The log has a new name and has signed nothing under it yet.")
     return Scope(found, period, head, seed, sample_size, complete)
+
+
+def why_unanswered(one: Requirement) -> str:
+    """Why a requirement has no population, as a sentence; "" where it has one."""
+    if one.filter is None:
+        return "No event answers it."
+    if not one.filter:
+        return "Every entry of the log."
+    try:
+        _table(one).query()
+    except SampleError:
+        return "It needs evidence, not a field of entries."
+    return ""
 
 
 def _table(one: Requirement) -> Table:

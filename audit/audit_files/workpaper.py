@@ -16,7 +16,7 @@ from uuid import UUID
 import xlsxwriter
 
 from audit.audit_files import item_evidence, policies_in_period, range_lines
-from audit.audit_files.audit_scope import Scope
+from audit.audit_files.audit_scope import Scope, why_unanswered
 from audit.audit_files.range_lines import RangePass
 from audit.exports.xlsx import CUT, LONGEST
 from audit.ledger.audit_files.tables_of_range import REQUIREMENT, Found
@@ -173,8 +173,8 @@ def _populations(scope: Scope, found: RangePass) -> Iterator[Sequence[Cell]]:
         note = notes.get(one.table.id, "Listed in whole.")
         yield _population(one, drawn, note)
     for missing in scope.unanswered:
-        answer = "Every entry of the log." if missing.filter == "" else "No event answers it."
-        yield missing.number, missing.wants, "", None, None, f"{answer} {missing.note}"
+        note = f"{why_unanswered(missing)} {missing.note}".rstrip()
+        yield missing.number, missing.wants, missing.filter or "", None, None, note
 
 
 def _population(one: Found, drawn: int | None, note: str) -> Sequence[Cell]:

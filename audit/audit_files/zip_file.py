@@ -19,7 +19,7 @@ from audit.audit_files import (
     policies_in_period,
     range_lines,
 )
-from audit.audit_files.audit_scope import Scope
+from audit.audit_files.audit_scope import Scope, why_unanswered
 from audit.audit_files.policies_in_period import Version
 from audit.audit_files.range_lines import RangePass
 from audit.audit_files.readme import readme
@@ -231,7 +231,12 @@ def _about(scope: Scope, found: RangePass) -> dict[str, Any]:
             for one in found.tables.found
         ],
         "not_answered": [
-            {"number": one.number, "wants": one.wants, "note": one.note} for one in scope.unanswered
+            {
+                "number": one.number,
+                "wants": one.wants,
+                "note": f"{why_unanswered(one)} {one.note}".rstrip(),
+            }
+            for one in scope.unanswered
         ],
         "build": version(),
         **key_statements(),

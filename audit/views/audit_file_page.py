@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, BinaryIO, Final
 from urllib.parse import urlencode
@@ -21,7 +20,13 @@ from accounts.permissions import actor, needs_role
 from accounts.recent_sign_in.requirement import needs_fresh_sign_in
 from audit import clock
 from audit.audit_files import audit_scope, workpaper, zip_file
-from audit.audit_files.audit_scope import MOST_ITEMS, SAMPLE_SIZE, NotPossible, Scope
+from audit.audit_files.audit_scope import (
+    MOST_ITEMS,
+    SAMPLE_SIZE,
+    NotPossible,
+    Scope,
+    why_unanswered,
+)
 from audit.coverage import FRAMEWORKS, BadPeriod, Period
 from audit.exports.xlsx import MEDIA_TYPE
 from audit.ledger.audit_files.tables_of_range import REQUIREMENT
@@ -174,7 +179,8 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
         "before": scope.within.before[:10],
         "tree": str(scope.tree.size),
     }
-    rows = min(scope.opened(counts), end - start)
+    opened = scope.opened(counts)
+    rows = min(opened, end - start)
     populations = [
         {
             "id": table.id,
@@ -195,10 +201,10 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
         "entries": end - start,
         "others": end - start - rows,
         "populations": populations,
-        "unanswered": scope.unanswered,
+        "unanswered": [(one, why_unanswered(one)) for one in scope.unanswered],
         "items": scope.items(counts),
-        "bytes_with": replace(scope, complete=True).about_bytes(counts),
-        "bytes_without": replace(scope, complete=False).about_bytes(counts),
+        "bytes_with": scope.about_bytes(counts, opened, complete=True),
+        "bytes_without": scope.about_bytes(counts, opened, complete=False),
         "decided": given["others"] in _OTHERS,
         "download": urlencode(asked),
     }

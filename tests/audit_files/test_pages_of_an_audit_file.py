@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import SignedInSession
+from audit.coverage import FRAMEWORKS
 from audit.models import EventRow
 from audit.packs.verify_html import verifier
 from audit.recording.actors import Actor
@@ -61,6 +65,36 @@ def test_the_page_says_what_the_file_holds_and_discloses_before_it_offers_it(wor
     assert link and "others=without" in link[1] and "tree=14" in link[1]
     assert hashlib.sha256(verifier()).hexdigest() in text_of(second)
     assert not exported()
+
+
+@pytest.mark.parametrize("framework", [one.id for one in FRAMEWORKS])
+def test_each_framework_has_a_file_and_a_workpaper(world: World, ata: Ata, framework: str) -> None:
+    ada, query = browser_of(ADA), f"framework={framework}&others=with"
+    page = ada.get(f"/audit/file/?{query}")
+    assert page.status_code == 200 and "4. Download" in words(page)
+    got = body(ada.get(f"/audit/file/zip?{query}"))
+    said = ata.here("verify", world.save(got), *world.keys()).output
+    assert "Verified" in said or "Entries verified." in said, said
+    assert "✗" not in said, said
+    assert body(ada.get(f"/audit/file/workpaper?{query}")).startswith(b"PK")
+    manifest = json.loads(unpacked(got)["manifest.json"])
+    drawn = {one["id"] for one in manifest["tables"] if one["kind"] == "requirement"}
+    open_ones = {one["number"] for one in manifest["not_answered"]}
+    asked = next(one for one in FRAMEWORKS if one.id == framework)
+    assert drawn.isdisjoint(open_ones)
+    assert drawn | open_ones == {one.number for one in asked.requirements}
+
+
+def test_a_requirement_that_only_evidence_answers_is_listed_as_such(world: World) -> None:
+    said = words(browser_of(ADA).get("/audit/file/?framework=nist-800-53"))
+    assert "AU-10 non-repudiation It needs evidence, not a field of entries." in said, said
+
+
+def test_the_page_reads_the_range_and_its_counts_once(world: World) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        browser_of(ADA).get(f"{PAGE}&others=with")
+    ranges = [one["sql"] for one in asked if "MIN(" in one["sql"] and "MAX(" in one["sql"]]
+    assert len([sql for sql in ranges if "recorded_at" in sql]) == 1, ranges
 
 
 def test_compliance_leads_to_it(world: World) -> None:
