@@ -31,7 +31,8 @@ def main(argv: list[str]) -> int:
 def _run(command: str) -> None:
     from django.core.management import call_command
 
-    from local.tenant import keys, seed
+    from local.tenant import seed
+    from local.tenant.oauth import signing_keys
 
     if command == "makemigrations":
         call_command("makemigrations", "tenant", "tenant_ciba", "tenant_vault")
@@ -41,7 +42,7 @@ def _run(command: str) -> None:
     elif command == "seed":
         print(seed.run())  # noqa: T201
     else:
-        print(f"Signing key is now {keys.rotate()}; the previous one stays in the key set.")  # noqa: T201
+        print(f"Signing key is now {signing_keys.rotate()}; the previous one stays in the key set.")  # noqa: T201
 
 
 if __name__ == "__main__":

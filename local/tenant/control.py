@@ -6,8 +6,9 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from local.tenant import body, clock
-from local.tenant.errors import invalid_request
+from local.tenant import clock
+from local.tenant.oauth import request_bodies
+from local.tenant.oauth.errors import invalid_request
 
 
 @csrf_exempt
@@ -15,7 +16,7 @@ from local.tenant.errors import invalid_request
 def move_clock(request: HttpRequest) -> JsonResponse:
     """Move this process's clock forward by ``advance`` seconds; answers the new time."""
     try:
-        seconds = float(body.params(request)["advance"])
+        seconds = float(request_bodies.params(request)["advance"])
     except (KeyError, ValueError) as error:
         raise invalid_request("Give advance, a number of seconds") from error
     if seconds < 0:

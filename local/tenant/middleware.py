@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 
-from local.tenant.errors import OAuthError
+from local.tenant.oauth.errors import OAuthError
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 

@@ -10,13 +10,13 @@ from allauth.idp.oidc.models import Client
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
-from local.tenant import keys
-from local.tenant.accounts import ACCOUNTS, API_PERMISSIONS, ROLES
-from local.tenant.apis import management_audience, my_account_audience
-from local.tenant.engine import DEVICE_GRANT
+from local.tenant.applications.apis import management_audience, my_account_audience
+from local.tenant.directory.demo_accounts import ACCOUNTS, API_PERMISSIONS, ROLES
 from local.tenant.env import TenantEnv, env
-from local.tenant.grants import VAULT_GRANT
 from local.tenant.models import ClientGrant, Connection, Person, ResourceServer, Role
+from local.tenant.oauth import signing_keys
+from local.tenant.oauth.engine import DEVICE_GRANT
+from local.tenant.oauth.grant_registry import VAULT_GRANT
 
 PACKAGES = ("local.tenant.ciba", "local.tenant.vault")
 CIBA_GRANT = "urn:openid:params:grant-type:ciba"
@@ -58,7 +58,7 @@ def _core(settings: TenantEnv) -> None:
     _clients(settings)
     _connections()
     _people(settings)
-    keys.signing_key()
+    signing_keys.signing_key()
 
 
 def _require_secrets(settings: TenantEnv) -> None:

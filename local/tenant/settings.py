@@ -111,7 +111,7 @@ CACHES = {
 SESSION_COOKIE_NAME = "tenant_session"
 CSRF_COOKIE_NAME = "tenant_csrf"
 SESSION_COOKIE_AGE = 7 * 24 * 3600
-PASSWORD_HASHERS = ["local.tenant.hashers.RandomSecretHasher"]
+PASSWORD_HASHERS = ["local.tenant.applications.secret_hashers.RandomSecretHasher"]
 
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
@@ -134,7 +134,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-IDP_OIDC_ADAPTER = "local.tenant.adapter.TenantAdapter"
+IDP_OIDC_ADAPTER = "local.tenant.oauth.allauth_adapter.TenantAdapter"
 
 LOGGING = {
     "version": 1,

@@ -10,6 +10,6 @@ from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()
 
-from local.tenant.logstream import start_log_stream  # noqa: E402  (needs the apps loaded)
+from local.tenant.tenant_log.webhook_stream import start_log_stream  # noqa: E402  (needs the apps loaded)
 
 start_log_stream()

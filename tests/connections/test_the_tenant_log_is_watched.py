@@ -37,7 +37,7 @@ from tests.support.receiver import Receiver
 from tests.support.tenant import LocalTenant
 
 _SEND = """
-from local.tenant.logstream import Stream, deliver_once
+from local.tenant.tenant_log.webhook_stream import Stream, deliver_once
 for mode in ("duplicate", "reorder"):
     while deliver_once(Stream({url!r} + "/" + mode, {token!r}, mode)):
         pass

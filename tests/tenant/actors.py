@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from local.tenant.accounts import ACCOUNTS
+from local.tenant.directory.demo_accounts import ACCOUNTS
 from tests.support.tenant import Browser, LocalTenant
 
 SUBS = {account.email.partition("@")[0]: account.sub for account in ACCOUNTS}

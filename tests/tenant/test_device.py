@@ -167,7 +167,7 @@ def test_allauth_still_needs_our_device_code_hook(tenant_server: LocalTenant) ->
     program = (
         "from allauth.idp.oidc.internal.oauthlib.request_validator import "
         "OAuthLibRequestValidator as upstream\n"
-        "from local.tenant.engine import TenantValidator as ours\n"
+        "from local.tenant.oauth.engine import TenantValidator as ours\n"
         "print(hasattr(upstream, 'validate_device_code'), hasattr(ours, 'validate_device_code'))"
     )
     assert tenant_server.execute(program).split() == ["False", "True"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from local.tenant import clock, refreshing, sessions
+from local.tenant import clock
 from local.tenant.api_v2 import shapes
 from local.tenant.api_v2.dialect import ManagementError, not_found
 from local.tenant.api_v2.paging import pages
 from local.tenant.api_v2.users import revoke_refresh_tokens
+from local.tenant.directory import sign_in_sessions
 from local.tenant.models import ConsentGrant, LoginSession, RefreshToken
+from local.tenant.oauth import refresh_tokens
 
 
 def session(request: HttpRequest, session_id: str) -> HttpResponse:
@@ -19,7 +21,7 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
 
 def end_session(request: HttpRequest, session_id: str) -> HttpResponse:
     """``DELETE /sessions/{id}``: 202."""
-    sessions.end(_session(session_id))
+    sign_in_sessions.end(_session(session_id))
     return HttpResponse(status=202)
 
 
@@ -27,7 +29,7 @@ def revoke_session(request: HttpRequest, session_id: str) -> HttpResponse:
     """``POST /sessions/{id}/revoke``: the session and its refresh tokens; 202."""
     row = _session(session_id)
     revoke_refresh_tokens(RefreshToken.objects.filter(session=row, revoked_at=None))
-    sessions.end(row)
+    sign_in_sessions.end(row)
     return HttpResponse(status=202)
 
 
@@ -38,7 +40,7 @@ def refresh_token(request: HttpRequest, token_id: str) -> HttpResponse:
 
 def revoke_refresh_token(request: HttpRequest, token_id: str) -> HttpResponse:
     """``DELETE /refresh-tokens/{id}``: 202."""
-    refreshing.revoke_family(_refresh_token(token_id))
+    refresh_tokens.revoke_family(_refresh_token(token_id))
     return HttpResponse(status=202)
 
 

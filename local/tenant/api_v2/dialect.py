@@ -13,8 +13,10 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from local.tenant import apis, logs, tokens
+from local.tenant.applications import apis
 from local.tenant.env import env
+from local.tenant.oauth import token_formats
+from local.tenant.tenant_log import log_events
 
 View = Callable[..., HttpResponse]
 
@@ -81,7 +83,7 @@ def resource(**views: tuple[View, str]) -> View:
         allowed, remaining, full_in = _bucket.take()
         try:
             if not allowed:
-                logs.write("api_limit", description="Global limit has been reached")
+                log_events.write("api_limit", description="Global limit has been reached")
                 raise ManagementError(429, "Global limit has been reached", "too_many_requests")
             view, scope = _view_of(request, views)
             _require_scope(_claims(request), scope)
@@ -123,8 +125,8 @@ def _claims(request: HttpRequest) -> dict[str, Any]:
     if scheme.lower() != "bearer" or not token:
         raise ManagementError(401, "Missing authentication", "missing_authentication")
     try:
-        return tokens.verify_access_token(token.strip(), audience=apis.management_audience())
-    except tokens.TokenRefused as refusal:
+        return token_formats.verify_access_token(token.strip(), audience=apis.management_audience())
+    except token_formats.TokenRefused as refusal:
         raise ManagementError(401, str(refusal), "invalid_token") from refusal
 
 

@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from local.tenant import logs
 from local.tenant.api_v2.dialect import ManagementError, not_found
 from local.tenant.api_v2.paging import PER_PAGE_MAX, number
 from local.tenant.api_v2.users import find
 from local.tenant.env import env
 from local.tenant.models import LogEvent
+from local.tenant.tenant_log import log_events
 
 QUERY_MAX = 2000
 
@@ -40,8 +40,8 @@ def show(request: HttpRequest, log_id: str) -> HttpResponse:
 def _checkpoint(request: HttpRequest, start: str) -> HttpResponse:
     take = number(request, "take", 50, PER_PAGE_MAX) or 50
     try:
-        events = logs.after(start, take)
-    except logs.BadQuery as problem:
+        events = log_events.after(start, take)
+    except log_events.BadQuery as problem:
         raise ManagementError(400, str(problem), "invalid_query_string") from problem
     last = events[-1].log_id if events else start
     # An empty page repeats its own address: that is how a poller waits.
@@ -59,15 +59,15 @@ def _search(request: HttpRequest, sub: str) -> HttpResponse:
         raise ManagementError(414, "The query is too long", "query_too_long")
     per_page = number(request, "per_page", 50, PER_PAGE_MAX) or 50
     start = number(request, "page", 0, 1_000_000) * per_page
-    if start + per_page > logs.SEARCH_LIMIT:
+    if start + per_page > log_events.SEARCH_LIMIT:
         raise ManagementError(
             400,
-            f"Search reaches {logs.SEARCH_LIMIT} results; use from and take for more.",
+            f"Search reaches {log_events.SEARCH_LIMIT} results; use from and take for more.",
             "invalid_paging",
         )
     try:
-        rows = logs.search(query, sub=sub, newest_first=request.GET.get("sort") != "date:1")
-    except logs.BadQuery as problem:
+        rows = log_events.search(query, sub=sub, newest_first=request.GET.get("sort") != "date:1")
+    except log_events.BadQuery as problem:
         raise ManagementError(400, str(problem), "invalid_query_string") from problem
     items = [_fields(request, event.as_json()) for event in rows[start : start + per_page]]
     if request.GET.get("include_totals") != "true":

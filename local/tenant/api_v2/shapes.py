@@ -7,8 +7,8 @@ from typing import Any
 
 from allauth.idp.oidc.models import Client
 
-from local.tenant import people
-from local.tenant.clients import settings_of
+from local.tenant.applications.clients import settings_of
+from local.tenant.directory import people_and_claims
 from local.tenant.models import (
     ClientGrant,
     Connection,
@@ -39,7 +39,7 @@ def user(person: Person) -> dict[str, Any]:
         "given_name": person.given_name,
         "family_name": person.family_name,
         "nickname": person.email.partition("@")[0],
-        "picture": people.picture(person),
+        "picture": people_and_claims.picture(person),
         "identities": [
             {
                 "connection": "Username-Password-Authentication",

@@ -9,11 +9,12 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.dateparse import parse_datetime
 
-from local.tenant import clock, sessions
+from local.tenant import clock
 from local.tenant.api_v2 import shapes
 from local.tenant.api_v2.dialect import ManagementError, body_of, not_found
 from local.tenant.api_v2.paging import checkpoint, pages
 from local.tenant.ciba.models import PushEnrolment
+from local.tenant.directory import sign_in_sessions
 from local.tenant.models import LoginSession, Person, RefreshToken
 
 SEARCH_MAX = 1000
@@ -91,7 +92,7 @@ def session_list(request: HttpRequest, user_id: str) -> HttpResponse:
 def end_sessions(request: HttpRequest, user_id: str) -> HttpResponse:
     """``DELETE /users/{id}/sessions``: 202, with back-channel logout."""
     for session in live_sessions(find(user_id)):
-        sessions.end(session)
+        sign_in_sessions.end(session)
     return HttpResponse(status=202)
 
 
@@ -119,7 +120,7 @@ def revoke_access(request: HttpRequest, user_id: str) -> HttpResponse:
     if not body.get("preserve_refresh_tokens", False):
         revoke_refresh_tokens(tokens)
     for session in ended:
-        sessions.end(session)
+        sign_in_sessions.end(session)
     return HttpResponse(status=202)
 
 

@@ -11,8 +11,8 @@ class CibaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from local.tenant import grants
         from local.tenant.ciba import exchange, limits
+        from local.tenant.oauth import grant_registry
 
         limits.poll_interval_s()
-        grants.register(exchange.GRANT, exchange.poll)
+        grant_registry.register(exchange.GRANT, exchange.poll)

@@ -9,13 +9,15 @@ from typing import Any
 
 from allauth.idp.oidc.models import Client
 
-from local.tenant import apis, clock, people
+from local.tenant import clock
+from local.tenant.applications import apis
+from local.tenant.applications.clients import is_public, settings_of
 from local.tenant.ciba import limits, notices, rar, starting
 from local.tenant.ciba.models import Consent, PushEnrolment
-from local.tenant.clients import is_public, settings_of
+from local.tenant.directory import people_and_claims
 from local.tenant.env import env
-from local.tenant.errors import OAuthError, invalid_request, unauthorized_client
 from local.tenant.models import Person
+from local.tenant.oauth.errors import OAuthError, invalid_request, unauthorized_client
 
 _MINUTE = timedelta(minutes=1)
 
@@ -35,7 +37,7 @@ def ask(client: Client, params: Mapping[str, str]) -> tuple[Consent, str]:
     """
     _check_client(client)
     start = starting.read(params, env().issuer)
-    person = people.by_sub(start.sub)
+    person = people_and_claims.by_sub(start.sub)
     if person is None:
         raise invalid_request('login_hint parameter validation failed: "sub" is not a known user')
     details = _details(start)

@@ -7,13 +7,15 @@ from typing import Any, Final
 from allauth.idp.oidc.models import Client
 from django.http import HttpRequest, JsonResponse
 
-from local.tenant import clock, people, tokens
+from local.tenant import clock
 from local.tenant.ciba import notices, polling
 from local.tenant.ciba.models import Consent
 from local.tenant.ciba.polling import Answer, Verdict
-from local.tenant.errors import OAuthError, invalid_request
+from local.tenant.directory import people_and_claims
 from local.tenant.ids import digest
 from local.tenant.models import Person
+from local.tenant.oauth import token_formats
+from local.tenant.oauth.errors import OAuthError, invalid_request
 
 GRANT: Final = "urn:openid:params:grant-type:ciba"
 
@@ -35,7 +37,7 @@ def poll(request: HttpRequest, client: Client, params: dict[str, str]) -> JsonRe
     if consent is None:
         raise _refusal(Answer(Verdict.UNKNOWN, 0))
     found = _judge(consent)
-    person = people.by_sub(consent.sub)
+    person = people_and_claims.by_sub(consent.sub)
     if found.verdict is not Verdict.APPROVED or person is None:
         refusal = _refusal(found if person else Answer(Verdict.REFUSED, 0))
         if found.verdict not in {Verdict.PENDING, Verdict.SLOW_DOWN}:
@@ -67,7 +69,7 @@ def _judge(consent: Consent) -> Answer:
 def _tokens(client: Client, person: Person, consent: Consent) -> dict[str, Any]:
     details = consent.authorization_details
     scope = consent.scope
-    access_token = tokens.mint_access_token(
+    access_token = token_formats.mint_access_token(
         client,
         person,
         audience=consent.audience,
@@ -76,13 +78,17 @@ def _tokens(client: Client, person: Person, consent: Consent) -> dict[str, Any]:
     )
     answer: dict[str, Any] = {
         "access_token": access_token,
-        "id_token": tokens.mint_id_token(client, person, scope=scope, access_token=access_token),
+        "id_token": token_formats.mint_id_token(
+            client, person, scope=scope, access_token=access_token
+        ),
         "token_type": "Bearer",
-        "expires_in": tokens.lifetime_of(consent.audience),
+        "expires_in": token_formats.lifetime_of(consent.audience),
         "scope": scope,
     }
     if "offline_access" in scope.split() and "refresh_token" in client.get_grant_types():
-        answer["refresh_token"] = tokens.mint_refresh_token(client, person, consent.audience, scope)
+        answer["refresh_token"] = token_formats.mint_refresh_token(
+            client, person, consent.audience, scope
+        )
     if details:
         answer["authorization_details"] = details
     return answer

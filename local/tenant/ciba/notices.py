@@ -11,16 +11,16 @@ from typing import Any
 
 from allauth.idp.oidc.models import Client
 
-from local.tenant import logs
 from local.tenant.ciba.models import Consent, State
-from local.tenant.errors import OAuthError
+from local.tenant.oauth.errors import OAuthError
+from local.tenant.tenant_log import log_events
 
 _LOGGED_PARAMETERS = ("audience", "login_hint", "scope", "requested_expiry")
 
 
 def asked(consent: Consent) -> None:
     """The question was recorded and sent."""
-    logs.write(
+    log_events.write(
         "ciba_start_succeeded",
         **_about(consent),
         notification_channel=consent.channel,
@@ -33,13 +33,13 @@ def asked(consent: Consent) -> None:
         },
     )
     if consent.by_push:
-        logs.write("gd_send_pn", **_about(consent), details={"provider": "local"})
+        log_events.write("gd_send_pn", **_about(consent), details={"provider": "local"})
 
 
 def start_refused(client: Client, params: Mapping[str, str], error: OAuthError) -> None:
     """A start request was turned down."""
     body = {name: params[name] for name in _LOGGED_PARAMETERS if name in params}
-    logs.write(
+    log_events.write(
         "ciba_start_failed",
         client=client,
         description=error.description,
@@ -53,12 +53,12 @@ def answered(consent: Consent) -> None:
     details: dict[str, Any] = {"channel": consent.channel}
     if consent.reason:
         details["reason"] = consent.reason
-    logs.write(code, **_about(consent), details=details)
+    log_events.write(code, **_about(consent), details=details)
 
 
 def exchanged(consent: Consent) -> None:
     """The client collected the tokens."""
-    logs.write(
+    log_events.write(
         "ciba_exchange_succeeded",
         **_about(consent),
         details={"audience": consent.audience, "scope": consent.scope},
@@ -67,7 +67,7 @@ def exchanged(consent: Consent) -> None:
 
 def exchange_failed(consent: Consent, message: str) -> None:
     """The client got the answer that it gets no tokens."""
-    logs.write(
+    log_events.write(
         "ciba_exchange_failed",
         **_about(consent),
         description=message,

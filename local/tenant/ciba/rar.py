@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from local.tenant.errors import OAuthError
+from local.tenant.oauth.errors import OAuthError
 
 MAX_BYTES: Final = 5 * 1024
 MAX_OBJECTS: Final = 5

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from local.tenant.ciba import limits
-from local.tenant.errors import OAuthError
+from local.tenant.oauth.errors import OAuthError
 
 PUSH: Final = "guardian-push"
 EMAIL: Final = "email"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from local.tenant.ciba import mail_views, phone_views, views
+from local.tenant.ciba import views
+from local.tenant.ciba.phone import mail_views, phone_views
 
 urlpatterns = [
     path("bc-authorize", views.bc_authorize, name="bc-authorize"),

@@ -7,10 +7,13 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from local.tenant import body, clients, clock
-from local.tenant.ciba import asking, exchange, holding, notices
+from local.tenant import clock
+from local.tenant.applications import clients
+from local.tenant.ciba import asking, exchange, notices
 from local.tenant.ciba.models import Consent
-from local.tenant.errors import OAuthError
+from local.tenant.ciba.phone import who_may_answer
+from local.tenant.oauth import request_bodies
+from local.tenant.oauth.errors import OAuthError
 
 
 @csrf_exempt
@@ -18,7 +21,7 @@ from local.tenant.errors import OAuthError
 def bc_authorize(request: HttpRequest) -> JsonResponse:
     """`POST /bc-authorize`: ask a person; answers `auth_req_id`, `expires_in`, `interval`."""
     client = clients.authenticate(request)
-    params = body.params(request)
+    params = request_bodies.params(request)
     try:
         clients.require_grant(client, exchange.GRANT)
         consent, auth_req_id = asking.ask(client, params)
@@ -39,7 +42,7 @@ def bc_authorize(request: HttpRequest) -> JsonResponse:
 def rich_consent(request: HttpRequest, consent_id: str) -> JsonResponse:
     """`GET /rich-consents/{id}`: what is asked, for the device of the person asked."""
     consent = get_object_or_404(Consent, pk=consent_id)
-    if not holding.holds(request, consent.sub):
+    if not who_may_answer.holds(request, consent.sub):
         raise OAuthError(401, "unauthorized", "This device does not belong to the person asked")
     requested = {
         "audience": consent.audience,

@@ -12,15 +12,19 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from local.tenant import apis, clock, consents, engine, logs, sessions
-from local.tenant.clients import settings_of
-from local.tenant.engine import Approval, BadAuthorizationRequest, RedirectedError
-from local.tenant.errors import OAuthError
-from local.tenant.issuing import MFA_ACR
+from local.tenant import clock
+from local.tenant.applications import apis
+from local.tenant.applications.clients import settings_of
+from local.tenant.directory import consents, sign_in_sessions
 from local.tenant.models import LoginSession
+from local.tenant.oauth import engine
+from local.tenant.oauth.engine import Approval, BadAuthorizationRequest, RedirectedError
+from local.tenant.oauth.errors import OAuthError
+from local.tenant.oauth.token_answers import MFA_ACR
 from local.tenant.pages import resuming
 from local.tenant.pages.errors import error_page
 from local.tenant.pages.resuming import Pending
+from local.tenant.tenant_log import log_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 def consent(request: HttpRequest) -> HttpResponse:
     """Take the person's answer from the consent page."""
     pending = resuming.read(request.POST.get("state", ""))
-    session = sessions.current(request)
+    session = sign_in_sessions.current(request)
     if pending is None or session is None:
         return error_page(request, 400, "This sign-in took too long. Start again from the app.")
     if request.POST.get("action") != "accept":
@@ -97,7 +101,7 @@ def _proceed(request: HttpRequest, pending: Pending) -> HttpResponse:
         client, scopes = engine.read_authorization(pending.params)
         return _decide(request, Ask(client, tuple(scopes), pending))
     except BadAuthorizationRequest as error:
-        logs.write("f", client_id=pending.params.get("client_id", ""), description=str(error))
+        log_events.write("f", client_id=pending.params.get("client_id", ""), description=str(error))
         return error_page(request, 400, str(error))
     except RedirectedError as error:
         return _back(pending.params, error.error, error.description)
@@ -109,7 +113,7 @@ def _decide(request: HttpRequest, ask: Ask) -> HttpResponse:
     if ask.audience:
         apis.require(ask.audience)
     max_age = ask.max_age
-    session = sessions.current(request)
+    session = sign_in_sessions.current(request)
     if session is None or _must_sign_in(ask, session, max_age):
         if "none" in ask.prompts:
             _refuse_silent(ask, session)
@@ -134,7 +138,7 @@ def _must_sign_in(ask: Ask, session: LoginSession, max_age: int | None) -> bool:
 
 
 def _refuse_silent(ask: Ask, session: LoginSession | None) -> None:
-    logs.write("fsa", client=ask.client, description="Login required")
+    log_events.write("fsa", client=ask.client, description="Login required")
     if session is not None and ask.wants_mfa:
         raise RedirectedError("mfa_required", "Multifactor authentication required")
     raise RedirectedError("login_required", "Login required")
@@ -159,7 +163,7 @@ def _issue(ask: Ask, session: LoginSession, scope: str) -> HttpResponse:
         auth_time=None if ask.max_age is None else int(session.authenticated_at.timestamp()),
         amr=("mfa",) if fresh and session.mfa else (),
     )
-    logs.write(
+    log_events.write(
         "ssa" if "none" in ask.prompts else "s",
         client=ask.client,
         person=session.person,

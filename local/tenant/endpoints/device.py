@@ -6,20 +6,24 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from local.tenant import apis, body, clients, devices, logs
-from local.tenant.engine import DEVICE_GRANT
-from local.tenant.errors import OAuthError, invalid_request, unauthorized_client
+from local.tenant.applications import apis, clients
+from local.tenant.oauth import device_grant, request_bodies
+from local.tenant.oauth.engine import DEVICE_GRANT
+from local.tenant.oauth.errors import OAuthError, invalid_request, unauthorized_client
+from local.tenant.tenant_log import log_events
 
 
 @csrf_exempt
 @require_POST
 def code(request: HttpRequest) -> JsonResponse:
     """Open a device authorization for a native client."""
-    params = body.params(request)
+    params = request_bodies.params(request)
     try:
         answer = _start(params)
     except OAuthError as error:
-        logs.write("fdeaz", client_id=params.get("client_id", ""), description=error.description)
+        log_events.write(
+            "fdeaz", client_id=params.get("client_id", ""), description=error.description
+        )
         raise
     return JsonResponse(answer, headers={"Cache-Control": "no-store"})
 
@@ -36,4 +40,4 @@ def _start(params: dict[str, str]) -> dict[str, object]:
     audience = params.get("audience") or params.get("resource", "")
     if audience:
         apis.require(audience)
-    return devices.start(client, audience, params.get("scope", ""))
+    return device_grant.start(client, audience, params.get("scope", ""))

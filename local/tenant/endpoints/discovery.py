@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from local.tenant import keys
-from local.tenant.engine import DEVICE_GRANT
 from local.tenant.env import env
+from local.tenant.oauth import signing_keys
+from local.tenant.oauth.engine import DEVICE_GRANT
 
 JWKS_MAX_AGE_S = 300
 
@@ -21,7 +21,7 @@ def configuration(request: HttpRequest) -> JsonResponse:
 @require_safe
 def key_set(request: HttpRequest) -> JsonResponse:
     """The published keys, cacheable for five minutes."""
-    response = _public(JsonResponse(keys.jwks()))
+    response = _public(JsonResponse(signing_keys.jwks()))
     response["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE_S}"
     return response
 

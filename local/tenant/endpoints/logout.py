@@ -14,10 +14,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from local.tenant import clients, keys, logs, sessions
+from local.tenant.applications import clients
+from local.tenant.directory import sign_in_sessions
 from local.tenant.env import env
 from local.tenant.models import LoginSession
+from local.tenant.oauth import signing_keys
 from local.tenant.pages.errors import error_page
+from local.tenant.tenant_log import log_events
 
 
 class InconsistentLogout(ValueError):
@@ -38,11 +41,11 @@ class LogoutAsk:
 def oidc_logout(request: HttpRequest) -> HttpResponse:
     """End the session; ask first when nothing ties the request to it (OIDC RP-Initiated 1.0)."""
     params = request.GET if request.method == "GET" else request.POST
-    session = sessions.current(request)
+    session = sign_in_sessions.current(request)
     try:
         ask = _read(params, session)
     except InconsistentLogout as problem:
-        logs.write("flo", description=str(problem))
+        log_events.write("flo", description=str(problem))
         return error_page(request, 400, str(problem))
     if session is not None and ask.sid != session.sid:
         answered = request.method == "POST" and "action" in params
@@ -50,7 +53,7 @@ def oidc_logout(request: HttpRequest) -> HttpResponse:
             return render(request, "tenant/logout.html", {"params": params.items()})
         if params["action"] == "stay":
             return _leave(request, ask.return_to, params.get("state", ""))
-    sessions.sign_out(request)
+    sign_in_sessions.sign_out(request)
     return _leave(request, ask.return_to, params.get("state", ""))
 
 
@@ -62,9 +65,9 @@ def v2_logout(request: HttpRequest) -> HttpResponse:
     try:
         _check_address(client_id, return_to)
     except InconsistentLogout as problem:
-        logs.write("flo", description=str(problem))
+        log_events.write("flo", description=str(problem))
         return error_page(request, 400, str(problem))
-    sessions.sign_out(request)
+    sign_in_sessions.sign_out(request)
     return _leave(request, return_to, "")
 
 
@@ -84,7 +87,7 @@ def _hint_claims(hint: str) -> dict[str, Any]:
     if not hint:
         return {}
     try:
-        claims = jwt.decode(hint, keys.verification_keys(), algorithms=["RS256"]).claims
+        claims = jwt.decode(hint, signing_keys.verification_keys(), algorithms=["RS256"]).claims
     except (JoseError, ValueError) as error:
         raise InconsistentLogout("id_token_hint is not an ID token of this tenant.") from error
     if claims.get("iss") != env().issuer or not isinstance(claims.get("aud"), str):

@@ -8,14 +8,18 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from local.tenant import body, clients, clock, engine, grants, logs, refreshing, sessions
+from local.tenant import clock
+from local.tenant.applications import clients
+from local.tenant.applications.clients import settings_of
 from local.tenant.ciba.models import Consent
-from local.tenant.clients import settings_of
-from local.tenant.engine import DEVICE_GRANT, ENGINE_GRANTS
-from local.tenant.errors import OAuthError, invalid_request
+from local.tenant.directory import sign_in_sessions
 from local.tenant.ids import digest
-from local.tenant.issuing import Decision
 from local.tenant.models import RefreshToken
+from local.tenant.oauth import engine, grant_registry, refresh_tokens, request_bodies
+from local.tenant.oauth.engine import DEVICE_GRANT, ENGINE_GRANTS
+from local.tenant.oauth.errors import OAuthError, invalid_request
+from local.tenant.oauth.token_answers import Decision
+from local.tenant.tenant_log import log_events
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 # Polling answers are no failure and Auth0 does not log them.
@@ -32,14 +36,14 @@ LOG_CODES = {
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
     """Authenticate the client, then run the grant it asks for."""
-    params = body.params(request)
+    params = request_bodies.params(request)
     grant_type = params.get("grant_type", "")
     if not grant_type:
         raise invalid_request("Missing required parameter: grant_type")
     _refuse_unknown(grant_type)
     client = clients.authenticate(request)
     clients.require_grant(client, grant_type)
-    handler = grants.handler_of(grant_type)
+    handler = grant_registry.handler_of(grant_type)
     if handler is not None:
         return handler(request, client, params)
     return _by_engine(client, grant_type, params)
@@ -53,25 +57,25 @@ def revoke(request: HttpRequest) -> HttpResponse:
     Here, and not documented at Auth0, a client also takes back its own CIBA request so (section
     2.1 leaves further kinds of token to the server).
     """
-    params = body.params(request)
+    params = request_bodies.params(request)
     client = clients.authenticate(request)
     if not params.get("token"):
         raise invalid_request("Missing required parameter: token")
     row = RefreshToken.objects.filter(digest=digest(params["token"]), client=client).first()
     if row is not None:
-        refreshing.revoke_family(row)
-        logs.write("srrt", client=client, person=row.person)
+        refresh_tokens.revoke_family(row)
+        log_events.write("srrt", client=client, person=row.person)
     else:
         Consent.take_back(str(client.id), params["token"], clock.now())
     return HttpResponse(status=200)
 
 
 def _refuse_unknown(grant_type: str) -> None:
-    if grant_type in ENGINE_GRANTS or grants.handler_of(grant_type):
+    if grant_type in ENGINE_GRANTS or grant_registry.handler_of(grant_type):
         return
     hint = f"Unsupported grant type: {grant_type}."
-    if grant_type == grants.MISSPELT_VAULT_GRANT:
-        hint += f" The Token Vault grant is {grants.VAULT_GRANT}."
+    if grant_type == grant_registry.MISSPELT_VAULT_GRANT:
+        hint += f" The Token Vault grant is {grant_registry.VAULT_GRANT}."
     raise OAuthError(403, "unsupported_grant_type", hint)
 
 
@@ -87,7 +91,7 @@ def _by_engine(client: Client, grant_type: str, params: dict[str, str]) -> HttpR
     if refusal is None:
         return JsonResponse(answer, headers=NO_STORE)
     if refusal.error not in QUIET:
-        logs.write(
+        log_events.write(
             LOG_CODES[grant_type][1],
             client=client,
             description=refusal.description,
@@ -98,8 +102,8 @@ def _by_engine(client: Client, grant_type: str, params: dict[str, str]) -> HttpR
 
 def _note_success(client: Client, grant_type: str, decision: Decision) -> None:
     if decision.session is not None and grant_type == "authorization_code":
-        sessions.visit(decision.session, client)
-    logs.write(
+        sign_in_sessions.visit(decision.session, client)
+    log_events.write(
         LOG_CODES[grant_type][0],
         client=client,
         person=decision.person,

@@ -6,7 +6,9 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from local.tenant import apis, people, tokens
+from local.tenant.applications import apis
+from local.tenant.directory import people_and_claims
+from local.tenant.oauth import token_formats
 
 
 @csrf_exempt
@@ -17,14 +19,14 @@ def userinfo(request: HttpRequest) -> JsonResponse:
     if scheme.lower() != "bearer" or not token:
         return _unauthorized("Missing bearer token")
     try:
-        claims = tokens.verify_access_token(token, audience=apis.userinfo_audience())
-    except tokens.TokenRefused as refusal:
+        claims = token_formats.verify_access_token(token, audience=apis.userinfo_audience())
+    except token_formats.TokenRefused as refusal:
         return _unauthorized(str(refusal))
-    person = people.by_sub(claims["sub"])
+    person = people_and_claims.by_sub(claims["sub"])
     if person is None:
         return _unauthorized("The user of this token does not exist or is blocked")
-    profile = people.profile_claims(person, claims["scope"].split())
-    return JsonResponse({"sub": person.sub, **profile, **people.roles_claim(person)})
+    profile = people_and_claims.profile_claims(person, claims["scope"].split())
+    return JsonResponse({"sub": person.sub, **profile, **people_and_claims.roles_claim(person)})
 
 
 def _unauthorized(description: str) -> JsonResponse:

@@ -10,13 +10,15 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from local.tenant import clients, logs, people, sessions
-from local.tenant.accounts import MEMBER_CAN, ROLES
+from local.tenant.applications import clients
+from local.tenant.directory import people_and_claims, sign_in_sessions
+from local.tenant.directory.demo_accounts import MEMBER_CAN, ROLES
 from local.tenant.env import env
 from local.tenant.models import Person
 from local.tenant.pages import resuming
 from local.tenant.pages.errors import error_page
 from local.tenant.pages.resuming import Pending
+from local.tenant.tenant_log import log_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,11 @@ def login(request: HttpRequest) -> HttpResponse:
         return error_page(request, 400, "This sign-in took too long. Start again from the app.")
     if request.method == "GET":
         return render(request, "tenant/login.html", _login_context(state, pending))
-    person = people.by_sub(request.POST.get("sub", ""))
+    person = people_and_claims.by_sub(request.POST.get("sub", ""))
     if person is None:
-        logs.write("fu", description="No such account")
+        log_events.write("fu", description="No such account")
         return error_page(request, 400, "There is no such account, or it is blocked.")
-    sessions.sign_in(request, person, mfa=request.POST.get("mfa") == "on")
+    sign_in_sessions.sign_in(request, person, mfa=request.POST.get("mfa") == "on")
     return HttpResponseRedirect(_after_login(state, pending))
 
 
@@ -64,17 +66,17 @@ def switch(request: HttpRequest) -> HttpResponse:
         )
     if request.method == "GET":
         return render(request, "tenant/switch.html", {"groups": grouped(), "return_to": return_to})
-    person = people.by_sub(request.POST.get("sub", ""))
+    person = people_and_claims.by_sub(request.POST.get("sub", ""))
     if person is None:
         return error_page(request, 400, "There is no such account, or it is blocked.")
-    sessions.sign_in(request, person, mfa=True)
+    sign_in_sessions.sign_in(request, person, mfa=True)
     return HttpResponseRedirect(return_to or f"{env().portal}/oidc/authenticate/?next=/")
 
 
 def grouped() -> list[Group]:
     """Every account, by role, roles in the order of rising power over others."""
     everyone = list(Person.objects.filter(blocked=False).order_by("name"))
-    by_role = {person.pk: people.roles(person) for person in everyone}
+    by_role = {person.pk: people_and_claims.roles(person) for person in everyone}
     groups = [
         Group(role.name, role.can, tuple(p for p in everyone if role.name in by_role[p.pk]))
         for role in ROLES
@@ -91,7 +93,9 @@ def _login_context(state: str, pending: Pending | None) -> dict[str, object]:
         "state": state,
         "groups": grouped(),
         "application": client.name if client else "",
-        "hinted": (people.by_sub(hint) or people.by_email(hint)) if hint else None,
+        "hinted": (people_and_claims.by_sub(hint) or people_and_claims.by_email(hint))
+        if hint
+        else None,
     }
 
 

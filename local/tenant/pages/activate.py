@@ -9,11 +9,15 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from local.tenant import apis, clock, consents, devices, logs, sessions
-from local.tenant.errors import OAuthError
+from local.tenant import clock
+from local.tenant.applications import apis
+from local.tenant.directory import consents, sign_in_sessions
 from local.tenant.models import DeviceCode, LoginSession
+from local.tenant.oauth import device_grant
+from local.tenant.oauth.errors import OAuthError
 from local.tenant.pages import resuming
 from local.tenant.pages.resuming import Pending
+from local.tenant.tenant_log import log_events
 
 UNKNOWN = "That code is wrong, already answered or expired. Check the device and type it again."
 
@@ -25,12 +29,12 @@ def activate(request: HttpRequest) -> HttpResponse:
     user_code = (request.POST.get("user_code") or request.GET.get("user_code", "")).strip()
     if not user_code:
         return render(request, "tenant/activate.html", {})
-    row = devices.waiting(user_code)
+    row = device_grant.waiting(user_code)
     if row is None:
-        logs.write("fdeac", description="Unknown user code")
+        log_events.write("fdeac", description="Unknown user code")
         context = {"problem": UNKNOWN, "user_code": user_code}
         return render(request, "tenant/activate.html", context, status=400)
-    session = sessions.current(request)
+    session = sign_in_sessions.current(request)
     if session is None:
         here = f"/activate?{urlencode({'user_code': row.user_code})}"
         state = resuming.sign(Pending({"client_id": row.client_id}, clock.epoch(), here))
@@ -52,11 +56,11 @@ def _ask(request: HttpRequest, row: DeviceCode, session: LoginSession) -> HttpRe
 
 def _answer(request: HttpRequest, row: DeviceCode, session: LoginSession) -> HttpResponse:
     approve = request.POST["action"] == "confirm"
-    if not devices.answer(row, session.person, approve=approve):
+    if not device_grant.answer(row, session.person, approve=approve):
         context = {"problem": UNKNOWN, "user_code": row.user_code}
         return render(request, "tenant/activate.html", context, status=400)
     if approve:
         consents.record(session.person, row.client, row.audience, row.scope)
     else:
-        logs.write("fdecc", client=row.client, person=session.person)
+        log_events.write("fdecc", client=row.client, person=session.person)
     return render(request, "tenant/activate_done.html", {"device": row, "approved": approve})

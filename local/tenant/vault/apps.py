@@ -11,9 +11,9 @@ class VaultConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from local.tenant import grants
+        from local.tenant.oauth import grant_registry
         from local.tenant.vault import exchange
         from local.tenant.vault.providers import authority
 
         authority.token_lifetime_s()
-        grants.register(grants.VAULT_GRANT, exchange.exchange)
+        grant_registry.register(grant_registry.VAULT_GRANT, exchange.exchange)

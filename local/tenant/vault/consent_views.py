@@ -12,8 +12,10 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from local.tenant import clients, clock, people, sessions
-from local.tenant.ciba import holding
+from local.tenant import clock
+from local.tenant.applications import clients
+from local.tenant.ciba.phone import who_may_answer
+from local.tenant.directory import people_and_claims, sign_in_sessions
 from local.tenant.pages import resuming
 from local.tenant.pages.errors import error_page
 from local.tenant.pages.resuming import Pending
@@ -25,7 +27,7 @@ _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}\Z")
 _STALE: Final = "This link was already used or is older than 5 minutes. Start connecting again."
 
 
-@holding.form_or_control
+@who_may_answer.form_or_control
 @never_cache
 @require_http_methods(["GET", "POST"])
 def consent(request: HttpRequest) -> HttpResponse:
@@ -69,8 +71,8 @@ def _answer(
 def _check_person(
     request: HttpRequest, attempt: ConnectAttempt, ticket: str
 ) -> HttpResponse | None:
-    session = sessions.current(request)
-    if holding.controlled(request) or (session and session.person.sub == attempt.sub):
+    session = sign_in_sessions.current(request)
+    if who_may_answer.controlled(request) or (session and session.person.sub == attempt.sub):
         return None
     if session is None:
         here = f"{reverse('connect-consent')}?{urlencode({'ticket': ticket})}"
@@ -92,7 +94,7 @@ def _page(
     problem: str = "",
 ) -> HttpResponse:
     client = clients.find(attempt.client_id)
-    person = people.by_sub(attempt.sub)
+    person = people_and_claims.by_sub(attempt.sub)
     offered = provider.accounts_of(person.given_name, person.family_name) if person else []
     if attempt.login_hint:
         offered = [attempt.login_hint, *(o for o in offered if o != attempt.login_hint)]

@@ -14,10 +14,12 @@ from typing import Final
 from allauth.idp.oidc.models import Client
 from django.http import HttpRequest, JsonResponse
 
-from local.tenant import clock, people, refreshing, tokens
-from local.tenant.clients import is_public, settings_of
-from local.tenant.errors import OAuthError, invalid_request, unauthorized_client
+from local.tenant import clock
+from local.tenant.applications.clients import is_public, settings_of
+from local.tenant.directory import people_and_claims
 from local.tenant.models import Connection, Person
+from local.tenant.oauth import refresh_tokens, token_formats
+from local.tenant.oauth.errors import OAuthError, invalid_request, unauthorized_client
 from local.tenant.vault import accounts, notices
 from local.tenant.vault.models import ConnectedAccount
 from local.tenant.vault.providers import authority
@@ -118,7 +120,7 @@ def _by_refresh_token(client: Client, token: str) -> Person:
         raise unauthorized_client(
             "Refresh token rotation must be disabled for the client to use Token Vault"
         )
-    row = refreshing.redeem(client, token)
+    row = refresh_tokens.redeem(client, token)
     row.last_exchanged_at = clock.now()
     row.save(update_fields=["last_exchanged_at"])
     person: Person = row.person
@@ -133,14 +135,14 @@ def _by_access_token(client: Client, token: str) -> Person:
             "to the API of the token"
         )
     try:
-        claims = tokens.verify_access_token(token, audience=audience)
-    except tokens.TokenRefused as refused:
+        claims = token_formats.verify_access_token(token, audience=audience)
+    except token_formats.TokenRefused as refused:
         raise OAuthError(401, "invalid_grant", f"Invalid subject_token: {refused}") from None
     if "authorization_details" in claims:
         raise OAuthError(
             403, "access_denied", "A token that carries authorization_details is no subject_token"
         )
-    person = people.by_sub(str(claims["sub"]))
+    person = people_and_claims.by_sub(str(claims["sub"]))
     if person is None:
         raise OAuthError(401, "invalid_grant", "Invalid subject_token: it speaks for no user")
     return person

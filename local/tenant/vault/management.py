@@ -6,8 +6,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from local.tenant import people
 from local.tenant.api_v2.dialect import ManagementError, not_found
+from local.tenant.directory import people_and_claims
 from local.tenant.models import Connection
 from local.tenant.vault import accounts, payloads
 from local.tenant.vault.problems import Problem
@@ -15,7 +15,7 @@ from local.tenant.vault.problems import Problem
 
 def connected_accounts(request: HttpRequest, user_id: str) -> HttpResponse:
     """``GET /users/{id}/connected-accounts?from=&take=``: at most 20 a page."""
-    person = people.by_sub(user_id)
+    person = people_and_claims.by_sub(user_id)
     if person is None:
         raise not_found("user", "inexistent_user")
     page = _page(request, person.sub)

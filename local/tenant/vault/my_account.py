@@ -11,9 +11,12 @@ from allauth.idp.oidc.models import Client
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from local.tenant import apis, clients, clock, people, tokens
+from local.tenant import clock
+from local.tenant.applications import apis, clients
+from local.tenant.directory import people_and_claims
 from local.tenant.env import env
 from local.tenant.models import Connection
+from local.tenant.oauth import token_formats
 from local.tenant.vault import accounts, connecting, notices, payloads
 from local.tenant.vault.models import ConnectedAccount
 from local.tenant.vault.problems import Problem, answers_problems, field, query
@@ -155,10 +158,12 @@ def _caller(request: HttpRequest, scope: str) -> Caller:
             "token to a DPoP key",
         )
     try:
-        claims = tokens.verify_access_token(token.strip(), audience=apis.my_account_audience())
-    except tokens.TokenRefused as refused:
+        claims = token_formats.verify_access_token(
+            token.strip(), audience=apis.my_account_audience()
+        )
+    except token_formats.TokenRefused as refused:
         raise Problem(401, f"Invalid token: {refused}") from None
-    person = people.by_sub(str(claims["sub"]))
+    person = people_and_claims.by_sub(str(claims["sub"]))
     client = clients.find(str(claims["azp"]))
     if person is None or client is None:
         raise Problem(401, "Invalid token: its person or application does not exist any more")

@@ -11,9 +11,9 @@ from typing import Any, Final
 from allauth.idp.oidc.models import Client
 from django.http import HttpRequest
 
-from local.tenant import logs
-from local.tenant.errors import OAuthError
 from local.tenant.models import Connection, Person
+from local.tenant.oauth.errors import OAuthError
+from local.tenant.tenant_log import log_events
 from local.tenant.vault.models import ConnectAttempt, ConnectedAccount
 
 _ISSUED_TYPE: Final = "http://auth0.com/oauth/token-type/federated-connection-access-token"
@@ -30,7 +30,7 @@ def exchanged(
     thumbprint: str,
 ) -> None:
     """`seta`: a provider token was handed out. `thumbprint` is its SHA-256, hex."""
-    logs.write(
+    log_events.write(
         "seta",
         client=client,
         person=person,
@@ -49,7 +49,7 @@ def exchanged(
 def exchange_failed(client: Client, params: Mapping[str, str], error: OAuthError) -> None:
     """`feta`: an exchange was refused."""
     found = Connection.objects.filter(name=params.get("connection", "")).first()
-    logs.write(
+    log_events.write(
         "feta",
         client=client,
         **(about(found) if found else {}),
@@ -66,12 +66,12 @@ def connected(request: HttpRequest, client: Client, account: ConnectedAccount) -
     """`connected_accounts_connection_succeeded`: the one place that names the provider's id."""
     fields = _account_fields(request, client, account)
     fields["details"]["connected_account"]["idp_user_id"] = account.idp_user_id
-    logs.write("connected_accounts_connection_succeeded", **fields)
+    log_events.write("connected_accounts_connection_succeeded", **fields)
 
 
 def connect_failed(attempt: ConnectAttempt, why: str) -> None:
     """`connected_accounts_connection_failed`."""
-    logs.write(
+    log_events.write(
         "connected_accounts_connection_failed",
         client_id=attempt.client_id,
         user_id=attempt.sub,
@@ -83,7 +83,7 @@ def connect_failed(attempt: ConnectAttempt, why: str) -> None:
 
 def complete_failed(request: HttpRequest, client: Client, sub: str, why: str) -> None:
     """`connected_accounts_connection_failed`, where the attempt is not known."""
-    logs.write(
+    log_events.write(
         "connected_accounts_connection_failed",
         client=client,
         user_id=sub,
@@ -94,12 +94,14 @@ def complete_failed(request: HttpRequest, client: Client, sub: str, why: str) ->
 
 def deleted(request: HttpRequest, client: Client, account: ConnectedAccount) -> None:
     """`connected_accounts_delete_succeeded`."""
-    logs.write("connected_accounts_delete_succeeded", **_account_fields(request, client, account))
+    log_events.write(
+        "connected_accounts_delete_succeeded", **_account_fields(request, client, account)
+    )
 
 
 def delete_failed(request: HttpRequest, client: Client, sub: str, account_id: str) -> None:
     """`connected_accounts_delete_failed`."""
-    logs.write(
+    log_events.write(
         "connected_accounts_delete_failed",
         client=client,
         user_id=sub,

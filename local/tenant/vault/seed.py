@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from local.tenant import clock, people
+from local.tenant import clock
+from local.tenant.directory import people_and_claims
 from local.tenant.vault import accounts
 from local.tenant.vault.providers import authority
 from local.tenant.vault.providers.catalog import GITHUB, GOOGLE, SLACK, Provider
@@ -36,7 +37,7 @@ def seed() -> None:
     if accounts.any_connected() or authority.any_granted():
         return
     for email, provider, login, scopes, days_ago in CONNECTED:
-        person = people.by_email(email)
+        person = people_and_claims.by_email(email)
         if person is not None:
             then = clock.now() - timedelta(days=days_ago)
             granted = authority.allow(provider, login, scopes, then)

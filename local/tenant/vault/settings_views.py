@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from local.tenant import clock
-from local.tenant.ciba import holding
+from local.tenant.ciba.phone import who_may_answer
 from local.tenant.vault.models import ProviderGrant, ProviderToken
 from local.tenant.vault.providers import authority
 from local.tenant.vault.providers.catalog import PROVIDERS, Provider
@@ -38,7 +38,7 @@ def settings(request: HttpRequest, name: str) -> HttpResponse:
     )
 
 
-@holding.form_or_control
+@who_may_answer.form_or_control
 @require_POST
 def revoke(request: HttpRequest, name: str, grant_id: int) -> HttpResponse:
     """End one grant at the provider: its tokens stop working at once."""

@@ -13,10 +13,12 @@ import httpx
 from allauth.idp.oidc.models import Client
 from django.db import connection, transaction
 
-from local.tenant import clock, logs, tokens
-from local.tenant.clients import settings_of
+from local.tenant import clock
+from local.tenant.applications.clients import settings_of
 from local.tenant.env import env
 from local.tenant.models import LoginSession
+from local.tenant.oauth import token_formats
+from local.tenant.tenant_log import log_events
 
 TIMEOUT_S = 5.0
 LIFETIME_S = 120
@@ -35,7 +37,7 @@ def announce(session: LoginSession) -> None:
 def logout_token(client: Client, session: LoginSession) -> str:
     """The signed logout token (header ``typ`` is ``JWT``, life 120 s, no nonce)."""
     now = clock.epoch()
-    return tokens.sign(
+    return token_formats.sign(
         {
             "iss": env().issuer,
             "sub": session.person.sub,
@@ -53,7 +55,7 @@ def logout_token(client: Client, session: LoginSession) -> str:
 def _deliver(client: Client, session: LoginSession, url: str) -> None:
     try:
         delivered, description = _post(url, logout_token(client, session))
-        logs.write(
+        log_events.write(
             f"oidc_backchannel_logout_{'succeeded' if delivered else 'failed'}",
             client=client,
             person=session.person,

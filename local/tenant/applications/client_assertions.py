@@ -14,7 +14,7 @@ from joserfc.jwk import KeySet, import_key
 
 from local.tenant import clock
 from local.tenant.env import env
-from local.tenant.errors import invalid_client
+from local.tenant.oauth.errors import invalid_client
 
 ALGORITHMS = ["RS256", "RS384", "PS256"]
 MAX_BYTES = 2048

@@ -11,9 +11,10 @@ from django.utils.csp import CSP
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_GET, require_POST
 
-from local.tenant import clock, people
-from local.tenant.ciba import answering, cards, holding
+from local.tenant import clock
 from local.tenant.ciba.models import Consent, PushEnrolment
+from local.tenant.ciba.phone import answers, cards, who_may_answer
+from local.tenant.directory import people_and_claims
 from local.tenant.models import Person
 
 _LIVE_PAGE: dict[str, Any] = {
@@ -36,7 +37,7 @@ _SAID = {
 @require_GET
 def phones(request: HttpRequest) -> HttpResponse:
     """`/phone/`: every enrolled phone; straight to one's own when signed in to the tenant."""
-    own = holding.signed_in(request)
+    own = who_may_answer.signed_in(request)
     enrolled = PushEnrolment.objects.order_by("enrolled_at", "sub")
     if "all" not in request.GET and enrolled.filter(sub=own).exists():
         return redirect("phone", person=own)
@@ -49,7 +50,7 @@ def phones(request: HttpRequest) -> HttpResponse:
             "waiting": Consent.objects.of(person.sub).open(now).count(),
         }
         for enrolment in enrolled
-        if (person := people.by_sub(enrolment.sub))
+        if (person := people_and_claims.by_sub(enrolment.sub))
     ]
     return render(request, "tenant_ciba/phones.html", {"phones": shown})
 
@@ -67,7 +68,7 @@ def phone(request: HttpRequest, person: str) -> HttpResponse:
         "device": _device(owner),
         "all_url": f"{reverse('phones')}?all",
     }
-    if not holding.holds(request, owner.sub):
+    if not who_may_answer.holds(request, owner.sub):
         waiting = Consent.objects.of(owner.sub).open(now).count()
         locked = {"waiting_count": waiting, "pick_up_url": _url("phone-pick-up", owner)}
         return render(request, "tenant_ciba/locked.html", common | locked)
@@ -84,7 +85,7 @@ def phone(request: HttpRequest, person: str) -> HttpResponse:
         "feed_url": _url("phone-feed", owner),
         # Signed in to the tenant as this person, there is nothing to put down.
         "put_down_url": ""
-        if holding.signed_in(request) == owner.sub
+        if who_may_answer.signed_in(request) == owner.sub
         else _url("phone-put-down", owner),
     }
     return render(request, "tenant_ciba/phone.html", common | shown)
@@ -94,7 +95,7 @@ def phone(request: HttpRequest, person: str) -> HttpResponse:
 def feed(request: HttpRequest, person: str) -> HttpResponse:
     """The screen's content when it differs from `?seen=`, else 204."""
     owner = _owner(person)
-    if not holding.holds(request, owner.sub):
+    if not who_may_answer.holds(request, owner.sub):
         return HttpResponseForbidden("Pick this phone up first.")
     screen = cards.screen(owner, clock.now())
     if screen.version == request.GET.get("seen"):
@@ -116,7 +117,7 @@ def pick_up(request: HttpRequest, person: str) -> HttpResponse:
     """Make this browser the phone of a person (demo accounts have no password)."""
     owner = _owner(person)
     response = redirect("phone", person=owner.sub)
-    holding.pick_up(request, response, owner.sub)
+    who_may_answer.pick_up(request, response, owner.sub)
     return response
 
 
@@ -124,18 +125,18 @@ def pick_up(request: HttpRequest, person: str) -> HttpResponse:
 def put_down(request: HttpRequest, person: str) -> HttpResponse:
     """Forget the phone on this browser and show all phones."""
     response = redirect(f"{reverse('phones')}?all")
-    holding.put_down(request, response, _owner(person).sub)
+    who_may_answer.put_down(request, response, _owner(person).sub)
     return response
 
 
-@holding.form_or_control
+@who_may_answer.form_or_control
 @require_POST
 def approve(request: HttpRequest, person: str, consent_id: str) -> HttpResponse:
     """`POST /phone/{person}/{consent}/approve`."""
     return _answer(request, person, consent_id, approved=True)
 
 
-@holding.form_or_control
+@who_may_answer.form_or_control
 @require_POST
 def deny(request: HttpRequest, person: str, consent_id: str) -> HttpResponse:
     """`POST /phone/{person}/{consent}/deny`, with an optional `reason`."""
@@ -144,22 +145,22 @@ def deny(request: HttpRequest, person: str, consent_id: str) -> HttpResponse:
 
 def _answer(request: HttpRequest, person: str, consent_id: str, *, approved: bool) -> HttpResponse:
     owner = _owner(person)
-    if not holding.holds(request, owner.sub):
+    if not who_may_answer.holds(request, owner.sub):
         return HttpResponseForbidden("Pick this phone up first.")
     consent = get_object_or_404(Consent, pk=consent_id, sub=owner.sub)
-    if not consent.by_push and not holding.controlled(request):
+    if not consent.by_push and not who_may_answer.controlled(request):
         return HttpResponseForbidden("This request came by e-mail: answer it from its link.")
     now = clock.now()
     reason = request.POST.get("reason", "")
-    done = answering.approve(consent, now) if approved else answering.deny(consent, reason, now)
-    if holding.controlled(request):
+    done = answers.approve(consent, now) if approved else answers.deny(consent, reason, now)
+    if who_may_answer.controlled(request):
         return HttpResponse(status=204 if done else 409)
     word = ("approved" if approved else "denied") if done else "late"
     return redirect(f"{_url('phone', owner)}?said={word}")
 
 
 def _owner(person: str) -> Person:
-    owner = people.by_sub(person) or people.by_email(person)
+    owner = people_and_claims.by_sub(person) or people_and_claims.by_email(person)
     if owner is None:
         raise Http404(f"There is no account {person}")
     return owner

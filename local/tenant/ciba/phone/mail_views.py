@@ -9,9 +9,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from local.tenant import clock, people
-from local.tenant.ciba import answering, cards, holding
+from local.tenant import clock
 from local.tenant.ciba.models import Consent
+from local.tenant.ciba.phone import answers, cards, who_may_answer
+from local.tenant.directory import people_and_claims
 from local.tenant.pages import resuming
 from local.tenant.pages.errors import error_page
 from local.tenant.pages.resuming import Pending
@@ -23,7 +24,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     consent = get_object_or_404(
         Consent, pk=request.POST.get("consent") or request.GET.get("consent", "")
     )
-    signed_in = holding.signed_in(request)
+    signed_in = who_may_answer.signed_in(request)
     if not signed_in:
         here = f"{reverse('bc-verify')}?{urlencode({'consent': consent.id})}"
         state = resuming.sign(Pending({"client_id": consent.client_id}, clock.epoch(), here))
@@ -38,7 +39,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     said = ""
     if request.method == "POST":
         said = _answer(request, consent)
-    owner = people.by_sub(consent.sub)
+    owner = people_and_claims.by_sub(consent.sub)
     shown = {
         "card": cards.card(consent, now),
         "open": Consent.objects.open(now).filter(pk=consent.pk).exists(),
@@ -52,9 +53,9 @@ def verify(request: HttpRequest) -> HttpResponse:
 def _answer(request: HttpRequest, consent: Consent) -> str:
     now = clock.now()
     if request.POST.get("answer") == "approve":
-        done, word = answering.approve(consent, now), "Approved. You can close this page."
+        done, word = answers.approve(consent, now), "Approved. You can close this page."
     elif request.POST.get("answer") == "deny":
-        done = answering.deny(consent, request.POST.get("reason", ""), now)
+        done = answers.deny(consent, request.POST.get("reason", ""), now)
         word = "Denied. Nothing will be done in your name."
     else:
         return "Choose Approve or Deny."

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from allauth.idp.oidc.models import Client
 
-from local.tenant import people
+from local.tenant.directory import people_and_claims
 from local.tenant.env import env
-from local.tenant.errors import OAuthError
 from local.tenant.models import ClientGrant, Person, ResourceServer
+from local.tenant.oauth.errors import OAuthError
 
 OIDC_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 
@@ -53,7 +53,7 @@ def user_scope(client: Client, person: Person, audience: str, requested: Iterabl
         kept = [name for name in kept if name != "offline_access"]
     allowed = set(api.scopes) & _client_scopes(client, api)
     if api.rbac:
-        allowed &= set(people.permissions(person, audience))
+        allowed &= set(people_and_claims.permissions(person, audience))
     return " ".join([*kept, *(name for name in wanted if name in allowed)])
 
 

@@ -9,9 +9,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 
-from local.tenant import backchannel, clock, logs
+from local.tenant import clock
 from local.tenant.ids import new_id
 from local.tenant.models import LoginSession, Person
+from local.tenant.oauth import backchannel_logout
+from local.tenant.tenant_log import log_events
 
 _SID = "sid"
 
@@ -65,7 +67,7 @@ def sign_out(request: HttpRequest) -> LoginSession | None:
     session = current(request)
     if session is not None:
         end(session)
-        logs.write("slo", person=session.person, description="User successfully logged out")
+        log_events.write("slo", person=session.person, description="User successfully logged out")
     request.session.flush()
     return session
 
@@ -75,7 +77,7 @@ def end(session: LoginSession) -> None:
     if session.ended_at is not None:
         return
     _close(session)
-    backchannel.announce(session)
+    backchannel_logout.announce(session)
 
 
 def _close(session: LoginSession) -> None:

@@ -15,11 +15,14 @@ from allauth.idp.oidc.models import Client, Token
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from local.tenant import apis, clock, keys, people
-from local.tenant.clients import settings_of
+from local.tenant import clock
+from local.tenant.applications import apis
+from local.tenant.applications.clients import settings_of
+from local.tenant.directory import people_and_claims
 from local.tenant.env import env
 from local.tenant.ids import digest, new_id, new_secret
 from local.tenant.models import LoginSession, Person, RefreshToken, ResourceServer
+from local.tenant.oauth import signing_keys
 
 USERINFO_LIFETIME_S = 86_400
 
@@ -30,9 +33,9 @@ class TokenRefused(Exception):
 
 def sign(claims: Mapping[str, Any], typ: str = "JWT") -> str:
     """Sign claims as they are, RS256, by the current key."""
-    key = keys.signing_key()
+    key = signing_keys.signing_key()
     header = {"alg": "RS256", "typ": typ, "kid": key.kid}
-    return jwt.encode(header, dict(claims), keys.private_key(key), algorithms=["RS256"])
+    return jwt.encode(header, dict(claims), signing_keys.private_key(key), algorithms=["RS256"])
 
 
 def lifetime_of(audience: str) -> int:
@@ -59,7 +62,7 @@ def mint_access_token(
         return _opaque(client, person, scope)
     now = clock.epoch()
     openid = person is not None and "openid" in scope.split()
-    claims: dict[str, Any] = dict(people.roles_claim(person)) if person else {}
+    claims: dict[str, Any] = dict(people_and_claims.roles_claim(person)) if person else {}
     claims |= {
         "iss": env().issuer,
         "sub": person.sub if person else f"{client.id}@clients",
@@ -89,8 +92,8 @@ def mint_id_token(
 ) -> str:
     """A signed ID token for ``client``. ``auth_time`` in epoch seconds; ``amr`` only when given."""
     now = clock.epoch()
-    claims: dict[str, Any] = dict(people.roles_claim(person))
-    claims |= people.profile_claims(person, scope.split())
+    claims: dict[str, Any] = dict(people_and_claims.roles_claim(person))
+    claims |= people_and_claims.profile_claims(person, scope.split())
     claims |= {
         "iss": env().issuer,
         "aud": client.id,
@@ -144,7 +147,7 @@ def verify_access_token(token: str, *, audience: str) -> dict[str, Any]:
     if token.count(".") != 2:
         return _opaque_claims(token, audience)
     try:
-        claims = jwt.decode(token, keys.verification_keys(), algorithms=["RS256"]).claims
+        claims = jwt.decode(token, signing_keys.verification_keys(), algorithms=["RS256"]).claims
     except (JoseError, ValueError) as error:
         raise TokenRefused("Invalid token signature") from error
     audiences = claims.get("aud")
@@ -160,7 +163,9 @@ def _permissions(person: Person | None, audience: str, scope: str) -> dict[str, 
     api = ResourceServer.objects.filter(identifier=audience, rbac=True).first()
     if api is None:
         return {}
-    return {"permissions": people.permissions(person, audience) if person else scope.split()}
+    return {
+        "permissions": people_and_claims.permissions(person, audience) if person else scope.split()
+    }
 
 
 def _half_hash(value: str) -> str:

@@ -11,8 +11,9 @@ from urllib.parse import unquote
 from allauth.idp.oidc.models import Client
 from django.http import HttpRequest
 
-from local.tenant import assertions, body
-from local.tenant.errors import OAuthError, invalid_client, unauthorized_client
+from local.tenant.applications import client_assertions
+from local.tenant.oauth import request_bodies
+from local.tenant.oauth.errors import OAuthError, invalid_client, unauthorized_client
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -70,7 +71,7 @@ def authenticate(request: HttpRequest) -> Client:
     JSON and form bodies alike. Raises OAuthError: 401 ``invalid_client`` for an unknown client or
     bad proof, 400 ``invalid_request`` for a missing client_id or two methods at once.
     """
-    params = body.params(request)
+    params = request_bodies.params(request)
     basic = _basic(request)
     if basic and ("client_secret" in params or "client_assertion" in params):
         raise OAuthError(400, "invalid_request", "Use one client authentication method only")
@@ -109,11 +110,11 @@ def _basic(request: HttpRequest) -> tuple[str, str] | None:
 def _by_assertion(params: dict[str, str]) -> Client:
     if params.get("client_assertion_type") != ASSERTION_TYPE:
         raise OAuthError(400, "invalid_request", f"client_assertion_type must be {ASSERTION_TYPE}")
-    claimed = assertions.claimed_issuer(params["client_assertion"])
+    claimed = client_assertions.claimed_issuer(params["client_assertion"])
     client = find(claimed)
     if client is None:
         raise invalid_client("Unknown client")
     if params.get("client_id", client.id) != client.id:
         raise invalid_client("client_id does not match the assertion")
-    assertions.verify(params["client_assertion"], client.id, settings_of(client).public_keys)
+    client_assertions.verify(params["client_assertion"], client.id, settings_of(client).public_keys)
     return client

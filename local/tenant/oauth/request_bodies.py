@@ -6,7 +6,7 @@ import json
 
 from django.http import HttpRequest
 
-from local.tenant.errors import invalid_request
+from local.tenant.oauth.errors import invalid_request
 
 
 def params(request: HttpRequest) -> dict[str, str]:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import httpx
 from django.db import DatabaseError, connection
 
-from local.tenant import logs
 from local.tenant.env import env
 from local.tenant.models import LogEvent, StreamCursor
+from local.tenant.tenant_log import log_events
 
 BATCH = 100
 TIMEOUT_S = 10.0
@@ -87,7 +87,7 @@ def _run(stream: Stream) -> None:
             delivered = deliver_once(stream)
             pause = IDLE_S
             if not delivered:
-                logs.wait_for_news(IDLE_S)
+                log_events.wait_for_news(IDLE_S)
         except (httpx.HTTPError, DatabaseError) as error:
             if pause == IDLE_S:
                 _log.warning("Log stream to %s waits: %s", stream.url, type(error).__name__)

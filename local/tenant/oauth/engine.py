@@ -22,12 +22,14 @@ from oauthlib.oauth2.rfc6749 import errors as rfc6749
 from oauthlib.oauth2.rfc8628.grant_types import DeviceCodeGrant
 from oauthlib.openid import Server
 
-from local.tenant import apis, clock, devices, issuing, refreshing
-from local.tenant.clients import is_public
-from local.tenant.errors import OAuthError
+from local.tenant import clock
+from local.tenant.applications import apis
+from local.tenant.applications.clients import is_public
 from local.tenant.ids import digest
-from local.tenant.issuing import Decision
 from local.tenant.models import AuthorizationCode, LoginSession
+from local.tenant.oauth import device_grant, refresh_tokens, token_answers
+from local.tenant.oauth.errors import OAuthError
+from local.tenant.oauth.token_answers import Decision
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 CODE_LIFETIME_S = 60
@@ -42,7 +44,7 @@ AUTH0_ANSWERS: dict[str, tuple[int, str]] = {
     "authorization_pending": (403, "User has yet to authorize device code."),
     "slow_down": (
         429,
-        f"You are polling faster than the specified interval of {devices.INTERVAL_S} seconds.",
+        f"You are polling faster than the specified interval of {device_grant.INTERVAL_S} seconds.",
     ),
     "expired_token": (403, "The device code has expired. Start the device flow again."),
 }
@@ -186,9 +188,9 @@ class TenantValidator(OAuthLibRequestValidator):  # type: ignore[misc]
     def validate_refresh_token(
         self, refresh_token: str, client: Client, request: Request, *args: Any, **kwargs: Any
     ) -> bool:
-        row = refreshing.redeem(client, refresh_token)
+        row = refresh_tokens.redeem(client, refresh_token)
         audience = self.params.get("audience") or self.params.get("resource", "")
-        self.decision = refreshing.decide(row, audience, self.params.get("scope", ""))
+        self.decision = refresh_tokens.decide(row, audience, self.params.get("scope", ""))
         request.user = row.person
         return True
 
@@ -202,7 +204,7 @@ class TenantValidator(OAuthLibRequestValidator):  # type: ignore[misc]
         self, client_id: str, code: str, request: Request, *args: Any, **kwargs: Any
     ) -> str | None:
         """oauthlib 4.0.1's hook (CVE-2026-49272), which allauth 65.21.1 does not have yet."""
-        status, row = devices.poll(request.client, code)
+        status, row = device_grant.poll(request.client, code)
         if status != DeviceCodeGrant.DEVICE_CODE_AUTHORIZED or row is None or row.person is None:
             return None if status == "invalid_grant" else status
         scope = apis.user_scope(request.client, row.person, row.audience, row.scope.split())
@@ -230,7 +232,7 @@ class _Issuer:
                 )
             scope = apis.client_scope(request.client, audience, request.scopes or [])
             decision = Decision(request.client, None, audience, scope)
-        return issuing.answer(decision)
+        return token_answers.answer(decision)
 
 
 class TenantServer(Server):  # type: ignore[misc]

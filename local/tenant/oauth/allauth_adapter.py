@@ -7,9 +7,10 @@ from typing import Literal
 from allauth.idp.oidc.adapter import DefaultOIDCAdapter
 from allauth.idp.oidc.models import Client, PrivateKey
 
-from local.tenant import keys, people
+from local.tenant.directory import people_and_claims
 from local.tenant.env import env
 from local.tenant.models import Person
+from local.tenant.oauth import signing_keys
 
 
 class TenantAdapter(DefaultOIDCAdapter):  # type: ignore[misc]
@@ -25,10 +26,10 @@ class TenantAdapter(DefaultOIDCAdapter):  # type: ignore[misc]
 
     def get_user_by_sub(self, client: Client, sub: str) -> Person | None:
         """The person with this subject, unless blocked."""
-        return people.by_sub(sub)
+        return people_and_claims.by_sub(sub)
 
     def list_private_keys(
         self, *, did_activate: Literal[True] | None = None, is_active: Literal[True] | None = None
     ) -> list[PrivateKey]:
         """Every published key; the newest signs."""
-        return [PrivateKey(pem=pem, issued_at=issued_at) for pem, issued_at in keys.pems()]
+        return [PrivateKey(pem=pem, issued_at=issued_at) for pem, issued_at in signing_keys.pems()]

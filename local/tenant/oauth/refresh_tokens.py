@@ -6,12 +6,14 @@ from datetime import timedelta
 
 from allauth.idp.oidc.models import Client
 
-from local.tenant import apis, clock, logs
-from local.tenant.clients import settings_of
-from local.tenant.errors import OAuthError, invalid_grant
+from local.tenant import clock
+from local.tenant.applications import apis
+from local.tenant.applications.clients import settings_of
 from local.tenant.ids import digest
-from local.tenant.issuing import Decision
 from local.tenant.models import RefreshToken
+from local.tenant.oauth.errors import OAuthError, invalid_grant
+from local.tenant.oauth.token_answers import Decision
+from local.tenant.tenant_log import log_events
 
 UNKNOWN = "Unknown or invalid refresh token."
 
@@ -33,7 +35,7 @@ def redeem(client: Client, secret: str) -> RefreshToken:
     leeway = timedelta(seconds=settings_of(client).rotation_leeway)
     if row.rotated_at is not None and now > row.rotated_at + leeway:
         revoke_family(row)
-        logs.write(
+        log_events.write(
             "ferrt", client=client, person=row.person, description="Reused rotating refresh token"
         )
         raise invalid_grant(UNKNOWN)

@@ -6,7 +6,7 @@ from allauth.idp.oidc.models import Client
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from local.tenant.accounts import API_PERMISSIONS
+from local.tenant.directory.demo_accounts import API_PERMISSIONS
 from local.tenant.models import ConsentGrant, Person
 from local.tenant.pages import resuming
 from local.tenant.pages.resuming import Pending

@@ -16,7 +16,7 @@ from typing import Concatenate, Final
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from local.tenant import sessions
+from local.tenant.directory import sign_in_sessions
 
 COOKIE: Final = "tenant_phones"
 COOKIE_AGE_S: Final = 30 * 24 * 3600
@@ -47,7 +47,7 @@ def holds(request: HttpRequest, sub: str) -> bool:
 
 def signed_in(request: HttpRequest) -> str:
     """Subject of the person signed in to the tenant in this browser, empty for nobody."""
-    session = sessions.current(request)
+    session = sign_in_sessions.current(request)
     return session.person.sub if session else ""
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from allauth.idp.oidc.models import Client
 
-from local.tenant import clock, people, tokens
-from local.tenant.clients import settings_of
+from local.tenant import clock
+from local.tenant.applications.clients import settings_of
+from local.tenant.directory import people_and_claims
 from local.tenant.models import LoginSession, Person, RefreshToken
+from local.tenant.oauth import token_formats
 
 MFA_ACR = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
 
@@ -35,17 +37,19 @@ class Decision:
 
 def answer(decision: Decision) -> dict[str, Any]:
     """The token endpoint's success body (facts auth0-wire sections 1.4 and 2)."""
-    access_token = tokens.mint_access_token(
+    access_token = token_formats.mint_access_token(
         decision.client,
         decision.person,
         audience=decision.audience,
         scope=decision.scope,
         # Of a refresh nobody can say when the person was there.
-        extra_claims={} if decision.refreshed else people.freshness_claims(decision.session),
+        extra_claims={}
+        if decision.refreshed
+        else people_and_claims.freshness_claims(decision.session),
     )
     body: dict[str, Any] = {
         "access_token": access_token,
-        "expires_in": tokens.lifetime_of(decision.audience),
+        "expires_in": token_formats.lifetime_of(decision.audience),
         "token_type": "Bearer",
     }
     if decision.scope:
@@ -61,7 +65,7 @@ def _personal(decision: Decision, person: Person, access_token: str) -> dict[str
     if refresh_token:
         body["refresh_token"] = refresh_token
     if "openid" in decision.scopes():
-        body["id_token"] = tokens.mint_id_token(
+        body["id_token"] = token_formats.mint_id_token(
             decision.client,
             person,
             nonce=decision.nonce or None,
@@ -81,7 +85,7 @@ def _refresh_token(decision: Decision, person: Person) -> str:
         grants = decision.client.get_grant_types()
         if "offline_access" not in decision.scopes() or "refresh_token" not in grants:
             return ""
-        return tokens.mint_refresh_token(
+        return token_formats.mint_refresh_token(
             decision.client,
             person,
             decision.audience,
@@ -96,6 +100,6 @@ def _refresh_token(decision: Decision, person: Person) -> str:
     old.save(update_fields=["last_exchanged_at", "rotated_at"])
     if not rotating:
         return ""
-    return tokens.mint_refresh_token(
+    return token_formats.mint_refresh_token(
         decision.client, person, old.audience, old.scope, session=old.session, family=old.family
     )

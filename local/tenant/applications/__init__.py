@@ -1,0 +1,1 @@
+"""Which applications and APIs there are, and how applications prove who they are."""

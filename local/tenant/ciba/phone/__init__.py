@@ -1,0 +1,1 @@
+"""The phone and the mail on which people answer."""

@@ -1,0 +1,1 @@
+"""Grants, tokens and signing keys on top of allauth's engine."""

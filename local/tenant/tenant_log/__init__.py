@@ -1,0 +1,1 @@
+"""The tenant log, and its stream to a webhook."""
