@@ -9,11 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from portal.demo_actions.demo_removal_file import FILE, PREFIX
 from portal.env import Env
 from scripts import demo_environment_setup
 
-FILE: Final = "remove-demo"
-PREFIX: Final = "demo-removed-"
 _STAYS: Final = frozenset({FILE, "secrets", "static", "up.lock"})
 
 

@@ -10,17 +10,22 @@ from typing import Final
 from django.conf import settings
 
 from enforcement.gateways import instances
+from portal import database_settings
+from portal.demo_actions.demo_removal_file import FILE, PREFIX
 
 CONFIRMATION: Final = "remove the demo"
 """What an admin types."""
-FILE: Final = "remove-demo"
 
 
 def why_not() -> str:
     """Why the demo cannot be removed here, with what to do; empty where it can be."""
-    database = settings.DATABASES["default"]
-    if not database["ENGINE"].endswith("sqlite3"):
+    if not settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         return "The database is not the embedded SQLite: empty it with the tools of your server."
+    if not _database_file().is_relative_to(settings.VAR_DIR.resolve()):
+        return (
+            "DATABASE_URL names a file outside VAR_DIR, and only what is in VAR_DIR is moved. Stop "
+            "the portal, move the database into VAR_DIR and change DATABASE_URL."
+        )
     if settings.ENV.DEMO:
         return "The portal was started with DEMO=1: stop it and start it without."
     fleet = instances.fleet()
@@ -34,6 +39,14 @@ def why_not() -> str:
     return ""
 
 
+def _database_file() -> Path:
+    """The SQLite file that DATABASE_URL names."""
+    configured = database_settings.database(
+        settings.ENV.DATABASE_URL, base_dir=settings.BASE_DIR, var_dir=settings.VAR_DIR
+    )
+    return Path(configured["NAME"]).resolve()
+
+
 def is_supervised() -> bool:
     """Whether `make up` started this process, and restarts it."""
     return bool(os.environ.get("ATA_UP_PID"))
@@ -41,7 +54,7 @@ def is_supervised() -> bool:
 
 def ask(now: datetime) -> Path:
     """Ask for it; the folder in VAR_DIR that the demo is moved to."""
-    folder = f"demo-removed-{now:%Y%m%d-%H%M%S}"
+    folder = f"{PREFIX}{now:%Y%m%d-%H%M%S}"
     draft = settings.VAR_DIR / f".{FILE}"
     draft.write_text(folder)
     draft.replace(settings.VAR_DIR / FILE)

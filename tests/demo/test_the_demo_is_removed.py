@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 
 from audit.keys import outpost_command_key
 from enforcement.gateways import instances
-from portal.demo_actions import demo_removal_request
+from portal.demo_actions.demo_removal_file import FILE, PREFIX
 from portal.env import Env
 from scripts import demo_environment_setup, demo_removal
 from tests.enforcement.outpost_device import Device, enrolled
@@ -50,10 +51,10 @@ def test_an_admin_who_types_that_they_mean_it_asks_for_it(folder: Path) -> None:
     assert "Remove the demo…" in anya.get("/").content.decode()
     wrong = anya.post(REMOVE, {"typed": "yes"})
     assert wrong.status_code == 422 and "Nothing was changed." in wrong.content.decode()
-    assert not (folder / demo_removal.FILE).exists()
+    assert not (folder / FILE).exists()
     done = anya.post(REMOVE, {"typed": "Remove the demo"}).content.decode()
     assert "Nothing was moved yet" in done, "no `make up` runs around this test"
-    assert (folder / demo_removal.FILE).read_text().startswith(demo_removal.PREFIX)
+    assert (folder / FILE).read_text().startswith(PREFIX)
     assert (folder / "portal.sqlite3").exists()
 
 
@@ -62,7 +63,7 @@ def test_an_admin_who_types_that_they_mean_it_asks_for_it(folder: Path) -> None:
 def test_nobody_else_removes_the_demo(folder: Path, role: str) -> None:
     answer = signed_in(role, role).post(REMOVE, {"typed": "remove the demo"})
     assert answer.status_code == 403
-    assert not (folder / demo_removal.FILE).exists()
+    assert not (folder / FILE).exists()
 
 
 @pytest.mark.django_db
@@ -71,14 +72,14 @@ def test_where_there_is_no_demo_nothing_can_be_removed(folder: Path) -> None:
     instances._cache.clear()
     page = signed_in("admin", "admin").post(REMOVE, {"typed": "remove the demo"})
     assert "there is no demo to remove" in page.content.decode()
-    assert not (folder / demo_removal.FILE).exists()
+    assert not (folder / FILE).exists()
 
 
 @pytest.mark.django_db
 def test_a_sign_in_without_a_second_factor_removes_nothing(folder: Path) -> None:
     answer = signed_in("admin", "admin", amr=()).post(REMOVE, {"typed": "remove the demo"})
     assert answer.status_code == 401
-    assert not (folder / demo_removal.FILE).exists()
+    assert not (folder / FILE).exists()
 
 
 @pytest.mark.django_db
@@ -86,11 +87,30 @@ def test_what_was_decided_about_other_gateways_is_not_removed(folder: Path) -> N
     enrolled(Device(instance="edge-7"), command_key=outpost_command_key.public_key())
     page = signed_in("admin", "admin").post(REMOVE, {"typed": "remove the demo"})
     assert "Other gateways are here, too: edge-7." in page.content.decode()
-    assert not (folder / demo_removal.FILE).exists()
+    assert not (folder / FILE).exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="is about the file of SQLite")
+@pytest.mark.parametrize(
+    ("inside", "reason"), [(False, "names a file outside VAR_DIR"), (True, "")]
+)
+def test_a_database_that_would_not_be_moved_keeps_the_demo(
+    folder: Path,
+    settings: LazySettings,
+    tmp_path_factory: pytest.TempPathFactory,
+    inside: bool,
+    reason: str,
+) -> None:
+    place = folder if inside else tmp_path_factory.mktemp("elsewhere")
+    settings.ENV = Env(VAR_DIR=folder, DATABASE_URL=f"sqlite:///{place / 'own.sqlite3'}")
+    page = signed_in("admin", "admin").post(REMOVE, {"typed": "remove the demo"})
+    assert reason in page.content.decode()
+    assert (folder / FILE).exists() is inside
 
 
 def asked_for(folder: Path) -> Path:
-    (folder / demo_removal.FILE).write_text("demo-removed-20261130-010000")
+    (folder / FILE).write_text("demo-removed-20261130-010000")
     return folder / "demo-removed-20261130-010000"
 
 
@@ -133,11 +153,7 @@ def test_a_removal_that_was_interrupted_is_taken_up_again(
 
 
 def test_a_request_that_names_another_folder_moves_nothing(folder: Path) -> None:
-    (folder / demo_removal.FILE).write_text("../elsewhere")
+    (folder / FILE).write_text("../elsewhere")
     with pytest.raises(ValueError, match="names no folder"):
         demo_removal.move_aside(env_of(folder))
     assert (folder / "portal.sqlite3").exists()
-
-
-def test_portal_and_start_agree_on_the_file() -> None:
-    assert demo_removal_request.FILE == demo_removal.FILE
