@@ -70,7 +70,7 @@ class Fleet:
 
 
 def fleet() -> Fleet:
-    """The registered gateways; one query."""
+    """The registered gateways; four queries, and one more where outposts report."""
     registered = instances.fleet()
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
     heard = last_heard.everywhere(registered, watches)

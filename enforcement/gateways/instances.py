@@ -12,6 +12,7 @@ import threading
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -83,9 +84,11 @@ class Instance(BaseModel):
         return self
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that `outposts` is read once
 class Fleet:
     """All registered instances; `problem` says why the file could not be read, if it could not.
+
+    One `Fleet` is for one request or one turn of work: it keeps the outposts that it read first.
 
     `instances` are those of the file, which the portal calls. A decision is also about gateways
     that are known by their outposts only (`with_outposts`).
@@ -104,21 +107,24 @@ class Fleet:
         """The instance of that name which the portal calls."""
         return next((i for i in self.instances if i.name == name), None)
 
-    @property
+    @cached_property
     def outposts(self) -> dict[str, Outpost]:
-        """The outposts that carry out decisions, by the gateway they are next to; one query."""
+        """The outposts that carry out decisions, by the gateway they are next to.
+
+        They are read from the database at the first use, and never again by this `Fleet`.
+        """
         return command_recipients.by_instance()
 
     @property
     def asked(self) -> tuple[Instance, ...]:
         """The gateways that the portal asks itself. One whose outpost carries out decisions is read
-        by that alone, unless the file has a token for it; one query."""
+        by that alone, unless the file has a token for it."""
         outposts = self.outposts
         return tuple(i for i in self.instances if i.gateway_token_file or i.name not in outposts)
 
     @property
     def with_outposts(self) -> tuple[Instance, ...]:
-        """Every gateway that a decision can reach; one query."""
+        """Every gateway that a decision can reach."""
         listed = {i.name for i in self.instances}
         others = (name for name in self.outposts if name not in listed)
         return (*self.instances, *map(known_by_outpost, others))

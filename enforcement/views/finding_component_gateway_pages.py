@@ -205,8 +205,9 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
         at.instance.name: at
         for at in decided_and_enforced_state.with_effects(everywhere, kind, name)
     }
-    asked, said, fleet = clock.now(), [], instances.fleet()
-    for instance in fleet.asked:
+    now, said, fleet = clock.now(), [], instances.fleet()
+    asked = fleet.asked
+    for instance in asked:
         ours = decided_and_enforced_state.counts_in_answer(states.get(instance.name))
         scan = latest.get(instance.name)
         try:
@@ -217,9 +218,8 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
             answer = {"verdict": "", "reason": trouble.detail}
         at = states.get(instance.name)
         said.append({"at": instance, **answer, "effect": at.effect if at else ()})
-    names = {one.name for one in fleet.asked}
-    not_asked = [one.name for one in fleet.with_outposts if one.name not in names]
-    context = {"said": said, "asked": asked, "kind": kind, "name": name, "not_asked": not_asked}
+    not_asked = [one.name for one in fleet.with_outposts if one not in asked]
+    context = {"said": said, "asked": now, "kind": kind, "name": name, "not_asked": not_asked}
     context["called"] = called(kind, name)
     name_ = "#verdicts" if request.headers.get("HX-Request") else ""
     answer_ = render(request, f"enforcement/preview.html{name_}", context)

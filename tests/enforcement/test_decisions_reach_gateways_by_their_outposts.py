@@ -6,13 +6,20 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
 from approvals.errors import Refused
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from enforcement.gateways import decided_and_enforced_state, effects_at_gateways, instances
+from enforcement.gateways import (
+    decided_and_enforced_state,
+    effects_at_gateways,
+    instances,
+    last_heard,
+)
 from enforcement.models import Outpost, OutpostCommand, OutpostState
 from tests.enforcement.answering import approve
 from tests.enforcement.browsing import browser
@@ -174,3 +181,20 @@ def test_a_hold_of_several_agents_is_said_to_count_where_a_copy_lies(device: Dev
     assert line.startswith("Expected for agents that have a copy: ")
     [server] = effects_at_gateways.everywhere("mcp", "github", "hold", INSTANCE)
     assert effects_at_gateways.ONLY_COPIES not in server.sentences
+
+
+def test_all_that_is_shown_of_gateways_has_the_same_outposts_and_reads_them_once(
+    device: Device, amir: Actor
+) -> None:
+    """One that enrols between both is at the next page, and breaks none: each gateway is known."""
+    fleet = instances.fleet()
+    with CaptureQueriesContext(connection) as first:
+        heard = last_heard.everywhere(fleet, {})
+    with CaptureQueriesContext(connection) as later:
+        again = last_heard.everywhere(fleet, {})
+        assert fleet.scope_of(INSTANCE) == ""
+    assert (heard, len(later)) == (again, 1), [query["sql"] for query in later]
+    assert len(first) <= 4
+    Device(instance="edge-10").enrol(amir)
+    assert {one.name for one in fleet.with_outposts} == set(heard)
+    assert "edge-10" in {one.name for one in instances.fleet().with_outposts}
