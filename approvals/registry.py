@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel
 
+from audit.ledger.format import safe_display
 from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import Actor, Subject, Target
 
@@ -154,9 +155,9 @@ class Verb:
     hold: CommitFn | None = None  # tightened while the approval waits
     release: ReleaseFn | None = None  # undoes exactly what `hold` did, for what is still there
     if_approved: str = ""
-    # What approving comes to as things are now, in at most 255 characters; empty: as `if_approved`.
+    # What approving comes to as things are now; empty: as `if_approved`.
     expects: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""
-    # Why it is risky and whose account it is about, each in at most 200 characters; may be empty.
+    # Why it is risky and whose account it is about; may be empty.
     risk: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""
     account: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""
     if_denied: str = ""
@@ -194,7 +195,24 @@ _RISKS = {
 }
 
 
-def why_risky(
+LONGEST_FACT: Final = 255
+"""Characters of what an approver reads next to the sentence, as the rows of requests keep it."""
+
+
+def facts(
+    verb: Verb, actor: Actor, target: Target, params: Mapping[str, Any], severity: str
+) -> dict[str, str]:
+    """What an approver reads next to the sentence, by column of the request. Of what is longer
+    than `LONGEST_FACT`, the middle is left out and counted."""
+    texts = {
+        "if_approved": verb.expects(target, params),
+        "risk": _why_risky(verb, actor, target, params, severity),
+        "account": verb.account(target, params),
+    }
+    return {name: safe_display.shortened(text, LONGEST_FACT) for name, text in texts.items()}
+
+
+def _why_risky(
     verb: Verb, actor: Actor, target: Target, params: Mapping[str, Any], severity: str
 ) -> str:
     """Why a decision is risky, as its verb says, else as its stance does; and that its requester

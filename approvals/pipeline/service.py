@@ -351,11 +351,9 @@ def _row(request: _Request, now: datetime) -> dict[str, Any]:
         "reason": request.reason,
         "severity": request.severity,
         "sentence": _whole_sentence(request),
-        "if_approved": request.verb.expects(request.target, request.params),
-        "risk": registry.why_risky(
+        **registry.facts(
             request.verb, request.actor, request.target, request.params, request.severity
         ),
-        "account": request.verb.account(request.target, request.params),
         "intent": made.text,
         "intent_hash": made.hash,
         "state_digest": state,

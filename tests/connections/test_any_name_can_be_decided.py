@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from approvals.models import Person
+from approvals.models import Approval, Person
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from connections.lifecycle import bulk_decisions
@@ -48,3 +49,18 @@ def test_a_person_is_unfrozen_whatever_their_name(mias: ConnectedAccount) -> Non
     target = Target("person", subject("member1"))
     perform(person("admin"), "person.freeze", target, reason="x")
     assert perform(person("admin"), "person.unfreeze", target, reason="x").approval is not None
+
+
+def test_what_an_approver_reads_about_long_names_fits_its_columns(mias: ConnectedAccount) -> None:
+    """PostgreSQL refuses a row whose text is longer than its column."""
+    ConnectedAccount.objects.filter(pk=mias.pk).update(
+        connection="vault-" + "v" * 100, label="l" * 100, provider_user="9" * 100
+    )
+    Person.objects.filter(sub=mias.sub).update(name="M" * 100)
+    asked = decide("admin", "revoke", fresh(mias)).approval
+    assert asked is not None
+    columns = {one.name: one.max_length or 0 for one in Approval._meta.fields}
+    for name in ("if_approved", "risk", "account"):
+        assert len(getattr(asked, name)) <= columns[name], name
+    assert asked.account.startswith("MMMMM") and asked.account.endswith("vvvvv")
+    assert re.search(r" … \d+ characters … ", asked.account)
