@@ -44,13 +44,14 @@ def _read() -> dict[str, Any]:
     signed = newest_checkpoint()
     run = VerificationRun.objects.filter(state__in=_OVER).order_by("-finished").first()
     verified_to, verified_at = _verified(run)
+    witnessed = log_proof_levels.current().witnessed
     found: dict[str, Any] = {
         "size": signed.size if signed else 0,
         "signed_at": signed.created if signed else None,
         "verified_to": verified_to,
         "verified_at": verified_at,
-        "witnessed": log_proof_levels.current().witnessed,
-        **_witnesses(),
+        "witnessed": witnessed,
+        **_witnesses(witnessed),
     }
     if signed is None:
         found |= {"state": "warn", "words": "nothing signed yet"}
@@ -90,10 +91,9 @@ def _verified(run: VerificationRun | None) -> tuple[int, datetime | None]:
 _OBJECTS = (WitnessState.State.REFUSES, WitnessState.State.CONFLICT)
 
 
-def _witnesses() -> dict[str, str]:
+def _witnesses(witnessed: int) -> dict[str, str]:
     """What others vouch for; without a quorum of witnesses that are not ours, nobody does."""
-    sizes = log_proof_levels.current()
-    words = "witnessed" if sizes.witnessed else "no outside witness"
+    words = "witnessed" if witnessed else "no outside witness"
     if problem := witnesses.configured().problem:
         return {"state": "bad", "words": f"witnesses: {problem.rstrip('.')}"}
     asked = witnesses.standings()
