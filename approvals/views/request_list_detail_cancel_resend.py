@@ -13,10 +13,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import actor
-from approvals import cancel_resend_confirm_denial, registry
+from approvals import cancel_resend_confirm_denial, clock, registry
 from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.views import gateway_baseline_changes, inbox
+from approvals.views import gateway_baseline_changes, inbox, request_outcomes
 from approvals.views.policy import policy_and_version_pages
 from approvals.views.request_detail_context import as_context, detail, version_of
 from connections.scope_escalation import page_rows
@@ -33,6 +33,8 @@ def index(request: HttpRequest) -> HttpResponse:
     unknown = bool(status) and status not in inbox.STATUSES
     outcome = "" if status == Status.PENDING else status
     rows, older = ([], None) if unknown else inbox.closed(me, before, outcome)
+    sees_all = bool(me.roles & inbox.SEES_ALL)
+    whole = sees_all and not status and not before
     context = {
         "inbox": inbox.inbox(me),
         "status": status,
@@ -41,7 +43,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "closed": rows,
         "older": older.isoformat() if older else "",
         "before": before,
-        "sees_all": bool(me.roles & inbox.SEES_ALL),
+        "sees_all": sees_all,
+        "outcomes": request_outcomes.ended(clock.now()) if whole else None,
     }
     return render(request, "approvals/inbox.html", context, status=422 if unknown else 200)
 
@@ -58,6 +61,8 @@ def index_live(request: HttpRequest) -> HttpResponse:
     if "whole" in request.GET:
         rows, older = inbox.closed(me, None)
         context |= {"closed": rows, "older": older.isoformat() if older else "", "moved": True}
+        if context["sees_all"]:
+            context["outcomes"] = request_outcomes.ended(clock.now())
     return render(request, "approvals/_waiting.html", context)
 
 

@@ -360,7 +360,7 @@ def test_what_was_closed_is_listed_as_over_without_a_reload(waiting: Approval) -
     assert "&amp;whole" in client.get("/approvals/").content.decode()
     Approval.objects.update(status=Status.CLOSED, outcome="denied", closed=clock.now())
     part = client.get("/approvals/waiting/?seen=old&whole").content.decode()
-    over = part.partition('<div id="over-list" hx-swap-oob="true">')[2]
+    over = part.partition('<div id="over-list" hx-swap-oob="true" class="stack-s">')[2]
     assert waiting.sentence in over
 
 
