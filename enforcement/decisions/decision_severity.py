@@ -13,6 +13,7 @@ from approvals.errors import Refused
 from audit.ledger.format import safe_display
 from audit.ledger.format.allowed_field_values import gravest
 from audit.recording.actors import Target
+from enforcement.decisions import hold_and_block_owners
 from enforcement.effects.gateway_facts import V020
 from enforcement.findings import severities_outlasting_milder_scans
 from enforcement.gateways import effects_at_gateways, instances
@@ -229,7 +230,8 @@ def look_before_allowing(target: Target, params: Mapping[str, Any]) -> dict[str,
 
 
 def look_before_loosening(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Decision, severity, the very scans and the open findings: anything newer voids an approval.
+    """Decisions, disables, severity, the very scans and the open findings: anything newer voids an
+    approval.
 
     The severity rises also without a scan, by a request or a hold of a person.
     """
@@ -240,6 +242,7 @@ def look_before_loosening(target: Target, params: Mapping[str, Any]) -> dict[str
         "decided": _decisions(target),
         "counted": _counted(target),
         "holds": _holders(target, apart),
+        "disables": sorted(str(one.pk) for one in hold_and_block_owners.disables_on(target)),
         "scans": [[s.instance, s.scan_id, s.severity] for s in scans],
         "findings": sorted(f.finding_id for f in findings),
     }

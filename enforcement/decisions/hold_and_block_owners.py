@@ -1,8 +1,9 @@
-"""Whose holds and blocks lie on a component, and whose a decision about it would end.
+"""Whose holds, blocks, disables and quarantines a decision about a component would end.
 
 What somebody else restricted, only they or an approval relaxes. Holds lie on each other, each with
 its own holder. A block takes the place of the holds and blocks that it ends, and `Asset.also_by`
-keeps whose those were.
+keeps whose those were. What was disabled or moved to quarantine at a terminal is in no row of
+`Asset`: its steps say whose it was.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
-from approvals.models import Approval
+from approvals.models import Approval, Effect, EffectState
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
+from enforcement.decisions.steps.superseded_steps import COMMAND
 from enforcement.gateways import instances
 from enforcement.models import Asset, Decision
 
@@ -25,6 +27,7 @@ NOBODY: Final = ""
 """Whose hold it is where a finding asked, and no person."""
 UNKNOWN: Final = "?"
 """Whose hold by hand it is where the trail names nobody any more."""
+_ENDED_BY: Final = {"disable": "enable", "quarantine": "restore"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +124,38 @@ def releases_others(actor: Actor, target: Target) -> bool:
 
 def lifts_others(actor: Actor, target: Target) -> bool:
     """Whether an unblock or allow ends a hold or block of somebody else, or is an exception from
-    their block for every instance."""
+    their block for every instance. At a terminal and by an outpost it ends a disable, too."""
     rows = list(replaced_by(target))
     covering = instances.fleet().scope_of(target.instance)
     general = Asset.objects.filter(kind=target.kind, name=target.name, instance=covering)
-    return bool(_others(actor, [*holds_on(rows), *blocks_on({*rows, *general})]))
+    found = _others(actor, [*holds_on(rows), *blocks_on({*rows, *general})])
+    return bool(found) or brings_back_from_others(actor, target)
+
+
+def brings_back_from_others(actor: Actor, target: Target) -> bool:
+    """Whether somebody else disabled it or moved its files to quarantine; one query. Who restricts
+    it again takes nothing over from them."""
+    return disables_on(target).exclude(actor__sub=actor.sub).exists()
+
+
+def disables_on(target: Target) -> QuerySet[Effect]:
+    """The steps that disabled it or moved its files to quarantine, and whose opposite act was not
+    carried out there since."""
+    acts = Effect.objects.filter(kind=COMMAND, target_kind=target.kind, target_name=target.name)
+    if target.instance:
+        acts = acts.filter(instance=target.instance)
+    else:
+        acts = acts.exclude(instance__in=instances.fleet().apart_from(""))
+    standing = acts.none()
+    for act, opposite in _ENDED_BY.items():
+        ended = acts.filter(
+            instance=OuterRef("instance"),
+            payload__act=opposite,
+            state=EffectState.DONE,
+            id__gt=OuterRef("id"),
+        )
+        standing |= acts.filter(~Exists(ended), payload__act=act)
+    return standing
 
 
 def _others(actor: Actor, found: Iterable[Restriction]) -> list[str]:

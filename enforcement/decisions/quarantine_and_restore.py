@@ -14,9 +14,12 @@ from typing import Any, Final, Literal
 from approvals import registry
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
-from audit.models import EventRow
 from audit.recording.actors import Actor, Target
-from enforcement.decisions import decision_severity, restrictions_of_wider_scope
+from enforcement.decisions import (
+    decision_severity,
+    hold_and_block_owners,
+    restrictions_of_wider_scope,
+)
 from enforcement.decisions.decision_params import Params
 from enforcement.decisions.steps import terminal_steps
 from enforcement.gateways.effects_at_gateways import INSTALLED
@@ -65,15 +68,6 @@ def _validate_restoring(actor: Actor, target: Target, params: Mapping[str, Any])
     restrictions_of_wider_scope.check_unrestricted(target)
 
 
-def _taken_by_another(actor: Actor, target: Target) -> bool:
-    """Whether the last person who took it out of use there by a decision is somebody else."""
-    same = EventRow.objects.filter(
-        action=f"{target.kind}.quarantined", source="portal", target_name=target.name
-    )
-    last = same.exclude(actor_sub="").order_by("-time").first()
-    return last is not None and last.actor_sub != actor.sub
-
-
 def _has_outpost(target: Target) -> bool:
     return command_recipients.outpost_of(target.instance) is not None
 
@@ -117,6 +111,6 @@ for _kind in sorted(INSTALLED):
         severity=decision_severity.of_loosening,
         look=decision_severity.look_before_loosening,
         validate=_validate_restoring,
-        about_others=_taken_by_another,
+        about_others=hold_and_block_owners.brings_back_from_others,
         if_approved="A person runs DefenseClaw's command there, and its agents may use it again.",
     )

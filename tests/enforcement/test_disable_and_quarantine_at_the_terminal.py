@@ -179,6 +179,72 @@ def test_another_person_is_asked_for_what_somebody_else_took_out_of_use(
     assert Effect.objects.filter(payload__act="enable").count() == 0
 
 
+def approvers(actor: Actor, act: str) -> str:
+    """Who is asked first; nothing is decided."""
+    asked = decide(actor, act).approval
+    assert asked is not None and asked.current is not None
+    deny(asked)
+    return asked.current.person.sub
+
+
+def test_who_disables_it_too_still_needs_the_first_one(
+    start: Start, olu: Actor, oona: Actor
+) -> None:
+    """A disable commits at once: else it would make what somebody else did one's own."""
+    start("head")
+    decide(olu, "disable")
+    decide(oona, "disable")
+    decide(oona, "quarantine")
+    assert [approvers(oona, act) for act in ("enable", "restore")] == [olu.sub, olu.sub]
+
+
+def test_what_was_enabled_since_is_nobodys_any_more(
+    start: Start, olu: Actor, oona: Actor, do_due: Do
+) -> None:
+    lab = start("head")
+    in_turn(lab, olu, do_due, "disable", "enable")
+    decide(oona, "disable")
+    assert approvers(oona, "enable") == oona.sub
+    assert approvers(olu, "enable") == oona.sub
+
+
+def test_an_enable_that_was_not_carried_out_or_a_restore_ends_no_disable(
+    start: Start, olu: Actor, oona: Actor, do_due: Do
+) -> None:
+    lab = start("head")
+    in_turn(lab, olu, do_due, "disable", "quarantine", "restore")
+    approved(olu, "enable")
+    Effect.objects.filter(payload__act="enable").update(state="failed")
+    decide(oona, "disable")
+    assert approvers(oona, "enable") == olu.sub
+
+
+def test_an_allow_or_unblock_that_ends_what_another_disabled_needs_that_person(
+    start: Start, olu: Actor, oona: Actor
+) -> None:
+    start("head")
+    decide(olu, "disable")
+    for target in (SKILL, Target("skill", "pdf-exfil")):
+        settle(oona, target, "block")
+        for act in ("allow", "unblock"):
+            asked = perform(oona, f"skill.{act}", target).approval
+            assert asked is not None and asked.current is not None
+            assert asked.current.person.sub == olu.sub, (act, target)
+            deny(asked)
+
+
+def test_a_disable_of_another_ends_the_request_that_waits_to_enable(
+    start: Start, olu: Actor, oona: Actor
+) -> None:
+    start("head")
+    decide(oona, "disable")
+    asked = decide(oona, "enable").approval
+    assert asked is not None
+    decide(olu, "disable")
+    assert approve(asked).outcome == "failed"
+    assert Effect.objects.filter(payload__act="enable").count() == 0
+
+
 def test_a_denied_request_leaves_nothing_to_carry_out_and_no_other_way_is_open(
     start: Start, olu: Actor, do_due: Do
 ) -> None:
