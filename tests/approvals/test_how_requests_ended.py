@@ -38,8 +38,9 @@ def over(outcome: str, took_s: float, *, days_ago: float = 1) -> None:
 
 
 ROW = re.compile(
-    r'<tr><td><a href="\?status=\w+">(\w+)</a></td><td class="num">(\d+)</td>.*?</td>'
-    r'<td class="num">([\d:]+)</td><td class="num">([\d:]+)</td></tr>'
+    r'<tr><td><a href="\?status=\w+">(\w+)</a></td>.*?</td>'
+    r'<td class="num" [^>]+>(\d+)</td>'
+    r'<td class="num" [^>]+>([\d:]+)</td><td class="num" [^>]+>([\d:]+)</td></tr>'
 )
 
 
