@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
@@ -13,12 +13,14 @@ from approvals.errors import Refused
 from audit.ledger.format import safe_display
 from audit.ledger.format.allowed_field_values import gravest
 from audit.recording.actors import Target
-from enforcement.decisions import hold_and_block_owners
 from enforcement.effects.gateway_facts import V020
 from enforcement.findings import severities_outlasting_milder_scans
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.models import Asset, Finding, Scan, Watch
 from enforcement.models.scan_and_finding import COUNTING
+
+_LONGEST_TITLE: Final = 110
+"""Characters of a finding's title in the sentence that an approver reads."""
 
 
 def latest_scans(kind: str, name: str, apart: Collection[str] = ()) -> list[Scan]:
@@ -86,11 +88,8 @@ def why_risky(target: Target, params: Mapping[str, Any]) -> str:
         return "no finding is open" if scanned else "it was never scanned"
     more = sum(one.pk != chosen.pk for one in counting)
     others = f", and {more} more" if more else ""
-    title = safe_display.short(chosen.title, _TITLE)
+    title = safe_display.short(chosen.title, _LONGEST_TITLE)
     return f"a scanner found “{title}” ({chosen.severity.lower()}){others}"
-
-
-_TITLE = 110
 
 
 def check_target(target: Target, params: Mapping[str, Any]) -> None:
@@ -230,8 +229,7 @@ def look_before_allowing(target: Target, params: Mapping[str, Any]) -> dict[str,
 
 
 def look_before_loosening(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Decisions, disables, severity, the very scans and the open findings: anything newer voids an
-    approval.
+    """Decision, severity, the very scans and the open findings: anything newer voids an approval.
 
     The severity rises also without a scan, by a request or a hold of a person.
     """
@@ -242,7 +240,6 @@ def look_before_loosening(target: Target, params: Mapping[str, Any]) -> dict[str
         "decided": _decisions(target),
         "counted": _counted(target),
         "holds": _holders(target, apart),
-        "disables": sorted(str(one.pk) for one in hold_and_block_owners.disables_on(target)),
         "scans": [[s.instance, s.scan_id, s.severity] for s in scans],
         "findings": sorted(f.finding_id for f in findings),
     }

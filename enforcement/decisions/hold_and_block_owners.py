@@ -134,13 +134,7 @@ def lifts_others(actor: Actor, target: Target) -> bool:
 
 def brings_back_from_others(actor: Actor, target: Target) -> bool:
     """Whether somebody else disabled it or moved its files to quarantine; one query. Who restricts
-    it again takes nothing over from them."""
-    return disables_on(target).exclude(actor__sub=actor.sub).exists()
-
-
-def disables_on(target: Target) -> QuerySet[Effect]:
-    """The steps that disabled it or moved its files to quarantine, and whose opposite act was not
-    carried out there since."""
+    it again takes nothing over from them, until an opposite act was carried out there."""
     acts = Effect.objects.filter(kind=COMMAND, target_kind=target.kind, target_name=target.name)
     if target.instance:
         acts = acts.filter(instance=target.instance)
@@ -155,7 +149,7 @@ def disables_on(target: Target) -> QuerySet[Effect]:
             id__gt=OuterRef("id"),
         )
         standing |= acts.filter(~Exists(ended), payload__act=act)
-    return standing
+    return standing.exclude(actor__sub=actor.sub).exists()
 
 
 def _others(actor: Actor, found: Iterable[Restriction]) -> list[str]:
