@@ -73,10 +73,10 @@ def decide(actor: Actor, change: str) -> Approval | None:
     return perform(actor, "gateway.configure", LAB, params={"terminal": change}).approval
 
 
-def run(lab: StandIn, change: str) -> None:
+def run(lab: StandIn, change: str, *more: str) -> None:
     """What `ata dc` runs for the newest step."""
     subprocess.run(
-        [lab.home / "bin/defenseclaw", *WORDS[change]],
+        [lab.home / "bin/defenseclaw", *WORDS[change], *more],
         env=os.environ | {"DEFENSECLAW_RUN_ID": Effect.objects.latest("created").payload["tag"]},
         check=True,
         capture_output=True,
@@ -137,6 +137,20 @@ def test_a_tag_for_one_mode_covers_no_other(lab: StandIn, amir: Actor, do_due: D
     do_due()
     assert bypasses() == [("setup-guardrail", "HIGH")] and Effect.objects.get().state == "pending"
     assert [e["data"]["tag"] for e in imports.events(action="defenseclaw.tag_misused")] == [tag]
+
+
+@pytest.mark.parametrize("lab", ["0.8.4"], indirect=True)
+def test_a_tag_for_a_mode_covers_no_command_that_also_shows_secrets(
+    lab: StandIn, amir: Actor, do_due: Do
+) -> None:
+    """The rows of HEAD do not say whether secrets are masked."""
+    baseline(APPROVED)
+    decide(amir, "mode action")
+    run(lab, "mode action", "--disable-redaction")
+    importing.run(lab.database, "lab")
+    do_due()
+    assert bypasses() == [("setup-guardrail", "HIGH")] and Effect.objects.get().state == "pending"
+    assert len(imports.events(action="defenseclaw.tag_misused")) == 1
 
 
 def test_a_denied_request_leaves_nothing_to_carry_out(lab: StandIn, amir: Actor) -> None:

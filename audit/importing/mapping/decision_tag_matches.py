@@ -44,6 +44,8 @@ _NAMED: Final = {
 _SETTING: Final = re.compile(r"guardrail-(?:enable|disable)|setup-guardrail")
 """Rows about a whole gateway, which they do not name."""
 _MODE: Final = re.compile(r"\Amode=(?:action|observe)(?=\s|\Z)")
+_UNMASKED: Final = re.compile(r"(?:\A|\s)disable_redaction=true(?=\s|\Z)", re.IGNORECASE)
+"""The same command can also turn off that secrets are masked: no decision covers that."""
 _SEVERAL: Final = re.compile(r"(?:skill|plugin)-(?:quarantine|restore)")
 """One call leaves a row for each agent whose copy it moves, with the same tag."""
 _OF_ONE_CALL: Final = timedelta(seconds=30)
@@ -135,7 +137,8 @@ class Matches:
     def _verifies(self, tag: Tag, row: SourceRow, facts: Facts, instance: str = "") -> bool:
         at = instance or self.instance
         if _SETTING.fullmatch(facts.action):
-            mode = _MODE.match(row.text("details"))
+            details = row.text("details")
+            mode = None if _UNMASKED.search(details) else _MODE.match(details)
             action = f"{facts.action} {mode[0]}" if mode else facts.action
             return tag.verifies(Content(action, "gateway", at, at))
         return any(

@@ -34,7 +34,7 @@ type Verb = Callable[[Session, Arguments], None]
 _VALUED: Final = ("reason", "connector", "path", "source", "command", "url", "args", "mode")
 _FLAGS: Final = (
     *("json", "skip-scan", "remote", "action", "yes", "force"),
-    *("no-restart", "no-verify", "non-interactive"),
+    *("no-restart", "no-verify", "non-interactive", "disable-redaction"),
 )
 
 

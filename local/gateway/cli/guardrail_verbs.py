@@ -60,7 +60,7 @@ def set_up(session: Session, arguments: Arguments) -> None:
     if session.generation.entries_per_agent:
         details += " hilt=False"
     if session.generation.entries_per_agent and not session.generation.seals_rows:
-        details += " disable_redaction=False"
+        details += f" disable_redaction={arguments.has('disable-redaction')}"
     session.act("setup-guardrail", "config", details)
 
 
