@@ -15,7 +15,7 @@ from accounts.recent_sign_in.requirement import needs_fresh_sign_in
 from approvals import people_and_roster
 from approvals.models import Approval, Person
 from approvals.pipeline import leavers_requests
-from portal.people import offboarding_steps, person_facts, person_lookup, what_remains
+from portal.people import offboarding_steps, person_lookup, what_remains
 from portal.people.offboarding_steps import Order, Result
 from ui.refused_request_audit_flag import tell
 
@@ -68,7 +68,7 @@ def _page(
             for approval in offboarding_steps.requests_to(order.person)
         ],
         "remains": what_remains.of(order.person),
-        "accounts": person_facts.accounts_of(order.person),
+        "can_end_sessions": offboarding_steps.can_end_sessions(order),
         "colleagues": _colleagues(order.person),
         "order": order,
         "problem": problem,

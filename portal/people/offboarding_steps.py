@@ -132,6 +132,11 @@ def _passkeys(order: Order) -> Iterator[Step]:
         yield _decision(order, text, "passkey.revoke", Target(OWN, key.handle))
 
 
+def can_end_sessions(order: Order) -> bool:
+    """Whether a revocation of connections is left to request, which can end sessions at Auth0."""
+    return any(True for _ in _accounts(order))
+
+
 def _accounts(order: Order) -> Iterator[Step]:
     asked = asked_to_revoke(order.person)
     held = _own_rows(order.person).exclude(state=State.GONE).order_by("pk")

@@ -89,6 +89,20 @@ def test_pressed_again_it_does_only_what_is_left(admin: Client) -> None:
     assert "Every step of ours was taken" in text(admin, url_of("member1"))
 
 
+def test_ending_sessions_is_offered_where_a_revocation_that_ends_them_is_left(
+    admin: Client,
+) -> None:
+    signed_in("member1")
+    account("member1")
+    box = 'name="end_sessions"'
+    assert box in admin.get(url_of("member1")).content.decode()
+    offboard(admin, "member1", end_sessions="1")
+    assert Approval.objects.get().params["end_sessions"] is True
+    application("member1")
+    page = admin.get(url_of("member1")).content.decode()
+    assert 'name="reason"' in page and box not in page
+
+
 def test_a_step_that_is_refused_leaves_the_others_and_is_repeated_alone(admin: Client) -> None:
     signed_in("member1")
     account("member1")
