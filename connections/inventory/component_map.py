@@ -1,8 +1,9 @@
 """The inventory as a map: accounts by components, at one instant and at an earlier one.
 
-A cell says what the log tells: whether the component's manifest names the connection, whether the
-account gave tokens, and which agents were seen with it. An empty cell says that neither is known.
-It never says that an agent cannot: names of agents and components are asserted. Pure Python.
+A cell holds what the log recorded: whether the component's manifest names the connection, whether
+the account gave tokens, and which agents used it. An empty cell means that neither a declaration
+nor a use was recorded; an agent may still be able to, since callers choose the names of agents and
+components. No database is read.
 """
 
 from __future__ import annotations
@@ -77,10 +78,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One account at the later instant; `then` at the earlier one, None where it was not known."""
+    """One account at the later instant."""
 
     account: Account
-    then: Account | None
     cells: tuple[Cell, ...]
 
     @property
@@ -127,7 +127,6 @@ def component_map(before: Inventory, after: Inventory, then: datetime, now: date
         tuple(
             Row(
                 account,
-                old := before.accounts.get(account.id),
                 tuple(
                     Cell(
                         name,
@@ -137,7 +136,7 @@ def component_map(before: Inventory, after: Inventory, then: datetime, now: date
                     for name in names
                 ),
             )
-            for account in accounts
+            for account, old in ((one, before.accounts.get(one.id)) for one in accounts)
         ),
     )
 

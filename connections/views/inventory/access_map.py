@@ -80,17 +80,17 @@ def access_map(request: HttpRequest) -> HttpResponse:
 
 
 def headline(found: Map, *, live: bool) -> str:
-    """How many components may use accounts of how many people, as far as manifests say."""
+    """How many components are declared for accounts of how many people, where those give tokens."""
     may = [(row, cell) for row in found.rows for cell in row.cells if cell.now.may]
-    components = {cell.component for _, cell in may}
-    people = {(row.account.iss, row.account.sub) for row, _ in may}
+    components = len({cell.component for _, cell in may})
+    people = len({(row.account.iss, row.account.sub) for row, _ in may})
     if not may:
         said = "is" if live else "was"
         return f"No component {said} declared for an account that gives tokens"
-    said = "may" if live else "could"
+    said = ("is" if live else "was") if components == 1 else ("are" if live else "were")
     return (
-        f"{_plural(len(components), 'declared component')} {said} use accounts of "
-        f"{_plural(len(people), 'person', 'people')}"
+        f"{_plural(components, 'component')} {said} declared for accounts of "
+        f"{_plural(people, 'person', 'people')} that give tokens"
     )
 
 
