@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
 from pydantic import BaseModel, ConfigDict, Field
 
 from approvals import registry
 from approvals.errors import NothingToDo, Refused
+from approvals.models import Approval, Status
 from approvals.pipeline.intent import digest
 from approvals.registry import CommitContext, Committed, Part, Stance, Verb
 from audit.ledger.format import safe_display
@@ -92,6 +94,15 @@ def listed(params: Mapping[str, Any]) -> list[tuple[str, str]]:
         (str(row.id), f"{account_names.owner_name(row)}’s {account_names.in_words(row)}")
         for row in rows
     ]
+
+
+def pending_requests_about(account: str) -> QuerySet[Approval]:
+    """Requests that wait and name an account, alone or in a selection; the newest first."""
+    waiting = Approval.objects.filter(status=Status.PENDING)
+    selections = waiting.filter(target_kind=KIND).values_list("pk", "params")
+    listed = [pk for pk, params in selections if account in map(str, params["accounts"])]
+    alone = Q(target_kind="connection", target_name=account)
+    return waiting.filter(alone | Q(pk__in=listed)).order_by("-created")
 
 
 def _whole(ctx: CommitContext, parts: Sequence[Part]) -> Committed:

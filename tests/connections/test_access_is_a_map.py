@@ -32,6 +32,7 @@ from connections.inventory.component_map import (
     component_map,
     component_of,
 )
+from connections.lifecycle import bulk_decisions
 from connections.models import AllowRule, ConnectedAccount
 from connections.status.account_status import ENDED, USABLE
 from connections.sync import update_accounts
@@ -195,7 +196,7 @@ def story(db: None) -> ConnectedAccount:
 def test_the_page_answers_who_may_use_what_and_what_changed(story: ConnectedAccount) -> None:
     auditor = signed_in("auditor", "auditor")
     page = text(auditor.get(f"{PAGE}?compare=1"))
-    assert "1 declared component may use accounts of 1 person" in page
+    assert "1 component is declared for accounts of 1 person that give tokens" in page
     assert "+ 1 gained · − 0 lost" in page and "in its manifest, no use seen, gained" in page
     assert "2 changes since" in page and "+ gained" in page
     assert "It never says that an agent cannot" in page
@@ -238,6 +239,24 @@ def test_a_cell_explains_itself_and_a_past_one_claims_nothing_of_now(
     assert "not known for an earlier date" in past and "not decided" not in past
     other = text(auditor.get(f"{PAGE}?compare=1&account={story.pk}&component=mcp:other"))
     assert "Choose a dot" in other
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_cell_shows_a_revocation_that_waits_alone_or_in_a_selection(
+    story: ConnectedAccount, several: bool
+) -> None:
+    listed = {"accounts": [str(story.pk)]}
+    target = bulk_decisions.target_of(listed["accounts"])
+    if several:
+        asked = perform(by(), bulk_decisions.REVOKE, target, params=listed, reason="left").approval
+    else:
+        alone = Target("connection", str(story.pk))
+        asked = perform(by(), "connection.revoke", alone, reason="left").approval
+    assert asked is not None
+    page = signed_in("auditor", "auditor").get(
+        f"{PAGE}?compare=1&account={story.pk}&component=mcp:hub"
+    )
+    assert f'href="/approvals/{asked.pk}/"' in page.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from typing import Final
 from django.db.models import Count
 
 from approvals import clock
-from approvals.models import Approval, Status
+from approvals.models import Approval
 from audit.models import EventRow
 from connections.auth_ibom import replay
 from connections.auth_ibom.fact_collection import Compared
 from connections.component_manifests import allow_required_setting, enforcement_decision_hook
 from connections.inventory.component_map import RECENT, UNNAMED, Cell, Map, Row
+from connections.lifecycle import bulk_decisions
 from connections.models import ConnectedAccount
 from connections.scopes import catalogue
 from connections.status.account_status import Code
@@ -34,7 +35,7 @@ class Live:
     Attributes:
         decision: on the component; empty where uses name none.
         token_until: when the newest token of the account that the broker issued expires.
-        waiting: requests about the account that wait for an answer.
+        waiting: requests about the account, alone or in a selection, that wait for an answer.
     """
 
     decision: str
@@ -132,13 +133,10 @@ def _recent(row: Row, cell: Cell, compared: Compared) -> list[tuple[str, int]]:
 def _live(account: str, component: str) -> Live:
     row = ConnectedAccount.objects.filter(pk=account).first()
     until = row.last_token_expires_at if row else None
-    waiting = Approval.objects.filter(
-        status=Status.PENDING, target_kind="connection", target_name=account
-    ).order_by("-created")
     return Live(
         decision=_decision(component),
         token_until=until if until and until > clock.now() else None,
-        waiting=list(waiting[:5]),
+        waiting=list(bulk_decisions.pending_requests_about(account)[:5]),
     )
 
 
