@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from accounts.models import User
 from accounts.sessions import service
@@ -28,6 +29,9 @@ from connections.status.member_overview import Card
 
 LATEST = 8
 """Decisions of a person's page; the trail has all of them."""
+_PAGE: Final = 200
+_PAGES: Final = 6
+"""Events read at a time, and how often: among others of that name, to find those of a person."""
 _ANSWERS = ("approval.approved", "approval.denied")
 
 
@@ -107,11 +111,18 @@ def _first_used(person: Person, role: str) -> datetime | None:
 
 
 def _acts_of(person: Person, asked: Mapping[str, list[str]], limit: int) -> list[EventRow]:
-    """Events of this very person: `actor` alone also finds who has that subject as a name."""
+    """Events of this very person: `actor` alone also finds who has that subject as a name, so more
+    is read where such events come first."""
     key = person.subject.key
     query = EventQuery.parse({"actor": [person.sub], **asked})
-    rows = event_search.page(query, limit=limit, person=key).rows
-    return [row for row in rows if row.actor_key == key]
+    found: list[EventRow] = []
+    for number in range(_PAGES):
+        page = event_search.page(query, limit=_PAGE if number else limit, person=key)
+        found += [row for row in page.rows if row.actor_key == key]
+        if len(found) >= limit or not page.next_cursor:
+            break
+        query = query.at(page.next_cursor)
+    return found[:limit]
 
 
 def passkeys_of(person: Person) -> list[PasskeyRow]:

@@ -13,6 +13,7 @@ from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from audit.recording.record import record
+from portal.people import person_facts
 from tests.people.inhabitants import account, actor, application, person, text
 from tests.support.pages import signed_in
 
@@ -97,6 +98,27 @@ def test_what_somebody_of_the_same_name_did_is_not_on_the_page() -> None:
     found = text(signed_in("auditor", "auditor"), page_of("admin"))
     assert "No decision of theirs is on record" in found
     assert "not acted here with it yet" in found
+
+
+def test_what_others_of_the_same_name_did_for_somebody_hides_nothing_of_theirs() -> None:
+    signed_in("admin", "admin")
+    signed_in("member1")
+    named_alike = replace(actor("member1"), name=person("admin").sub, roles=frozenset({"admin"}))
+
+    def for_amir(number: int) -> None:
+        name = f"{number} of somebody else"
+        record(
+            named_alike, "person.frozen", target=Target("person", name), reason="x",
+            on_behalf_of=person("admin").subject,
+        )  # fmt: skip
+
+    for_amir(0)
+    perform(actor("admin"), "person.freeze", Target("person", person("member1").sub), reason="odd")
+    for number in range(1, person_facts.LATEST + 1):
+        for_amir(number)
+    found = text(signed_in("auditor", "auditor"), page_of("admin"))
+    assert "Amir Admin froze" in found and "of somebody else" not in found
+    assert "not acted here with it yet" not in found
 
 
 def test_search_requests_and_accounts_lead_to_the_page() -> None:
