@@ -26,6 +26,7 @@ VERIFIER: Final = "verify.html"
 MAX_MANIFEST_BYTES: Final = 8 * 1024 * 1024
 MAX_SIGNATURE_BYTES: Final = 64 * 1024
 MAX_MEMBERS: Final = 2_000
+MAX_TABLES: Final = 100
 
 _NAME: Final = re.compile(
     r"README\.txt|verify\.html|roles\.json|keys/log\.key|log/range\.ndjson"
@@ -39,6 +40,7 @@ _KEYS: Final = frozenset(
 _TABLE_KEYS: Final = frozenset(
     {"id", "kind", "title", "filter", "rows", "indices_sha256", "sample"}
 )
+_LISTS: Final = ("tables", "not_answered", "policies", "reviews", "packs", "withheld", "members")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000000Z", re.ASCII)
 
 
@@ -96,7 +98,41 @@ def read(body: bytes) -> dict[str, Any]:
         raise ManifestError(f"no audit file has a member {strange[0]!r}")
     if missing := {RANGE, LOG_KEY, ROLES} - set(names):
         raise ManifestError(f"it does not name {min(missing)}")
+    if wrong := _contradiction(manifest, set(names)):
+        raise ManifestError(wrong)
     return dict(manifest)
+
+
+def _contradiction(manifest: Mapping[str, Any], names: set[str]) -> str:
+    """The first thing in a manifest that no audit file has, as a clause; "" for none."""
+    tables, reviews = manifest["tables"], manifest["reviews"]
+    named = {
+        "samples/": [one["sample"] for one in tables if one["sample"]],
+        "evidence/": manifest["packs"],
+        "reviews/": [one["member"] for one in reviews],
+    }
+    there = {folder: {name for name in names if name.startswith(folder)} for folder in named}
+    policies = {f"policies/{one['digest']}.json" for one in manifest["policies"]}
+    wrong = {
+        "its period ends before it begins": manifest["period"]["after"]
+        >= manifest["period"]["before"],
+        "it has no table": not tables,
+        f"it has more than {MAX_TABLES} tables": len(tables) > MAX_TABLES,
+        "it has two tables of one id": _has_twice([one["id"] for one in tables]),
+        "it names a review twice": _has_twice([one["index"] for one in reviews]),
+        "it names a sample, a pack or a review twice": any(map(_has_twice, named.values())),
+        "its samples, packs and reviews are not its members": any(
+            set(named[folder]) != there[folder] for folder in named
+        ),
+        "it has a policy that it does not list": any(
+            name.startswith("policies/") and name not in policies for name in names
+        ),
+    }
+    return next((words for words, found in wrong.items() if found), "")
+
+
+def _has_twice(found: Sequence[object]) -> bool:
+    return len(set(found)) != len(found)
 
 
 def check_signature(
@@ -121,16 +157,19 @@ def _has_the_form(manifest: Mapping[str, Any]) -> bool:
         parts = (
             set(manifest) >= _KEYS,
             all(isinstance(manifest[name], str) for name in ("origin", "seed", "build")),
-            isinstance(manifest["sample_size"], int),
+            type(manifest["sample_size"]) is int,
+            type(manifest["tree"]["size"]) is int,
+            isinstance(manifest["tree"]["root"], str),
+            all(isinstance(manifest[name], list) for name in _LISTS),
             all(_TIME.fullmatch(manifest["period"][name]) for name in ("after", "before")),
-            all(isinstance(manifest["range"][name], int) for name in ("start", "end")),
+            all(type(manifest["range"][name]) is int for name in ("start", "end")),
             isinstance(manifest["range"]["complete"], bool),
             isinstance(manifest["framework"]["title"], str),
             all(map(_is_table, manifest["tables"])),
             all(isinstance(one["digest"], str) for one in manifest["policies"]),
-            all(isinstance(one["index"], int | None) for one in manifest["policies"]),
+            all(type(one["index"]) in (int, type(None)) for one in manifest["policies"]),
             all(isinstance(one["member"], str) for one in manifest["reviews"]),
-            all(isinstance(one["index"], int) for one in manifest["reviews"]),
+            all(type(one["index"]) is int for one in manifest["reviews"]),
             all(isinstance(name, str) for name in manifest["packs"]),
             all(isinstance(text, str) for text in manifest["withheld"]),
             all(map(_is_listed, manifest["members"])),
@@ -145,7 +184,7 @@ def _is_table(one: Mapping[str, Any]) -> bool:
     return (
         set(one) == _TABLE_KEYS
         and texts
-        and isinstance(one["rows"], int)
+        and type(one["rows"]) is int
         and isinstance(one["indices_sha256"], str)
     )
 
