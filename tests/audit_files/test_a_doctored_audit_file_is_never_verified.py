@@ -22,7 +22,14 @@ from audit.ledger.audit_files.zip_members import ZipError, ZipMembers
 from audit.ledger.format.canonical import canonical
 from tests.ata.ata_process import Ata
 from tests.audit.factories import ADA
-from tests.audit_files.audit_world import Members, World, packed, signed_again, unpacked
+from tests.audit_files.audit_world import (
+    Members,
+    World,
+    packed,
+    signed_again,
+    unpacked,
+)
+from tests.packs.outside import witnessed
 
 pytestmark = pytest.mark.django_db
 
@@ -121,9 +128,8 @@ def test_a_doctored_file_is_named_as_such_with_and_without_a_key(
     path = world.save(packed(doctored))
     for keys in ([], world.keys()):
         result = ata.here("verify", path, *keys)
-        assert result.exit_code == 1, result.output
-        assert "✓ Verified" not in result.output
-    assert "✗ NOT verified. Failed:" in result.output, result.output
+        assert result.exit_code == 1
+        assert "✗ NOT verified. Failed:" in result.output, result.output
 
 
 def drop_policy(manifest: dict[str, Any]) -> None:
@@ -275,3 +281,24 @@ def test_the_longest_comment_hides_no_directory_of_zip64() -> None:
     locator, end = b"PK\6\7" + bytes(16), b"PK\5\6" + bytes(16) + b"\xff\xff"
     with pytest.raises(ZipError, match="ZIP64"):
         ZipMembers(io.BytesIO(bytes(100) + locator + end + b"c" * 65_535))
+
+
+WITNESSED_CHECK = "Witnesses you trust saw the same tree"
+
+
+def test_a_quorum_that_the_verifier_asks_for_has_to_have_cosigned_the_tree(
+    world: World, ata: Ata, settings: Any
+) -> None:
+    trust = world.folder / "policy"
+    others = world.keys()[2:]
+    without = world.file()
+    witnessed(world.folder, settings)
+    path, policy = world.save(without), ("--policy", str(trust))
+    result = ata.here("verify", path, *policy, *others)
+    assert result.exit_code == 1 and f"✗ {WITNESSED_CHECK}" in result.output, result.output
+    result = ata.here("verify", world.save(world.file()), *policy, *others)
+    assert result.exit_code == 0, result.output
+    assert f"✓ {WITNESSED_CHECK}: Cosigned by witness.example/w" in result.output
+    assert "no quorum of witnesses" not in result.output
+    result = ata.here("verify", path, *world.keys())
+    assert result.exit_code == 0 and "no quorum of witnesses" in result.output, result.output

@@ -31,6 +31,7 @@ from audit.ledger.audit_files.zip_members import BROKEN, ZipError, ZipMembers
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError, parsed
 from audit.ledger.note import NoteError, VerifierKey
+from audit.ledger.offline.full_log_check import WITNESSED
 from audit.ledger.offline.log_file import EntriesError
 from audit.ledger.offline.proof_check import led_on
 from audit.ledger.offline.samples import SampleError, differences
@@ -85,6 +86,7 @@ class _Checking:
         self.checks = [Check(MANIFEST, "ok", f"It is of the log {manifest['origin']}.")]
         self.roots, self.brought = roots, bool(roots.policy.logs)
         self.fingerprint = fingerprint
+        self.witnessed = False
         self.packs: list[PackSummary] = []
         listed = {one["name"] for one in manifest["members"]}
         own = {manifests.MANIFEST, manifests.SIGNATURE}
@@ -97,6 +99,7 @@ class _Checking:
             (SIGNED, self._signed),
             (MEMBERS, self._members),
             (ENTRIES, lambda: self._entries(found)),
+            *([(WITNESSED, lambda: self._witnessed(found[0]))] if self._asks_witnesses else []),
             (REACHES, lambda: self._reaches(found[0])),
             (self._tables_name, lambda: self._tables(found[0])),
             (SAMPLES, lambda: self._samples(found[0])),
@@ -122,6 +125,10 @@ class _Checking:
         return bool(self.manifest["range"]["complete"])
 
     @property
+    def _asks_witnesses(self) -> bool:
+        return self.roots.policy.witnessed
+
+    @property
     def _tables_name(self) -> str:
         return TABLES if self._complete else TABLES_OPEN
 
@@ -135,6 +142,7 @@ class _Checking:
             tuple(self.packs),
             brought=self.brought,
             complete=self._complete,
+            witnessed=self.witnessed,
             unlisted=self.unlisted,
             withheld=tuple(self.manifest["withheld"]),
         )
@@ -220,7 +228,7 @@ class _Checking:
                 lines = iter(lambda: stream.readline(LONGEST_LINE + 1), b"")
                 log = RangeFile(lines, self.roots.policy.logs, self.roots.policy.required)
                 self._same_tree(log)
-                read = RangeRead(wanted, log.checkpoint)
+                read = RangeRead(wanted, log.checkpoint, log.note)
                 for at, kept in log:
                     if kept is not None:
                         _take(read, at, entries.parse(kept.entry), kept)
@@ -244,6 +252,17 @@ class _Checking:
         head = (log.checkpoint.origin, log.checkpoint.size, log.checkpoint.root.hex())
         if head != (self.manifest["origin"], tree.get("size"), tree.get("root")):
             raise CheckFailed("the range is of another tree than the manifest says")
+
+    def _witnessed(self, read: RangeRead) -> str:
+        try:
+            verdict = self.roots.policy.judge(read.note)
+        except NoteError as error:
+            raise CheckFailed(f"{error}") from None
+        names = ", ".join(sorted(one.key.name for one in verdict.cosignatures)) or "no witness"
+        if not verdict.quorum_met:
+            raise CheckFailed(f"cosigned by {names}, which does not make your quorum")
+        self.witnessed = True
+        return f"Cosigned by {names}, which makes your quorum."
 
     def _reaches(self, read: RangeRead) -> str:
         if not self._complete:

@@ -44,6 +44,7 @@ class AuditFileReport:
         words: framework and period.
         brought: whether the key came from elsewhere than the file.
         complete: whether the file claims that no row is missing.
+        witnessed: whether the witnesses that the verifier asks for cosigned the tree.
         unlisted: files in the archive that the manifest does not name.
         withheld: what the maker of the file left out, a sentence each.
     """
@@ -54,6 +55,7 @@ class AuditFileReport:
     packs: tuple[PackSummary, ...]
     brought: bool = False
     complete: bool = False
+    witnessed: bool = False
     unlisted: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
 
@@ -89,7 +91,7 @@ class AuditFileReport:
     @property
     def not_proven(self) -> tuple[str, ...]:
         """Sentences; never empty."""
-        found = [*_ALWAYS, SAME_FOR_ALL_UNPROVEN]
+        found = [*_ALWAYS, *([] if self.witnessed else [SAME_FOR_ALL_UNPROVEN])]
         if not self.complete:
             found.insert(0, _INCOMPLETE)
         return (*found, *self.withheld)

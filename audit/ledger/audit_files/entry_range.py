@@ -98,6 +98,7 @@ class RangeFile:
 
     Attributes:
         checkpoint: the signed tree.
+        note: its text with all signatures.
         start, end: of the range.
         closed: how many entries were given by their hash alone, once read.
 
@@ -118,6 +119,7 @@ class RangeFile:
             raise EntriesError(f"the first line is no header of {SCHEMA}")
         try:
             self.checkpoint: Checkpoint = checkpoints.verify(first["checkpoint"], vkeys, required)
+            self.note = first["checkpoint"]
         except NoteError as error:
             raise EntriesError(f"its checkpoint is not signed: {error}") from error
         self.start, self.end, self._outside = _bounds(first, self.checkpoint)

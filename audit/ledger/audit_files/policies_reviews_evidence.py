@@ -38,6 +38,8 @@ class RangeRead:
     """What one pass over the range came to.
 
     Attributes:
+        head: the signed tree.
+        note: its text with all signatures.
         digests: SHA-256 of each entry that a population has.
         events: changes of the policy and closed reviews.
         edges: the first and the last entry of the range.
@@ -45,6 +47,7 @@ class RangeRead:
 
     tables: RangeTables
     head: Checkpoint
+    note: str
     closed: int = 0
     digests: dict[int, bytes] = field(default_factory=dict)
     events: dict[int, dict[str, Any]] = field(default_factory=dict)
