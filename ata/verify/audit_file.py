@@ -113,6 +113,10 @@ def _verify(screen: Screen, path: Path, roots: Roots, fingerprint: str) -> bool:
 def _show(screen: Screen, path: Path, report: AuditFileReport) -> None:
     lines = [f"{safe(path)}: {safe(report.words)}" if report.words else safe(path)]
     lines += check_lines(report.checks)
+    lines += ["Populations that the manifest names:"] if report.tables else []
+    for one in report.tables:
+        asked = safe(one.filter) or "every entry"
+        lines.append(f"  · {safe(one.id)} {safe(one.title)}: {one.rows:,} rows of {asked}")
     lines += [paint(f"{safe(one.name)}: {safe(one.words)}", "dim") for one in report.packs]
     lines += ["Not proven:", *(f"  · {safe(limit)}" for limit in report.not_proven)]
     lines += not_checked(report.unlisted)

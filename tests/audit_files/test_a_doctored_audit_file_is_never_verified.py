@@ -7,6 +7,7 @@ import json
 import stat
 import zipfile
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,20 +15,24 @@ import pytest
 from approvals.pipeline.intent import digest
 from approvals.policy.document import DEFAULT
 from audit import clock
-from audit.audit_files import zip_file
+from audit.audit_files import audit_scope, zip_file
 from audit.keys import log_identity
 from audit.ledger import note
 from audit.ledger.audit_files import signed_manifest as manifests
+from audit.ledger.audit_files.policies_reviews_evidence import DELIVERED_POLICIES
 from audit.ledger.audit_files.zip_members import ZipError, ZipMembers
 from audit.ledger.format.canonical import canonical
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.ata.ata_process import Ata
-from tests.audit.factories import ADA
+from tests.audit.factories import ADA, OLU
 from tests.audit_files.audit_world import (
     Members,
     World,
     packed,
     signed_again,
     unpacked,
+    whole_hours,
 )
 from tests.packs.outside import witnessed
 
@@ -302,3 +307,81 @@ def test_a_quorum_that_the_verifier_asks_for_has_to_have_cosigned_the_tree(
     assert "no quorum of witnesses" not in result.output
     result = ata.here("verify", path, *world.keys())
     assert result.exit_code == 0 and "no quorum of witnesses" in result.output, result.output
+
+
+def before_the_change(world: World) -> Members:
+    """A file of a period in which no entry changed the policy."""
+    period = whole_hours(clock.now() - timedelta(days=60), clock.now() - timedelta(days=20))
+    return unpacked(world.file(period=period))
+
+
+def test_without_a_change_in_the_period_the_first_policy_is_one_that_the_product_begins_with(
+    world: World, ata: Ata
+) -> None:
+    members = before_the_change(world)
+    honest = ata.here("verify", world.save(packed(members)), *world.keys())
+    assert (honest.exit_code, "by its known digest" in honest.output) == (0, True), honest.output
+    chosen = {**DEFAULT, "rules": []}
+    files = {n: b for n, b in members.items() if not n.startswith("policies/")}
+    files[f"policies/{digest(chosen)}.json"] = canonical(chosen)
+
+    def name_it(manifest: dict[str, Any]) -> None:
+        manifest["policies"] = [{"digest": digest(chosen), "index": None}]
+
+    body = packed(signed_again(files, name_it))
+    result = ata.here("verify", world.save(body), *world.keys())
+    assert result.exit_code == 1 and "Policy NOT proven" in result.output, result.output
+    assert "✓ Verified" not in result.output
+
+
+def test_the_digest_of_the_policy_that_the_product_begins_with_is_known() -> None:
+    assert digest(DEFAULT) in DELIVERED_POLICIES
+
+
+@pytest.mark.parametrize("kind", ["policies", "reviews"])
+def test_a_change_of_the_policy_that_no_table_holds_is_counted_all_the_same(
+    world: World, ata: Ata, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    fewer = tuple(one for one in audit_scope._LISTED if one.kind != kind)
+    monkeypatch.setattr(audit_scope, "_LISTED", fewer)
+    if kind == "reviews":
+        record(OLU, "review.closed", data={"result_sha256": "0" * 64})
+        sequencer.run_once()
+    result = ata.here("verify", world.save(world.file()), *world.keys())
+    if kind == "policies":
+        assert "✗ Each policy is the one" in result.output, result.output
+    else:
+        assert "1 were closed in the period; 1 without the result" in result.output, result.output
+        assert "What 1 of the reviews decided" in result.output
+
+
+def test_a_policy_whose_document_is_missing_is_counted(world: World, ata: Ata) -> None:
+    members = {n: b for n, b in unpacked(world.file()).items() if not n.startswith("policies/")}
+    result = ata.here("verify", world.save(packed(signed_again(members))), *world.keys())
+    assert "2 without the document." in result.output, result.output
+    assert "What 2 of the policies say" in result.output
+
+
+def test_the_filter_of_each_population_is_shown_as_the_signers_choice(
+    world: World, ata: Ata
+) -> None:
+    members = unpacked(world.file())
+    result = ata.here("verify", world.save(packed(members)), *world.keys(), "--json")
+    document = json.loads(result.output.splitlines()[-1])
+    claimed = json.loads(members[manifests.MANIFEST])["tables"]
+    shown = ("id", "title", "filter", "rows")
+    assert document["tables"] == [{key: one[key] for key in shown} for one in claimed]
+    said = ata.here("verify", world.save(packed(members)), *world.keys()).output
+    assert "1 rows of action:policy.changed" in said
+    assert "That these populations and filters are what the framework asks for" in said
+
+
+def test_a_row_whose_values_were_erased_is_counted_as_such(world: World, ata: Ata) -> None:
+    members = unpacked(world.file())
+    rows = [json.loads(line) for line in lines(members)]
+    opened = next(row for row in rows if row.get("openings"))
+    opened["openings"] = opened["openings"][1:]
+    changed = with_lines(members, [canonical(row) + b"\n" for row in rows])
+    result = ata.here("verify", world.save(packed(signed_again(changed))), *world.keys())
+    assert "(1 of them lack values)" in result.output, result.output
+    assert "What the values said that 1 rows lack" in result.output

@@ -13,7 +13,11 @@ from typing import Any, Final
 
 from audit.ledger import note
 from audit.ledger.audit_files import signed_manifest as manifests
-from audit.ledger.audit_files.audit_file_report import AuditFileReport, PackSummary
+from audit.ledger.audit_files.audit_file_report import (
+    AuditFileReport,
+    PackSummary,
+    TableSummary,
+)
 from audit.ledger.audit_files.entry_range import LONGEST_LINE, RangeFile
 from audit.ledger.audit_files.policies_reviews_evidence import (
     EVIDENCE,
@@ -31,6 +35,7 @@ from audit.ledger.audit_files.zip_members import BROKEN, ZipError, ZipMembers
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError, parsed
 from audit.ledger.note import NoteError, VerifierKey
+from audit.ledger.offline.erasures import missing
 from audit.ledger.offline.full_log_check import WITNESSED
 from audit.ledger.offline.log_file import EntriesError
 from audit.ledger.offline.proof_check import led_on
@@ -87,6 +92,8 @@ class _Checking:
         self.roots, self.brought = roots, bool(roots.policy.logs)
         self.fingerprint = fingerprint
         self.witnessed = False
+        self.gaps: list[str] = []
+        self.limits: list[str] = []
         self.packs: list[PackSummary] = []
         listed = {one["name"] for one in manifest["members"]}
         own = {manifests.MANIFEST, manifests.SIGNATURE}
@@ -104,8 +111,8 @@ class _Checking:
             (self._tables_name, lambda: self._tables(found[0])),
             (SAMPLES, lambda: self._samples(found[0])),
             (ROLES, lambda: self._roles(found[0])),
-            (POLICIES, lambda: self._others(found[0]).policies()),
-            (REVIEWS, lambda: self._others(found[0]).reviews()),
+            (POLICIES, lambda: self._others(found[0]).policies(self.gaps, self.limits)),
+            (REVIEWS, lambda: self._others(found[0]).reviews(self.limits)),
             (EVIDENCE, lambda: self._others(found[0]).evidence(self.packs)),
         ]
         failed = False
@@ -144,6 +151,12 @@ class _Checking:
             complete=self._complete,
             witnessed=self.witnessed,
             unlisted=self.unlisted,
+            gaps=tuple(self.gaps),
+            limits=tuple(self.limits),
+            tables=tuple(
+                TableSummary(one["id"], one["title"], one["filter"], one["rows"])
+                for one in self.manifest["tables"]
+            ),
             withheld=tuple(self.manifest["withheld"]),
         )
 
@@ -238,11 +251,18 @@ class _Checking:
         except (EntriesError, SampleError, *BROKEN) as error:
             raise CheckFailed(f"{error}") from None
         found.append(read)
-        opened, sealed = len(read.digests), log.end - log.start - len(read.digests) - read.closed
+        rows = len(read.digests)
+        sealed = log.end - log.start - rows - read.closed
+        if read.lacking:
+            self.limits.append(
+                f"What the values said that {read.lacking:,} rows lack: they were erased, or are "
+                "withheld."
+            )
         return (
             f"{log.end - log.start:,} entries from {log.start:,} on have the root that "
-            f"{log.checkpoint.origin} signed for {log.checkpoint.size:,}: {opened:,} with their "
-            f"values, {sealed:,} without, {read.closed:,} by their hash alone."
+            f"{log.checkpoint.origin} signed for {log.checkpoint.size:,}: {rows:,} in a "
+            f"population ({read.lacking:,} of them lack values), {sealed:,} without personal "
+            f"values, {read.closed:,} by their hash alone."
         )
 
     def _same_tree(self, log: RangeFile) -> None:
@@ -316,6 +336,8 @@ def _take(read: RangeRead, index: int, document: dict[str, Any], kept: Any) -> N
     if not read.edges:
         read.edges.append(document)
     read.edges[1:] = [document]
+    if read.tables.period.has(document["time"]) and is_of_a_decision(document):
+        read.events[index] = document
     tables = read.tables.tables_of(document)
     if not tables:
         if kept.openings:
@@ -323,9 +345,8 @@ def _take(read: RangeRead, index: int, document: dict[str, Any], kept: Any) -> N
         return
     event = entries.reveal(document, kept.openings, index=index)
     read.tables.add(index, event, tables)
+    read.lacking += bool(missing(document, {one.path for one in kept.openings}))
     read.digests[index] = hashlib.sha256(kept.entry).digest()
-    if is_of_a_decision(event):
-        read.events[index] = event
 
 
 def _fingerprint(key: VerifierKey) -> str:

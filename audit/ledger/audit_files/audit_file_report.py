@@ -17,12 +17,14 @@ _ALWAYS: Final = (
     "That no event of the period was recorded after the end of the range, as an import can do.",
     "That no one tried other seeds, trees or filters before this file was made: agree on a seed "
     "first, or ask for the sample in the portal.",
-    "That the first policy listed was still in force when the period began: the entry that made it "
-    "is there, and not each entry between it and the period.",
+    "That the first policy listed was still in force when the period began: of the entries before "
+    "the range, at most the one that made it is there.",
+    "That these populations and filters are what the framework asks for: compare them with it.",
     "Roles of people who did not act in the period, and the cells of the workpaper.",
 )
 _INCOMPLETE: Final = (
-    "That no row is missing: the file was made without the other entries of the period."
+    "That no row, no change of the policy and no review is missing: the file was made without the "
+    "other entries of the period."
 )
 
 
@@ -37,6 +39,16 @@ class PackSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class TableSummary:
+    """One population as the manifest claims it; its rows are checked."""
+
+    id: str
+    title: str
+    filter: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class AuditFileReport:
     """All checks in order.
 
@@ -46,6 +58,9 @@ class AuditFileReport:
         complete: whether the file claims that no row is missing.
         witnessed: whether the witnesses that the verifier asks for cosigned the tree.
         unlisted: files in the archive that the manifest does not name.
+        gaps: what else keeps it from being verified, a sentence each.
+        limits: what else is not proven, a sentence each.
+        tables: the populations, with what they ask for.
         withheld: what the maker of the file left out, a sentence each.
     """
 
@@ -58,6 +73,9 @@ class AuditFileReport:
     witnessed: bool = False
     unlisted: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    tables: tuple[TableSummary, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -74,6 +92,7 @@ class AuditFileReport:
         gaps = []
         if not self.complete:
             gaps.append("That no row is missing is NOT proven.")
+        gaps += self.gaps
         unproven = [one for one in self.packs if one.state == UNPROVEN]
         if unproven:
             gaps.append("Person NOT proven for some items.")
@@ -94,7 +113,7 @@ class AuditFileReport:
         found = [*_ALWAYS, *([] if self.witnessed else [SAME_FOR_ALL_UNPROVEN])]
         if not self.complete:
             found.insert(0, _INCOMPLETE)
-        return (*found, *self.withheld)
+        return (*found, *self.limits, *self.withheld)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -110,6 +129,10 @@ class AuditFileReport:
             },
             "checks": [
                 {"name": one.name, "state": one.state, "detail": one.detail} for one in self.checks
+            ],
+            "tables": [
+                {"id": one.id, "title": one.title, "filter": one.filter, "rows": one.rows}
+                for one in self.tables
             ],
             "packs": [
                 {"name": one.name, "state": one.state, "words": one.words} for one in self.packs

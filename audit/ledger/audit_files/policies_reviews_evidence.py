@@ -27,6 +27,8 @@ from audit.ledger.packs.report import FAILED, UNSIGNED
 POLICIES: Final = "Each policy is the one that its entry names"
 REVIEWS: Final = "Each review is the one that its entry names"
 EVIDENCE: Final = "Each item of a sample has its evidence"
+DELIVERED_POLICIES: Final = ("4c041619d1a841167a3a62a43e4d6889fd62346418d4a83edd40b36498233991",)
+"""Digests of the policies that versions of the product began with, before any change."""
 
 
 class CheckFailed(Exception):
@@ -41,7 +43,8 @@ class RangeRead:
         head: the signed tree.
         note: its text with all signatures.
         digests: SHA-256 of each entry that a population has.
-        events: changes of the policy and closed reviews.
+        events: changes of the policy and closed reviews of the period, in a population or not.
+        lacking: entries of a population that lack a personal value, erased or withheld.
         edges: the first and the last entry of the range.
     """
 
@@ -52,6 +55,7 @@ class RangeRead:
     digests: dict[int, bytes] = field(default_factory=dict)
     events: dict[int, dict[str, Any]] = field(default_factory=dict)
     edges: list[dict[str, Any]] = field(default_factory=list)
+    lacking: int = 0
 
 
 def is_of_a_decision(event: Mapping[str, Any]) -> bool:
@@ -98,15 +102,19 @@ class OtherMembers:
         self.manifest, self.roots, self.read = manifest, roots, read
         self._read_member = read_member
 
-    def policies(self) -> str:
-        """The versions, oldest first, form one chain: each change names the one before it."""
+    def policies(self, gaps: list[str], limits: list[str]) -> str:
+        """The versions, oldest first, form one chain: each change names the one before it.
+
+        Adds to `gaps` what keeps the file from being verified, and to `limits` what it lacks.
+        """
         said = self.manifest["policies"]
         listed = {one["name"] for one in self.manifest["members"]}
-        for one in said:
-            name = f"policies/{one['digest']}.json"
-            if name not in listed:  # said to be withheld: values of it were erased
-                continue
-            if hashlib.sha256(self._read_member(name)).hexdigest() != one["digest"]:
+        missing = 0
+        for digest in dict.fromkeys(one["digest"] for one in said):
+            name = f"policies/{digest}.json"
+            if name not in listed:
+                missing += 1
+            elif hashlib.sha256(self._read_member(name)).hexdigest() != digest:
                 raise CheckFailed(f"{name} is not the document of that digest")
         changes = sorted(
             (index, event)
@@ -117,20 +125,34 @@ class OtherMembers:
             raise CheckFailed(
                 f"{len(said)} versions are listed, and the entries tell of {len(changes) + 1}"
             )
-        self._check_first(said[0])
+        by = self._check_first(said[0], bool(changes), gaps)
         for old, new, (index, event) in zip(said, said[1:], changes, strict=False):
             named = event["data"]["before"], event["data"]["after"], index
             if named != (old["digest"], new["digest"], new["index"]):
                 raise CheckFailed(
                     f"entry {index} changed the policy from or to another version than is listed"
                 )
-        return f"{len(said)} in the period, each by the digest that its entry names."
+        if missing:
+            limits.append(f"What {missing} of the policies say: their documents are not in it.")
+        return f"{len(said)} in the period, {by}; {missing} without the document."
 
-    def _check_first(self, first: Mapping[str, Any]) -> None:
-        """Whether the entry that made the first version is in the evidence, from before."""
+    def _check_first(self, first: Mapping[str, Any], is_replaced: bool, gaps: list[str]) -> str:
+        """How the versions are known: by the entries that made or replaced them.
+
+        Where none did, the first is the one that the product begins with, and a verifier knows its
+        digest.
+        """
         digest, index = first["digest"], first["index"]
-        if index is None:  # the one that the product begins with
-            return
+        if index is None:
+            if is_replaced:
+                return "each by the digest that an entry names"
+            if digest in DELIVERED_POLICIES:
+                return "the one that the product begins with, by its known digest"
+            gaps.append(
+                "Policy NOT proven: no entry names it, and the product is not known to begin "
+                "with it."
+            )
+            return "which no entry names"
         made = self._changes_in_packs().get(index)
         if made is None:
             raise CheckFailed(f"entry {index}, which made the first policy, is not in the evidence")
@@ -141,6 +163,7 @@ class OtherMembers:
             raise CheckFailed(
                 f"entry {index} made another policy than the one listed first, or made it later"
             )
+        return "each by the digest that its entry names"
 
     def _changes_in_packs(self) -> dict[int, dict[str, Any]]:
         """Changes of the policy in the packs, by index; their proofs are checked with the packs."""
@@ -157,8 +180,8 @@ class OtherMembers:
                 raise CheckFailed(f"{name}: {error}") from None
         return found
 
-    def reviews(self) -> str:
-        """The results of reviews that were closed in the period."""
+    def reviews(self, limits: list[str]) -> str:
+        """The results of reviews that were closed in the period; adds to `limits` what it lacks."""
         closed = {i: e for i, e in self.read.events.items() if e["action"] == REVIEW_CLOSED}
         said = self.manifest["reviews"]
         for one in said:
@@ -174,9 +197,10 @@ class OtherMembers:
             report = access_review_check.check(lines, policy.logs, policy.required, policy.moves)
             if bad := [step for step in report.steps if not step.ok]:
                 raise CheckFailed(f"{one['member']}: {bad[0].name}: {bad[0].detail.rstrip('.')}")
-        left_out = len(closed) - len(said)
-        more = f"; {left_out} closed without a stored result" if left_out else ""
-        return f"{len(said)} results of reviews that were closed in the period{more}."
+        missing = len(closed) - len(said)
+        if missing:
+            limits.append(f"What {missing} of the reviews decided: their results are not in it.")
+        return f"{len(closed)} were closed in the period; {missing} without the result."
 
     def evidence(self, packs: list[PackSummary]) -> str:
         """The packs, each added to `packs`; together they have each item of a sample."""

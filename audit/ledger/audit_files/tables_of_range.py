@@ -28,7 +28,6 @@ from audit.ledger.query import EventQuery
 
 REQUIREMENT: Final = "requirement"
 """Kind of a table of which a sample is drawn; all others are listed in whole."""
-KINDS: Final = (REQUIREMENT, "exceptions", "policies", "reviews", "sign_ins")
 POLICY_CHANGED: Final = "policy.changed"
 REVIEW_CLOSED: Final = "review.closed"
 _FACETS: Final = ("action", "outcome", "severity", "source", "via")
@@ -52,7 +51,7 @@ class Table:
 
     Attributes:
         id: unique in the file: the number of a requirement, or the kind.
-        kind: one of KINDS.
+        kind: `requirement`, `exceptions`, `policies`, `reviews` or `sign_ins`.
         title: what it shows, in a few words.
         filter: as the query bar has it, without times; of plain fields alone.
     """
@@ -117,7 +116,7 @@ class RangeTables:
     def __init__(self, tables: Iterable[Table], period: Period) -> None:
         self.found = [Found(one) for one in tables]
         self._queries = [one.table.query() for one in self.found]
-        self._period = period
+        self.period = period
         self._plain = all(
             clause.key in _FACETS for query in self._queries for clause in query.clauses
         )
@@ -127,7 +126,7 @@ class RangeTables:
 
     def tables_of(self, event: Mapping[str, Any]) -> tuple[int, ...]:
         """Numbers of the tables that an event belongs to; its personal values play no part."""
-        if not self._period.has(event["time"]):
+        if not self.period.has(event["time"]):
             return ()
         if not self._plain:
             return self._matching(event)
@@ -154,8 +153,8 @@ class RangeTables:
         Raises:
             SampleError: seed or size is none.
         """
-        query = found.table.query().including("after", _seconds(self._period.after))
-        chosen = canonical_filter(query.including("before", _seconds(self._period.before)))
+        query = found.table.query().including("after", _seconds(self.period.after))
+        chosen = canonical_filter(query.including("before", _seconds(self.period.before)))
         named = tree["origin"], tree["size"], tree["root"]
         draw = Draw(*named, chosen, seed or tree_seed(*named, chosen))
         picked = draw.pick(((index, source, None) for index, source in found.events), size)
@@ -182,7 +181,7 @@ class RangeTables:
         return tuple(n for n, query in enumerate(self._queries) if query.matches(plain))
 
     def _note_roles(self, index: int, event: Mapping[str, Any]) -> None:
-        """Only what the portal itself recorded: a gateway's rows can name anybody."""
+        """Only what the portal itself recorded: a gateway's rows can name anyone."""
         actor = event["actor"]
         sub, name = actor["sub"], actor["name"]
         if event["source"] != "portal" or not isinstance(sub, str) or not sub:
