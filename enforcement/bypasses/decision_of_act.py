@@ -14,14 +14,16 @@ from typing import Final
 from django.db.models import Q
 
 from approvals.models import Effect, EffectState
+from enforcement.decisions.steps.superseded_steps import COMMAND, TERMINAL
 from enforcement.effects.gateway_facts import V020
+from enforcement.gateways import instances
 from enforcement.gateways.effects_at_gateways import settings_of
 from enforcement.models import AdministrativeAct, OutpostCommand, Watch
 
 CLOCKS_DIFFER: Final = timedelta(minutes=2)
 _MOST: Final = 2
 """A step that was repeated because its answer was lost may have two rows."""
-_AT_TERMINALS: Final = ("gateway.terminal", "gateway.command")
+_AT_TERMINALS: Final = (TERMINAL, COMMAND)
 _STEPS: Final = {
     "block": ("gateway.block", "gateway.hold"),
     "unblock": ("gateway.unblock", "gateway.release"),
@@ -36,7 +38,7 @@ def step_of(row: AdministrativeAct) -> Effect | None:
     fetched = OutpostCommand.objects.exclude(fetched_at=None).values("pk")
     sent = Q(attempts__gt=0) | Q(pk__in=fetched)
     ours = Q(kind__in=_STEPS.get(row.act, ())) & sent
-    if settings_of(Watch.objects.filter(name=row.instance).first()).generation == V020:
+    if _generation(row.instance) == V020:
         ours |= Q(kind__in=_AT_TERMINALS, payload__act=row.act)
     steps = Effect.objects.filter(
         ours,
@@ -56,3 +58,11 @@ def step_of(row: AdministrativeAct) -> Effect | None:
         if same.count() < most:
             return step
     return None
+
+
+def _generation(instance: str) -> str:
+    """As the gateway answered last; as its outpost enrolled where the portal does not ask it."""
+    fleet = instances.fleet()
+    if instance not in {one.name for one in fleet.asked} and instance in fleet.outposts:
+        return fleet.outposts[instance].generation
+    return settings_of(Watch.objects.filter(name=instance).first()).generation

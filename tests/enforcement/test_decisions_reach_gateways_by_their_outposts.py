@@ -21,10 +21,11 @@ from enforcement.gateways import (
     last_heard,
 )
 from enforcement.models import Outpost, OutpostCommand, OutpostState
+from tests.audit import imports
 from tests.enforcement.answering import approve
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Town, known
-from tests.enforcement.outpost_device import INSTANCE, Device, rewrite
+from tests.enforcement.outpost_device import ENROL, INSTANCE, Device, code_of, rewrite
 from tests.enforcement.test_an_outpost_gets_signed_commands import result, row
 
 pytestmark = pytest.mark.django_db
@@ -198,3 +199,27 @@ def test_all_that_is_shown_of_gateways_has_the_same_outposts_and_reads_them_once
     Device(instance="edge-10").enrol(amir)
     assert {one.name for one in fleet.with_outposts} == set(heard)
     assert "edge-10" in {one.name for one in instances.fleet().with_outposts}
+
+
+@pytest.mark.parametrize(("generation", "is_ours"), [("0.2.0", True), ("0.8.4", False)])
+def test_a_row_of_the_oldest_generation_needs_no_tag_where_its_outpost_alone_reports(
+    town: Town, amir: Actor, olu: Actor, do_due: Work, generation: str, *, is_ours: bool
+) -> None:
+    device = Device()
+    enrolment = device.enrolment(code_of(amir), generation=generation)
+    assert device.post(ENROL, enrolment).status_code == 201
+    there = Target("skill", "pdf-exfil", INSTANCE)
+    perform(olu, "skill.quarantine", there, params={"terminal": True, "act": "disable"})
+    act = {
+        "id": "11111111-1111-4111-8111-111111111111",
+        "timestamp": clock.now().isoformat(),
+        "action": "skill-disable",
+        "actor": "cli",
+        "target": "pdf-exfil",
+        "details": "reason=it reads mail",
+        "severity": "INFO",
+    }
+    device.send(rows=[{"table": "audit_events", "rowid": 1, "row": act}])
+    do_due()
+    assert Effect.objects.get(kind="gateway.command").state == ("done" if is_ours else "pending")
+    assert len(imports.events(action="bypass.found")) == (0 if is_ours else 1)
