@@ -80,10 +80,12 @@ def of_gateway(
 
 
 def _unheard_by_outpost(name: str, heard: LastHeard, now: datetime) -> Iterator[Deaf]:
-    """A gateway that does not answer its outpost, and an outpost that reports nothing more."""
-    if heard.outpost is None or heard.at is None:
+    """A gateway that does not answer its outpost, and an outpost that reports nothing, or never
+    did; one whose row somebody deleted has no time of its enrolment."""
+    if heard.outpost is None:
         return
-    if now - heard.at > last_heard.OUTPOST_SILENT_AFTER:
+    reported = heard.at or heard.outpost.enrolled_at
+    if reported is None or now - reported > last_heard.OUTPOST_SILENT_AFTER:
         why = f"The outpost of {name} does not report."
         yield Deaf(name, why, heard.at, f"{_ENFORCED}, and {_FOUND}", silent=True)
     elif heard.answers is False:

@@ -75,9 +75,9 @@ def _line(outpost: Outpost, now: datetime) -> OutpostLine:
         return OutpostLine(outpost, "bad", word, f"{words} {refused}" if suspended else words)
     if suspended:
         return OutpostLine(outpost, "warn", "suspended", refused)
-    if outpost.reported_at is None:
-        return OutpostLine(outpost, "off", "no report yet", "")
-    if now - outpost.reported_at > OUTPOST_SILENT_AFTER:
+    if now - (outpost.reported_at or outpost.enrolled_at) > OUTPOST_SILENT_AFTER:
         words = "It reports at least once a minute: it stopped, or does not reach this portal."
         return OutpostLine(outpost, "warn", "silent", words)
+    if outpost.reported_at is None:
+        return OutpostLine(outpost, "off", "no report yet", "")
     return OutpostLine(outpost, "ok", "reporting", "")

@@ -90,6 +90,18 @@ def test_an_outpost_that_is_silent_leaves_its_gateway_unknown(
     assert "The outpost of edge-1 does not report." in said
 
 
+def test_an_outpost_that_never_reported_leaves_its_gateway_unknown(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = browser("operator", "operator")
+    assert red(web) == ([], False), "it was enrolled just now"
+    moment = clock.now() + timedelta(minutes=4)
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    [said] = [one.why for one in deaf_gateways.everywhere() if one.instance == "edge-1"]
+    assert said == "The outpost of edge-1 does not report."
+    assert "It reports at least once a minute" in web.get("/enforcement/fleet/").content.decode()
+
+
 def test_what_is_typed_at_its_terminal_is_done_once_its_outpost_reports_the_entry(
     device: Device, olu: Actor, look: Work, do_due: Work
 ) -> None:
