@@ -13,13 +13,10 @@ from api import openapi, schemas
 from api.problems import Problem
 from approvals import policy, registry
 from approvals.policy import sentences
-from approvals.policy.single_decision_dry_run import what_if
+from approvals.policy.single_decision_dry_run import WHO, WHOSE, chosen_situation, what_if
 from audit.ledger.format.allowed_field_values import SEVERITIES
 
 router = Router(tags=["Decisions"])
-
-WHO = ("operator", "admin", "auditor", "member", "finding")
-WHOSE = ("nobody", "own", "others")
 
 
 @router.get(
@@ -67,15 +64,8 @@ def try_it(
     ):
         if value not in known:
             raise Problem(422, "invalid_request", f"{name}: one of {', '.join(known)}.")
-    tried = what_if(
-        policy.current(),
-        registry.get(verb),
-        severity,
-        roles=frozenset() if who in {"member", "finding"} else frozenset({who}),
-        automatic=who == "finding",
-        others=whose == "others",
-        owns=whose == "own" and registry.get(verb).owns is not None,
-    )
+    found = registry.get(verb)
+    tried = what_if(policy.current(), found, chosen_situation(found, severity, who, whose))
     decided = tried.decision
     return JsonResponse(
         {

@@ -6,7 +6,7 @@ Every answer is one of the dry run. Pure: no database, and nothing is written.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,9 +14,9 @@ from approvals import registry
 from approvals.policy import decision_rows, minimum, sentences
 from approvals.policy.conditions import Situation as Facts
 from approvals.policy.decision_rows import Kind, Situation
-from approvals.policy.document import PUSH_UP_TO_S, Document
+from approvals.policy.document import PUSH_UP_TO_S, Document, Rule
 from approvals.policy.evaluation import Decision
-from approvals.policy.single_decision_dry_run import Trial, situation, what_if
+from approvals.policy.single_decision_dry_run import Trial, make_situation, what_if
 from approvals.registry import Stance, Verb
 from audit.ledger.format.allowed_field_values import SEVERITIES
 
@@ -34,46 +34,42 @@ _LEVELS: Final = ("none", "self", "second")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A decision as somebody requests it: all that rules look at, but for its severity."""
+    """A decision, whose things it is about and the role of its requester; without its severity."""
 
     verb: str
     situation: Situation
-    role: str = ""  # of who requests it; empty: a finding, or whoever owns it
+    role: str = ""  # of the requester; empty: a finding or the owner requests it
 
     def known(self) -> Verb:
-        """Its registered decision."""
+        """The registered verb."""
         return registry.get(self.verb)
 
     def trial(self, document: Document, severity: str) -> Trial:
-        """What the dry run answers."""
-        flags = self._flags()
-        return what_if(document, self.known(), severity, roles=self._roles(), **flags)
+        """The dry run of it at a severity."""
+        return what_if(document, self.known(), self.facts(severity))
 
     def facts(self, severity: str) -> Facts:
-        """What the rules look at."""
-        return situation(self.known(), severity, roles=self._roles(), **self._flags())
-
-    def _roles(self) -> frozenset[str]:
-        return frozenset({self.role} if self.role else ())
-
-    def _flags(self) -> dict[str, bool]:
-        return {
-            "automatic": self.situation == "finding",
-            "others": self.situation == "others",
-            "owns": self.situation == "own",
-            "proven": self.situation == "outpost",
-        }
+        """The conditions that rules compare, at a severity."""
+        return make_situation(
+            self.known(),
+            severity,
+            roles=frozenset({self.role} if self.role else ()),
+            automatic=self.situation == "finding",
+            others=self.situation == "others",
+            owns=self.situation == "own",
+            proven=self.situation == "outpost",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One answer, for one severity or for all of a row. No trial: it cannot happen there.
+    """The policy's answer in one column; without `trial` the decision cannot occur there.
 
-    `before` is what an earlier policy answers, where two are compared.
+    `before` is the answer of an earlier policy, where two are compared.
     """
 
     column: str
-    severity: str  # that counts there
+    severity: str  # that the policy applies in this column
     trial: Trial | None = None
     before: Trial | None = None
 
@@ -236,19 +232,22 @@ def in_short(decision: Decision) -> str:
     """Who approves, as the answer in a cell."""
     if decision.kind != "require":
         return "Immediate"
-    short = _approver(decision.as_json())
+    short = approver_in_short(decision, decision.within_s, " or ".join(decision.approver_roles))
     return f"Owner, then {short[:1].lower()}{short[1:]}" if decision.first else short
 
 
-def _approver(rule: Mapping[str, object]) -> str:
-    channel = str(rule["channel"] or "ciba")
-    if rule["approver"] == "self":
-        device = OWN_DEVICE[channel]
-        within = int(str(rule["within_s"] or 0))
-        return device.replace("phone", "e-mail") if within > PUSH_UP_TO_S else device
-    proof = "" if channel == "ciba" else f", {sentences.CHANNELS[channel]}"
-    if rule["approver"] == "group":
-        return f"{rule['count']} of {rule['group']}{proof}"
-    roles = rule["approver_roles"]
-    named = " or ".join(roles) if isinstance(roles, list | tuple) else ""
-    return f"2nd {named or 'person'}{proof}"
+def approver_in_short(asks: Rule | Decision, within_s: int, roles: str) -> str:
+    """Who approves and how, such as `2 of security, with a passkey`.
+
+    Args:
+        asks: what asks for an approval.
+        within_s: seconds in which it has to be answered.
+        roles: of a second person; empty where any role can be.
+    """
+    if asks.approver == "self":
+        own = OWN_DEVICE[asks.channel]
+        return own.replace("phone", "e-mail") if within_s > PUSH_UP_TO_S else own
+    proof = "" if asks.channel == "ciba" else f", {sentences.CHANNELS[asks.channel]}"
+    if asks.approver == "group":
+        return f"{asks.count} of {asks.group}{proof}"
+    return f"2nd {roles or 'person'}{proof}"

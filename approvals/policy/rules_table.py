@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from approvals.policy import sentences
-from approvals.policy.answer_matrix import OWN_DEVICE, level
-from approvals.policy.document import PUSH_UP_TO_S, Document, Rule
+from approvals.policy.answer_matrix import approver_in_short, level
+from approvals.policy.document import Document, Rule
 
 COLUMNS: Final = (
     ("within", "Within"),
@@ -112,13 +112,6 @@ def _silence(rule: Rule) -> str:
 
 def _approver(rule: Rule, expiry_s: int) -> str:
     """As a cell of the matrix says it, as far as one rule is the same for all that it is about."""
-    within = rule.within_s or expiry_s
     if rule.approver == "none":
         return "No one"
-    if rule.approver == "self":
-        own = OWN_DEVICE[rule.channel]
-        return own.replace("phone", "e-mail") if within > PUSH_UP_TO_S else own
-    proof = "" if rule.channel == "ciba" else f", {sentences.CHANNELS[rule.channel]}"
-    if rule.approver == "group":
-        return f"{rule.count} of {rule.group}{proof}"
-    return f"2nd {sentences.roles_of(rule) or 'person'}{proof}"
+    return approver_in_short(rule, rule.within_s or expiry_s, sentences.roles_of(rule))

@@ -1,8 +1,9 @@
-"""What would happen if…: a decision tried against a document. Pure, and writes nothing."""
+"""Dry run of one decision: what a policy would answer to it, and why. Writes nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from approvals.policy import minimum, sentences
 from approvals.policy.conditions import Situation, first_match, mismatch
@@ -10,10 +11,26 @@ from approvals.policy.document import Document
 from approvals.policy.evaluation import Decision, by_rule
 from approvals.registry import Stance, Verb
 
+WHO: Final = {
+    "operator": "an operator",
+    "admin": "an admin",
+    "auditor": "an auditor",
+    "member": "someone without a role",
+    "finding": "a finding by itself",
+}
+"""Who can be chosen as the requester, with its label."""
+WHOSE: Final = {
+    "nobody": "no one’s in particular",
+    "own": "their own",
+    "others": "another person’s",
+}
+"""Whose things can be chosen, with their label."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What would happen, by which rule, and why that one."""
+    """The policy's answer: the rule that decides, its place, and why each rule before it does not
+    apply."""
 
     decision: Decision
     sentence: str
@@ -22,7 +39,7 @@ class Trial:
     why: tuple[str, ...]
 
 
-def situation(
+def make_situation(
     verb: Verb,
     severity: str,
     *,
@@ -32,7 +49,17 @@ def situation(
     owns: bool = False,
     proven: bool = False,
 ) -> Situation:
-    """What rules would look at; `proven`: an outpost asks for proof of an approval."""
+    """The conditions that rules compare, for a decision that nobody requested.
+
+    Args:
+        verb: the decision.
+        severity: at which it is requested.
+        roles: of the requester; none is a member.
+        automatic: a finding requests it, no person.
+        others: it is about another person's things.
+        owns: it is about the requester's own things.
+        proven: an outpost asks for proof of an approval.
+    """
     return Situation(
         verb=verb.name,
         stance=verb.stance,
@@ -45,28 +72,22 @@ def situation(
     )
 
 
-def what_if(
-    document: Document,
-    verb: Verb,
-    severity: str,
-    *,
-    roles: frozenset[str],
-    automatic: bool = False,
-    others: bool = False,
-    owns: bool = False,
-    proven: bool = False,
-) -> Trial:
-    """Try a decision of `verb` at `severity` by somebody with `roles`, or by a finding itself."""
-    tried = situation(
+def chosen_situation(verb: Verb, severity: str, who: str, whose: str) -> Situation:
+    """The conditions for a requester of `WHO` and things of `WHOSE`."""
+    return make_situation(
         verb,
         severity,
-        roles=roles,
-        automatic=automatic,
-        others=others,
-        owns=owns,
-        proven=proven,
+        roles=frozenset() if who in {"member", "finding"} else frozenset({who}),
+        automatic=who == "finding",
+        others=whose == "others",
+        owns=whose == "own" and verb.owns is not None,
     )
-    if not automatic and not owns and verb.first is None and not verb.roles & roles:
+
+
+def what_if(document: Document, verb: Verb, tried: Situation) -> Trial:
+    """What a policy would answer to a decision in a situation, from `make_situation`."""
+    automatic, owns, severity = tried.automatic, tried.owns, tried.severity
+    if not automatic and not owns and verb.first is None and not verb.roles & tried.roles:
         needed = sentences.listing(sorted(verb.roles), "or") or "its owner"
         refused = Decision("refuse", code="not_permitted", severity=severity)
         return Trial(refused, f"Refused: {verb.label} needs {needed}.", "", 0, ())

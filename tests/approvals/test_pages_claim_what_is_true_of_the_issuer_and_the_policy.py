@@ -55,7 +55,8 @@ def test_what_restricts_is_not_said_to_be_undone_where_it_cannot(lamps: Lamps) -
     titles = [group.title for group in policy_page_context.verb_groups()]
     assert "Tightening: at once" in titles and not any("undone" in one for one in titles)
     verb = registry.get("passkey.revoke")
-    tried = single_decision_dry_run.what_if(read(DEFAULT), verb, "HIGH", roles=frozenset({"admin"}))
+    facts = single_decision_dry_run.make_situation(verb, "HIGH", roles=frozenset({"admin"}))
+    tried = single_decision_dry_run.what_if(read(DEFAULT), verb, facts)
     assert tried.why == ("Tightening is immediate; no rule is asked.",)
 
 

@@ -14,13 +14,19 @@ from approvals.policy import evaluation, minimum, policy_in_force, sentences
 from approvals.policy.conditions import Situation, first_match
 from approvals.policy.diff import changes
 from approvals.policy.document import DEFAULT, BadDocument, Document, read
-from approvals.policy.single_decision_dry_run import what_if
+from approvals.policy.single_decision_dry_run import Trial, make_situation, what_if
 from approvals.registry import Stance
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.recording.actors import Target
 from enforcement.decisions import decision_severity
 from tests.approvals.lamps import Lamps
 from tests.approvals.policies import document, in_force, rule
+
+
+def tried(made: Document, name: str, severity: str, **facts: Any) -> Trial:
+    """The dry run of a registered decision."""
+    verb = registry.get(name)
+    return what_if(made, verb, make_situation(verb, severity, **facts))
 
 
 def test_the_document_that_is_delivered_is_above_the_floor(lamps: Lamps) -> None:
@@ -63,9 +69,9 @@ def test_the_first_rule_that_matches_applies(lamps: Lamps) -> None:
             rule("rest", within_s=60),
         )
     )
-    verb = registry.get("lamp.block")
-    assert what_if(made, verb, "HIGH", roles=frozenset({"operator"})).rule == "blocks"
-    grave = what_if(made, verb, "CRITICAL", roles=frozenset({"operator"}))
+    operator = frozenset({"operator"})
+    assert tried(made, "lamp.block", "HIGH", roles=operator).rule == "blocks"
+    grave = tried(made, "lamp.block", "CRITICAL", roles=operator)
     assert (grave.rule, grave.place, grave.decision.within_s) == ("rest", 2, 60)
     assert grave.why == (
         "1. blocks does not apply: it is for severity HIGH.",
@@ -79,13 +85,11 @@ def test_a_dry_run_says_why_and_writes_nothing(
     made = read(DEFAULT)
     operator = frozenset({"operator"})
     with django_assert_num_queries(0):
-        held = what_if(made, registry.get("lamp.hold"), "CRITICAL", roles=operator)
-        own = what_if(made, registry.get("lamp.block"), "CRITICAL", roles=frozenset(), owns=True)
-        none = what_if(made, registry.get("lamp.block"), "LOW", roles=operator)
-        refused = what_if(made, registry.get("lamp.block"), "LOW", roles=frozenset({"auditor"}))
-        finding = what_if(
-            made, registry.get("lamp.block"), "LOW", roles=frozenset(), automatic=True
-        )
+        held = tried(made, "lamp.hold", "CRITICAL", roles=operator)
+        own = tried(made, "lamp.block", "CRITICAL", roles=frozenset(), owns=True)
+        none = tried(made, "lamp.block", "LOW", roles=operator)
+        refused = tried(made, "lamp.block", "LOW", roles=frozenset({"auditor"}))
+        finding = tried(made, "lamp.block", "LOW", roles=frozenset(), automatic=True)
     assert held.decision.kind == "commit" and "Tightening is immediate" in held.why[0]
     assert own.decision.kind == "commit" and "your own" in own.why[0]
     assert none.decision.kind == "commit" and none.rule == ""
@@ -226,8 +230,7 @@ def _matches(made: Document, situation: Situation) -> bool:
 
 def test_what_no_rule_matches_still_meets_the_floor(lamps: Lamps) -> None:
     made = read(document(rule("notes", verbs=["lamp.note"])))
-    block = registry.get("lamp.block")
-    grave = what_if(made, block, "CRITICAL", roles=frozenset({"operator"}))
+    grave = tried(made, "lamp.block", "CRITICAL", roles=frozenset({"operator"}))
     assert (grave.decision.kind, grave.decision.approver, grave.rule) == ("require", "another", "")
     assert "The floor asks for more" in grave.why[-1]
 

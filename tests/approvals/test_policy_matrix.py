@@ -17,7 +17,7 @@ from approvals.pipeline.service import perform
 from approvals.policy import answer_matrix, decision_rows
 from approvals.policy.answer_matrix import COLUMNS, UNSCANNED, Row, matrix
 from approvals.policy.document import DEFAULT, SAFEST, Document, read
-from approvals.policy.single_decision_dry_run import Trial, what_if
+from approvals.policy.single_decision_dry_run import Trial, make_situation, what_if
 from approvals.registry import Stance, Verb
 from approvals.views.policy import matrix_and_panel
 from audit.ledger.format.allowed_field_values import SEVERITIES
@@ -51,8 +51,7 @@ def documents() -> list[Document]:
 
 def tried(document: Document, verb: Verb, severity: str, role: str, situation: str) -> Trial:
     """The dry run, asked directly."""
-    return what_if(
-        document,
+    facts = make_situation(
         verb,
         severity,
         roles=frozenset({role} if role else ()),
@@ -61,6 +60,7 @@ def tried(document: Document, verb: Verb, severity: str, role: str, situation: s
         owns=situation == "own",
         proven=situation == "outpost",
     )
+    return what_if(document, verb, facts)
 
 
 @pytest.mark.parametrize("document", documents(), ids=["delivered", "safest", "kinds", "roles"])

@@ -14,7 +14,7 @@ from approvals.errors import Refused
 from approvals.models import Approval, Ask, Outcome, Person
 from approvals.pipeline import leavers_requests
 from approvals.pipeline.service import perform
-from approvals.policy.single_decision_dry_run import what_if
+from approvals.policy.single_decision_dry_run import make_situation, what_if
 from approvals.step_up import take_ciba_or_passkey_answer
 from audit.recording.actors import Actor, Target
 from connections.broker.component_checks import Component
@@ -213,7 +213,7 @@ def test_the_owners_agent_may_be_stopped_by_its_owner(mias: ConnectedAccount) ->
 
 def test_the_policy_page_tries_it_with_the_owner_first() -> None:
     verb = registry.get("scope.grant")
-    tried = what_if(policy.current(), verb, "HIGH", roles=frozenset())
+    tried = what_if(policy.current(), verb, make_situation(verb, "HIGH", roles=frozenset()))
     assert "first its owner, then an admin or operator" in tried.sentence
 
 

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 
 from approvals import registry
 from approvals.policy.document import Document
-from approvals.policy.single_decision_dry_run import Trial, what_if
+from approvals.policy.single_decision_dry_run import (
+    WHO,
+    WHOSE,
+    Trial,
+    chosen_situation,
+    what_if,
+)
 from audit.ledger.format.allowed_field_values import SEVERITIES
-
-WHO = {
-    "operator": "an operator",
-    "admin": "an admin",
-    "auditor": "an auditor",
-    "member": "someone without a role",
-    "finding": "a finding by itself",
-}
-WHOSE = {"nobody": "no one’s in particular", "own": "their own", "others": "another person’s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +41,6 @@ def trial(document: Document, chosen: Mapping[str, str]) -> Trying:
     known = verb in verbs and severity in SEVERITIES and who in WHO and whose in WHOSE
     answer = None
     if known:
-        answer = what_if(
-            document,
-            registry.get(verb),
-            severity,
-            roles=frozenset() if who in {"finding", "member"} else frozenset({who}),
-            automatic=who == "finding",
-            others=whose == "others",
-            owns=whose == "own" and registry.get(verb).owns is not None,
-        )
+        found = registry.get(verb)
+        answer = what_if(document, found, chosen_situation(found, severity, who, whose))
     return Trying(verb or "skill.block", severity, who, whose, answer, verbs)
