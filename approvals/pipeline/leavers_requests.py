@@ -1,7 +1,8 @@
-"""Requests of a person who leaves: an admin withdraws them or asks a colleague to answer.
+"""Approval requests of a person who leaves: an admin withdraws what the leaver requested, and sends
+what the leaver was asked to approve to a colleague.
 
-Neither relaxes anything: a request that holds something is left to those who decide about the hold,
-and who is asked instead has to be somebody whom the policy lets approve it.
+Neither relaxes a restriction. A request that places a hold is not withdrawn, because that would end
+the hold, and a colleague is asked only where the policy lets them approve.
 """
 
 from __future__ import annotations

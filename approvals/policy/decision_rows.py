@@ -20,11 +20,18 @@ gateway whose outpost asks for proof of an approval."""
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Decisions that people think of as one: a row, or several where the policy tells them apart.
+    """Decisions that stand in one row, or in several where the policy's answers differ.
 
-    `scanned`: they are about a component, which may never have been scanned. `only`: the one
-    severity at which it can happen; empty for any. `outposts`: a gateway's outpost asks for a
-    signed denial before it ends the hold.
+    Attributes:
+        key: in the page's address.
+        group: heading above the row.
+        label: of the row.
+        note: smaller, below the label.
+        decisions: verbs, each with whose things it is about.
+        stance: adds every registered verb of this stance.
+        scanned: the target is a component, which may never have been scanned.
+        only: the one severity at which it can occur; empty for any.
+        outposts: a gateway's outpost demands a signed denial before it ends the hold.
     """
 
     key: str

@@ -230,8 +230,11 @@ def _poll(ask: Ask) -> None:
 
 
 def _take_back(ask: Ask, auth_req_id: str) -> None:
-    """Ask the issuer once to withdraw a push whose answer no longer counts; later polls show
-    whether it did."""
+    """Request that Auth0 withdraws a push whose answer no longer counts.
+
+    It is requested again later where Auth0 limits the rate or cannot be reached. Polling goes on
+    and shows whether the push was withdrawn.
+    """
     if ask.taken_back or (ask.state in _LIVE and ask.approval.status == Status.PENDING):
         return
     try:

@@ -35,10 +35,14 @@ _ELSEWHERE: Final = "Your passkeys were made for another address of the portal."
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the asked person may sign with; `problem` says why nothing, when it is nothing.
+    """Options for signing an answer with a passkey.
 
-    `approve` and `deny` are `PublicKeyCredentialRequestOptionsJSON` as text: each answer is a
-    separate signature. `until` is when a denial that was given by phone can no longer be signed.
+    Attributes:
+        code: the binding message of what the person was sent.
+        approve, deny: `PublicKeyCredentialRequestOptionsJSON` as text, one for each answer; empty
+            where that answer cannot be signed.
+        problem: why neither can be signed; empty where one can.
+        until: when a denial that was given by phone can no longer be signed.
     """
 
     code: str
@@ -49,9 +53,15 @@ class Offer:
 
 
 def offer(approval: Approval, asks: list[Ask], viewer: Actor, *, still_true: bool) -> Offer | None:
-    """For the asked person while their ask takes a passkey; None for everybody else.
+    """What the viewer can sign to answer a request; None where they were not asked, or where their
+    answer is not given with a passkey.
 
-    Only a denial is offered where an approval would do nothing, as it is no longer `still_true`.
+    Args:
+        approval: the request.
+        asks: sent for it, the oldest first.
+        viewer: who looks at the page.
+        still_true: whether the request's target is still as it was; if not, an approval would
+            commit nothing, and only a denial is offered.
     """
     mine = [ask for ask in asks if (ask.person.iss, ask.person.sub) == (viewer.iss, viewer.sub)]
     if not mine:

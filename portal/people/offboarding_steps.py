@@ -1,7 +1,9 @@
-"""Offboarding somebody: decisions that exist already, one after the other, each on its own record.
+"""Steps of offboarding a person: freeze, sign out, revoke passkeys, connections and applications,
+withdraw and reassign approval requests.
 
-A step is what is left to do now, so doing it all again does only that. One that is refused leaves
-the others as they are, and says why. Nothing here relaxes what anybody restricted.
+Each step is an existing decision with its own event. Only what is left to do is a step, so
+offboarding again takes none twice. A step that is refused gives its reason, and the other steps are
+still taken. No step relaxes a restriction.
 """
 
 from __future__ import annotations

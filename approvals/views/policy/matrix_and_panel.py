@@ -65,7 +65,6 @@ class Panel:
     title: str
     row: Row
     column: str
-    column_name: str
     counts_as: str  # the severity that counts where nothing was scanned
     cell: Cell
     sentence: str
@@ -157,7 +156,6 @@ def panel(
         title=_title(cell),
         row=row,
         column=column,
-        column_name=NAMES[column],
         counts_as=cell.severity.capitalize() if column == UNSCANNED else "",
         cell=cell,
         sentence=_sentence(cell, case),
