@@ -1,14 +1,24 @@
-"""Manifests that contradict themselves, signed by the log's key: each is refused by name."""
+"""Manifests and lines that make no sense, signed by the log's key: each is refused in words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+import io
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from audit.ledger.audit_files import signed_manifest as manifests
+from audit.ledger.audit_files.audit_file_check import check
+from audit.ledger.audit_files.zip_members import ZipMembers
+from audit.ledger.format.canonical import canonical
+from audit.ledger.key_transitions.key_statements_in_exports import MEMBER
+from audit.ledger.packs.pack_check import Roots
 from tests.ata.ata_process import Ata
 from tests.audit_files.audit_world import World, packed, signed_again, unpacked
+from tests.packs.act import log_policy
 
 pytestmark = pytest.mark.django_db
 
@@ -84,3 +94,52 @@ def test_a_manifest_that_contradicts_itself_is_refused(
     assert result.exit_code == 1, result.output
     assert says in result.output
     assert "✗ NOT verified. Failed: The manifest can be read." in result.output, result.output
+
+
+STRANGE: tuple[Any, ...] = (None, True, -1, 10**15, "", "x", [], {}, [{}])
+
+
+def places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each value in a document; of a list, to its first one."""
+    if at:
+        yield at
+    items: dict[Any, Any] = {}
+    if isinstance(node, dict | list):
+        items = node if isinstance(node, dict) else dict(enumerate(node[:1]))
+    for key, value in items.items():
+        yield from places(value, (*at, key))
+
+
+def with_other_types(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The document with each of its values in turn replaced by each strange one."""
+    for *way, last in places(document):
+        for value in STRANGE:
+            changed = copy.deepcopy(document)
+            node = changed
+            for key in way:
+                node = node[key]
+            node[last] = value
+            yield changed
+
+
+def replacing(by: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    def replace(manifest: dict[str, Any]) -> None:
+        manifest.update(by)
+
+    return replace
+
+
+def test_no_value_of_another_type_ends_the_check_with_a_traceback(world: World) -> None:
+    members = unpacked(world.file())
+    header, *lines = members[manifests.RANGE].splitlines(keepends=True)
+    opened = next(at for at, line in enumerate(lines) if json.loads(line).get("openings"))
+    manifest = json.loads(members[manifests.MANIFEST]) | {MEMBER: []}
+    files = [signed_again(members, replacing(one)) for one in with_other_types(manifest)]
+    for changed in with_other_types(json.loads(lines[opened])):
+        others = [*lines[:opened], canonical(changed) + b"\n", *lines[opened + 1 :]]
+        files.append(signed_again(members | {manifests.RANGE: b"".join([header, *others])}))
+    roots = Roots(log_policy())
+    assert check(ZipMembers(io.BytesIO(packed(members))), roots).origin
+    for one in files:
+        verdict = check(ZipMembers(io.BytesIO(packed(one))), roots).verdict
+        assert verdict.words, verdict

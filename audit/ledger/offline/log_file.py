@@ -12,7 +12,7 @@ opening fits its commitment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -146,16 +146,19 @@ def read_line(raw: bytes, index: int) -> Kept:
     try:
         if document["index"] != index:
             raise EntriesError(f"is missing: entry {document['index']!r} stands there", index)
-        openings = tuple(
-            Opening(one["path"], one["subject"], bytes.fromhex(one["salt"]), one["value"])
-            for one in document["openings"]
-        )
+        openings = tuple(map(_opening, document["openings"]))
         entry = document["entry"].encode()
         return Kept(index, entry, openings, frozenset(document["withheld"]))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, EntriesError):
             raise
         raise EntriesError(f"has no such line as this format: {error!r}", index) from error
+
+
+def _opening(one: Mapping[str, Any]) -> Opening:
+    if not isinstance(one["path"], str) or not isinstance(one["subject"], str):
+        raise TypeError("path and subject of an opening are texts")
+    return Opening(one["path"], one["subject"], bytes.fromhex(one["salt"]), one["value"])
 
 
 def read_document(raw: bytes, index: int | None) -> dict[str, Any]:
