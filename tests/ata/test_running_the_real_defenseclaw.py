@@ -204,6 +204,17 @@ def test_a_setting_is_changed_without_a_restart_that_would_keep_the_run_id(
     assert "defenseclaw-gateway restart" in done.output
 
 
+@pytest.mark.parametrize(("code", "is_said"), [(0, True), (7, False)])
+def test_a_setting_whose_row_never_arrived_needs_the_restart_as_well(
+    signed_in: Ata, decides: StandIn, program: Program, code: int, *, is_said: bool
+) -> None:
+    program.write(code=code)
+    decides.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, steps("failed")))
+    done = dc(signed_in, program, "guardrail", "enable", "--reason", "maintenance")
+    assert done.exit_code == 1
+    assert ("defenseclaw-gateway restart" in done.output) is is_said
+
+
 def test_a_generation_that_always_restarts_changes_no_setting(
     signed_in: Ata, decides: StandIn, program: Program
 ) -> None:

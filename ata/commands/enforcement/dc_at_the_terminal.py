@@ -73,11 +73,11 @@ def dc(
         code = real_defenseclaw.run(
             program, command, _tag(state), with_reason=with_reason, quiet=screen.json_output
         )
-        _report(portal, screen, path, state, code)
-        if command.form.options:
+        if command.form.options and not code:
             screen.warn(
                 "The gateway runs as before until you restart it: defenseclaw-gateway restart"
             )
+        _report(portal, screen, path, state, code)
 
 
 def _enrolled_here() -> str:
