@@ -240,7 +240,8 @@ registry.register(
         sentence=_sentence,
         by_passkey=_is_too_long,
         relaxes=_relaxes,
-        if_approved="Its settings are compared with these. Nothing changes at the gateway.",
+        if_approved="Its settings are compared with these. "
+        "The portal changes nothing at the gateway.",
         if_denied="Its settings are compared with what was approved before.",
         if_expired="Its settings are compared with what was approved before.",
     )

@@ -101,6 +101,7 @@ def test_what_relaxes_waits_for_another_admin_and_its_row_ends_the_step(
     do_due()
     step = Effect.objects.get()
     assert step.state == "pending"
+    assert step.detail == "waits for the row of the guardrail command there"
     run(lab, change)
     importing.run(lab.database, "lab")
     do_due()

@@ -125,7 +125,10 @@ def _still_waits(payload: dict[str, Any], run: EffectRun) -> EffectResult | None
     age = clock.now() - Effect.objects.get(pk=run.effect_id).created
     if age >= WAITS:
         return None
-    words = f"waits for the row of `defenseclaw {payload['kind']} {payload['act']}` there"
+    command = f"`defenseclaw {payload['kind']} {payload['act']}`"
+    if payload["kind"] == "gateway":
+        command = "the guardrail command"
+    words = f"waits for the row of {command} there"
     pause = 2.0 if age < _SOON else 10.0
     return EffectResult("pending", words, retry_in_s=pause, tried=False)
 
