@@ -85,7 +85,7 @@ def context(person: Actor) -> dict[str, Any]:
     waiting = dict(unfinished.values_list("instance").annotate(n=Count("pk")).order_by())
     still_open = Finding.objects.filter(decision_queue.with_status(FindingStatus.OPEN))
     found = dict(still_open.values_list("instance").annotate(n=Count("pk")).order_by())
-    outposts = outpost_lines.by_instance(clock.now())
+    outposts = outpost_lines.by_instance(fleet.outposts, clock.now())
     heard = last_heard.everywhere(fleet, watches)
     lines = [
         gateway_line(i, watches.get(i.name), heard[i.name])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from approvals.models import Effect
 from enforcement.gateways.last_heard import OUTPOST_SILENT_AFTER
 from enforcement.models import CommandState, Outpost, OutpostCommand
-from enforcement.outposts import command_recipients, issued_commands, sealed_rows
+from enforcement.outposts import issued_commands, sealed_rows
 from ui.times import duration
 
 
@@ -25,12 +26,12 @@ class OutpostLine:
     carries_out: bool = True
 
 
-def by_instance(now: datetime) -> dict[str, OutpostLine]:
-    """The outposts that are not revoked by decision, by the gateway they are next to."""
+def by_instance(able: Mapping[str, Outpost], now: datetime) -> dict[str, OutpostLine]:
+    """The outposts that are not revoked by decision, by the gateway they are next to; those that
+    are `able` carry out decisions."""
     found = {one.instance: one for one in Outpost.objects.filter(revoked_at=None)}
-    able, recorded = command_recipients.by_instance(), sealed_rows.recorded()
-    lines = {}
-    for name, one in sorted((found | able).items()):
+    recorded, lines = sealed_rows.recorded(), {}
+    for name, one in sorted({**found, **able}.items()):
         is_altered = not sealed_rows.agrees(one, recorded.get(name))
         line = OutpostLine(one, "bad", "altered", sealed_rows.ALTERED)
         lines[name] = replace(

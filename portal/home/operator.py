@@ -11,6 +11,7 @@ from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.recording.actors import Actor
 from enforcement.findings import decision_queue
 from enforcement.gateways import deaf_gateways, instances, last_heard
+from enforcement.gateways.deaf_gateways import Deaf
 from enforcement.kinds import KINDS, called, noun
 from enforcement.models import Asset, ConcludedEffect, Finding, Watch
 from portal.home.auditor import latest
@@ -26,8 +27,9 @@ def operator(me: Actor) -> Home:
     needs = decision_queue.undecided()
     held = Asset.objects.exclude(holder="")
     needs_count, held_count = needs.count(), held.count()
-    gateways = _gateways()
-    deaf, differing = deaf_gateway_panels(), _differing()
+    unknown = deaf_gateways.everywhere()
+    gateways = _gateways({one.instance for one in unknown if one.silent})
+    deaf, differing = _deaf_gateways(unknown), _differing()
     title = "No finding needs a decision"
     if needs_count:
         title = (
@@ -98,7 +100,7 @@ def _silent(gateways: list[Line]) -> list[Fact]:
     return [Fact(words, _GATEWAYS, "warn")] if away else []
 
 
-def deaf_gateway_panels() -> list[Panel]:
+def _deaf_gateways(unknown: list[Deaf]) -> list[Panel]:
     """Gateways of which something is not known; no panel where all is known."""
     lines = [
         Line(
@@ -108,7 +110,7 @@ def deaf_gateway_panels() -> list[Panel]:
             badge="offline" if one.silent else "deaf",
             detail=f"Not known: {one.unknown}.",
         )
-        for one in deaf_gateways.everywhere()
+        for one in unknown
     ]
     title = "Gateways that do not answer or are not read"
     return [Panel(title, lines[:MOST], "", "/enforcement/fleet/", "All gateways")] if lines else []
@@ -162,11 +164,10 @@ def _holds(held: list[Asset], now: datetime) -> list[Line]:
     ]
 
 
-def _gateways() -> list[Line]:
+def _gateways(silent: set[str]) -> list[Line]:
     """Each registered gateway, those that do not answer first."""
     fleet, watches = instances.fleet(), {one.name: one for one in Watch.objects.exclude(name="")}
     heard = last_heard.everywhere(fleet, watches)
-    silent = {one.instance for one in deaf_gateways.everywhere() if one.silent}
     lines = []
     for instance in fleet.with_outposts:
         found = heard[instance.name]

@@ -26,7 +26,7 @@ from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
 from tests.approvals.policies import in_force, rule
 from tests.approvals.test_policy_pages import EDIT, form, step, text
-from tests.support.pages import signed_in
+from tests.support.pages import keep_the_shell, signed_in
 
 PAGE = "/approvals/policy/"
 _ASKING = frozenset({Stance.FINAL, Stance.LOOSEN})
@@ -209,7 +209,10 @@ def test_requests_of_a_rule_are_counted_and_members_count_their_own(lamps: Lamps
     assert Approval.objects.count() == 4
 
 
-def test_the_page_asks_the_same_however_many_requests_there_are(lamps: Lamps) -> None:
+def test_the_page_asks_the_same_however_many_requests_there_are(
+    lamps: Lamps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_the_shell(monkeypatch)
     olu = acting("operator", "operator")
     acting("operator2", "operator")
     client = signed_in("auditor", "auditor")
