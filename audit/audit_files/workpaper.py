@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import batched
+from itertools import batched, islice
 from typing import Any, BinaryIO, Final
 from uuid import UUID
 
@@ -18,7 +18,7 @@ import xlsxwriter
 from audit.audit_files import item_evidence, policies_in_period, range_lines
 from audit.audit_files.audit_scope import Scope, why_unanswered
 from audit.audit_files.range_lines import RangePass
-from audit.exports.xlsx import CUT, LONGEST
+from audit.exports.xlsx import LONGEST
 from audit.ledger.audit_files.tables_of_range import REQUIREMENT, Found
 from audit.ledger.format.allowed_field_values import HUMAN_WORDS
 from audit.models import EventRow
@@ -26,6 +26,7 @@ from audit.recording import stored_event_loader
 
 ROWS: Final = 20_000
 """Rows of one sheet at most; the audit file has them all."""
+CUT: Final = "… (cut; the whole text is in the audit file)"
 RESULTS: Final = ("No exception", "Exception", "Not applicable", "Not tested")
 _FILL: Final = (("Result", 16), ("Remarks", 40))
 _EVENT: Final = (
@@ -49,7 +50,11 @@ type Columns = Sequence[tuple[str, int]]
 
 
 class _Book:
-    """A workbook whose cells are numbers or texts, never formulas or links."""
+    """A workbook whose cells are numbers or texts, never formulas or links.
+
+    Attributes:
+        cut: names of the sheets that had more than ROWS rows.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         # In memory: no values are left in a temporary folder. Texts stay texts however they begin.
@@ -60,6 +65,8 @@ class _Book:
         self._number = self._book.add_format({"valign": "top", "num_format": "0"})
         self._head = self._book.add_format(look | {"bold": True, "bottom": 1})
         self._fill = self._book.add_format(look | {"bg_color": "#FFF8E1"})
+        self._about = self._book.add_worksheet("About")
+        self.cut: list[str] = []
 
     def sheet(self, name: str, columns: Columns, rows: Iterable[Sequence[Cell]]) -> None:
         """A table with the two columns that the auditor fills in at its right."""
@@ -68,12 +75,14 @@ class _Book:
         for at, (title, width) in enumerate(titles):
             page.set_column(at, at, width)
             page.write_string(0, at, title, self._head)
-        first, last = len(columns), 0
-        for last, cells in enumerate(rows, start=1):
+        first, last, left = len(columns), 0, iter(rows)
+        for last, cells in enumerate(islice(left, ROWS), start=1):
             for at, cell in enumerate(cells):
                 self._write(page, last, at, cell)
             for at in (first, first + 1):
                 page.write_blank(last, at, None, self._fill)
+        if next(left, None) is not None:
+            self.cut.append(name)
         page.freeze_panes(1, 0)
         page.autofilter(0, 0, max(last, 1), len(titles) - 1)
         page.set_landscape()
@@ -81,14 +90,13 @@ class _Book:
         choices = {"validate": "list", "source": list(RESULTS), "ignore_blank": True}
         page.data_validation(1, first, max(last, 1), first, choices)
 
-    def facts(self, name: str, facts: Iterable[tuple[str, Cell]]) -> None:
-        """A sheet of labels and values."""
-        page = self._book.add_worksheet(name)
-        page.set_column(0, 0, 26)
-        page.set_column(1, 1, 100)
+    def about(self, facts: Iterable[tuple[str, Cell]]) -> None:
+        """Fill the first sheet with labels and values."""
+        self._about.set_column(0, 0, 26)
+        self._about.set_column(1, 1, 100)
         for line, (label, value) in enumerate(facts):
-            page.write_string(line, 0, label, self._head)
-            self._write(page, line, 1, value)
+            self._about.write_string(line, 0, label, self._head)
+            self._write(self._about, line, 1, value)
 
     def close(self) -> None:
         """Write the file."""
@@ -119,7 +127,6 @@ def write(scope: Scope, file: BinaryIO) -> int:
         for event in one.ids
     }
     book = _Book(file)
-    book.facts("About", _about(scope, found))
     book.sheet("Items", _ITEM, _items(found, where))
     book.sheet("Populations", _POPULATION, _populations(scope, found))
     for one in found.tables.found:
@@ -132,11 +139,12 @@ def write(scope: Scope, file: BinaryIO) -> int:
     )
     book.sheet("Policies", _POLICY, policies)
     book.sheet("Roles", _ROLE, _roles(found))
+    book.about(_about(scope, found, book.cut))
     book.close()
     return len(found.items)
 
 
-def _about(scope: Scope, found: RangePass) -> Iterator[tuple[str, Cell]]:
+def _about(scope: Scope, found: RangePass, cut: Sequence[str]) -> Iterator[tuple[str, Cell]]:
     start, end = scope.range
     yield "Framework", f"{scope.framework.title} ({scope.framework.source})"
     yield "Period (UTC)", f"{scope.within.after[:10]} to before {scope.within.before[:10]}"
@@ -152,9 +160,8 @@ def _about(scope: Scope, found: RangePass) -> Iterator[tuple[str, Cell]]:
     )
     yield "Result", f"One of: {', '.join(RESULTS)}."
     yield "Roles", "As people acted with them in the period; a role that no one used is not there."
-    cut = [one.table.title for one in found.tables.found if len(one.events) > ROWS]
     if cut:
-        yield "Cut", f"Only the first {ROWS:,} rows of: {', '.join(cut)}."
+        yield "Cut", f"Only the first {ROWS:,} rows: {', '.join(cut)}. The audit file has them all."
 
 
 def _items(found: RangePass, where: Mapping[UUID, str]) -> Iterator[Sequence[Cell]]:
@@ -184,7 +191,7 @@ def _population(one: Found, drawn: int | None, note: str) -> Sequence[Cell]:
 def _events(
     found: RangePass, indices: Sequence[int], where: Mapping[UUID, str]
 ) -> Iterator[Sequence[Cell]]:
-    for some in batched(indices[:ROWS], _BATCH):
+    for some in batched(indices, _BATCH):
         ids = [found.ids[index] for index in some]
         rows = {row.event: row for row in EventRow.objects.filter(event__in=ids)}
         events = {UUID(event["id"]): event for event in stored_event_loader.load_many(ids)}
@@ -221,7 +228,7 @@ def _person(person: object) -> str:
 
 
 def _roles(found: RangePass) -> Iterator[Sequence[Cell]]:
-    for one in json.loads(found.tables.roles())["roles"][:ROWS]:
+    for one in json.loads(found.tables.roles())["roles"]:
         first, last = one["first"], one["last"]
         yield (
             one["name"],

@@ -13,7 +13,7 @@ from audit.audit_files import workpaper
 from audit.recording.actors import Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from tests.audit.factories import OLU
+from tests.audit.factories import MIA, OLU
 from tests.audit_files.audit_world import World
 
 pytestmark = pytest.mark.django_db
@@ -71,4 +71,22 @@ def test_no_cell_is_a_formula_or_a_link(world: World) -> None:
 def test_a_text_longer_than_a_cell_is_cut_and_says_so(world: World) -> None:
     record(OLU, "access.refused", target=Target("page", "x" * 40_000))
     sequencer.run_once()
-    assert max(map(len, texts(world))) <= 32_767
+    long = max(texts(world), key=len)
+    assert (len(long), long.endswith(workpaper.CUT)) == (32_767, True)
+
+
+def test_it_names_the_sheets_that_are_cut_and_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workpaper, "ROWS", 1)
+    record(MIA, "access.refused", target=Target("page", "/audit/"))
+    sequencer.run_once()
+    found = sheets(world)
+    rows = {name: len(re.findall("<row ", sheet)) - 1 for name, sheet in found.items()}
+    assert {rows[name] for name in ("Items", "Populations", "Exceptions", "Policies", "Roles")} == {
+        1
+    }
+    [said] = [one for one in texts(world) if one.startswith("Only the first 1 rows")]
+    assert "Items, Populations, Exceptions, Policies, Roles." in said
+    monkeypatch.setattr(workpaper, "ROWS", 100)
+    assert not [one for one in texts(world) if one.startswith("Only the first")]
