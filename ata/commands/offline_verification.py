@@ -14,7 +14,7 @@ from ata.options import Json, open_screen
 from ata.output.safe_text import safe
 from ata.output.screen import Screen, paint
 from ata.verify.access_review_result import is_result, verify_result
-from ata.verify.audit_file import Brought, verify_if_audit_file
+from ata.verify.audit_file import TrustOptions, verify_if_audit_file
 from ata.verify.evidence_file_grouping import Pair, evidence_packs, read_file, read_pack
 from ata.verify.export_files import find_export, verify_export
 from ata.verify.full_log_file import is_log, verify_log
@@ -95,8 +95,10 @@ def verify(
 ) -> None:
     """Verify evidence without any server: who, what, when; each check; what is not proven."""
     screen = open_screen(ctx, json_output)
-    brought = Brought(policy, vkey or [], key_history, issuer_keys, passkeys, tsa_ca, fingerprint)
-    if (good := verify_if_audit_file(screen, files, brought)) is not None:
+    options = TrustOptions(
+        policy, vkey or [], key_history, issuer_keys, passkeys, tsa_ca, fingerprint
+    )
+    if (good := verify_if_audit_file(screen, files, options)) is not None:
         _ends(good)
         return
     trust = read_trust(policy, vkey or [], key_history)

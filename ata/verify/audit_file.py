@@ -47,7 +47,7 @@ def _read_fingerprint(text: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class TrustOptions:
     """Options of `ata verify` that name what the verifier trusts."""
 
     policy: Path | None
@@ -59,7 +59,7 @@ class Brought:
     fingerprint: str | None
 
     def roots(self) -> Roots:
-        """What an audit file is checked with; without logs where no key was brought.
+        """What an audit file is checked with; without logs where they name no key.
 
         Raises:
             AtaError: usage, where both a key and a fingerprint are given, or one cannot be read.
@@ -75,13 +75,13 @@ class Brought:
         return pack_roots(trust, issuers, passkeys, read_authorities(self.tsa_ca))
 
 
-def verify_if_audit_file(screen: Screen, files: Sequence[Path], brought: Brought) -> bool | None:
+def verify_if_audit_file(screen: Screen, files: Sequence[Path], trust: TrustOptions) -> bool | None:
     """Whether the audit file among these is verified; None where there is none.
 
     Raises:
         AtaError: usage, where other files stand next to it, or a fingerprint is given without it.
     """
-    fingerprint = _read_fingerprint(brought.fingerprint)
+    fingerprint = _read_fingerprint(trust.fingerprint)
     found = [path for path in files if _is_audit_file(path)]
     if not found:
         if fingerprint:
@@ -89,7 +89,7 @@ def verify_if_audit_file(screen: Screen, files: Sequence[Path], brought: Brought
         return None
     if len(files) != 1:
         raise usage_error("An audit file is verified alone.", "ata verify FILE.zip --vkey KEY.")
-    return _verify(screen, found[0], brought.roots(), fingerprint)
+    return _verify(screen, found[0], trust.roots(), fingerprint)
 
 
 def _verify(screen: Screen, path: Path, roots: Roots, fingerprint: str) -> bool:
