@@ -152,13 +152,21 @@ class Scope:
             complete: whether the other entries go along.
         """
         first, last = self.range
+        lines = last - first + rows if complete else 2 * rows
+        packed = self._bytes_of_an_entry * _PACKED * lines
+        return int(packed + _ITEM_BYTES * self.items(counts)) + 40_000
+
+    @cached_property
+    def _bytes_of_an_entry(self) -> float:
+        """Of the newest ones of the range, on average."""
+        first, last = self.range
         newest = Entry.objects.filter(seq__gte=max(first, last - _MEASURED), seq__lt=last)
         found = Event.objects.filter(id__in=newest.values("event")).aggregate(
             bytes=Sum(Length("entry")), count=Count("id")
         )
-        each = (found["bytes"] or 0) / max(found["count"], 1)
-        lines = last - first + rows if complete else 2 * rows
-        return int(each * _PACKED * lines + _ITEM_BYTES * self.items(counts)) + 40_000
+        total: int = found["bytes"] or 0
+        count: int = found["count"] or 1
+        return total / count
 
     def items(self, counts: Mapping[str, int]) -> int:
         """How many items all samples have at most."""

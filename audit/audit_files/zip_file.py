@@ -114,10 +114,10 @@ def write(reader: Actor, scope: Scope, now: datetime, file: BinaryIO) -> Written
             "withheld": sorted(set(withheld)),
         }
         _sign(archive, about)
-    return Written(scope, *_size_and_digest(file), len(found.ids), len(found.items), bodies)
+    return Written(scope, *size_and_digest(file), len(found.ids), len(found.items), bodies)
 
 
-def hand_out(reader: Actor, written: Written) -> None:
+def record_download(reader: Actor, written: Written) -> None:
     """Record that an audit file is downloaded: `audit.exported`, and `evidence.read`."""
     with transaction.atomic():
         record_export(
@@ -251,7 +251,8 @@ def _sign(archive: _Archive, about: Mapping[str, Any]) -> None:
             write(body)
 
 
-def _size_and_digest(file: IO[bytes]) -> tuple[int, str]:
+def size_and_digest(file: IO[bytes]) -> tuple[int, str]:
+    """Bytes of a file and its hex SHA-256; the file is at its beginning afterwards."""
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # any binary file will do
     size = file.tell()

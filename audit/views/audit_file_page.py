@@ -33,7 +33,6 @@ from audit.ledger.audit_files.tables_of_range import REQUIREMENT
 from audit.ledger.offline.samples import LONGEST_SEED, SampleError
 from audit.ledger.packs.report_sentences import sentence
 from audit.packs.verify_html import verifier
-from audit.recording.actors import Actor
 
 _READERS: Final = ("admin", "auditor")
 _KEYS: Final = ("framework", "after", "before", "items", "seed", "others")
@@ -76,29 +75,26 @@ def zip_download(request: HttpRequest) -> HttpResponseBase:
     me = actor(request)
 
     def write(scope: Scope, file: BinaryIO) -> None:
-        zip_file.hand_out(me, zip_file.write(me, scope, clock.now(), file))
+        zip_file.record_download(me, zip_file.write(me, scope, clock.now(), file))
 
     return _send(request, write, "application/zip", "audit-{}.zip")
 
 
 @never_cache
 @needs_role(*_READERS)
+@needs_fresh_sign_in()
 @require_safe
 def workpaper_download(request: HttpRequest) -> HttpResponseBase:
     """The workpaper of the same framework, period and tree; recorded as the ZIP is."""
     me = actor(request)
 
     def write(scope: Scope, file: BinaryIO) -> None:
-        _record_workpaper(me, scope, workpaper.write(scope, file), file)
+        items = workpaper.write(scope, file)
+        size, digest = zip_file.size_and_digest(file)
+        facts = {"bytes": size, "sha256": digest, "items": items}
+        zip_file.record_export(me, scope, "workpaper", facts)
 
     return _send(request, write, MEDIA_TYPE, "workpaper-{}.xlsx")
-
-
-def _record_workpaper(reader: Actor, scope: Scope, items: int, file: BinaryIO) -> None:
-    file.seek(0)
-    digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # any binary file
-    facts = {"sha256": digest.hexdigest(), "bytes": file.tell(), "items": items}
-    zip_file.record_export(reader, scope, "workpaper", facts)
 
 
 def _send(
