@@ -196,12 +196,12 @@ def story(db: None) -> ConnectedAccount:
 def test_the_page_answers_who_may_use_what_and_what_changed(story: ConnectedAccount) -> None:
     auditor = signed_in("auditor", "auditor")
     page = text(auditor.get(f"{PAGE}?compare=1"))
-    assert "1 component is declared for accounts of 1 person that give tokens" in page
+    assert "1 component is declared for usable accounts of 1 person" in page
     assert "+ 1 gained · − 0 lost" in page and "in its manifest, no use seen, gained" in page
     assert "2 changes since" in page and "+ gained" in page
     assert "It never says that an agent cannot" in page
     past = text(auditor.get(f"{PAGE}?compare=0&now=1"))
-    assert "No component was declared for an account that gives tokens" in past
+    assert "No component was declared for a usable account" in past
     assert "nothing declared or seen" not in past, "no column without a component"
     perform(owner("member1"), "connection.suspend", Target("connection", str(story.pk)))
     sequencer.run_once()

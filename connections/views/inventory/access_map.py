@@ -86,11 +86,11 @@ def headline(found: Map, *, live: bool) -> str:
     people = len({(row.account.iss, row.account.sub) for row, _ in may})
     if not may:
         said = "is" if live else "was"
-        return f"No component {said} declared for an account that gives tokens"
+        return f"No component {said} declared for a usable account"
     said = ("is" if live else "was") if components == 1 else ("are" if live else "were")
     return (
-        f"{_plural(components, 'component')} {said} declared for accounts of "
-        f"{_plural(people, 'person', 'people')} that give tokens"
+        f"{_plural(components, 'component')} {said} declared for usable accounts of "
+        f"{_plural(people, 'person', 'people')}"
     )
 
 
