@@ -45,7 +45,8 @@ _SETTING: Final = re.compile(r"guardrail-(?:enable|disable)|setup-guardrail")
 """Rows about a whole gateway, which they do not name."""
 _MODE: Final = re.compile(r"\Amode=(?:action|observe)(?=\s|\Z)")
 _UNMASKED: Final = re.compile(r"(?:\A|\s)disable_redaction=true(?=\s|\Z)", re.IGNORECASE)
-"""The same command can also turn off that secrets are masked: no decision covers that."""
+"""The same command can also turn off that secrets are masked, which no decision covers. The row of
+0.8.4 has only what is so after it: where masking was off before, it is of no decision either."""
 _SEVERAL: Final = re.compile(r"(?:skill|plugin)-(?:quarantine|restore)")
 """One call leaves a row for each agent whose copy it moves, with the same tag."""
 _OF_ONE_CALL: Final = timedelta(seconds=30)
