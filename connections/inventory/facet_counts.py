@@ -78,6 +78,11 @@ def cells(where: Q, ground: Ground, now: datetime) -> list[Cell]:
     return list(_split(kept.union(counted(turned, F("stands")), all=True)))
 
 
+def usable(found: Iterable[Cell]) -> int:
+    """How many of these accounts give agents tokens: not those that are frozen or suspended."""
+    return sum(cell.count for cell in found if cell.state in USABLE)
+
+
 def _number(where: Q) -> Count:
     # A filtered count says the same; SQLite counts it twice as slowly.
     return Count(Case(When(where, then=Value(1))))
@@ -196,7 +201,7 @@ class Tally:
             for show in shows:
                 shown[show] += cell.count
         return Counts(
-            live=sum(states[code] for code in USABLE),
+            live=usable(cell for cell, _ in self.rows),
             idle=shown["idle"],
             excess=shown["excess"],
             reconnect=states[Code.NEEDS_RECONNECT],

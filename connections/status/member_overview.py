@@ -7,10 +7,21 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from approvals import clock
 from audit.recording.actors import Actor
 from connections import permissions
-from connections.lifecycle import connect_revoke_suspend_resume
-from connections.models import NOT_HELD, AppAccess, ConnectedAccount, SeenUse, State, Use
+from connections.lifecycle import connect_revoke_suspend_resume, freezes
+from connections.models import (
+    NOT_HELD,
+    AccessState,
+    AppAccess,
+    ConnectedAccount,
+    Freeze,
+    FrozenKind,
+    SeenUse,
+    State,
+    Use,
+)
 from connections.scopes import catalogue, third_person
 from connections.scopes.catalogue import Scope
 from connections.status import state_filters
@@ -45,11 +56,24 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`2 agents can act as you; last: github-mcp, 10:42`; and who did past our broker, last."""
+    """What was seen of agents that act as a person, and what still works.
+
+    Attributes:
+        agents: how many used an account that gives tokens now, but those that are frozen.
+        used_by: how many used any account of the person, also one that ended.
+        applications: how many have a consent or refresh token in force, as last read.
+        tokens_until: when the last token issued for an account that gives no new ones expires;
+            None where none works.
+        frozen: the freeze of the person or of everything.
+    """
 
     agents: int
+    used_by: int
     last_user: str
     last_used_at: datetime | None
+    applications: int
+    tokens_until: datetime | None
+    frozen: Freeze | None
     past_us: Past | None = None
 
 
@@ -124,14 +148,35 @@ def cards(actor: Actor) -> list[Card]:
 
 
 def summary(actor: Actor) -> Summary:
-    """Who can act as this person now, and who did last."""
-    live = permissions.mine(actor).filter(state=State.CONNECTED)
-    users = {user_name(use) for use in Use.objects.filter(account__in=live)}
-    last = live.exclude(last_used_at=None).order_by("-last_used_at").first()
-    seen = (one for some in past_us(live).values() for one in some)
-    past = max(seen, key=lambda one: one.day, default=None)
-    at = last.last_used_at if last else None
-    return Summary(len(users), last_user(last) if last else "", at, past)
+    """Who can act as this person now, who did last, and what goes on after a freeze or revocation.
+
+    What was seen and which tokens work is read of every account, also of those that were revoked.
+    """
+    every, now = list(permissions.mine(actor)), clock.now()
+    usable = {one.pk for one, stands in state_filters.of_all(every).items() if stands.usable}
+    uses = list(Use.objects.filter(account__in=every))
+    frozen = set(Freeze.objects.filter(kind=FrozenKind.AGENT).values_list("name", flat=True))
+    acting = (use for use in uses if use.account_id in usable and use.agent not in frozen)
+    used = [(one.last_used_at, one) for one in every if one.last_used_at]
+    at, last = max(used, key=lambda pair: pair[0], default=(None, None))
+    held = [one for one in every if one.state not in NOT_HELD]
+    ends = (one.last_token_expires_at for one in every if one.pk not in usable)
+    alive = (until for until in ends if until and until > now)
+    applications = AppAccess.objects.filter(iss=actor.iss, sub=actor.sub, state=AccessState.LIVE)
+    return Summary(
+        agents=len({user_name(use) for use in acting}),
+        used_by=len({user_name(use) for use in uses}),
+        last_user=last_user(last) if last else "",
+        last_used_at=at,
+        applications=len(set(applications.values_list("client_id", flat=True))),
+        tokens_until=max(alive, default=None),
+        frozen=freezes.in_force("", actor.sub, ""),
+        past_us=max(
+            (one for some in past_us(held).values() for one in some),
+            key=lambda one: one.day,
+            default=None,
+        ),
+    )
 
 
 def last_user(account: ConnectedAccount) -> str:

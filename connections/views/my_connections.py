@@ -17,7 +17,6 @@ from audit.recording.actors import Actor
 from connections.access_reviews import reviewer_permissions
 from connections.component_manifests import manifest_store
 from connections.consent import connectable_services, prompts_for_missing_connections
-from connections.lifecycle import freezes
 from connections.notifications import notices_on_owner_pages
 from connections.revocation import deletion_step
 from connections.scopes import catalogue
@@ -36,11 +35,12 @@ def mine(request: HttpRequest) -> HttpResponse:
     if _should_finish(request, me):
         return redirect("connections:finish")
     cards = member_overview.cards(me)
+    summary = member_overview.summary(me)
     context = {
         "me": me,
-        "frozen": freezes.in_force("", me.sub, ""),
+        "frozen": summary.frozen,
         "cards": cards,
-        "summary": member_overview.summary(me),
+        "summary": summary,
         "offers": [offer for offer in connectable_services.offers(me) if not offer.connected],
         "needs": _needs(me),
         "notices": [

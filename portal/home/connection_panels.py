@@ -8,23 +8,26 @@ from django.db.models import Count, Q
 
 from approvals import clock, policy
 from approvals.models import PolicyVersion
+from audit.ledger.format import safe_display
 from audit.recording.actors import Actor
-from connections import account_names
-from connections.models import NOT_HELD, ConnectedAccount, Need, Notice, State
+from connections import account_names, permissions
+from connections.inventory import facet_counts
+from connections.models import NOT_HELD, ConnectedAccount, Freeze, Need, Notice, State
 from connections.scopes import catalogue
 from connections.status import member_overview, state_filters
-from connections.status.account_status import Standing
-from connections.status.member_overview import Past
+from connections.status.account_status import USABLE, Standing
+from connections.status.member_overview import Past, Summary
 from enforcement.kinds import called
 from portal.home.auditor import latest, log_status, reviews
 from portal.home.break_glass_and_quarantine import break_glass, set_aside
 from portal.home.panel_types import MOST, Fact, Home, Line, Panel
 from ui.times import relative
 
-_INVENTORY = "/connections/inventory/"
+_USABLE = "/connections/inventory/?state=connected&state=expiring"
 _PENDING = "/connections/remediations/"
 _POLICY = "/approvals/policy/"
 _MINE = "/connections/"
+_APPLICATIONS = "/connections/access/"
 _VERBS = {
     "suspended": "suspended",
     "revoked": "revoked",
@@ -38,12 +41,10 @@ _VERBS = {
 
 def admin(me: Actor) -> Home:
     """The inventory in figures, and revocations that are not finished."""
-    connected = Q(state=State.CONNECTED)
-    totals = ConnectedAccount.objects.aggregate(
-        connected=Count("pk", filter=connected),
-        people=Count("sub", distinct=True, filter=connected),
-        ending=Count("pk", filter=Q(state=State.REVOCATION_PENDING)),
-    )
+    ground, now = state_filters.now(), clock.now()
+    usable = facet_counts.usable(facet_counts.cells(Q(), ground, now))
+    owners = ConnectedAccount.objects.filter(state_filters.stands_as(USABLE, ground, now))
+    owned_by = owners.aggregate(people=Count("sub", distinct=True))["people"]
     unfinished = ConnectedAccount.objects.filter(state=State.REVOCATION_PENDING)
     lines = [
         Line(
@@ -55,17 +56,18 @@ def admin(me: Actor) -> Home:
         )
         for a in unfinished.order_by("state_since")[:MOST]
     ]
-    accounts = f"{totals['connected']:,} account{'' if totals['connected'] == 1 else 's'}"
-    people = "1 person" if totals["people"] == 1 else f"{totals['people']:,} people"
-    title = "Agents can use no account"
-    if totals["connected"]:
+    accounts = f"{usable:,} account{'' if usable == 1 else 's'}"
+    people = "1 person" if owned_by == 1 else f"{owned_by:,} people"
+    title = "Agents get no new token of any account"
+    if usable:
         title = f"Agents can use {accounts} of {people}"
-    ending = f"{totals['ending']:,} revocation{'' if totals['ending'] == 1 else 's'} in progress"
+    number = unfinished.count()
+    ending = f"{number:,} revocation{'' if number == 1 else 's'} in progress"
     return Home(
         title=title,
         facts=[
-            Fact(f"View {accounts}", _INVENTORY),
-            *([Fact(ending, _PENDING, "warn")] if totals["ending"] else []),
+            Fact(f"View {accounts}", _USABLE),
+            *([Fact(ending, _PENDING, "warn")] if number else []),
         ],
         panels=[
             *break_glass(),
@@ -105,7 +107,7 @@ def mine(me: Actor) -> Home:
     panel = Panel(
         "Your accounts",
         [_account(a, stands) for a, stands in standings.items()],
-        "You haven’t connected any account, so no agent can act for you.",
+        "Applications that you approved or signed in to can act for you without one.",
         _MINE,
         "My accounts",
     )
@@ -157,14 +159,51 @@ def _notices(me: Actor) -> list[Line]:
 
 
 def _agents(me: Actor) -> tuple[str, list[Fact]]:
-    """`2 agents can act for you`, and who did last."""
+    """What was seen of agents that act as this person, and which of it goes on."""
     found = member_overview.summary(me)
-    facts = [Fact(_past(found.past_us), _MINE)] if found.past_us else []
-    if not found.agents or found.last_used_at is None:
-        return "No agent was seen acting for you", facts
-    many = "1 agent" if found.agents == 1 else f"{found.agents} agents"
-    last = Fact(f"Last used by {found.last_user}, {_clock(found.last_used_at)}", _MINE)
-    return f"{many} can act for you", [last, *facts]
+    facts = [Fact(_frozen_by(me, found.frozen), _MINE, "warn")] if found.frozen else []
+    if found.last_used_at is not None:
+        facts.append(Fact(f"Last used by {found.last_user}, {_clock(found.last_used_at)}", _MINE))
+    if found.tokens_until is not None:
+        facts.append(Fact(_tokens_until(found.tokens_until), _MINE, "warn"))
+    if found.applications:
+        many = "1 application" if found.applications == 1 else f"{found.applications} applications"
+        facts.append(Fact(f"{many} can act for you without an account", _APPLICATIONS))
+    if found.past_us:
+        facts.append(Fact(_past(found.past_us), _MINE))
+    return _opened(me, found, facts)
+
+
+def _opened(me: Actor, found: Summary, facts: list[Fact]) -> tuple[str, list[Fact]]:
+    """The sentence home opens with for a member, before these facts; none says more than was
+    seen."""
+    if found.frozen and found.frozen.name == me.sub:
+        return "Access to your accounts is frozen", facts
+    if found.frozen:
+        return "Access to everything is frozen", facts
+    if found.agents:
+        return f"{_agents_in_words(found.agents)} can act for you", facts
+    if found.used_by:
+        return f"{_agents_in_words(found.used_by)} used your accounts", facts
+    if permissions.mine(me).exclude(state__in=NOT_HELD).exists():
+        return "No agent was seen using your accounts through this portal", facts
+    return "You have no connected account", facts
+
+
+def _agents_in_words(number: int) -> str:
+    return "1 agent" if number == 1 else f"{number} agents"
+
+
+def _frozen_by(me: Actor, freeze: Freeze) -> str:
+    by = "you" if freeze.by == me.sub else freeze.by_name or freeze.by
+    return f"Frozen by {safe_display.short(by)}, {_clock(freeze.since)}"
+
+
+def _tokens_until(moment: datetime) -> str:
+    """`Tokens already issued work until they expire, the last at 12:40 UTC`."""
+    today = moment.date() == clock.now().date()
+    at = f"{moment:%H:%M}" if today else f"{moment.day} {moment:%b %H:%M}"
+    return f"Tokens already issued work until they expire, the last at {at} UTC"
 
 
 def _past(past: Past) -> str:

@@ -110,7 +110,7 @@ def tiles(found: Inventory) -> list[dict[str, Any]]:
     """The figures that somebody should look at."""
     counts = found.counts
     rows = (
-        (counts.live, "live connections", "?state=connected", ""),
+        (counts.live, "live connections", "?state=connected&state=expiring", ""),
         (counts.idle, "no use seen for 90 days", "?show=idle", ""),
         (counts.excess, "over-privileged", "?show=excess", "warn"),
         (counts.reconnect, "need reconnecting", "?state=needs_reconnect", "bad"),
