@@ -61,9 +61,9 @@ def settle(effect: Effect, result: EffectResult, attempt: int) -> None:
     """Write a step's new state; a final state is a separate event, in the same transaction.
 
     Nothing is written when the lease is no longer ours: the worker that took the step over writes
-    its end.
+    its end. A step that became due again while its handler ran stays due: the cause may be newer.
     """
-    now, lease = clock.now(), effect.lease
+    now, lease, due = clock.now(), effect.lease, effect.due
     before = (effect.state, effect.detail)
     effect.attempts = attempt if result.tried else attempt - 1
     effect.updated, effect.lease = now, None
@@ -83,9 +83,12 @@ def settle(effect: Effect, result: EffectResult, attempt: int) -> None:
     wait = result.retry_in_s if result.retry_in_s is not None else _backoff(attempt)
     effect.due = None if final else now + timedelta(seconds=wait)
     with transaction.atomic(durable=True):
-        if not Effect.objects.select_for_update().filter(pk=effect.pk, lease=lease).first():
+        stored = Effect.objects.select_for_update().filter(pk=effect.pk, lease=lease).first()
+        if stored is None:
             log.warning("effect %s took longer than its lease", effect.kind)
             return
+        if not final and stored.due is not None and stored.due != due:
+            effect.due = stored.due
         effect.save(update_fields=_SETTLED)
         if final and before != (effect.state, effect.detail):
             _record(effect, result)

@@ -58,6 +58,12 @@ def take(outpost: Outpost, results: Iterable[CommandResult], report: int, actor:
             _settle(command, result, report)
 
 
+def steps_of(outpost_id: str, results: Iterable[CommandResult]) -> list[UUID]:
+    """The remote steps of this outpost that results are about, in the order of their commands."""
+    issued = OutpostCommand.objects.filter(pk__in=[one.id for one in results], outpost=outpost_id)
+    return list(issued.order_by("n").values_list("pk", flat=True))
+
+
 def entries_after(
     entries: list[dict[str, Any]], results: Sequence[CommandResult]
 ) -> list[dict[str, Any]]:

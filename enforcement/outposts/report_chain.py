@@ -13,6 +13,7 @@ from typing import Final
 
 from django.db import transaction
 
+from approvals import due_work
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from enforcement.models import Outpost, OutpostReport, OutpostState
@@ -23,6 +24,8 @@ from enforcement.posture import drift
 KEPT: Final = 1000
 """So many reports of an outpost are recognised. An older number was acknowledged long ago, so who
 sends one goes on from an old copy."""
+CONCLUDED_AT_ONCE: Final = 10
+"""So many steps of a report are concluded before it is answered; the worker takes the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,22 @@ class Gap(Exception):
 
 
 def take(outpost_id: str, signed: Signed, actor: Actor, now: datetime) -> Taken | None:
-    """Store a report whole; None where it shows that the outpost is contested.
+    """Store a report whole, and conclude the steps that it has results of; None where it shows that
+    the outpost is contested.
 
     Raises:
         NotAdmitted, Gap: nothing was stored.
         ImportRunning: rows of this gateway are being taken in by another process.
     """
+    taken = _store(outpost_id, signed, actor, now)
+    if taken is not None:
+        steps = command_results.steps_of(outpost_id, signed.report.commands)
+        for step in steps[:CONCLUDED_AT_ONCE]:
+            due_work.run_at_once(step)
+    return taken
+
+
+def _store(outpost_id: str, signed: Signed, actor: Actor, now: datetime) -> Taken | None:
     with report_contents.alone(signed.report), transaction.atomic():
         outpost = Outpost.objects.select_for_update().get(pk=outpost_id)
         refused = outpost.suspended_at is not None or outpost.revoked_at is not None
