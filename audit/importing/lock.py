@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,15 +17,20 @@ class ImportRunning(Exception):
 
 
 @contextmanager
-def import_lock(instance: str) -> Iterator[None]:
-    """Hold the instance's lock; it also ends with the process.
+def import_lock(instance: str, wait_s: float = 0) -> Iterator[None]:
+    """Hold the instance's lock, waiting up to `wait_s` for it; it also ends with the process.
 
     Raises:
-        ImportRunning: somebody else holds it.
+        ImportRunning: another process held it all the time.
     """
+    until = time.monotonic() + wait_s
     name = hashlib.sha256(f"ata.import\n{instance}".encode()).digest()
     path = settings.VAR_DIR / "locks" / f"import-{name.hex()[:16]}.lock"
-    with process_locks.held(path, int.from_bytes(name[:8], signed=True)) as held:
-        if not held:
+    while True:
+        with process_locks.held(path, int.from_bytes(name[:8], signed=True)) as held:
+            if held:
+                yield
+                return
+        if time.monotonic() >= until:
             raise ImportRunning
-        yield
+        time.sleep(0.05)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from audit.importing import gateway_registry_and_seal_keys, import_run_events
 from audit.importing.lock import import_lock
@@ -21,14 +21,17 @@ from audit.recording.record import record
 from enforcement.models import Outpost
 from enforcement.outposts.report_format import Report, source_row
 
+_LOCK_WAIT_S: Final = 2.0
+
 
 def alone(report: Report) -> AbstractContextManager[None]:
-    """The lock that imports and pushes of this gateway take, where the report has rows.
+    """The lock that imports and pushes of this gateway take, where the report has rows. Pushes hold
+    it for moments, and often: an outpost that was refused would try again seconds later.
 
     Raises:
         ImportRunning: another process holds it.
     """
-    return import_lock(report.instance) if report.rows else nullcontext()
+    return import_lock(report.instance, _LOCK_WAIT_S) if report.rows else nullcontext()
 
 
 def record_contents(

@@ -1,4 +1,5 @@
-"""Outposts that wait for a command: however many do, one query a second serves a process.
+"""Outposts that wait for a command: however many do, four queries a second serve a
+process.
 
 A wait holds a thread that the server replaces meanwhile (`serving.waiting`) and no connection to
 the database. Beyond `_PLACES` waits at once nobody waits: the answer is empty at once.
@@ -19,7 +20,7 @@ from enforcement.outposts import issued_commands
 LONGEST_S: Final = 25
 _PLACES: Final = 60
 """Of the hundred threads that the server lends; the others are for waits for Auth0."""
-_EVERY_S: Final = 1.0
+_EVERY_S: Final = 0.25
 
 
 class _Newest:
