@@ -75,7 +75,6 @@ def run(
     person's own signature. Prompts, arguments of tools and contents of files never leave this host.
     """
     import signal
-    import threading
     from contextlib import closing
 
     from ata.outpost.report_loop import Outpost
@@ -90,7 +89,6 @@ def run(
         words = outcome.words or "Reports arrive."
         screen.progress(safe(words), {"code": outcome.code, "words": words})
 
-    stop = threading.Event()
     with folder.alone(), closing(Outpost(folder)) as outpost:
         if once:
             outcome = outpost.run_once()
@@ -99,8 +97,8 @@ def run(
                 raise typer.Exit(ExitCode.FAILED)
             screen.result({"ok": True}, "Everything new is reported.")
             return
-        signal.signal(signal.SIGTERM, lambda *_: stop.set())
-        outpost.run(stop, said)
+        signal.signal(signal.SIGTERM, lambda *_: outpost.stop())
+        outpost.run(said)
 
 
 @app.command()

@@ -1,4 +1,5 @@
-"""Reads, journals and sends, again and again: every two seconds, each step safe to be killed in."""
+"""Reads, journals and sends, again and again: every two seconds, and as soon as a command has an
+outcome; each step safe to be killed in."""
 
 from __future__ import annotations
 
@@ -62,6 +63,8 @@ class Outpost:
         self._journalled_at: float | None = None
         self._health_at: float | None = None
         self._send_after, self._failures = 0.0, 0
+        self._wake = self._commands.has_outcome if self._commands else threading.Event()
+        self._stopped = False
 
     def close(self) -> None:
         """Close the connections to the portal."""
@@ -69,8 +72,14 @@ class Outpost:
         if self._commands is not None:
             self._commands.close()
 
-    def run(self, stop: threading.Event, said: Callable[[Outcome], None]) -> None:
-        """Step every two seconds until `stop`; `said` gets what is new of an outcome.
+    def stop(self) -> None:
+        """Have `run` end after the step that it is in; from any thread or a signal's handler."""
+        self._stopped = True
+        self._wake.set()
+
+    def run(self, said: Callable[[Outcome], None]) -> None:
+        """Step every two seconds, and when a command has an outcome, until `stop`; `said` gets what
+        is new of how reports fare.
 
         Raises:
             AtaError: the portal takes in nothing more of this outpost; exit code 3.
@@ -78,7 +87,7 @@ class Outpost:
         last = ("", "")
         if self._commands is not None:
             self._commands.start()
-        while not stop.is_set():
+        while not self._stopped:
             outcome = self.step()
             if outcome is not None and (outcome.code, outcome.words) != last:
                 last = (outcome.code, outcome.words)
@@ -87,7 +96,8 @@ class Outpost:
                 raise _ended(outcome)
             if self._commands is not None:
                 self._commands.check()
-            stop.wait(EVERY_S)
+            self._wake.wait(EVERY_S)
+            self._wake.clear()
 
     def run_once(self) -> Outcome:
         """Carry out what the portal has now, then read and send until nothing is left.
@@ -107,10 +117,16 @@ class Outpost:
                 return outcome
 
     def step(self) -> Outcome | None:
-        """Read what is new, journal it when it is due, and send one report; None while it waits."""
+        """Read what is new, journal it when it is due, and send what waits; None while sending has
+        to wait. Outcomes of commands are sent first: they wait for no reading.
+        """
+        first = None
+        if self._commands is not None and self._commands.outcomes():
+            self.journal()
+            first = self.send_all()
         self.read()
         self.journal()
-        return self.send()
+        return self.send_all() or first
 
     def read(self) -> None:
         """Read new rows and how the gateway is now; what cannot be read now is tried again."""
@@ -168,6 +184,15 @@ class Outpost:
             self._commands.mark_reported(done)
         self._gathered = self._begin()
         self._journalled_at = self._monotonic()
+
+    def send_all(self) -> Outcome | None:
+        """Send one report after the other until none waits, or one cannot be sent now."""
+        outcome = self.send()
+        while outcome is not None and outcome.kind is Kind.SENT and not self._stopped:
+            if not len(self._journal):
+                break
+            outcome = self.send()
+        return outcome
 
     def send(self) -> Outcome | None:
         """Send the oldest report, if it is time to; then write how it went for `status`."""

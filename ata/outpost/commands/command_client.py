@@ -70,6 +70,11 @@ class Commands:
         self._intake.carry_out()
         return self._intake.take(self._fetch(wait)) > 0
 
+    @property
+    def has_outcome(self) -> threading.Event:
+        """Set whenever a command has an outcome that no report has yet."""
+        return self._journal.has_outcome
+
     def outcomes(self) -> list[dict[str, Any]]:
         """What no report has yet, oldest first."""
         return self._journal.unreported(_MOST_REPORTED)

@@ -25,9 +25,13 @@ _FIRST: Final = "0" * 64
 
 
 class CommandJournal:
-    """The journal of one outpost; `history` is what its lines say."""
+    """The journal of one outpost; `history` is what its lines say.
+
+    `has_outcome` is set whenever a line has an outcome to report.
+    """
 
     def __init__(self, folder: StateFolder, key: DeviceKey) -> None:
+        self.has_outcome = threading.Event()
         self._folder, self._key = folder, key
         self._path = folder.path / LINES
         self._lock = threading.Lock()
@@ -48,6 +52,8 @@ class CommandJournal:
             self._digest = hashlib.sha256(line).hexdigest()
             self._folder.write(HEAD, {"lines": self._count, "digest": self._digest})
             self.history.add(record)
+        if "outcome" in record:
+            self.has_outcome.set()
 
     def unreported(self, most: int) -> list[dict[str, Any]]:
         """Outcomes that no report has yet, oldest first."""
