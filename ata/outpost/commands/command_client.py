@@ -67,8 +67,8 @@ class Commands:
         Raises:
             AtaError: the portal did not answer, or answered something else.
         """
-        self._intake.carry_out()
-        return self._intake.take(self._fetch(wait)) > 0
+        self._intake.carry_out(self._arrived)
+        return self._intake.take(self._fetch(wait), self._arrived) > 0
 
     @property
     def has_outcome(self) -> threading.Event:
@@ -113,6 +113,13 @@ class Commands:
                 self._failures = min(self._failures + 1, 6)
                 pause = min(_LONGEST_PAUSE_S, _SHORTEST_PAUSE_S * 2.0 ** (self._failures - 1))
             self._stop.wait(pause)
+
+    def _arrived(self) -> list[Any]:
+        """What the portal has now; nothing where it does not answer, which delays no command."""
+        try:
+            return self._fetch(0)
+        except AtaError:
+            return []
 
     def _fetch(self, wait: int) -> list[Any]:
         url = self._portal + COMMANDS

@@ -3,13 +3,14 @@ carried out, what restricts first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
 from ata.outpost.commands import human_evidence, signed_command
 from ata.outpost.commands.command_execution import MOST_DETAIL, Executor
+from ata.outpost.commands.command_history import Progress
 from ata.outpost.commands.command_journal import CommandJournal
 from ata.outpost.commands.signed_command import Command, CommandRefused
 
@@ -28,20 +29,28 @@ class Intake:
         self._journal, self._executor, self._pins = journal, executor, pins
         self._outpost, self._instance = outpost, instance
 
-    def take(self, envelopes: Iterable[Any]) -> int:
+    def take(self, envelopes: Iterable[Any], look: Callable[[], Iterable[Any]] = tuple) -> int:
         """Accept or refuse commands in their order, then carry out what is open.
 
         Returns: how many were new.
         """
         new = sum(self._accept(one) for one in envelopes)
-        self.carry_out()
+        self.carry_out(look)
         return new
 
-    def carry_out(self) -> None:
-        """Carry out what was accepted and is not concluded, also before a crash."""
-        waiting = list(self._journal.history.open.values())
-        waiting.sort(key=lambda one: (not one.command.is_restricting, one.command.n))
-        for progress in waiting:
+    def carry_out(self, look: Callable[[], Iterable[Any]] = tuple) -> None:
+        """Carry out what was accepted and is not concluded, also before a crash.
+
+        Args:
+            look: gives the commands that arrived meanwhile, before each further one.
+        """
+        tried: set[str] = set()
+        known = self._journal.history.open
+        while known.keys() - tried:
+            for envelope in look() if tried else ():
+                self._accept(envelope)
+            progress = min((one for id_, one in known.items() if id_ not in tried), key=_turn)
+            tried.add(progress.command.id)
             self._executor.carry_out(progress)
 
     def _accept(self, envelope: Any) -> bool:
@@ -139,6 +148,13 @@ class Intake:
 
 _NOT_ITS_OWN: Final = ("not_a_command", "signature_refused")
 """Refusals of something that only claims to be the command of that id."""
+
+
+def _turn(progress: Progress) -> tuple[bool, bool, int]:
+    """What restricts is first, and of that what takes the gateway's API alone: it answers at once,
+    and its command line takes seconds. Commands about one component keep their order."""
+    command = progress.command
+    return not command.is_restricting, command.kind in signed_command.WITH_FILES, command.n
 
 
 def _claimed(envelope: Mapping[str, Any]) -> tuple[str, int]:
