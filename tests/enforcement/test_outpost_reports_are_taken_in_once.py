@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 
 from approvals import clock
 from approvals.pipeline.service import perform
 from audit import importing
+from audit.importing.lock import import_lock
 from audit.ingest.pushes import drain, pushed_rows, spool
 from audit.models import Event, EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.stored_event_loader import load
 from enforcement.models import Outpost, OutpostReport, OutpostState, SeenProof
-from enforcement.outposts import report_chain
+from enforcement.outposts import report_chain, report_contents
 from tests.audit import imports
 from tests.audit.pushing import real
 from tests.enforcement.answering import approve
@@ -280,6 +283,27 @@ def test_personal_words_of_a_report_stand_in_no_entry_and_no_answer(device: Devi
     assert refused.status_code == 422 and CANARY.encode() not in refused.content
     for event in Event.objects.all():
         assert CANARY.encode() not in bytes(event.entry)
+
+
+def test_a_report_waits_while_rows_of_its_gateway_are_taken_in(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_contents, "_LOCK_WAIT_S", 60.0)
+    held, taken_in = threading.Event(), threading.Event()
+
+    def take_in() -> None:
+        with import_lock(INSTANCE):
+            held.set()
+            taken_in.wait(30)
+        connection.close()
+
+    other = threading.Thread(target=take_in)
+    other.start()
+    assert held.wait(30)
+    threading.Timer(0.3, taken_in.set).start()
+    assert device.send(rows=[row()]).status_code == 200
+    other.join(30)
+    assert taken_in.is_set() and rows_of("defenseclaw.skill-block") == 1
 
 
 @pytest.mark.parametrize("push_first", [True, False])
