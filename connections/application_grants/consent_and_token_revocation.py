@@ -25,7 +25,7 @@ from audit.ledger.format.safe_display import short
 from audit.recording.actors import Actor, Target
 from auth0_client.errors import Auth0Error, Forbidden
 from auth0_client.management_api import Management
-from connections import permissions
+from connections import account_names, permissions
 from connections.application_grants import consent_and_token_sync
 from connections.models import AccessKind, AccessState, AppAccess
 from connections.revocation import deletion_step
@@ -33,6 +33,8 @@ from connections.revocation.deletion_and_session_steps import unanswered
 from http_client.errors import HttpClientError
 
 DELETE: Final = "auth0.delete_access"
+_LONGEST: Final = 90
+"""Characters of what a consent allows, next to two names in one sentence."""
 _DECIDED: Final = ("state", "state_since", "operation", "detail")
 
 
@@ -69,7 +71,18 @@ def _sentence(target: Target, _params: Mapping[str, Any]) -> str:
     row = find(target)
     person = people_and_roster.find(row.iss, row.sub)
     who = (person.name or person.email if person else "") or row.sub
-    return f"Revoke {short(who)}'s {row.get_kind_display()} of {short(row.application)}"
+    return f"Revoke {short(who)}'s {in_words(row)}"
+
+
+def in_words(row: AppAccess) -> str:
+    """Such as `consent of ata-web for https://api.example (read:a)` or `refresh token of ata-cli of
+    24 Nov 2026, 10:42 UTC`: an application may have several of each."""
+    said = f"{row.get_kind_display()} of {short(row.application)}"
+    if row.created_at:
+        return f"{said} of {account_names.minute(row.created_at)}"
+    if row.audiences:
+        said += f" for {short(', '.join(row.audiences), _LONGEST)}"
+    return f"{said} ({short(', '.join(row.scopes), _LONGEST)})" if row.scopes else said
 
 
 def _already_ended(
@@ -157,7 +170,7 @@ registry.register(
         look=_look,
         severity=lambda _target, _params: "MEDIUM",
         sentence=_sentence,
-        if_approved="Auth0 deletes it; the application has to ask again.",
+        if_approved="Auth0 is asked to delete it. Access tokens got before work until they expire.",
         if_denied="It stays in force.",
         if_expired="It stays in force.",
     )

@@ -27,6 +27,7 @@ from approvals.pipeline.service import perform
 from approvals.views import inbox
 from audit.recording.actors import Actor, Target
 from connections import account_names
+from connections.application_grants import consent_and_token_revocation
 from connections.lifecycle import bulk_decisions, freezes
 from connections.lifecycle.connect_revoke_suspend_resume import is_revoked_for
 from connections.models import AccessState, AppAccess, ConnectedAccount, Freeze, FrozenKind, State
@@ -177,7 +178,7 @@ def _applications(order: Order) -> Iterator[Step]:
     waiting = set(asked.values_list("target_name", flat=True))
     for row in live:
         if str(row.pk) not in waiting:
-            text = f"Revoke the {row.get_kind_display()} of {row.application}"
+            text = f"Revoke the {consent_and_token_revocation.in_words(row)}"
             yield _decision(order, text, "access.revoke", Target(row.kind, str(row.pk)))
 
 

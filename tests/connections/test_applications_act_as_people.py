@@ -105,6 +105,22 @@ def test_one_click_ends_ones_own_at_auth0(milos: list[AppAccess], visitor: Visit
     assert Effect.objects.count() == 2, "it is gone already"
 
 
+def test_ending_ones_own_asks_once_and_says_what_was_asked_and_what_stays(
+    milos: list[AppAccess], visitor: Visitors
+) -> None:
+    milo = visitor("member2")
+    consent, token = milos
+    AppAccess.objects.filter(pk=consent.pk).update(client_id=token.client_id)
+    page = milo.get("/connections/access/").content.decode()
+    assert page.count('<summary class="btn btn-s btn-danger">Revoke…</summary>') == 2
+    assert "Access tokens that it already got work until they expire." in page
+    milo.post(f"/connections/access/{token.pk}/revoke/")
+    page = milo.get("/connections/access/").content.decode()
+    assert f"You requested the revocation of the refresh token of {token.application}" in page
+    assert "Its consent was not part of that and stays until it is revoked." in page
+    assert "You ended the access" not in page and "being revoked" in page
+
+
 def test_an_admins_revocation_waits_for_another_phone(
     milos: list[AppAccess], visitor: Visitors, phone: Phone, travel: Travel
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -274,3 +274,30 @@ def test_what_was_denied_is_not_reached_by_offboarding(admin: Client) -> None:
     assert mine.state == State.SUSPENDED
     assert not events("connection.revoked") and not events("selection.revoked")
     assert ConnectedAccount.objects.exclude(held_by="").count() == 1
+
+
+def test_two_consents_of_one_application_are_told_apart_where_somebody_approves(
+    admin: Client,
+) -> None:
+    signed_in("member1")
+    for audience, scopes in (
+        ("https://calendar.example", ["read:events"]),
+        ("https://mail.example", ["send:mail", "read:mail"]),
+    ):
+        row = application("member1", "ata-web")
+        row.auth0_id, row.kind = f"cgr_{audience}", "grant"
+        row.audiences, row.scopes = [audience], scopes
+        row.save()
+    token = application("member1", "ata-cli")
+    token.created_at = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
+    token.save()
+    page = text(admin, url_of("member1"))
+    offboard(admin, "member1")
+    asked = Approval.objects.filter(verb="access.revoke").values_list("sentence", flat=True)
+    of = "Revoke Mia Member's"
+    assert set(asked) == {
+        f"{of} consent of ata-web for https://calendar.example (read:events)",
+        f"{of} consent of ata-web for https://mail.example (send:mail, read:mail)",
+        f"{of} refresh token of ata-cli of 24 Nov 2026, 10:42 UTC",
+    }
+    assert "Revoke the consent of ata-web for https://mail.example (send:mail, read:mail)" in page
