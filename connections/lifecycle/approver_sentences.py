@@ -10,12 +10,14 @@ from audit.recording.actors import Target
 from connections import account_names, permissions, phone_sentence_length
 
 IF_REVOKED: Final = (
-    "The portal goes on refusing it, and Auth0 deletes it at its owner’s next sign-in. "
-    "Tokens given out before work until they expire. The provider keeps its own consent."
+    "The portal gives no new token of it. Auth0 deletes it when its owner next visits the portal, "
+    "which a leaver may never do. Tokens issued before work until they expire. "
+    "The provider keeps its own consent."
 )
 IF_ALL_REVOKED: Final = (
-    "The portal goes on refusing them, and Auth0 deletes each at its owner’s next sign-in. "
-    "Tokens given out before work until they expire. Each provider keeps its own consent."
+    "The portal gives no new token of them. Auth0 deletes each when its owner next visits the "
+    "portal, which a leaver may never do. Tokens issued before work until they expire. "
+    "Each provider keeps its own consent."
 )
 
 

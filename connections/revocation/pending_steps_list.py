@@ -150,7 +150,8 @@ def _deletions(rows: list[ConnectedAccount]) -> Iterator[Remediation]:
             state="failed" if failed else "waits",
             waits_for=owner,
             detail=account.deletion_detail
-            or "Refused here already; it ends with their own token, at their next visit.",
+            or "Refused here already. Auth0 deletes it when they next visit, which a leaver may "
+            "never do.",
             step=str(step.pk) if step is not None and failed else "",
         )
 

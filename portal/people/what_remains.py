@@ -79,7 +79,7 @@ def _accounts(person: Person) -> list[Remaining]:
         if str(account.pk) in asked:
             text = f"The {words} is suspended until its revocation is approved"
         elif account.state == State.REVOCATION_PENDING:
-            text = f"Auth0 holds the {words} until their own next visit here deletes it"
+            text = f"Auth0 holds the {words} until they visit again, which they may never do"
         else:
             text = f"The {words} is not revoked"
         found.append(Remaining(text, url=f"/connections/{account.pk}/"))
