@@ -20,6 +20,7 @@ from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.recording.actors import Actor
 from audit.search import event_search
+from audit.search.decisions_by_verified_human import REPORTED
 from audit.views.actions_that_are_decisions import decision_actions
 from audit.views.trail import operation_outcomes
 from connections.access_reviews import reviewer_permissions
@@ -72,8 +73,10 @@ def freezes_of(person: Person) -> Sequence[Freeze]:
 
 
 def decisions_of(person: Person) -> list[EventRow]:
-    """The newest decisions and answers of this person, each with the outcome of its operation."""
-    rows = _acts_of(person, {"action": [*decision_actions(), *_ANSWERS]}, LATEST)
+    """The newest decisions and answers of this person, each with the outcome of its operation;
+    not what gateways and Auth0 confirmed of them later."""
+    asked = {"action": [*decision_actions(), *_ANSWERS], "-via": [REPORTED]}
+    rows = _acts_of(person, asked, LATEST)
     ends = operation_outcomes.came_to_rows(rows)
     for row in rows:
         row.outcome = ends.get(str(row.event), row.outcome)

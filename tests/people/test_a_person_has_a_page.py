@@ -13,6 +13,7 @@ from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from audit.recording.record import record
+from audit.search.decisions_by_verified_human import REPORTED
 from portal.people import person_facts
 from tests.people.inhabitants import account, actor, application, person, text
 from tests.support.pages import signed_in
@@ -87,6 +88,16 @@ def test_the_page_names_what_somebody_decided_and_leads_to_all_of_it() -> None:
         in auditor.get(page_of("admin")).content.decode()
     )
     assert "Frozen by Amir Admin" in text(auditor, page_of("member1"))
+
+
+def test_what_a_gateway_confirmed_is_no_decision_of_who_asked_for_it() -> None:
+    signed_in("operator", "operator")
+    step = Target("skill", "pdf-exfil", "edge-1")
+    record(
+        replace(actor("operator"), via=REPORTED), "skill.blocked", target=step, instance="edge-1"
+    )
+    found = text(signed_in("auditor", "auditor"), page_of("operator"))
+    assert "No decision of theirs is on record" in found
 
 
 def test_what_somebody_of_the_same_name_did_is_not_on_the_page() -> None:
