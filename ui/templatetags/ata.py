@@ -40,6 +40,16 @@ def named(value: object) -> SafeString:
 
 
 @register.filter
+def abridged(value: object) -> SafeString:
+    """A sentence as `seen`, a long one cut at its end with `…` and the whole of it in its title."""
+    text = safe_display.visible("" if value is None else str(value))
+    if len(text) <= safe_display.LONGEST:
+        return seen(value)
+    cut = text[: safe_display.LONGEST - 1].rstrip()
+    return format_html('<bdi title="{}">{}…</bdi>', text, cut)
+
+
+@register.filter
 def seen(value: object) -> SafeString:
     """A sentence that holds names from elsewhere: isolated, what cannot be seen written out.
 

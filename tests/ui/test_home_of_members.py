@@ -1,0 +1,115 @@
+"""Home of members: what agents did as them, which tokens still work, and who froze access."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as django_settings
+
+from approvals import clock
+from connections.models import AppAccess, ConnectedAccount, Freeze, Need, Notice, State, Use
+from tests.support.pages import signed_in
+from tests.support.sign_in import SUBS
+from tests.ui.test_home import NOON, account, shown
+
+pytestmark = pytest.mark.usefixtures("house")
+
+
+def test_a_member_reads_which_agents_can_act_as_them() -> None:
+    mine = account(
+        "member1",
+        State.CONNECTED,
+        label="octo",
+        last_used_at=NOON,
+        last_agent="codex",
+        last_skill="mcp:github-mcp",
+    )
+    account("member2", State.CONNECTED, label="not-mine")
+    for skill, last in (("mcp:github-mcp", NOON), ("mcp:release-bot", NOON.replace(hour=9))):
+        Use.objects.create(account=mine, agent="codex", skill=skill, count=1, first=NOON, last=last)
+    Need.objects.create(
+        iss=mine.iss, sub=mine.sub, connection="slack", kind="mcp", name="standup", asked_at=NOON
+    )
+    words = shown(signed_in("member1"))
+    assert "2 agents can act for you Last used by github-mcp, 3 Nov, 12:30 UTC" in words
+    assert "MCP server standup was allowed and needs your Slack account" in words
+    assert "GitHub account octo" in words
+    assert "not-mine" not in words and "findings" not in words
+
+
+def test_a_member_without_accounts_reads_that_applications_can_act_without_one() -> None:
+    words = shown(signed_in("member1"))
+    assert "You have no connected account" in words
+    assert "Applications that you approved or signed in to can act for you without one." in words
+    assert "no agent" not in words.lower()
+    AppAccess.objects.create(
+        iss=django_settings.ENV.issuer, sub=SUBS["member1"], kind="grant", auth0_id="cgr_1",
+        client_id="ata-web", state_since=NOON, first_seen=NOON, seen_at=NOON,
+    )  # fmt: skip
+    assert "1 application can act for you without an account" in shown(signed_in("member1"))
+
+
+def test_a_member_whose_accounts_were_revoked_reads_the_last_use_and_which_tokens_work() -> None:
+    soon = clock.now() + timedelta(minutes=20)
+    ended = account(
+        "member1",
+        State.REVOKED,
+        last_used_at=clock.now() - timedelta(minutes=5),
+        last_agent="codex",
+        last_token_expires_at=soon,
+    )
+    Use.objects.create(account=ended, agent="codex", count=1, first=NOON, last=NOON)
+    words = shown(signed_in("member1"))
+    assert "1 agent used your accounts Last used by codex, 5 min ago" in words
+    assert f"Tokens already issued work until they expire, the last at {soon:%H:%M} UTC" in words
+    assert "No agent was seen" not in words and "no agent can act" not in words
+
+
+def test_a_frozen_member_reads_who_froze_the_access_and_which_tokens_work() -> None:
+    soon = clock.now() + timedelta(minutes=20)
+    mine = account(
+        "member1",
+        State.CONNECTED,
+        last_used_at=clock.now() - timedelta(minutes=5),
+        last_agent="codex",
+        last_token_expires_at=soon,
+    )
+    Use.objects.create(account=mine, agent="codex", count=1, first=NOON, last=NOON)
+    Freeze.objects.create(
+        kind="person", name=mine.sub, by="auth0|amir", by_name="Amir Admin",
+        since=clock.now() - timedelta(minutes=2),
+    )  # fmt: skip
+    client = signed_in("member1")
+    words = shown(client)
+    assert "Access to your accounts is frozen Frozen by Amir Admin, 2 min ago" in words
+    assert "Last used by codex, 5 min ago" in words
+    until = "Tokens already issued work until they expire, the last"
+    assert f"{until} at {soon:%H:%M} UTC" in words and "can act for you" not in words
+    page = re.sub(r"<[^>]+>", "", client.get("/connections/").content.decode())
+    assert "can act for you" not in page and "Last used: codex" in page
+    assert "Frozen by Amir Admin" in page
+    assert f"{until} in " in re.sub(r"\s+", " ", page)
+
+
+def test_an_agent_that_is_frozen_is_not_counted_as_one_that_can_act() -> None:
+    mine = account("member1", State.CONNECTED, last_used_at=NOON, last_agent="codex")
+    for agent in ("codex", "claw"):
+        Use.objects.create(account=mine, agent=agent, count=1, first=NOON, last=NOON)
+    Freeze.objects.create(kind="agent", name="claw", by="auth0|amir", since=NOON)
+    assert "1 agent can act for you" in shown(signed_in("member1"))
+
+
+def test_a_long_account_name_is_cut_at_its_end_with_the_whole_of_it_in_the_title() -> None:
+    label = "octo-" + "x" * 80 + "-of-the-build-farm"
+    account("member1", State.CONNECTED, label=label)
+    client = signed_in("member1")
+    assert "SHA-256" not in shown(client) and "octo-" in shown(client)
+    Notice.objects.create(
+        iss=django_settings.ENV.issuer, sub=SUBS["member1"], code="suspended", by="Amir Admin",
+        account=ConnectedAccount.objects.get(), created=NOON,
+    )  # fmt: skip
+    page = client.get("/").content.decode()
+    assert f'title="Amir Admin suspended your GitHub account {label}"' in page
+    assert "SHA-256" not in page
