@@ -115,7 +115,7 @@ def cache(url: str, *, var_dir: Path) -> dict[str, Any]:
         ValueError: a scheme that is neither empty nor redis.
     """
     if url.startswith(("redis://", "rediss://")):
-        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+        return {"BACKEND": "portal.ops.forgetful_redis_cache.ForgetfulRedisCache", "LOCATION": url}
     if url:
         raise ValueError("CACHE_URL: use redis:// or leave it empty")
     return {
