@@ -14,6 +14,7 @@ _OF_A_KIND: Final = {
     "release": "",
     "show": "",
 }
+_GITHUB: Final = "npx -y @modelcontextprotocol/server-github"
 _NAMES: Final = {
     "skill": "pdf-exfil",
     "mcp": "shadow-fs",
@@ -88,9 +89,9 @@ EXAMPLES: Final[dict[str, str]] = {
     "audit views list": "audit views list",
     "audit views save": "audit views save 'My denials' outcome=denied",
     "audit views remove": "audit views remove 'My denials'",
-    "mcp run": "mcp run github-mcp --agent claude-desktop -- npx -y server-github",
+    "mcp run": f"mcp run github-mcp --agent claude-desktop -- {_GITHUB}",
     "mcp proxy": "mcp proxy notes-mcp --agent cursor",
-    "mcp config": "mcp config github-mcp --client cursor --write -- npx -y server-github",
+    "mcp config": f"mcp config github-mcp --client cursor --write -- {_GITHUB}",
     **{f"{kind} list": f"{kind} list --state blocked" for kind in _NAMES},
     **{
         f"{kind} {act}": f"{kind} {act} {name} {rest}".rstrip()
