@@ -109,11 +109,10 @@ def latest() -> Panel:
 def _newest() -> list[tuple[EventRow, str]]:
     """The newest decisions, each once, with what they came to.
 
-    A decision and the results of its remote steps are one operation. A result names the instance
-    that it is from; the newest event says what it came to.
+    Of the events of one operation, the one that names no instance is the decision.
     """
     found: dict[str, list[EventRow]] = {}
-    for row in event_search.page(_query([], steps=True), limit=_LOOKED_AT).rows:
+    for row in event_search.page(_query([], source=""), limit=_LOOKED_AT).rows:
         found.setdefault(row.operation or str(row.event), []).append(row)
     shown = [_taken(rows) for rows in list(found.values())[:MOST]]
     ends = operation_outcomes.came_to_rows(shown)
@@ -124,12 +123,10 @@ def _taken(rows: list[EventRow]) -> EventRow:
     return next((row for row in rows if not row.instance), rows[-1])
 
 
-def _query(levels: list[str], *, steps: bool = False, source: str = "portal") -> EventQuery:
-    """Decisions; with `steps` also what their remote steps came to, which the worker reports."""
-    params = {"action": decision_actions(), "human": levels}
-    if not steps:
-        params |= {"-via": [REPORTED], "source": [source]}
-    return EventQuery.parse(params)
+def _query(levels: list[str], *, source: str = "portal") -> EventQuery:
+    """Decisions, but not what gateways confirmed of them, which the worker reports."""
+    params = {"action": decision_actions(), "human": levels, "-via": [REPORTED]}
+    return EventQuery.parse(params | ({"source": [source]} if source else {}))
 
 
 def url(levels: list[str], *, source: str = "portal") -> str:

@@ -102,6 +102,14 @@ def test_the_latest_decisions_are_told_once_each_with_what_they_came_to() -> Non
     assert "edge-1" not in lines[0].text
 
 
+def test_what_a_gateway_confirmed_is_not_among_the_latest_decisions() -> None:
+    olu = Actor(iss="i", sub="s", name="Olu Operator", via="task")
+    target = Target("skill", "pdf-exfil", "edge-1")
+    record(olu, "skill.blocked", target=target, instance="edge-1", operation="op-1")
+    sequencer.run_once()
+    assert auditor.latest().lines == []
+
+
 def test_an_operator_reads_what_needs_a_decision() -> None:
     scan = Scan.objects.create(
         instance="edge-1", scan_id="s", scanner="x", kind="skill", name="pdf-exfil",
