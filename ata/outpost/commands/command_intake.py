@@ -154,7 +154,8 @@ def _turn(progress: Progress) -> tuple[bool, bool, int]:
     """What restricts is first, and of that what takes the gateway's API alone: it answers at once,
     and its command line takes seconds. Commands about one component keep their order."""
     command = progress.command
-    return not command.is_restricting, command.kind in signed_command.WITH_FILES, command.n
+    takes_seconds = command.is_restricting and command.kind in signed_command.WITH_FILES
+    return not command.is_restricting, takes_seconds, command.n
 
 
 def _claimed(envelope: Mapping[str, Any]) -> tuple[str, int]:
