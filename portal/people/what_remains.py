@@ -9,6 +9,7 @@ from approvals import clock
 from approvals.models import Person
 from approvals.pipeline import leavers_requests
 from connections import account_names
+from connections.application_grants import consent_and_token_revocation
 from connections.models import AccessState, AppAccess, ConnectedAccount, Review, Reviewers, State
 from portal.people import offboarding_steps, person_facts
 
@@ -90,7 +91,7 @@ def _applications(person: Person) -> list[Remaining]:
     held = AppAccess.objects.filter(iss=person.iss, sub=person.sub)
     return [
         Remaining(
-            f"{row.application} has a {row.get_kind_display()}, {row.get_state_display()}",
+            f"The {consent_and_token_revocation.in_words(row)}: {row.get_state_display()}",
             row.expires_at,
             "/connections/access/?all=1",
         )

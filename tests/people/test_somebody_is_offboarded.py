@@ -301,3 +301,5 @@ def test_two_consents_of_one_application_are_told_apart_where_somebody_approves(
         f"{of} refresh token of ata-cli of 24 Nov 2026, 10:42 UTC",
     }
     assert "Revoke the consent of ata-web for https://mail.example (send:mail, read:mail)" in page
+    remains = text(admin, url_of("member1"))
+    assert "The consent of ata-web for https://mail.example (send:mail, read:mail): in" in remains
