@@ -7,17 +7,15 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from approvals.models import Approval, Ask, AskState, Outcome, Status
+from approvals.models import Approval, Ask, AskState, Status
 from approvals.views import request_labels
 from approvals.views.request_labels import Standing
+from approvals.views.request_list_filter import EVERYTHING, SEES_ALL, RequestFilter
 from audit.recording.actors import Actor
 
-SEES_ALL = frozenset({"auditor", "operator", "admin"})
 OPEN_ASKS = (AskState.STARTING, AskState.WAITING)
 HISTORY_PAGE = 25
 _MOST_PENDING = 200
-STATUSES = (str(Status.PENDING), *Outcome.values)
-"""What `?status=` takes: what waits, or how a request ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +81,10 @@ def waiting_for(viewer: Actor) -> QuerySet[Approval]:
     return Approval.objects.filter(status=Status.PENDING, pk__in=asked)
 
 
-def inbox(viewer: Actor) -> Inbox:
-    """All that waits and this person may see; two or three queries."""
-    pending = visible(viewer).filter(status=Status.PENDING).order_by("-created")[:_MOST_PENDING]
-    rows = [row_of(approval, viewer) for approval in pending]
+def inbox(viewer: Actor, wanted: RequestFilter = EVERYTHING) -> Inbox:
+    """All that waits, is wanted and this person may see; two or three queries."""
+    pending = wanted.narrow(visible(viewer)).filter(status=Status.PENDING).order_by("-created")
+    rows = [row_of(approval, viewer) for approval in pending[:_MOST_PENDING]]
     for_me = [r for r in rows if r.ask and _is(r.ask, viewer)]
     rest = [r for r in rows if r not in for_me]
     by_me = [r for r in rest if _asked_by(r.approval, viewer)]
@@ -94,12 +92,12 @@ def inbox(viewer: Actor) -> Inbox:
 
 
 def closed(
-    viewer: Actor, before: datetime | None, outcome: str = ""
+    viewer: Actor, before: datetime | None, wanted: RequestFilter = EVERYTHING
 ) -> tuple[list[Row], datetime | None]:
     """A page of what is over, newest first, and where the next page begins."""
-    found = visible(viewer).exclude(status=Status.PENDING)
-    if outcome:
-        found = found.filter(outcome=outcome)
+    found = wanted.narrow(visible(viewer)).exclude(status=Status.PENDING)
+    if wanted.status and wanted.status != Status.PENDING:
+        found = found.filter(outcome=wanted.status)
     if before is not None:
         found = found.filter(created__lt=before)
     page = list(found.order_by("-created")[: HISTORY_PAGE + 1])

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import actor
 from approvals import cancel_resend_confirm_denial, clock, registry
 from approvals.errors import Refused
-from approvals.models import Approval, Status
+from approvals.models import Approval
 from approvals.views import gateway_baseline_changes, inbox, request_outcomes
 from approvals.views.policy import policy_and_version_pages
 from approvals.views.request_detail_context import as_context, detail, version_of
+from approvals.views.request_list_filter import SEES_ALL, STATUSES, RequestFilter, moment
 from connections.scope_escalation import page_rows
 from ui.refused_request_audit_flag import mark, tell
 
@@ -28,25 +29,30 @@ from ui.refused_request_audit_flag import mark, tell
 def index(request: HttpRequest) -> HttpResponse:
     """What waits for me, what I asked for, everything that waits, and what is over."""
     me = actor(request)
-    before = _moment(request.GET.get("before", ""))
-    status = request.GET.get("status", "")
-    unknown = bool(status) and status not in inbox.STATUSES
-    outcome = "" if status == Status.PENDING else status
-    rows, older = ([], None) if unknown else inbox.closed(me, before, outcome)
-    sees_all = bool(me.roles & inbox.SEES_ALL)
-    whole = sees_all and not status and not before
+    wanted = RequestFilter.read(request.GET, me)
+    before = moment(request.GET.get("before", ""))
+    rows, older = ([], None) if wanted.mistakes else inbox.closed(me, before, wanted)
+    sees_all = bool(me.roles & SEES_ALL)
+    whole = sees_all and not wanted.query_string() and not before
     context = {
-        "inbox": inbox.inbox(me),
-        "status": status,
-        "unknown": unknown,
-        "statuses": inbox.STATUSES,
+        "inbox": inbox.inbox(me) if wanted.mistakes else inbox.inbox(me, wanted),
+        "wanted": wanted,
+        "status": wanted.status,
+        "statuses": [(one, wanted.query_string(status=one)) for one in ("", *STATUSES)],
         "closed": rows,
-        "older": older.isoformat() if older else "",
+        "older": _page(wanted, older.isoformat()) if older else "",
+        "newest": _page(wanted) if before else "",
         "before": before,
         "sees_all": sees_all,
         "outcomes": request_outcomes.ended(clock.now()) if whole else None,
     }
-    return render(request, "approvals/inbox.html", context, status=422 if unknown else 200)
+    return render(request, "approvals/inbox.html", context, status=422 if wanted.mistakes else 200)
+
+
+def _page(wanted: RequestFilter, before: str = "") -> str:
+    """The address of a page of what is over: of requests made before this moment, or the first."""
+    query = wanted.query_string(before=before)
+    return f"?{query}" if query else reverse("approvals")
 
 
 @require_safe
@@ -54,13 +60,18 @@ def index(request: HttpRequest) -> HttpResponse:
 def index_live(request: HttpRequest) -> HttpResponse:
     """The waiting part of the inbox when it differs from `?seen=`, else 204."""
     me = actor(request)
-    found = inbox.inbox(me)
+    wanted = RequestFilter.read(request.GET, me)
+    if wanted.mistakes:
+        return HttpResponse("the filter has mistakes; reload the page", status=400)
+    found = inbox.inbox(me, wanted)
     if request.GET.get("seen") == found.version:
         return HttpResponse(status=204)
-    context: dict[str, Any] = {"inbox": found, "sees_all": bool(me.roles & inbox.SEES_ALL)}
+    sees_all = bool(me.roles & SEES_ALL)
+    context: dict[str, Any] = {"inbox": found, "sees_all": sees_all, "wanted": wanted}
     if "whole" in request.GET:
         rows, older = inbox.closed(me, None)
-        context |= {"closed": rows, "older": older.isoformat() if older else "", "moved": True}
+        context |= {"closed": rows, "moved": True}
+        context["older"] = _page(wanted, older.isoformat()) if older else ""
         if context["sees_all"]:
             context["outcomes"] = request_outcomes.ended(clock.now())
     return render(request, "approvals/_waiting.html", context)
@@ -147,11 +158,3 @@ def _visible(request: HttpRequest, approval_id: UUID) -> Approval:
         raise Http404 from None
     except Approval.DoesNotExist:
         raise Http404 from None
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else None
-    except (ValueError, OverflowError):  # the latter: of a year that UTC does not have
-        return None

@@ -19,9 +19,9 @@ from approvals import policy
 from approvals.models import Approval, PolicyVersion, Status
 from approvals.policy import answer_matrix, diff, document, policy_in_force
 from approvals.policy.policy_change import VERB
-from approvals.views.inbox import SEES_ALL
 from approvals.views.policy import matrix_and_panel, policy_page_context
 from approvals.views.policy.policy_dry_run_form import trial
+from approvals.views.request_list_filter import SEES_ALL
 from audit.recording.actors import Actor
 
 
