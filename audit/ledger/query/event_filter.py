@@ -9,7 +9,7 @@ from typing import Any, Self
 from audit.ledger.query import bar
 from audit.ledger.query.bar import Pair
 from audit.ledger.query.errors import InvalidQuery, QueryError
-from audit.ledger.query.filter_keys import KEYS, MAX_VALUE, BadValue, Key, nearest_of
+from audit.ledger.query.filter_keys import KEYS, MAX_VALUE, BadValue, Key, nearest_key, nearest_of
 from audit.ledger.query.matching import compile_clauses
 from audit.ledger.query.sentence import in_words
 from audit.ledger.query.text import terms
@@ -212,7 +212,7 @@ def _read(
 ) -> tuple[Key, str]:
     key = KEYS.get(name)
     if key is None:
-        nearest = nearest_of(name, KEYS, 0.6)
+        nearest = nearest_key(name)
         hint = f"; the nearest is {nearest!r}" if nearest else ""
         raise BadValue(
             f"there is no filter {name!r}{hint}. To search for these words, put them in quotes",

@@ -74,6 +74,11 @@ def nearest_of(value: str, allowed: Iterable[str], likeness: float = 0.4) -> str
     return folded[found[0]] if found else ""
 
 
+def nearest_key(name: str) -> str:
+    """Return the key that was probably meant: one that means the same, or is spelled alike."""
+    return _OTHER_NAMES.get(name.casefold()) or nearest_of(name, KEYS, 0.6)
+
+
 def instant(value: str) -> datetime:
     """Return the moment that `after` or `before` names: a date is its 00:00 UTC.
 
@@ -169,3 +174,19 @@ KEYS: Final[Mapping[str, Key]] = {
     )
 }
 """All keys, in the order in which a filter is written out."""
+
+_OTHER_NAMES: Final = {
+    **dict.fromkeys(
+        ("person", "user", "who", "by", "email", "name", "approver", "requester", "subject"),
+        "actor",
+    ),
+    **dict.fromkeys(("component", "skill", "mcp", "plugin", "tool"), "target"),
+    **dict.fromkeys(("since", "from", "date", "time"), "after"),
+    "until": "before",
+    "to": "before",
+    "gateway": "instance",
+    "channel": "via",
+    "status": "outcome",
+    "result": "outcome",
+}
+"""Keys that people try which are none, and the key for what they look for."""

@@ -1,4 +1,4 @@
-"""What narrows the trail: chips, facets, bars of the histogram, presets. Each is a link."""
+"""What narrows the trail: chips, facets, bars of the histogram. Each is a link."""
 
 from __future__ import annotations
 
@@ -174,24 +174,6 @@ def _bar_label(start: datetime, step: timedelta) -> str:
     if step < timedelta(days=365):
         return f"{start.day} {start:%b}" + (f" {start:%Y}" if step > timedelta(days=20) else "")
     return f"{start:%Y}"
-
-
-def presets(reading: Reading, today: datetime) -> list[dict[str, Any]]:
-    """Filters that auditors start from."""
-    every = decisions_by_verified_human.among(EventQuery(), decision_actions()) or EventQuery()
-    refusals = EventQuery().including("outcome", "denied").including("outcome", "expired")
-    offered = (
-        ("Everything", EventQuery()),
-        ("Decisions", every),
-        ("Refusals", refusals),
-        ("Imported", EventQuery().including("via", "import")),
-        ("Today", EventQuery().including("after", f"{today:%Y-%m-%d}")),
-    )
-    here = reading.query.at("").dropping("order")
-    return [
-        {"label": label, "url": reading.url(query), "on": query.clauses == here.clauses}
-        for label, query in offered
-    ]
 
 
 def decision_line(reading: Reading, overview: Overview) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ from audit.views.event import event_details
 from audit.views.read_permissions import for_readers
 from audit.views.sample_request_and_download import DRAWERS
 from audit.views.sample_request_and_download import PATH as SAMPLES
-from audit.views.trail import filter_links, new_event_count
+from audit.views.trail import filter_links, new_event_count, presets_and_suggestions
 from audit.views.trail.page_state import Reading, read, url_of
 from audit.views.trail.rows import rows_of
 
@@ -94,7 +94,10 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
         "filters_on": filter_links.filters_on(query),
         "histogram": filter_links.bars(reading, overview),
         "bars_estimated": not overview.histogram.exact,
-        "presets": filter_links.presets(reading, clock.now()),
+        "presets": presets_and_suggestions.presets(reading, clock.now()),
+        "periods": presets_and_suggestions.periods_in_words(reading, clock.now()),
+        "denied_requests": presets_and_suggestions.denied_requests(reading),
+        "remedy": None if page.rows else presets_and_suggestions.without_one_part(reading),
         "decisions": filter_links.decision_line(reading, overview),
         "newer_url": backward if newest else onward,
         "older_url": onward if newest else backward,

@@ -1,0 +1,99 @@
+"""Built-in views and periods narrow what is filtered already, and dead ends lead on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from audit import clock
+from audit.sequencing import sequencer
+from tests.audit.browsing import browser_of, text_of
+from tests.audit.factories import ADA, MIA, DraftFactory
+from tests.audit.test_pages_trail import links
+from tests.support.recording import record_many
+
+
+@pytest.fixture
+def ada(db: None) -> Client:
+    cache.clear()
+    days = [DraftFactory.build(actor=MIA, action="token.refused", outcome="denied", target=None)]
+    list(record_many(days))
+    sequencer.run_once()
+    return browser_of(ADA)
+
+
+def asked(url: str) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(url).query)
+
+
+def day(ago: int) -> str:
+    return f"{clock.now() - timedelta(days=ago):%Y-%m-%d}"
+
+
+def test_a_built_in_view_keeps_the_person(ada: Client) -> None:
+    page = text_of(ada.get("/audit/", {"actor": MIA.email, "via": "web"}))
+    (url,) = links(page, "Refusals")
+    assert asked(url) == {"actor": [MIA.email], "outcome": ["denied", "expired"], "via": ["web"]}
+
+
+def test_a_built_in_view_takes_the_place_of_another(ada: Client) -> None:
+    page = text_of(ada.get("/audit/", {"actor": MIA.email, "via": "import"}))
+    (url,) = links(page, "Refusals")
+    assert asked(url) == {"actor": [MIA.email], "outcome": ["denied", "expired"]}
+    (everything,) = links(page, "Everything")[:1]
+    assert everything == "/audit/"
+
+
+@pytest.mark.parametrize(("label", "ago"), [("Today", 0), ("Last 7 days", 7), ("Last 30 days", 30)])
+def test_a_period_keeps_the_rest_of_the_filter(ada: Client, label: str, ago: int) -> None:
+    page = text_of(ada.get("/audit/", {"actor": MIA.email, "after": day(0)}))
+    (url,) = links(page, label)
+    assert asked(url) == {"actor": [MIA.email], "after": [day(ago)]}
+
+
+@pytest.mark.parametrize(
+    ("typed", "label", "expected"),
+    [
+        ("mia last week", "Last 7 days", {"q": ["mia"], "after": [day(7)]}),
+        ("yesterday", "Yesterday", {"after": [day(1)], "before": [day(0)]}),
+        ("Today", "Today", {"after": [day(0)]}),
+        ("last month denied", "Last 30 days", {"q": ["denied"], "after": [day(30)]}),
+    ],
+)
+def test_a_period_in_words_is_offered_as_one(
+    ada: Client, typed: str, label: str, expected: dict[str, list[str]]
+) -> None:
+    page = text_of(ada.get("/audit/", {"q": typed}))
+    assert "is searched for as words" in page
+    assert expected in [asked(url) for url in links(page, label)]
+
+
+@pytest.mark.parametrize(
+    ("key", "right"),
+    [
+        ("person", "actor"), ("approver", "actor"), ("requester", "actor"), ("user", "actor"),
+        ("skill", "target"), ("since", "after"), ("until", "before"), ("gateway", "instance"),
+    ],
+)  # fmt: skip
+def test_a_word_for_a_key_suggests_the_key(ada: Client, key: str, right: str) -> None:
+    page = text_of(ada.get("/audit/", {key: "2026-11-01"}))
+    assert f'Did you mean <a href="/audit/?{right}=2026-11-01"><code>{right}</code></a>' in page
+
+
+def test_the_remedy_finds_something(ada: Client) -> None:
+    query = {"q": "zzzz", "outcome": ["denied", "expired"]}
+    assert links(text_of(ada.get("/audit/", query)), "Without") == [
+        "/audit/?outcome=denied&outcome=expired"
+    ]
+    assert not links(text_of(ada.get("/audit/", {"q": "xxxx", "target": "yyyy"})), "Without")
+
+
+def test_refusals_of_a_person_lead_to_what_that_person_was_denied(ada: Client) -> None:
+    query = {"actor": MIA.email, "outcome": "denied", "after": day(7)}
+    (url,) = links(text_of(ada.get("/audit/", query)), "that were denied")
+    assert asked(url) == {"status": ["denied"], "by": [MIA.email], "after": [day(7)]}
+    assert urlsplit(url).path == "/approvals/" and ada.get(url).status_code == 200
