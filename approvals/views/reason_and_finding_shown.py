@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
+
+from django.urls import reverse
 
 from approvals.models import Approval
 from audit.recording.actors import Actor
@@ -40,5 +41,5 @@ def because(approval: Approval, viewer: Actor) -> Because:
     others = sum(chosen is not None and f.pk != chosen.pk for f in found)
     url = ""
     if viewer.roles & _MAY_LOOK:
-        url = f"/enforcement/{approval.target_kind}/{quote(approval.target_name, safe='')}/"
+        url = reverse("enforcement-asset", args=[approval.target_kind, approval.target_name])
     return Because(approval.reason, chosen, others, url)

@@ -92,6 +92,15 @@ def why_risky(target: Target, params: Mapping[str, Any]) -> str:
     return f"a scanner found “{title}” ({chosen.severity.lower()}){others}"
 
 
+def why_undecidable(target: Target) -> str:
+    """Why no decision about this can be carried out; empty where one can."""
+    try:
+        check_target(target, {})
+    except Refused as refused:
+        return refused.detail
+    return ""
+
+
 def check_target(target: Target, params: Mapping[str, Any]) -> None:
     """Refuse early what no gateway could carry out.
 

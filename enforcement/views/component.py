@@ -19,6 +19,7 @@ from enforcement.models import Asset, Finding
 from enforcement.views import decide_form
 
 _STORY = 30
+_REFUSED = "The policy in force refuses every decision about it."
 _TONES = {"success": "ok", "failure": "bad", "denied": "bad", "expired": "warn", "pending": ""}
 
 
@@ -38,6 +39,7 @@ def context(
     found = decision_severity.found(kind, name)
     target = Target(kind, name)
     unknown = not known_names.is_known(kind, name)
+    acts = decide_form.acts(kind, name, states, person, severity_chosen)
     return {
         "kind": kind,
         "name": name,
@@ -58,7 +60,8 @@ def context(
         "rows": list(Asset.objects.filter(kind=kind, name=name).order_by("instance")),
         "approvals": pending(kind, name),
         "needs": block_allow_hold.needs(target) if kind == "mcp" else [],
-        "acts": decide_form.acts(kind, name, states, person, severity_chosen),
+        "acts": acts,
+        "why_no_acts": decision_severity.why_undecidable(target) or _REFUSED,
         "matches_nothing": name_warnings.why_it_stops_nothing(kind, name),
         "form": form,
         "raised": decide_form.raised(found),

@@ -232,7 +232,8 @@ def _finding_context(row: Finding, person: Actor) -> dict[str, Any]:
     crumbs = [{"text": "Findings", "url": "/enforcement/"}, {"text": row.title}]
     if row.kind in KINDS:
         about = called(row.kind, row.name)
-        crumbs.insert(1, {"text": about, "url": f"/enforcement/{row.kind}/{row.name}/"})
+        page = reverse("enforcement-asset", args=[row.kind, row.name])
+        crumbs.insert(1, {"text": about, "url": page})
     verb = registry.get("alert.dismiss")
     target = Target("alert", row.finding_id, row.instance)
     rule = policy.decide(person, verb, target, row.severity)
