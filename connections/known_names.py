@@ -3,6 +3,7 @@ agents were seen."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Final
@@ -16,6 +17,9 @@ from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed
 from connections.scopes import catalogue
 
 FREEZE_AGENT: Final = "agent.freeze"
+LONGEST_AGENT: Final = 100
+_AGENT: Final = re.compile(r"[ -~]+")
+"""What the broker takes as `ATA-Agent`."""
 _COMPARED: Final = 2000
 """Names that a typo is compared with: comparing takes time for each."""
 _OFFERED: Final = 3
@@ -31,6 +35,8 @@ def check_agent(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
     name = target.name
     if new or verb != FREEZE_AGENT or "admin" not in actor.roles or name != name.strip():
         return
+    if not can_be_an_agent(name):  # the decision refuses it, and says why
+        return
     if Use.objects.filter(agent=name).exists() or _is_in_an_event(name):
         return
     known = Use.objects.filter(first_of_agent=True).values_list("agent", flat=True)[:_COMPARED]
@@ -38,6 +44,11 @@ def check_agent(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
     near = get_close_matches(name.casefold(), by_letters, n=_OFFERED, cutoff=0.7)
     words = f"No agent was seen with the name {safe_display.short(name)}"
     raise UnknownName(words, tuple(by_letters[one] for one in near))
+
+
+def can_be_an_agent(name: str) -> bool:
+    """Whether a caller of the broker can have this name."""
+    return len(name) <= LONGEST_AGENT and _AGENT.fullmatch(name) is not None
 
 
 def _is_in_an_event(agent: str) -> bool:

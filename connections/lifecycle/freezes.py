@@ -7,7 +7,6 @@ another name is stopped by freezing its person or service.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -27,10 +26,7 @@ from connections.scopes import catalogue
 from connections.status.account_status import EVERYTHING
 
 _ADMIN = frozenset({"admin"})
-LONGEST_AGENT: Final = 100
 LONGEST_SERVICE: Final = 128
-_AGENT: Final = re.compile(r"[ -~]+")
-"""What the broker takes as `ATA-Agent`."""
 
 
 def in_force(agent: str, sub: str, connection: str) -> Freeze | None:
@@ -161,10 +157,10 @@ def _check_name(kind: FrozenKind, name: str) -> None:
     if kind == FrozenKind.SERVICE and len(name) > LONGEST_SERVICE:
         words = f"A connection has at most {LONGEST_SERVICE} characters."
         raise Refused("bad_target", words, pointer="/target/name")
-    if kind == FrozenKind.AGENT and not (len(name) <= LONGEST_AGENT and _AGENT.fullmatch(name)):
+    if kind == FrozenKind.AGENT and not known_names.can_be_an_agent(name):
         words = (
-            f"The name of an agent has at most {LONGEST_AGENT} printable ASCII characters: no "
-            "caller can have this one."
+            f"The name of an agent has at most {known_names.LONGEST_AGENT} printable ASCII "
+            "characters: no caller can have this one."
         )
         raise Refused("bad_target", words, pointer="/target/name")
 

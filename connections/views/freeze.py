@@ -108,7 +108,9 @@ def freeze(request: HttpRequest) -> HttpResponseBase:
     except UnknownName as unknown:
         messages.error(request, f"Nothing was frozen. {unknown.detail}")
         return _page(request, request.POST.dict(), status=422, unknown=True)
-    return _perform(request, "freeze", kind, name)
+    if (done := _freeze(request, "freeze", kind, name)) is None:
+        return _page(request, request.POST.dict(), status=422)
+    return _after(done, request, kind, name)
 
 
 def _other(request: HttpRequest, kind: str) -> str:
@@ -144,8 +146,11 @@ def _freeze(request: HttpRequest, act: str, kind: str, name: str) -> Performed |
 
 def _perform(request: HttpRequest, act: str, kind: str, name: str) -> HttpResponseBase:
     done = _freeze(request, act, kind, name)
-    if done is not None and done.approval is not None:
+    return redirect("connections:freeze") if done is None else _after(done, request, kind, name)
+
+
+def _after(done: Performed, request: HttpRequest, kind: str, name: str) -> HttpResponseBase:
+    if done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
-    if done is not None:
-        messages.success(request, f"You froze {freezes.title(kind, name)}.")
+    messages.success(request, f"You froze {freezes.title(kind, name)}.")
     return redirect("connections:freeze")

@@ -261,3 +261,19 @@ def test_the_page_asks_whether_the_name_of_an_agent_is_right(db: None) -> None:
     assert answer.status_code == 422 and 'name="new"' in shown and "typed at length" in shown
     assert client.post(path, given | {"new": "on"}).status_code == 302
     assert Freeze.objects.get().name == "claw"
+
+
+@pytest.mark.parametrize("name", ["\N{SNOWFLAKE}\N{FIRE}", "\u202eclaw", "x" * 101], ids=ascii)
+@pytest.mark.parametrize("confirmed", [{}, {"new": "on"}], ids=["first", "confirmed"])
+def test_a_name_that_no_agent_can_have_is_said_at_once_and_stays(
+    db: None, name: str, confirmed: dict[str, str]
+) -> None:
+    client = signed_in("admin", "admin")
+    given = {"kind": "agent", "name_agent": name, "reason": "typed at length"}
+    answer = client.post("/connections/freeze/now/", given | confirmed)
+    shown = answer.content.decode()
+    assert answer.status_code == 422 and not Freeze.objects.exists()
+    assert (
+        "at most 100 printable ASCII characters" in shown and "confirm that it is new" not in shown
+    )
+    assert f'value="{name}"' in shown and "typed at length" in shown
