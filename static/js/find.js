@@ -9,10 +9,6 @@ function open(event) {
   field.focus();
 }
 
-document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-find-open]") && !event.ctrlKey && !event.metaKey) open(event);
-});
-
 document.addEventListener("keydown", (event) => {
   if ((event.metaKey || event.ctrlKey) && event.key === "k") {
     open(event);

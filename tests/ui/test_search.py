@@ -132,3 +132,19 @@ def test_searching_costs_the_same_however_much_is_stored() -> None:
         request_of("operator", f"octo-{number}")
     account("member2", "octo-milo")
     assert cost() <= few
+
+
+def test_a_name_that_is_too_long_is_refused_and_stays() -> None:
+    client = signed_in("operator", "operator")
+    name = "x" * 400
+    answer = client.get("/search/", {"q": name})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "A name has at most 300 characters. What you typed has 400." in page
+    assert f'value="{name}"' in page and "Block or allow skill" not in page
+    assert "What you typed has 400" in results(client, name)
+
+
+def test_block_or_allow_on_home_leads_to_the_search() -> None:
+    page = signed_in("operator", "operator").get("/").content.decode()
+    assert re.search(r'<a class="btn" href="/search/">(?:(?!</a>).)*Block or allow…', page, re.S)
