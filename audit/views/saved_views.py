@@ -29,6 +29,12 @@ from audit.views.trail.page_state import read, url_of
 
 _PAGE = 50
 _CRUMB = {"text": "Saved views", "url": "/audit/views/"}
+_FIELDS = {
+    "bad_name": "name",
+    "name_taken": "name",
+    "bad_description": "description",
+    "bad_filter": "filter",
+}
 _ONLY_ITS_OWNER = (
     "Only whoever saved a view changes it, and an admin removes one that is shared. "
     "Open it, and save what you see as a view of your own."
@@ -211,10 +217,18 @@ def _form(
         "by": _maker(view) if view else "",
         "trail_url": url_of(query_of(typed["bar"])) if not typed.get("problems") else "",
         "problem": _said(problem) if problem else "",
+        "wrong": _field(problem) if problem else "",
         "most": changes,
         "crumbs": [_CRUMB, {"text": title if view else "New"}],
     }
     return render(request, "audit/view.html", context, status=422 if problem else 200)
+
+
+def _field(problem: ValueError) -> str:
+    """Which field of the form is to be put right; empty where none is."""
+    if isinstance(problem, InvalidQuery):
+        return "filter"
+    return _FIELDS.get(problem.code, "") if isinstance(problem, NotSaved) else ""
 
 
 def _said(problem: ValueError) -> str:

@@ -155,6 +155,7 @@ def test_what_cannot_be_saved_is_said_and_what_was_typed_stays(
     page = unescape(text_of(answer))
     assert answer.status_code == 422 and says in page
     assert posted.get("bar", "via:web") in page
+    assert re.findall(r'name="(\w+)"[^>]*aria-invalid', page) == list(posted)
     assert SavedView.objects.count() == 1
 
 
