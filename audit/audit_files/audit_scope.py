@@ -9,8 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
-from django.db.models import Count, Max, Min, Q, Sum
-from django.db.models.functions import Length
+from django.db.models import Max, Min, Q
 
 from audit import coverage
 from audit.coverage import FRAMEWORKS, Framework, Requirement
@@ -21,7 +20,7 @@ from audit.ledger.audit_files.entry_range import MOST_ENTRIES
 from audit.ledger.audit_files.tables_of_range import REQUIREMENT, Table
 from audit.ledger.offline.samples import SampleError, check_seed
 from audit.ledger.query import EventQuery
-from audit.models import Checkpoint, Entry, Event, EventRow
+from audit.models import Checkpoint, EventRow
 from audit.sequencing import signed_state
 
 SAMPLE_SIZE: Final = 25
@@ -45,9 +44,6 @@ _LISTED: Final = (
     Table("reviews", "reviews", "Access reviews", "action:review.*"),
     Table("sign-ins", "sign_ins", "Sign-ins of people", "action:operator.signed_in"),
 )
-_MEASURED: Final = 200  # entries whose length is measured for an estimate
-_PACKED: Final = 0.26  # of its length, what a line of the range takes in the ZIP
-_ITEM_BYTES: Final = 4_000  # in a packed evidence pack, of one item with its operation
 
 
 class NotPossible(Exception):
@@ -142,31 +138,6 @@ class Scope:
         if union.errors or any(one.key != "action" or one.excluded for one in clauses):
             return sum(counts.values())
         return coverage.count([union], self.period).counted[0].n
-
-    def about_bytes(self, counts: Mapping[str, int], rows: int, *, complete: bool) -> int:
-        """About how many bytes the ZIP will have, with or without the other entries.
-
-        Args:
-            counts: rows of each table.
-            rows: entries that go along with their values.
-            complete: whether the other entries go along.
-        """
-        first, last = self.range
-        lines = last - first + rows if complete else 2 * rows
-        packed = self._bytes_of_an_entry * _PACKED * lines
-        return int(packed + _ITEM_BYTES * self.items(counts)) + 40_000
-
-    @cached_property
-    def _bytes_of_an_entry(self) -> float:
-        """Of the newest ones of the range, on average."""
-        first, last = self.range
-        newest = Entry.objects.filter(seq__gte=max(first, last - _MEASURED), seq__lt=last)
-        found = Event.objects.filter(id__in=newest.values("event")).aggregate(
-            bytes=Sum(Length("entry")), count=Count("id")
-        )
-        total: int = found["bytes"] or 0
-        count: int = found["count"] or 1
-        return total / count
 
     def items(self, counts: Mapping[str, int]) -> int:
         """How many items all samples have at most."""

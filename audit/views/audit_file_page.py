@@ -45,7 +45,7 @@ _OTHERS: Final = {"with": True, "without": False}
 @needs_role(*_READERS)
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """Framework and period; then what the file will hold, its size and what it discloses."""
+    """Framework and period; then what the file will hold and what it discloses."""
     given = {key: request.GET.get(key, "").strip() for key in _KEYS}
     context: dict[str, Any] = {
         "given": given | {"items": given["items"] or str(SAMPLE_SIZE)},
@@ -199,8 +199,6 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
         "populations": populations,
         "unanswered": [(one, why_unanswered(one)) for one in scope.unanswered],
         "items": scope.items(counts),
-        "bytes_with": scope.about_bytes(counts, opened, complete=True),
-        "bytes_without": scope.about_bytes(counts, opened, complete=False),
         "decided": given["others"] in _OTHERS,
         "download": urlencode(asked),
     }
