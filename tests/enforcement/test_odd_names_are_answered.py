@@ -60,3 +60,9 @@ def test_the_live_part_of_a_name_with_dots_asks_for_itself(
     client.post(right, {**form, "act": "hold"}, HTTP_HOST=HOST)
     page = unescape(client.get(right, HTTP_HOST=HOST).content.decode())
     assert f'hx-get="{right}" hx-trigger="every 2s"' in page
+
+
+def test_a_long_name_that_is_to_be_confirmed_wraps(edge: Edge, olu: Actor) -> None:
+    path = reverse("enforcement-asset", args=["skill", "x" * 300])
+    page = browser("operator", "operator").get(path, HTTP_HOST=HOST).content.decode()
+    assert '<label class="wrap-any"><input type="checkbox" name="new"' in page
