@@ -113,20 +113,20 @@ def revoke(request: HttpRequest, access_id: UUID) -> HttpResponse:
         return redirect(back)
     if done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
-    messages.success(request, _requested(row))
+    what = f"{row.get_kind_display()} of {row.application}"
+    messages.success(request, f"You requested the revocation of the {what}.{_kept(row)}")
     return redirect(back)
 
 
-def _requested(row: AppAccess) -> str:
-    """What was asked for, and what the same application still has."""
+def _kept(row: AppAccess) -> str:
+    """What the same application has besides, as a sentence to append; empty where nothing."""
     kept = AppAccess.objects.filter(
         iss=row.iss, sub=row.sub, client_id=row.client_id, state=AccessState.LIVE
     ).exclude(pk=row.pk)
     kinds = sorted({one.get_kind_display() for one in kept})
-    said = f"You requested the revocation of the {row.get_kind_display()} of {row.application}."
     if len(kinds) == 2:
-        return f"{said} Its other consents and refresh tokens stay until they are revoked."
+        return " Its other consents and refresh tokens stay until they are revoked."
     if not kinds:
-        return said
+        return ""
     other = "other " if kinds[0] == row.get_kind_display() else ""
-    return f"{said} Its {other}{kinds[0]} was not part of that and stays until it is revoked."
+    return f" Its {other}{kinds[0]} was not part of that and stays until it is revoked."
