@@ -171,12 +171,12 @@ def sign(portal_tenant: LocalTenant) -> Callable[[list[dict[str, Any]]], list[st
         bodies = [good | {"jti": str(uuid.uuid4())} | change for change in changes]
         program = (
             "import json, time\n"
-            "from local.tenant import tokens\n"
+            "from local.tenant.oauth import token_formats\n"
             f"bodies = json.loads({json.dumps(json.dumps(bodies))})\n"
             "at = {'now': int(time.time()), 'soon': int(time.time()) + 120,"
             " 'past': int(time.time()) - 900}\n"
             "for body in bodies:\n"
-            "    print(tokens.sign({k: at.get(v, v) if isinstance(v, str) else v"
+            "    print(token_formats.sign({k: at.get(v, v) if isinstance(v, str) else v"
             " for k, v in body.items() if v is not None}))\n"
         )
         return portal_tenant.execute(program).split()

@@ -138,11 +138,11 @@ def sign(portal_tenant: LocalTenant) -> Callable[[dict[str, Any]], str]:
     def by_the_tenant(body: dict[str, Any]) -> str:
         program = (
             "import json, time\n"
-            "from local.tenant import tokens\n"
+            "from local.tenant.oauth import token_formats\n"
             f"body = json.loads({json.dumps(json.dumps(body))})\n"
             "times = {'now': int(time.time()), 'later': int(time.time()) + 600,"
             " 'past': int(time.time()) - 4000}\n"
-            "print(tokens.sign({k: times.get(v, v) if isinstance(v, str) else v"
+            "print(token_formats.sign({k: times.get(v, v) if isinstance(v, str) else v"
             " for k, v in body.items()}))\n"
         )
         return portal_tenant.execute(program).strip().splitlines()[-1]
