@@ -27,7 +27,12 @@ def test_the_first_screen_says_how_many_decisions_name_a_human(house: House) -> 
     rest = total - verified
     assert 0 < verified <= total
     shots(page, "1-auditor-home")
-    page.get_by_role("link", name=f"View the other {rest:,}").click()
+    others = page.get_by_role("link", name=re.compile("^View the other"))
+    if not rest:  # no story with a hold that a finding asked for came before
+        expect(others).to_have_count(0)
+        return
+    expect(others).to_have_text(f"View the other {rest:,}")
+    others.click()
     expect(page).to_have_url(re.compile(r"/audit/\?.*human=H0"))
     expect(page.locator("main .sub").first).to_contain_text(f"{rest:,} of ")
 
