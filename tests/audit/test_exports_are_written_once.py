@@ -1,4 +1,4 @@
-"""Workers write an export once, whoever else is writing, is killed or loses the database."""
+"""Workers write an export once, also if several try, one is killed or the database is lost."""
 
 from __future__ import annotations
 

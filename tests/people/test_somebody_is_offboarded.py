@@ -9,8 +9,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import SignedInSession
+from approvals import clock
 from approvals.errors import Refused
-from approvals.models import Approval, AskState, Outcome, Passkey, Person, Status
+from approvals.models import Approval, Ask, AskState, Outcome, Passkey, Person, Status
 from approvals.pipeline import leavers_requests
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
@@ -41,6 +42,23 @@ def offboard(client: Client, who: str, **more: str) -> str:
     answer = client.post(url_of(who), given)
     assert answer.status_code == 200, answer.content.decode()[:2000]
     return answer.content.decode()
+
+
+def asked_of_admin2(mine: ConnectedAccount) -> tuple[Approval, Ask]:
+    """A revocation that an admin requests, and what the other admin was sent for it."""
+    asked = perform(
+        actor("admin"), "connection.revoke", Target("connection", str(mine.pk)), reason="odd"
+    ).approval
+    assert asked is not None and asked.current is not None
+    assert asked.current.person == person("admin2")
+    return asked, asked.current
+
+
+def third_admin() -> Person:
+    iss = person("admin").iss
+    return Person.objects.create(
+        iss=iss, sub="auth0|tess", name="Tess", roles=["admin"], updated=clock.now()
+    )
 
 
 def test_everything_is_one_press_and_each_step_is_recorded_apart(admin: Client) -> None:
@@ -166,16 +184,8 @@ def test_a_colleague_without_a_passkey_that_counts_does_not_replace_one_who_has_
     mine = account("member1")
     in_force(rule("all", channel=channel))
     keyed(actor("admin2"))
-    asked = perform(
-        actor("admin"), "connection.revoke", Target("connection", str(mine.pk)), reason="odd"
-    ).approval
-    assert asked is not None and asked.current is not None
-    older = asked.current
-    assert older.person == person("admin2")
-    tess = Person.objects.create(
-        iss=person("admin").iss, sub="auth0|tess", name="Tess", roles=["admin"],
-        updated=asked.created,
-    )  # fmt: skip
+    asked, older = asked_of_admin2(mine)
+    tess = third_admin()
     page = offboard(admin, "admin2", colleague=str(tess.pk))
     assert "It needs a passkey, and Tess has none that counts." in page
     older.refresh_from_db()
@@ -188,16 +198,8 @@ def test_a_colleague_without_a_passkey_that_counts_does_not_replace_one_who_has_
 def test_a_named_colleague_is_asked_and_the_older_push_counts_no_more(admin: Client) -> None:
     signed_in("member1")
     mine = account("member1")
-    asked = perform(
-        actor("admin"), "connection.revoke", Target("connection", str(mine.pk)), reason="odd"
-    ).approval
-    assert asked is not None and asked.current is not None
-    older = asked.current
-    assert older.person == person("admin2")
-    third = Person.objects.create(
-        iss=person("admin").iss, sub="auth0|third", name="Tess", roles=["admin"],
-        updated=asked.created,
-    )  # fmt: skip
+    asked, older = asked_of_admin2(mine)
+    third = third_admin()
     offboard(admin, "admin2", colleague=str(third.pk))
     asked.refresh_from_db()
     older.refresh_from_db()

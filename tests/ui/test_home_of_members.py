@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings as django_settings
@@ -15,6 +15,19 @@ from tests.support.sign_in import SUBS
 from tests.ui.test_home import NOON, account, shown
 
 pytestmark = pytest.mark.usefixtures("house")
+
+
+def used_by_codex(state: State, token_expires_at: datetime) -> ConnectedAccount:
+    """An account of member1 that codex used five minutes ago."""
+    found = account(
+        "member1",
+        state,
+        last_used_at=clock.now() - timedelta(minutes=5),
+        last_agent="codex",
+        last_token_expires_at=token_expires_at,
+    )
+    Use.objects.create(account=found, agent="codex", count=1, first=NOON, last=NOON)
+    return found
 
 
 def test_a_member_reads_which_agents_can_act_as_them() -> None:
@@ -53,14 +66,7 @@ def test_a_member_without_accounts_reads_that_applications_can_act_without_one()
 
 def test_a_member_whose_accounts_were_revoked_reads_the_last_use_and_which_tokens_work() -> None:
     soon = clock.now() + timedelta(minutes=20)
-    ended = account(
-        "member1",
-        State.REVOKED,
-        last_used_at=clock.now() - timedelta(minutes=5),
-        last_agent="codex",
-        last_token_expires_at=soon,
-    )
-    Use.objects.create(account=ended, agent="codex", count=1, first=NOON, last=NOON)
+    used_by_codex(State.REVOKED, soon)
     words = shown(signed_in("member1"))
     assert "1 agent used your accounts Last used by codex, 5 min ago" in words
     assert f"Tokens already issued work until they expire, the last at {soon:%H:%M} UTC" in words
@@ -69,14 +75,7 @@ def test_a_member_whose_accounts_were_revoked_reads_the_last_use_and_which_token
 
 def test_a_frozen_member_reads_who_froze_the_access_and_which_tokens_work() -> None:
     soon = clock.now() + timedelta(minutes=20)
-    mine = account(
-        "member1",
-        State.CONNECTED,
-        last_used_at=clock.now() - timedelta(minutes=5),
-        last_agent="codex",
-        last_token_expires_at=soon,
-    )
-    Use.objects.create(account=mine, agent="codex", count=1, first=NOON, last=NOON)
+    mine = used_by_codex(State.CONNECTED, soon)
     Freeze.objects.create(
         kind="person", name=mine.sub, by="auth0|amir", by_name="Amir Admin",
         since=clock.now() - timedelta(minutes=2),

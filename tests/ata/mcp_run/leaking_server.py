@@ -20,7 +20,7 @@ MANIFEST = {
 }
 
 
-# A server that tells which process and how long a token it has, and leaks it in many ways.
+# An MCP server whose tools return its process id and the length of its token, and leak the token.
 SERVER = """
 import json, os, sys, time, urllib.parse, base64
 token = os.environ.get("GITHUB_TOKEN", "")
