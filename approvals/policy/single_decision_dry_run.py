@@ -16,7 +16,7 @@ WHO: Final = {
     "admin": "an admin",
     "auditor": "an auditor",
     "member": "someone without a role",
-    "finding": "a finding by itself",
+    "finding": "a finding, without a person",
 }
 """Who can be chosen as the requester, with its label."""
 WHOSE: Final = {

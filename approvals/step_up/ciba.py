@@ -240,7 +240,7 @@ def _take_back(ask: Ask, auth_req_id: str) -> None:
     try:
         auth0_clients.auth0().ciba.take_back(auth_req_id)
     except (RateLimited, Unavailable, HttpClientError) as error:
-        log.warning("the push of ask %s is withdrawn later: %s", ask.pk, error)
+        log.warning("the push of ask %s could not be withdrawn yet: %s", ask.pk, error)
         return
     except Auth0Error as error:
         log.info("the push of ask %s cannot be withdrawn: %s", ask.pk, error)

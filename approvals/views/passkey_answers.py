@@ -59,7 +59,7 @@ def offer(approval: Approval, asks: list[Ask], viewer: Actor, *, still_true: boo
     Args:
         approval: the request.
         asks: sent for it, the oldest first.
-        viewer: who looks at the page.
+        viewer: the signed-in person.
         still_true: whether the request's target is still as it was; if not, an approval would
             commit nothing, and only a denial is offered.
     """
