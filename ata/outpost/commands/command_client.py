@@ -24,6 +24,7 @@ COMMANDS: Final = "/v1/outposts/commands"
 LONGEST_WAIT_S: Final = 25
 _WAIT_WHILE_FAILING_S: Final = 5
 _SHORTEST_PAUSE_S: Final = 2.0
+_LOOK_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
 _MOST_REPORTED: Final = 100
 
@@ -115,19 +116,20 @@ class Commands:
             self._stop.wait(pause)
 
     def _arrived(self) -> list[Any]:
-        """What the portal has now; nothing where it does not answer, which delays no command."""
+        """What the portal has now; nothing where it does not answer within a second, so that what
+        was accepted already waits no longer for it."""
         try:
-            return self._fetch(0)
+            return self._fetch(0, _LOOK_S)
         except AtaError:
             return []
 
-    def _fetch(self, wait: int) -> list[Any]:
+    def _fetch(self, wait: int, patience_s: float = 10.0) -> list[Any]:
         url = self._portal + COMMANDS
         proof = self._key.proof(url, b"", int(clock.now()), "GET")
         query = {"after": self._journal.history.last, "wait": wait}
         with answering("The portal", self._portal, "The outpost tries again."):
             answer = self._client.get(
-                url, params=query, headers={"DPoP": proof}, timeout=wait + 10.0
+                url, params=query, headers={"DPoP": proof}, timeout=wait + patience_s
             )
         try:
             found = json.loads(answer.content)["commands"] if answer.status_code == 200 else None

@@ -39,6 +39,7 @@ class Receiver:
     more_pins: dict[str, Any] = field(default_factory=dict)
     commands: list[dict[str, Any]] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
+    hangs_s: float = 0.0  # before each answer about commands but the first
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -55,6 +56,7 @@ class Receiver:
         asked = {
             name: int(value) for name, _, value in (p.partition("=") for p in query.split("&"))
         }
+        time.sleep(self.hangs_s if self.asked else 0)
         self.asked.append(asked["after"])
         until = time.monotonic() + asked["wait"]
         while True:

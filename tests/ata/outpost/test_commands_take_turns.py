@@ -73,3 +73,19 @@ def test_commands_about_one_component_keep_their_order(commanded: Enrol) -> None
     assert [one["state"] for one in edge.report()] == ["done", "done"]
     [*rows] = edge.entries("skill", "pdf")
     assert {row["connector"] for row in rows} == {"", "claudecode"}
+
+
+def test_what_was_accepted_waits_for_no_portal_that_hangs(commanded: Enrol) -> None:
+    edge = commanded("head")
+    go = slow(edge)
+    for name in ("pdf", "xlsx"):
+        edge.put("skill", "claudecode", name)
+        edge.send(edge.portal.restrict("hold", "skill", name))
+    edge.receiver.hangs_s = 4.0
+    runner = threading.Thread(target=edge.carry_out)
+    runner.start()
+    eventually(lambda: edge.receiver.asked and started(edge), "the first call", 30)
+    edge.send(edge.portal.restrict("hold", "tool", "Bash"))
+    go.touch()
+    runner.join(60)
+    assert started(edge)[:2] == ["pdf", "xlsx"]
