@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +27,11 @@ REST_VERBS: Final[Mapping[str, tuple[str, str]]] = {
 }
 _LONGEST_CLI_S: Final = 120.0
 _LONGEST_REST_S: Final = 15.0
+_BUSY_TRIES: Final = 40
+_BETWEEN_BUSY_S: Final = 0.1
+"""0.2.0 waits for no lock of its database, and so often it is asked again what changed nothing."""
 _MOST_REASON: Final = 500
+_BUSY: Final = 500
 _TOKEN: Final = "DEFENSECLAW_GATEWAY_TOKEN="  # noqa: S105 - the name of a variable
 _RUN_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
@@ -135,14 +140,12 @@ class Gateway:
             headers["Authorization"] = f"Bearer {token}"
         url = f"{gateway_facts.address(self.data)}{path}"
         try:
-            answer = httpx.request(
-                method,
-                url,
-                json=body,
-                headers=headers,
-                timeout=_LONGEST_REST_S,
-                trust_env=False,
-            )
+            with httpx.Client(headers=headers, timeout=_LONGEST_REST_S, trust_env=False) as client:
+                for _ in range(_BUSY_TRIES):
+                    answer = client.request(method, url, json=body)
+                    if answer.status_code != _BUSY or b"SQLITE_BUSY" not in answer.content:
+                        break
+                    time.sleep(_BETWEEN_BUSY_S)
         except httpx.ConnectError:
             return Ended(None, reached=False)
         except (httpx.HTTPError, httpx.InvalidURL):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
+import threading
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -38,6 +40,24 @@ def test_what_a_person_approved_is_carried_out(
         edge.send(edge.portal.decide(act, edge.portal.intent(verb, name), human))
     assert edge.refusals() == ["done ", "done ", "done "]
     assert edge.entries("skill", "pdf") == [] and edge.entries("mcp", "github") == []
+    assert [row["actions"] for row in edge.entries("tool", "Bash")] == [{"install": "allow"}]
+
+
+def test_a_decision_is_carried_out_where_something_else_writes_at_the_time(
+    commanded: Enrol,
+) -> None:
+    edge = commanded("0.2.0")
+    edge.send(edge.portal.restrict("hold", "mcp", "github"))
+    assert edge.refusals() == ["done "]
+    edge.send(edge.portal.decide("release", edge.portal.intent("mcp.release", "github")))
+    edge.send(edge.portal.decide("allow", edge.portal.intent("tool.allow", "Bash")))
+    other = sqlite3.connect(edge.database, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    ends = threading.Timer(1.5, other.close)
+    ends.start()
+    assert edge.refusals() == ["done ", "done "]
+    ends.join()
+    assert edge.entries("mcp", "github") == []
     assert [row["actions"] for row in edge.entries("tool", "Bash")] == [{"install": "allow"}]
 
 
