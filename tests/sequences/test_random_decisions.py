@@ -34,9 +34,12 @@ from connections.models import (
     State,
 )
 from connections.sync import update_accounts
-from enforcement.decisions import block_allow_hold as acts
 from enforcement.decisions import hold_and_block_owners as component_restrictions
-from enforcement.decisions import no_change, stored_decisions_and_holds
+from enforcement.decisions import (
+    no_change,
+    restrictions_of_wider_scope,
+    stored_decisions_and_holds,
+)
 from enforcement.gateways import instances
 from enforcement.models import Asset, Decision
 from tests.sequences.stopping import FLEET
@@ -324,7 +327,7 @@ def a_block_forgets_whose_holds_it_ended() -> Any:
 
 
 def one_gateway_is_excepted_from_a_hold_for_all() -> Any:
-    return _set(acts, "_check_no_hold_for_all", lambda _target: None)
+    return _set(restrictions_of_wider_scope, "check_all_gateways", lambda _target: None)
 
 
 def a_hold_that_ended_hides_a_block_for_all() -> Any:
@@ -373,6 +376,12 @@ DEFECTS = (
     admins_relax_alone_what_another_limited,
     a_limit_is_of_who_set_it_last,
 )
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_each_defect_can_be_put_back(defect: Callable[[], Any]) -> None:
+    with defect():
+        pass
 
 
 @pytest.mark.longer
