@@ -13,7 +13,7 @@ from accounts.oidc_backend import known_roles
 from accounts.recent_sign_in.requirement import what_a_token_lacks
 from accounts.verified_caller_priority import vouch_for
 from api.problems import Problem
-from approvals import auth0_clients, people_and_roster
+from approvals import auth0_clients, people_directory
 from audit.recording.actors import Actor, EvidenceRef
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.tokens.access_and_approval_tokens import AccessClaims
@@ -89,9 +89,9 @@ def _no_dpop(words: str) -> Problem:
 
 
 def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:
-    person = people_and_roster.find(claims.issuer, claims.subject)
+    person = people_directory.find(claims.issuer, claims.subject)
     issued_at = datetime.fromtimestamp(claims.issued_at, UTC)
-    roles = people_and_roster.roles_in_force(person, known_roles(claims.roles), issued_at)
+    roles = people_directory.roles_in_force(person, known_roles(claims.roles), issued_at)
     return Actor(
         iss=claims.issuer,
         sub=claims.subject,

@@ -21,9 +21,9 @@ from pathlib import Path
 from random import Random
 from typing import cast
 
+from demo.history.event_hours import HOUR, Hour, hours
 from demo.history.facts import Enforcement, Fact, instant_of
 from demo.history.findings import make_uuid
-from demo.history.rhythm import HOUR, Hour, hours
 from demo.history.story import Story
 from demo.store.database import Inserter, create
 from demo.store.instant import from_iso, go_driver_text, now_ns, python_text

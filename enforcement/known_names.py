@@ -19,8 +19,8 @@ from approvals import registry
 from approvals.errors import UnknownName
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
+from enforcement.component_kinds import KINDS, called
 from enforcement.decisions.block_allow_hold import OPERATOR
-from enforcement.kinds import KINDS, called
 from enforcement.models import Asset, Decision, Finding, Scan, Watch
 
 _COMPARED: Final = 2000

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from enforcement import known_names
-from enforcement.effects.exact_names import meant_name, why_it_matches_nothing
+from enforcement.component_kinds import called
+from enforcement.effects.names_that_match_nothing import meant_name, why_it_matches_nothing
 from enforcement.gateways import effects_at_gateways
-from enforcement.kinds import called
 from enforcement.models import Watch
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from enforcement.kinds import KINDS
+from enforcement.component_kinds import KINDS
 from enforcement.views import (
     bypasses,
     enrol_and_revoke_outpost,

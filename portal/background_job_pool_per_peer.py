@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import close_old_connections
 
-from audit.erasure import idle_connections
+from audit.erasure import idle_database_connections
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Lanes:
 
 def _do(lane: str, work: Piece) -> None:
     try:
-        with idle_connections.working():
+        with idle_database_connections.working():
             work()
     except Exception:
         log.exception("work of lane %r failed", lane)

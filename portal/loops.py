@@ -16,7 +16,7 @@ from celery import bootsteps
 from django.conf import settings
 from django.db import close_old_connections
 
-from audit.erasure import idle_connections
+from audit.erasure import idle_database_connections
 from portal.background_job_pool_per_peer import Lanes
 from serving import stuck_interpreter_watchdog
 from serving.private_file_modes import keep_private
@@ -32,7 +32,7 @@ def repeat(work: Callable[[], object], every_s: float) -> Loop:
     def loop(stop: threading.Event) -> None:
         while not stop.is_set():
             started = time.monotonic()
-            with idle_connections.working():
+            with idle_database_connections.working():
                 work()
                 close_old_connections()
             stop.wait(max(0.05, every_s - (time.monotonic() - started)))

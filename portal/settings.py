@@ -58,9 +58,9 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "portal.ops.caching.PrivateByDefault",
+    "portal.ops.private_cache_headers.PrivateByDefault",
     "portal.pages.method_and_body_errors.RefusalsAreShown",
-    "portal.ops.bodies.BodyLimits",
+    "portal.ops.request_body_limits.BodyLimits",
     "portal.ops.nul_bytes.TextsWithoutNul",
     "api.method_not_allowed.MethodsInWords",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -147,7 +147,9 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = False  # TLS ends at the proxy in front (docs/deploy)
 SECURE_HSTS_SECONDS = 31536000 if _https else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes; portal.ops.bodies refuses more before reading
+DATA_UPLOAD_MAX_MEMORY_SIZE = (
+    2_621_440  # bytes; portal.ops.request_body_limits refuses more before reading
+)
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -9,7 +9,7 @@ from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
 from audit.db import request_database_time_budget
-from audit.erasure import idle_connections, process_caches
+from audit.erasure import idle_database_connections, process_caches
 from http_client import time_budget_for_all_calls
 from portal.database_settings import bound_waits
 from serving.private_file_modes import keep_private
@@ -28,8 +28,8 @@ def application(environ: dict[str, Any], start_response: Any) -> Any:
 
 
 request_started.connect(process_caches.watch)
-request_started.connect(idle_connections.begin)
-request_finished.connect(idle_connections.end)
+request_started.connect(idle_database_connections.begin)
+request_finished.connect(idle_database_connections.end)
 
 # All pages and the API are loaded now: the first visitor need not wait for it, and processes that
 # are forked from this one share it.

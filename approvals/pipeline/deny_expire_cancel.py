@@ -11,7 +11,7 @@ from approvals import (
     actor_json,
     audit_events,
     clock,
-    people_and_roster,
+    people_directory,
     registry,
 )
 from approvals.models import (
@@ -85,7 +85,7 @@ def confirm_denial(approval: Approval, person: Actor, source: str, *, reason: st
 
 def waits_for_signed_denial(approval: Approval, person: Actor) -> bool:
     """Whether this person denied it, and may sign that with a passkey now, which ends its hold."""
-    known = people_and_roster.find(person.iss, person.sub)
+    known = people_directory.find(person.iss, person.sub)
     if known is None or not recheck.may_approve(approval.rule, known):
         return False  # they lost the role since
     if clock.now() > signed_denial_until(approval):

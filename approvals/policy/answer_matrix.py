@@ -12,10 +12,10 @@ from typing import Final
 
 from approvals import registry
 from approvals.policy import decision_rows, minimum, sentences
-from approvals.policy.conditions import Situation as Facts
 from approvals.policy.decision_rows import Kind, Situation
 from approvals.policy.document import PUSH_UP_TO_S, Document, Rule
 from approvals.policy.evaluation import Decision
+from approvals.policy.first_matching_rule import Situation as Facts
 from approvals.policy.single_decision_dry_run import Trial, make_situation, what_if
 from approvals.registry import Stance, Verb
 from audit.ledger.format.allowed_field_values import SEVERITIES

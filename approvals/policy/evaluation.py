@@ -12,8 +12,8 @@ from typing import Any, Literal
 from django.conf import settings
 
 from approvals.policy import minimum
-from approvals.policy.conditions import Situation, first_match
 from approvals.policy.document import Document, Rule
+from approvals.policy.first_matching_rule import Situation, first_match
 from approvals.registry import Stance, Verb
 from audit.recording.actors import Actor, Target
 

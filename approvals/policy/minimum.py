@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from approvals import registry
-from approvals.policy.conditions import Situation, first_of, rules_about
 from approvals.policy.document import Document, Rule
+from approvals.policy.first_matching_rule import Situation, first_of, rules_about
 from approvals.registry import Stance
 from audit.ledger.format.allowed_field_values import SEVERITIES
 

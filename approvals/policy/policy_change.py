@@ -14,15 +14,15 @@ from uuid import UUID
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
 
-from approvals import actor_json, clock, people_and_roster, registry
+from approvals import actor_json, clock, people_directory, registry
 from approvals.errors import Refused
 from approvals.models import Person, PolicyVersion
 from approvals.pipeline.intent import digest
 from approvals.policy import minimum, policy_in_force
-from approvals.policy.conditions import Situation
 from approvals.policy.diff import Change, as_changes, changes
 from approvals.policy.document import BadDocument, Document, read
 from approvals.policy.evaluation import by_rule
+from approvals.policy.first_matching_rule import Situation
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Target
@@ -77,7 +77,7 @@ def checked(document: Mapping[str, Any], base: str) -> tuple[Document, list[Chan
 
 def admins() -> list[Person]:
     """Who can change the policy, in the order of the roster."""
-    return list(people_and_roster.with_role("admin"))
+    return list(people_directory.with_role("admin"))
 
 
 def _locked_out(made: Document) -> str:
@@ -94,13 +94,13 @@ def _locked_out(made: Document) -> str:
         needed = decided.count + 1
     else:
         able, needed = everybody, min(2, len(everybody))  # alone, they may by themselves
-    if decided.channel in people_and_roster.NEEDS_PASSKEY:
-        keyed = people_and_roster.with_passkeys(able)
+    if decided.channel in people_directory.NEEDS_PASSKEY:
+        keyed = people_directory.with_passkeys(able)
         able = [p for p in able if p.pk in keyed]
     if len(able) >= needed:
         return ""
     with_passkey = (
-        " with a passkey that counts" if decided.channel in people_and_roster.NEEDS_PASSKEY else ""
+        " with a passkey that counts" if decided.channel in people_directory.NEEDS_PASSKEY else ""
     )
     return (
         f"No one could change the policy again: that would need {needed} admins{with_passkey}, "

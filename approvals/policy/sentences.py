@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from approvals import registry
-from approvals.policy.conditions import is_about
 from approvals.policy.document import PUSH_UP_TO_S, Document, Group, Rule
+from approvals.policy.first_matching_rule import is_about
 from approvals.registry import Stance, Verb
 
 _KINDS: Final = {

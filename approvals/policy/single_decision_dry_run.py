@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from approvals.policy import minimum, sentences
-from approvals.policy.conditions import Situation, first_match, mismatch
 from approvals.policy.document import Document
 from approvals.policy.evaluation import Decision, by_rule
+from approvals.policy.first_matching_rule import Situation, first_match, mismatch
 from approvals.registry import Stance, Verb
 
 WHO: Final = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from approvals.models import PolicyVersion
 from approvals.pipeline.intent import digest
 from approvals.policy.document import DEFAULT
-from audit.audit_files.policies_and_reviews import PolicyDocument
+from audit.audit_files.policy_and_review_hooks import PolicyDocument
 from audit.ledger.format.canonical import canonical
 
 

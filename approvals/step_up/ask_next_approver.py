@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from approvals import people_and_roster, policy
+from approvals import people_directory, policy
 from approvals.models import Approval, Ask, AskState, Channel, Person
 from approvals.notifications import approver_notices
 from approvals.step_up import owner_must_approve_first
@@ -27,7 +27,7 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
     if rule["approver"] == "group":
         return _ask_group(approval, requester, now)
     tried = approval.asks.values_list("person_id", flat=True)
-    queue = people_and_roster.roster(
+    queue = people_directory.roster(
         roles=rule["approver_roles"],
         approver=rule["approver"],
         requester=requester,
@@ -36,7 +36,7 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
         channel=rule.get("channel", ""),
     )
     if not queue and approval.single_person and not approval.asks.exists():
-        alone = people_and_roster.only_person(roles=rule["approver_roles"], requester=requester)
+        alone = people_directory.only_person(roles=rule["approver_roles"], requester=requester)
         queue = [alone] if alone else []
     return add_ask(approval, queue[0], now) if queue else None
 
@@ -48,7 +48,7 @@ def _ask_group(approval: Approval, requester: Actor, now: datetime) -> Ask | Non
     ):
         return None
     asked = None
-    for person in people_and_roster.group(approval.rule, requester):
+    for person in people_directory.group(approval.rule, requester):
         if person.pk in tried:
             continue
         asked = add_ask(approval, person, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from approvals import people_and_roster, policy
+from approvals import people_directory, policy
 from approvals.errors import Refused
 from audit.recording.actors import Actor
 
@@ -19,7 +19,7 @@ def only_requester_can(rule: policy.Decision, actor: Actor) -> bool:
     if tried and rule.approver == "self" and rule.first == {"iss": actor.iss, "sub": actor.sub}:
         return False
     if rule.approver == "group":
-        able = len([p for p in people_and_roster.group(rule.as_json(), actor) if p.pk not in tried])
+        able = len([p for p in people_directory.group(rule.as_json(), actor) if p.pk not in tried])
         if able < rule.count:
             raise Refused(
                 "no_approver",
@@ -27,11 +27,11 @@ def only_requester_can(rule: policy.Decision, actor: Actor) -> bool:
                 "approve it. An admin can change the policy or the group.",
             )
         return False
-    if people_and_roster.roster(
+    if people_directory.roster(
         roles=rule.approver_roles, approver=rule.approver, requester=actor, tried=tried
     ):
         return False
-    if people_and_roster.only_person(roles=rule.approver_roles, requester=actor):
+    if people_directory.only_person(roles=rule.approver_roles, requester=actor):
         return True
     raise Refused(
         "no_approver",
@@ -48,7 +48,7 @@ def _first_of(rule: policy.Decision) -> list[int]:
     """
     if rule.first is None:
         return []
-    known = people_and_roster.find(rule.first["iss"], rule.first["sub"])
+    known = people_directory.find(rule.first["iss"], rule.first["sub"])
     if known is None:
         raise Refused(
             "no_approver",

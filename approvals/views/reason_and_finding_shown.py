@@ -9,8 +9,8 @@ from django.urls import reverse
 from approvals.models import Approval
 from audit.recording.actors import Actor
 from connections.lifecycle import bulk_decisions
+from enforcement.component_kinds import KINDS
 from enforcement.decisions import decision_severity
-from enforcement.kinds import KINDS
 from enforcement.models import Finding
 
 _MAY_LOOK = frozenset({"auditor", "operator", "admin"})

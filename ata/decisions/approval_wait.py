@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ata.clock import now, parse_time
-from ata.decisions import approval_outcome_advice, gateway_wait, who_and_why
+from ata.decisions import approval_outcome_advice, approver_and_reason_lines, gateway_wait
 from ata.errors import AtaError, ExitCode, Unreachable
 from ata.output.safe_text import in_words, safe, time_left
 from ata.output.screen import Screen, paint
@@ -194,7 +194,7 @@ class _PlainCountdown:
         if not self._said_status:
             self._say_request(approval)
         elif approval.code and approval.code != self._said_code:
-            who = who_and_why.waits_for(approval.body) or "Asked again"
+            who = approver_and_reason_lines.waits_for(approval.body) or "Asked again"
             self._screen.progress(f"{who}. Code: {safe(approval.code)}", _progress(approval))
         elif approval.body.get("detail") and approval.body["detail"] != self._said_detail:
             self._screen.progress(_sentence_of(approval.body["detail"]), _progress(approval))
@@ -213,9 +213,9 @@ class _PlainCountdown:
         page = safe(self._portal.page(f"/approvals/{approval.id}/"))
         lines = [
             safe(approval.sentence) or "This has to be approved.",
-            *([f"Why: {why}"] if (why := who_and_why.why(approval.body)) else []),
+            *([f"Why: {why}"] if (why := approver_and_reason_lines.why(approval.body)) else []),
             f"Code: {safe(approval.code)} (approve only where the same code is shown)",
-            *([f"{who}."] if (who := who_and_why.waits_for(approval.body)) else []),
+            *([f"{who}."] if (who := approver_and_reason_lines.waits_for(approval.body)) else []),
             f"Open for {left}: {page}",
         ]
         self._screen.progress("\n".join(lines), _progress(approval))
@@ -250,12 +250,12 @@ def _live_panel(portal: Portal) -> Iterator[Callable[[Approval], None]]:
             left = time_left(approval.expires_at - now()) if approval.expires_at else "…"
             body = Group(
                 Text(safe(approval.sentence) or "This has to be approved."),
-                Text(who_and_why.why(approval.body), "dim"),
+                Text(approver_and_reason_lines.why(approval.body), "dim"),
                 Text(),
                 code,
                 Text(),
                 Text(f"{left} left. Approve only where the same code is shown.", "dim"),
-                Text(who_and_why.waits_for(approval.body), "dim"),
+                Text(approver_and_reason_lines.waits_for(approval.body), "dim"),
                 Text(_sentence_of(approval.body.get("detail") or ""), "yellow"),
             )
             address = Text(safe(portal.page(f"/approvals/{approval.id}/")))

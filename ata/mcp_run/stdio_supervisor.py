@@ -29,10 +29,10 @@ from ata.mcp_run.agent_stdin_reader import read_agent
 from ata.mcp_run.bounded_line_reader import BoundedLine, Id, answer_too_long, too_long
 from ata.mcp_run.bounded_pipe_writer import CAPACITY, Buffered, Outbox
 from ata.mcp_run.broker_recheck_schedule import SAID_NO, Renewal, not_asked
-from ata.mcp_run.child import Child
 from ata.mcp_run.credentials import CHANGED, UNPROMPTED, Broker, Credentials
 from ata.mcp_run.messages import Line
 from ata.mcp_run.redaction import Redactor
+from ata.mcp_run.server_process import Child
 from ata.output.screen import Screen
 
 DRAIN_S = 30.0

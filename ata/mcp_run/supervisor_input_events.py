@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ata.errors import AtaError
 from ata.mcp_run.bounded_line_reader import BoundedLine
-from ata.mcp_run.child import Child
 from ata.mcp_run.credentials import Credentials
+from ata.mcp_run.server_process import Child
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from ata.verify.time_tokens import read_authorities
 from ata.verify.trust_roots import pack_roots, read_issuer_keys, read_passkeys, read_trust
 
 if TYPE_CHECKING:
-    from audit.ledger.audit_files.audit_file_report import AuditFileReport
+    from audit.ledger.audit_file_format.audit_file_report import AuditFileReport
     from audit.ledger.packs.pack_check import Roots
 
 _HEX = 64
@@ -24,8 +24,8 @@ _HEX = 64
 
 def _is_audit_file(path: Path) -> bool:
     """Whether a file is an archive with the members of an audit file, wherever they came from."""
-    from audit.ledger.audit_files.signed_manifest import LOG_KEY, RANGE, ROLES
-    from audit.ledger.audit_files.zip_members import names_of
+    from audit.ledger.audit_file_format.signed_manifest import LOG_KEY, RANGE, ROLES
+    from audit.ledger.audit_file_format.zip_members import names_of
 
     return any(
         name.replace("\\", "/").endswith((RANGE, LOG_KEY, f"/{ROLES}")) or name == ROLES
@@ -93,9 +93,9 @@ def verify_if_audit_file(screen: Screen, files: Sequence[Path], trust: TrustOpti
 
 
 def _verify(screen: Screen, path: Path, roots: Roots, fingerprint: str) -> bool:
-    from audit.ledger.audit_files.audit_file_check import ARCHIVE, check
-    from audit.ledger.audit_files.audit_file_report import AuditFileReport
-    from audit.ledger.audit_files.zip_members import ZipError, ZipMembers
+    from audit.ledger.audit_file_format.audit_file_check import ARCHIVE, check
+    from audit.ledger.audit_file_format.audit_file_report import AuditFileReport
+    from audit.ledger.audit_file_format.zip_members import ZipError, ZipMembers
     from audit.ledger.packs.report import Check
 
     try:

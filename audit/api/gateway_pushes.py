@@ -106,7 +106,7 @@ def _sender(request: HttpRequest, scheme: str) -> str:
 
 
 def _body(request: HttpRequest) -> bytes:
-    """The whole body; what it may have is decided from its headers (`portal.ops.bodies`)."""
+    """The whole body; its headers were checked first (`portal.ops.request_body_limits`)."""
     body: bytes = request.read()
     return body
 

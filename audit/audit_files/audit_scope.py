@@ -15,9 +15,9 @@ from audit import coverage
 from audit.coverage import FRAMEWORKS, Framework, Requirement
 from audit.exports.full_log import NoSuchTree, checkpoint_of
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger.audit_files import tables_of_range
-from audit.ledger.audit_files.entry_range import MOST_ENTRIES
-from audit.ledger.audit_files.tables_of_range import REQUIREMENT, Table
+from audit.ledger.audit_file_format import tables_of_range
+from audit.ledger.audit_file_format.entry_range import MOST_ENTRIES
+from audit.ledger.audit_file_format.tables_of_range import REQUIREMENT, Table
 from audit.ledger.offline.samples import SampleError, check_seed
 from audit.ledger.query import EventQuery
 from audit.models import Checkpoint, EventRow

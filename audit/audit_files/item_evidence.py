@@ -10,7 +10,7 @@ from uuid import UUID
 
 from audit import packs
 from audit.audit_files.policies_in_period import Version
-from audit.audit_files.range_lines import RangePass
+from audit.audit_files.range_lines_and_tables import RangePass
 from audit.evidence import body_and_pack_access
 from audit.packs import Built, Selection
 from audit.recording import stored_event_loader

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from audit.audit_files import policies_and_reviews
+from audit.audit_files import policy_and_review_hooks
 from audit.audit_files.audit_scope import Scope
-from audit.audit_files.policies_and_reviews import PolicyDocument
-from audit.audit_files.range_lines import RangePass
-from audit.ledger.audit_files.tables_of_range import POLICY_CHANGED
+from audit.audit_files.policy_and_review_hooks import PolicyDocument
+from audit.audit_files.range_lines_and_tables import RangePass
+from audit.ledger.audit_file_format.tables_of_range import POLICY_CHANGED
 from audit.models import EventRow
 
 
@@ -32,7 +32,7 @@ class Version:
 
 def in_period(scope: Scope, found: RangePass) -> list[Version]:
     """The version in force when the period began, and those that followed in it."""
-    documents = policies_and_reviews.policies()
+    documents = policy_and_review_hooks.policies()
     made = {one.event: one for one in documents if one.event}
     versions = [_first(scope, documents)]
     for index, event in sorted(found.decisions.items()):

@@ -15,11 +15,11 @@ from uuid import UUID
 
 import xlsxwriter
 
-from audit.audit_files import item_evidence, policies_in_period, range_lines
+from audit.audit_files import item_evidence, policies_in_period, range_lines_and_tables
 from audit.audit_files.audit_scope import Scope, why_unanswered
-from audit.audit_files.range_lines import RangePass
+from audit.audit_files.range_lines_and_tables import RangePass
 from audit.exports.xlsx import LONGEST
-from audit.ledger.audit_files.tables_of_range import REQUIREMENT, Found
+from audit.ledger.audit_file_format.tables_of_range import REQUIREMENT, Found
 from audit.ledger.format.allowed_field_values import HUMAN_WORDS
 from audit.models import EventRow
 from audit.recording import stored_event_loader
@@ -119,7 +119,7 @@ def write(scope: Scope, file: BinaryIO) -> int:
         NotPossible: there are no events, or too many.
         EntryError: an entry or an opening was altered.
     """
-    found = range_lines.run(scope, lambda _: None)
+    found = range_lines_and_tables.run(scope, lambda _: None)
     versions = policies_in_period.in_period(scope, found)
     where = {
         event: name

@@ -15,20 +15,20 @@ from django.db import transaction
 
 from audit.audit_files import (
     item_evidence,
-    policies_and_reviews,
     policies_in_period,
-    range_lines,
+    policy_and_review_hooks,
+    range_lines_and_tables,
 )
 from audit.audit_files.audit_scope import Scope, why_unanswered
 from audit.audit_files.policies_in_period import Version
-from audit.audit_files.range_lines import RangePass
+from audit.audit_files.range_lines_and_tables import RangePass
 from audit.audit_files.readme import readme
 from audit.evidence import body_and_pack_access
 from audit.exports.manifest import build as version
 from audit.exports.manifest import key_statements
 from audit.keys import keyring, log_identity
-from audit.ledger.audit_files import signed_manifest as manifests
-from audit.ledger.audit_files.tables_of_range import REVIEW_CLOSED
+from audit.ledger.audit_file_format import signed_manifest as manifests
+from audit.ledger.audit_file_format.tables_of_range import REVIEW_CLOSED
 from audit.packs.verify_html import verifier
 from audit.recording.actors import Actor
 from audit.recording.record import record
@@ -48,7 +48,7 @@ class _Archive:
             write(body)
 
     @contextmanager
-    def stream(self, name: str, *, listed: bool = True) -> Iterator[range_lines.Sink]:
+    def stream(self, name: str, *, listed: bool = True) -> Iterator[range_lines_and_tables.Sink]:
         info = zipfile.ZipInfo(name, _EPOCH)
         info.compress_type = zipfile.ZIP_DEFLATED
         info.external_attr = 0o644 << 16
@@ -93,7 +93,7 @@ def write(reader: Actor, scope: Scope, now: datetime, file: BinaryIO) -> Written
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
         archive = _Archive(zipped)
         with archive.stream(manifests.RANGE) as sink:
-            found = range_lines.run(scope, sink)
+            found = range_lines_and_tables.run(scope, sink)
         for table, name in scope.sample_names():
             if name:
                 archive.add(name, found.samples[table.id].to_bytes())
@@ -183,7 +183,7 @@ def _add_reviews(archive: _Archive, found: RangePass) -> list[dict[str, Any]]:
     for index, event in sorted(found.decisions.items()):
         if event["action"] != REVIEW_CLOSED:
             continue
-        result = policies_and_reviews.review_result(UUID(event["id"]))
+        result = policy_and_review_hooks.review_result(UUID(event["id"]))
         if result is not None:
             name = f"reviews/{event['id']}.ndjson"
             archive.add(name, result)

@@ -13,7 +13,7 @@ from django.db import connection
 from audit.coverage.period import Period
 from audit.evidence.log_proof_levels import LogSizes
 from audit.ledger.query import EventQuery
-from audit.search import rollup_counts, statements
+from audit.search import rollup_counts, search_sql
 from audit.search.exact_or_estimated_matches import Finder
 from audit.search.query_plan import Plan, plan_of
 from audit.search.rollup_counts import Cell, Test
@@ -149,7 +149,7 @@ def _newest(plans: Sequence[Plan], others: Sequence[Plan], size: int) -> list[La
     parts, params = [], []
     for number, plan in enumerate([*plans, *others]):
         common = number >= len(plans) and finder.common(plan)
-        sql, values = statements.rows(
+        sql, values = search_sql.rows(
             plan,
             _COLUMNS,
             beyond=None,
@@ -165,6 +165,6 @@ def _newest(plans: Sequence[Plan], others: Sequence[Plan], size: int) -> list[La
         return found
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(parts), params)
-        for time, seq, event, number in statements.aware(cursor.fetchall()):
+        for time, seq, event, number in search_sql.aware(cursor.fetchall()):
             found[number] = Last(time, seq, event if isinstance(event, UUID) else UUID(event))
     return found

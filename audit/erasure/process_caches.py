@@ -24,7 +24,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from audit.db.durable_files import write_durably
-from audit.erasure import idle_connections
+from audit.erasure import idle_database_connections
 from audit.keys import log_identity
 
 UNDER_WAY_S: Final = 60.0
@@ -36,7 +36,7 @@ type Forget = Callable[[], object]
 _caches: dict[str, Forget] = {
     "addresses that Python parsed": vars(urllib.parse)["clear_cache"],  # in no stub
     "patterns that Python compiled": re.purge,
-    "connections to the database": idle_connections.close,
+    "connections to the database": idle_database_connections.close,
 }
 _seen: tuple[int, int] | None = None
 _next, _last = 0.0, 0.0  # when to forget again, and until when (`time.monotonic`); 0: not at all

@@ -17,7 +17,7 @@ from audit.exports.formats import FORMATS
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.recording import stored_event_loader
-from audit.search import event_search, statements
+from audit.search import event_search, search_sql
 from audit.search.projection import SPAN
 from audit.search.query_plan import Plan, plan_of
 
@@ -92,7 +92,7 @@ def _positions(plan: Plan, *, few: bool) -> Iterator[int]:
     beyond: int | None = None
     limit = _PAGE if few else _FIRST  # the index finds a few at once, however many are asked for
     while True:
-        sql, params = statements.rows(
+        sql, params = search_sql.rows(
             plan, "r.seq", beyond=beyond, descending=plan.newest, limit=limit, common=not few
         )
         with connection.cursor() as cursor:

@@ -10,7 +10,7 @@ from audit.importing.lock import ImportRunning
 from audit.importing.report import Counts, ImportReport
 from audit.importing.run import run
 from audit.importing.secret_masking import mask
-from audit.importing.source import ImportRefused, SourceLost
+from audit.importing.source_database import ImportRefused, SourceLost
 
 __all__ = [
     "Counts",

@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from audit.importing.defenseclaw_seals import Key
-from audit.importing.source import ImportRefused
+from audit.importing.source_database import ImportRefused
 
 KEY_FILE: Final = "redaction-correlation.key"
 

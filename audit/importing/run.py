@@ -20,7 +20,7 @@ from audit.importing.quarantine.writer import Quarantine
 from audit.importing.report import Counts, ImportReport
 from audit.importing.row_batches import RowWriter
 from audit.importing.row_forms import Forms
-from audit.importing.source import ImportRefused, Source, opened
+from audit.importing.source_database import ImportRefused, Source, opened
 from audit.recording.actors import Actor
 
 IMPORTER = Actor(iss="", sub="", name="Auth0-ATA", via="import")

@@ -19,7 +19,7 @@ from django.db import close_old_connections
 
 from audit import clock
 from audit.db import process_locks
-from audit.erasure import idle_connections
+from audit.erasure import idle_database_connections
 from audit.ledger import time_tokens
 from audit.ledger.time_tokens import TimestampError
 from audit.models import Checkpoint, TimeToken
@@ -171,7 +171,7 @@ def _holds(token: TimeToken, checkpoint: Checkpoint, trusted: list[x509.Certific
 def loop(stop: threading.Event, *, pause_s: float = 5.0) -> None:
     """Stamp what is due until `stop` is set."""
     while not stop.is_set():
-        idle_connections.rest()
+        idle_database_connections.rest()
         wait = pause_s
         try:
             stamp_due(clock.now())

@@ -15,15 +15,15 @@ from audit.evidence.log_proof_levels import LogSizes
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.recording.stored_event_loader import load, load_rows
-from audit.search import rollup_counts, statements
+from audit.search import rollup_counts, search_sql
 from audit.search.decisions_by_verified_human import Decisions
 from audit.search.exact_or_estimated_matches import Finder
 from audit.search.facets_and_histograms import KEYS as FACET_KEYS
 from audit.search.facets_and_histograms import Facet, Histogram
-from audit.search.overview import Survey
+from audit.search.filter_summary import Survey
 from audit.search.pagination import BadCursor, Cursor, Page, Total, page_of, reader_of, walk
 from audit.search.query_plan import Plan, plan_of
-from audit.search.statements import CAP
+from audit.search.search_sql import CAP
 from audit.sequencing import stored_tree_queries
 
 __all__ = [
@@ -119,16 +119,16 @@ def total(query: EventQuery, *, person: str = "") -> Total:
 
 
 def _total(query: EventQuery, plan: Plan, finder: Finder) -> Total:
-    most = statements.CAP + 1
-    waiting = statements.pending(plan).order_by()[:most].count() if plan.pending else 0
+    most = search_sql.CAP + 1
+    waiting = search_sql.pending(plan).order_by()[:most].count() if plan.pending else 0
     if plan.everything:
         return Total(stored_tree_queries.stored_size() + waiting, exact=waiting < most)
-    if finder.size > statements.CAP and rollup_counts.can_answer(query, plan):
+    if finder.size > search_sql.CAP and rollup_counts.can_answer(query, plan):
         takes, cells = rollup_counts.test_of(query), rollup_counts.cells(plan)
         found = sum(n for cell, n in cells.items() if takes(cell))
         return Total(found + waiting, exact=waiting < most)
     finder.ask([plan])
-    found = most if finder.common(plan) else statements.count(plan, most) + waiting
+    found = most if finder.common(plan) else search_sql.count(plan, most) + waiting
     if found < most:
         return Total(found)
     return Total(finder.estimated(plan, least=most).total, exact=False)
@@ -173,8 +173,8 @@ def expected(query: EventQuery, *, size: int, person: str = "") -> Total:
         ):  # nothing was sequenced, so nothing was counted, meanwhile
             return Total(found)
     bounded, finder = _bounded(plan, size), Finder(size)
-    found = statements.count(bounded, statements.CAP + 1)
-    if found <= statements.CAP:
+    found = search_sql.count(bounded, search_sql.CAP + 1)
+    if found <= search_sql.CAP:
         return Total(found)
     finder.ask([bounded])
     return Total(finder.estimated(bounded, least=found).total, exact=False)

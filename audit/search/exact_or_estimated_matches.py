@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection
 
 from audit.models import EventRow
-from audit.search import sampled_estimates, statements
+from audit.search import sampled_estimates, search_sql
 from audit.search.query_plan import Plan
 from audit.search.sampled_estimates import Sample
 
@@ -98,7 +98,7 @@ class Finder:
     def ask(self, plans: Iterable[Plan]) -> None:
         """Take the sample, for all plans at once; no query in a log that is small."""
         self._asked = list(dict.fromkeys(plans))
-        if self.size > statements.CAP and self._asked:
+        if self.size > search_sql.CAP and self._asked:
             self.sample = sampled_estimates.take(self._asked, SELECTED, self.size)
 
     def common(self, plan: Plan) -> bool:
@@ -118,26 +118,26 @@ class Finder:
         waiting = self.waiting_of(plan)
         if self.common(plan):
             return self.estimated(plan)
-        sql, params = statements.rows(
+        sql, params = search_sql.rows(
             plan,
             SELECTED,
             beyond=None,
             descending=True,
-            limit=max(statements.CAP + 1 - len(waiting), 0),
+            limit=max(search_sql.CAP + 1 - len(waiting), 0),
             ordered=self.sample is None,
         )
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
-            rows = waiting + statements.aware(cursor.fetchall())
-        if len(rows) <= statements.CAP:
+            rows = waiting + search_sql.aware(cursor.fetchall())
+        if len(rows) <= search_sql.CAP:
             return Matches(rows)
         if self.sample is None:
-            return Matches(rows[: statements.CAP], exact=False, least=statements.CAP + 1)
-        return self.estimated(plan, least=statements.CAP + 1)
+            return Matches(rows[: search_sql.CAP], exact=False, least=search_sql.CAP + 1)
+        return self.estimated(plan, least=search_sql.CAP + 1)
 
     def waiting_of(self, plan: Plan) -> list[Row]:
         """Rows without a position that match, newest first."""
-        return [row for terms, row in self.waiting if statements.fits(plan, terms, row[0])]
+        return [row for terms, row in self.waiting if search_sql.fits(plan, terms, row[0])]
 
     def grouped(self, asked: Sequence[tuple[Plan, str]]) -> list[Counts]:
         """How often each value of a column occurs among the matches of each plan; one query."""
@@ -149,12 +149,12 @@ class Finder:
         for number in rare:
             plan, key = asked[number]
             column = f"{_ACTOR if key == 'actor' else f'r.{key}'} AS value"
-            inner, values = statements.rows(
+            inner, values = search_sql.rows(
                 plan,
                 column,
                 beyond=None,
                 descending=True,
-                limit=statements.CAP + 1,
+                limit=search_sql.CAP + 1,
                 ordered=self.sample is None,
             )
             parts.append(
@@ -171,11 +171,11 @@ class Finder:
         for number, counter in placed.items():
             plan, key = asked[number]
             counter.update(row[PLACE[key]] for row in self.waiting_of(plan))
-            most = counter.total() > statements.CAP and self.sample is not None
+            most = counter.total() > search_sql.CAP and self.sample is not None
             found[number] = (
                 self._estimated_counts(plan, key)
                 if most
-                else Counts(counter, counter.total() <= statements.CAP)
+                else Counts(counter, counter.total() <= search_sql.CAP)
             )
         return [counts for counts in found if counts is not None]
 

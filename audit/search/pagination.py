@@ -10,7 +10,7 @@ from django.db.models import Min
 
 from audit.evidence.log_proof_levels import LogSizes
 from audit.models import Entry, EventRow
-from audit.search import statements
+from audit.search import search_sql
 from audit.search.exact_or_estimated_matches import PLACE, Finder, Matches
 from audit.search.query_plan import Plan
 
@@ -112,7 +112,7 @@ def reader_of(plan: Plan, finder: Finder, known: Matches | None) -> Reader:
 
     def by_reading(beyond: int | None, descending: bool, limit: int) -> list[EventRow]:
         desert = finder.desert(plan, beyond, descending=descending) if common else None
-        sql, params = statements.rows(
+        sql, params = search_sql.rows(
             plan,
             _COLUMNS,
             beyond=beyond,
@@ -162,7 +162,7 @@ def walk(plan: Plan, cursor: Cursor | None, limit: int, reader: Reader) -> list[
 def _walk_down(plan: Plan, cursor: Cursor, limit: int, reader: Reader) -> list[EventRow]:
     if not plan.pending or cursor.seq is not None:
         return reader(cursor.seq, True, limit)
-    found = statements.pending(plan, beyond=cursor.event, descending=True)
+    found = search_sql.pending(plan, beyond=cursor.event, descending=True)
     waiting = list(found[:limit])
     if len(waiting) == limit:
         return waiting
@@ -175,11 +175,11 @@ def _walk_down(plan: Plan, cursor: Cursor, limit: int, reader: Reader) -> list[E
 
 def _walk_up(plan: Plan, cursor: Cursor, limit: int, reader: Reader) -> list[EventRow]:
     if cursor.event is not None:
-        found = statements.pending(plan, beyond=cursor.event, descending=False)
+        found = search_sql.pending(plan, beyond=cursor.event, descending=False)
         return list(found[:limit])
     rows = reader(cursor.seq, False, limit)
     while plan.pending and len(rows) < limit:
-        waiting = list(statements.pending(plan, descending=False)[: limit - len(rows)])
+        waiting = list(search_sql.pending(plan, descending=False)[: limit - len(rows)])
         last = rows[-1].seq if rows else cursor.seq
         late = reader(last, False, limit - len(rows))
         if not late:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection
 
-from audit.search import statements
+from audit.search import search_sql
 from audit.search.query_plan import Plan
 
 RUNS = 128
@@ -50,7 +50,7 @@ class Sample:
 
     def common(self, plan: int) -> bool:
         """Whether so many match that an exact count would surely end at CAP."""
-        return self.estimate(plan) > 3 * statements.CAP
+        return self.estimate(plan) > 3 * search_sql.CAP
 
 
 def take(plans: Sequence[Plan], columns: str, size: int) -> Sample:
@@ -64,7 +64,7 @@ def take(plans: Sequence[Plan], columns: str, size: int) -> Sample:
     firsts, run = _runs(size)
     tests, params = [], []
     for number, plan in enumerate(plans):
-        sql, values = statements.test(plan)
+        sql, values = search_sql.test(plan)
         tests.append(f"({sql}) AS m{number}")
         params += values
     places = ", ".join(f"({first})" for first in firsts)
@@ -85,7 +85,7 @@ def take(plans: Sequence[Plan], columns: str, size: int) -> Sample:
             f"SELECT * FROM (SELECT {selected} FROM {source}) s WHERE {matched}",  # noqa: S608
             params,
         )
-        rows = statements.aware(cursor.fetchall())
+        rows = search_sql.aware(cursor.fetchall())
     return Sample(size, len(firsts) * run if size > RUNS * RUN else size, rows, len(plans))
 
 

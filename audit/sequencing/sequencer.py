@@ -28,7 +28,7 @@ from audit.db import (
 )
 from audit.db.durable_files import write_durably
 from audit.erasure import (
-    idle_connections,
+    idle_database_connections,
 )
 from audit.keys import (
     key_events,
@@ -246,7 +246,7 @@ def loop(stop: threading.Event, *, pause_s: float = 0.3) -> None:
     """
     sequencer, next_sweep, next_sign, wait = Sequencer(), 0.0, 0.0, pause_s
     while not stop.is_set():
-        idle_connections.rest()
+        idle_database_connections.rest()
         try:
             sweep = time.monotonic() >= min(next_sweep, next_sign)
             if sweep or EventRow.objects.filter(seq__isnull=True).exists():

@@ -29,7 +29,7 @@ from audit.db import (
 )
 from audit.db.durable_files import write_durably
 from audit.erasure import (
-    idle_connections,
+    idle_database_connections,
 )
 from audit.evidence import (
     storage,
@@ -287,7 +287,7 @@ def loop(stop: threading.Event, *, pause_s: float = 1.0) -> None:
     """Verify a tenth of the time until `stop` is set."""
     rounds = Rounds()
     while not stop.is_set():
-        idle_connections.rest()
+        idle_database_connections.rest()
         rounds.turn(budget_s=SHARE * pause_s)
         stop.wait(pause_s)
     close_old_connections()

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import django
 from django.db import connection
 
+from audit.verification.leaf_ranges import Range
 from audit.verification.unreadable_rows import NOT_READ
-from audit.verification.walk import Range
 
 if TYPE_CHECKING:
     from audit.verification.checks.entries import LeafChecker, Seen

@@ -36,10 +36,10 @@ from audit.verification.checks import (
 )
 from audit.verification.checks.entries import LeafChecker
 from audit.verification.checks.tree_and_signed_checkpoints import TreeChecker
+from audit.verification.leaf_ranges import Range, ranges
 from audit.verification.parallel import Crowd, Hashes
 from audit.verification.report import Findings, Problem, Report
 from audit.verification.unreadable_rows import NOT_READ, can_read, note
-from audit.verification.walk import Range, ranges
 
 __all__ = ["OutsideLog", "Problem", "Report", "run"]
 

@@ -29,7 +29,7 @@ from audit.audit_files.audit_scope import (
 )
 from audit.coverage import FRAMEWORKS, BadPeriod, Period
 from audit.exports.xlsx import MEDIA_TYPE
-from audit.ledger.audit_files.tables_of_range import REQUIREMENT
+from audit.ledger.audit_file_format.tables_of_range import REQUIREMENT
 from audit.ledger.offline.samples import LONGEST_SEED, SampleError
 from audit.ledger.packs.report_sentences import sentence
 from audit.packs.verify_html import verifier

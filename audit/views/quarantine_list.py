@@ -19,10 +19,10 @@ from audit.importing.source_row_identity import ID_COLUMNS
 from audit.ledger.format import safe_display
 from audit.models import QuarantinedRow
 from audit.views.event.event_details import pretty
-from connections.tenant_log import items
+from connections.tenant_log import entry_parsing
 
 PATH: Final = "/audit/quarantine/"
-REASONS: Final = {**writer.REASONS, **items.REASONS}
+REASONS: Final = {**writer.REASONS, **entry_parsing.REASONS}
 """Every reason in words that follow "has", by its stable code."""
 
 READERS: Final = frozenset({"admin", "auditor"})

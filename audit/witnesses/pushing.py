@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from audit import clock
 from audit.db import process_locks
-from audit.erasure import idle_connections
+from audit.erasure import idle_database_connections
 from audit.models import Checkpoint, Cosignature, WitnessState
 from audit.sequencing import signed_state
 from audit.witnesses import signing_stop
@@ -62,7 +62,7 @@ def push_due() -> int:
 def loop(stop: threading.Event, *, pause_s: float = 0.5) -> None:
     """Push until `stop` is set."""
     while not stop.is_set():
-        idle_connections.rest()
+        idle_database_connections.rest()
         push_due()
         stop.wait(pause_s)
     close_old_connections()

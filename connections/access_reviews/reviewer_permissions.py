@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from approvals import people_and_roster
+from approvals import people_directory
 from approvals.models import Person
 from audit.recording.actors import Actor
 from connections import permissions
@@ -78,7 +78,7 @@ def waiting_for(actor: Actor, now: datetime) -> list[tuple[Review, int]]:
 
 def admins() -> list[Person]:
     """Who can be named as a reviewer."""
-    return list(people_and_roster.with_role("admin").exclude(sub="").order_by("email", "sub"))
+    return list(people_directory.with_role("admin").exclude(sub="").order_by("email", "sub"))
 
 
 def item_of(name: str) -> ReviewItem | None:

@@ -13,7 +13,7 @@ from accounts.verified_caller_priority import vouch_for
 from api import openapi
 from api.problems import Problem
 from connections.models import Feed
-from connections.tenant_log import items, record_entries
+from connections.tenant_log import entry_parsing, record_entries
 
 router = Router(tags=["Ingest"])
 
@@ -34,7 +34,7 @@ _LINES: dict[str, Any] = {
         "application/json": {
             "schema": {
                 "anyOf": [
-                    {"type": "array", "items": {}, "maxItems": items.MOST},
+                    {"type": "array", "items": {}, "maxItems": entry_parsing.MOST},
                     {"type": "object"},
                 ]
             }
@@ -64,9 +64,9 @@ def auth0_logs(request: HttpRequest) -> JsonResponse:
     except UnreadablePostError:
         raise Problem(400, "invalid_json", "The body ended before its time.") from None
     try:
-        found = items.of_body(body)
-    except items.TooMany as error:
-        raise Problem(413, "too_many", f"{error}.", limit=items.MOST) from None
+        found = entry_parsing.of_body(body)
+    except entry_parsing.TooMany as error:
+        raise Problem(413, "too_many", f"{error}.", limit=entry_parsing.MOST) from None
     taken = record_entries.take(Feed.STREAM, found)
     return JsonResponse(
         {

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from approvals.clock import stamp
 from audit.clock import uuid7
-from connections.auth_ibom import access_review_attestations, grants
+from connections.auth_ibom import access_review_attestations, consents_and_tokens
 from connections.auth_ibom.fact_collection import Facts
 from connections.auth_ibom.record_types import Access, Account, Declared, Used
 from connections.scopes import catalogue, containment
@@ -87,7 +87,7 @@ class _Parts:
         for access in facts.access:
             self._granted(facts, access)
         self.services += [
-            grants.service(name)
+            consents_and_tokens.service(name)
             for name in sorted({name for one in facts.access for name in one.audiences})
         ]
 
@@ -191,11 +191,11 @@ class _Parts:
 
     def _granted(self, facts: Facts, access: Access) -> None:
         """An application that acts as somebody directly, and by what."""
-        ref = grants.ref_of(access)
+        ref = consents_and_tokens.ref_of(access)
         self._edges[self._application(access.client_id)].add(ref)
-        self._edges[ref] = {grants.api_ref(audience) for audience in access.audiences}
+        self._edges[ref] = {consents_and_tokens.api_ref(audience) for audience in access.audiences}
         self._cite("management", stamp(access.seen_at), [f"/components/{len(self.components)}"])
-        self.components.append(grants.component(access, _evidence(facts, access.id)))
+        self.components.append(consents_and_tokens.component(access, _evidence(facts, access.id)))
 
     def _cite(self, source: str, when: str, pointers: list[str]) -> None:
         self.citations.append(
@@ -314,7 +314,7 @@ def _metadata(facts: Facts) -> dict[str, Any]:
 def _compositions(facts: Facts) -> Iterator[dict[str, Any]]:
     """How complete this is, said for what it is said of (never more than we know)."""
     credentials = [f"credential:{account.id}" for account in facts.accounts]
-    credentials += [grants.ref_of(access) for access in facts.access or ()]
+    credentials += [consents_and_tokens.ref_of(access) for access in facts.access or ()]
     if facts.size is not None:
         whole = "incomplete" if facts.unread else "complete"  # of what the log tells
     elif facts.compared is None or facts.unread:

@@ -17,7 +17,7 @@ from connections.models import Feed, LogFeed
 from connections.sync import person_queue, schedule
 from connections.sync.schedule import Progress
 from connections.tenant_log import feed_gaps, record_entries
-from connections.tenant_log.items import entry_of
+from connections.tenant_log.entry_parsing import entry_of
 
 READER = "tenant-log"
 EVERY = timedelta(seconds=30)

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from approvals import clock, people_and_roster
+from approvals import clock, people_directory
 from audit.recording.actors import SYSTEM, Subject, Target
 from audit.recording.record import record
 from connections.models import (
@@ -30,7 +30,7 @@ from connections.models import (
 )
 from connections.sync import person_queue
 from connections.tenant_log import feed_gaps, unreadable_deliveries
-from connections.tenant_log.items import Entry, Malformed
+from connections.tenant_log.entry_parsing import Entry, Malformed
 
 KEPT = timedelta(days=35)
 """How long a fact stays after it came: Auth0 gives up on a stream after 7 days."""
@@ -156,7 +156,7 @@ def _seen(entry: Entry) -> None:
     iss = settings.ENV.issuer
     held = list(_accounts(entry.sub, entry.connection).values_list("pk", flat=True))
     accounts = sorted(map(str, held))
-    person = people_and_roster.find(iss, entry.sub)
+    person = people_directory.find(iss, entry.sub)
     who = person.subject if person else Subject(iss, entry.sub)
     if entry.kind == LogKind.EXCHANGED:
         _remember(held, entry)

@@ -14,7 +14,7 @@ from audit.models import QuarantinedRow
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from connections.models import Feed
-from connections.tenant_log.items import Malformed
+from connections.tenant_log.entry_parsing import Malformed
 
 INSTANCE = "auth0"
 TABLE = "tenant_log"

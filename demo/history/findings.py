@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from random import Random
 
-from demo.history import cast
+from demo.history import invented_names
 from demo.history.facts import RANK, AssetKind, Finding, Severity
 
 
@@ -13,7 +13,7 @@ def findings_for(kind: AssetKind, worst: Severity, rng: Random) -> tuple[Finding
     """Invent what a scan finds in an asset whose worst finding is ``worst``."""
     if worst == "INFO":
         return ()
-    rules = cast.RULES[kind]
+    rules = invented_names.RULES[kind]
     chosen = rng.sample(rules, k=rng.randint(1, min(3, len(rules))))
     lower: tuple[Severity, ...] = ("LOW", "MEDIUM") if RANK[worst] > RANK["MEDIUM"] else ("LOW",)
     location = {"skill": "SKILL.md", "mcp": "tools/list", "plugin": "manifest.json"}

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from demo.history import cast
+from demo.history import invented_names
+from demo.history.fact_builders import Narrator, run_of
 from demo.history.facts import RANK, Asset, AssetKind, Change, Disposition, Fact, Scan, Severity
-from demo.history.narrator import Narrator, run_of
-from demo.store.families import auth_failure_entry
 from demo.store.instant import SECOND
 from demo.store.record import Json, LogEntry, Typed
+from demo.store.v8_event_families import auth_failure_entry
 
 type Episode = Callable[[int], list[Fact]]
 
@@ -26,7 +26,7 @@ class Story:
     def __init__(self, rng: Random) -> None:
         self._rng = rng
         self._say = Narrator(rng)
-        self._assets = cast.assets()
+        self._assets = invented_names.assets()
         self._open_alerts: deque[str] = deque(maxlen=400)
         self._fresh_alerts: list[str] = []
         self._blocked: dict[tuple[AssetKind, str], Asset] = {}
@@ -65,16 +65,18 @@ class Story:
 
     def single(self, at: int) -> Fact:
         """Return one lone hook event, to fill up to an exact number of rows."""
-        return self._say.hook(at, self._rng.choice(cast.AGENTS), "PreToolUse", "INFO", "allow")
+        return self._say.hook(
+            at, self._rng.choice(invented_names.AGENTS), "PreToolUse", "INFO", "allow"
+        )
 
     def outbreak(self, at: int) -> list[Fact]:
         """Return the incident's opening: a malicious skill is installed, found and blocked."""
-        skill = next(asset for asset in self._assets if asset.name == cast.INCIDENT_SKILL)
+        skill = next(asset for asset in self._assets if asset.name == invented_names.INCIDENT_SKILL)
         return self._install(at, skill)
 
     def tool_calls(self, at: int) -> list[Fact]:
         """A run of tool calls by one agent: hook events before and after each."""
-        agent = self._rng.choice(cast.AGENTS)
+        agent = self._rng.choice(invented_names.AGENTS)
         facts: list[Fact] = []
         for step in range(self._rng.randint(1, 3)):
             before = at + step * 7 * SECOND
@@ -91,14 +93,16 @@ class Story:
 
     def install(self, at: int) -> list[Fact]:
         """The watcher sees a new asset, scans it and admits, warns or blocks."""
-        usual = [asset for asset in self._assets if asset.name != cast.INCIDENT_SKILL]
+        usual = [asset for asset in self._assets if asset.name != invented_names.INCIDENT_SKILL]
         return self._install(at, self._rng.choice(usual))
 
     def egress(self, at: int) -> list[Fact]:
         """An agent opens an outgoing connection."""
         blocked = self._rng.random() < 0.08
-        host = self._rng.choice(cast.BAD_HOSTS[1:] if blocked else cast.HOSTS)
-        return [self._say.outgoing(at, self._rng.choice(cast.AGENTS), host, blocked=blocked)]
+        host = self._rng.choice(invented_names.BAD_HOSTS[1:] if blocked else invented_names.HOSTS)
+        return [
+            self._say.outgoing(at, self._rng.choice(invented_names.AGENTS), host, blocked=blocked)
+        ]
 
     def verdict(self, at: int) -> list[Fact]:
         """The guardrail judges a tool call."""
@@ -109,10 +113,10 @@ class Story:
         reason = "no rule matched"
         if action.endswith(("block", "alert")):
             severity = self._rng.choice(("MEDIUM", "HIGH", "CRITICAL"))
-            reason = f"matched: {self._rng.choice(cast.GUARD_RULES)} evidence=<redacted>"
+            reason = f"matched: {self._rng.choice(invented_names.GUARD_RULES)} evidence=<redacted>"
         entry = replace(
-            self._say.by_agent(at, self._rng.choice(cast.AGENTS), action),
-            target=self._rng.choice(cast.TOOLS),
+            self._say.by_agent(at, self._rng.choice(invented_names.AGENTS), action),
+            target=self._rng.choice(invented_names.TOOLS),
             details=f"mode=action reason={reason}",
             severity=severity,
             policy_id="default",
@@ -121,8 +125,8 @@ class Story:
 
     def agent_approval(self, at: int) -> list[Fact]:
         """An agent asks to run a risky tool and someone at the keyboard answers."""
-        agent = self._rng.choice(cast.AGENTS)
-        tool = self._rng.choice(cast.TOOLS)
+        agent = self._rng.choice(invented_names.AGENTS)
+        tool = self._rng.choice(invented_names.TOOLS)
         approval = f"appr-{self._say.uuid()}"
         granted = self._rng.random() < 0.78
         word = "approved" if granted else "denied"
@@ -174,7 +178,7 @@ class Story:
 
     def setting(self, at: int) -> list[Fact]:
         """Someone changes a setting or the policy."""
-        action, target_type, key, one, other = self._rng.choice(cast.SETTINGS)
+        action, target_type, key, one, other = self._rng.choice(invented_names.SETTINGS)
         before, after = (one, other) if self._rng.random() < 0.5 else (other, one)
         return [
             Change(
@@ -224,7 +228,9 @@ class Story:
     def exfiltration(self, at: int) -> list[Fact]:
         """During the incident: an agent keeps trying to send files to the same outside host."""
         attempts: list[Fact] = [
-            self._say.outgoing(at + n * 11 * SECOND, "codex", cast.INCIDENT_HOST, blocked=True)
+            self._say.outgoing(
+                at + n * 11 * SECOND, "codex", invented_names.INCIDENT_HOST, blocked=True
+            )
             for n in range(self._rng.randint(1, 4))
         ]
         flagged = replace(

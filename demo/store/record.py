@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from demo.actions import bucket_of
+from demo.defenseclaw_action_buckets import bucket_of
 from demo.store.instant import go_text
 
 BINARY_VERSION: Final = "0.8.10"

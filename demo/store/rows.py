@@ -13,7 +13,9 @@ from demo.history.facts import (
     Fact,
     Scan,
 )
-from demo.store.families import (
+from demo.store.instant import go_text, plain_text, python_text
+from demo.store.record import BINARY_VERSION, Json, LogEntry, Seal, compact, event_row
+from demo.store.v8_event_families import (
     change_entry,
     disposition_entry,
     egress_codes,
@@ -21,8 +23,6 @@ from demo.store.families import (
     requested,
     scan_entries,
 )
-from demo.store.instant import go_text, plain_text, python_text
-from demo.store.record import BINARY_VERSION, Json, LogEntry, Seal, compact, event_row
 
 type Row = tuple[str, dict[str, object]]
 

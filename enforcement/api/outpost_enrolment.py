@@ -15,7 +15,7 @@ from api.problems import Problem
 from approvals import clock
 from approvals.errors import Refused
 from enforcement.api.outpost_request_proof import HEADER, arrived, proven
-from enforcement.outposts import enrolment, pins
+from enforcement.outposts import enrolment, trust_pinned_at_enrolment
 from enforcement.outposts.enrolment import Device
 
 router = Router(tags=["Outposts"])
@@ -150,7 +150,10 @@ def enrol(request: HttpRequest, body: EnrolIn) -> JsonResponse:
     if proof.public_key != body.public_key:
         raise Problem(401, "proof_refused", "The DPoP proof is by another key.", reason="other_key")
     device = Device(outpost=proof.outpost, **said)
-    who, found = arrived(request, f"outpost of {body.instance}"), pins.current()
+    who, found = (
+        arrived(request, f"outpost of {body.instance}"),
+        trust_pinned_at_enrolment.current(),
+    )
     try:
         outpost = enrolment.enrol(given, device, who, found)
     except Refused as refused:
@@ -159,6 +162,6 @@ def enrol(request: HttpRequest, body: EnrolIn) -> JsonResponse:
         "outpost": outpost.id,
         "instance": outpost.instance,
         "pins": found,
-        "pins_digest": pins.digest(found),
+        "pins_digest": trust_pinned_at_enrolment.digest(found),
     }
     return JsonResponse(answer, status=201, headers={"Cache-Control": "no-store"})

@@ -7,7 +7,7 @@ from typing import Final
 
 from audit.importing.mapping.targets import plain_scanner
 from audit.ledger.format import truncation
-from enforcement.kinds import CALL, SCANNED
+from enforcement.component_kinds import CALL, SCANNED
 
 _LONGEST_NAME: Final = 300
 _OF_CODE: Final = "codeguard"

@@ -31,6 +31,7 @@ from enforcement.audit_database.scan_rows import (
     Strays,
     opened,
 )
+from enforcement.component_kinds import CALL, SCANNED
 from enforcement.findings import (
     automatic_requests,
     dispositions_at_gateway,
@@ -44,7 +45,6 @@ from enforcement.gateways import (
     unreachable_gateway_reasons,
 )
 from enforcement.gateways.instances import Instance
-from enforcement.kinds import CALL, SCANNED
 from enforcement.models import Scan, Watch
 
 log = logging.getLogger(__name__)

@@ -30,8 +30,8 @@ from enforcement.audit_database.names_of_scanned_things import (
 )
 from enforcement.audit_database.open_read_only import SourceUnreadable as SourceUnreadable
 from enforcement.audit_database.time_texts import moment
+from enforcement.component_kinds import CALL, SCANNED
 from enforcement.findings.unreadable_row_quarantine import Unreadable
-from enforcement.kinds import CALL, SCANNED
 
 _LONGEST_ID: Final = 100
 _IN_ORDER: Final = 2**40

@@ -17,8 +17,8 @@ from audit.recording.actors import Actor, Target
 from audit.recording.record import Draft, record
 from enforcement.bypasses import administrative_acts, decision_of_act
 from enforcement.bypasses.administrative_acts import CONFIGURATION, Act
+from enforcement.component_kinds import KINDS
 from enforcement.gateways import instances
-from enforcement.kinds import KINDS
 from enforcement.models import AdministrativeAct, Outpost, Watch
 
 _SAME_ACT: Final = timedelta(seconds=5)

@@ -28,6 +28,7 @@ from approvals.registry import (
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
+from enforcement.component_kinds import called
 from enforcement.decisions.block_allow_hold import OPERATOR
 from enforcement.decisions.decision_severity import find_finding
 from enforcement.decisions.steps.remote_steps import at_gateway
@@ -35,7 +36,6 @@ from enforcement.findings.dispositions_at_gateway import NOT_NAMED
 from enforcement.gateways import attempt_tags, instances
 from enforcement.gateways.client import Gateway, Refuses
 from enforcement.gateways.instances import Instance
-from enforcement.kinds import called
 from enforcement.models import Finding, FindingStatus
 
 _TRIES = 6

@@ -13,6 +13,7 @@ from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Ver
 from audit.ledger.format import safe_display
 from audit.ledger.format.allowed_field_values import gravest
 from audit.recording.actors import Actor, Target
+from enforcement.component_kinds import KINDS, called, where
 from enforcement.decisions import (
     decision_severity,
     hold_and_block_owners,
@@ -28,7 +29,6 @@ from enforcement.decisions.steps import (
 )
 from enforcement.findings import severities_outlasting_milder_scans
 from enforcement.gateways import actor_entry_for_gateway_log, effects_at_gateways, instances
-from enforcement.kinds import KINDS, called, where
 from enforcement.models import Asset, Decision
 from enforcement.outposts import command_recipients
 

@@ -15,7 +15,7 @@ from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.models import Event
 from audit.recording.actors import Actor, Target
-from enforcement.kinds import KINDS, called
+from enforcement.component_kinds import KINDS, called
 from enforcement.models import AdministrativeAct
 
 KIND = "bypass"

@@ -15,12 +15,12 @@ from approvals.models import Approval, Status
 from audit.ledger.format import safe_display
 from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import Actor, Target
+from enforcement.component_kinds import called, where
 from enforcement.decisions import hold_and_block_owners, stored_decisions_and_holds
 from enforcement.decisions.hold_and_block_owners import Restriction
 from enforcement.decisions.steps import superseded_steps
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.decided_and_enforced_state import At
-from enforcement.kinds import called, where
 from enforcement.models import Asset, Decision, Watch
 
 

@@ -15,6 +15,7 @@ from approvals import registry
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
+from enforcement.component_kinds import called, where
 from enforcement.decisions import (
     decision_severity,
     hold_and_block_owners,
@@ -23,7 +24,6 @@ from enforcement.decisions import (
 from enforcement.decisions.decision_params import Params
 from enforcement.decisions.steps import terminal_steps
 from enforcement.gateways.effects_at_gateways import INSTALLED
-from enforcement.kinds import called, where
 from enforcement.outposts import command_recipients
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from approvals.errors import Refused
 from audit.recording.actors import Target
+from enforcement.component_kinds import called, where
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.effects.gateway_facts import tool_of_agent
 from enforcement.gateways import instances
-from enforcement.kinds import called, where
 
 
 def check_all_agents(target: Target) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from enforcement.effects.exact_names import why_it_matches_nothing
 from enforcement.effects.gateway_facts import (
     GENERATIONS,
     HEAD,
@@ -17,6 +16,7 @@ from enforcement.effects.gateway_facts import (
     in_force,
     tool_of_agent,
 )
+from enforcement.effects.names_that_match_nothing import why_it_matches_nothing
 from enforcement.effects.ways_of_use import Lever, Way, ways_of
 
 RULES_OFF_IN: Final = frozenset({V084, HEAD})

@@ -13,7 +13,7 @@ from audit.ledger.format.allowed_field_values import severity_rank
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from enforcement.audit_database.scan_rows import SourceScan
-from enforcement.kinds import CALL, SCANNED
+from enforcement.component_kinds import CALL, SCANNED
 from enforcement.models import AskNeed, Finding, FindingStatus, Scan
 from enforcement.models.scan_and_finding import COUNTING
 

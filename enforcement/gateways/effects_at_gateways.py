@@ -10,7 +10,7 @@ from typing import Final
 
 from approvals import clock
 from enforcement.audit_database.open_read_only import SourceUnreadable
-from enforcement.effects import acts_of_outposts, conclusion, sentences
+from enforcement.effects import conclusion, entries_after_outpost_command, sentences
 from enforcement.effects.conclusion import AgentEffect, Summary
 from enforcement.effects.gateway_facts import (
     HEAD,
@@ -165,7 +165,11 @@ def known_at(instance: Instance, watch: Watch | None, kind: str, name: str) -> G
 
 def _after(facts: GatewayFacts, over_rest: bool, act: str) -> GatewayFacts:
     """What an act would make of it."""
-    return facts.with_install(_INSTALL_OF[act]) if over_rest else acts_of_outposts.after(facts, act)
+    return (
+        facts.with_install(_INSTALL_OF[act])
+        if over_rest
+        else entries_after_outpost_command.after(facts, act)
+    )
 
 
 def _why_outdated(watch: Watch | None) -> str:
@@ -213,9 +217,9 @@ def everywhere(kind: str, name: str, act: str = "", instance: str = "") -> list[
         if over_rest:
             not_sent = why_not_sent(act, facts, settings)
         else:
-            others = act == "allow" and acts_of_outposts.is_disabled_by_others(facts)
+            others = act == "allow" and entries_after_outpost_command.is_disabled_by_others(facts)
             not_sent = why_allow_cannot_end_well(facts) if others else ""
-        copies = not over_rest and acts_of_outposts.only_copies(facts, act)
+        copies = not over_rest and entries_after_outpost_command.only_copies(facts, act)
         if act:
             facts = _after(facts, over_rest, act)
         found.append(GatewayEffect(one, conclusion.conclude(facts), not_sent, copies))

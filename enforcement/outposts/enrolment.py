@@ -23,7 +23,7 @@ from approvals.models import Approval
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from enforcement.models import EnrolmentCode, Outpost
-from enforcement.outposts import pins, sealed_rows
+from enforcement.outposts import sealed_rows, trust_pinned_at_enrolment
 
 GOOD_FOR: Final = timedelta(minutes=15)
 ISSUED_WITHIN: Final = timedelta(days=1)
@@ -84,7 +84,7 @@ def issue(actor: Actor, approval: UUID) -> Issued:
     """
     if "admin" not in actor.roles:
         raise Refused("not_permitted", "Only an admin gets the code of an outpost.")
-    right, found = may_be_issued(actor, approval), pins.current()
+    right, found = may_be_issued(actor, approval), trust_pinned_at_enrolment.current()
     now, code = clock.now(), _grouped(b32encode(secrets.token_bytes(16)).decode().rstrip("="))
     expires_at = now + GOOD_FOR
     with transaction.atomic():
@@ -108,7 +108,7 @@ def issue(actor: Actor, approval: UUID) -> Issued:
             operation=right.operation,
             data={"expires_at": clock.stamp(expires_at)},
         )
-    return Issued(code, right.instance, expires_at, found, pins.digest(found))
+    return Issued(code, right.instance, expires_at, found, trust_pinned_at_enrolment.digest(found))
 
 
 def enrol(code: str, device: Device, actor: Actor, pinned: Mapping[str, Any]) -> Outpost:
@@ -165,7 +165,7 @@ def _enrol(digest: str, device: Device, actor: Actor, pinned: Mapping[str, Any])
             "generation": device.generation,
             "version": device.version,
             "cli_sha256": device.cli_sha256,
-            "pins_digest": pins.digest(dict(pinned)),
+            "pins_digest": trust_pinned_at_enrolment.digest(dict(pinned)),
             "command_key": pinned["hold_key"],
         },
         private={

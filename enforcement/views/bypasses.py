@@ -17,8 +17,8 @@ from approvals.errors import Refused
 from approvals.pipeline.service import perform
 from audit.models import EventRow
 from audit.recording.actors import Target
+from enforcement.component_kinds import KINDS
 from enforcement.decisions.claim_bypass import CLAIMANTS, KIND, words_of
-from enforcement.kinds import KINDS
 from enforcement.models import AdministrativeAct
 from ui.current_navigation_entry import mark_entry
 from ui.refused_request_audit_flag import tell

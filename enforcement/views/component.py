@@ -11,10 +11,10 @@ from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.search import event_search
 from enforcement import known_names, name_warnings
+from enforcement.component_kinds import SCANNED, called, noun
 from enforcement.decisions import block_allow_hold, decision_severity
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.decided_and_enforced_state import At
-from enforcement.kinds import SCANNED, called, noun
 from enforcement.models import Asset, Finding
 from enforcement.views import decide_form
 

@@ -25,10 +25,10 @@ from approvals.errors import NothingToDo, Refused
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
 from enforcement import known_names
+from enforcement.component_kinds import KINDS, called
 from enforcement.decisions import decision_severity
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.client import Gateway, GatewayError
-from enforcement.kinds import KINDS, called
 from enforcement.models import Decision, Finding
 from enforcement.models.scan_and_finding import COUNTING
 from enforcement.views import component as asset_page

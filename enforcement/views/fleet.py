@@ -15,9 +15,9 @@ from enforcement.audit_database import periodic_scan_import
 from enforcement.decisions.steps.superseded_steps import STEPS
 from enforcement.findings import decision_queue
 from enforcement.gateways import (
-    deaf_gateways,
     instances,
     last_heard,
+    unmonitored_gateways,
     unreachable_gateway_reasons,
 )
 from enforcement.gateways.instances import Instance
@@ -35,7 +35,7 @@ def gateway_line(instance: Instance, found: Watch | None, heard: LastHeard) -> d
     reach us, `last_read` when they last did, give or take ten seconds."""
     now = clock.now()
     why = unreachable_gateway_reasons.why_not_read(instance, found, now)
-    deaf = deaf_gateways.of_gateway(instance, found, heard, now)
+    deaf = unmonitored_gateways.of_gateway(instance, found, heard, now)
     reads = f"Set to be read every {int(periodic_scan_import.EVERY.total_seconds())} seconds."
     if found is None or found.read_at is None:
         reads = "About to be read."

@@ -16,13 +16,13 @@ from django.views.decorators.http import require_safe
 from accounts.permissions import needs_role
 from approvals import clock
 from enforcement import known_names, name_warnings
+from enforcement.component_kinds import KINDS, called, noun
 from enforcement.effects import conclusion
 from enforcement.effects.conclusion import AgentEffect, State, Summary, WayState
 from enforcement.effects.gateway_facts import agent_label
 from enforcement.effects.sentences import LABELS
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.instances import Instance
-from enforcement.kinds import KINDS, called, noun
 from enforcement.models import Outpost, Watch
 from enforcement.posture.readings import reported_entries
 

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from local.tenant import control
-from local.tenant.api_v2 import dialect
+from local.tenant import clock_control
+from local.tenant.api_v2 import errors_and_rate_limits
 from local.tenant.endpoints import authorize, device, discovery, logout, token, userinfo
 from local.tenant.env import env
-from local.tenant.pages import accounts, activate
+from local.tenant.pages import activate, one_click_sign_in
 
 handler404 = "local.tenant.pages.errors.not_found"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", accounts.home, name="home"),
+    path("", one_click_sign_in.home, name="home"),
     path(".well-known/openid-configuration", discovery.configuration, name="configuration"),
     path(".well-known/oauth-authorization-server", discovery.configuration),
     path(".well-known/jwks.json", discovery.key_set),
     path("authorize", authorize.authorize),
     path("authorize/resume", authorize.resume),
     path("authorize/consent", authorize.consent, name="consent"),
-    path("u/login", accounts.login, name="login"),
-    path("switch", accounts.switch, name="switch"),
+    path("u/login", one_click_sign_in.login, name="login"),
+    path("switch", one_click_sign_in.switch, name="switch"),
     path("activate", activate.activate, name="activate"),
     path("oauth/token", token.token),
     path("oauth/revoke", token.revoke),
@@ -32,8 +32,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v2/", include("local.tenant.api_v2.urls")),
     path("", include("local.tenant.ciba.urls")),
     path("", include("local.tenant.vault.urls")),
-    path("api/v2/<path:rest>", dialect.unknown),
+    path("api/v2/<path:rest>", errors_and_rate_limits.unknown),
 ]
 
 if env().tenant_control:
-    urlpatterns.append(path("__control/clock", control.move_clock))
+    urlpatterns.append(path("__control/clock", clock_control.move_clock))

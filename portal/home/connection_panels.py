@@ -17,7 +17,7 @@ from connections.scopes import catalogue
 from connections.status import member_overview, state_filters
 from connections.status.account_status import USABLE, Standing
 from connections.status.member_overview import Past, Summary
-from enforcement.kinds import called
+from enforcement.component_kinds import called
 from portal.home.auditor import latest, log_status, reviews
 from portal.home.break_glass_and_quarantine import break_glass, set_aside
 from portal.home.panel_types import MOST, Fact, Home, Line, Panel

@@ -9,10 +9,10 @@ from django.db.models import Count
 from approvals import clock
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.recording.actors import Actor
+from enforcement.component_kinds import KINDS, called, noun
 from enforcement.findings import decision_queue
-from enforcement.gateways import deaf_gateways, instances, last_heard
-from enforcement.gateways.deaf_gateways import Deaf
-from enforcement.kinds import KINDS, called, noun
+from enforcement.gateways import instances, last_heard, unmonitored_gateways
+from enforcement.gateways.unmonitored_gateways import Deaf
 from enforcement.models import Asset, ConcludedEffect, Finding, Watch
 from portal.home.auditor import latest
 from portal.home.panel_types import MOST, Fact, Home, Line, Panel
@@ -27,7 +27,7 @@ def operator(me: Actor) -> Home:
     needs = decision_queue.undecided()
     held = Asset.objects.exclude(holder="")
     needs_count, held_count = needs.count(), held.count()
-    unknown = deaf_gateways.everywhere()
+    unknown = unmonitored_gateways.everywhere()
     gateways = _gateways({one.instance for one in unknown if one.silent})
     deaf, differing = _deaf_gateways(unknown), _differing()
     title = "No finding needs a decision"

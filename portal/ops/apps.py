@@ -18,7 +18,7 @@ class OpsConfig(AppConfig):
 
     def ready(self) -> None:
         """Introduce the apps to each other; have the pool of connections closed at the end."""
-        from portal.wiring import wire
+        from portal.hooks_between_apps import wire
 
         wire()
         if connection.vendor == "postgresql":

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.permissions import needs_role
 from accounts.recent_sign_in.requirement import needs_fresh_sign_in
-from approvals import people_and_roster
+from approvals import people_directory
 from approvals.models import Approval, Person
 from approvals.pipeline import leavers_requests
 from portal.people import offboarding_steps, person_lookup, what_remains
@@ -88,7 +88,7 @@ def _why_stays(approval: Approval, order: Order) -> str:
 
 def _colleagues(person: Person) -> list[Person]:
     """Who can answer in the place of somebody who leaves."""
-    return list(people_and_roster.with_roles().exclude(pk=person.pk).order_by("listed_as", "pk"))
+    return list(people_directory.with_roles().exclude(pk=person.pk).order_by("listed_as", "pk"))
 
 
 def _colleague(request: HttpRequest, person: Person) -> tuple[Person | None, str]:

@@ -16,7 +16,7 @@ from audit.views.read_permissions import reads_everything
 from connections import account_names, permissions
 from connections.models import State
 from enforcement import known_names
-from enforcement.kinds import KINDS, noun
+from enforcement.component_kinds import KINDS, noun
 from enforcement.models import Asset
 from portal.pages import navigation
 from portal.pages.context import Counts

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 
 from accounts.models import CommandLineSignIn
-from approvals import auth0_clients, clock, people_and_roster
+from approvals import auth0_clients, clock, people_directory
 from approvals.models import Person
 from audit.recording.actors import Actor
 from auth0_client.grants.device import Granted
@@ -75,7 +75,7 @@ def test_a_kept_sign_in_does_not_restore_a_role_that_the_directory_took(
     assert kept.status_code == 200, kept.content
     assert Person.objects.get(**who).roles == []
     assert (
-        people_and_roster.roster(roles=["operator"], approver="another", requester=Actor("x", "y"))
+        people_directory.roster(roles=["operator"], approver="another", requester=Actor("x", "y"))
         == []
     )
     assert kept.json()["roles"] == [], "and the access token gives none either"
@@ -86,6 +86,6 @@ def test_a_kept_sign_in_does_not_restore_a_role_that_the_directory_took(
 
 def test_a_kept_sign_in_gives_the_role_that_it_has(granted: Any) -> None:
     who: Any = {"iss": settings.ENV.issuer, "sub": SUBS["operator"]}
-    people_and_roster.note_person(**who, roles=[], read_at=clock.now() - timedelta(hours=1))
+    people_directory.note_person(**who, roles=[], read_at=clock.now() - timedelta(hours=1))
     Gateway(granted.access_token).call("POST", "/v1/session", {"id_token": granted.id_token})
     assert Person.objects.get(**who).roles == ["operator"]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from approvals import policy, registry
 from approvals.models import PolicyVersion
 from approvals.policy import evaluation, minimum, policy_in_force, sentences
-from approvals.policy.conditions import Situation, first_match
 from approvals.policy.diff import changes
 from approvals.policy.document import DEFAULT, BadDocument, Document, read
+from approvals.policy.first_matching_rule import Situation, first_match
 from approvals.policy.single_decision_dry_run import Trial, make_situation, what_if
 from approvals.registry import Stance
 from audit.ledger.format.allowed_field_values import SEVERITIES

@@ -12,7 +12,7 @@ import pytest
 from audit import exports
 from audit.evidence.log_proof_levels import current
 from audit.ledger.query import EventQuery
-from audit.search import event_search, sampled_estimates, statements
+from audit.search import event_search, sampled_estimates, search_sql
 from audit.search.facets_and_histograms import Facet
 from audit.sequencing import sequencer
 from benchmarks.events import drafts
@@ -31,13 +31,13 @@ BARS = ("connection:github", "request", "actor:person0@acme.example", "agent:age
 def test_an_estimate_is_called_so_and_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
     list(record_many(drafts(0, SIZE, SIZE)))
     sequencer.run_once()
-    monkeypatch.setattr(statements, "CAP", 50)
+    monkeypatch.setattr(search_sql, "CAP", 50)
     monkeypatch.setattr(sampled_estimates, "RUNS", 128)
     monkeypatch.setattr(sampled_estimates, "RUN", 4)
     for bar in BARS:
         query = EventQuery.from_bar(bar)
         truth, found = true(query), event_search.overview(query)
-        assert truth > statements.CAP, f"{bar} matches too few to be estimated: {truth}"
+        assert truth > search_sql.CAP, f"{bar} matches too few to be estimated: {truth}"
         total = found.page.total
         assert str(total) == f"about {total.count:,}"
         assert near(total.count, truth), (bar, total, truth)
@@ -49,7 +49,7 @@ def test_an_estimate_is_called_so_and_is_near(monkeypatch: pytest.MonkeyPatch) -
         for facet in filter(lambda facet: facet.values, found.facets):
             n, counted = facet.values[0][1], true(query.including(*most_frequent(facet)))
             close = n == counted if facet.exact else near(n, counted)
-            assert close or counted < statements.CAP, (bar, facet, counted)
+            assert close or counted < search_sql.CAP, (bar, facet, counted)
     told = EventQuery.from_bar("action:defenseclaw.*")
     job = exports.request(ADA, told, "csv")
     assert (job.expected, job.estimated) == (true(told), False)

@@ -162,7 +162,7 @@ def test_a_gap_that_cannot_be_recorded_loses_only_the_gap(monkeypatch: pytest.Mo
     def fails(*_: object) -> None:
         raise ValueError
 
-    monkeypatch.setattr("audit.ingest.pushes.gaps._steps", fails)
+    monkeypatch.setattr("audit.ingest.pushes.missing_pushes._steps", fails)
     jsonl(event(id="r-1"))
     assert drain.run_due() == 1
     assert spool.usage("edge-1") == spool.Usage()

@@ -35,7 +35,7 @@ from audit.search import (
     exact_or_estimated_matches,
     rollups,
     sampled_estimates,
-    statements,
+    search_sql,
 )
 from audit.sequencing import sequencer, stored_tree_queries
 from tests.audit.factories import DraftFactory
@@ -118,7 +118,7 @@ def shared(
 ) -> Iterator[None]:
     """A database for several threads, also as if it held too much to be counted."""
     if request.param == "sampled":
-        monkeypatch.setattr(statements, "CAP", 20)
+        monkeypatch.setattr(search_sql, "CAP", 20)
         monkeypatch.setattr(exact_or_estimated_matches, "_FAR", 30)
         monkeypatch.setattr(sampled_estimates, "RUNS", 5)
         monkeypatch.setattr(sampled_estimates, "RUN", 3)

@@ -16,7 +16,7 @@ from django.db import connection
 
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.search import event_search, exact_or_estimated_matches, sampled_estimates, statements
+from audit.search import event_search, exact_or_estimated_matches, sampled_estimates, search_sql
 from audit.sequencing import sequencer
 from tests.audit.factories import DraftFactory
 from tests.support.recording import record_many
@@ -48,7 +48,7 @@ def before_statement(number: int, act: Callable[[], Any]) -> Iterator[list[int]]
 def trail(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """24 events in the log and 9 that wait, also as if they were too many to count."""
     if request.param == "sampled":
-        monkeypatch.setattr(statements, "CAP", 4)
+        monkeypatch.setattr(search_sql, "CAP", 4)
         monkeypatch.setattr(exact_or_estimated_matches, "_FAR", 10)
         monkeypatch.setattr(sampled_estimates, "RUNS", 5)
         monkeypatch.setattr(sampled_estimates, "RUN", 3)

@@ -19,7 +19,7 @@ from audit.ledger.query.filter_keys import KEYS
 from audit.models import Checkpoint, EventRow, Openings
 from audit.recording.actors import SYSTEM, Actor, Subject, Target
 from audit.recording.record import Draft
-from audit.search import event_search, exact_or_estimated_matches, sampled_estimates, statements
+from audit.search import event_search, exact_or_estimated_matches, sampled_estimates, search_sql
 from audit.search.index_tokens import _time_tokens, range_tokens, terms_of, word_token
 from audit.search.projection import refresh
 from audit.sequencing import sequencer
@@ -199,8 +199,8 @@ def large(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     """The corpus as a log of many millions is read: six matches are many, ten positions far, two
     alternatives a key of their own. A third of it is looked at, so that what seems too common to
     be counted always is."""
-    monkeypatch.setattr(statements, "CAP", CAP)
-    monkeypatch.setattr(statements, "_WIDE", 1)
+    monkeypatch.setattr(search_sql, "CAP", CAP)
+    monkeypatch.setattr(search_sql, "_WIDE", 1)
     monkeypatch.setattr(exact_or_estimated_matches, "_FAR", 10)
     monkeypatch.setattr(sampled_estimates, "RUNS", 10)
     monkeypatch.setattr(sampled_estimates, "RUN", 4)
@@ -271,7 +271,7 @@ def test_a_query_with_errors_matches_nothing_silently() -> None:
 
 
 def test_more_than_the_cap_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statements, "CAP", 20)
+    monkeypatch.setattr(search_sql, "CAP", 20)
     list(record_many(drafts(60, seed=4)))
     sequencer.run_once()
     page = event_search.page(EventQuery.from_bar("-instance:edge-1"))
@@ -307,7 +307,7 @@ def test_rollups_count_what_rows_count(
     list(record_many(drafts(10, seed=6)))
     query = EventQuery.from_bar(f"{action} after:2026-01-01")
     by_rows = {facet.key: facet.values for facet in event_search.overview(query).facets}
-    monkeypatch.setattr(statements, "CAP", 5)
+    monkeypatch.setattr(search_sql, "CAP", 5)
     facets = event_search.overview(query).facets
     by_rollups = {facet.key: facet.values for facet in facets if facet.exact}
     assert set(by_rollups) == (TOLD if rolled else set())

@@ -19,7 +19,7 @@ from audit.importing.quarantine import writer as reasons
 from audit.models import EventRow, QuarantinedRow
 from audit.views import quarantine_list
 from connections.models import Feed
-from connections.tenant_log import items, record_entries
+from connections.tenant_log import entry_parsing, record_entries
 from tests.audit import imports
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.calling import Caller, caller
@@ -53,7 +53,9 @@ def path(tmp_path: Path) -> Path:
 
 def of_the_log(feed: Feed = Feed.STREAM) -> None:
     """A delivery of the tenant log with something that is no entry."""
-    record_entries.take(feed, [items.entry_of({"type": "seta", "date": "2026-11-24T10:00:00Z"})])
+    record_entries.take(
+        feed, [entry_parsing.entry_of({"type": "seta", "date": "2026-11-24T10:00:00Z"})]
+    )
 
 
 def row(row_id: str) -> QuarantinedRow:
@@ -204,7 +206,7 @@ def test_it_is_found_from_where_one_looks(ada: Client, path: Path) -> None:
 
 
 def test_every_reason_has_words_and_one_of_another_version_its_code(ada: Client) -> None:
-    assert not reasons.REASONS.keys() & items.REASONS.keys()
+    assert not reasons.REASONS.keys() & entry_parsing.REASONS.keys()
     many(1, reason="of_tomorrow")
     assert "has of_tomorrow" in text_of(ada.get(PAGE))
 

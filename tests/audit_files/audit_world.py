@@ -20,7 +20,7 @@ from audit.audit_files import audit_scope, zip_file
 from audit.audit_files.audit_scope import Scope
 from audit.coverage import Period
 from audit.keys import log_identity
-from audit.ledger.audit_files import signed_manifest as manifests
+from audit.ledger.audit_file_format import signed_manifest as manifests
 from audit.proofs import proofs_and_tiles
 from audit.recording.actors import Target
 from audit.recording.record import record

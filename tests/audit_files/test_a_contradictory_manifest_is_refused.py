@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from audit.ledger.audit_files import signed_manifest as manifests
-from audit.ledger.audit_files.audit_file_check import check
-from audit.ledger.audit_files.zip_members import ZipMembers
+from audit.ledger.audit_file_format import signed_manifest as manifests
+from audit.ledger.audit_file_format.audit_file_check import check
+from audit.ledger.audit_file_format.zip_members import ZipMembers
 from audit.ledger.format.canonical import canonical
 from audit.ledger.key_transitions.key_statements_in_exports import MEMBER
 from audit.ledger.packs.pack_check import Roots

@@ -18,9 +18,9 @@ from audit import clock
 from audit.audit_files import audit_scope, zip_file
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.audit_files import signed_manifest as manifests
-from audit.ledger.audit_files.policies_reviews_evidence import DELIVERED_POLICIES
-from audit.ledger.audit_files.zip_members import ZipError, ZipMembers
+from audit.ledger.audit_file_format import signed_manifest as manifests
+from audit.ledger.audit_file_format.policies_reviews_evidence import DELIVERED_POLICIES
+from audit.ledger.audit_file_format.zip_members import ZipError, ZipMembers
 from audit.ledger.format.canonical import canonical
 from audit.recording.record import record
 from audit.sequencing import sequencer
@@ -250,7 +250,7 @@ def test_an_archive_with_a_name_that_can_mean_two_things_is_refused(
 def test_a_bomb_is_refused_by_what_its_directory_claims(
     world: World, ata: Ata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from audit.ledger.audit_files import zip_members
+    from audit.ledger.audit_file_format import zip_members
 
     body = world.file()
     monkeypatch.setattr(zip_members, "MAX_UNPACKED_BYTES", 100_000)

@@ -13,7 +13,7 @@ import pytest
 from audit import clock
 from audit.audit_files import audit_scope, zip_file
 from audit.ledger import note
-from audit.ledger.audit_files import signed_manifest as manifests
+from audit.ledger.audit_file_format import signed_manifest as manifests
 from audit.packs.verify_html import verifier
 from audit.proofs import proofs_and_tiles
 from tests.ata.ata_process import Ata

@@ -13,7 +13,7 @@ from approvals import clock
 from audit.evidence import storage
 from connections.component_manifests import enforcement_decision_hook, manifest_store
 from connections.component_manifests.manifest_store import Declaration
-from portal import wiring
+from portal import hooks_between_apps
 from tests.connections.api_house import NOTHING, ApiHouse, api_house
 from tests.connections.visitor import Gateway, Visitor, device_token, know
 from tests.support.tenant import LocalTenant
@@ -34,7 +34,7 @@ def _own_ground(
     cache.clear()
     enforcement_decision_hook.answer_with(lambda _kind, _name: enforcement_decision_hook.ALLOW)
     yield
-    enforcement_decision_hook.answer_with(wiring.decision_of)
+    enforcement_decision_hook.answer_with(hooks_between_apps.decision_of)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from connections.models import (
     LogKind,
 )
 from connections.sync import update_accounts
-from connections.tenant_log import items, record_entries
+from connections.tenant_log import entry_parsing, record_entries
 from tests.connections.visitor import subject
 
 _SCOPES = ("repo", "read:user", "delete_repo", "gist")
@@ -50,7 +50,7 @@ def used_elsewhere(choose: random.Random, row: ConnectedAccount) -> None:
     """Auth0 tells of exchanges by other applications, late and in any order."""
     days = [clock.now() - timedelta(days=choose.randint(0, 3)) for _ in range(3)]
     told = [
-        items.Entry(
+        entry_parsing.Entry(
             log_id=f"{choose.random()}",
             at=at,
             kind=choose.choice([LogKind.EXCHANGED, LogKind.EXCHANGE_FAILED]),

@@ -21,7 +21,7 @@ from connections.component_manifests import (
     manifest_store,
 )
 from connections.models import AllowRule
-from portal import wiring
+from portal import hooks_between_apps
 from tests.connections.visitor import Gateway, Visitor, know, subject
 
 type Gateways = Callable[[str], Gateway]
@@ -32,7 +32,7 @@ EVERYTHING = Target("service", "*")
 @pytest.fixture(autouse=True)
 def _decided_here(github_mcp: manifest_store.Declaration) -> None:
     """The decisions are those of the database, and nobody took one."""
-    enforcement_decision_hook.answer_with(wiring.decision_of)
+    enforcement_decision_hook.answer_with(hooks_between_apps.decision_of)
 
 
 def opened() -> None:

@@ -30,7 +30,7 @@ from connections.models import (
 )
 from connections.sync import person_queue, schedule, update_accounts
 from connections.tenant_log import feed_gaps, reader, record_entries
-from connections.tenant_log.items import entry_of
+from connections.tenant_log.entry_parsing import entry_of
 from tests.connections.log_entries import PATH, START, TOKEN, deliver, entry, lines, wrapped
 from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
 from tests.support.receiver import Receiver

@@ -10,9 +10,9 @@ TAKEN = """
 import json
 from audit.models import QuarantinedRow
 from connections.models import Feed
-from connections.tenant_log import items, record_entries
-entries = [items.entry_of({"log_id": f"log_{n}", "type": "s"}) for n in range(3)]
-record_entries.take(Feed.STREAM, [*entries, items.entry_of("a\\x1b[31m line")])
+from connections.tenant_log import entry_parsing, record_entries
+entries = [entry_parsing.entry_of({"log_id": f"log_{n}", "type": "s"}) for n in range(3)]
+record_entries.take(Feed.STREAM, [*entries, entry_parsing.entry_of("a\\x1b[31m line")])
 print(json.dumps(list(QuarantinedRow.objects.order_by("-id").values_list("id", flat=True))))
 """
 

@@ -7,8 +7,8 @@ import pytest
 
 from auth0_client.oauth_form_post import Reply
 from http_client.response import Answer
+from portal.ops.auth0_checks.check_result import Status
 from portal.ops.auth0_checks.client_secrets import judge
-from portal.ops.auth0_checks.finding import Status
 
 
 @pytest.mark.parametrize(

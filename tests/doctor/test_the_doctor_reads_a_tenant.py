@@ -17,8 +17,8 @@ from approvals import auth0_clients
 from auth0_client.tenant_facade import Auth0
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
+from portal.ops.auth0_checks.check_result import Finding, Status
 from portal.ops.auth0_checks.examine import Portal, examine, failed
-from portal.ops.auth0_checks.finding import Finding, Status
 from tests.support.ports import free_port
 from tests.support.tenant import LocalTenant
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
-from approvals import people_and_roster, registry
+from approvals import people_directory, registry
 from approvals.models import Person
 from approvals.pipeline.commit import commit_now
 from audit.clock import uuid7
@@ -186,7 +186,7 @@ def town_in(folder: Path, *names: str) -> Iterator[Town]:
 
 def known(who: str, *roles: str, name: str = "", iss: str = "https://issuer.test/") -> Person:
     """A person that the issuer told us about."""
-    return people_and_roster.note_person(
+    return people_directory.note_person(
         iss=iss, sub=SUBS[who], name=name or who.title(), email=f"{who}@acme.example", roles=roles
     )
 

@@ -15,7 +15,7 @@ from django.test import Client
 from approvals import clock
 from audit.recording.actors import SYSTEM, Actor, Target
 from audit.recording.record import record
-from enforcement.gateways import deaf_gateways, health_checks, instances
+from enforcement.gateways import health_checks, instances, unmonitored_gateways
 from enforcement.models import Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town, settle
@@ -66,7 +66,7 @@ def test_without_a_worker_that_asks_they_are_red_after_a_minute(
     web = browser("operator", "operator")
     Watch.objects.exclude(name="").update(last_seen=clock.now(), read_at=clock.now())
     later(monkeypatch, seconds=passed)
-    found = [one for one in deaf_gateways.everywhere() if "It was not heard of" in one.why]
+    found = [one for one in unmonitored_gateways.everywhere() if "It was not heard of" in one.why]
     assert len(found) == count
     notices, at_home = red(web)
     assert bool(notices) is at_home is bool(count)
@@ -90,11 +90,11 @@ def test_one_that_answers_while_its_rows_are_read_from_elsewhere_is_red(
         settle(olu, Target("tool", "Bash"), "block")
         do_due()
         later(monkeypatch, seconds=11)
-        assert deaf_gateways.everywhere() == []
+        assert unmonitored_gateways.everywhere() == []
         file = tmp_path / "demo/instances.toml"
         file.write_text(file.read_text().replace(str(lab.database), str(old)))
         instances._cache.clear()
-        [said] = deaf_gateways.everywhere()
+        [said] = unmonitored_gateways.everywhere()
         assert "is not in the audit database that is read" in said.why
     instances._cache.clear()
 
@@ -113,4 +113,4 @@ def test_a_gap_in_what_it_pushed_is_red_for_a_day(
     [said], at_home = red(browser("operator", "operator"))
     assert at_home and said.startswith("Something that it pushed is missing. Not known since ")
     later(monkeypatch, hours=25)
-    assert not [one for one in deaf_gateways.everywhere() if "pushed" in one.why]
+    assert not [one for one in unmonitored_gateways.everywhere() if "pushed" in one.why]

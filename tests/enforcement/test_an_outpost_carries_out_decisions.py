@@ -23,7 +23,7 @@ from audit.keys import outpost_command_key
 from audit.ledger.format.canonical import canonical
 from audit.recording.actors import Actor
 from audit.sequencing import sequencer
-from enforcement.outposts import pins
+from enforcement.outposts import trust_pinned_at_enrolment
 from tests.ata.outpost.commanded import Commanded
 from tests.ata.outpost.report_receiver import Receiver
 from tests.enforcement.gateways import Town, known
@@ -88,7 +88,9 @@ def host(
     monkeypatch.setenv("PATH", f"{edge.home / 'bin'}:/usr/bin:/bin")
     data = edge.home / ".defenseclaw"
     found = enrolment.enrol(edge.folder, code_of(amir, EDGE), portal, EDGE, data)
-    assert found.pins_digest == pins.digest(pins.current())
+    assert found.pins_digest == trust_pinned_at_enrolment.digest(
+        trust_pinned_at_enrolment.current()
+    )
     edge.put("skill", "claudecode", "pdf-exfil")
     yield edge
     edge.stop()

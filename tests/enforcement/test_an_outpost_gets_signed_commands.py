@@ -22,7 +22,12 @@ from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.stored_event_loader import load
 from enforcement.models import CommandState, Outpost, OutpostCommand
-from enforcement.outposts import command_recipients, issued_commands, pins, sealed_rows
+from enforcement.outposts import (
+    command_recipients,
+    issued_commands,
+    sealed_rows,
+    trust_pinned_at_enrolment,
+)
 from tests.enforcement.answering import approve
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Town, known
@@ -94,7 +99,9 @@ def test_a_command_is_signed_by_the_key_that_was_pinned(
     do_due()
     [found] = json.loads(device.fetch().content)["commands"]
     raw = outpost_command_key.public_key()
-    assert Outpost.objects.get().command_key == raw == pins.current()["hold_key"]
+    assert (
+        Outpost.objects.get().command_key == raw == trust_pinned_at_enrolment.current()["hold_key"]
+    )
     key = Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(raw + "="))
     signed = b"ata.outpost.command.v1\n" + written(found["command"])
     key.verify(urlsafe_b64decode(found["signature"] + "=="), signed)

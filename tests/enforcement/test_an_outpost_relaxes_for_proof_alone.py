@@ -14,7 +14,7 @@ import pytest
 import time_machine
 from django.db import transaction
 
-from approvals import clock, people_and_roster, policy, registry
+from approvals import clock, people_directory, policy, registry
 from approvals.errors import NothingToDo, Refused
 from approvals.models import Approval, Ask, Effect, Passkey, Person
 from approvals.passkeys import assertions, relying_party
@@ -31,7 +31,7 @@ from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
 from enforcement.models import Asset, OutpostState
-from enforcement.outposts import pins
+from enforcement.outposts import trust_pinned_at_enrolment
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Town, known, sentences
@@ -98,7 +98,7 @@ def device(town: Town, key: Authenticator) -> Device:
 
 
 def oona() -> Actor:
-    found = people_and_roster.find("https://issuer.test/", known("operator2", "operator").sub)
+    found = people_directory.find("https://issuer.test/", known("operator2", "operator").sub)
     assert found is not None
     return found.as_actor(via="web")
 
@@ -140,7 +140,7 @@ def proven(evidence: dict[str, Any], command: dict[str, Any], decision: str) -> 
     assert said["operation"] == command["operation"]
     text = evidence["intent"].encode()
     assert hashlib.sha256(b"ata.intent.v1\n" + text).hexdigest() == command["intent_hash"]
-    human, pinned = evidence["human"], pins.current()
+    human, pinned = evidence["human"], trust_pinned_at_enrolment.current()
     assert (human["kind"], human["decision"]) == ("passkey", decision)
     [one] = [one for one in pinned["passkeys"] if one["id"] == human["credential_id"]]
     body = {

@@ -21,7 +21,7 @@ from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from enforcement.models import Outpost as Enrolled
 from enforcement.models import OutpostState
-from enforcement.outposts import pins
+from enforcement.outposts import trust_pinned_at_enrolment
 from tests.ata.outpost.gateway_rows import PROMPT, Rows
 from tests.enforcement.answering import approve
 from tests.enforcement.gateways import known
@@ -70,7 +70,9 @@ def test_enrolled_it_reports_what_becomes_entries_until_it_is_revoked(
     rows.day()
     rows.prompt(details="\0", target="\udc00".encode("utf-8", "surrogatepass"))
     found = enrolment.enrol(folder, code_of(amir), portal, INSTANCE, data)
-    assert found.pins_digest == pins.digest(pins.current())
+    assert found.pins_digest == trust_pinned_at_enrolment.digest(
+        trust_pinned_at_enrolment.current()
+    )
     outpost = Outpost(folder)
     assert outpost.run_once().kind is Kind.SENT
     known_outpost = Enrolled.objects.get()

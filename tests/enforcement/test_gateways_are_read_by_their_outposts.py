@@ -11,7 +11,7 @@ from approvals import clock
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from enforcement.gateways import deaf_gateways, decided_and_enforced_state, instances
+from enforcement.gateways import decided_and_enforced_state, instances, unmonitored_gateways
 from enforcement.gateways.unreachable_gateway_reasons import troubles
 from enforcement.models import Watch
 from tests.enforcement.browsing import browser
@@ -86,7 +86,7 @@ def test_an_outpost_that_is_silent_leaves_its_gateway_unknown(
     look()
     moment = clock.now() + timedelta(minutes=4)
     monkeypatch.setattr(clock, "now", lambda: moment)
-    said = [one.why for one in deaf_gateways.everywhere() if one.instance == "edge-1"]
+    said = [one.why for one in unmonitored_gateways.everywhere() if one.instance == "edge-1"]
     assert "The outpost of edge-1 does not report." in said
 
 
@@ -97,7 +97,7 @@ def test_an_outpost_that_never_reported_leaves_its_gateway_unknown(
     assert red(web) == ([], False), "it was enrolled just now"
     moment = clock.now() + timedelta(minutes=4)
     monkeypatch.setattr(clock, "now", lambda: moment)
-    said = [one.why for one in deaf_gateways.everywhere() if one.instance == "edge-1"]
+    said = [one.why for one in unmonitored_gateways.everywhere() if one.instance == "edge-1"]
     assert "The outpost of edge-1 does not report." in said
     assert "It reports at least once a minute" in web.get("/enforcement/fleet/").content.decode()
 

@@ -17,7 +17,7 @@ from approvals.errors import Refused
 from audit.clock import uuid7
 from audit.recording.actors import Actor
 from enforcement.models import EnrolmentCode, Outpost
-from enforcement.outposts import enrolment, pins, sealed_rows
+from enforcement.outposts import enrolment, sealed_rows, trust_pinned_at_enrolment
 from enforcement.outposts.enrolment import Device as Said
 from tests.audit.own_database import own_database
 from tests.enforcement.outpost_device import Device
@@ -53,7 +53,12 @@ def enrols(code: str, instance: str, gate: Barrier) -> str:
     connection.ensure_connection()
     gate.wait()
     try:
-        enrolment.enrol(code, Said(**facts), Actor(iss="", sub="", via="api"), pins.current())
+        enrolment.enrol(
+            code,
+            Said(**facts),
+            Actor(iss="", sub="", via="api"),
+            trust_pinned_at_enrolment.current(),
+        )
     except Refused as refused:
         return refused.code
     finally:

@@ -20,7 +20,7 @@ from audit.models import Event, EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.stored_event_loader import load
 from enforcement.models import EnrolmentCode, Outpost
-from enforcement.outposts import enrolment, pins
+from enforcement.outposts import enrolment, trust_pinned_at_enrolment
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import known, sentences
@@ -55,7 +55,7 @@ def test_another_admin_approves_and_the_code_is_shown_once(amir: Actor) -> None:
     approve(asked)
     issued = enrolment.issue(amir, asked.id)
     assert issued.instance == INSTANCE and len(issued.code.replace("-", "")) == 26
-    assert issued.pins_digest == pins.digest(issued.pins)
+    assert issued.pins_digest == trust_pinned_at_enrolment.digest(issued.pins)
     with pytest.raises(Refused, match="no code to show"):
         enrolment.issue(amir, asked.id)
 

@@ -11,7 +11,7 @@ from approvals.models import Passkey
 from approvals.passkeys import enrol_and_revoke
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor
-from enforcement.outposts import pins
+from enforcement.outposts import trust_pinned_at_enrolment
 from tests.approvals.people_of import acting
 from tests.passkeys import devices
 
@@ -29,7 +29,7 @@ def oona(olu: Actor) -> Actor:
 
 
 def pinned() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = pins.current()["passkeys"]
+    found: list[dict[str, Any]] = trust_pinned_at_enrolment.current()["passkeys"]
     return found
 
 
@@ -63,7 +63,12 @@ def test_a_passkey_whose_row_somebody_changed_is_not_pinned(
     changes: dict[str, dict[str, Any]] = {
         "its key": {"public_key": devices.device().spki},
         "its owner": {"person": person},
-        "its address": {"origins": ["https://elsewhere.example", pins.current()["web_origin"]]},
+        "its address": {
+            "origins": [
+                "https://elsewhere.example",
+                trust_pinned_at_enrolment.current()["web_origin"],
+            ]
+        },
     }
     Passkey.objects.filter(credential_id=made.id).update(**changes[what])
     assert made.id not in {one["id"] for one in pinned()}

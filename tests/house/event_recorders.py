@@ -39,7 +39,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"defenseclaw.tag_misused"}),
         "the tag of one decision on a row that it was not made for",
     ),
-    "audit.ingest.pushes.gaps": (
+    "audit.ingest.pushes.missing_pushes": (
         frozenset({"defenseclaw.push_gap"}),
         "what a gateway pushed and is missing",
     ),

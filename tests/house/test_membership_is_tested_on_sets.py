@@ -41,7 +41,7 @@ BOUNDED: Final[dict[str, str]] = {
     "ata/mcp_run/http_proxy.py:_pick:wanted": "headers that are passed on, a fixed tuple",
     "audit/keys/restored_database_adoption.py:problems:logged": "adoptions, each made by hand",
     "audit/keys/restored_database_adoption.py:problems:made": "adoptions, each made by hand",
-    "audit/search/statements.py:_keys:wide": "groups of one query, whose terms have a limit",
+    "audit/search/search_sql.py:_keys:wide": "groups of one query, whose terms have a limit",
     "connections/inventory/query_parameters.py:_judged:good": "at most MOST values of a key",
     "connections/inventory/page_assembly.py:_agents:wanted": "at most MOST values of a key",
     "connections/component_manifests/manifest_store.py:_consistent:names": "at most 50 connections",

@@ -1,7 +1,7 @@
 """Roles of people are written by the directory's read, sign-ins and erasures, and nowhere else.
 
 A new writer fails here: it has to decide whether its word is newer than what is known
-(`approvals.people_and_roster.note_sign_in`).
+(`approvals.people_directory.note_sign_in`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from tests.house import code
 
 ASSIGNED: Final = {
-    "approvals.people_and_roster._write_roles": "lowers always, raises by the newest word",
+    "approvals.people_directory._write_roles": "lowers always, raises by the newest word",
     "approvals.erasure.stores._erase_people": "an erased person has none",
 }
 NOTED: Final = {

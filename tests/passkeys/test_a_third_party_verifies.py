@@ -31,7 +31,7 @@ def _ledger(settings: Any, lamps: Lamps) -> None:
     settings.EVIDENCE_KEY = bytes(range(32))
     settings.LEDGER_ORIGIN = "ledger.example/passkeys"
     settings.LEDGER_KEY_FILE = None
-    packs.use_directory(document)  # as portal.wiring does
+    packs.use_directory(document)  # as portal.hooks_between_apps does
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from django.http import QueryDict
 from approvals import clock, registry
 from approvals.policy import answer_matrix, minimum, sentences
 from approvals.policy.answer_matrix import COLUMNS, UNSCANNED, Case, Cell, Row, unique
-from approvals.policy.conditions import Situation, is_about, mismatch
 from approvals.policy.document import Document, Rule
+from approvals.policy.first_matching_rule import Situation, is_about, mismatch
 from approvals.policy.single_decision_dry_run import Trial
 from approvals.registry import Stance, Verb
 from approvals.views import inbox

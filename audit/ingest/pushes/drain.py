@@ -26,7 +26,7 @@ from audit.importing.row_batches import RowWriter
 from audit.importing.row_forms import Forms
 from audit.importing.source_row_identity import SourceRow
 from audit.ingest.bulk_event_writer import Ingest
-from audit.ingest.pushes import gaps, ingest_tokens, pushed_rows, scan_targets, spool
+from audit.ingest.pushes import ingest_tokens, missing_pushes, pushed_rows, scan_targets, spool
 from audit.ingest.pushes.spool import Body
 from audit.models import QuarantinedRow
 from audit.recording.actors import Actor, Target
@@ -66,7 +66,7 @@ def run_due() -> int:
 def drain(instance: str) -> int:
     """Take in what waits of one gateway; nothing while an import of it runs."""
     spool.expire_set_aside(instance, clock.now())
-    gaps.record_refusals(instance, RECEIVER, clock.now())
+    missing_pushes.record_refusals(instance, RECEIVER, clock.now())
     waits = spool.waiting(instance)
     if not waits:
         return 0
@@ -105,7 +105,7 @@ def _one_by_one(instance: str, bodies: Sequence[Body]) -> int:
             if is_not_stored(error):
                 raise
             log.exception("a push of %s cannot be taken in; it is kept for a week", instance)
-            gaps.record_unreadable(instance, body, RECEIVER, clock.now())
+            missing_pushes.record_unreadable(instance, body, RECEIVER, clock.now())
             body.set_aside()
         _record_set_aside(work)
     return done
@@ -125,7 +125,7 @@ def _take(work: RowWriter, bodies: Sequence[Body]) -> int:
 def _look_for_gaps(work: RowWriter, rows: Sequence[SourceRow]) -> None:
     """Record gaps; the rows themselves are entries already, whatever their numbers are like."""
     try:
-        gaps.look(work.report.instance, rows, work.actor, work.now)
+        missing_pushes.look(work.report.instance, rows, work.actor, work.now)
     except Exception as error:
         if is_not_stored(error):
             raise

@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from audit.ledger.query import bar
-from audit.ledger.query.bar import Pair
+from audit.ledger.query import query_bar_syntax
 from audit.ledger.query.errors import InvalidQuery, QueryError
 from audit.ledger.query.filter_keys import KEYS, MAX_VALUE, BadValue, Key, nearest_key, nearest_of
 from audit.ledger.query.matching import compile_clauses
+from audit.ledger.query.query_bar_syntax import Pair
 from audit.ledger.query.sentence import in_words
 from audit.ledger.query.text import terms
 
@@ -81,7 +81,7 @@ class EventQuery:
     @classmethod
     def from_bar(cls, text: str, vocabulary: Mapping[str, Collection[str]] | None = None) -> Self:
         """Read a query bar: `key:value`, `-key:value`, `"two words"`, bare words."""
-        pairs, errors = bar.read(text)
+        pairs, errors = query_bar_syntax.read(text)
         return cls._from_pairs(pairs, errors, vocabulary)
 
     @classmethod
@@ -182,7 +182,7 @@ class EventQuery:
 
     def to_bar(self) -> str:
         """Return the query-bar text that `from_bar` reads back, without the cursor."""
-        return bar.write(self._pairs())
+        return query_bar_syntax.write(self._pairs())
 
     def in_words(self) -> str:
         """Return one sentence that says what is shown, without a final full stop."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from audit.ledger.format.allowed_field_values import HUMAN_WORDS, SEVERITIES
-from audit.ledger.query import Clause, EventQuery, bar
+from audit.ledger.query import Clause, EventQuery, query_bar_syntax
 from audit.search import decisions_by_verified_human
 from audit.search.event_search import FACET_KEYS, Overview
 from audit.search.facets_and_histograms import Facet
@@ -126,7 +126,9 @@ def brief(query: EventQuery) -> str:
     parts = [
         _many(clause)
         if len(clause.values) > _MANY * 2
-        else bar.write([(clause.key, clause.excluded, value) for value in clause.values])
+        else query_bar_syntax.write(
+            [(clause.key, clause.excluded, value) for value in clause.values]
+        )
         for clause in query.clauses
     ]
     if query.order != "newest":

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.http import QueryDict
 
-from audit.ledger.query import KEYS, EventQuery, bar
+from audit.ledger.query import KEYS, EventQuery, query_bar_syntax
 from audit.search import filter_parsing
 
 PATH = "/audit/"
@@ -78,7 +78,7 @@ def read(params: QueryDict, path: str = PATH) -> Reading:
         if value.strip()
     ]
     typed = params.get("bar", "").strip()
-    found, unreadable = bar.read(typed) if typed else ([], [])
+    found, unreadable = query_bar_syntax.read(typed) if typed else ([], [])
     good: list[Pair] = []
     bad: list[tuple[Pair, str, str]] = []
     for pair in [*pairs, *found]:
@@ -120,7 +120,7 @@ def _mistake(pair: Pair, message: str, nearest: str, good: list[Pair], path: str
 
 def text_of(key: str, value: str, excluded: bool) -> str:
     """One part of a filter as the bar writes it."""
-    return bar.write([(key, excluded, value)]) if key != "q" or excluded else value
+    return query_bar_syntax.write([(key, excluded, value)]) if key != "q" or excluded else value
 
 
 def _address(pairs: Iterable[Pair], path: str) -> str:

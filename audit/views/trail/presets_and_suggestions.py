@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from audit.ledger.query import Clause, EventQuery, bar
+from audit.ledger.query import Clause, EventQuery, query_bar_syntax
 from audit.search import decisions_by_verified_human, event_search
 from audit.views.actions_that_are_decisions import decision_actions
 from audit.views.trail.page_state import Reading
@@ -115,7 +115,9 @@ def without_one_part(reading: Reading) -> Suggestion | None:
     for clause in reversed(reading.query.clauses[-_TRIED:]):
         rest = reading.query.at("").dropping(clause.key, excluded=clause.excluded)
         if event_search.total(rest).count:
-            text = bar.write([(clause.key, clause.excluded, value) for value in clause.values])
+            text = query_bar_syntax.write(
+                [(clause.key, clause.excluded, value) for value in clause.values]
+            )
             return Suggestion(text, f"Without {text}", reading.url(rest))
     return None
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import needs_role
 from approvals import clock
-from connections.auth_ibom import fact_collection, grants
+from connections.auth_ibom import consents_and_tokens, fact_collection
 from connections.auth_ibom.changes_between import WORDS, Change
 from connections.auth_ibom.record_types import ERASED, Access, Account
 from connections.models import AccessState
@@ -96,7 +96,11 @@ def title_of(name: str, account: Account | None, access: Access | None) -> dict[
         return {"title": title, "url": url, "named": account.named}
     if access is not None:
         title = access.client_name or access.client_id
-        return {"title": title, "url": _APPLICATIONS, "named": grants.WORDS[access.kind]}
+        return {
+            "title": title,
+            "url": _APPLICATIONS,
+            "named": consents_and_tokens.WORDS[access.kind],
+        }
     return {"title": name, "url": "", "named": ""}
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from local.gateway.cli import (
+    block_allow_unblock_verbs,
+    disable_enable_verbs,
     guardrail_verbs,
-    list_verbs,
-    other_verbs,
+    list_status_config_verbs,
     quarantine_verbs,
-    runtime_verbs,
     scan_verbs,
     tool_verbs,
 )
@@ -44,15 +44,15 @@ def _of_kind(verb: Callable[[Session, str, Arguments], None], kind: str) -> Verb
 
 def _asset_verbs(kind: str) -> dict[str, Verb]:
     verbs = {
-        "block": list_verbs.block,
-        "allow": list_verbs.allow,
-        "unblock": list_verbs.unblock,
-        "disable": runtime_verbs.disable,
-        "enable": runtime_verbs.enable,
+        "block": block_allow_unblock_verbs.block,
+        "allow": block_allow_unblock_verbs.allow,
+        "unblock": block_allow_unblock_verbs.unblock,
+        "disable": disable_enable_verbs.disable,
+        "enable": disable_enable_verbs.enable,
         "quarantine": quarantine_verbs.quarantine,
         "restore": quarantine_verbs.restore,
         "scan": scan_verbs.scan,
-        "list": other_verbs.list_things,
+        "list": list_status_config_verbs.list_things,
     }
     return {name: _of_kind(verb, kind) for name, verb in verbs.items()}
 
@@ -61,26 +61,26 @@ _GROUPS: Final[Mapping[str, Mapping[str, Verb]]] = {
     "skill": {**_asset_verbs("skill"), "install": scan_verbs.install},
     "plugin": _asset_verbs("plugin"),
     "mcp": {
-        "block": _of_kind(list_verbs.block, "mcp"),
-        "allow": _of_kind(list_verbs.allow, "mcp"),
-        "unblock": _of_kind(list_verbs.unblock, "mcp"),
+        "block": _of_kind(block_allow_unblock_verbs.block, "mcp"),
+        "allow": _of_kind(block_allow_unblock_verbs.allow, "mcp"),
+        "unblock": _of_kind(block_allow_unblock_verbs.unblock, "mcp"),
         "set": scan_verbs.set_server,
         "unset": scan_verbs.unset_server,
         "scan": scan_verbs.scan_server,
-        "list": _of_kind(other_verbs.list_things, "mcp"),
+        "list": _of_kind(list_status_config_verbs.list_things, "mcp"),
     },
     "tool": {
         "block": tool_verbs.block,
         "allow": tool_verbs.allow,
         "unblock": tool_verbs.unblock,
-        "list": _of_kind(other_verbs.list_things, "tool"),
+        "list": _of_kind(list_status_config_verbs.list_things, "tool"),
     },
 }
 _SINGLE: Final[Mapping[str, Verb]] = {
-    "status": other_verbs.status,
+    "status": list_status_config_verbs.status,
     "guardrail": guardrail_verbs.guardrail,
     "setup": guardrail_verbs.set_up,
-    "config": other_verbs.config,
+    "config": list_status_config_verbs.config,
 }
 
 

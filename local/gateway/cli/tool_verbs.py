@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from local.gateway.cli.affected_agents import scope_list
 from local.gateway.cli.parsing import Arguments, UsageError
-from local.gateway.cli.scopes import scope_list
 from local.gateway.cli.session import Session
 
 

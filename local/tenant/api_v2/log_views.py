@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from local.tenant.api_v2.dialect import ManagementError, not_found
+from local.tenant.api_v2.errors_and_rate_limits import ManagementError, not_found
 from local.tenant.api_v2.paging import PER_PAGE_MAX, number
 from local.tenant.api_v2.users import find
 from local.tenant.env import env

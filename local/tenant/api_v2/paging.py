@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, JsonResponse
 
-from local.tenant.api_v2.dialect import ManagementError
+from local.tenant.api_v2.errors_and_rate_limits import ManagementError
 
 PER_PAGE_MAX = 100
 TAKE_DEFAULT = 50

@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 
 from local.tenant import clock
 from local.tenant.api_v2 import shapes
-from local.tenant.api_v2.dialect import ManagementError, body_of, not_found
+from local.tenant.api_v2.errors_and_rate_limits import ManagementError, body_of, not_found
 from local.tenant.api_v2.paging import checkpoint, pages
 from local.tenant.ciba.models import PushEnrolment
 from local.tenant.directory import sign_in_sessions

@@ -11,8 +11,8 @@ class CibaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from local.tenant.ciba import exchange, limits
+        from local.tenant.ciba import limits, poll_grant
         from local.tenant.oauth import grant_registry
 
         limits.poll_interval_s()
-        grant_registry.register(exchange.GRANT, exchange.poll)
+        grant_registry.register(poll_grant.GRANT, poll_grant.poll)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from django.db import models
 
 from local.tenant.ciba import limits
-from local.tenant.ciba.starting import PUSH, Start
+from local.tenant.ciba.start_request_parsing import PUSH, Start
 from local.tenant.ids import digest, new_id, new_secret
 
 

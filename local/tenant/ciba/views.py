@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from local.tenant import clock
 from local.tenant.applications import clients
-from local.tenant.ciba import asking, exchange, notices
+from local.tenant.ciba import new_question, poll_grant, tenant_log_events
 from local.tenant.ciba.models import Consent
 from local.tenant.ciba.phone import who_may_answer
 from local.tenant.oauth import request_bodies
@@ -23,10 +23,10 @@ def bc_authorize(request: HttpRequest) -> JsonResponse:
     client = clients.authenticate(request)
     params = request_bodies.params(request)
     try:
-        clients.require_grant(client, exchange.GRANT)
-        consent, auth_req_id = asking.ask(client, params)
+        clients.require_grant(client, poll_grant.GRANT)
+        consent, auth_req_id = new_question.ask(client, params)
     except OAuthError as error:
-        notices.start_refused(client, params, error)
+        tenant_log_events.start_refused(client, params, error)
         raise
     return JsonResponse(
         {

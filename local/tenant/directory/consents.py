@@ -8,8 +8,8 @@ from django.shortcuts import render
 
 from local.tenant.directory.demo_accounts import API_PERMISSIONS
 from local.tenant.models import ConsentGrant, Person
-from local.tenant.pages import resuming
-from local.tenant.pages.resuming import Pending
+from local.tenant.pages import request_waiting_for_sign_in
+from local.tenant.pages.request_waiting_for_sign_in import Pending
 
 WORDS = {
     "openid": "Know who you are",
@@ -44,6 +44,6 @@ def page(
             "client": client,
             "audience": audience,
             "scopes": [(name, WORDS.get(name, name)) for name in scope.split()],
-            "state": resuming.sign(pending),
+            "state": request_waiting_for_sign_in.sign(pending),
         },
     )

@@ -21,9 +21,9 @@ from local.tenant.oauth import engine
 from local.tenant.oauth.engine import Approval, BadAuthorizationRequest, RedirectedError
 from local.tenant.oauth.errors import OAuthError
 from local.tenant.oauth.token_answers import MFA_ACR
-from local.tenant.pages import resuming
+from local.tenant.pages import request_waiting_for_sign_in
 from local.tenant.pages.errors import error_page
-from local.tenant.pages.resuming import Pending
+from local.tenant.pages.request_waiting_for_sign_in import Pending
 from local.tenant.tenant_log import log_events
 
 
@@ -78,7 +78,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
 @require_GET
 def resume(request: HttpRequest) -> HttpResponse:
     """Continue an authorization request after sign-in or consent."""
-    pending = resuming.read(request.GET.get("state", ""))
+    pending = request_waiting_for_sign_in.read(request.GET.get("state", ""))
     if pending is None:
         return error_page(request, 400, "This sign-in took too long. Start again from the app.")
     return _proceed(request, pending)
@@ -87,7 +87,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 @require_POST
 def consent(request: HttpRequest) -> HttpResponse:
     """Take the person's answer from the consent page."""
-    pending = resuming.read(request.POST.get("state", ""))
+    pending = request_waiting_for_sign_in.read(request.POST.get("state", ""))
     session = sign_in_sessions.current(request)
     if pending is None or session is None:
         return error_page(request, 400, "This sign-in took too long. Start again from the app.")
@@ -117,7 +117,9 @@ def _decide(request: HttpRequest, ask: Ask) -> HttpResponse:
     if session is None or _must_sign_in(ask, session, max_age):
         if "none" in ask.prompts:
             _refuse_silent(ask, session)
-        return _redirect(f"/u/login?{urlencode({'state': resuming.sign(ask.pending)})}")
+        return _redirect(
+            f"/u/login?{urlencode({'state': request_waiting_for_sign_in.sign(ask.pending)})}"
+        )
     if ask.wants_mfa and not session.mfa:
         raise RedirectedError("access_denied", "Multi-factor authentication is required")
     scope = apis.user_scope(ask.client, session.person, ask.audience, ask.scopes)

@@ -15,8 +15,8 @@ from local.tenant.directory import consents, sign_in_sessions
 from local.tenant.models import DeviceCode, LoginSession
 from local.tenant.oauth import device_grant
 from local.tenant.oauth.errors import OAuthError
-from local.tenant.pages import resuming
-from local.tenant.pages.resuming import Pending
+from local.tenant.pages import request_waiting_for_sign_in
+from local.tenant.pages.request_waiting_for_sign_in import Pending
 from local.tenant.tenant_log import log_events
 
 UNKNOWN = "That code is wrong, already answered or expired. Check the device and type it again."
@@ -37,7 +37,9 @@ def activate(request: HttpRequest) -> HttpResponse:
     session = sign_in_sessions.current(request)
     if session is None:
         here = f"/activate?{urlencode({'user_code': row.user_code})}"
-        state = resuming.sign(Pending({"client_id": row.client_id}, clock.epoch(), here))
+        state = request_waiting_for_sign_in.sign(
+            Pending({"client_id": row.client_id}, clock.epoch(), here)
+        )
         return HttpResponseRedirect(f"/u/login?{urlencode({'state': state})}")
     if request.method == "POST" and "action" in request.POST:
         return _answer(request, row, session)

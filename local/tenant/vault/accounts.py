@@ -13,8 +13,8 @@ from django.db.models import Q, QuerySet
 from local.tenant.ids import new_id
 from local.tenant.models import Connection
 from local.tenant.vault.models import ConnectedAccount
-from local.tenant.vault.providers.authority import Granted, Issued
 from local.tenant.vault.providers.catalog import PROVIDERS
+from local.tenant.vault.providers.token_issuing import Granted, Issued
 from local.tenant.vault.sealing import seal, unseal
 
 

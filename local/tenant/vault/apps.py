@@ -13,7 +13,7 @@ class VaultConfig(AppConfig):
     def ready(self) -> None:
         from local.tenant.oauth import grant_registry
         from local.tenant.vault import exchange
-        from local.tenant.vault.providers import authority
+        from local.tenant.vault.providers import token_issuing
 
-        authority.token_lifetime_s()
+        token_issuing.token_lifetime_s()
         grant_registry.register(grant_registry.VAULT_GRANT, exchange.exchange)

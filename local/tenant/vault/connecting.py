@@ -18,9 +18,9 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from local.tenant.ids import digest, new_id
 from local.tenant.vault import accounts
 from local.tenant.vault.models import ConnectAttempt, ConnectedAccount
-from local.tenant.vault.providers import authority
-from local.tenant.vault.providers.authority import Granted, Issued
+from local.tenant.vault.providers import token_issuing
 from local.tenant.vault.providers.catalog import PROVIDERS
+from local.tenant.vault.providers.token_issuing import Granted, Issued
 from local.tenant.vault.sealing import seal, unseal
 
 TICKET_LIFETIME_S: Final = 300
@@ -89,7 +89,7 @@ def allow(attempt: ConnectAttempt, login: str, now: datetime) -> str:
         BadAttemptError: it was answered before.
     """
     _answer_once(attempt, now)
-    granted = authority.allow(PROVIDERS[attempt.connection], login, attempt.scopes, now)
+    granted = token_issuing.allow(PROVIDERS[attempt.connection], login, attempt.scopes, now)
     code = new_id("", 43)
     attempt.code_digest = digest(code)
     attempt.idp_user_id = granted.user_id

@@ -16,10 +16,10 @@ from local.tenant import clock
 from local.tenant.applications import clients
 from local.tenant.ciba.phone import who_may_answer
 from local.tenant.directory import people_and_claims, sign_in_sessions
-from local.tenant.pages import resuming
+from local.tenant.pages import request_waiting_for_sign_in
 from local.tenant.pages.errors import error_page
-from local.tenant.pages.resuming import Pending
-from local.tenant.vault import connecting, notices
+from local.tenant.pages.request_waiting_for_sign_in import Pending
+from local.tenant.vault import connecting, tenant_log_events
 from local.tenant.vault.models import ConnectAttempt
 from local.tenant.vault.providers.catalog import PROVIDERS, Provider
 
@@ -59,7 +59,7 @@ def _answer(
     now = clock.now()
     if request.POST.get("answer") == "cancel":
         back = connecting.cancel(attempt, now)
-        notices.connect_failed(attempt, f"The user cancelled at {provider.title}")
+        tenant_log_events.connect_failed(attempt, f"The user cancelled at {provider.title}")
         return _redirect(back)
     login = (request.POST.get("other") or request.POST.get("login", "")).strip()
     if not _LOGIN.match(login):
@@ -76,7 +76,9 @@ def _check_person(
         return None
     if session is None:
         here = f"{reverse('connect-consent')}?{urlencode({'ticket': ticket})}"
-        state = resuming.sign(Pending({"client_id": attempt.client_id}, clock.epoch(), here))
+        state = request_waiting_for_sign_in.sign(
+            Pending({"client_id": attempt.client_id}, clock.epoch(), here)
+        )
         return _redirect(f"{reverse('login')}?{urlencode({'state': state})}")
     return error_page(
         request,

@@ -20,11 +20,11 @@ from local.tenant.directory import people_and_claims
 from local.tenant.models import Connection, Person
 from local.tenant.oauth import refresh_tokens, token_formats
 from local.tenant.oauth.errors import OAuthError, invalid_request, unauthorized_client
-from local.tenant.vault import accounts, notices
+from local.tenant.vault import accounts, tenant_log_events
 from local.tenant.vault.models import ConnectedAccount
-from local.tenant.vault.providers import authority
-from local.tenant.vault.providers.authority import Issued
+from local.tenant.vault.providers import token_issuing
 from local.tenant.vault.providers.catalog import PROVIDERS
+from local.tenant.vault.providers.token_issuing import Issued
 
 TOKEN_TYPE: Final = "http://auth0.com/oauth/token-type/federated-connection-access-token"  # noqa: S105
 REFRESH_TOKEN: Final = "urn:ietf:params:oauth:token-type:refresh_token"  # noqa: S105
@@ -53,11 +53,11 @@ def exchange(request: HttpRequest, client: Client, params: dict[str, str]) -> Js
     try:
         handed = _exchange(client, params)
     except OAuthError as error:
-        notices.exchange_failed(client, params, error)
+        tenant_log_events.exchange_failed(client, params, error)
         raise
     now = clock.now()
     issued = handed.issued
-    notices.exchanged(
+    tenant_log_events.exchanged(
         client,
         handed.person,
         handed.connection,
@@ -166,8 +166,8 @@ def _current(account: ConnectedAccount, now: datetime) -> Issued:
         return Issued(accounts.access_token(account), scopes, account.access_expires_at)
     provider = PROVIDERS[account.connection]
     try:
-        issued = authority.refresh(provider, accounts.refresh_token(account), now)
-    except authority.GrantRevokedError:
+        issued = token_issuing.refresh(provider, accounts.refresh_token(account), now)
+    except token_issuing.GrantRevokedError:
         raise OAuthError(
             401,
             "federated_connection_refresh_token_flow_failed",

@@ -17,7 +17,7 @@ from local.tenant.directory import people_and_claims
 from local.tenant.env import env
 from local.tenant.models import Connection
 from local.tenant.oauth import token_formats
-from local.tenant.vault import accounts, connecting, notices, payloads
+from local.tenant.vault import accounts, connected_accounts_requests, connecting, tenant_log_events
 from local.tenant.vault.models import ConnectedAccount
 from local.tenant.vault.problems import Problem, answers_problems, field, query
 from local.tenant.vault.providers.catalog import PROVIDERS
@@ -60,7 +60,7 @@ def _endpoint[**P](
 @_endpoint("POST", CREATE)
 def connect(request: HttpRequest, caller: Caller) -> HttpResponse:
     """`POST /me/v1/connected-accounts/connect`: 201 with the session and the browser's ticket."""
-    wanted = payloads.connect(request)
+    wanted = connected_accounts_requests.connect(request)
     if wanted.redirect_uri not in caller.client.get_redirect_uris():
         raise field("redirect_uri", "is not an allowed callback URL of the application")
     if accounts.connection(wanted.connection, caller.client.id) is None:
@@ -84,7 +84,7 @@ def connect(request: HttpRequest, caller: Caller) -> HttpResponse:
 @_endpoint("POST", CREATE)
 def complete(request: HttpRequest, caller: Caller) -> HttpResponse:
     """`POST /me/v1/connected-accounts/complete`: 201 with the account, 409 when it is there."""
-    done = payloads.complete(request)
+    done = connected_accounts_requests.complete(request)
     try:
         account = connecting.complete(
             done.auth_session,
@@ -96,22 +96,24 @@ def complete(request: HttpRequest, caller: Caller) -> HttpResponse:
             now=clock.now(),
         )
     except connecting.BadAttemptError as bad:
-        notices.complete_failed(request, caller.client, caller.sub, str(bad))
+        tenant_log_events.complete_failed(request, caller.client, caller.sub, str(bad))
         raise Problem(400, f"Cannot complete: {bad}") from None
     except accounts.AlreadyConnectedError:
         why = "This account is already connected; delete it first to connect it again"
-        notices.complete_failed(request, caller.client, caller.sub, why)
+        tenant_log_events.complete_failed(request, caller.client, caller.sub, why)
         raise Problem(409, why) from None
-    notices.connected(request, caller.client, account)
+    tenant_log_events.connected(request, caller.client, account)
     return JsonResponse(accounts.facts(account), status=201)
 
 
 @_endpoint("GET", READ)
 def list_accounts(request: HttpRequest, caller: Caller) -> HttpResponse:
     """`GET /me/v1/connected-accounts/accounts?connection=&from=&take=`."""
-    mine = accounts.of(caller.sub, payloads.names(request))
+    mine = accounts.of(caller.sub, connected_accounts_requests.names(request))
     try:
-        page = accounts.page(mine, request.GET.get("from", ""), payloads.take(request))
+        page = accounts.page(
+            mine, request.GET.get("from", ""), connected_accounts_requests.take(request)
+        )
     except accounts.UnknownCursorError:
         raise query("from", "is not a cursor of this list") from None
     return _page("accounts", [accounts.facts(account) for account in page.accounts], page.next)
@@ -121,7 +123,7 @@ def list_accounts(request: HttpRequest, caller: Caller) -> HttpResponse:
 def list_connections(request: HttpRequest, caller: Caller) -> HttpResponse:
     """`GET /me/v1/connected-accounts/connections`: what can be connected, not what is."""
     found = accounts.connections(caller.client.id)
-    start, take = request.GET.get("from", ""), payloads.take(request)
+    start, take = request.GET.get("from", ""), connected_accounts_requests.take(request)
     later = [connection for connection in found if connection.name > start]
     shown = [
         {
@@ -142,10 +144,10 @@ def delete(request: HttpRequest, caller: Caller, account_id: str) -> HttpRespons
     """
     account = ConnectedAccount.objects.filter(pk=account_id, sub=caller.sub).first()
     if account is None:
-        notices.delete_failed(request, caller.client, caller.sub, account_id)
+        tenant_log_events.delete_failed(request, caller.client, caller.sub, account_id)
         raise Problem(404, "There is no such connected account")
     ConnectedAccount.objects.filter(pk=account.pk).delete()
-    notices.deleted(request, caller.client, account)
+    tenant_log_events.deleted(request, caller.client, account)
     return HttpResponse(status=204)
 
 

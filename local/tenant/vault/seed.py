@@ -8,7 +8,7 @@ from typing import Final
 from local.tenant import clock
 from local.tenant.directory import people_and_claims
 from local.tenant.vault import accounts
-from local.tenant.vault.providers import authority
+from local.tenant.vault.providers import token_issuing
 from local.tenant.vault.providers.catalog import GITHUB, GOOGLE, SLACK, Provider
 
 CONNECTED: Final[tuple[tuple[str, Provider, str, tuple[str, ...], int], ...]] = (
@@ -34,11 +34,11 @@ def seed() -> None:
 
     A vault with any account is left alone: what a visitor disconnected stays disconnected.
     """
-    if accounts.any_connected() or authority.any_granted():
+    if accounts.any_connected() or token_issuing.any_granted():
         return
     for email, provider, login, scopes, days_ago in CONNECTED:
         person = people_and_claims.by_email(email)
         if person is not None:
             then = clock.now() - timedelta(days=days_ago)
-            granted = authority.allow(provider, login, scopes, then)
+            granted = token_issuing.allow(provider, login, scopes, then)
             accounts.store(person.sub, provider.name, granted, then)

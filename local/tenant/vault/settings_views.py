@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from local.tenant import clock
 from local.tenant.ciba.phone import who_may_answer
 from local.tenant.vault.models import ProviderGrant, ProviderToken
-from local.tenant.vault.providers import authority
+from local.tenant.vault.providers import token_issuing
 from local.tenant.vault.providers.catalog import PROVIDERS, Provider
 
 
@@ -44,7 +44,7 @@ def revoke(request: HttpRequest, name: str, grant_id: int) -> HttpResponse:
     """End one grant at the provider: its tokens stop working at once."""
     provider = _provider(name)
     grant = get_object_or_404(ProviderGrant, pk=grant_id, provider=provider.name)
-    authority.revoke(grant, clock.now())
+    token_issuing.revoke(grant, clock.now())
     return redirect("provider-settings", name=provider.name)
 
 

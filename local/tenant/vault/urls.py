@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from local.tenant.api_v2.dialect import resource
+from local.tenant.api_v2.errors_and_rate_limits import resource
 from local.tenant.vault import consent_views, management, my_account, settings_views
 from local.tenant.vault.providers import github, google, slack
 

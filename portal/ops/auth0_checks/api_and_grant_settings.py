@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from auth0_client.config import Tenant
 from auth0_client.my_account import SCOPES as MY_ACCOUNT_SCOPES
 from http_client.json_fields import Fields
-from portal.ops.auth0_checks.finding import Finding, bad, equals, includes, ok, warn
+from portal.ops.auth0_checks.check_result import Finding, bad, equals, includes, ok, warn
 
 RAR_TYPE = "urn:auth0:schemas:authorization-details:v1:ata-intent"
 MANAGEMENT_SCOPES = (

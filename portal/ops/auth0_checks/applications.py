@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from auth0_client import token_vault
 from auth0_client.grants import ciba, device
 from http_client.json_fields import Fields
-from portal.ops.auth0_checks.finding import Finding, bad, equals, includes, ok, warn
+from portal.ops.auth0_checks.check_result import Finding, bad, equals, includes, ok, warn
 
 CALLBACKS = ("/oidc/callback/", "/connections/callback/", "/connections/token/callback/")
 _PUSH_LIMIT_S = 300

@@ -17,7 +17,7 @@ from auth0_client.grants.authorization_code_and_refresh import OAuth
 from auth0_client.oauth_form_post import Endpoints, Reply
 from auth0_client.tenant_facade import Auth0
 from http_client.client import HttpClient
-from portal.ops.auth0_checks.finding import Finding, bad, not_checked, ok, warn
+from portal.ops.auth0_checks.check_result import Finding, bad, not_checked, ok, warn
 
 _NOBODYS = "ata-check-auth0-nobody-issued-this"
 # What Auth0 says about the code or token itself, after it has authenticated the client.

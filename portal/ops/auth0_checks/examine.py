@@ -14,7 +14,7 @@ from portal.ops.auth0_checks import (
     client_secrets,
     issuer_checks,
 )
-from portal.ops.auth0_checks.finding import Finding, Status, not_checked, ok
+from portal.ops.auth0_checks.check_result import Finding, Status, not_checked, ok
 from portal.ops.auth0_checks.not_checked_on_read_failure import application, judge
 
 

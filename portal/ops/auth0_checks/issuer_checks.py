@@ -5,7 +5,7 @@ from __future__ import annotations
 from auth0_client.discovery import ProviderDocument
 from auth0_client.errors import FAILURES, IssuerMismatch
 from auth0_client.tenant_facade import Auth0
-from portal.ops.auth0_checks.finding import Finding, bad, ok, warn
+from portal.ops.auth0_checks.check_result import Finding, bad, ok, warn
 
 _DOMAIN = "AUTH0_ISSUER; dashboard: Applications → Portal → Settings → Domain"
 

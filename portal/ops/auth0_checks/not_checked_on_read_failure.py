@@ -7,7 +7,7 @@ from collections.abc import Callable
 from auth0_client.errors import FAILURES, Forbidden, NotFound, RateLimited
 from auth0_client.management_api import Management
 from http_client.json_fields import Fields
-from portal.ops.auth0_checks.finding import Finding, bad, not_checked
+from portal.ops.auth0_checks.check_result import Finding, bad, not_checked
 
 type Judge[T] = Callable[[T], list[Finding]]
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from api import bodies
 from api.problems import Problem
-from portal.ops.bodies import ORDINARY, limit_of
+from portal.ops.request_body_limits import ORDINARY, limit_of
 
 
 def _seconds(members: int) -> float:

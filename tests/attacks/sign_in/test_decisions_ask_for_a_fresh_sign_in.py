@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import SignedInSession
-from approvals import clock, people_and_roster, policy, registry
+from approvals import clock, people_directory, policy, registry
 from approvals.erasure import erase_and_hold_decisions as erasing
 from approvals.errors import Refused
 from approvals.models import Approval, Passkey
@@ -80,7 +80,7 @@ def stored_key(db: None, settings: Any, tmp_path: Path) -> None:
         credential_id="credential-1",
         public_key=b"key",
         algorithm=-7,
-        person=people_and_roster.note_person(
+        person=people_directory.note_person(
             iss=ISS, sub="auth0|oona", name="Oona", roles=["operator"]
         ),
         rp_id="localhost",
@@ -179,7 +179,7 @@ def test_who_may_not_decide_is_not_sent_to_sign_in(stored_key: None) -> None:
 
 
 def test_ones_own_passkey_is_revoked_without_one(stored_key: None) -> None:
-    person = people_and_roster.find(ISS, "auth0|oona")
+    person = people_directory.find(ISS, "auth0|oona")
     assert person is not None
     oona = replace(person.as_actor("web"), roles=frozenset())
     done = perform(oona, "passkey.revoke", Target(passkeys.OWN, "key-1"))

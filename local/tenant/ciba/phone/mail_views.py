@@ -13,9 +13,9 @@ from local.tenant import clock
 from local.tenant.ciba.models import Consent
 from local.tenant.ciba.phone import answers, cards, who_may_answer
 from local.tenant.directory import people_and_claims
-from local.tenant.pages import resuming
+from local.tenant.pages import request_waiting_for_sign_in
 from local.tenant.pages.errors import error_page
-from local.tenant.pages.resuming import Pending
+from local.tenant.pages.request_waiting_for_sign_in import Pending
 
 
 @require_http_methods(["GET", "POST"])
@@ -27,7 +27,9 @@ def verify(request: HttpRequest) -> HttpResponse:
     signed_in = who_may_answer.signed_in(request)
     if not signed_in:
         here = f"{reverse('bc-verify')}?{urlencode({'consent': consent.id})}"
-        state = resuming.sign(Pending({"client_id": consent.client_id}, clock.epoch(), here))
+        state = request_waiting_for_sign_in.sign(
+            Pending({"client_id": consent.client_id}, clock.epoch(), here)
+        )
         return redirect(f"{reverse('login')}?{urlencode({'state': state})}")
     if signed_in != consent.sub:
         return error_page(

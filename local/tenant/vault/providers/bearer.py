@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from local.tenant import clock
 from local.tenant.vault.models import ProviderToken
-from local.tenant.vault.providers import authority
+from local.tenant.vault.providers import token_issuing
 from local.tenant.vault.providers.catalog import Provider
 
 
@@ -45,8 +45,8 @@ def endpoint[**P](
             if needed is None:
                 return HttpResponseNotAllowed(list(scopes_by_method))
             try:
-                token = authority.check(provider, _bearer(request), clock.now())
-            except authority.BadTokenError as bad:
+                token = token_issuing.check(provider, _bearer(request), clock.now())
+            except token_issuing.BadTokenError as bad:
                 return dialect.unauthenticated(bad.why)
             if needed and not set(needed) & set(token.scopes):
                 return dialect.out_of_scope(needed, token.scopes)
@@ -71,5 +71,5 @@ def body(request: HttpRequest) -> dict[str, Any]:
 def _bearer(request: HttpRequest) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() not in {"bearer", "token"} or not token:
-        raise authority.BadTokenError("missing")
+        raise token_issuing.BadTokenError("missing")
     return token.strip()

@@ -12,7 +12,7 @@ from django.urls import path
 
 from local.tenant import clock
 from local.tenant.vault.models import ProviderGrant, ProviderItem, ProviderToken
-from local.tenant.vault.providers import authority
+from local.tenant.vault.providers import token_issuing
 from local.tenant.vault.providers.bearer import body, endpoint
 from local.tenant.vault.providers.catalog import SLACK
 
@@ -56,7 +56,7 @@ def auth_test(request: HttpRequest, token: ProviderToken) -> HttpResponse:
 def auth_revoke(request: HttpRequest, token: ProviderToken) -> HttpResponse:
     """`auth.revoke`: end the grant behind this token at Slack."""
     grant = ProviderGrant.objects.get(pk=token.grant_id)
-    authority.revoke(grant, clock.now())
+    token_issuing.revoke(grant, clock.now())
     return _ok(revoked=True)
 
 

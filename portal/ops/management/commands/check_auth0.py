@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from approvals import auth0_clients
+from portal.ops.auth0_checks.check_result import Finding, Status
 from portal.ops.auth0_checks.examine import Portal, examine, failed
-from portal.ops.auth0_checks.finding import Finding, Status
 
 _WIDTH = 100
 _INDENT = 13

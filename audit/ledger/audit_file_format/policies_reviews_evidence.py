@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from audit.ledger.audit_files.audit_file_report import PackSummary
-from audit.ledger.audit_files.tables_of_range import (
+from audit.ledger.audit_file_format.audit_file_report import PackSummary
+from audit.ledger.audit_file_format.tables_of_range import (
     POLICY_CHANGED,
     REQUIREMENT,
     REVIEW_CLOSED,

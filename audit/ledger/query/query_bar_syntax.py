@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from .errors import QueryError
+from audit.ledger.query.errors import QueryError
 
 type Pair = tuple[str, bool, str]
 """(key, excluded, value), nothing checked yet."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from local.gateway.cli.affected_agents import affected_agents
 from local.gateway.cli.parsing import Arguments, Refused
-from local.gateway.cli.scopes import affected_agents
 from local.gateway.cli.session import Session
 from local.gateway.entries import GLOBAL
 from local.gateway.generations import OPENCLAW

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-from audit.ledger.audit_files.signed_manifest import MANIFEST, MAX_MEMBERS, RANGE
+from audit.ledger.audit_file_format.signed_manifest import MANIFEST, MAX_MEMBERS, RANGE
 
 MAX_FILE_BYTES: Final = 1024 * 1024 * 1024
 MAX_UNPACKED_BYTES: Final = 2 * 1024 * 1024 * 1024

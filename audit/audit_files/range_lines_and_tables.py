@@ -11,9 +11,9 @@ from uuid import UUID
 from audit.audit_files.audit_scope import Scope
 from audit.exports.full_log import released_of
 from audit.ledger import merkle, tiles
-from audit.ledger.audit_files import entry_range
-from audit.ledger.audit_files.policies_reviews_evidence import is_of_a_decision
-from audit.ledger.audit_files.tables_of_range import RangeTables
+from audit.ledger.audit_file_format import entry_range
+from audit.ledger.audit_file_format.policies_reviews_evidence import is_of_a_decision
+from audit.ledger.audit_file_format.tables_of_range import RangeTables
 from audit.ledger.format import entry as entries
 from audit.ledger.offline import log_file
 from audit.ledger.offline.samples import Sample

@@ -6,7 +6,7 @@ from allauth.idp.oidc.models import Client
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from local.tenant.api_v2 import shapes
-from local.tenant.api_v2.dialect import not_found
+from local.tenant.api_v2.errors_and_rate_limits import not_found
 from local.tenant.api_v2.paging import pages
 from local.tenant.models import ClientGrant, Connection, Person, ResourceServer, Role
 

@@ -12,7 +12,7 @@ from allauth.idp.oidc.models import Client
 from local.tenant import clock
 from local.tenant.applications import apis
 from local.tenant.applications.clients import is_public, settings_of
-from local.tenant.ciba import limits, notices, rar, starting
+from local.tenant.ciba import limits, rar, start_request_parsing, tenant_log_events
 from local.tenant.ciba.models import Consent, PushEnrolment
 from local.tenant.directory import people_and_claims
 from local.tenant.env import env
@@ -36,7 +36,7 @@ def ask(client: Client, params: Mapping[str, str]) -> tuple[Consent, str]:
             be used, 429 `too_many_requests` over a limit (retry after 60 s).
     """
     _check_client(client)
-    start = starting.read(params, env().issuer)
+    start = start_request_parsing.read(params, env().issuer)
     person = people_and_claims.by_sub(start.sub)
     if person is None:
         raise invalid_request('login_hint parameter validation failed: "sub" is not a known user')
@@ -53,7 +53,7 @@ def ask(client: Client, params: Mapping[str, str]) -> tuple[Consent, str]:
         channel=channel,
         now=now,
     )
-    notices.asked(consent)
+    tenant_log_events.asked(consent)
     return consent, auth_req_id
 
 
@@ -63,7 +63,7 @@ def _check_client(client: Client) -> None:
         raise unauthorized_client("CIBA needs a first-party, confidential client")
 
 
-def _details(start: starting.Start) -> list[dict[str, Any]]:
+def _details(start: start_request_parsing.Start) -> list[dict[str, Any]]:
     if not start.audience:
         if start.authorization_details:
             raise invalid_request("authorization_details needs the audience that registers them")
@@ -77,15 +77,15 @@ def _details(start: starting.Start) -> list[dict[str, Any]]:
 def _channel(client: Client, person: Person, wanted: str) -> str:
     enabled = settings_of(client).approval_channels
     enrolled = PushEnrolment.objects.filter(sub=person.sub).exists()
-    if wanted == starting.PUSH and starting.PUSH in enabled and enrolled:
-        return starting.PUSH
-    if starting.EMAIL not in enabled:
-        if wanted == starting.EMAIL:
+    if wanted == start_request_parsing.PUSH and start_request_parsing.PUSH in enabled and enrolled:
+        return start_request_parsing.PUSH
+    if start_request_parsing.EMAIL not in enabled:
+        if wanted == start_request_parsing.EMAIL:
             raise invalid_request("The email notification channel is not enabled for the client")
         raise invalid_request("User does not have push notifications enrolled")
     if not person.email_verified:
         raise invalid_request("The user's e-mail address is not verified")
-    return starting.EMAIL
+    return start_request_parsing.EMAIL
 
 
 def _check_limits(person: Person, now: datetime) -> None:

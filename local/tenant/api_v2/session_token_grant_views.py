@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from local.tenant import clock
 from local.tenant.api_v2 import shapes
-from local.tenant.api_v2.dialect import ManagementError, not_found
+from local.tenant.api_v2.errors_and_rate_limits import ManagementError, not_found
 from local.tenant.api_v2.paging import pages
 from local.tenant.api_v2.users import revoke_refresh_tokens
 from local.tenant.directory import sign_in_sessions

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
-from demo.history import cast
+from demo.history import invented_names
 from demo.history.facts import Asset, Egress, Enforcement, Scan, Severity
 from demo.history.findings import findings_for, make_uuid
 from demo.store.instant import SECOND
@@ -77,7 +77,7 @@ class Narrator:
             ),
             severity=severity,
             structured=structured,
-            tool_name=self.rng.choice(cast.TOOLS),
+            tool_name=self.rng.choice(invented_names.TOOLS),
             step_idx=self.rng.randint(1, 40),
         )
 
@@ -110,12 +110,12 @@ class Narrator:
 
     def block(self, at: int, asset: Asset) -> Enforcement:
         """Return an operator's block on the command line."""
-        reason = self.rng.choice(cast.BLOCK_REASONS)
+        reason = self.rng.choice(invented_names.BLOCK_REASONS)
         return self._decide(at, asset, _BLOCK_ACTION[asset.kind], {"install": "block"}, reason)
 
     def allow(self, at: int, asset: Asset) -> Enforcement:
         """Return an operator's allow on the command line."""
-        reason = self.rng.choice(cast.ALLOW_REASONS)
+        reason = self.rng.choice(invented_names.ALLOW_REASONS)
         return self._decide(at, asset, _ALLOW_ACTION[asset.kind], {"install": "allow"}, reason)
 
     def lift(self, at: int, asset: Asset) -> Enforcement:

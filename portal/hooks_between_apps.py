@@ -5,7 +5,7 @@ from __future__ import annotations
 from approvals.passkeys import verifier_trust_file
 from approvals.policy import version_documents
 from audit import packs
-from audit.audit_files import policies_and_reviews
+from audit.audit_files import policy_and_review_hooks
 from audit.evidence import human_levels
 from audit.importing import row_batches
 from audit.recording.actors import Target
@@ -33,8 +33,8 @@ def wire() -> None:
     row_batches.when_taken.append(record_acts.record_acts)
     human_levels.use_passkeys(verifier_trust_file.trusted)
     packs.use_directory(verifier_trust_file.document)
-    policies_and_reviews.use_policies(version_documents.documents)
-    policies_and_reviews.use_review_results(signed_result_file.result_of)
+    policy_and_review_hooks.use_policies(version_documents.documents)
+    policy_and_review_hooks.use_review_results(signed_result_file.result_of)
 
 
 def decision_of(kind: str, name: str) -> str:

@@ -12,14 +12,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 from audit.ledger import note
-from audit.ledger.audit_files import signed_manifest as manifests
-from audit.ledger.audit_files.audit_file_report import (
+from audit.ledger.audit_file_format import signed_manifest as manifests
+from audit.ledger.audit_file_format.audit_file_report import (
     AuditFileReport,
     PackSummary,
     TableSummary,
 )
-from audit.ledger.audit_files.entry_range import LONGEST_LINE, RangeFile
-from audit.ledger.audit_files.policies_reviews_evidence import (
+from audit.ledger.audit_file_format.entry_range import LONGEST_LINE, RangeFile
+from audit.ledger.audit_file_format.policies_reviews_evidence import (
     EVIDENCE,
     POLICIES,
     REVIEWS,
@@ -29,9 +29,9 @@ from audit.ledger.audit_files.policies_reviews_evidence import (
     is_of_a_decision,
     sampled,
 )
-from audit.ledger.audit_files.signed_manifest import ManifestError
-from audit.ledger.audit_files.tables_of_range import Period, RangeTables, Table
-from audit.ledger.audit_files.zip_members import BROKEN, ZipError, ZipMembers
+from audit.ledger.audit_file_format.signed_manifest import ManifestError
+from audit.ledger.audit_file_format.tables_of_range import Period, RangeTables, Table
+from audit.ledger.audit_file_format.zip_members import BROKEN, ZipError, ZipMembers
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError, parsed
 from audit.ledger.note import NoteError, VerifierKey

@@ -13,7 +13,7 @@ from audit.search import (
     decisions_by_verified_human,
     facets_and_histograms,
     rollup_counts,
-    statements,
+    search_sql,
 )
 from audit.search.decisions_by_verified_human import Decisions
 from audit.search.exact_or_estimated_matches import PLACE, Counts, Finder, Matches
@@ -88,7 +88,7 @@ class Survey:
     @cached_property
     def _counted_total(self) -> int | None:
         """How many match, where counts tell; None where they do not."""
-        if self.finder.size <= statements.CAP or not rollup_counts.can_answer(
+        if self.finder.size <= search_sql.CAP or not rollup_counts.can_answer(
             self.query, self.plan
         ):
             return None
@@ -96,11 +96,11 @@ class Survey:
 
     @property
     def _counts_few(self) -> bool:
-        return self._counted_total is not None and self._counted_total <= statements.CAP
+        return self._counted_total is not None and self._counted_total <= search_sql.CAP
 
     @property
     def _counts_many(self) -> bool:
-        return self._counted_total is not None and self._counted_total > statements.CAP
+        return self._counted_total is not None and self._counted_total > search_sql.CAP
 
     @cached_property
     def matches(self) -> Matches:

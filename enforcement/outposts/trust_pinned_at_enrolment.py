@@ -13,7 +13,7 @@ from django.conf import settings
 
 from approvals.auth0_clients import published_keys
 from approvals.passkeys import queries, recorded_enrolments, relying_party
-from approvals.people_and_roster import with_roles
+from approvals.people_directory import with_roles
 from audit.keys import keyring, log_identity, outpost_command_key
 from audit.ledger.format.canonical import canonical
 from enforcement.outposts.device_keys import b64url

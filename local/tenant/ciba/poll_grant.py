@@ -8,9 +8,9 @@ from allauth.idp.oidc.models import Client
 from django.http import HttpRequest, JsonResponse
 
 from local.tenant import clock
-from local.tenant.ciba import notices, polling
+from local.tenant.ciba import poll_verdict, tenant_log_events
 from local.tenant.ciba.models import Consent
-from local.tenant.ciba.polling import Answer, Verdict
+from local.tenant.ciba.poll_verdict import Answer, Verdict
 from local.tenant.directory import people_and_claims
 from local.tenant.ids import digest
 from local.tenant.models import Person
@@ -41,19 +41,19 @@ def poll(request: HttpRequest, client: Client, params: dict[str, str]) -> JsonRe
     if found.verdict is not Verdict.APPROVED or person is None:
         refusal = _refusal(found if person else Answer(Verdict.REFUSED, 0))
         if found.verdict not in {Verdict.PENDING, Verdict.SLOW_DOWN}:
-            notices.exchange_failed(consent, refusal.description)
+            tenant_log_events.exchange_failed(consent, refusal.description)
         raise refusal
     if not consent.claim(clock.now()):
         raise _refusal(Answer(Verdict.UNKNOWN, 0))
     answer = _tokens(client, person, consent)
-    notices.exchanged(consent)
+    tenant_log_events.exchanged(consent)
     return JsonResponse(answer, headers={"Cache-Control": "no-store"})
 
 
 def _judge(consent: Consent) -> Answer:
     now = clock.now()
-    answer = polling.judge(
-        polling.Poll(
+    answer = poll_verdict.judge(
+        poll_verdict.Poll(
             state=consent.state,
             wait_s=consent.wait_s,
             polled_at=consent.polled_at,

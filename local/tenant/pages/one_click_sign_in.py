@@ -15,9 +15,9 @@ from local.tenant.directory import people_and_claims, sign_in_sessions
 from local.tenant.directory.demo_accounts import MEMBER_CAN, ROLES
 from local.tenant.env import env
 from local.tenant.models import Person
-from local.tenant.pages import resuming
+from local.tenant.pages import request_waiting_for_sign_in
 from local.tenant.pages.errors import error_page
-from local.tenant.pages.resuming import Pending
+from local.tenant.pages.request_waiting_for_sign_in import Pending
 from local.tenant.tenant_log import log_events
 
 
@@ -42,7 +42,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def login(request: HttpRequest) -> HttpResponse:
     """The sign-in page; a POST names the account and, unless unticked, counts as two factors."""
     state = request.POST.get("state") or request.GET.get("state", "")
-    pending = resuming.read(state) if state else None
+    pending = request_waiting_for_sign_in.read(state) if state else None
     if state and pending is None:
         return error_page(request, 400, "This sign-in took too long. Start again from the app.")
     if request.method == "GET":

@@ -1,6 +1,7 @@
 """Policy versions and results of access reviews, which other apps keep.
 
-`approvals` and `connections` import this app, so `portal.wiring` passes their functions in.
+`approvals` and `connections` import this app, so `portal.hooks_between_apps` passes their
+functions in.
 """
 
 from __future__ import annotations
