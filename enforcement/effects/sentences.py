@@ -39,7 +39,7 @@ def in_words(effects: Sequence[AgentEffect]) -> list[str]:
     groups: dict[str, list[str]] = {}
     for effect in effects:
         groups.setdefault(_pattern(effect), []).append(agent_label(effect.agent))
-    return [pattern.format(agents=_joined(names)) for pattern, names in groups.items()]
+    return [pattern.format(agents=joined(names)) for pattern, names in groups.items()]
 
 
 def in_short(effects: Sequence[AgentEffect]) -> str:
@@ -54,12 +54,12 @@ def in_short(effects: Sequence[AgentEffect]) -> str:
 
 def _in_short(effect: AgentEffect) -> str:
     if effect.summary == Summary.STOPPED_IN_PART:
-        return _joined([one.way.words for one in effect.stopped])
+        return joined([one.way.words for one in effect.stopped])
     return _SHORT[effect.summary]
 
 
 def _of_agents(words: str, effects: Sequence[AgentEffect]) -> str:
-    names = _joined([agent_label(one.agent) for one in effects])
+    names = joined([agent_label(one.agent) for one in effects])
     if effects[0].summary == Summary.STOPPED_IN_PART:
         return f"stopped for {names}'s {words}"
     return f"{words} for {names}"
@@ -93,7 +93,7 @@ _RECORDED: Final = "Recorded only for {agents}: nothing there stops its use."
 
 
 def _in_part(effect: AgentEffect) -> str:
-    stopped = _joined([one.way.words for one in effect.stopped])
+    stopped = joined([one.way.words for one in effect.stopped])
     still = _joined_clauses([_open_clause(one) for one in effect.not_stopped])
     return f"Stopped for {{agents}}'s {stopped}; {still}."
 
@@ -108,7 +108,8 @@ def _open_clause(one: WayState) -> str:
     return f"not stopped for its {one.way.words}{why}"
 
 
-def _joined(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
+    """`a, b and c`."""
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -16,8 +16,10 @@ from approvals.models import Effect, EffectState
 from audit.ledger.format import truncation
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.decisions.steps.superseded_steps import STEPS
-from enforcement.effects.conclusion import conclude
+from enforcement.effects import overall_effect
+from enforcement.effects.conclusion import AgentEffect, conclude
 from enforcement.effects.gateway_facts import IN_DATABASE, IN_REPORTS
+from enforcement.effects.overall_effect import Overall
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.gateways.instances import Instance
@@ -56,6 +58,17 @@ class At:
     entries_at: datetime | None = None  # and when
     settings_from: str = ""  # where its agents and modes were read
     settings_at: datetime | None = None  # and when
+    agents: tuple[AgentEffect, ...] = ()  # the same as `effect`, for each agent
+
+    @property
+    def restricts(self) -> bool:
+        """Whether a hold or block is wanted there, or is on its own list."""
+        return self.wanted in {"hold", "block"} or self.code in {"held", "blocked"}
+
+    @property
+    def overall(self) -> Overall | None:
+        """What a hold or block comes to for all its agents, in one word."""
+        return overall_effect.overall(a.summary for a in self.agents) if self.restricts else None
 
     @property
     def waits(self) -> bool:
@@ -120,6 +133,7 @@ def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
             replace(
                 at,
                 effect=tuple(effect.sentences),
+                agents=effect.agents,
                 entries_from=facts.source,
                 entries_at=clock.now() if facts.source == IN_DATABASE else listed_at,
                 settings_from=IN_REPORTS if seen is None else _STATUS,

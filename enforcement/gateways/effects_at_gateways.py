@@ -123,7 +123,7 @@ def _facts(
         settings.agents,
         settings.managed,
         known.unread,
-        _why_outdated(watch),
+        why_outdated(watch),
         known.source,
     )
 
@@ -137,10 +137,31 @@ def facts_from_outpost(
     What the gateway itself last said of its agents counts before what its configuration has.
     """
     state = OutpostState.objects.filter(outpost=outpost).first()
-    if entries is None and state is not None and state.entries is not None:
-        entries = reported_facts.entries_about(state.entries, kind, name)
     watch = Watch.objects.filter(name=outpost.instance).first()
-    settings = ReportedSettings() if _why_outdated(watch) else settings_of(watch)
+    if entries is None:
+        return facts_reported(outpost, state, watch, kind, name)
+    return _of_outpost(outpost, state, watch, kind, name, entries)
+
+
+def facts_reported(
+    outpost: Outpost, state: OutpostState | None, watch: Watch | None, kind: str, name: str
+) -> GatewayFacts:
+    """The same by what the outpost reported last, from rows that are at hand."""
+    entries = None
+    if state is not None and state.entries is not None:
+        entries = reported_facts.entries_about(state.entries, kind, name)
+    return _of_outpost(outpost, state, watch, kind, name, entries)
+
+
+def _of_outpost(
+    outpost: Outpost,
+    state: OutpostState | None,
+    watch: Watch | None,
+    kind: str,
+    name: str,
+    entries: tuple[Entry, ...] | None,
+) -> GatewayFacts:
+    settings = ReportedSettings() if why_outdated(watch) else settings_of(watch)
     if not settings.agents:
         settings = reported_facts.settings_of(outpost, state.config if state else None)
     return GatewayFacts(
@@ -172,7 +193,8 @@ def _after(facts: GatewayFacts, over_rest: bool, act: str) -> GatewayFacts:
     )
 
 
-def _why_outdated(watch: Watch | None) -> str:
+def why_outdated(watch: Watch | None) -> str:
+    """When the gateway was last read, in words; empty where that was within a minute."""
     if watch is None or watch.last_seen is None or clock.now() - watch.last_seen <= _LASTS:
         return ""
     return f"the gateway was last read on {watch.last_seen:%d %b %Y, %H:%M} UTC"

@@ -13,6 +13,7 @@ from audit.search import event_search
 from enforcement import known_names, name_warnings
 from enforcement.component_kinds import SCANNED, called, noun
 from enforcement.decisions import block_allow_hold, decision_severity
+from enforcement.effects.overall_effect import overall_at, where_not_stopped
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.models import Asset, Finding
@@ -50,6 +51,7 @@ def context(
         "live": any(state.waits for state in states),
         "lacking": sum(state.code == decided_and_enforced_state.NOT_ENFORCED for state in states),
         "acknowledged": _acknowledged(states),
+        **_overall(states),
         "found": found,
         "never_scanned": not found,
         "scannable": kind in SCANNED,
@@ -80,6 +82,15 @@ def _acknowledged(states: Sequence[At]) -> str:
     decided = [state for state in states if state.wanted != "none"]
     done = sum(state.code != decided_and_enforced_state.NOT_ENFORCED for state in decided)
     return f"{done} of {len(decided)} gateways" if len(decided) > 1 else ""
+
+
+def _overall(states: Sequence[At]) -> dict[str, str]:
+    """What a hold or block comes to at all gateways, in one word, and where it is not stopped."""
+    restricting = {at.instance.name: at.agents for at in states if at.restricts}
+    if not restricting:
+        return {}
+    found = overall_at([[str(a.summary) for a in agents] for agents in restricting.values()])
+    return {"overall": found, "not_stopped": where_not_stopped(restricting)}
 
 
 def pending(kind: str, name: str) -> list[Approval]:

@@ -78,11 +78,11 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _decided(name: str, q: str) -> list[dict[str, object]]:
     wanted = {"blocked": Decision.BLOCK, "allowed": Decision.ALLOW}.get(name)
-    return (
-        finding_hold_and_decision_lists.matching(finding_hold_and_decision_lists.decided(wanted), q)
-        if wanted
-        else []
-    )
+    if wanted is None:
+        return []
+    lists = finding_hold_and_decision_lists
+    rows = lists.matching(lists.decided(wanted), q)
+    return lists.with_effects(rows) if wanted == Decision.BLOCK else rows
 
 
 @require_safe

@@ -16,7 +16,7 @@ from audit.ledger.format.allowed_field_values import SEVERITIES
 from enforcement.component_kinds import CALL, KINDS, noun
 from enforcement.decisions.steps.superseded_steps import STEPS
 from enforcement.findings import decision_queue
-from enforcement.gateways import instances
+from enforcement.gateways import effects_of_decisions, instances
 from enforcement.models import Asset, Decision, Finding, FindingStatus, Watch
 
 PAGE = 50
@@ -156,7 +156,15 @@ def held(q: str = "") -> list[dict[str, Any]]:
         str(a.pk): a
         for a in Approval.objects.filter(pk__in=[r.hold_approval for r in rows if r.hold_approval])
     }
-    return [{"asset": row, "approval": _pending(waiting.get(row.hold_approval))} for row in rows]
+    effects = effects_of_decisions.overall_of_each(rows)
+    return [
+        {
+            "asset": row,
+            "approval": _pending(waiting.get(row.hold_approval)),
+            "effect": effects[row.pk],
+        }
+        for row in rows
+    ]
 
 
 def _pending(approval: Approval | None) -> Approval | None:
@@ -184,6 +192,12 @@ def decided(decision: Decision) -> list[dict[str, Any]]:
         if (line["kind"], line["name"]) not in known and line["kind"] in KINDS
     ]
     return ours + theirs
+
+
+def with_effects(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of `decided`, those decided here with what they come to in one word."""
+    effects = effects_of_decisions.overall_of_each(row["asset"] for row in rows if "asset" in row)
+    return [row | {"effect": effects[row["asset"].pk]} if "asset" in row else row for row in rows]
 
 
 def tabs(by: Filter) -> list[dict[str, Any]]:

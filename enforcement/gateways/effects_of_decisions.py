@@ -1,0 +1,54 @@
+"""What each hold or block of a list comes to, in one word, with as many queries as for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from enforcement.effects import overall_effect
+from enforcement.effects.conclusion import Summary, conclude
+from enforcement.effects.overall_effect import Overall
+from enforcement.gateways import effects_at_gateways, instances
+from enforcement.models import Asset, ConcludedEffect, Outpost, OutpostState, Watch
+from enforcement.outposts import command_recipients
+
+
+def overall_of_each(rows: Iterable[Asset]) -> dict[int, Overall]:
+    """The word for each row by its key, for all agents of the gateways that it covers.
+
+    Of a gateway that the portal reads, it is what was concluded after its last answer; of one with
+    an outpost, what its last report comes to now. What is older than a minute is not known.
+    """
+    decided = list(rows)
+    if not decided:
+        return {}
+    fleet, known = instances.fleet(), _Known()
+    return {
+        row.pk: overall_effect.overall_at(
+            known.summaries(one.name, row.kind, row.name) for one in fleet.scope(row.instance)
+        )
+        for row in decided
+    }
+
+
+class _Known:
+    """The rows that effects are concluded from, read once."""
+
+    def __init__(self) -> None:
+        self._watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
+        self._outposts: dict[str, Outpost] = command_recipients.by_instance()
+        ids = [one.pk for one in self._outposts.values()]
+        states = OutpostState.objects.filter(outpost__in=ids) if ids else ()
+        self._states = {one.outpost_id: one for one in states}
+        concluded = ConcludedEffect.objects.values_list("instance", "kind", "name", "agents")
+        self._concluded = {tuple(key): agents for *key, agents in concluded}
+
+    def summaries(self, instance: str, kind: str, name: str) -> Sequence[str]:
+        """Of each agent of one gateway; none where nothing is known of it."""
+        watch, outpost = self._watches.get(instance), self._outposts.get(instance)
+        if outpost is not None:
+            state = self._states.get(outpost.pk)
+            facts = effects_at_gateways.facts_reported(outpost, state, watch, kind, name)
+            return [str(one.summary) for one in conclude(facts)]
+        if effects_at_gateways.why_outdated(watch):
+            return [str(Summary.UNKNOWN)]
+        return [one["summary"] for one in self._concluded.get((instance, kind, name), ())]

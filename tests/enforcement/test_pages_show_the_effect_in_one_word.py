@@ -1,0 +1,155 @@
+"""Next to a decision stands what it comes to, on the page of a component and in the lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from approvals import clock
+from enforcement.effects.conclusion import AgentEffect, Summary
+from enforcement.effects.overall_effect import Overall, overall, overall_at, where_not_stopped
+from enforcement.models import Asset, Watch
+from tests.enforcement.browsing import browser
+from tests.enforcement.gateways import Edge, Town
+
+Look = Callable[[], int]
+Do = Callable[[], None]
+NEW = {"new": "on"}  # nothing knows the name
+
+
+@pytest.fixture
+def olu_web(town: Town, db: None) -> Client:
+    """Olu, an operator, in a browser."""
+    return browser("operator", "operator")
+
+
+def text(client: Client, path: str, **query: str) -> str:
+    """A page as people read it."""
+    page = client.get(path, query).content.decode()
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def block(client: Client, kind: str, name: str) -> None:
+    client.post(f"/enforcement/{kind}/{name}/", NEW | {"act": "block", "reason": "odd"})
+
+
+@pytest.mark.parametrize(
+    ("summaries", "word"),
+    [
+        (["stopped", "stopped"], Overall.STOPPED),
+        (["stopped", "open"], Overall.PARTLY_STOPPED),
+        (["stopped", "unknown"], Overall.PARTLY_STOPPED),
+        (["stopped_in_part"], Overall.PARTLY_STOPPED),
+        (["recorded_only", "at_next_install", "only_in_action_mode"], Overall.NOT_STOPPED),
+        (["open", "unknown"], Overall.NOT_STOPPED),
+        (["unknown"], Overall.NOT_KNOWN),
+        ([], Overall.NOT_KNOWN),
+    ],
+)
+def test_one_word_claims_no_more_than_is_known(summaries: list[str], word: Overall) -> None:
+    assert overall(summaries) == word
+
+
+def test_a_gateway_that_names_no_agent_is_not_known() -> None:
+    assert overall_at([["stopped"], []]) == Overall.PARTLY_STOPPED
+    stopped = [AgentEffect("codex", Summary.STOPPED, ())]
+    assert where_not_stopped({"edge-1": stopped, "edge-2": []}) == "Not known at edge-2."
+    assert where_not_stopped({"edge-1": stopped}) == ""
+
+
+def test_agents_for_which_it_is_not_stopped_are_named_once_for_all_their_gateways() -> None:
+    some = [
+        AgentEffect("claudecode", Summary.OPEN, ()),
+        AgentEffect("codex", Summary.STOPPED_IN_PART, ()),
+    ]
+    assert where_not_stopped({"edge-1": some, "edge-2": some[:1]}) == (
+        "Not stopped for Claude Code at edge-1 and edge-2; partly stopped for Codex at edge-1."
+    )
+    many = {f"edge-{number}": some[:1] for number in range(9)}
+    assert where_not_stopped(many).endswith("edge-3, edge-4 and 4 more gateways.")
+
+
+def test_an_acknowledged_block_that_stops_nothing_goes_on_warning(
+    olu_web: Client, look: Look, do_due: Do
+) -> None:
+    block(olu_web, "skill", "evil-skill")
+    do_due()
+    look()
+    shown = text(olu_web, "/enforcement/skill/evil-skill/")
+    assert "acknowledged by 2 of 2 gateways not stopped" in shown
+    assert "blocked not stopped" in shown
+    assert "Not stopped for Claude Code at edge-1 and edge-2." in shown
+
+
+def test_a_block_that_stops_every_use_warns_of_nothing(
+    olu_web: Client, look: Look, do_due: Do
+) -> None:
+    block(olu_web, "tool", "Bash")
+    do_due()
+    look()
+    shown = text(olu_web, "/enforcement/tool/Bash/")
+    assert "acknowledged by 2 of 2 gateways stopped" in shown and "blocked stopped" in shown
+    assert olu_web.get("/enforcement/tool/Bash/").context["not_stopped"] == ""
+
+
+def test_an_allow_is_not_said_to_stop_or_to_leave_open(olu_web: Client, do_due: Do) -> None:
+    Asset.objects.create(kind="skill", name="notes", decision="allow", decided_at=clock.now())
+    assert "overall" not in olu_web.get("/enforcement/skill/notes/").context
+
+
+def test_the_lists_say_the_word_of_each_pages_head(
+    edge: Edge, olu_web: Client, look: Look, do_due: Do
+) -> None:
+    for kind, name in (("skill", "evil-skill"), ("tool", "Bash"), ("mcp", "shadow-proxy")):
+        block(olu_web, kind, name)
+    olu_web.post("/enforcement/skill/notes/", NEW | {"act": "hold", "reason": "odd"})
+    edge.block("skill", "crypto-miner", "blocked by the watcher")
+    do_due()
+    look()
+    blocked = text(olu_web, "/enforcement/", list="blocked")
+    for line in (
+        "skill evil-skill every gateway not stopped",
+        "tool Bash every gateway stopped",
+        "MCP server shadow-proxy every gateway partly stopped",
+        "skill crypto-miner edge-1 see its page",
+    ):
+        assert line in blocked
+    assert "skill notes not stopped" in text(olu_web, "/enforcement/", list="held")
+
+
+def test_an_effect_that_was_read_long_ago_is_not_known(
+    olu_web: Client, look: Look, do_due: Do
+) -> None:
+    block(olu_web, "tool", "Bash")
+    do_due()
+    look()
+    Watch.objects.update(last_seen=clock.now() - timedelta(hours=1))
+    assert "Bash every gateway effect not known" in text(olu_web, "/enforcement/", list="blocked")
+
+
+@pytest.mark.parametrize("which", ["blocked", "held"])
+def test_a_long_list_costs_no_query_for_each_row(which: str, olu_web: Client, look: Look) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as found:
+            olu_web.get("/enforcement/", {"list": which})
+        return len(found)
+
+    values = {"decision": "block"} if which == "blocked" else {"holder": "x"}
+    now = clock.now()
+    for number in range(2):
+        Asset.objects.create(
+            kind="skill", name=f"a-{number}", decided_at=now, held_at=now, **values
+        )
+    queries()
+    few = queries()
+    for number in range(40):
+        Asset.objects.create(
+            kind="skill", name=f"b-{number}", decided_at=now, held_at=now, **values
+        )
+    assert queries() <= few
