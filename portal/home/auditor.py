@@ -21,7 +21,7 @@ _VERIFIED = ["H1", "H2", "H3"]
 _LOOKED_AT = 60
 _LOG = "/audit/ledger/"
 _REVIEWS = "/connections/reviews/"
-_DONE = {"success", "approved"}
+_DONE = {"success", "approved", "later_approved", "later_done"}
 
 
 def auditor(me: Actor) -> Home:

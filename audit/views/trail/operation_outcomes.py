@@ -1,4 +1,7 @@
-"""What an operation came to: an event that opened one shows its end, not its own first outcome."""
+"""What an operation came to: an event that opened one shows its end, as what came later.
+
+The event itself was pending when it was recorded, and a page never calls it a success.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,19 @@ from audit.models import EventRow
 PENDING: Final = "pending"
 _REQUESTED: Final = "approval.requested"
 _ENDS: Final[dict[str, str]] = {
-    Outcome.APPROVED: "success",
-    Outcome.DENIED: "denied",
-    Outcome.EXPIRED: "expired",
-    Outcome.FAILED: "failure",
-    Outcome.CANCELLED: "cancelled",
+    Outcome.APPROVED: "later_approved",
+    Outcome.DENIED: "later_denied",
+    Outcome.EXPIRED: "later_expired",
+    Outcome.FAILED: "later_failed",
+    Outcome.CANCELLED: "later_cancelled",
     "": PENDING,
+}
+_RESULTS: Final[dict[str, str]] = {
+    "success": "later_done",
+    "failure": "later_failed",
+    "denied": "later_denied",
+    "expired": "later_expired",
+    "cancelled": "later_cancelled",
 }
 
 
@@ -33,9 +43,10 @@ class Opening:
 
 
 def came_to(events: Iterable[Opening]) -> dict[str, str]:
-    """By event id, what the operations of the pending ones came to; three queries at most.
+    """By event id, what the operations of the pending ones came to later; three queries at most.
 
-    `pending` is left for those that are still open. Events that are not pending are left out.
+    The codes are those of `ui.code_labels`, such as `later_approved`; `pending` is left for those
+    that are still open. Events that are not pending are left out.
     """
     opened = [one for one in events if one.outcome == PENDING and one.operation]
     if not opened:
@@ -74,7 +85,8 @@ def _results(operations: Collection[str]) -> dict[tuple[str, str], str]:
     rows = EventRow.objects.exclude(operation="").filter(operation__in=operations)
     later = rows.exclude(outcome=PENDING).order_by("seq", "event")
     return {
-        (o, action): end for o, action, end in later.values_list("operation", "action", "outcome")
+        (o, action): _RESULTS.get(end, end)
+        for o, action, end in later.values_list("operation", "action", "outcome")
     }
 
 
@@ -84,4 +96,4 @@ def _of_steps(states: set[str] | None) -> str:
         return ""
     if states & {EffectState.PENDING, EffectState.UNKNOWN}:
         return PENDING
-    return "failure" if EffectState.FAILED in states else "success"
+    return "later_failed" if EffectState.FAILED in states else "later_done"
