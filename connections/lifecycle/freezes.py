@@ -138,13 +138,13 @@ def _commit_freeze(ctx: CommitContext) -> Committed:
     return _committed(ctx)
 
 
-def _placed(target: Target) -> QuerySet[Freeze]:
+def placed(target: Target) -> QuerySet[Freeze]:
     """What everybody placed on it, the oldest first."""
     return Freeze.objects.filter(kind=target.kind, name=target.name).order_by("since", "id")
 
 
 def _freeze_of(actor: Actor, target: Target) -> Freeze | None:
-    return _placed(target).filter(by=actor.sub).first()
+    return placed(target).filter(by=actor.sub).first()
 
 
 def _check_name(kind: FrozenKind, name: str) -> None:
@@ -166,11 +166,11 @@ def _check_name(kind: FrozenKind, name: str) -> None:
 
 
 def _commit_unfreeze(ctx: CommitContext) -> Committed:
-    freezes = list(_placed(ctx.target).select_for_update())
+    freezes = list(placed(ctx.target).select_for_update())
     if not freezes:
-        raise NothingToDo(_not_frozen(ctx.target))
+        raise NothingToDo(not_frozen(ctx.target))
     restriction_stack.check(ctx, *(one.by for one in freezes))
-    _placed(ctx.target).delete()
+    placed(ctx.target).delete()
     return _committed(ctx)
 
 
@@ -181,7 +181,8 @@ def _frozen_since(freeze: Freeze) -> str:
     return f"{what[:1].upper()}{what[1:]} is already frozen by {by} since {since}."
 
 
-def _not_frozen(target: Target) -> str:
+def not_frozen(target: Target) -> str:
+    """That it is not frozen, in words."""
     what = title(target.kind, target.name)
     return f"{what[:1].upper()}{what[1:]} is not frozen."
 
@@ -197,7 +198,7 @@ def _already_frozen(
 def _already_unfrozen(
     _actor: Actor, target: Target, _params: Mapping[str, Any], _severity: str
 ) -> str:
-    return "" if _placed(target).exists() else _not_frozen(target)
+    return "" if placed(target).exists() else not_frozen(target)
 
 
 def _committed(ctx: CommitContext) -> Committed:
@@ -212,7 +213,7 @@ def _committed(ctx: CommitContext) -> Committed:
 
 def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Every freeze that an unfreeze would end."""
-    return {"frozen": [[one.by, clock.stamp(one.since)] for one in _placed(target)]}
+    return {"frozen": [[one.by, clock.stamp(one.since)] for one in placed(target)]}
 
 
 def _severity(target: Target, _params: Mapping[str, Any]) -> str:
@@ -223,7 +224,7 @@ def _is_of_others(actor: Actor, target: Target) -> bool:
     """Whether unfreezing needs somebody else: it is a person, or another one's freeze."""
     if target.kind == FrozenKind.PERSON:
         return True
-    return any(by != actor.sub for by in _placed(target).values_list("by", flat=True))
+    return any(by != actor.sub for by in placed(target).values_list("by", flat=True))
 
 
 def _family(kind: FrozenKind) -> str:

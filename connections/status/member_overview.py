@@ -47,6 +47,7 @@ class Card:
     used_by: tuple[str, ...]
     can_undo: bool
     can_resume: bool
+    resume_asks: bool  # whether somebody must approve that
     can_revoke: bool
     can_suspend: bool
     can_wake: bool
@@ -92,17 +93,16 @@ def card(
     scopes = catalogue.in_words(account.connection, account.scopes)
     own, admin = permissions.is_owner(actor, account), "admin" in actor.roles
     stands = standing or state_filters.of(account)
-    undo = connect_revoke_suspend_resume.can_undo(
-        account
-    ) and connect_revoke_suspend_resume.may_resume(actor, account)
-    asleep = account.state == State.SUSPENDED
+    may_resume = connect_revoke_suspend_resume.may_resume(actor, account)
+    suspended = account.state == State.SUSPENDED
     return Card(
         account=account,
         title=catalogue.title(account.connection),
         scopes=tuple(scopes if own else third_person.for_others(scopes, owner)),
         used_by=user_names(account),
-        can_undo=undo,
-        can_resume=asleep and (admin or connect_revoke_suspend_resume.may_resume(actor, account)),
+        can_undo=may_resume and connect_revoke_suspend_resume.can_undo(account),
+        can_resume=suspended and (admin or may_resume),
+        resume_asks=suspended and not may_resume,
         can_revoke=(own or admin)
         and not connect_revoke_suspend_resume.is_revoked_for(actor, account),
         can_suspend=(own or admin)

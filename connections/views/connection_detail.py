@@ -9,12 +9,13 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.permissions import actor
-from approvals import policy, registry
 from approvals.models import Outcome, Status
+from approvals.pipeline.service import Performed
 from audit.recording.actors import Actor, Target
 from connections import (
     account_names,
@@ -36,10 +37,11 @@ from connections.status import (
     member_overview,
     state_filters,
 )
-from connections.views.decide import decide
+from connections.views.decide import decide, relax_form, relax_with_reason, what_follows
 from ui import local_tenant, person_links
 from ui.current_navigation_entry import mark_entry
 
+_RESUME = "connection.resume"
 _PAST = {
     "connection.revoke": "revoked",
     "connection.suspend": "suspended",
@@ -122,18 +124,20 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
         "effects": found.sentences(account),
         "undo_s": connect_revoke_suspend_resume.UNDO_S,
         "provider_url": provider_settings(account.connection),
-        "crumbs": [
-            {"text": "My accounts", "url": "/connections/"}
-            if own
-            else {"text": "Accounts", "url": "/connections/inventory/"},
-            {"text": catalogue.title(account.connection)},
-        ],
+        "crumbs": _crumbs(me, account),
     }
+
+
+def _crumbs(me: Actor, account: ConnectedAccount) -> list[dict[str, str]]:
+    everyones = {"text": "Accounts", "url": "/connections/inventory/"}
+    mine = {"text": "My accounts", "url": "/connections/"}
+    first = mine if permissions.is_owner(me, account) else everyones
+    return [first, {"text": catalogue.title(account.connection)}]
 
 
 def _suspension(me: Actor, account: ConnectedAccount) -> dict[str, str]:
     """Who suspended an account, and who can end that, in words."""
-    placed = [one for one in restriction_stack.layers(account) if one.state == State.SUSPENDED]
+    placed = _suspensions(account)
     if restriction_stack.waits(account):
         ends = "It is decided with the request about it."
     elif all(one.by == account.sub for one in placed):
@@ -192,18 +196,9 @@ def revoke(request: HttpRequest, account_id: UUID) -> HttpResponse:
         return _perform(request, me, account, "connection.revoke", params)
     if not member_overview.card(account, me).can_revoke:
         return redirect("connections:detail", account_id=account.id)
-    context = _context(me, account) | _asking(me, account)
+    follows = what_follows(me, "connection.revoke", Target("connection", str(account.id)))
+    context = _context(me, account) | {"follows": follows}
     return render(request, "connections/revoke.html", context)
-
-
-def _asking(me: Actor, account: ConnectedAccount) -> dict[str, str]:
-    """What the policy asks for before this person may revoke, and what a denial does, in words."""
-    verb, target = registry.get("connection.revoke"), Target("connection", str(account.id))
-    rule = policy.decide(me, verb, target, verb.severity(target, {})).as_json()
-    return {
-        "asks": policy.in_words(rule, verb, policy.duration(int(rule["within_s"]))),
-        "if_denied": policy.if_denied(rule, verb),
-    }
 
 
 @require_POST
@@ -213,11 +208,50 @@ def suspend(request: HttpRequest, account_id: UUID) -> HttpResponse:
     return _perform(request, me, account, "connection.suspend")
 
 
-@require_POST
+@never_cache
+@require_http_methods(["GET", "POST"])
 def resume(request: HttpRequest, account_id: UUID) -> HttpResponse:
-    """End a suspension, or take back one's own revocation while it can be."""
+    """End a suspension, or take back one's own revocation while it can be.
+
+    Where somebody must approve that, say first what follows, and take the reason.
+    """
     me, account = _fetch(request, account_id)
-    return _perform(request, me, account, "connection.resume")
+    card = member_overview.card(account, me)
+    asks = card.can_resume and card.resume_asks
+    if request.method == "POST" and not asks:
+        return _perform(request, me, account, "connection.resume")
+    if not asks:
+        return redirect("connections:detail", account_id=account.id)
+    target = Target("connection", str(account.id))
+    if request.method == "POST" and (done := relax_with_reason(request, _RESUME, target)):
+        return _after(request, me, account, _RESUME, done)
+    return relax_form(request, _RESUME, target, _resume_context(me, account))
+
+
+def _resume_context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
+    page = reverse("connections:detail", args=[account.id])
+    crumbs = _crumbs(me, account)
+    crumbs[-1]["url"] = page
+    return {
+        "title": f"Resume {account_names.whose(account, me)}",
+        "action": reverse("connections:resume", args=[account.id]),
+        "back": page,
+        "crumbs": crumbs,
+        "standing": [_suspended(account, me, one) for one in _suspensions(account)],
+        "effects": ["What a freeze stops stays stopped."],
+    }
+
+
+def _suspensions(account: ConnectedAccount) -> list[restriction_stack.Layer]:
+    layers = restriction_stack.layers(account)
+    return [one for one in layers if one.state == State.SUSPENDED]
+
+
+def _suspended(account: ConnectedAccount, me: Actor, one: restriction_stack.Layer) -> str:
+    by = "you" if one.by == me.sub else account_names.person_name(account.iss, one.by)
+    since = account_names.minute(one.since)
+    why = one.reason or "no reason was given"
+    return f"Suspended{f' by {by}' if by else ''} since {since}: {why}"
 
 
 @require_POST
@@ -237,6 +271,12 @@ def _perform(
     done = decide(request, verb, Target("connection", str(account.id)), params)
     if done is None:
         return redirect("connections:detail", account_id=account.id)
+    return _after(request, me, account, verb, done)
+
+
+def _after(
+    request: HttpRequest, me: Actor, account: ConnectedAccount, verb: str, done: Performed
+) -> HttpResponse:
     if done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
     own = permissions.is_owner(me, account)

@@ -8,8 +8,9 @@ from django.contrib import messages
 from django.db.models import Count, Max
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import actor, needs_role
 from approvals import clock
@@ -17,11 +18,11 @@ from approvals.errors import UnknownName
 from approvals.models import Approval, Person, Status
 from approvals.pipeline.service import Performed
 from audit.recording.actors import Target
-from connections import known_names
+from connections import account_names, known_names
 from connections.lifecycle import freezes
 from connections.models import ConnectedAccount, Freeze, FrozenKind
 from connections.status.account_status import EVERYTHING
-from connections.views.decide import decide
+from connections.views.decide import decide, relax_form, relax_with_reason
 from ui import person_links
 
 _KINDS = frozenset(FrozenKind.values)
@@ -110,7 +111,7 @@ def freeze(request: HttpRequest) -> HttpResponseBase:
         return _page(request, request.POST.dict(), status=422, unknown=True)
     if (done := _freeze(request, "freeze", kind, name)) is None:
         return _page(request, request.POST.dict(), status=422)
-    return _after(done, request, kind, name)
+    return _after(done, request, "froze", kind, name)
 
 
 def _other(request: HttpRequest, kind: str) -> str:
@@ -121,13 +122,34 @@ def _other(request: HttpRequest, kind: str) -> str:
     return next((f"{_WORDS[one]} {name}" for one, name in names.items() if name), "")
 
 
+@never_cache
 @needs_role("admin")
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def unfreeze(request: HttpRequest, kind: str, name: str) -> HttpResponseBase:
-    """Ask for the end of a freeze: that waits for a phone."""
+    """Say what the end of a freeze comes to; on POST, ask for it with the reason."""
     if kind not in _KINDS:
         raise Http404(kind)
-    return _perform(request, "unfreeze", kind, name)
+    verb, target = freezes.verb_of(kind, "unfreeze"), Target(kind, name)
+    placed = list(freezes.placed(target))
+    if not placed:
+        messages.warning(request, freezes.not_frozen(target))
+        return redirect("connections:freeze")
+    if request.method == "POST" and (done := relax_with_reason(request, verb, target)):
+        return _after(done, request, "unfroze", kind, name)
+    context = {
+        "title": f"Unfreeze {freezes.title(kind, name)}",
+        "action": reverse("connections:unfreeze", args=[kind, name]),
+        "back": reverse("connections:freeze"),
+        "crumbs": [{"text": "Freeze access", "url": reverse("connections:freeze")}],
+        "standing": [_placed_in_words(one) for one in placed],
+        "effects": ["What other freezes and suspensions stop stays stopped."],
+    }
+    return relax_form(request, verb, target, context)
+
+
+def _placed_in_words(one: Freeze) -> str:
+    by, since = one.by_name or one.by, account_names.minute(one.since)
+    return f"Frozen by {by} since {since}: {one.reason or 'no reason was given'}"
 
 
 @require_POST
@@ -144,13 +166,10 @@ def _freeze(request: HttpRequest, act: str, kind: str, name: str) -> Performed |
     return decide(request, freezes.verb_of(kind, act), Target(kind, name))
 
 
-def _perform(request: HttpRequest, act: str, kind: str, name: str) -> HttpResponseBase:
-    done = _freeze(request, act, kind, name)
-    return redirect("connections:freeze") if done is None else _after(done, request, kind, name)
-
-
-def _after(done: Performed, request: HttpRequest, kind: str, name: str) -> HttpResponseBase:
+def _after(
+    done: Performed, request: HttpRequest, did: str, kind: str, name: str
+) -> HttpResponseBase:
     if done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
-    messages.success(request, f"You froze {freezes.title(kind, name)}.")
+    messages.success(request, f"You {did} {freezes.title(kind, name)}.")
     return redirect("connections:freeze")

@@ -205,7 +205,14 @@ def test_resuming_for_others_waits_for_another_admin(
     amir: Visitor, theirs: ConnectedAccount, phone: Phone, travel: Travel
 ) -> None:
     amir.post(f"/connections/{theirs.id}/suspend/", REASON)
-    amir.post(f"/connections/{theirs.id}/resume/")
+    path = f"/connections/{theirs.id}/resume/"
+    assert (
+        f'<a class="btn" href="{path}">' in amir.get(f"/connections/{theirs.id}/").content.decode()
+    )
+    form = amir.get(path).content.decode()
+    assert "If approved: Agents get its tokens again." in form and "Suspended by you" in form
+    assert amir.post(path).status_code == 422 and not Approval.objects.exists()
+    amir.post(path, REASON)
     assert fresh(theirs).state == State.SUSPENDED
     sweep()
     phone.approve(Approval.objects.get())

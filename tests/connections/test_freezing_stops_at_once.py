@@ -180,10 +180,31 @@ def test_an_admin_freezes_and_asks_for_the_end_on_the_page(db: None) -> None:
     )
     assert answer.status_code == 302
     page = client.get("/connections/freeze/").content.decode()
-    assert "agent claw" in page and "Ask to unfreeze" in page and "odd" in page
-    answer = client.post("/connections/freeze/agent/claw/unfreeze/")
+    assert "agent claw" in page and "Unfreeze…" in page and "odd" in page
+    answer = client.post("/connections/freeze/agent/claw/unfreeze/", {"reason": "it was us"})
     assert answer["Location"] == f"/approvals/{Approval.objects.get().id}/"
     assert "Waits for approval" in client.get("/connections/freeze/").content.decode()
+
+
+def test_the_form_of_an_unfreeze_says_what_follows_and_takes_a_reason(db: None) -> None:
+    freeze("agent", "claw", by=person("admin2", "admin"))
+    client, path = signed_in("admin", "admin"), "/connections/freeze/agent/claw/unfreeze/"
+    page = client.get(path).content.decode()
+    assert "<h1>Unfreeze agent claw</h1>" in page and 'name="reason"' in page
+    assert "If approved: Agents get tokens again" in page and "If denied: It stays frozen" in page
+    assert "Frozen by" in page and not Approval.objects.exists(), "looking asks nobody"
+    answer = client.post(path, {"reason": " "})
+    assert answer.status_code == 422 and not Approval.objects.exists()
+    assert "Nothing was requested: give a reason." in answer.content.decode()
+    client.post(path, {"reason": "it was us"})
+    assert Approval.objects.get().reason == "it was us"
+
+
+def test_the_form_of_what_is_not_frozen_leads_back(db: None) -> None:
+    client = signed_in("admin", "admin")
+    answer = client.get("/connections/freeze/agent/claw/unfreeze/", follow=True)
+    assert answer.redirect_chain == [("/connections/freeze/", 302)]
+    assert "Agent claw is not frozen." in answer.content.decode()
 
 
 @pytest.mark.parametrize("given", [{}, {"kind": "agent"}, {"kind": "planet", "name_planet": "x"}])

@@ -106,7 +106,9 @@ def test_other_roles_do_not_act_on_what_is_not_theirs(
 
 def test_the_wrong_method_is_refused(mias: ConnectedAccount, need: Need, visitor: Visitors) -> None:
     mia = visitor("member1")
-    for path in ("{id}/suspend/", "{id}/resume/", "notices/seen/", "needs/{need}/dismiss/"):
+    shown = mia.get(at("{id}/resume/", mias, need))
+    assert shown.status_code == 302, "a form for those who may resume it, and nothing for others"
+    for path in ("{id}/suspend/", "notices/seen/", "needs/{need}/dismiss/"):
         assert mia.get(at(path, mias, need)).status_code == 405
     for path in ("", "{id}/", "finish/", "pending/"):
         assert mia.post(at(path, mias, need)).status_code == 405

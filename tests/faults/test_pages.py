@@ -45,7 +45,7 @@ NOT_PAGES = {
     "audit-event-pack", "audit-pack", "coverage-download", "coverage-manifest", "pack-verifier",
     "account-passkey-rename",
     "account-passkey-approver", "account-passkeys-file", "approval-passkey",
-    "approvals-policy-review", "approvals-policy-propose", "freeze-now", "freeze-me", "unfreeze",
+    "approvals-policy-review", "approvals-policy-propose", "freeze-now", "freeze-me",
     "erasure-person", "erasure-decide", "erasure-certificate",
     "ibom", "review-next", "review-result", "review-close", "review-cancel",
     "review-revoke",
@@ -123,6 +123,7 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
         "outposts/<str:instance>/": "outposts/edge-1/",
         "<int:row_id>": "1",  # nothing is set aside
         "<any_name:connection>": "github",
+        "freeze/<str:kind>/<any_name:name>/": "freeze/agent/claw/",
         "<kind:kind>/<asset_name:name>": "skill/pdf-exfil",
     }
     found = page_names()
