@@ -14,7 +14,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from accounts.break_glass.allowed_requests import hold_to_limits
-from accounts.recent_sign_in.requirement import page_behind
+from accounts.recent_sign_in import saved_forms
+from accounts.recent_sign_in.requirement import page_behind, page_to_sign_in_again
 from accounts.sessions import service
 from accounts.verified_caller_priority import vouch_for
 
@@ -48,8 +49,10 @@ class SessionAssuranceMiddleware:
         elif request.user.is_authenticated:
             session = service.current(request)
             if session is None:
+                ours = saved_forms.sent_by_a_page_of_ours(request)  # its token is not checked yet
+                kept = saved_forms.keep(request) if ours else ""
                 auth.logout(request)
-                return self._ended(request)
+                return self._ended(request, kept)
             request.META["ATA_SESSION"] = session
             vouch_for(request)
         return self.get_response(request)
@@ -66,11 +69,13 @@ class SessionAssuranceMiddleware:
             hold_to_limits(request, session)
 
     @staticmethod
-    def _ended(request: HttpRequest) -> HttpResponse:
+    def _ended(request: HttpRequest, kept: str) -> HttpResponse:
         if request.headers.get("HX-Request"):
             answer = HttpResponse(status=401)
             answer["HX-Redirect"] = sign_in_url(page_behind(request))
             return answer
+        if kept and "text/html" in request.headers.get("Accept", ""):
+            return page_to_sign_in_again(request, "Your session has ended.", kept)
         if request.method not in {"GET", "HEAD"}:
             return JsonResponse(
                 {

@@ -123,17 +123,9 @@ def _answer(request: HttpRequest, why: str, mfa: bool) -> HttpResponse:
         return answer
     if request.method in _SAFE:
         return redirect(fresh_sign_in_url(page_behind(request), mfa))
-    back = saved_forms.page_it_came_from(request)
     if "text/html" in request.headers.get("Accept", ""):
-        if handle := saved_forms.keep(request):
-            back = reverse("resume", args=[handle])
-        words = {
-            "detail": f"{why} What you sent is kept for a quarter of an hour." if handle else why,
-            "url": fresh_sign_in_url(back, mfa),
-            "reference": request_id(request),
-        }
-        return render(request, "errors/fresh.html", words, status=401)
-    url = fresh_sign_in_url(back, mfa)
+        return page_to_sign_in_again(request, why, saved_forms.keep(request), mfa)
+    url = fresh_sign_in_url(saved_forms.page_it_came_from(request), mfa)
     return JsonResponse(
         {
             "type": "about:blank",
@@ -147,6 +139,20 @@ def _answer(request: HttpRequest, why: str, mfa: bool) -> HttpResponse:
         status=401,
         content_type="application/problem+json",
     )
+
+
+def page_to_sign_in_again(
+    request: HttpRequest, why: str, handle: str, mfa: bool = True
+) -> HttpResponse:
+    """The page that a refused form gets: it leads to the sign-in and, by the `handle` of the kept
+    form, back to what was sent."""
+    back = reverse("resume", args=[handle]) if handle else saved_forms.page_it_came_from(request)
+    words = {
+        "detail": f"{why} What you sent is kept for a quarter of an hour." if handle else why,
+        "url": fresh_sign_in_url(back, mfa),
+        "reference": request_id(request),
+    }
+    return render(request, "errors/fresh.html", words, status=401)
 
 
 def _minutes(seconds: int) -> str:

@@ -1,7 +1,8 @@
-"""A form that came too late is kept, sealed, until its sender has signed in afresh.
+"""A refused form is shown again and loses nothing: at once, or after its sender signed in again.
 
-It is bound to the person who sent it, gone after a quarter of an hour, and sent again only by that
-person's own click.
+One that waits for a sign-in is kept sealed, bound to the person who sent it, and gone after a
+quarter of an hour. Either is sent again only by a person's own click. One that holds a secret or
+was not sent by a page of ours is neither shown nor kept.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from approvals.step_up import sealed_secrets
 
 KEPT_FOR = timedelta(minutes=15)
 MOST = 64 * 1024
-"""Longest form that is kept, in characters of JSON; a longer one is refused as it is."""
+"""Longest form that is shown or kept, in characters; a longer one is refused as it is."""
 _KIND = "form"
 _NOT_KEPT = frozenset({"csrfmiddlewaretoken"})
+_SECRETS = frozenset({"secret", "password", "credential"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,10 @@ class KeptForm:
     fields: list[tuple[str, str]]
 
 
-def keep(request: HttpRequest) -> str:
-    """Keep the form of a refused POST; the handle, or "" where there is none to keep."""
-    if request.method != "POST" or request.FILES or not isinstance(request.user, User):
-        return ""
+def sent(request: HttpRequest) -> KeptForm | None:
+    """The form of a refused POST; None where it is none, is too long or holds a secret."""
+    if request.method != "POST" or request.FILES or _SECRETS & set(request.POST):
+        return None
     fields = [
         (name, value)
         for name, values in request.POST.lists()
@@ -45,10 +47,28 @@ def keep(request: HttpRequest) -> str:
         for value in values
         if isinstance(value, str)
     ]
+    long = sum(len(name) + len(value) for name, value in fields) > MOST
+    return None if long or not fields else KeptForm(request.get_full_path(), fields)
+
+
+def sent_by_a_page_of_ours(request: HttpRequest) -> KeptForm | None:
+    """As `sent`, and only where the browser says that one of our pages sent it: what another site
+    filled in is never offered for a click."""
+    ours = urlsplit(settings.PORTAL_URL)
+    if request.headers.get("Origin", "") != f"{ours.scheme}://{ours.netloc}":
+        return None
+    return sent(request)
+
+
+def keep(request: HttpRequest) -> str:
+    """Keep the form of a refused POST; the handle, or "" where there is none to keep."""
+    form = sent(request)
+    if form is None or not isinstance(request.user, User):
+        return ""
     until = clock.now() + KEPT_FOR
-    body = {"path": request.get_full_path(), "fields": fields, "until": until.timestamp()}
+    body = {"path": form.path, "fields": form.fields, "until": until.timestamp()}
     text = json.dumps(body)
-    if not fields or len(text) > MOST:
+    if len(text) > MOST:
         return ""
     handle = secrets.token_hex(16)
     sealed_secrets.keep(_KIND, _ref(request.user, handle), text, expires=until)

@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from accounts.models import SignedInSession
+from accounts.recent_sign_in import saved_forms
 from api.problems import Problem, answer, busy, nothing_stored, printable
 from audit.db.storage_error_kinds import is_busy, is_failure
 from ui import refused_request_audit_flag
@@ -71,8 +73,15 @@ def _is_busy(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form without a valid token: usually a page that was open too long."""
+    """403 for a form without a valid token: usually one that was open before a sign-in in the same
+    browser, perhaps of another person. It is shown again to who is signed in now."""
     refused_request_audit_flag.mark(request, "csrf")
+    session: SignedInSession | None = request.META.get("ATA_SESSION")
+    if session and (form := saved_forms.sent_by_a_page_of_ours(request)):
+        words = {"form": form, "now": session.user}
+        answer = render(request, "accounts/resume.html", words, status=403)
+        answer["Cache-Control"] = "no-store"
+        return answer
     return _page(
         request, 403, "csrf", "This page was open too long. Go back, reload, try again.", "csrf"
     )
