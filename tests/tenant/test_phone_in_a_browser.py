@@ -73,6 +73,79 @@ def test_a_second_request_does_not_disturb_a_reason_being_typed(asker: Asker, ph
     assert asker.poll(first).json()["error"] == "access_denied"
 
 
+def two_cards(asker: Asker, phone: Page) -> tuple[str, str]:
+    """Two requests on the screen; the second arrived while the first stood there."""
+    first = asker.ask()
+    phone.locator(".ask").wait_for(timeout=20_000)
+    second = asker.ask(binding_message="11-22-33")
+    phone.locator(".ask").nth(1).wait_for(timeout=20_000)
+    return first, second
+
+
+def centre(phone: Page, code: str, button: str) -> tuple[float, float]:
+    """Where a button is on the screen."""
+    card = phone.locator(".ask").filter(has_text=code)
+    box = card.get_by_role("button", name=button).bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_a_request_that_arrives_moves_nothing_under_the_finger(asker: Asker, phone: Page) -> None:
+    first = asker.ask()
+    phone.locator(".ask").wait_for(timeout=20_000)
+    spot = centre(phone, "42-17-08", "Approve")
+    second = asker.ask(binding_message="11-22-33")
+    phone.locator(".ask").nth(1).wait_for(timeout=20_000)
+    assert centre(phone, "42-17-08", "Approve") == spot
+    phone.mouse.click(*spot)
+    phone.locator("#said").wait_for()
+    assert asker.poll(first).status_code == 200
+    assert asker.poll(second).json()["error"] == "authorization_pending"
+
+
+@pytest.mark.parametrize("upper", [True, False])
+def test_a_second_tap_at_the_same_spot_answers_no_other_request(
+    asker: Asker, phone: Page, upper: bool
+) -> None:
+    requests = two_cards(asker, phone)
+    codes = ("42-17-08", "11-22-33") if upper else ("11-22-33", "42-17-08")
+    phone.locator(".ask").filter(has_text=codes[0]).get_by_role("button", name="Approve").hover()
+    spot = centre(phone, codes[0], "Approve")
+    for _ in range(2):
+        phone.mouse.click(*spot)
+    expect(phone.locator("#said")).to_contain_text("Approved.")
+    expect(phone.locator(".answers")).to_have_count(0)
+    phone.mouse.click(*spot)
+    answers = [asker.poll(one) for one in (requests if upper else requests[::-1])]
+    assert answers[0].status_code == 200
+    assert answers[1].json()["error"] == "authorization_pending"
+    phone.get_by_role("link", name="Show the request that waits").click()
+    expect(phone.locator(".ask .code")).to_have_text(codes[1])
+
+
+def test_what_arrives_after_an_answer_waits_for_a_tap(asker: Asker, phone: Page) -> None:
+    asker.ask()
+    phone.locator(".ask").get_by_role("button", name="Approve").click()
+    phone.get_by_role("link", name="Done").wait_for()
+    asker.ask(binding_message="11-22-33")
+    phone.get_by_role("link", name="Show the request that waits").wait_for(timeout=20_000)
+    assert phone.locator(".ask").count() == 0 and phone.title().startswith("(1) ")
+
+
+def test_a_request_that_ends_keeps_its_place_while_another_waits(asker: Asker, phone: Page) -> None:
+    ending = asker.ask(requested_expiry="60")
+    phone.locator(".ask").wait_for(timeout=20_000)
+    asker.ask(binding_message="11-22-33")
+    phone.locator(".ask").nth(1).wait_for(timeout=20_000)
+    spot = centre(phone, "11-22-33", "Approve")
+    asker.tenant.advance(61)
+    phone.locator(".ask.ended").wait_for(timeout=20_000)
+    assert centre(phone, "11-22-33", "Approve") == spot
+    over = phone.locator(".ask.ended")
+    assert "42-17-08" in over.inner_text() and over.get_by_role("button").count() == 0
+    assert asker.poll(ending).json()["error"] == "access_denied"
+
+
 def test_an_expired_request_leaves_the_screen_and_the_countdown_runs(
     asker: Asker, phone: Page
 ) -> None:

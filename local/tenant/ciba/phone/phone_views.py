@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseForbidden
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,7 +13,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_GET, require_POST
 
 from local.tenant import clock
-from local.tenant.ciba.models import Consent, PushEnrolment
+from local.tenant.ciba.models import Consent, PushEnrolment, State
 from local.tenant.ciba.phone import answers, cards, who_may_answer
 from local.tenant.directory import people_and_claims
 from local.tenant.models import Person
@@ -73,16 +74,12 @@ def phone(request: HttpRequest, person: str) -> HttpResponse:
         locked = {"waiting_count": waiting, "pick_up_url": _url("phone-pick-up", owner)}
         return render(request, "tenant_ciba/locked.html", common | locked)
     screen = cards.screen(owner, now)
-    shown = {
+    said = request.GET.get("said", "")
+    shown = _shown(owner, screen, said) | {
         "page_title": f"({len(screen.waiting)}) " * bool(screen.waiting) + title,
-        "waiting": screen.waiting,
-        "ended": screen.ended,
-        "past": screen.past,
         "version": screen.version,
         "now": now,
-        "said": _SAID.get(request.GET.get("said", ""), ""),
-        "own_url": _url("phone", owner),
-        "feed_url": _url("phone-feed", owner),
+        "feed_url": f"{_url('phone-feed', owner)}?{urlencode({'said': said})}",
         # Signed in to the tenant as this person, there is nothing to put down.
         "put_down_url": ""
         if who_may_answer.signed_in(request) == owner.sub
@@ -100,16 +97,23 @@ def feed(request: HttpRequest, person: str) -> HttpResponse:
     screen = cards.screen(owner, clock.now())
     if screen.version == request.GET.get("seen"):
         return HttpResponse(status=204)
-    shown = {
-        "person": _named(owner),
-        "waiting": screen.waiting,
-        "ended": screen.ended,
-        "past": screen.past,
-    }
-    response = render(request, "tenant_ciba/_screen.html", shown)
+    shown = _shown(owner, screen, request.GET.get("said", ""))
+    response = render(request, "tenant_ciba/_screen.html", shown | {"person": _named(owner)})
     response["X-Screen-Version"] = screen.version
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _shown(owner: Person, screen: cards.Screen, said: str) -> dict[str, object]:
+    """What the screen shows: after an answer only its outcome, so that a second tap at the same
+    spot meets no other request; they are one tap away."""
+    return {
+        "waiting": screen.waiting,
+        "ended": screen.ended,
+        "past": screen.past,
+        "said": _SAID.get(said, ""),
+        "own_url": _url("phone", owner),
+    }
 
 
 @require_POST
@@ -155,7 +159,10 @@ def _answer(request: HttpRequest, person: str, consent_id: str, *, approved: boo
     done = answers.approve(consent, now) if approved else answers.deny(consent, reason, now)
     if who_may_answer.controlled(request):
         return HttpResponse(status=204 if done else 409)
-    word = ("approved" if approved else "denied") if done else "late"
+    if not done:  # a second tap on the same button is no second answer
+        consent.refresh_from_db()
+    answered = State.APPROVED if approved else State.DENIED
+    word = answered.value if done or consent.state == answered else "late"
     return redirect(f"{_url('phone', owner)}?said={word}")
 
 

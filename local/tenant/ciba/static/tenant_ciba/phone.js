@@ -20,17 +20,55 @@ function countDown() {
   }
 }
 
+// What stands on the screen keeps its place until the page is loaded again, and what is new comes
+// below it: a tap that was meant for one request must not meet another one that moved there.
+function cardsInTheirPlaces(incoming) {
+  const fresh = new Map();
+  for (const card of incoming.querySelectorAll(".ask")) {
+    fresh.set(idOf(card), card);
+    card.remove();
+  }
+  const open = [...fresh.values()].some((card) => !card.classList.contains("ended"));
+  const standing = open ? [...screenBox.querySelectorAll(".ask")] : [];
+  const heights = standing.map((card) => card.getBoundingClientRect().height);
+  const kept = standing.map((card, index) => {
+    const now = fresh.get(idOf(card));
+    fresh.delete(idOf(card));
+    return now?.id === card.id ? card : over(card, now, heights[index]);
+  });
+  return [...kept, ...fresh.values()];
+}
+
+function idOf(card) {
+  return card.id.replace(/^ended-/, "");
+}
+
+function over(card, ended, height) {
+  const shown = ended ?? card;
+  if (!ended && !card.classList.contains("ended")) {
+    for (const part of card.querySelectorAll("form, a, .left")) part.remove();
+    card.querySelector(".hint").textContent = "This request is over. There is nothing to answer.";
+    card.classList.add("ended");
+    card.id = `ended-${card.id}`;
+  }
+  shown.style.minHeight = `${height}px`;
+  return shown;
+}
+
 function show(html) {
   const incoming = document.createElement("template");
   incoming.innerHTML = html;
   const focused = document.activeElement;
-  for (const node of incoming.content.querySelectorAll("[data-keep]")) {
-    const standing = document.getElementById(node.id);
-    if (standing) node.replaceWith(standing);
-  }
+  const cards = cardsInTheirPlaces(incoming.content);
+  const history = incoming.content.querySelector(".past");
+  for (const card of cards) incoming.content.insertBefore(card, history);
   screenBox.replaceChildren(incoming.content);
-  if (focused && focused !== document.activeElement && screenBox.contains(focused)) focused.focus();
-  const waiting = screenBox.querySelectorAll(".ask:not(.ended)").length;
+  const again = focused?.id && !focused.isConnected ? document.getElementById(focused.id) : focused;
+  if (again && again !== document.activeElement && screenBox.contains(again)) again.focus();
+  const answered = document.getElementById("next");
+  const waiting = answered
+    ? Number(answered.dataset.waiting)
+    : screenBox.querySelectorAll(".ask:not(.ended)").length;
   document.title = (waiting ? `(${waiting}) ` : "") + phone.dataset.title;
   document.getElementById("news").textContent =
     waiting === 0 ? "" : waiting === 1 ? "1 request waits for you" : `${waiting} requests wait`;
@@ -39,7 +77,7 @@ function show(html) {
 
 async function listen() {
   try {
-    const answer = await fetch(`${phone.dataset.feed}?seen=${phone.dataset.version}`, {
+    const answer = await fetch(`${phone.dataset.feed}&seen=${phone.dataset.version}`, {
       headers: { Accept: "text/html" },
       cache: "no-store",
     });
