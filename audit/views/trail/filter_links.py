@@ -13,6 +13,7 @@ from audit.search import decisions_by_verified_human
 from audit.search.event_search import FACET_KEYS, Overview
 from audit.search.facets_and_histograms import Facet
 from audit.views.actions_that_are_decisions import decision_actions
+from audit.views.trail import actor_facet
 from audit.views.trail.page_state import Mistake, Reading, text_of
 from ui import histogram
 
@@ -82,6 +83,8 @@ def facets(reading: Reading, overview: Overview) -> list[dict[str, Any]]:
 
 
 def _facet(reading: Reading, facet: Facet, label: str, total: int) -> dict[str, Any]:
+    if facet.key == "actor":
+        return _actors(reading, facet, label)
     key = FACET_KEYS.get(facet.key, facet.key)
     on = reading.query.values(key)
     counted = [(f"{v}.*" if facet.key == "family" else v, n) for v, n in facet.values]
@@ -106,6 +109,26 @@ def _facet(reading: Reading, facet: Facet, label: str, total: int) -> dict[str, 
         }
         for value, count in rows
     ]
+    return _labelled(facet, label, values)
+
+
+def _actors(reading: Reading, facet: Facet, label: str) -> dict[str, Any]:
+    on = reading.query.values("actor")
+    found = actor_facet.rows(facet.values, on)
+    values = []
+    for number, row in enumerate(found):
+        named = [text for text in row.texts if text in on]
+        if number >= _SHOWN and not named:
+            continue
+        query = reading.query
+        for text in named or row.texts:
+            query = _toggled(query, "actor", text)
+        url = reading.url(query)
+        values.append({"text": row.label, "count": row.count, "url": url, "on": bool(named)})
+    return _labelled(facet, label, values)
+
+
+def _labelled(facet: Facet, label: str, values: list[dict[str, Any]]) -> dict[str, Any]:
     return {"label": label if facet.exact else f"{label} (estimated)", "values": values}
 
 
