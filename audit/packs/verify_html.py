@@ -27,6 +27,7 @@ SCRIPTS: Final = (
     "levels.js",
     "verdict.js",
     "check.js",
+    "audit_file.js",
     "page.js",
 )
 """In the order in which they stand in the file; each uses only what came before it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pytest
 from django.db import connections
@@ -37,6 +38,7 @@ from tests.support.chrome import PATIENCE_MS, Person, chromium, person, shots
 
 pytestmark = [pytest.mark.django_db, pytest.mark.browser]
 FLIPPED = 40
+LONGER_THAN_A_PACK = 65 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +71,16 @@ class Reader:
             passkeys=json.dumps(directory()),
         )
 
-    def drops(self, **packs: bytes) -> list[dict[str, Any]]:
-        """Give packs to the page; returns what it found."""
+    def drops(self, *, reports: int = 0, **packs: bytes) -> list[dict[str, Any]]:
+        """Give packs to the page; returns what it found: a report of each, or so many."""
         files = [
             FilePayload(name=f"{name}.zip", mimeType="application/zip", buffer=body)
             for name, body in packs.items()
         ]
         self.page.locator("#packs").set_input_files(files)
-        expect(self.page.locator(".report")).to_have_count(len(packs), timeout=PATIENCE_MS)
+        expect(self.page.locator(".report")).to_have_count(
+            reports or len(packs), timeout=PATIENCE_MS
+        )
         found: list[dict[str, Any]] = self.page.evaluate("globalThis.reports")
         return found
 
@@ -120,6 +124,15 @@ def told_by_page(shown: dict[str, Any]) -> dict[str, Any]:
         "events": [_event(one) for one in shown["events"]],
         "not_proven": shown["not_proven"],
     }
+
+
+def _zip(members: dict[str, bytes], method: int = ZIP_STORED) -> bytes:
+    """A ZIP with these members in a folder."""
+    into = io.BytesIO()
+    with ZipFile(into, "w", method) as archive:
+        for name, body in members.items():
+            archive.writestr(f"audit/{name}", body)
+    return into.getvalue()
 
 
 def _event(one: dict[str, Any]) -> dict[str, Any]:
@@ -293,6 +306,32 @@ def test_both_verifiers_say_the_same_of_a_log_that_changed_its_name(
             assert shown["intact"] == (how == "whole"), how
         (moved,) = (one for one in found[0]["checks"] if one["name"] == MOVED)
         assert "the last 3 of them were LOST" in moved["detail"]
+
+
+@pytest.mark.parametrize("method", [ZIP_STORED, ZIP_DEFLATED])
+def test_of_an_audit_file_only_the_packs_in_it_are_checked(
+    act: Act, reader: Reader, method: int
+) -> None:
+    body = act.pack().body
+    inside = {
+        "log/range.ndjson": b"{}\n",
+        "evidence/items-001.zip": body,
+        "evidence/items-002.zip": body[:-1],
+        "evidence/items-003.zip": bytes(LONGER_THAN_A_PACK if method == ZIP_DEFLATED else 9),
+    }
+    reader.trusts_everything()
+    found = {one["pack"]: one for one in reader.drops(reports=4, audit=_zip(inside, method))}
+    assert told_by_page(found["audit.zip: evidence/items-001.zip"]) == told(act.check(body))
+    states = {name: one["verdict"]["state"] for name, one in found.items()}
+    bad = [f"audit.zip: evidence/items-00{number}.zip" for number in (2, 3)]
+    good = {"audit.zip": "apart", "audit.zip: evidence/items-001.zip": "verified"}
+    assert states == good | dict.fromkeys(bad, "failed")
+    assert found["audit.zip"]["ok"] is False
+    summary = reader.page.locator("#summary").inner_text()
+    assert summary.startswith(f"2 packs of 3 NOT verified: {', '.join(bad)}. NOT checked here: ")
+    (alone,) = reader.drops(audit=_zip({"log/range.ndjson": b""}))
+    assert reader.page.locator("#summary").inner_text().startswith("NOT checked here: ")
+    assert alone["verdict"]["reasons"] == ["It holds no evidence pack."]
 
 
 @pytest.mark.parametrize("brought", ["nothing", "the log's key", "another issuer's keys"])

@@ -8,8 +8,8 @@ const spoken = {
   withheld: 'not in the pack',
   aside: 'aside',
 };
-const verdictMarks = { verified: '✓', unproven: '–', unsigned: '✗', failed: '✗' };
-const tones = { verified: 'good', unproven: 'partly', unsigned: 'bad', failed: 'bad' };
+const verdictMarks = { verified: '✓', apart: '–', unproven: '–', unsigned: '✗', failed: '✗' };
+const tones = { verified: 'good', apart: 'partly', unproven: 'partly', unsigned: 'bad', failed: 'bad' };
 const byId = (id) => document.getElementById(id);
 const packs = [];
 let turn = 0;
@@ -86,7 +86,9 @@ async function run() {
   const [logs, issuerKeys, passkeys] = await Promise.all(['logs', 'issuer', 'passkeys'].map(rootOf));
   const reports = [];
   for (const pack of packs) {
-    const report = await checkedPack(pack.bytes, { logs, issuerKeys, passkeys });
+    const report = pack.inside
+      ? reportOfAuditFile(pack.inside)
+      : await checkedPack(pack.bytes, { logs, issuerKeys, passkeys });
     reports.push({ pack: pack.name, ...report });
   }
   if (mine !== turn) return; // something changed meanwhile, and that run is under way
@@ -107,12 +109,17 @@ function summaryOf(reports) {
   const list = (some) => some.map((report) => plain(report.pack)).join(', ');
   const bad = named(['failed', 'unsigned']);
   const partly = named(['unproven']);
-  const all = reports.length;
+  const files = named(['apart']);
+  const all = reports.length - files.length;
   const parts = [];
   if (bad.length) parts.push(`${count(bad.length, 'pack')} of ${all} NOT verified: ${list(bad)}`);
   if (partly.length) {
     const record = 'log entries verified, person NOT proven';
     parts.push(`${count(partly.length, 'pack')} of ${all} ${record}: ${list(partly)}`);
+  }
+  if (files.length) {
+    if (!parts.length && all) parts.push(`${count(all, 'pack')} verified`);
+    parts.push(`NOT checked here: the audit file ${list(files)} itself`);
   }
   return parts.length ? parts.join('. ') : `${count(all, 'pack')} verified.`;
 }
@@ -135,7 +142,7 @@ function reportOf(report) {
   if (report.words) {
     body.append(element('p', {}, `${ownDescription} ${plain(report.words)}`));
   }
-  body.append(element('h4', {}, 'The pack'), checksOf(report.checks));
+  if (report.checks.length) body.append(element('h4', {}, 'The pack'), checksOf(report.checks));
   for (const event of report.events) body.append(eventOf(event));
   body.append(element('h4', {}, 'What is not proven'));
   const limits = report.not_proven.map((limit) =>
@@ -193,7 +200,10 @@ function checksOf(checks) {
 async function take(files) {
   packs.length = 0;
   for (const file of files) {
-    packs.push({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const inside = await packsInside(bytes);
+    packs.push({ name: file.name, bytes, inside });
+    for (const one of inside ?? []) packs.push({ ...one, name: `${file.name}: ${one.name}` });
   }
   await run();
   byId('found').scrollIntoView({ block: 'start' });

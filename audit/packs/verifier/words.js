@@ -30,6 +30,15 @@ const noAuthority =
   'Not checked here: a browser cannot check time tokens. Use `ata verify` with --tsa-ca.';
 const noEd25519 = 'Not checked here: this browser cannot check Ed25519. Use `ata verify`.';
 const nothing = 'Anything: a pack that was changed is evidence of nothing.';
+const auditFileWords = 'This audit file itself is NOT checked here.';
+const auditFileHolds = (n) =>
+  n
+    ? `It holds ${count(n, 'evidence pack')}. Each was checked here and has a report of its own.`
+    : 'It holds no evidence pack.';
+const auditFileLimits = [
+  'That no row of the period is missing, which items were drawn, that samples, policies, reviews and roles ' +
+    'are those of the log, and that its packs belong to it. `ata verify FILE.zip --vkey log.key` checks all of that.',
+];
 const ownClaim =
   "Who owns the keys inside the pack: they are the portal's own claim. Bring the issuer's keys " +
   'from the issuer, and passkeys from whoever enrolled them.';

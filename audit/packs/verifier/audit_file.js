@@ -1,0 +1,78 @@
+// An audit file: a ZIP of any form with evidence packs in it, which alone are checked here.
+
+const partOfAuditFile = /(?:^|\/)(?:log\/range\.ndjson|evidence\/items-[0-9]{3}\.zip)$/;
+const packInAuditFile = /(?:^|\/)(evidence\/items-[0-9]{3}\.zip)$/;
+const longestComment = 65_535;
+const mostInside = 4 * longest; // bytes of all packs of one audit file
+
+// The evidence packs in an audit file as [{name, bytes}], or null where the bytes are none.
+async function packsInside(bytes) {
+  const listed = membersListed(bytes).filter((one) => partOfAuditFile.test(one.name));
+  if (!listed.length) return null;
+  const found = [];
+  let left = mostInside;
+  for (const one of listed) {
+    const name = packInAuditFile.exec(one.name)?.[1];
+    if (!name) continue;
+    const body = await memberBytes(bytes, one, Math.min(left, longest));
+    left -= body.length;
+    found.push({ name, bytes: body });
+  }
+  return found;
+}
+
+// What the directory at the end of a ZIP lists; nothing where there is none that can be read.
+function membersListed(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const last = Math.max(0, bytes.length - 22 - longestComment);
+  let end = bytes.length - 22;
+  while (end >= last && view.getUint32(end, true) !== 0x06054b50) end -= 1;
+  if (end < last || end < 0) return [];
+  const found = [];
+  let at = view.getUint32(end + 16, true);
+  while (at + 46 <= end && view.getUint32(at, true) === 0x02014b50) {
+    const named = view.getUint16(at + 28, true);
+    found.push({
+      name: new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + named)),
+      method: view.getUint16(at + 10, true),
+      packed: view.getUint32(at + 20, true),
+      offset: view.getUint32(at + 42, true),
+    });
+    at += 46 + named + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+  }
+  return found;
+}
+
+// The bytes of one member; what cannot be read, or is longer, is empty, which no pack is.
+async function memberBytes(bytes, { method, packed, offset }, most) {
+  const none = new Uint8Array();
+  if (offset + 30 > bytes.length) return none;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const start = offset + 30 + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);
+  const held = bytes.subarray(start, start + packed);
+  if (method === 0) return held.length > most ? none : held;
+  if (method !== 8) return none;
+  const stream = new Blob([held]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
+  const reader = stream.getReader();
+  const parts = [];
+  let size = 0;
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      size += read.value.length;
+      if (size > most) {
+        await reader.cancel();
+        return none;
+      }
+      parts.push(read.value);
+    }
+  } catch {
+    return none;
+  }
+  return joined(...parts);
+}
+
+// The report of the file around the packs: it is never verified here.
+function reportOfAuditFile(packs) {
+  const verdict = { state: 'apart', words: auditFileWords, reasons: [auditFileHolds(packs.length)] };
+  return { ok: false, intact: true, verdict, words: '', checks: [], events: [], not_proven: auditFileLimits };
+}
