@@ -6,7 +6,7 @@ are exact up to CAP matches and wherever the rollups tell, and are called estima
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +36,7 @@ __all__ = [
     "expected",
     "iterate",
     "load",
+    "newest_first",
     "overview",
     "page",
     "public",
@@ -67,6 +68,12 @@ def page(query: EventQuery, limit: int = 50, *, person: str = "") -> Page:
     cursor, finder = Cursor.parse(query.cursor), Finder(sizes.signed)
     counted_all = _total(query, plan, finder)
     return page_of(plan, cursor, limit, sizes, counted_all, reader_of(plan, finder, None))
+
+
+def newest_first(rows: Iterable[EventRow]) -> list[EventRow]:
+    """Events by the time that a list shows of them. A page has them by their entry number, which
+    is when the log took them in."""
+    return sorted(rows, key=lambda row: (row.time, row.event), reverse=True)
 
 
 def overview(

@@ -111,7 +111,7 @@ def story(kind: str, name: str) -> list[dict[str, Any]]:
     disposed = Finding.objects.filter(kind=kind, name=name).exclude(status_at=None)
     ids = disposed.order_by("-status_at").values_list("finding_id", flat=True)[:_STORY]
     found = [*_events([name], {kind}), *_events(list(ids), {"alert"})]
-    rows = sorted(found, key=lambda row: row.time, reverse=True)[:_STORY]
+    rows = event_search.newest_first(found)[:_STORY]
     return [
         {
             "text": row.sentence,

@@ -114,7 +114,7 @@ def _newest() -> list[tuple[EventRow, str]]:
     found: dict[str, list[EventRow]] = {}
     for row in event_search.page(_query([], source=""), limit=_LOOKED_AT).rows:
         found.setdefault(row.operation or str(row.event), []).append(row)
-    shown = [_taken(rows) for rows in list(found.values())[:MOST]]
+    shown = event_search.newest_first(_taken(rows) for rows in found.values())[:MOST]
     ends = operation_outcomes.came_to_rows(shown)
     return [(taken, ends.get(str(taken.event), taken.outcome)) for taken in shown]
 

@@ -76,7 +76,7 @@ def decisions_of(person: Person) -> list[EventRow]:
     """The newest decisions and answers of this person, each with the outcome of its operation;
     not what gateways and Auth0 confirmed of them later."""
     asked = {"action": [*decision_actions(), *_ANSWERS], "-via": [REPORTED]}
-    rows = _acts_of(person, asked, LATEST)
+    rows = event_search.newest_first(_acts_of(person, asked, LATEST))
     ends = operation_outcomes.came_to_rows(rows)
     for row in rows:
         row.outcome = ends.get(str(row.event), row.outcome)

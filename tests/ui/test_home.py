@@ -102,6 +102,21 @@ def test_the_latest_decisions_are_told_once_each_with_what_they_came_to() -> Non
     assert "edge-1" not in lines[0].text
 
 
+def test_the_latest_decisions_are_strictly_by_the_time_that_is_shown() -> None:
+    olu = Actor(iss=django_settings.ENV.issuer, sub=SUBS["operator"], name="Olu Operator")
+    for minute, (name, instance) in enumerate(
+        [("first", ""), ("second", ""), ("first", "edge-1"), ("third", "")]
+    ):
+        when, target = NOON + timedelta(minutes=minute), Target("skill", name, instance)
+        record(olu, "skill.blocked", target=target, instance=instance, operation=name, time=when)
+    late = NOON - timedelta(days=1)
+    record(olu, "skill.blocked", target=Target("skill", "read late"), operation="late", time=late)
+    lines = auditor.latest().lines
+    times = [line.when for line in lines if line.when]
+    assert [line.text.rsplit(" ", 1)[-1] for line in lines][:3] == ["third", "second", "first"]
+    assert len(lines) == 4 and times == sorted(times, reverse=True)
+
+
 def test_what_a_gateway_confirmed_is_not_among_the_latest_decisions() -> None:
     olu = Actor(iss="i", sub="s", name="Olu Operator", via="task")
     target = Target("skill", "pdf-exfil", "edge-1")
