@@ -45,6 +45,7 @@ urlpatterns = [
     path("audit/views/count/", saved_views.count, name="audit-view-count"),
     path("audit/views/new/", saved_views.new, name="audit-view-new"),
     path("audit/views/<uuid:view_id>/", saved_views.edit, name="audit-view"),
+    path("audit/views/<uuid:view_id>/open/", saved_views.open_view, name="audit-view-open"),
     path("audit/views/<uuid:view_id>/remove/", saved_views.remove, name="audit-view-remove"),
     path("audit/views/<uuid:view_id>/restore/", saved_views.bring_back, name="audit-view-restore"),
     path("audit/sample/", sample_request_and_download.new, name="audit-sample-new"),

@@ -46,6 +46,7 @@ def loops() -> dict[str, Loop]:
     from approvals import clock
     from approvals.due_work import ASKING, LETTERS, STEPS, sweep
     from approvals.erasure import replay
+    from approvals.notifications import saved_view_notices as views
     from audit import (
         due_exports_and_cleanup,
         exports,
@@ -77,11 +78,13 @@ def loops() -> dict[str, Loop]:
     asking = Lanes("asking", threads=4)
     steps = Lanes("steps", threads=8)
     letters = Lanes("letters", threads=2)
+    view_notices = Lanes("view-notices", threads=1)  # many views delay no letter about a request
     return {
         "asking": repeat(lambda: sweep(asking, ASKING), 0.5),
         "remote-steps": repeat(lambda: sweep(steps, STEPS), 0.5),
         "letters": repeat(lambda: sweep(letters, LETTERS), 1.0),
         "owner-letters": repeat(lambda: sweep(letters, owners.LETTERS), 2.0),
+        "view-notices": repeat(lambda: sweep(view_notices, views.LETTERS), 2.0),
         "sequencer": sequencer.loop,
         "witnesses": witnesses.loop,
         "time": timestamping.loop,

@@ -1,1 +1,1 @@
-"""E-mails and webhook calls about approval requests."""
+"""E-mails and webhook calls about approval requests and saved views."""

@@ -1,14 +1,14 @@
 """Sending a letter that is due: one attempt, and what its row says afterwards.
 
-A letter is a row with a due time (`approvals.due_work`), about an ask, an account or a review. It
-may be late, doubled by a crash or lost; what it is about does not depend on it.
+A letter is a row with a due time (`approvals.due_work`), about an ask, an account, a review
+or a saved view. It may be late, doubled by a crash or lost; what it is about does not depend on it.
 """
 
 from __future__ import annotations
 
 import logging
 import smtplib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from email.utils import parseaddr
 from typing import Any, Final
@@ -23,14 +23,22 @@ from http_client.errors import HttpClientError
 log = logging.getLogger(__name__)
 
 _FIRST_WAIT_S: Final = 5
+_DONE: Final[Mapping[str, Any]] = {"state": NoticeState.SENT, "due": None}
 
 
-def deliver(letter: Any, send: Callable[[], None], *, longest_wait_s: int = 600) -> None:
+def deliver(
+    letter: Any,
+    send: Callable[[], None],
+    *,
+    longest_wait_s: int = 600,
+    afterwards: Mapping[str, Any] = _DONE,
+) -> None:
     """Send a letter, or have it sent later: after 5 s, and each time after twice as long.
 
     Args:
         letter: a row with `state`, `attempts`, `sent`, `due` and maybe `detail`.
         send: sends it once; what SMTP and HTTP may raise counts as not sent.
+        afterwards: what the row of one that was sent has besides `sent`.
     """
     try:
         send()
@@ -42,7 +50,7 @@ def deliver(letter: Any, send: Callable[[], None], *, longest_wait_s: int = 600)
         said = f"{trouble}: tried {attempts} times"
         _note(letter, said, attempts=attempts, due=clock.now() + wait)
     else:
-        _note(letter, "", state=NoticeState.SENT, sent=clock.now(), due=None)
+        _note(letter, "", sent=clock.now(), **afterwards)
 
 
 def _note(letter: Any, detail: str, **changes: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from django.db.models import Q
@@ -16,7 +16,7 @@ from api.problems import Problem
 from audit.api.filter_schema_and_problems import check, filter_schema
 from audit.clock import rfc3339
 from audit.ledger.query import EventQuery
-from audit.models import SavedView
+from audit.models import NotifyBy, SavedView
 from audit.recording.actors import Actor
 from audit.recording.sentences import person
 from audit.saved_views import changes
@@ -28,12 +28,21 @@ from audit.views.read_permissions import reads_everything
 from ui.refused_request_audit_flag import mark
 
 router = Router(tags=["Audit"])
-_POINTERS: Final = {"bad_name": "/name", "bad_description": "/description", "bad_filter": "/filter"}
+_POINTERS: Final = {
+    "bad_name": "/name",
+    "bad_description": "/description",
+    "bad_filter": "/filter",
+    "bad_notify_by": "/notify_by",
+}
+_NotifyBy = Literal["none", "email", "webhook"]
 _Cursor = Annotated[str, Field(pattern=paging.cursor(paging.ID))]
 
 
 class ViewIn(Schema):
-    """The whole view. `filter` holds keys of the filter language with a value or a list."""
+    """The whole view. `filter` holds keys of the filter language with a value or a list.
+
+    `notify_by`: how you are notified of new rows; without it that stays as it is.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -41,6 +50,7 @@ class ViewIn(Schema):
     filter: dict[str, Any] = Field({}, json_schema_extra=filter_schema())
     description: str = Field("", max_length=changes.LONGEST_DESCRIPTION)
     shared: bool = False
+    notify_by: _NotifyBy | None = None
 
 
 class ShippedViewOut(schemas.Closed):
@@ -55,7 +65,11 @@ class ShippedViewOut(schemas.Closed):
 
 
 class SavedViewOut(schemas.Closed):
-    """A saved view. `problems` say why its filter cannot be run; then `filter` is empty."""
+    """A saved view. `problems` say why its filter cannot be run; then `filter` is empty.
+
+    `notify_by`, `notified` (when you were last notified of new rows) and `notify_problem` (why you
+    were not) are of your own views; of those of others they are none, null and empty.
+    """
 
     id: UUID
     name: str
@@ -66,6 +80,9 @@ class SavedViewOut(schemas.Closed):
     problems: list[str]
     shared: bool
     own: bool
+    notify_by: _NotifyBy
+    notified: str | None
+    notify_problem: str
     made_by: str
     created: str
     changed: str
@@ -104,7 +121,7 @@ def index(
 ) -> JsonResponse:
     """Changed last first; `next` is the `after` of the next page, null on the last."""
     me = _reader(request)
-    found = changes.visible(me).order_by("-changed", "-id")
+    found = changes.visible(me).select_related("notification").order_by("-changed", "-id")
     if after:
         moment, (last, *_) = paging.read(after)
         found = found.filter(Q(changed__lt=moment) | Q(changed=moment, id__lt=paging.id_of(last)))
@@ -167,7 +184,7 @@ def one(request: HttpRequest, view_id: UUID) -> JsonResponse:
     openapi_extra=openapi.may(403, 404, 409),
 )
 def change(request: HttpRequest, view_id: UUID, body: ViewIn) -> JsonResponse:
-    """Replaces all of it: what is left out is empty, and `shared` is false."""
+    """Replaces all but `notify_by`: what is left out is empty, and `shared` is false."""
     me = _reader(request)
     try:
         return JsonResponse(_json(changes.change(me, view_id, _wanted(body)), me))
@@ -215,7 +232,8 @@ def _none(request: HttpRequest, view_id: UUID) -> Problem:
 def _wanted(body: ViewIn) -> Wanted:
     query = filter_parsing.from_dict(body.filter)
     check(query, "/filter")
-    return Wanted(body.name, query, body.description, body.shared)
+    notify_by = None if body.notify_by is None else NotifyBy(body.notify_by)
+    return Wanted(body.name, query, body.description, body.shared, notify_by)
 
 
 def _problem(problem: NotSaved) -> Problem:
@@ -244,9 +262,21 @@ def _json(view: SavedView, me: Actor) -> dict[str, Any]:
         "problems": [f"{error.message}." for error in query.errors],
         "shared": view.shared,
         "own": changes.is_own(me, view),
+        **_notified(view, me),
         "made_by": person(view.maker, ""),
         "created": rfc3339(view.created),
         "changed": rfc3339(view.changed),
+    }
+
+
+def _notified(view: SavedView, me: Actor) -> dict[str, str | None]:
+    kept = getattr(view, "notification", None) if changes.is_own(me, view) else None
+    if kept is None:
+        return {"notify_by": NotifyBy.NONE.value, "notified": None, "notify_problem": ""}
+    return {
+        "notify_by": kept.notify_by,
+        "notified": rfc3339(kept.sent) if kept.sent else None,
+        "notify_problem": kept.detail,
     }
 
 

@@ -1,4 +1,4 @@
-"""Views of the trail that people saved."""
+"""Views of the trail that people saved, and how their owners are notified of new rows."""
 
 from __future__ import annotations
 
@@ -48,3 +48,35 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({'shared' if self.shared else 'private'})"
+
+
+class NotifyBy(models.TextChoices):
+    """How the owner of a view is notified of its new rows."""
+
+    NONE = "none", "not"
+    EMAIL = "email", "by e-mail"
+    WEBHOOK = "webhook", "to the team's webhook"
+
+
+class ViewNotification(models.Model):
+    """How far the rows of one view were counted for its owner, and when they were last notified.
+
+    `due` is when it is looked at next, None where notifications are off. `found` of the rows with
+    an index below `counted_to` are new since `since`. `detail` says why nothing was sent.
+    """
+
+    view = models.OneToOneField(
+        SavedView, models.CASCADE, primary_key=True, related_name="notification"
+    )
+    notify_by = models.CharField(max_length=10, choices=NotifyBy)
+    counted_to = models.BigIntegerField()
+    found = models.PositiveSmallIntegerField(default=0)
+    since = models.DateTimeField()
+    sent = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    detail = models.CharField(max_length=200, default="", blank=True)
+    due = models.DateTimeField(null=True, db_index=True)
+    lease = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.view_id} {self.notify_by}: {self.found} since {self.since}"

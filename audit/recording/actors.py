@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from audit.ledger.format.commitment import subject_key
+
+READERS: Final = frozenset({"auditor", "operator", "admin"})
+"""Roles that read events of others; anybody else reads their own."""
 
 
 @dataclass(frozen=True, slots=True)

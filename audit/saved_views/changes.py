@@ -6,7 +6,7 @@ comes, changes or goes: others rely on what it shows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -19,10 +19,11 @@ from audit.db import process_locks
 from audit.erasure.subject_and_store_registry import MARK
 from audit.ledger.format import safe_display
 from audit.ledger.query import EventQuery, InvalidQuery
-from audit.models import SavedView
+from audit.models import NotifyBy, SavedView
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.recording.trail_viewed_events import digest_of
+from audit.saved_views import new_row_notifications
 from audit.saved_views.stored_filter_parsing import query_of
 
 MOST: Final = 200
@@ -39,7 +40,8 @@ _BROUGHT_BACK: Final = 50
 class NotSaved(ValueError):
     """Nothing was changed; `code` is stable, the message says what to do about it.
 
-    `bad_name`, `bad_description`, `bad_filter` (too long), `name_taken`, `too_many_views`.
+    `bad_name`, `bad_description`, `bad_filter` (too long), `name_taken`, `too_many_views`,
+    `bad_notify_by` (not configured).
     """
 
     def __init__(self, code: str, words: str) -> None:
@@ -53,12 +55,13 @@ class NotYourView(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a view is to be."""
+    """What a view is to be. Without `notify_by`, notifications stay as they are."""
 
     name: str
     query: EventQuery
     description: str = ""
     shared: bool = False
+    notify_by: NotifyBy | None = None
 
 
 def of(actor: Actor) -> QuerySet[SavedView]:
@@ -123,6 +126,8 @@ def keep(actor: Actor, wanted: Wanted) -> SavedView:
             created=now,
             changed=now,
         )
+        if clean.notify_by is not None:
+            _notify(view, clean.notify_by)
         if view.shared:
             _tell_shared(actor, view, clean.query)
     return view
@@ -143,6 +148,10 @@ def change(actor: Actor, view_id: UUID, wanted: Wanted) -> SavedView:
         if view.name != clean.name:
             _check_name(actor, clean.name, besides=view.id)
         before = (view.name, view.description, view.filter, view.shared)
+        if clean.notify_by is not None:
+            _notify(view, clean.notify_by)
+        if view.filter != clean.query.to_bar():
+            new_row_notifications.start_again(view)
         view.name, view.description = clean.name, clean.description
         view.filter, view.shared = clean.query.to_bar(), clean.shared
         if before == (view.name, view.description, view.filter, view.shared):
@@ -189,6 +198,7 @@ def bring_back(actor: Actor, view_id: UUID) -> SavedView:
             _check_limit(actor, view.name)
         view.removed, view.removed_by = None, ""
         view.save(update_fields=["removed", "removed_by"])
+        new_row_notifications.start_again(view)
         if view.shared:
             _tell_shared(actor, view, query_of(view.filter))
     return view
@@ -226,7 +236,14 @@ def _clean(wanted: Wanted) -> Wanted:
         raise NotSaved("bad_filter", f"A filter has at most {LONGEST_FILTER:,} characters.")
     if MARK in query.to_bar():  # what an erasure leaves must not be taken for what somebody wrote
         raise NotSaved("bad_filter", f"Leave {MARK} out of the filter: it finds no one.")
-    return Wanted(name, query, description, wanted.shared)
+    return replace(wanted, name=name, query=query, description=description)
+
+
+def _notify(view: SavedView, by: NotifyBy) -> None:
+    why_not = new_row_notifications.unavailable(by)
+    if why_not and by != new_row_notifications.current(view):
+        raise NotSaved("bad_notify_by", why_not)
+    new_row_notifications.choose(view, by)
 
 
 def _line(text: str) -> str:

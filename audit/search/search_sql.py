@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -135,6 +136,34 @@ def count(plan: Plan, cap: int) -> int:
     inner = f"SELECT 1 FROM {source} WHERE {where} LIMIT %s"  # noqa: S608 - constant names
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM ({inner}) counted", [*params, cap])  # noqa: S608
+        return int(cursor.fetchone()[0])
+
+
+def count_in(plan: Plan, first: int, end: int, cap: int) -> int:
+    """How many rows at `first <= seq < end` match, counted up to `cap`.
+
+    Reads no row outside that range: SQLite's full-text index walks its part of it, and PostgreSQL,
+    whose index would find matches of the whole log, tests the rows of the range.
+    """
+    found = 0
+    for low, high in ((0, None),) if plan.ranges is None else plan.ranges:
+        within = max(low, first), end if high is None else min(high, end)
+        if within[0] < within[1] and found < cap:
+            found += _count_range(plan, *within, cap - found)
+    return found
+
+
+def _count_range(plan: Plan, first: int, end: int, cap: int) -> int:
+    sql, params = rows(
+        replace(plan, ranges=((first, end),)),
+        "r.seq",
+        beyond=first - 1,
+        descending=False,
+        limit=cap,
+        common=True,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({sql}) counted", params)  # noqa: S608 - constant names
         return int(cursor.fetchone()[0])
 
 

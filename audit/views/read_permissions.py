@@ -11,10 +11,9 @@ from django.http import HttpRequest, HttpResponseBase
 
 from accounts.permissions import actor
 from audit.models import ExportJob
-from audit.recording.actors import Actor
+from audit.recording.actors import READERS, Actor
 from audit.search.index_tokens import person_key
 
-READERS = frozenset({"auditor", "operator", "admin"})
 _WORDS = (
     "The audit trail is for auditors, operators and admins. Your own activity is on your account "
     "page: /account/. Ask an admin for the auditor role to see "

@@ -15,10 +15,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.permissions import actor
 from audit.ledger.query import EventQuery, InvalidQuery, QueryError
-from audit.models import SavedView
+from audit.models import NotifyBy, SavedView
 from audit.recording.actors import Actor
 from audit.recording.sentences import person
-from audit.saved_views import changes, event_totals_from_rollups
+from audit.saved_views import changes, event_totals_from_rollups, new_row_notifications
 from audit.saved_views.changes import NotSaved, NotYourView, Wanted
 from audit.saved_views.stored_filter_parsing import query_of
 from audit.search import event_search, filter_parsing
@@ -34,7 +34,14 @@ _FIELDS = {
     "name_taken": "name",
     "bad_description": "description",
     "bad_filter": "filter",
+    "bad_notify_by": "notify",
 }
+_WAYS = {
+    NotifyBy.NONE: "Not",
+    NotifyBy.EMAIL: "By e-mail to {}",
+    NotifyBy.WEBHOOK: "To the team’s webhook",
+}
+_HINTS = {NotifyBy.WEBHOOK: "The team reads the name of the view, even of a private one."}
 _ONLY_ITS_OWNER = (
     "Only whoever saved a view changes it, and an admin removes one that is shared. "
     "Open it, and save what you see as a view of your own."
@@ -46,7 +53,7 @@ _ONLY_ITS_OWNER = (
 def views(request: HttpRequest) -> HttpResponse:
     """What ships with the product, what is mine, and what others share."""
     me, page = actor(request), _page(request.GET)
-    mine = list(changes.of(me).order_by("-changed"))
+    mine = list(changes.of(me).select_related("notification").order_by("-changed"))
     first = (page - 1) * _PAGE
     others = list(changes.of_others(me).order_by("-changed", "-id")[first : first + _PAGE + 1])
     gone = list(changes.removed_lately(me))
@@ -125,6 +132,15 @@ def edit(request: HttpRequest, view_id: UUID) -> HttpResponse:
     return redirect("audit-views")
 
 
+@require_safe
+@for_readers
+def open_view(request: HttpRequest, view_id: UUID) -> HttpResponse:
+    """The trail with the filter that the view has now: what notices link to."""
+    found = _found(actor(request), view_id)
+    query = query_of(found.filter)
+    return redirect("audit-views") if query.errors else HttpResponseRedirect(url_of(query))
+
+
 @require_POST
 @for_readers
 def remove(request: HttpRequest, view_id: UUID) -> HttpResponse:
@@ -178,6 +194,8 @@ def _wanted(posted: QueryDict, query: EventQuery) -> Wanted:
         description=posted.get("description", ""),
         query=query,
         shared=posted.get("shared") == "yes",
+        # The dialog on the trail has no such field, and a choice that is disabled is not sent.
+        notify_by=NotifyBy(chosen) if (chosen := posted.get("notify")) in NotifyBy.values else None,
     )
 
 
@@ -187,6 +205,7 @@ def _typed(posted: QueryDict, query: EventQuery) -> dict[str, Any]:
         "description": posted.get("description", ""),
         "bar": posted.get("bar", query.to_bar()),
         "shared": posted.get("shared") == "yes",
+        "notify": posted.get("notify", ""),
     }
 
 
@@ -196,6 +215,7 @@ def _of_view(view: SavedView) -> dict[str, Any]:
         "description": view.description,
         "bar": view.filter,
         "shared": view.shared,
+        "notify": new_row_notifications.current(view),
         "problems": _problems(query_of(view.filter).errors),
     }
 
@@ -219,9 +239,35 @@ def _form(
         "problem": _said(problem) if problem else "",
         "wrong": _field(problem) if problem else "",
         "most": changes,
+        "ways": _ways(me, typed.get("notify") or NotifyBy.NONE, view),
+        "notified": _notified(view) if view else None,
         "crumbs": [_CRUMB, {"text": title if view else "New"}],
     }
     return render(request, "audit/view.html", context, status=422 if problem else 200)
+
+
+def _ways(me: Actor, chosen: str, view: SavedView | None) -> list[dict[str, Any]]:
+    """The ways to be notified; one that is not configured can be kept and not chosen."""
+    now = new_row_notifications.current(view) if view else NotifyBy.NONE
+    why_not = {by: new_row_notifications.unavailable(by, address=bool(me.email)) for by in NotifyBy}
+    return [
+        {
+            "value": by.value,
+            "words": _WAYS[by].format(me.email or "you"),
+            "chosen": by == chosen,
+            "disabled": bool(why_not[by]) and by != now,
+            "hint": why_not[by] or _HINTS.get(by, ""),
+        }
+        for by in NotifyBy
+    ]
+
+
+def _notified(view: SavedView) -> dict[str, Any] | None:
+    """What the list and the form say of a view's notifications; None where there is nothing."""
+    kept = getattr(view, "notification", None)
+    if kept is None or (kept.notify_by == NotifyBy.NONE and not kept.detail):
+        return None
+    return {"by": NotifyBy(kept.notify_by), "sent": kept.sent, "problem": kept.detail}
 
 
 def _field(problem: ValueError) -> str:
@@ -263,6 +309,7 @@ def _row(view: SavedView, me: Actor) -> dict[str, Any]:
         "edit": "Edit" if own else "Remove…",
         "by": "you" if own else _maker(view),
         "shared": view.shared,
+        "notified": _notified(view) if own else None,
         "changed": view.changed,
     }
 

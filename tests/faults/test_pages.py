@@ -52,7 +52,7 @@ NOT_PAGES = {
     "withdraw", "wake", "scope-rules", "account-history", "remediation-retry",
     "require-allow", "access-revoke", "access-read", "audit-view-count", "audit-sample-json",
     "audit-sample-csv", "audit-view-remove", "audit-view-restore", "audit-file-zip",
-    "audit-file-workpaper",
+    "audit-file-workpaper", "audit-view-open",
 }  # fmt: skip
 TEN_MINUTES = timedelta(minutes=10)
 

@@ -53,6 +53,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "approvals.due_work": ("instance", "leases of due rows"),
     "approvals.notifications.delivery": ("instance", "whether a letter was sent"),
     "approvals.notifications.approver_notices": ("Notice", "letters that are due"),
+    "approvals.notifications.saved_view_notices": (
+        "ViewNotification instance",
+        "how many new rows a saved view has, and when its owner was notified",
+    ),
     "approvals.step_up.rate_limit": (
         "Approval Ask",
         "whose turn a push is, and until when the others wait",
@@ -102,7 +106,14 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "replaces an erased person's words in rows of every room",
     ),
     "audit.sequencing.sequencer": ("Checkpoint", "what it signed"),
-    "audit.saved_views.person_erasure": ("instance", "takes an erased person out of saved views"),
+    "audit.saved_views.person_erasure": (
+        "ViewNotification instance",
+        "takes an erased person out of saved views",
+    ),
+    "audit.saved_views.new_row_notifications": (
+        "ViewNotification instance",
+        "whether the owner of a saved view is notified of new rows",
+    ),
     "audit.saved_views.changes": ("SavedView instance", "views of the trail that people save"),
     "audit.sequencing.stored_tree_queries": ("sql", "reads tiles and leaves"),
     "audit.proofs.timestamping": ("TimeToken", "what a time authority said about a checkpoint"),

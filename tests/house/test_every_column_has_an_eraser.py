@@ -57,6 +57,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("audit.Checkpoint", "root note", LOG),
     ("audit.Cosignature", "root name line", NOBODY),
     ("audit.VerificationRun", "state", IDS),
+    ("audit.ViewNotification", "notify_by detail", IDS),
     ("audit.WitnessState", "url name state detail", NOBODY),
     ("approvals.Approval", "operation verb target_kind target_instance severity", IDS),
     ("approvals.Approval", "intent_hash state_digest policy_digest requester_iss", IDS),

@@ -267,6 +267,11 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "keeps",
         "letters to owners",
     ),
+    "view-notices": (
+        "approvals.notifications.saved_view_notices.LETTERS",
+        "keeps",
+        "notices to owners of saved views that gained rows",
+    ),
     "letters": ("approvals.due_work.LETTERS", "keeps", "letters about requests"),
     "reviews": (
         "connections.access_reviews.large_reviews.run_due",

@@ -33,6 +33,7 @@ from audit.models import (
     Tile,
     TimeToken,
     VerificationRun,
+    ViewNotification,
     WitnessState,
 )
 from audit.models.exact_json_field import ExactJSONField
@@ -51,6 +52,8 @@ NOT_HELD: dict[Model, str] = {
     RowForm: "in which forms a row arrived, so that a push and its database row are one event; "
     "what the event says stands in its entry",
     SavedView: "no evidence: how somebody likes to look; sharing one is an event with its filter",
+    ViewNotification: "no evidence: how far a view's new rows were counted for its owner, and when "
+    "they were notified",
     WitnessState: "what a witness answered last; what counts are cosignatures, and what "
     "stops the signing is a file",
 }
