@@ -190,7 +190,7 @@ class Verb:
 
 
 _RISKS = {
-    Stance.FINAL: "it stays until a further decision",
+    Stance.FINAL: "it is not undone automatically",
     Stance.LOOSEN: "it relaxes what is restricted now",
 }
 
@@ -221,7 +221,7 @@ def _why_risky(
     found = verb.severity(target, params)
     if not actor.sub or severity_rank(severity) <= severity_rank(found):
         return why
-    return f"{why}; raised from {found.capitalize()} by who asks"
+    return f"{why}; raised from {found.capitalize()} by the requester"
 
 
 _VERBS: dict[str, Verb] = {}

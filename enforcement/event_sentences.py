@@ -52,13 +52,13 @@ def _words(event: PublicEvent) -> Mapping[str, str]:
 
 
 def _effect(effect: Any) -> str:
-    """`; concluded for Codex: stopped`: what the entries that were read then meant for agents."""
+    """`; according to its lists: stopped for Codex`: what the entries meant for agents then."""
     found = [
-        f"{agent_label(shown(one.get('agent')))}: {LABELS[one['summary']]}"
+        f"{LABELS[one['summary']]} for {agent_label(shown(one.get('agent')))}"
         for one in (effect if isinstance(effect, list) else [])
         if isinstance(one, Mapping) and one.get("summary") in LABELS
     ]
-    return f"; concluded from its lists for {', '.join(found)}" if found else ""
+    return f"; according to its lists: {', '.join(found)}" if found else ""
 
 
 def _scope(target: Mapping[str, Any], gateways: Any) -> str:

@@ -51,7 +51,7 @@ def mismatch(rule: Rule, situation: Situation) -> str:
         case "severities":
             return f"is for severity {' or '.join(rule.severities)}"
         case "automatic":
-            asks = "what a finding asks by itself" if rule.automatic else "what people do"
+            asks = "what a finding requests automatically" if rule.automatic else "what people do"
             return f"is for {asks}"
         case "others":
             return f"is {'' if rule.others else 'not '}for other people’s things"

@@ -99,7 +99,7 @@ def listing(words: Sequence[str], last: str) -> str:
 
 def _what(rule: Rule) -> str:
     if rule.automatic:
-        return "What a finding asks for by itself"
+        return "What a finding requests automatically"
     own = " that is another person’s" if rule.others else ""
     if "*" in rule.verbs:
         return f"Anything final or loosening{own}"

@@ -17,7 +17,7 @@ CHANNELS = {
     "web": "on the web",
     "cli": "with ata",
     "api": "over the API",
-    "task": "by itself",
+    "task": "automatically",
     "broker": "at the broker",
 }
 
@@ -54,7 +54,7 @@ def whose(name: str) -> str:
 def requester_name(approval: Approval, viewer: Actor | None = None) -> str:
     """Who asked; a finding when nobody did."""
     if not approval.requester_sub:
-        return f"a {approval.severity} finding, by itself"
+        return f"a {approval.severity} finding (automatic)"
     asked = actor_json.from_json(approval.requester)
     if viewer is not None and (asked.iss, asked.sub) == (viewer.iss, viewer.sub):
         return "an agent of yours" if asked.via == "broker" else "you"

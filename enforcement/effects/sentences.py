@@ -74,7 +74,7 @@ def _pattern(effect: AgentEffect) -> str:
             return _in_part(effect)
         case Summary.AT_NEXT_INSTALL:
             return (
-                "Not stopped for {agents}: what is installed can be used on. When its folder is "
+                "Not stopped for {agents}: an installed copy can still be used. When its folder is "
                 "next created again or renamed, it is moved to quarantine."
             )
         case Summary.ONLY_IN_ACTION_MODE:

@@ -50,7 +50,7 @@ def test_the_page_says_what_will_happen_and_shows_the_code_big(waiting: Approval
         "The phone of Oona Operator must show this same code. If it doesn’t, deny.",
         "waiting for Oona Operator’s phone",
         "Block lamp hall everywhere",
-        "Risk Critical: it stays until a further decision; raised from Low by who asks",
+        "Risk Critical: it is not undone automatically; raised from Low by the requester",
         "Reason “burns",
         "Requested by Olu Operator",
         "If approved The lamp stays dark.",

@@ -53,7 +53,7 @@ def test_another_admin_approves_and_the_new_policy_is_in_force(
     assert approval.severity == "CRITICAL"
     assert approval.sentence == (
         "Change the approval policy to version 1: without rule findings-ask, which said: What a "
-        "finding asks for by itself: another person with the role approves by phone within 5 "
+        "finding requests automatically: another person with the role approves by phone within 5 "
         "minutes; a connection to be revoked or what is to be blocked is on hold meanwhile, and "
         "nothing else changes; if no one answers the next on call is asked, and after the last "
         "that hold stays; a denial ends that hold, and 5 more"

@@ -21,7 +21,7 @@ from tests.approvals.test_approvals_pages import text
 from tests.support.pages import signed_in
 
 type Work = Callable[..., None]
-RISK = "Critical: it stays until a further decision; raised from Low by who asks"
+RISK = "Critical: it is not undone automatically; raised from Low by the requester"
 
 
 def ask_of(approval: Approval) -> Ask:

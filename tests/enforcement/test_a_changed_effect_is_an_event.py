@@ -89,8 +89,8 @@ def test_a_mode_that_changes_is_recorded_once_and_so_is_the_way_back(
     assert effects() == [("effect.differs", HIGH)]
     assert newest().outcome == "failure"
     assert newest().sentence == (
-        "lab was found to differ from the decision: tool Bash was blocked; concluded from its "
-        "lists for Claude Code: only in action mode, Codex: stopped"
+        "lab was found to differ from the decision: tool Bash was blocked; according to its "
+        "lists: only in action mode for Claude Code, stopped for Codex"
     )
     opened = Openings.objects.filter(event=newest().event)
     assert "it is in observe mode" in str(list(opened.values_list("values", flat=True)))

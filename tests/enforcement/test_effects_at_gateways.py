@@ -201,7 +201,7 @@ def test_a_block_of_a_skill_is_said_to_leave_it_running(
     settle(olu, Target("skill", "notes"), "block")
     do_due()
     said = detail("gateway.block")
-    assert "Not stopped for Claude Code: what is installed can be used on." in said
+    assert "Not stopped for Claude Code: an installed copy can still be used." in said
     assert "Not stopped for Codex: the gateway does not watch its folders." in said
 
 

@@ -40,7 +40,7 @@ def test_an_acknowledged_hold_is_not_said_to_stop_a_use(
     do_due()
     shown = text(olu_web, PAGE)
     assert "On hold: the gateway acknowledged it." in shown
-    assert "Not stopped for Claude Code: what is installed can be used on." in shown
+    assert "Not stopped for Claude Code: an installed copy can still be used." in shown
     assert escape(decided_and_enforced_state.REACH) in shown
     assert "It does not reach tokens already issued, nor what runs past a gateway" in shown
 

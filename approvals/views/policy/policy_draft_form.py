@@ -21,7 +21,7 @@ from audit.ledger.format.allowed_field_values import ROLES, SEVERITIES
 ABOUT: Final[dict[str, tuple[str, bool | None, bool | None]]] = {
     "any": ("anything", None, None),
     "people": ("what people do", False, None),
-    "finding": ("what a finding asks by itself", True, None),
+    "finding": ("what a finding requests automatically", True, None),
     "others": ("other people’s things", None, True),
     "not-others": ("all but other people’s things", None, False),
 }

@@ -37,9 +37,9 @@ ALWAYS = (
     "to block that waits, a hold and each earlier finding that no one settled. Dismissing a "
     "finding counts as that finding, and ends no hold and no block.",
     "Something final or loosening at HIGH or CRITICAL always needs a person, and CRITICAL, the "
-    "policy, keys and what a finding asks by itself need another one than the one who asks. Where "
-    "no one else holds the role, the one who asks may approve, and the record says single-person. "
-    "No policy can go below that.",
+    "policy, keys and what a finding requests automatically need another one than the one who "
+    "asks. Where no one else holds the role, the one who asks may approve, and the record says "
+    "single-person. No policy can go below that.",
     "An approval takes effect only if nothing has changed and the same policy is in force.",
     "A manifest gains no permission, connection or address that another person did not approve.",
     "A component that a caller names gets a credential only after an allow, unless an admin left "

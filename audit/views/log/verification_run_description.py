@@ -105,7 +105,7 @@ def in_words(run: VerificationRun, now: datetime) -> RunWords:
 def _said(run: VerificationRun, result: dict[str, Any], now: datetime) -> str:
     match run.state:
         case _STATE.WAITING if now - run.asked > _QUIET:
-            return "Waiting for the worker. It starts by itself as soon as the worker runs."
+            return "Waiting for the worker. It starts automatically as soon as the worker runs."
         case _STATE.WAITING:
             return "Requested. The worker begins in a moment."
         case _STATE.RUNNING:
