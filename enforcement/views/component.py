@@ -18,6 +18,7 @@ from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.models import Asset, Finding
 from enforcement.views import decide_form
+from enforcement.views.requester_and_approver import requested_and_approved
 
 _STORY = 30
 _REFUSED = "The policy in force refuses every decision about it."
@@ -37,6 +38,8 @@ def context(
     states = decided_and_enforced_state.with_effects(
         decided_and_enforced_state.everywhere(kind, name), kind, name
     )
+    rows = list(Asset.objects.filter(kind=kind, name=name).order_by("instance"))
+    approved = requested_and_approved(rows)
     found = decision_severity.found(kind, name)
     target = Target(kind, name)
     unknown = not known_names.is_known(kind, name)
@@ -59,7 +62,7 @@ def context(
         "nearest": known_names.nearest(kind, name) if unknown else (),
         "scans": decision_severity.latest_scans(kind, name),
         "findings": decision_severity.open_findings(kind, name),
-        "rows": list(Asset.objects.filter(kind=kind, name=name).order_by("instance")),
+        "rows": [{"asset": row, "approved": approved.get(row.pk, "")} for row in rows],
         "approvals": pending(kind, name),
         "needs": block_allow_hold.needs(target) if kind == "mcp" else [],
         "acts": acts,

@@ -82,7 +82,7 @@ def _decided(name: str, q: str) -> list[dict[str, object]]:
         return []
     lists = finding_hold_and_decision_lists
     rows = lists.matching(lists.decided(wanted), q)
-    return lists.with_effects(rows) if wanted == Decision.BLOCK else rows
+    return lists.with_people_and_effects(rows, wanted)
 
 
 @require_safe

@@ -18,6 +18,7 @@ from enforcement.decisions.steps.superseded_steps import STEPS
 from enforcement.findings import decision_queue
 from enforcement.gateways import effects_of_decisions, instances
 from enforcement.models import Asset, Decision, Finding, FindingStatus, Watch
+from enforcement.views.requester_and_approver import requested_and_approved
 
 PAGE = 50
 LISTS = ("findings", "undecided", "held", "blocked", "allowed")
@@ -194,10 +195,15 @@ def decided(decision: Decision) -> list[dict[str, Any]]:
     return ours + theirs
 
 
-def with_effects(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of `decided`, those decided here with what they come to in one word."""
-    effects = effects_of_decisions.overall_of_each(row["asset"] for row in rows if "asset" in row)
-    return [row | {"effect": effects[row["asset"].pk]} if "asset" in row else row for row in rows]
+def with_people_and_effects(rows: list[dict[str, Any]], decision: Decision) -> list[dict[str, Any]]:
+    """The rows of `decided`: those decided here with who requested and approved them, and a block
+    with what it comes to in one word."""
+    ours = [row["asset"] for row in rows if "asset" in row]
+    approved = requested_and_approved(ours)
+    blocks = decision == Decision.BLOCK
+    effects = effects_of_decisions.overall_of_each(ours) if blocks else {}
+    keys = ((row, row["asset"].pk if "asset" in row else 0) for row in rows)
+    return [row | {"approved": approved.get(pk), "effect": effects.get(pk)} for row, pk in keys]
 
 
 def tabs(by: Filter) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from django.conf import LazySettings
 from approvals.models import Approval, Ask
 from audit.models import EventRow
 from enforcement.models import Asset, Finding, Scan
+from enforcement.views.requester_and_approver import requested_and_approved
 from tests.enforcement.gateways import Edge, Town, known, sentences
 from tests.support.sign_in import SUBS
 from tests.support.tenant import LocalTenant
@@ -100,6 +101,9 @@ def test_approval_blocks_it_with_the_operators_identity(
     assert (approval.outcome, approval.held) == ("approved", False)
     asset = Asset.objects.get(name="pdf-exfil")
     assert (asset.standing, asset.decided_by) == ("block", "Olu Operator")
+    assert requested_and_approved([asset]) == {
+        asset.pk: "requested automatically, approved by Olu Operator"
+    }
     for each in town.edges.values():
         assert each.blocked()["pdf-exfil"].startswith(f"[ATA {approval.operation}.")
     read = sentences("skill.blocked")

@@ -110,7 +110,7 @@ def test_a_late_block_never_replaces_a_later_one(
     failed = [s for s in sentences("plugin.blocked") if "later decision" in s]
     assert failed == [
         "edge-2 did not block plugin theme for Olu Operator: "
-        "A later decision replaced it; nothing was sent"
+        "A later decision replaced it before it was sent"
     ]
 
 

@@ -57,7 +57,7 @@ def test_a_critical_finding_is_held_and_an_approved_block_stays(house: House) ->
     )
     page.goto(house.url(f"/enforcement/skill/{skill}/"))
     expect(page.locator("#state")).to_contain_text("blocked")
-    decided = re.compile(r"Decided by (Olu|Oona) Operator .*: block at every gateway")
+    decided = re.compile(r"approved by (Olu|Oona) Operator .*: block at every gateway")
     expect(page.get_by_text(decided).first).to_be_visible()
     shots(page, "4-operator-blocked")
 

@@ -76,7 +76,7 @@ def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectR
 def _unproven(effect: Effect, outpost: Outpost, run: EffectRun) -> EffectResult | None:
     """Why what relaxes is not sent: an outpost believes an approval, and no portal."""
     if superseded_steps.is_followed(effect.kind, effect.target_kind, effect.target_name, run):
-        return EffectResult("failed", "A later decision replaced it; nothing was sent.")
+        return EffectResult("failed", "A later decision replaced it before it was sent.")
     try:
         approval_evidence.of(effect)
     except NotYet as wait:

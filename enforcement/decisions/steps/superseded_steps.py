@@ -16,6 +16,7 @@ FINAL_STEPS: Final = ("gateway.block", "gateway.unblock", "gateway.allow", TERMI
 HOLD_STEPS: Final = ("gateway.hold", "gateway.release")
 STEPS: Final = FINAL_STEPS + HOLD_STEPS
 
+REPLACED: Final = "A later decision replaced it"
 _UNFINISHED = (EffectState.PENDING, EffectState.UNKNOWN)
 # What makes a step pointless once it was decided later. A hold never cancels a decision.
 _REPLACED_BY: Final = {
@@ -72,5 +73,6 @@ def follows_own_release(run: EffectRun) -> bool:
 
 def _replaced(run: EffectRun) -> str:
     unsure = Effect.objects.filter(pk=run.effect_id, state=EffectState.UNKNOWN).exists()
-    sent = "its own answer was lost, and it is not tried again" if unsure else "nothing was sent"
-    return f"A later decision replaced it; {sent}."
+    if unsure:
+        return f"{REPLACED}; its own answer was lost, and it is not tried again."
+    return f"{REPLACED} before it was sent."
