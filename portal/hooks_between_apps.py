@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
+
 from approvals.passkeys import verifier_trust_file
 from approvals.policy import version_documents
 from audit import packs
@@ -26,7 +29,7 @@ def wire() -> None:
     """Called once at start: the broker learns decisions, an allow learns what it needs, acts at
     gateways are compared with decisions, levels and packs learn which passkeys to trust, and
     audit files the policies and the results of reviews."""
-    enforcement_decision_hook.answer_with(decision_of)
+    enforcement_decision_hook.answer_together_with(decisions_of)
     block_allow_hold.prerequisites.append(missing_connections)
     block_allow_hold.when_allowed.append(prompts_for_missing_connections.ask_members)
     known_names.declared_names.append(manifest_store.names_of)
@@ -39,8 +42,19 @@ def wire() -> None:
 
 def decision_of(kind: str, name: str) -> str:
     """The strictest standing of a component that counts for credentials; `none` without one."""
-    found = Asset.objects.filter(kind=kind, name=name)
-    decided = {(asset.instance, asset.standing) for asset in found}
+    return decisions_of([(kind, name)])[kind, name]
+
+
+def decisions_of(components: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """As `decision_of`, of many components; one query."""
+    placed: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    kinds, names = {kind for kind, _ in components}, {name for _, name in components}
+    for asset in Asset.objects.filter(kind__in=kinds, name__in=names):
+        placed[asset.kind, asset.name].add((asset.instance, asset.standing))
+    return {one: _strictest(placed[one]) for one in components}
+
+
+def _strictest(decided: set[tuple[str, str]]) -> str:
     if any(instance for instance, _ in decided):
         counts = instances.fleet().counts_for_credentials
         decided = {(instance, word) for instance, word in decided if counts(instance, word)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 NONE: Final = "none"
@@ -10,15 +10,34 @@ ALLOW: Final = "allow"
 BLOCK: Final = "block"
 HOLD: Final = "hold"
 
-_source: Callable[[str, str], str] = lambda _kind, _name: NONE  # noqa: E731 - a default, replaced
+type Component = tuple[str, str]
+"""Kind and name."""
+type Source = Callable[[Collection[Component]], Mapping[Component, str]]
+
+
+def _nothing_decided(components: Collection[Component]) -> Mapping[Component, str]:
+    return dict.fromkeys(components, NONE)
+
+
+_source: Source = _nothing_decided
 
 
 def answer_with(source: Callable[[str, str], str]) -> None:
     """Wire who knows: `source(kind, name)` answers none, allow, block or hold."""
+    answer_together_with(lambda components: {one: source(*one) for one in components})
+
+
+def answer_together_with(source: Source) -> None:
+    """Wire who knows the decisions about many components at once, those about none included."""
     global _source
     _source = source
 
 
 def decision_of(kind: str, name: str) -> str:
     """The decision in force about a component."""
-    return _source(kind, name)
+    return _source([(kind, name)])[kind, name]
+
+
+def decisions_of(components: Collection[Component]) -> Mapping[Component, str]:
+    """The decision in force about each of them."""
+    return _source(components)

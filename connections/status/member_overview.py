@@ -10,6 +10,7 @@ from uuid import UUID
 from approvals import clock
 from audit.recording.actors import Actor
 from connections import permissions
+from connections.component_manifests import refused_components
 from connections.lifecycle import connect_revoke_suspend_resume, freezes
 from connections.models import (
     NOT_HELD,
@@ -156,7 +157,12 @@ def summary(actor: Actor) -> Summary:
     usable = {one.pk for one, stands in state_filters.of_all(every).items() if stands.usable}
     uses = list(Use.objects.filter(account__in=every))
     frozen = set(Freeze.objects.filter(kind=FrozenKind.AGENT).values_list("name", flat=True))
-    acting = (use for use in uses if use.account_id in usable and use.agent not in frozen)
+    refused = refused_components.among({use.skill for use in uses})
+    acting = (
+        use
+        for use in uses
+        if use.account_id in usable and use.agent not in frozen and use.skill not in refused
+    )
     used = [(one.last_used_at, one) for one in every if one.last_used_at]
     at, last = max(used, key=lambda pair: pair[0], default=(None, None))
     held = [one for one in every if one.state not in NOT_HELD]

@@ -275,10 +275,16 @@ def test_a_cell_says_what_was_decided_on_the_component(
     open_: bool,
     said: str,
 ) -> None:
-    monkeypatch.setattr(enforcement_decision_hook, "_source", lambda _kind, _name: decided)
+    monkeypatch.setattr(
+        enforcement_decision_hook, "_source", lambda components: dict.fromkeys(components, decided)
+    )
     AllowRule.objects.update_or_create(pk=1, defaults={"open": open_, "changed_at": NOW})
     asked = f"{PAGE}?compare=1&account={story.pk}&component=mcp:hub"
-    assert said in text(signed_in("auditor", "auditor").get(asked))
+    page = text(signed_in("auditor", "auditor").get(asked))
+    assert said in page
+    counted = "1 component blocked, on hold or not allowed: the broker refuses it"
+    assert (counted in page) == ("the broker refuses it" in said)
+    assert counted not in text(signed_in("auditor", "auditor").get(f"{PAGE}?compare=1&now=2"))
 
 
 @pytest.mark.parametrize("query", ["compare=x", "now=99999", "now=0&compare=2", "now=2026-13-01"])

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
-from connections.models import AppAccess, ConnectedAccount, Freeze, Need, Notice, State, Use
+from approvals.models import Person
+from connections.models import (
+    AllowRule,
+    AppAccess,
+    ConnectedAccount,
+    Freeze,
+    Need,
+    Notice,
+    State,
+    Use,
+)
+from connections.status import member_overview
+from enforcement.models import Asset
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
 from tests.ui.test_home import NOON, account, shown
@@ -42,6 +57,7 @@ def test_a_member_reads_which_agents_can_act_as_them() -> None:
     account("member2", State.CONNECTED, label="not-mine")
     for skill, last in (("mcp:github-mcp", NOON), ("mcp:release-bot", NOON.replace(hour=9))):
         Use.objects.create(account=mine, agent="codex", skill=skill, count=1, first=NOON, last=last)
+        Asset.objects.create(kind="mcp", name=skill.partition(":")[2], decision="allow")
     Need.objects.create(
         iss=mine.iss, sub=mine.sub, connection="slack", kind="mcp", name="standup", asked_at=NOON
     )
@@ -98,6 +114,37 @@ def test_an_agent_that_is_frozen_is_not_counted_as_one_that_can_act() -> None:
         Use.objects.create(account=mine, agent=agent, count=1, first=NOON, last=NOON)
     Freeze.objects.create(kind="agent", name="claw", by="auth0|amir", since=NOON)
     assert "1 agent can act for you" in shown(signed_in("member1"))
+
+
+@pytest.mark.parametrize("standing", [{"decision": "block"}, {"holder": "x", "held_at": NOON}])
+def test_a_component_that_the_broker_refuses_is_not_counted_as_one_that_can_act(
+    standing: dict[str, Any],
+) -> None:
+    mine = account("member1", State.CONNECTED, last_used_at=NOON, last_skill="mcp:release-bot")
+    for skill in ("mcp:github-mcp", "mcp:release-bot", "release-bot", ""):
+        Use.objects.create(account=mine, agent="codex", skill=skill, count=1, first=NOON, last=NOON)
+    client = signed_in("member1")
+    assert "1 agent can act for you" in shown(client), "of the others, none is allowed"
+    AllowRule.objects.update_or_create(pk=1, defaults={"open": True, "changed_at": NOON})
+    assert "3 agents can act for you" in shown(client)
+    Asset.objects.create(kind="mcp", name="github-mcp", **standing)
+    assert "2 agents can act for you" in shown(client)
+    for kind in ("mcp", "skill"):
+        Asset.objects.create(kind=kind, name="release-bot", decision="block")
+    assert "1 agent can act for you" in shown(client), "codex, where it names no component"
+
+
+def test_many_components_cost_no_more_queries_than_one() -> None:
+    signed_in("member1")
+    mine = account("member1", State.CONNECTED, last_used_at=NOON)
+    counted = []
+    for number in range(6):
+        skill = f"mcp:server-{number}"
+        Use.objects.create(account=mine, agent="codex", skill=skill, count=1, first=NOON, last=NOON)
+        with CaptureQueriesContext(connection) as asked:
+            member_overview.summary(Person.objects.get(sub=mine.sub).as_actor("web"))
+        counted.append(len(asked))
+    assert len(set(counted)) == 1
 
 
 def test_a_long_account_name_is_cut_at_its_end_with_the_whole_of_it_in_the_title() -> None:

@@ -17,6 +17,7 @@ from approvals import clock
 from approvals.models import Person
 from connections.auth_ibom import fact_collection
 from connections.auth_ibom.record_types import ERASED
+from connections.component_manifests import refused_components
 from connections.inventory import component_map
 from connections.inventory.component_map import Map, Mark, Row
 from connections.scopes import catalogue
@@ -60,7 +61,7 @@ def access_map(request: HttpRequest) -> HttpResponse:
     context |= {
         "compared": compared,
         "title": headline(found, live=not now),
-        "facts": facts(found),
+        "facts": facts(found, live=not now),
         "columns": [(name, *_split(name)) for name in found.components],
         "owners": list(_owners(found.rows[:SHOWN])),
         "left": max(0, len(found.rows) - SHOWN),
@@ -82,7 +83,7 @@ def access_map(request: HttpRequest) -> HttpResponse:
 def headline(found: Map, *, live: bool) -> str:
     """How many components are declared for accounts of how many people, where those give tokens."""
     may = [(row, cell) for row in found.rows for cell in row.cells if cell.now.may]
-    components = len({cell.component for _, cell in may})
+    components = len(_declared(found))
     people = len({(row.account.iss, row.account.sub) for row, _ in may})
     if not may:
         said = "is" if live else "was"
@@ -94,17 +95,27 @@ def headline(found: Map, *, live: bool) -> str:
     )
 
 
-def facts(found: Map) -> str:
-    """What stands under the headline."""
-    live = [row for row in found.rows if not row.ended]
-    states = [row for row in live if not row.usable]
-    risky = [row for row in live if catalogue.any_risky(row.account.connection, row.account.scopes)]
-    unused = [row for row in live if row.account.last_used_at is None]
-    parts = [_plural(len(live), "account")]
+def facts(found: Map, *, live: bool) -> str:
+    """What stands under the headline; `live`: with what is decided about components now."""
+    rows = [row for row in found.rows if not row.ended]
+    states = [row for row in rows if not row.usable]
+    risky = [row for row in rows if catalogue.any_risky(row.account.connection, row.account.scopes)]
+    unused = [row for row in rows if row.account.last_used_at is None]
+    parts = [_plural(len(rows), "account")]
     parts += [f"{len(states)} that {_give(states)} no tokens now"] if states else []
     parts += [f"{len(risky)} can write or delete"] if risky else []
     parts += [f"of {len(unused)} no use was seen"] if unused else []
+    if live and (refused := refused_components.among(_declared(found))):
+        parts.append(
+            f"{_plural(len(refused), 'component')} blocked, on hold or not allowed: the broker "
+            f"refuses {'it' if len(refused) == 1 else 'them'}"
+        )
     return " · ".join(parts)
+
+
+def _declared(found: Map) -> set[str]:
+    """Components that are declared for an account that gives tokens."""
+    return {cell.component for row in found.rows for cell in row.cells if cell.now.may}
 
 
 def _give(rows: Sequence[Row]) -> str:
