@@ -38,6 +38,8 @@ def context(
     states = decided_and_enforced_state.with_effects(
         decided_and_enforced_state.everywhere(kind, name), kind, name
     )
+    # Read after the states: what they have as acknowledged is in the history as well.
+    events = story(kind, name)
     rows = list(Asset.objects.filter(kind=kind, name=name).order_by("instance"))
     approved = requested_and_approved(rows)
     found = decision_severity.found(kind, name)
@@ -72,7 +74,7 @@ def context(
         "raised": decide_form.raised(found),
         "scopes": [instance.name for instance in instances.fleet().with_outposts],
         "may_decide": "operator" in person.roles,
-        "story": story(kind, name),
+        "story": events,
         "crumbs": [
             {"text": "Findings", "url": "/enforcement/"},
             {"text": called(kind, name)},

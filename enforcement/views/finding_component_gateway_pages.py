@@ -112,6 +112,7 @@ def asset(request: HttpRequest, kind: str, name: str) -> HttpResponse:
         template = "enforcement/_decide.html#acts"
     elif request.headers.get("HX-Request"):
         template += "#state"
+        context["polled"] = True
     answer = render(request, template, context)
     patch_vary_headers(answer, ["HX-Request"])
     return answer

@@ -110,6 +110,21 @@ def test_deciding_on_a_page_tells_the_gateways_and_shows_their_answers(
     assert "skill pdf-exfil" in text(olu_web, "/enforcement/", list="blocked")
 
 
+def test_the_history_moves_with_the_acknowledgements(
+    town: Town, olu_web: Client, do_due: Do, look: Look
+) -> None:
+    olu_web.post(PAGE, NEW | {"act": "block", "reason": "steals PDFs"})
+    before = text(olu_web, PAGE)
+    assert "acknowledged by 0 of 2 gateways" in before and 'id="history"' in before
+    assert "acknowledged the block" not in before and "hx-swap-oob" not in before
+    do_due()
+    part = olu_web.get(PAGE, HTTP_HX_REQUEST="true").content.decode()
+    state, _, history = part.partition('id="history" hx-swap-oob="true"')
+    assert "acknowledged by 2 of 2 gateways" in state and "hx-trigger" not in state
+    for gateway in ("edge-1", "edge-2"):
+        assert f"{gateway} acknowledged the block of skill pdf-exfil" in history
+
+
 def test_a_list_that_lost_our_block_is_shown_as_not_enforced(
     edge: Edge, olu_web: Client, do_due: Do, look: Look
 ) -> None:
