@@ -21,6 +21,11 @@ _VERIFIED = ["H1", "H2", "H3"]
 _LOOKED_AT = 60
 _LOG = "/audit/ledger/"
 _REVIEWS = "/connections/reviews/"
+_COUNTED = (
+    "Counted are decisions made in this portal. The audit trail also counts those that gateways "
+    "made themselves. A denial of a request is an answer and not a decision, and is in neither "
+    "number."
+)
 _DONE = {"success", "approved", "later_approved", "later_done"}
 
 
@@ -31,7 +36,7 @@ def auditor(me: Actor) -> Home:
     if every.count:
         name = "name" if every.count != 1 else "names"
         of = "decision" if every.count == 1 else "decisions"
-        title = f"{named} of {every} {of} {name} a verified person"
+        title = f"{named} of {every} {of} made here {name} a verified person"
         lead = f"{named.count / every.count:.0%}"
     return Home(
         title=title,
@@ -39,12 +44,13 @@ def auditor(me: Actor) -> Home:
         facts=_without(),
         panels=[
             Panel(
-                "Decisions a day, by proof of the person",
+                "Decisions made here a day, by proof of the person",
                 [],
                 "",
                 url([]),
                 "View all",
                 chart=daily_bars.chart(clock.now()),
+                foot=_COUNTED,
             ),
             exception_counts.panel(),
             log_status(),
@@ -66,7 +72,7 @@ def _without() -> list[Fact]:
     imported = event_search.total(_query([], source="defenseclaw"))
     found = [Fact(f"View the other {nameless}", url(["H0"]))] if nameless.count else []
     if imported.count:
-        words = f"{imported} more made at gateways, not counted here"
+        words = f"{imported} more made at gateways, counted separately"
         found.append(Fact(words, url([], source="defenseclaw")))
     return found
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.stories.house import House
 from tests.support.chrome import shots
 
-DECISIONS = re.compile(r"^([\d,]+) of ([\d,]+) decisions names? a verified person$")
+DECISIONS = re.compile(r"^([\d,]+) of ([\d,]+) decisions made here names? a verified person$")
 
 
 def test_the_first_screen_says_how_many_decisions_name_a_human(house: House) -> None:

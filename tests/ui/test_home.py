@@ -71,7 +71,7 @@ def test_an_auditor_reads_how_many_decisions_name_a_verified_human() -> None:
     sequencer.run_once()
     client = signed_in("auditor", "auditor")
     words = shown(client)
-    assert "33% 1 of 3 decisions name a verified person View the other 2" in words
+    assert "33% 1 of 3 decisions made here name a verified person View the other 2" in words
     link = re.search(r'href="(/audit/\?[^"]*human=H0[^"]*)"', client.get("/").content.decode())
     assert link and "action=skill.blocked" in link[1]
     assert "you rely on our word that everyone sees the same log" in words
