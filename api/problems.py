@@ -150,6 +150,20 @@ def busy() -> Problem:
     )
 
 
+def altered(name: str) -> Problem:
+    """What the answer is made of is not what was recorded.
+
+    Args:
+        name: of the entry, as `entry 1,234`.
+    """
+    return Problem(
+        500,
+        "entry_altered",
+        f"Nothing was made: {name} is not what was recorded, it was altered or is missing. Choose "
+        "“Verify everything” on the page “Signed log”, and restore the database from a backup.",
+    )
+
+
 def register(api: NinjaAPI) -> None:
     """Every error of the API leaves as problem+json."""
 

@@ -112,6 +112,8 @@ _FIXES: Final = {
     "nothing_signed": "Try again in a second: nothing is signed yet.",
     "not_ready": "It is being written: try again in a moment.",
     "gone": "Export it again.",
+    "pack_too_large": "Export a filter that finds some of its events.",
+    "entry_altered": "Tell your admin: an entry of the log was altered.",
     "too_large": "Send less at once.",
     "too_much_to_show": "Split it into several requests.",
     "too_many": "Send or choose fewer at once.",

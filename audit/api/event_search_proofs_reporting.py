@@ -151,6 +151,9 @@ def pack(request: HttpRequest, event_id: UUID) -> HttpResponse:
         built = body_and_pack_access.pack(who, selection, clock.now())
     except packs.NothingToPack:
         raise not_sequenced() from None
+    except packs.TooMany as error:
+        detail = f"No pack was made: {error}. Export a filter that finds some of its events."
+        raise Problem(409, "pack_too_large", detail) from None
     if built.has_tokens:
         needs_fresh_sign_in(request, f"/audit/events/{event_id}/")
     if request.method != "HEAD":

@@ -77,7 +77,7 @@ def pack(reader: Actor, selection: Selection, now: datetime) -> Built:
     """A pack for somebody, with the bodies that are theirs to read; nothing is recorded yet.
 
     Raises:
-        NothingToPack, TooMany, EntryError: as `packs.build`.
+        NothingToPack, TooMany, AlteredEntry: as `packs.build`.
     """
     return packs.build(selection, now, lambda item: may_read(reader, item))
 

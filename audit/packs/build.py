@@ -24,7 +24,7 @@ from audit.keys import keyring, log_identity
 from audit.ledger import inclusion_proof_file as proof_files
 from audit.ledger import tiles
 from audit.ledger.format import entry as entries
-from audit.ledger.format.canonical import canonical
+from audit.ledger.format.canonical import EntryError, canonical
 from audit.ledger.format.commitment import Opening
 from audit.ledger.key_transitions import key_statements_in_exports
 from audit.ledger.packs import archive
@@ -35,7 +35,7 @@ from audit.packs.event_selection import Selection
 from audit.packs.readme import README
 from audit.packs.verify_html import verifier
 from audit.proofs import proofs_and_tiles, timestamping
-from audit.recording.stored_event_loader import openings_of
+from audit.recording.stored_event_loader import AlteredEntry, openings_of
 from audit.sequencing import signed_state
 from audit.sequencing.stored_tree_queries import read_tile
 
@@ -130,10 +130,10 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
     Raises:
         NothingToPack: no event has a place in the signed tree.
         TooMany: it would be larger than a pack may be.
-        EntryError: an entry or an opening was altered.
+        AlteredEntry: an entry or an opening was altered.
     """
     if len(selection.ids) > archive.MAX_EVENTS:
-        raise TooMany(f"a pack holds at most {archive.MAX_EVENTS:,} events; narrow the filter")
+        raise TooMany(f"a pack holds at most {archive.MAX_EVENTS:,} events")
     checkpoint = signed_state.newest_checkpoint()
     if checkpoint is None or signed_state.is_former(checkpoint):
         raise NothingToPack("the log has signed nothing yet; try again in a second")
@@ -171,7 +171,7 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
             draft.members, about, draft.entries_of, log_identity.origin(), log_identity.seed()
         )
     except archive.PackError as error:
-        raise TooMany(f"{error}; narrow the filter") from error
+        raise TooMany(f"{error}") from error
     return Built(body, checkpoint.size, tuple(documents), tuple(bodies))
 
 
@@ -205,7 +205,10 @@ def _add_events(
     documents = {}
     for index, (id, entry) in leaves.items():
         held = openings[id]
-        documents[index] = entries.reveal(entry, held, index=index)
+        try:
+            documents[index] = entries.reveal(entry, held, index=index)
+        except EntryError as error:
+            raise AlteredEntry(index, id) from error
         shown = [] if index in hidden else held
         released = [one for one in shown if mask(one.value) == one.value]
         paths = sorted({one.path for one in held} - {one.path for one in released})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from audit.ledger.format import entry as entries
 from audit.ledger.format.commitment import Opening
 from audit.ledger.offline import erasures
 from audit.models import Entry, EventRow
+from audit.recording.stored_event_loader import parse_stored
 
 type Leaves = dict[int, tuple[UUID, bytes]]
 
@@ -22,11 +22,14 @@ def certificates_for(
         leaves: event and entry by index.
         held: openings of each event that still exist.
         size: of the tree that the pack proves.
+
+    Raises:
+        AlteredEntry: one of them, or one that an erasure left, was altered.
     """
     gone = [
         index
         for index, (event, entry) in leaves.items()
-        if erasures.missing(entries.parse(entry), {one.path for one in held[event]})
+        if erasures.missing(parse_stored(index, event, entry), {one.path for one in held[event]})
     ]
     if not gone:
         return {}
@@ -34,7 +37,7 @@ def certificates_for(
     certified = Entry.objects.filter(event__in=ends.values("event")).order_by("seq")
     found: Leaves = {}
     for seq, event, body in certified.values_list("seq", "event", "event__entry"):
-        one = erasures.certificate(seq, entries.parse(bytes(body)))
+        one = erasures.certificate(seq, parse_stored(seq, event, bytes(body)))
         if one is not None and seq not in leaves and any(map(one.covers, gone)):
             found[seq] = (event, bytes(body))
     return found

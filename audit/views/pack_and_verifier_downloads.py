@@ -23,6 +23,7 @@ from audit.views.read_permissions import for_readers, person_filter
 from audit.views.trail.page_state import read
 
 CONTENT_TYPE = "application/zip"
+_FEWER = "Make one of some of its events: filter the audit trail, and choose Export."
 
 
 @require_safe
@@ -38,6 +39,9 @@ def event_pack(request: HttpRequest, event_id: UUID) -> HttpResponseBase:
         built = body_and_pack_access.pack(who, selection, clock.now())
     except packs.NothingToPack:
         return redirect(reverse("audit-event-proof", args=[event_id]))
+    except packs.TooMany as error:
+        messages.error(request, f"No pack was made: {error}. {_FEWER}")
+        return redirect(reverse("audit-event", args=[event_id]))
     return _send(request, selection, built, f"evidence-{str(event_id)[-12:]}.zip")
 
 
@@ -55,7 +59,8 @@ def filter_pack(request: HttpRequest) -> HttpResponseBase:
             raise packs.TooMany(f"a pack holds at most {pack_files.MAX_EVENTS:,} events")
         built = body_and_pack_access.pack(who, selection, clock.now())
     except (packs.NothingToPack, packs.TooMany) as error:
-        messages.error(request, f"No pack was made: {error}.")
+        advice = " Narrow the filter." if isinstance(error, packs.TooMany) else ""
+        messages.error(request, f"No pack was made: {error}.{advice}")
         return HttpResponseRedirect(f"{reverse('export-new')}?{request.GET.urlencode()}")
     return _send(request, selection, built, f"evidence-{clock.now():%Y-%m-%d}.zip")
 

@@ -12,8 +12,9 @@ from django.template.loader import render_to_string
 
 from accounts.models import SignedInSession
 from accounts.recent_sign_in import saved_forms
-from api.problems import Problem, answer, busy, nothing_stored, printable
+from api.problems import Problem, altered, answer, busy, nothing_stored, printable
 from audit.db.storage_error_kinds import is_busy, is_failure
+from audit.recording.stored_event_loader import AlteredEntry
 from ui import refused_request_audit_flag
 from ui.request_id import request_id
 
@@ -48,6 +49,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return _nothing_is_stored(request)
     if is_busy(error):
         return _is_busy(request)
+    if isinstance(error, AlteredEntry):
+        return _is_altered(request, error)
     if request.path.startswith("/v1/"):
         return _page(request, 500, "server_error", "Something went wrong on our side.")
     page = render_to_string("errors/500.html", {"reference": request_id(request)})
@@ -70,6 +73,15 @@ def _is_busy(request: HttpRequest) -> HttpResponse:
         return json
     page = render_to_string("errors/busy.html", {"reference": request_id(request)})
     return HttpResponse(page, status=503, headers={"Retry-After": "5"})
+
+
+def _is_altered(request: HttpRequest, error: AlteredEntry) -> HttpResponse:
+    log.error("%s; nothing was made of it", error)
+    if request.path.startswith("/v1/"):
+        json: JsonResponse = answer(altered(error.name), request)
+        return json
+    context = {"reference": request_id(request), "name": error.name}
+    return HttpResponse(render_to_string("errors/altered.html", context), status=500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -210,7 +210,7 @@ def test_a_pack_that_no_verifier_would_read_is_not_made(
 
 def test_more_events_than_a_pack_holds_are_refused(act: Act) -> None:
     selection = packs.Selection(tuple([act.blocked] * (pack_files.MAX_EVENTS + 1)))
-    with pytest.raises(packs.TooMany, match="narrow the filter"):
+    with pytest.raises(packs.TooMany, match="at most 1,000 events"):
         packs.build(selection, clock.now(), lambda item: True)
 
 
