@@ -24,6 +24,7 @@ MAX_FILE = 64 * 1024 * 1024
 """Longest file that is read, in bytes."""
 MAX_JSON_PARTS = 500_000
 """Most values of a file that is read as JSON; entries and openings have far fewer."""
+_ARCHIVE_HEAD = b"PK\3\4"
 _PROOF_HEADS = (b"c2sp.org/tlog-proof@", b"index ")
 _ENTRY_SUFFIXES = ("", ".entry", ".json", ".entry.json")
 
@@ -62,6 +63,11 @@ class Pack:
             AtaError: usage, when an archive cannot be unpacked, or contains another.
         """
         if not is_archive(item.body):
+            if item.body.startswith(_ARCHIVE_HEAD):
+                raise usage_error(
+                    f"{item.name} cannot be read. The end of this ZIP archive is missing.",
+                    "Download it again: the download was broken off.",
+                )
             self._sort(item)
             return
         for name, body in read_members(item.name, item.body, MAX_UNPACKED - self.unpacked):

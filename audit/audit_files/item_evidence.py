@@ -9,10 +9,11 @@ from typing import Final
 from uuid import UUID
 
 from audit import packs
+from audit.audit_files.audit_scope import NotPossible
 from audit.audit_files.policies_in_period import Version
 from audit.audit_files.range_lines_and_tables import RangePass
 from audit.evidence import body_and_pack_access
-from audit.packs import Built, Selection
+from audit.packs import Built, Selection, TooMany
 from audit.recording import stored_event_loader
 from audit.recording.actors import Actor
 
@@ -44,10 +45,17 @@ def build(reader: Actor, chosen: Mapping[str, Selection], now: datetime) -> Iter
     """The packs, with the bodies that are this reader's to read.
 
     Raises:
-        TooMany, EntryError: as `packs.build`.
+        NotPossible: one is larger than a pack may be.
+        AlteredEntry: as `packs.build`.
     """
     for name, selection in chosen.items():
-        built = body_and_pack_access.pack(reader, selection, now)
+        try:
+            built = body_and_pack_access.pack(reader, selection, now)
+        except TooMany as error:
+            raise NotPossible(
+                f"The evidence of some items does not fit into one pack ({name}): {error}. Choose "
+                "fewer items for each sample, or a shorter period."
+            ) from None
         yield Pack(name, built, body_and_pack_access.outlook(reader, selection, now).words)
 
 

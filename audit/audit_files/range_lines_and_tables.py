@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import batched
+from itertools import batched, zip_longest
 from typing import Any, Final
 from uuid import UUID
 
-from audit.audit_files.audit_scope import Scope
+from audit.audit_files.audit_scope import NotPossible, Scope
 from audit.exports.full_log import released_of
 from audit.ledger import merkle, tiles
 from audit.ledger.audit_file_format import entry_range
 from audit.ledger.audit_file_format.policies_reviews_evidence import is_of_a_decision
 from audit.ledger.audit_file_format.tables_of_range import RangeTables
 from audit.ledger.format import entry as entries
+from audit.ledger.format.canonical import EntryError
 from audit.ledger.offline import log_file
 from audit.ledger.offline.samples import Sample
 from audit.models import Entry
 from audit.proofs.cosigned_note import signed_note
-from audit.recording.stored_event_loader import openings_of
+from audit.recording.stored_event_loader import AlteredEntry, openings_of, parse_stored
 from audit.sequencing.stored_tree_queries import read_tile
 
 _BATCH: Final = 500
@@ -54,31 +55,51 @@ def run(scope: Scope, sink: Sink) -> RangePass:
     """Write the range file into `sink` in pieces, in flat memory.
 
     Raises:
-        EntryError: an entry or an opening was altered.
+        AlteredEntry: an entry or an opening was altered.
+        NotPossible: the tree was altered, or an entry has a longer line than a verifier reads.
     """
     start, end = scope.range
     found = RangePass(RangeTables(scope.tables, scope.within))
-    node = tiles.TileReader(read_tile, scope.tree.size).node
-    outside = entry_range.hashes_outside(node, start, end, scope.tree.size)
+    tree = tiles.TileReader(read_tile, scope.tree.size)
+    outside = entry_range.hashes_outside(tree.node, start, end, scope.tree.size)
     note = signed_note(scope.tree)
     sink(entry_range.header(scope.origin, scope.tree.size, start, end, outside, note))
+    leaves: list[bytes] = []
     for some in batched(_entries(start, end), _BATCH):
+        leaves += (merkle.leaf_hash(entry) for _, _, entry in some)
         sink(b"".join(_lines(scope, found, some)))
+    if entry_range.root_of(leaves, start, scope.tree.size, outside) != bytes(scope.tree.root):
+        raise _altered(tree, leaves, start)
     _draw(scope, found)
     return found
 
 
 def _entries(start: int, end: int) -> Iterator[tuple[int, UUID, bytes]]:
     for first in range(start, end, _BATCH):
-        rows = Entry.objects.filter(seq__gte=first, seq__lt=min(first + _BATCH, end))
-        for seq, event, entry in rows.order_by("seq").values_list("seq", "event", "event__entry"):
-            yield seq, event, bytes(entry)
+        last = min(first + _BATCH, end)
+        rows = Entry.objects.filter(seq__gte=first, seq__lt=last).order_by("seq")
+        found = rows.values_list("seq", "event", "event__entry")
+        for wanted, row in zip_longest(range(first, last), found):
+            if row is None or row[0] != wanted:
+                raise AlteredEntry(wanted, "")
+            yield row[0], row[1], bytes(row[2])
+
+
+def _altered(tree: tiles.TileReader, leaves: list[bytes], start: int) -> Exception:
+    """Names the first entry that is not in the stored tree; the tree itself where all are."""
+    for seq, leaf in enumerate(leaves, start):
+        if tree.node(0, seq) != leaf:
+            return AlteredEntry(seq, "")
+    return NotPossible(
+        "The stored tree is not the one that the log signed. Choose “Verify everything” on the "
+        "page “Signed log”, and restore the database from a backup."
+    )
 
 
 def _lines(
     scope: Scope, found: RangePass, some: tuple[tuple[int, UUID, bytes], ...]
 ) -> Iterator[bytes]:
-    documents = {seq: entries.parse(entry) for seq, _, entry in some}
+    documents = {seq: parse_stored(seq, event, entry) for seq, event, entry in some}
     tables = {seq: found.tables.tables_of(one) for seq, one in documents.items()}
     held = openings_of([event for seq, event, _ in some if tables[seq]])
     for seq, id, entry in some:
@@ -87,13 +108,22 @@ def _lines(
             yield log_file.line(seq, entry, (), ()) if scope.complete else closed
             continue
         released = released_of(held[id])
-        event = entries.reveal(documents[seq], released, index=seq)
+        try:
+            event = entries.reveal(documents[seq], released, index=seq)
+        except EntryError as error:
+            raise AlteredEntry(seq, id) from error
         found.tables.add(seq, event, tables[seq])
         found.ids[seq] = id
         if is_of_a_decision(event):
             found.decisions[seq] = event
         withheld = {one.path for one in held[id]} - {one.path for one in released}
-        yield log_file.line(seq, entry, released, withheld)
+        line = log_file.line(seq, entry, released, withheld)
+        if len(line) > entry_range.LONGEST_LINE:
+            raise NotPossible(
+                f"Entry {seq:,} has values of more than {entry_range.LONGEST_LINE:,} bytes, which "
+                "no audit file holds. Choose a period without it."
+            )
+        yield line
 
 
 def _draw(scope: Scope, found: RangePass) -> None:

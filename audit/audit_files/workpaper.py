@@ -117,7 +117,7 @@ def write(scope: Scope, file: BinaryIO) -> int:
 
     Raises:
         NotPossible: there are no events, or too many.
-        EntryError: an entry or an opening was altered.
+        AlteredEntry: an entry or an opening was altered.
     """
     found = range_lines_and_tables.run(scope, lambda _: None)
     versions = policies_in_period.in_period(scope, found)

@@ -19,7 +19,7 @@ from audit.audit_files import (
     policy_and_review_hooks,
     range_lines_and_tables,
 )
-from audit.audit_files.audit_scope import Scope, why_unanswered
+from audit.audit_files.audit_scope import NotPossible, Scope, why_unanswered
 from audit.audit_files.policies_in_period import Version
 from audit.audit_files.range_lines_and_tables import RangePass
 from audit.audit_files.readme import readme
@@ -29,6 +29,7 @@ from audit.exports.manifest import key_statements
 from audit.keys import keyring, log_identity
 from audit.ledger.audit_file_format import signed_manifest as manifests
 from audit.ledger.audit_file_format.tables_of_range import REVIEW_CLOSED
+from audit.ledger.audit_file_format.zip_members import MAX_UNPACKED_BYTES
 from audit.packs.verify_html import verifier
 from audit.recording.actors import Actor
 from audit.recording.record import record
@@ -42,6 +43,7 @@ class _Archive:
 
     file: zipfile.ZipFile
     members: list[dict[str, Any]] = field(default_factory=list)
+    unpacked: int = 0
 
     def add(self, name: str, body: bytes) -> None:
         with self.stream(name) as write:
@@ -58,6 +60,12 @@ class _Archive:
             nonlocal size
             digest.update(piece)
             size += len(piece)
+            self.unpacked += len(piece)
+            if self.unpacked > MAX_UNPACKED_BYTES:
+                raise NotPossible(
+                    f"The file would have more than the {MAX_UNPACKED_BYTES:,} bytes that a "
+                    "verifier reads. Choose a shorter period, or fewer items for each sample."
+                )
             member.write(piece)
 
         with self.file.open(info, "w") as member:
@@ -86,9 +94,8 @@ def write(reader: Actor, scope: Scope, now: datetime, file: BinaryIO) -> Written
     """Write the ZIP into an empty file that can be read, and return what it came to.
 
     Raises:
-        NotPossible: there are no events, or too many.
-        TooMany: the evidence of one item is larger than a pack may be.
-        EntryError: an entry or an opening was altered.
+        NotPossible: there are no events, or more or larger ones than a verifier reads.
+        AlteredEntry: an entry or an opening was altered.
     """
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
         archive = _Archive(zipped)

@@ -3,7 +3,7 @@
 Each statement has a bound (`portal.database_settings`), but a request that waits for several locks
 would wait for each of them. Within `bounded` no statement begins once IN_ALL_S were spent
 on those before it. Only processes that answer requests use it; what a streamed answer reads later
-is not counted.
+is not counted, nor what is read `without_counting`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Spent:
     """Seconds that the statements of one request took; an execute wrapper of Django's."""
 
     def __init__(self, in_all_s: float) -> None:
-        self.in_all_s = in_all_s
+        self.in_all_s, self.counts = in_all_s, True
         self.restart()
 
     def restart(self) -> None:
@@ -44,6 +44,8 @@ class _Spent:
         many: bool,
         context: dict[str, Any],
     ) -> Any:
+        if not self.counts:
+            return execute(sql, params, many, context)
         if self._calls != time_budget_for_all_calls.calls():
             self.restart()
         if self._seconds >= self.in_all_s and not _ends_a_savepoint(sql):
@@ -74,6 +76,23 @@ def bounded(in_all_s: float | None = None) -> Iterator[None]:
             yield
     finally:
         _spent.reset(token)
+
+
+@contextmanager
+def without_counting() -> Iterator[None]:
+    """Count no statement of the block: it makes a file, whose size bounds what it reads.
+
+    Each statement keeps its own bound.
+    """
+    spent = _spent.get()
+    if spent is None:
+        yield
+        return
+    spent.counts = False
+    try:
+        yield
+    finally:
+        spent.counts = True
 
 
 def _ends_a_savepoint(sql: Any) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any, BinaryIO, Final
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -28,6 +29,7 @@ from audit.audit_files.audit_scope import (
     why_unanswered,
 )
 from audit.coverage import FRAMEWORKS, BadPeriod, Period
+from audit.db import request_database_time_budget
 from audit.exports.xlsx import MEDIA_TYPE
 from audit.ledger.audit_file_format.tables_of_range import REQUIREMENT
 from audit.ledger.offline.samples import LONGEST_SEED, SampleError
@@ -37,7 +39,6 @@ from audit.packs.verify_html import verifier
 _READERS: Final = ("admin", "auditor")
 _KEYS: Final = ("framework", "after", "before", "items", "seed", "others")
 _CHOICES: Final = (30, 90, 365)  # days; the second is what nobody asked for
-_PIECE: Final = 64 * 1024
 _OTHERS: Final = {"with": True, "without": False}
 
 
@@ -104,31 +105,28 @@ def _send(
     try:
         scope = _scope(given)
         start, end = scope.range
+        named = f"{scope.framework.id}-{scope.within.after[:10]}-{start}-{end}"
+        file = () if request.method == "HEAD" else _written(scope, write)
     except (NotPossible, SampleError, BadPeriod) as error:
         messages.error(request, f"No file was made: {error}")
         return redirect(f"{reverse('audit-file')}?{urlencode(_asked(given))}")
-    if request.method == "HEAD":
-        response: HttpResponseBase = HttpResponse()
-    else:
-        response = StreamingHttpResponse(_pieces(scope, write))
-    response["Content-Type"] = media_type
-    named = f"{scope.framework.id}-{scope.within.after[:10]}-{start}-{end}"
-    response["Content-Disposition"] = f'attachment; filename="{name.format(named)}"'
-    response["X-Accel-Buffering"] = "no"
-    return response
+    saved_as = name.format(named)
+    return FileResponse(file, as_attachment=True, filename=saved_as, content_type=media_type)
 
 
-def _pieces(scope: Scope, write: Callable[[Scope, BinaryIO], None]) -> Iterator[bytes]:
-    """The file in pieces, once it is written and recorded.
+def _written(scope: Scope, write: Callable[[Scope, BinaryIO], None]) -> BinaryIO:
+    """The file, written in whole before any of it is sent: what fails is answered with an error.
 
-    Written while it is sent and not before: what a large range reads from the database is more
-    than one request may wait for (`audit.db.request_database_time_budget`).
+    A large range is read for longer than a request may wait for the database, and is bounded by
+    what a file may hold: on the disk it has `MAX_UNPACKED_BYTES` at most.
     """
-    with tempfile.TemporaryFile() as file:
-        write(scope, file)
-        file.seek(0)
-        while piece := file.read(_PIECE):
-            yield piece
+    with ExitStack() as closing:
+        file = closing.enter_context(tempfile.TemporaryFile())
+        with request_database_time_budget.without_counting():
+            write(scope, file)
+        closing.pop_all()
+    file.seek(0)
+    return file
 
 
 def _scope(given: dict[str, str]) -> Scope:
