@@ -13,9 +13,9 @@ from audit.exports.full_log import released_of
 from audit.ledger import merkle, tiles
 from audit.ledger.audit_file_format import entry_range
 from audit.ledger.audit_file_format.policies_reviews_evidence import is_of_a_decision
-from audit.ledger.audit_file_format.tables_of_range import RangeTables
+from audit.ledger.audit_file_format.tables_of_range import MOST_ROWS, RangeTables
 from audit.ledger.format import entry as entries
-from audit.ledger.format.canonical import EntryError
+from audit.ledger.format.canonical import EntryError, count_parts
 from audit.ledger.offline import log_file
 from audit.ledger.offline.samples import Sample
 from audit.models import Entry
@@ -65,9 +65,16 @@ def run(scope: Scope, sink: Sink) -> RangePass:
     note = signed_note(scope.tree)
     sink(entry_range.header(scope.origin, scope.tree.size, start, end, outside, note))
     leaves: list[bytes] = []
+    parts = 0
     for some in batched(_entries(start, end), _BATCH):
         leaves += (merkle.leaf_hash(entry) for _, _, entry in some)
-        sink(b"".join(_lines(scope, found, some)))
+        lines = b"".join(_lines(scope, found, some))
+        parts += count_parts(lines)
+        if parts > entry_range.MOST_PARTS or found.tables.rows > MOST_ROWS:
+            raise NotPossible(
+                "The entries of this period are more than a verifier reads. Choose a shorter one."
+            )
+        sink(lines)
     if entry_range.root_of(leaves, start, scope.tree.size, outside) != bytes(scope.tree.root):
         raise _altered(tree, leaves, start)
     _draw(scope, found)
@@ -118,10 +125,10 @@ def _lines(
             found.decisions[seq] = event
         withheld = {one.path for one in held[id]} - {one.path for one in released}
         line = log_file.line(seq, entry, released, withheld)
-        if len(line) > entry_range.LONGEST_LINE:
+        if entry_range.is_too_long(line):
             raise NotPossible(
-                f"Entry {seq:,} has values of more than {entry_range.LONGEST_LINE:,} bytes, which "
-                "no audit file holds. Choose a period without it."
+                f"Entry {seq:,} is longer than an entry of an audit file may be. Choose a period "
+                "without it."
             )
         yield line
 

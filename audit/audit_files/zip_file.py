@@ -28,12 +28,18 @@ from audit.exports.manifest import build as version
 from audit.exports.manifest import key_statements
 from audit.keys import keyring, log_identity
 from audit.ledger.audit_file_format import signed_manifest as manifests
+from audit.ledger.audit_file_format.policies_reviews_evidence import MOST_PARTS
 from audit.ledger.audit_file_format.tables_of_range import REVIEW_CLOSED
 from audit.ledger.audit_file_format.zip_members import MAX_UNPACKED_BYTES
+from audit.ledger.format.canonical import count_parts
 from audit.packs.verify_html import verifier
 from audit.recording.actors import Actor
 from audit.recording.record import record
 
+_TOO_MUCH: Final = (
+    "The file would have more in it than a verifier reads. Choose a shorter period, or fewer items "
+    "for each sample."
+)
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the same content gives the same members
 
 
@@ -44,10 +50,19 @@ class _Archive:
     file: zipfile.ZipFile
     members: list[dict[str, Any]] = field(default_factory=list)
     unpacked: int = 0
+    parts: int = 0
 
     def add(self, name: str, body: bytes) -> None:
         with self.stream(name) as write:
             write(body)
+        self.parts += count_parts(body) if name.startswith(("evidence/", "reviews/")) else 0
+        if (
+            self.parts > MOST_PARTS
+            or len(self.members) > manifests.MAX_MEMBERS
+            or manifests.evidence_bytes(self.members) > manifests.MAX_EVIDENCE_BYTES
+            or not manifests.is_member(name)
+        ):
+            raise NotPossible(_TOO_MUCH)
 
     @contextmanager
     def stream(self, name: str, *, listed: bool = True) -> Iterator[range_lines_and_tables.Sink]:
@@ -62,10 +77,7 @@ class _Archive:
             size += len(piece)
             self.unpacked += len(piece)
             if self.unpacked > MAX_UNPACKED_BYTES:
-                raise NotPossible(
-                    f"The file would have more than the {MAX_UNPACKED_BYTES:,} bytes that a "
-                    "verifier reads. Choose a shorter period, or fewer items for each sample."
-                )
+                raise NotPossible(_TOO_MUCH)
             member.write(piece)
 
         with self.file.open(info, "w") as member:

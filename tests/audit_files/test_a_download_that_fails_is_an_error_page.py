@@ -8,14 +8,16 @@ import time
 import zipfile
 from html import unescape
 from io import BytesIO
+from types import ModuleType
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from audit.audit_files import zip_file
+from audit.audit_files import range_lines_and_tables, zip_file
 from audit.db import request_database_time_budget
 from audit.evidence import storage
+from audit.ledger.audit_file_format import entry_range, signed_manifest
 from audit.ledger.format.canonical import canonical
 from audit.ledger.packs import archive as pack_files
 from audit.models import Entry, Event, EventRow, EvidenceItem, Openings, Tile
@@ -131,12 +133,24 @@ def test_evidence_that_fits_into_no_pack_is_named(
     assert not exported()
 
 
+@pytest.mark.parametrize(
+    ("where", "bound", "most"),
+    [
+        (zip_file, "MAX_UNPACKED_BYTES", 20_000),
+        (zip_file, "MOST_PARTS", 100),
+        (signed_manifest, "MAX_EVIDENCE_BYTES", 1_000),
+        (signed_manifest, "MAX_MEMBERS", 5),
+        (entry_range, "MOST_PARTS", 100),
+        (entry_range, "MOST_PARTS_OF_LINE", 50),
+        (range_lines_and_tables, "MOST_ROWS", 3),
+    ],
+)
 def test_no_more_is_written_than_a_verifier_reads(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, where: ModuleType, bound: str, most: int
 ) -> None:
-    monkeypatch.setattr(zip_file, "MAX_UNPACKED_BYTES", 20_000)
+    monkeypatch.setattr(where, bound, most)
     said = refused_at(ZIP)
-    assert "more than the 20,000 bytes that a verifier reads. Choose a shorter period" in said
+    assert "No file was made" in said and "hoose a" in said, said
     assert not exported()
 
 

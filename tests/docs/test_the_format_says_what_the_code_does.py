@@ -76,6 +76,7 @@ def test_bounds_of_the_format_are_those_of_the_code() -> None:
         f"{archive.MAX_MEMBERS:,} members and {archive.MAX_MANIFEST_BYTES // 2**20} MiB": section(
             10
         ),
+        f"{archive.MAX_PARTS:,} of the": section(10),
         f"{issuer_tokens.MOST_KEYS} distinct keys": section(10),
         f"longer than {issuer_tokens.MOST_KEY_BYTES // 1024} KiB": section(10),
         f"tries {issuer_tokens.MOST_KEYS_OF_A_NAME} keys": section(10),

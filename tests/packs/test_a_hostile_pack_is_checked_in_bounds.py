@@ -175,6 +175,14 @@ def test_a_pack_of_more_events_than_a_pack_may_have_is_refused() -> None:
     assert len(archive.read(written(members, 1)).members) == archive.MAX_EVENTS
 
 
+def test_a_pack_of_more_values_than_a_pack_may_have_is_refused() -> None:
+    body = archive.archive({archive.MANIFEST: b"[0" + b",0" * archive.MAX_PARTS + b"]"})
+    begun = process_time()
+    with pytest.raises(archive.PackError, match="more than 2,000,000 values"):
+        archive.read(body)
+    assert process_time() - begun < 0.5
+
+
 def test_a_token_that_no_key_verifies_is_remembered_as_one_that_verifies() -> None:
     issuer_tokens.forget()
     for _ in range(3):

@@ -30,7 +30,7 @@ from audit.ledger.audit_file_format.policies_reviews_evidence import (
     sampled,
 )
 from audit.ledger.audit_file_format.signed_manifest import ManifestError
-from audit.ledger.audit_file_format.tables_of_range import Period, RangeTables, Table
+from audit.ledger.audit_file_format.tables_of_range import MOST_ROWS, Period, RangeTables, Table
 from audit.ledger.audit_file_format.zip_members import BROKEN, ZipError, ZipMembers
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError, parsed
@@ -345,6 +345,8 @@ def _take(read: RangeRead, index: int, document: dict[str, Any], kept: Any) -> N
         return
     event = entries.reveal(document, kept.openings, index=index)
     read.tables.add(index, event, tables)
+    if read.tables.rows > MOST_ROWS:
+        raise EntriesError(f"the populations have more than {MOST_ROWS:,} rows")
     read.lacking += bool(missing(document, {one.path for one in kept.openings}))
     read.digests[index] = hashlib.sha256(kept.entry).digest()
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle
 from audit.ledger.checkpoint import Checkpoint
-from audit.ledger.format.canonical import canonical
+from audit.ledger.format.canonical import canonical, count_parts
 from audit.ledger.note import NoteError, VerifierKey
 from audit.ledger.offline.log_file import EntriesError, Kept, read_document, read_line
 
@@ -24,7 +24,15 @@ MOST_ENTRIES: Final = 200_000
 """Entries of one range: about 300 MB of lines, half a minute of checking."""
 LONGEST_LINE: Final = 16 * 1024 * 1024
 """Bytes of one line."""
+MOST_PARTS: Final = 30_000_000
+"""JSON values of all lines, as `count_parts` counts them: twice what so many entries have."""
+MOST_PARTS_OF_LINE: Final = 500_000
 _LEAF_BYTES: Final = 32
+
+
+def is_too_long(line: bytes) -> bool:
+    """Whether a line has more bytes or values than are read at once."""
+    return len(line) > LONGEST_LINE or count_parts(line) > MOST_PARTS_OF_LINE
 
 
 def header(
@@ -114,7 +122,10 @@ class RangeFile:
         required: Collection[int] = (),
     ) -> None:
         self._lines = iter(lines)
-        first = read_document(next(self._lines, b""), None)
+        head = next(self._lines, b"")
+        if is_too_long(head):
+            raise EntriesError("the first line is too long")
+        first = read_document(head, None)
         if first.get("schema") != SCHEMA or not isinstance(first.get("checkpoint"), str):
             raise EntriesError(f"the first line is no header of {SCHEMA}")
         try:
@@ -127,8 +138,13 @@ class RangeFile:
 
     def __iter__(self) -> Iterator[tuple[int, Kept | None]]:
         leaves: list[bytes] = []
+        parts = 0
         for index in range(self.start, self.end):
-            leaf, kept = _read(next(self._lines, b""), index)
+            raw = next(self._lines, b"")
+            parts += count_parts(raw)
+            if parts > MOST_PARTS:
+                raise EntriesError(f"the entries have more than {MOST_PARTS:,} values")
+            leaf, kept = _read(raw, index)
             self.closed += kept is None
             leaves.append(leaf)
             yield index, kept
@@ -156,7 +172,7 @@ def _bounds(first: dict[str, Any], head: Checkpoint) -> tuple[int, int, list[byt
 
 
 def _read(raw: bytes, index: int) -> tuple[bytes, Kept | None]:
-    if len(raw) > LONGEST_LINE:
+    if is_too_long(raw):
         raise EntriesError("has a line that is too long", index)
     if raw.endswith(b'"}\n') and len(raw) < 200 and (leaf := _closed_leaf(raw, index)):
         return leaf, None

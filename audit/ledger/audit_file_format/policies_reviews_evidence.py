@@ -17,7 +17,7 @@ from audit.ledger.audit_file_format.tables_of_range import (
 )
 from audit.ledger.checkpoint import Checkpoint
 from audit.ledger.format import entry as entries
-from audit.ledger.format.canonical import parsed
+from audit.ledger.format.canonical import count_parts, parsed
 from audit.ledger.offline import access_review_check
 from audit.ledger.packs import archive as pack_files
 from audit.ledger.packs import pack_check
@@ -27,6 +27,8 @@ from audit.ledger.packs.report import FAILED, UNSIGNED
 POLICIES: Final = "Each policy is the one that its entry names"
 REVIEWS: Final = "Each review is the one that its entry names"
 EVIDENCE: Final = "Each item of a sample has its evidence"
+MOST_PARTS: Final = 10_000_000
+"""JSON values of all packs and reviews, as `count_parts` counts them."""
 DELIVERED_POLICIES: Final = ("4c041619d1a841167a3a62a43e4d6889fd62346418d4a83edd40b36498233991",)
 """Digests of the policies that versions of the product began with, before any change."""
 
@@ -101,6 +103,7 @@ class OtherMembers:
     ) -> None:
         self.manifest, self.roots, self.read = manifest, roots, read
         self._read_member = read_member
+        self._parts: dict[str, int] = {}
 
     def policies(self, gaps: list[str], limits: list[str]) -> str:
         """The versions, oldest first, form one chain: each change names the one before it.
@@ -170,7 +173,7 @@ class OtherMembers:
         found = {}
         for name in self.manifest["packs"]:
             try:
-                pack = pack_files.read(self._read_member(name))
+                pack = pack_files.read(self._json_of(name))
                 for member, body in pack.of_kind("entry").items():
                     if b'"policy.changed"' in body and is_of_a_decision(
                         document := entries.parse(body)
@@ -185,9 +188,10 @@ class OtherMembers:
         closed = {i: e for i, e in self.read.events.items() if e["action"] == REVIEW_CLOSED}
         said = self.manifest["reviews"]
         for one in said:
-            event, body = closed.get(one["index"]), self._read_member(one["member"])
+            event = closed.get(one["index"])
             if event is None:
                 raise CheckFailed(f"entry {one['index']} closed no review in the period")
+            body = self._json_of(one["member"])
             if event["data"].get("result_sha256") != hashlib.sha256(body).hexdigest():
                 raise CheckFailed(
                     f"{one['member']} is not the result that entry {one['index']} names"
@@ -211,7 +215,7 @@ class OtherMembers:
         }
         held: dict[int, bytes] = {}
         for name in self.manifest["packs"]:
-            body = self._read_member(name)
+            body = self._json_of(name)
             report = pack_check.check(body, self.roots)
             if report.verdict.state in (FAILED, UNSIGNED):
                 raise CheckFailed(f"{name}: {report.verdict.words.rstrip('.')}")
@@ -227,6 +231,16 @@ class OtherMembers:
                 raise CheckFailed(f"entry {index} is another one in the evidence than in the log")
         others = len(held) - len(wanted)
         return f"{len(wanted):,} items, with {others:,} entries that belong to them."
+
+    def _json_of(self, name: str) -> bytes:
+        """A member with JSON in it, within what all of these may have together."""
+        body = self._read_member(name)
+        self._parts[name] = count_parts(body)
+        if sum(self._parts.values()) > MOST_PARTS:
+            raise CheckFailed(
+                f"{name} and the packs and reviews before it have more than {MOST_PARTS:,} values"
+            )
+        return body
 
     def _indices(self, sample: str) -> list[int]:
         return [int(index) for index in parsed(self._read_member(sample))["indices"]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from audit.ledger import note
@@ -27,6 +27,10 @@ MAX_MANIFEST_BYTES: Final = 8 * 1024 * 1024
 MAX_SIGNATURE_BYTES: Final = 64 * 1024
 MAX_MEMBERS: Final = 2_000
 MAX_TABLES: Final = 100
+MAX_FILTERS: Final = 16_384
+"""Characters of all filters together; the longest framework has 3,000."""
+MAX_EVIDENCE_BYTES: Final = 256 * 1024 * 1024
+"""Of all evidence packs together; a pack of 300 events has about 2 MB."""
 
 _NAME: Final = re.compile(
     r"README\.txt|verify\.html|roles\.json|keys/log\.key|log/range\.ndjson"
@@ -118,6 +122,14 @@ def _contradiction(manifest: Mapping[str, Any], names: set[str]) -> str:
         >= manifest["period"]["before"],
         "it has no table": not tables,
         f"it has more than {MAX_TABLES} tables": len(tables) > MAX_TABLES,
+        f"its filters have more than {MAX_FILTERS:,} characters": sum(
+            len(one["filter"]) for one in tables
+        )
+        > MAX_FILTERS,
+        f"its packs have more than {MAX_EVIDENCE_BYTES:,} bytes": evidence_bytes(
+            manifest["members"]
+        )
+        > MAX_EVIDENCE_BYTES,
         "it has two tables of one id": _has_twice([one["id"] for one in tables]),
         "it names a review twice": _has_twice([one["index"] for one in reviews]),
         "it names a sample, a pack or a review twice": any(map(_has_twice, named.values())),
@@ -129,6 +141,11 @@ def _contradiction(manifest: Mapping[str, Any], names: set[str]) -> str:
         ),
     }
     return next((words for words, found in wrong.items() if found), "")
+
+
+def evidence_bytes(members: Iterable[Mapping[str, Any]]) -> int:
+    """Bytes of the evidence packs among the members, as a manifest lists them."""
+    return sum(one["bytes"] for one in members if one["name"].startswith("evidence/"))
 
 
 def _has_twice(found: Sequence[object]) -> bool:

@@ -28,6 +28,8 @@ from audit.ledger.query import EventQuery
 
 REQUIREMENT: Final = "requirement"
 """Kind of a table of which a sample is drawn; all others are listed in whole."""
+MOST_ROWS: Final = 1_000_000
+"""Of all tables of a file together: an entry can be in several."""
 POLICY_CHANGED: Final = "policy.changed"
 REVIEW_CLOSED: Final = "review.closed"
 _FACETS: Final = ("action", "outcome", "severity", "source", "via")
@@ -109,6 +111,9 @@ class RangeTables:
         tables: what is looked for.
         period: of the audit.
 
+    Attributes:
+        rows: of all tables so far.
+
     Raises:
         SampleError: a table has a filter that entries cannot answer.
     """
@@ -117,6 +122,7 @@ class RangeTables:
         self.found = [Found(one) for one in tables]
         self._queries = [one.table.query() for one in self.found]
         self.period = period
+        self.rows = 0
         self._plain = all(
             clause.key in _FACETS for query in self._queries for clause in query.clauses
         )
@@ -140,6 +146,7 @@ class RangeTables:
         """Count an opened event in these tables, and note the roles of who acted."""
         source = source_of(event)
         source = self._sources.setdefault(source, source)
+        self.rows += len(tables)
         for number in tables:
             self.found[number].events.append((index, source))
         self._note_roles(index, event)

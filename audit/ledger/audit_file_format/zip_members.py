@@ -18,8 +18,8 @@ from typing import IO, BinaryIO, Final
 from audit.ledger.audit_file_format.signed_manifest import MANIFEST, MAX_MEMBERS, RANGE
 
 MAX_FILE_BYTES: Final = 1024 * 1024 * 1024
-MAX_UNPACKED_BYTES: Final = 2 * 1024 * 1024 * 1024
-"""Of all members together; half a minute of hashing at most."""
+MAX_UNPACKED_BYTES: Final = 1024 * 1024 * 1024
+"""Of all members together; 200,000 entries have about 400 MB."""
 MAX_DIRECTORY_BYTES: Final = 1024 * 1024
 _TAIL: Final = 65_557  # bytes: the end of a central directory with the longest comment
 _END: Final = b"PK\5\6"

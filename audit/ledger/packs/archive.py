@@ -18,7 +18,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from audit.ledger import note
-from audit.ledger.format.canonical import EntryError, canonical
+from audit.ledger.format.canonical import EntryError, canonical, count_parts
 from audit.ledger.note import NoteError, VerifierKey
 
 SCHEMA: Final = "ata.pack.v1"
@@ -28,6 +28,8 @@ MAX_PACK_BYTES: Final = 64 * 1024 * 1024
 MAX_EVENTS: Final = 1_000
 MAX_MEMBERS: Final = 20_000
 MAX_MANIFEST_BYTES: Final = 8 * 1024 * 1024
+MAX_PARTS: Final = 2_000_000
+"""JSON values of all members, as `count_parts` counts them; 1,000 events have about 100,000."""
 
 ARCHIVE_CHECK: Final = "The archive has the one form of a pack"
 MANIFEST_CHECK: Final = "The manifest can be read"
@@ -174,6 +176,8 @@ def write(
     body = archive({MANIFEST: manifest, SIGNATURE: signed} | ordered)
     if len(body) > MAX_PACK_BYTES:
         raise PackError(ARCHIVE_CHECK, f"it would be larger than {MAX_PACK_BYTES:,} bytes")
+    if count_parts(body) > MAX_PARTS:
+        raise PackError(ARCHIVE_CHECK, f"it would have more than {MAX_PARTS:,} values")
     return body
 
 
@@ -282,6 +286,8 @@ def check_signature(pack: Pack, manifest: bytes, vkeys: Sequence[VerifierKey]) -
 def _members(data: bytes) -> dict[str, bytes]:
     if len(data) > MAX_PACK_BYTES:
         raise PackError(ARCHIVE_CHECK, f"it is longer than {MAX_PACK_BYTES:,} bytes")
+    if count_parts(data) > MAX_PARTS:
+        raise PackError(ARCHIVE_CHECK, f"it has more than {MAX_PARTS:,} values")
     members: dict[str, bytes] = {}
     at = 0
     while data[at : at + 4] == b"PK\3\4":
