@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -90,21 +90,20 @@ def _no_dpop(words: str) -> Problem:
 
 def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:
     person = people_directory.find(claims.issuer, claims.subject)
-    issued_at = datetime.fromtimestamp(claims.issued_at, UTC)
-    roles = people_directory.roles_in_force(person, known_roles(claims.roles), issued_at)
-    return Actor(
+    claimed = Actor(
         iss=claims.issuer,
         sub=claims.subject,
         name=person.name if person else "",
         email=person.email if person else "",
-        roles=frozenset(roles),
-        roles_issued_at=issued_at,
+        roles=frozenset(known_roles(claims.roles)),
+        roles_issued_at=datetime.fromtimestamp(claims.issued_at, UTC),
         fresh=not what_a_token_lacks(claims),
         via="cli" if claims.client_id == settings.ENV.AUTH0_CLI_CLIENT_ID else "api",
         request=request_id(request),
         ip=request.META.get("REMOTE_ADDR", ""),
         evidence=_evidence(claims),
     )
+    return replace(claimed, roles=people_directory.roles_in_force(claimed, person))
 
 
 def _evidence(claims: AccessClaims) -> tuple[EvidenceRef, ...]:

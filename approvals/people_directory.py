@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet, Value
 
 from approvals import clock
-from approvals.models import Passkey, Person
+from approvals.models import Passkey, Person, access_end
 from approvals.models.person import HasRole, HasRoles
 from audit.recording.actors import Actor
 from auth0_client.tokens.id_token import LEEWAY_S
@@ -68,23 +68,23 @@ def note_sign_in(
         return _save(person, {"name": name, "email": email})
 
 
-def roles_in_force(person: Person | None, claimed: Iterable[str], issued_at: datetime) -> set[str]:
-    """Roles that a token of `issued_at` gives its bearer: those it claims, without those that the
-    person has lost since then."""
-    roles = set(claimed)
-    if person is None or _is_newest(person, issued_at):
-        return roles
-    return roles & set(person.roles)
+def roles_in_force(actor: Actor, person: Person | None) -> frozenset[str]:
+    """The roles with which somebody acts now: those that their session or token claims, without
+    what `person` has lost since, and none once their access has ended.
+
+    A token counts by the time it was issued, a session as the directory has the person.
+    """
+    roles, issued_at = actor.roles, actor.roles_issued_at
+    if person is not None and (issued_at is None or not _is_newest(person, issued_at)):
+        roles &= set(person.roles)
+    return access_end.roles_left(actor.iss, actor.sub, roles)
 
 
 def with_current_roles(actor: Actor) -> Actor:
-    """The actor with the roles that are in force now; unchanged where the person is not known."""
-    person = find(actor.iss, actor.sub) if actor.sub else None
-    if person is None:
+    """The actor with the roles that are in force now."""
+    if not actor.sub:
         return actor
-    roles = actor.roles & set(person.roles)
-    if actor.roles_issued_at is not None:
-        roles = frozenset(roles_in_force(person, actor.roles, actor.roles_issued_at))
+    roles = roles_in_force(actor, find(actor.iss, actor.sub))
     return actor if roles == actor.roles else replace(actor, roles=roles)
 
 
@@ -127,8 +127,15 @@ def find(iss: str, sub: str) -> Person | None:
 
 
 def with_roles() -> QuerySet[Person]:
-    """Everybody with any role, by an index: of a tenant's people most have none."""
-    return Person.objects.filter(HasRoles("roles"))
+    """Everybody with any role that counts, by an index: of a tenant's people most have none."""
+    found = Person.objects.filter(HasRoles("roles"))
+    over = access_end.over()
+    if not over:
+        return found
+    ended = found.filter(sub__in={end.sub for end in over})
+    return found.exclude(
+        pk__in=[p.pk for p in ended if any(end.is_of(p.iss, p.sub) for end in over)]
+    )
 
 
 def with_role(role: str) -> QuerySet[Person]:
@@ -198,6 +205,6 @@ def group(rule: Mapping[str, Any], requester: Actor) -> list[Person]:
 def only_person(*, roles: Iterable[str], requester: Actor) -> Person | None:
     """The requester, when nobody else could approve (recorded as single-person)."""
     me = find(requester.iss, requester.sub)
-    if me is None or not set(roles) & set(me.roles):
+    if me is None or not set(roles) & me.roles_now:
         return None
     return me

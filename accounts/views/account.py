@@ -20,6 +20,7 @@ from accounts.permissions import actor
 from accounts.sessions import service
 from accounts.views import account_history, browser_names
 from accounts.views.sign_in_summary import NEEDS_IT, assurance
+from approvals.access_ends import end_in_words
 from approvals.errors import FRESH_FOR_S
 from approvals.passkeys import queries
 from approvals.views.passkey_rows import rows
@@ -37,6 +38,7 @@ def account(request: HttpRequest) -> HttpResponse:
     context = {
         "me": me,
         "roles": sorted(me.roles),
+        "access_end": end_in_words.sentence_for_owner(me.iss, me.sub),
         "own_page": person_links.page_of_subject(me, me.iss, me.sub),
         "current": current,
         "assurance": assurance(current) if current else None,

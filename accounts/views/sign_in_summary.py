@@ -30,6 +30,7 @@ NEEDS_IT = (
     "adding or revoking a passkey",
     "reading evidence bodies",
     "erasing a person or placing and lifting a legal hold",
+    "setting when a person’s access ends",
 )
 
 

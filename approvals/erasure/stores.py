@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 
 from approvals import idempotency, registry
 from approvals.models import (
+    AccessEnd,
     Approval,
     Ask,
     Effect,
@@ -179,6 +180,7 @@ def _people(whose: Whose) -> QuerySet[Person]:
 def _erase_people(whose: Whose) -> int:
     """Passkeys go; a person whom requests refer to stays as a place without a name."""
     found = list(_people(whose))
+    AccessEnd.objects.filter(whose.of()).delete()
     for person in found:
         Passkey.objects.filter(person=person).delete()
         nameless = f"erased:{whose.key[:40]}"
@@ -240,6 +242,7 @@ register(
         [
             *(f"approvals.Person.{name}" for name in _PERSON),
             *(f"approvals.Passkey.{name}" for name in _PASSKEY),
+            "approvals.AccessEnd.sub",
         ],
     )
 )

@@ -1,5 +1,6 @@
 """Rows of approvals. Nothing here is evidence: evidence is the audit trail."""
 
+from approvals.models.access_end import AccessEnd
 from approvals.models.approval_and_asks import (
     Answer,
     Approval,
@@ -18,6 +19,7 @@ from approvals.models.policy_version import PolicyVersion
 from approvals.models.secrets_and_idempotency import IdempotencyRecord, ShortLivedSecret
 
 __all__ = [
+    "AccessEnd",
     "Answer",
     "Approval",
     "Ask",

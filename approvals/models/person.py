@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from approvals.models import access_end
 from audit.recording.actors import Actor, Subject
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class HasRole(models.Func):
 
 
 class Person(models.Model):
-    """A subject at an issuer, with the roles it last had. Order of `on_call` is the roster's."""
+    """A subject at an issuer, with the roles it last gave. Order of `on_call` is the roster's."""
 
     iss = models.CharField(max_length=255)
     sub = models.CharField(max_length=255)
@@ -86,6 +87,11 @@ class Person(models.Model):
         """As the audit trail names people."""
         return Subject(iss=self.iss, sub=self.sub, name=self.name, email=self.email)
 
+    @property
+    def roles_now(self) -> frozenset[str]:
+        """The roles that count here: none once the person's access has ended."""
+        return access_end.roles_left(self.iss, self.sub, frozenset(self.roles))
+
     def as_actor(self, via: str) -> Actor:
         """As the one who acts, through the channel named by `via`."""
         return Actor(
@@ -93,6 +99,6 @@ class Person(models.Model):
             sub=self.sub,
             name=self.name,
             email=self.email,
-            roles=frozenset(self.roles),
+            roles=self.roles_now,
             via=via,
         )

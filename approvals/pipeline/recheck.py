@@ -134,7 +134,7 @@ def requester_now(approval: Approval) -> Actor:
     if not approval.requester_sub:
         return actor_json.from_json({})
     known = people_directory.find(approval.requester_iss, approval.requester_sub)
-    roles = frozenset(known.roles) if known else frozenset()
+    roles = known.roles_now if known else frozenset()
     return replace(actor_json.from_json(approval.requester), roles=roles)
 
 
@@ -142,4 +142,4 @@ def may_approve(rule: dict[str, Any], person: Person) -> bool:
     """Whether somebody has a role for it still, and is in the group where one is asked."""
     wanted, named = set(rule["approver_roles"]), rule.get("people")
     in_group = not named or {"iss": person.iss, "sub": person.sub} in named
-    return in_group and (not wanted or bool(wanted & set(person.roles)))
+    return in_group and (not wanted or bool(wanted & person.roles_now))

@@ -230,6 +230,13 @@ KINDS: Final = (
         ),
     ),
     Kind(
+        "access-end",
+        _PORTAL,
+        "Let a person’s access go on for longer",
+        "an earlier end is immediate",
+        (("person.set_access_end", "others"),),
+    ),
+    Kind(
         "passkeys",
         _PORTAL,
         "Let a passkey approve what others request",

@@ -19,6 +19,9 @@ ENROLMENTS = (
 )
 """What tells which outposts and passkeys count. They have an index of their own: rows of both are
 compared with the log whenever the portal goes by them."""
+ACCESS_END = "person.access_end_set"
+"""What tells until when a person's roles count. It has an index of its own: it is looked up
+whenever somebody with a role acts."""
 INVENTORY = (
     *ACCESS,
     "connection.awake",
@@ -113,6 +116,11 @@ class EventRow(models.Model):
                 fields=["target_name", "event"],
                 name="audit_row_enrolments",
                 condition=Q(action__in=ENROLMENTS),
+            ),
+            models.Index(
+                fields=["target_name", "event"],
+                name="audit_row_access_end",
+                condition=Q(action=ACCESS_END),
             ),
         ]
 

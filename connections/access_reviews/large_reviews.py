@@ -129,7 +129,7 @@ def _do(work: ReviewWork | None) -> None:
     known = people_directory.find(asker.iss, asker.sub)
     try:
         perform(
-            replace(asker, roles=frozenset(known.roles) if known else frozenset()),
+            replace(asker, roles=known.roles_now if known else frozenset()),
             work.verb,
             Target("review", str(work.pk)),
             params=work.params,

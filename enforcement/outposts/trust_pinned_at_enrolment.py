@@ -72,6 +72,7 @@ def _passkeys() -> list[dict[str, Any]]:
     counts for what its owner asked for.
     """
     keys = queries.everybody().filter(revoked_at=None, rp_id=relying_party.rp_id())
+    deciding = {(one["iss"], one["sub"]) for one in _approvers()}
     counting = recorded_enrolments.counting(keys)
     return [
         {
@@ -84,5 +85,5 @@ def _passkeys() -> list[dict[str, Any]]:
         for key in keys
         if key.handle in counting
         and relying_party.origin() in key.origins
-        and _DECIDING & set(key.person.roles)
+        and (key.person.iss, key.person.sub) in deciding
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from approvals.access_ends import end_in_words
 from approvals.views import inbox
 from audit.recording.actors import Actor
 from portal.home.auditor import auditor
@@ -17,7 +18,7 @@ from portal.home.connection_panels import admin, mine
 from portal.home.first_steps import first_steps
 from portal.home.gateway_settings import changed_settings
 from portal.home.operator import operator
-from portal.home.panel_types import Home, Panel
+from portal.home.panel_types import Fact, Home, Panel
 from portal.home.scope_escalation import watch
 
 log = logging.getLogger("ui")
@@ -40,7 +41,7 @@ _BY_ROLE: tuple[tuple[str, str, Part], ...] = (
 
 def home(me: Actor) -> Home:
     """Home of this person."""
-    parts = [_safely("Approvals", waiting, me)]
+    parts = [_safely("Approvals", waiting, me), _safely("Your access", access_end, me)]
     parts += [_safely(title, part, me) for role, title, part in _BY_ROLE if role in me.roles]
     parts.append(_safely("Your accounts", mine, me))
     opening = next((part for part in parts if part.title), Home())
@@ -60,6 +61,12 @@ def _safely(title: str, part: Part, me: Actor) -> Home:
     except Exception:
         log.exception("home could not read: %s", title)
         return Home(panels=[Panel(title, [], "This could not be read just now.", failed=True)])
+
+
+def access_end(me: Actor) -> Home:
+    """When this person's roles end, or that they have."""
+    text = end_in_words.sentence_for_owner(me.iss, me.sub)
+    return Home(facts=[Fact(text.removesuffix("."), "/account/", "warn")] if text else [])
 
 
 def waiting(me: Actor) -> Home:

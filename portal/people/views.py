@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from portal.people import person_facts, person_lookup
+from approvals.access_ends import end_in_words
+from portal.people import access_end_page, person_facts, person_lookup
 
 
 @require_safe
@@ -37,5 +39,8 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "passkeys": person_facts.passkeys_of(somebody),
         "browsers": person_facts.browsers_of(somebody),
         "may_offboard": "admin" in me.roles and not own,
+        "end": end_in_words.shown_of(somebody.iss, somebody.sub),
+        "end_asked": access_end_page.waiting_for(somebody),
+        "is_of_issuer": somebody.iss == settings.ENV.issuer,
     }
     return render(request, "people/person.html", context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,8 @@ from django.conf import settings
 from accounts.models import CommandLineSignIn
 from approvals import auth0_clients, clock, people_directory
 from approvals.models import Person
-from audit.recording.actors import Actor
+from approvals.pipeline.service import perform
+from audit.recording.actors import Actor, Target
 from auth0_client.grants.device import Granted
 from connections.sync import people_roles_and_phones
 from tests.approvals.test_roles_come_from_the_newest_source import Directory
@@ -82,6 +84,37 @@ def test_a_kept_sign_in_does_not_restore_a_role_that_the_directory_took(
     decision = {"verb": "skill.hold", "target": {"kind": "skill", "name": "pdf"}, "reason": "x"}
     refused = gateway.call("POST", "/v1/decisions", decision)
     assert (refused.status_code, refused.json()["code"]) == (403, "not_permitted")
+
+
+def test_no_token_gives_a_role_after_the_end_of_the_persons_access(
+    granted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens of before and their refreshed ones still claim it; the command line is signed in."""
+    know("admin")
+    decision = {"verb": "skill.hold", "target": {"kind": "skill", "name": "pdf"}, "reason": "x"}
+    gateway = Gateway(granted.access_token)
+    assert gateway.call("GET", "/v1/whoami").json()["roles"] == ["operator"]
+    amir = people_directory.find(settings.ENV.issuer, SUBS["admin"])
+    assert amir is not None
+    perform(
+        replace(amir.as_actor("web"), fresh=True),
+        "person.set_access_end",
+        Target("person", SUBS["operator"]),
+        params={"last_day": clock.now().date().isoformat()},
+        reason="the audit is over",
+    )
+    seen = gateway.call("GET", "/v1/audit/events").content.decode()
+    assert "person.access_end_set" in seen
+    later = clock.now() + timedelta(days=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert gateway.call("GET", "/v1/whoami").json()["roles"] == []
+    assert gateway.call("GET", "/v1/findings").status_code == 403
+    own = gateway.call("GET", "/v1/audit/events").content.decode()
+    assert "person.access_end_set" not in own, "members list what is their own"
+    refused = gateway.call("POST", "/v1/decisions", decision)
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_permitted")
+    kept = gateway.call("POST", "/v1/session", {"id_token": granted.id_token})
+    assert kept.json()["roles"] == []
 
 
 def test_a_kept_sign_in_gives_the_role_that_it_has(granted: Any) -> None:

@@ -123,7 +123,8 @@ def test_a_token_gives_no_role_that_was_lost_after_it_was_issued(
 ) -> None:
     directory_reads(at=NOON)
     person = people_directory.find(ISS, SUB)
-    assert people_directory.roles_in_force(person, ["operator"], minutes(issued)) == held
+    claimed = replace(ANYA, roles_issued_at=minutes(issued))
+    assert people_directory.roles_in_force(claimed, person) == held
     assert roles() == [], "and it writes none"
 
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 WRITERS: Final[dict[str, tuple[str, str]]] = {
+    "approvals.access_ends.set_access_end": (
+        "AccessEnd instance",
+        "commit of the verb person.set_access_end",
+    ),
+    "approvals.models.access_end": ("instance", "seals of the ends of access, by another key"),
     "approvals.step_up.take_ciba_or_passkey_answer": ("instance", "the answer on its ask"),
     "approvals.step_up.ask_next_approver": (
         "Ask Person instance",
@@ -30,7 +35,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "which sealed documents an erasure stated anew",
     ),
     "approvals.erasure.stores": (
-        "Ask Effect LegalHold Passkey instance",
+        "AccessEnd Ask Effect LegalHold Passkey instance",
         "takes an erased person out of requests and the directory",
     ),
     "approvals.pipeline.target_holds": ("instance", "that a request holds something"),

@@ -59,6 +59,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("audit.VerificationRun", "state", IDS),
     ("audit.ViewNotification", "notify_by detail", IDS),
     ("audit.WitnessState", "url name state detail", NOBODY),
+    ("approvals.AccessEnd", "iss operation seal", IDS),
     ("approvals.Approval", "operation verb target_kind target_instance severity", IDS),
     ("approvals.Approval", "intent_hash state_digest policy_digest requester_iss", IDS),
     ("approvals.Approval", "open_key status answer outcome outcome_code", IDS),

@@ -72,6 +72,7 @@ ROUTES: Final[Ways] = {
     "audit/coverage/download": ("records", "that a coverage report was taken away"),
     "connections/inventory/ibom/": ("records", "that the inventory was taken away"),
     "connections/access/<uuid:access_id>/revoke/": ("decides", "access.revoke"),
+    "people/<int:person_id>/access-end/": ("decides", "person.set_access_end"),
     "people/<int:person_id>/offboard/": (
         "decides",
         "person.freeze, passkey.revoke, selection.revoke, access.revoke; records ended sessions "

@@ -83,6 +83,7 @@ _ACTIONS: Final[Mapping[str, _Class]] = {
     "outpost.result_refused": (_DETECTION, 1),
     "posture.changed": (_DETECTION, 1),
     "outpost.key_enrolled": (_ENTITY, _ENROLL),
+    "person.access_end_set": (_ENTITY, _UPDATE),
     "outpost.code_issued": (_ENTITY, _CREATE),
     "defenseclaw.row_changed": (_DETECTION, 1),
     "defenseclaw.tag_misused": (_DETECTION, 1),

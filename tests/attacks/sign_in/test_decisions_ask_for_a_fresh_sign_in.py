@@ -42,6 +42,7 @@ TARGETS: dict[str, tuple[Target, dict[str, Any]]] = {
         Target("gateway", "edge-1", "edge-1"),
         {"settings": {"guardrail": "on"}, "base": 0},
     ),
+    "person.set_access_end": (Target("person", "auth0|oona"), {"last_day": "2199-01-01"}),
 }
 """The closed table: these decisions need it, where they are about others in the case of a key."""
 WEB: dict[str, tuple[str, dict[str, str]]] = {
@@ -49,6 +50,10 @@ WEB: dict[str, tuple[str, dict[str, str]]] = {
     "passkey.enrol": ("/account/passkeys/new/", {}),
     "passkey.revoke": ("/account/passkeys/key-1/revoke/", {"reason": "lost"}),
     "gateway.configure": ("/enforcement/fleet/edge-1/baseline/", {"reason": "x"}),
+    "person.set_access_end": (
+        "/people/1/access-end/",
+        {"last_day": "2199-01-01", "reason": "x"},
+    ),
     **{
         verb: (f"/audit/erasures/{SUBJECT}/decide/", {"verb": verb, "reason": "x", "matter": "m-1"})
         for verb in ("subject.erase", "legal_hold.place", "legal_hold.lift")

@@ -1,0 +1,1 @@
+"""Ends of people's access by role: the decision that sets them, and its sentences."""

@@ -1,0 +1,162 @@
+"""The decision `person.set_access_end`: from which day on a person has no role here.
+
+Setting an end, or an earlier one, restricts and is done at once. Removing it, or a later one,
+relaxes: somebody approves it. No one decides about their own, nor approves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Final
+
+from django.conf import settings
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from approvals import clock, people_directory, registry
+from approvals.access_ends.end_in_words import in_words
+from approvals.errors import Refused
+from approvals.models import AccessEnd, Person, access_end
+from approvals.models.access_end import KIND, End
+from approvals.registry import CommitContext, Committed, Stance, Verb
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor, Target
+
+VERB: Final = "person.set_access_end"
+NEVER: Final = "never"
+_LAST: Final = date(2199, 12, 31)
+
+
+class AccessEndParams(BaseModel):
+    """The last day with roles, in UTC, such as 2026-12-12; `never` removes the end."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    last_day: Annotated[str, StringConstraints(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}|never)$")]
+
+
+def _person(target: Target) -> Person:
+    found = people_directory.find(settings.ENV.issuer, target.name)
+    if found is None:
+        raise Refused("unknown_person", "No one of that subject is known.", pointer="/target/name")
+    return found
+
+
+def _end(target: Target) -> End | None:
+    return access_end.end_of(settings.ENV.issuer, target.name)
+
+
+def _wanted(params: Mapping[str, Any]) -> date | None:
+    """The day that is asked for; None removes the end.
+
+    Raises:
+        Refused: `bad_params`.
+    """
+    if params["last_day"] == NEVER:
+        return None
+    try:
+        day = date.fromisoformat(params["last_day"])
+    except ValueError:
+        day = date.min
+    if not clock.now().date() <= day <= _LAST:
+        raise Refused(
+            "bad_params",
+            "Name today or a later day, such as 2026-12-12. Dates are in UTC.",
+            pointer="/params/last_day",
+        )
+    return day
+
+
+def _refuse_own(actor: Actor, target: Target) -> None:
+    if (actor.iss, actor.sub) == (settings.ENV.issuer, target.name):
+        raise Refused("not_permitted", "Another admin has to decide when your access ends.")
+
+
+def _validate(_actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
+    _person(target)
+    _wanted(params)
+
+
+def _relaxes(target: Target, params: Mapping[str, Any]) -> bool:
+    """Whether the person would have their roles for longer than now."""
+    end, day = _end(target), _wanted(params)
+    if end is None:
+        return False
+    return end.at is None or day is None or access_end.instant_after(day) > end.at
+
+
+def _already(_actor: Actor, target: Target, params: Mapping[str, Any], _severity: str) -> str:
+    end, day = _end(target), _wanted(params)
+    if end is None:
+        return "No end of their access is set." if day is None else ""
+    same = end.at is not None and day is not None and access_end.instant_after(day) == end.at
+    return f"Their access already ends on {in_words(day)}." if same and day else ""
+
+
+def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
+    end = _end(target)
+    return {"access_end": "" if end is None else clock.stamp(end.at) if end.at else "altered"}
+
+
+def _commit(ctx: CommitContext) -> Committed:
+    person, day, before = _person(ctx.target), _wanted(ctx.params), _end(ctx.target)
+    if ctx.approver is not None:
+        _refuse_own(ctx.approver, ctx.target)
+    row, _ = AccessEnd.objects.select_for_update().get_or_create(iss=person.iss, sub=person.sub)
+    row.ends_at = None if day is None else access_end.instant_after(day)
+    row.operation = ctx.operation
+    row.seal = row.sealed()
+    row.save(update_fields=["ends_at", "operation", "seal"])
+    was = before.last_day if before else None
+    days = {"before": was.isoformat() if was else "", "after": day.isoformat() if day else ""}
+    return Committed(
+        data={"last_day": days["after"], "altered": before is not None and before.at is None},
+        private={"whose": str(person)},
+        changes={"last_day": days},
+    )
+
+
+def _sentence(target: Target, params: Mapping[str, Any]) -> str:
+    found = people_directory.find(settings.ENV.issuer, target.name)
+    who = safe_display.short(str(found) if found else target.name)
+    day = _wanted(params)
+    if day is None:
+        return f"Let the access of {who} go on without an end"
+    return f"End the access of {who} after {in_words(day)} (UTC)"
+
+
+def _risk(target: Target, _params: Mapping[str, Any]) -> str:
+    end = _end(target)
+    if end is None:
+        return ""
+    if end.last_day is None:
+        return "someone wrote to the database: its row is not as the log has it"
+    return f"{'ended' if end.is_over else 'ends'} after {in_words(end.last_day)} now"
+
+
+registry.register(
+    Verb(
+        name=VERB,
+        event="person.access_end_set",
+        label="Set the end of access",
+        roles=frozenset({"admin"}),
+        stance=Stance.LOOSEN,
+        target_kinds=frozenset({KIND}),
+        params=AccessEndParams,
+        commit=_commit,
+        bars=_refuse_own,
+        validate=_validate,
+        relaxes=_relaxes,
+        already=_already,
+        look=_look,
+        risk=_risk,
+        about_others=lambda _actor, _target: True,
+        needs_fresh_sign_in=lambda _actor, _target: True,
+        needs_reason=lambda _actor, _target: True,
+        severity=lambda _target, _params: "HIGH",
+        sentence=_sentence,
+        if_approved="The roles that the identity provider gives them count until then.",
+        if_denied="Their access ends as it was set before.",
+        if_expired="Their access ends as it was set before.",
+    )
+)

@@ -1,0 +1,76 @@
+"""A later end of somebody's access counts once it is approved, and by nobody whose access it is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from approvals import clock
+from approvals.access_ends.set_access_end import VERB
+from approvals.models import Approval, access_end
+from approvals.pipeline.service import perform
+from audit.recording.actors import Actor, Target
+from tests.accounts.trail import events
+from tests.approvals.asking import code_of, fresh
+from tests.approvals.people_of import Phones, acting, known
+from tests.approvals.working import Work
+
+
+def day(ahead: int) -> str:
+    return (clock.now().date() + timedelta(days=ahead)).isoformat()
+
+
+def last_day(who: Actor) -> str:
+    end = access_end.end_of(who.iss, who.sub)
+    return str(end.last_day) if end else "none"
+
+
+def set_end(by: Actor, whose: Actor, last: str, severity: str | None = None) -> Approval | None:
+    target = Target("person", whose.sub)
+    done = perform(
+        by, VERB, target, params={"last_day": last}, reason="asked for", severity=severity
+    )
+    return done.approval
+
+
+@pytest.mark.parametrize(
+    ("word", "last", "then"),
+    [("approve", "9", "9"), ("approve", "never", "none"), ("deny", "9", "2")],
+)
+def test_a_later_end_waits_for_an_approval_and_a_denial_leaves_the_earlier_one(
+    phones: Phones, work: Work, word: str, last: str, then: str
+) -> None:
+    amir, ada = acting("admin", "admin"), acting("auditor", "auditor")
+    wanted, expected = (day(int(x)) if x.isdecimal() else x for x in (last, then))
+    assert set_end(amir, ada, day(2)) is None
+    waiting = set_end(amir, ada, wanted)
+    assert waiting is not None and last_day(ada) == day(2)
+    work()
+    phones.answer("admin", code_of(waiting), word)
+    work(2)
+    assert fresh(waiting).outcome == ("approved" if word == "approve" else "denied")
+    assert last_day(ada) == expected
+    assert len(events("person.access_end_set")) == (2 if word == "approve" else 1)
+
+
+def test_whose_access_it_is_cannot_approve_that_it_goes_on(phones: Phones, work: Work) -> None:
+    amir, mia = acting("admin", "admin"), acting("member1", "admin")
+    set_end(amir, mia, day(2))
+    waiting = set_end(amir, mia, day(9), "CRITICAL")
+    assert waiting is not None and waiting.current is not None
+    assert waiting.current.person == known("member1", "admin"), "nobody else has the role"
+    work()
+    phones.answer("member1", code_of(waiting), "approve")
+    work(2)
+    assert (fresh(waiting).outcome, fresh(waiting).outcome_code) == ("failed", "not_permitted")
+    assert last_day(mia) == day(2)
+
+
+def test_an_earlier_end_ends_a_request_for_a_later_one(phones: Phones, work: Work) -> None:
+    amir, ada = acting("admin", "admin"), acting("auditor", "auditor")
+    set_end(amir, ada, day(5))
+    waiting = set_end(amir, ada, day(9))
+    assert waiting is not None
+    set_end(acting("member1", "admin"), ada, day(1))
+    assert (fresh(waiting).outcome, last_day(ada)) == ("failed", day(1))
