@@ -37,7 +37,7 @@ _FIELDS = {
     "bad_notify_by": "notify",
 }
 _WAYS = {
-    NotifyBy.NONE: "Not",
+    NotifyBy.NONE: "Do not notify me",
     NotifyBy.EMAIL: "By e-mail to {}",
     NotifyBy.WEBHOOK: "To the team’s webhook",
 }

@@ -247,6 +247,21 @@ def test_one_view_sends_at_most_one_letter_an_hour(
     ]  # fmt: skip
 
 
+def test_more_than_a_hundred_within_the_hour_are_all_in_the_next_notice(
+    ada: Actor, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched(ada)
+    for rows in (1, 101, 4):
+        refusals(rows)
+        look()
+    for _ in range(2):
+        later(monkeypatch, HOUR + timedelta(minutes=1))
+        look()
+    assert [one["Subject"] for one in mailbox.letters] == [
+        "1 new row: Refusals", "100+ new rows: Refusals",
+    ]  # fmt: skip
+
+
 def test_switching_off_and_on_does_not_get_round_the_limit(ada: Actor, mailbox: Mailbox) -> None:
     view = watched(ada)
     refusals(1)
@@ -373,13 +388,16 @@ def test_two_workers_at_once_send_once(ada: Actor, mailbox: Mailbox) -> None:
     assert len(mailbox.letters) == 1
 
 
-def test_what_the_owner_changes_during_a_look_is_not_written_over(ada: Actor) -> None:
+def test_what_the_owner_changes_during_a_look_is_not_written_over(
+    ada: Actor, mailbox: Mailbox
+) -> None:
     view = watched(ada)
     row = ViewNotification.objects.get()
     refusals(1)
     new_row_notifications.start_again(view)
     saved_view_notices.work(row)
     assert ViewNotification.objects.get().counted_to == 2
+    assert mailbox.letters == [], "those rows are not new any more"
 
 
 def test_an_erased_owner_is_notified_no_more(ada: Actor, mailbox: Mailbox) -> None:
