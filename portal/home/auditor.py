@@ -44,7 +44,7 @@ def auditor(me: Actor) -> Home:
         facts=_without(),
         panels=[
             Panel(
-                "Decisions made here a day, by proof of the person",
+                "Decisions made here per day, by proof of the person",
                 [],
                 "",
                 url([]),
