@@ -14,6 +14,7 @@ from approvals.models import Passkey
 from audit.ledger.format.canonical import EntryError
 from audit.models import Event, EventRow
 from audit.models.search_row_and_rollup import ENROLMENTS
+from audit.recording import enrolment_entries
 from audit.recording.stored_event_loader import load
 
 
@@ -22,20 +23,24 @@ def counting(keys: Iterable[Passkey]) -> dict[str, bool]:
     others; those that it does not have, or has revoked, are left out."""
     rows = {key.handle: key for key in keys}
     found: dict[str, bool] = {}
-    revoked = set()
+    revoked = _revoked()
     for event in _events(rows):
         handle = event["target"]["name"]
         key = rows.get(handle)
-        if event["action"] == "passkey.revoked":
-            revoked.add(handle)
-        elif key is not None and _is_of(event, key):
+        if key is not None and _is_of(event, key):
             by_another = event["data"].get("counts_for") == "others"
             found[handle] = found.get(handle, False) or by_another
     return {
         handle: by_another and rows[handle].approver_since is not None
         for handle, by_another in found.items()
-        if handle not in revoked and rows[handle].revoked_at is None
+        if rows[handle].credential_id not in revoked and rows[handle].revoked_at is None
     }
+
+
+def _revoked() -> set[str]:
+    """The credentials that the entries of the log have as revoked, search rows or not."""
+    found = (one.document for one in enrolment_entries.of("passkey"))
+    return {one["data"]["credential_id"] for one in found if one["action"] == "passkey.revoked"}
 
 
 def _events(handles: Iterable[str]) -> Iterator[dict[str, Any]]:

@@ -79,16 +79,21 @@ def _enrol(ctx: CommitContext) -> Committed:
     return Committed()
 
 
+def _said(outpost: Outpost) -> Committed:
+    """Names the outpost and its gateway in the entry, where the target's name is committed only."""
+    return Committed(data={"outpost": outpost.id, "gateway": outpost.instance})
+
+
 def _suspend(ctx: CommitContext) -> Committed:
     outpost = _locked(ctx.target)
     sealed_rows.change(outpost, suspended_at=clock.now(), suspended_by=ctx.operation)
-    return Committed(data={"outpost": outpost.id})
+    return _said(outpost)
 
 
 def _resume(ctx: CommitContext) -> Committed:
     outpost = _locked(ctx.target)
     sealed_rows.change(outpost, suspended_at=None, suspended_by="")
-    return Committed(data={"outpost": outpost.id})
+    return _said(outpost)
 
 
 def _is(*, suspended: bool) -> AlreadyFn:
@@ -108,8 +113,8 @@ def _revoke(ctx: CommitContext) -> Committed:
     enrolment.lock_open_codes(ctx.target.name)
     outpost = _locked(ctx.target)
     enrolment.end_open_codes(ctx.target.name)
-    sealed_rows.change(outpost, revoked_at=clock.now())
-    return Committed(data={"outpost": outpost.id})
+    sealed_rows.revoke(outpost)
+    return _said(outpost)
 
 
 def _sentence(words: str) -> Any:

@@ -1,16 +1,18 @@
 """Which outposts carry out decisions: those that pinned the key by which commands are signed.
 
-The log says which gateways have an outpost. A row that somebody deleted, emptied or revoked in the
-database sends no decision past an outpost: it waits, and says why.
+The entries of the log say which gateways have an outpost. A row that somebody deleted, emptied or
+revoked in the database, and a search row that is gone, send no decision past an outpost: it waits,
+and says why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.db.models import Q
+
 from audit.keys import outpost_command_key
-from audit.models import EventRow
-from audit.recording.stored_event_loader import load
+from audit.recording import enrolment_entries
 from audit.verification.checks import checks_from_other_apps
 from audit.verification.checks.checks_from_other_apps import Wrong
 from enforcement.models import Outpost
@@ -30,23 +32,17 @@ def by_instance() -> dict[str, Outpost]:
 
 
 def _found(instance: str = "") -> dict[str, Outpost]:
-    recorded = {
-        name: one for name, one in sealed_rows.recorded(instance).items() if not one.is_revoked
-    }
-    # Rows that help to search the log can be altered, too: what this portal sealed stays known.
-    unheard = Outpost.objects.filter(revoked_at=None).exclude(instance__in=recorded)
-    if instance:
-        unheard = unheard.filter(instance=instance)
-    key = outpost_command_key.public_key() if recorded or unheard else ""
-    found = {
-        row.instance: row
-        for row in unheard
-        if row.command_key == key and sealed_rows.is_sealed(row)
-    }
+    recorded = sealed_rows.recorded(instance)
     operations = {one.operation for one in recorded.values()}
-    rows = {
-        (row.instance, row.operation): row
-        for row in Outpost.objects.filter(operation__in=operations)
+    stored = Outpost.objects.filter(Q(revoked_at=None) | Q(operation__in=operations))
+    if instance:
+        stored = stored.filter(instance=instance)
+    rows = {(row.instance, row.operation): row for row in stored}
+    key = outpost_command_key.public_key() if rows or recorded else ""
+    found = {
+        name: row
+        for (name, _), row in rows.items()
+        if name not in recorded and row.command_key == key and sealed_rows.is_sealed(row)
     }
     for name, one in sorted(recorded.items()):
         # One that somebody deleted is stood for by a row without a seal.
@@ -59,17 +55,19 @@ def _found(instance: str = "") -> dict[str, Outpost]:
 
 def problems() -> Iterator[Wrong]:
     """Outposts whose row is not as their enrolment was recorded, so that nothing is sent to them;
-    part of `verify_ledger`. One that was revoked or followed by another is none any more."""
+    part of `verify_ledger`. One that was followed by another is none any more."""
     rows, recorded = Outpost.objects.in_bulk(), sealed_rows.recorded()
     newest = {one.operation: one for one in recorded.values()}
-    enrolments = EventRow.objects.filter(action="outpost.key_enrolled").order_by("event")
-    for event, index, operation in enrolments.values_list("event", "seq", "operation"):
-        data = load(event)["data"]
+    for entry in enrolment_entries.of("outpost"):
+        if entry.document["action"] != "outpost.key_enrolled":
+            continue
+        data, index = entry.document["data"], entry.index
         key, row = data.get("command_key"), rows.pop(str(data.get("outpost")), None)
-        counts = newest.get(operation)
-        if counts is None or counts.is_revoked:
-            if row is not None and row.revoked_at is None:
-                yield Wrong(f"the outpost {row.id} was revoked and counts again", index)
+        counts = newest.get(entry.document["operation"])
+        if row is not None and row.revoked_at is None and (counts is None or counts.is_revoked):
+            yield Wrong(f"the outpost {row.id} was revoked and counts again", index)
+        elif counts is None:
+            continue
         elif row is None or (key is not None and row.command_key != key):
             yield Wrong(f"the outpost {data['outpost']} is not the one that was enrolled", index)
         elif not sealed_rows.agrees(row, recorded.get(row.instance)):

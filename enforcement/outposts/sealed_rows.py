@@ -2,8 +2,8 @@
 working rows are, and compared with the log.
 
 A seal keeps somebody who writes to the database from making a row or changing one. An older sealed
-row could still be put back; so the log has to agree which outpost of a gateway enrolled last, and
-whether it was suspended, revoked or contested since.
+row could still be put back; so the entries of the log have to agree which outpost of a gateway
+enrolled last, and whether it was suspended, revoked or contested since.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from approvals import row_seals
-from audit.models import EventRow
-from audit.models.search_row_and_rollup import ENROLMENTS
+from approvals import clock, row_seals
+from audit.recording import enrolment_entries
 from audit.verification.unreadable_rows import UNREADABLE
 from enforcement.models import EnrolmentCode, Outpost
 
@@ -74,18 +73,32 @@ def change(row: Row, **values: Any) -> None:
     row.save(update_fields=[*values, "seal"])
 
 
+def revoke(row: Outpost) -> None:
+    """Revoke a locked outpost. Its row is sealed whatever somebody wrote to it: a revoked one is
+    only refused, and who revokes one that was altered has decided that its gateway has none."""
+    change(row, revoked_at=clock.now())
+    row.seal = seal(row)
+    row.save(update_fields=["seal"])
+
+
 def recorded(instance: str = "") -> dict[str, Recorded]:
-    """What the log has about the newest outpost of each gateway, or of one; one query."""
-    rows = EventRow.objects.filter(action__in=ENROLMENTS, target_kind="outpost")
-    if instance:
-        rows = rows.filter(target_name=instance)
+    """What the log has about the newest outpost of each gateway, or of one."""
     found: dict[str, Recorded] = {}
-    for name, action, operation in rows.order_by("event").values_list(
-        "target_name", "action", "operation"
-    ):
+    gateways: dict[str, str] = {}
+    operations = set()
+    for one in enrolment_entries.of("outpost"):
+        action, said = one.document["action"], one.document["data"]
+        named = one.document["target"]["instance"] or said.get("gateway")
+        name = str(named or gateways.get(said.get("outpost"), ""))
+        if instance and name != instance:
+            continue
         known = found.get(name)
         if action == "outpost.key_enrolled":
-            found[name] = Recorded(operation)
+            operation = one.document["operation"]
+            if operation not in operations:  # one decision enrols once
+                found[name] = Recorded(operation)
+            operations.add(operation)
+            gateways[said["outpost"]] = name
         elif known is not None:
             found[name] = Recorded(
                 known.operation,
@@ -113,6 +126,8 @@ def agrees(outpost: Outpost, found: Recorded | None) -> bool:
         return False
     if found.operation != outpost.operation:
         return outpost.revoked_at is not None  # a later one enrolled
+    if found.is_revoked:
+        return outpost.revoked_at is not None
     return (found.is_suspended, found.is_revoked, found.is_contested) == (
         outpost.suspended_at is not None,
         outpost.revoked_at is not None,

@@ -19,8 +19,10 @@ from approvals.outbox import step_execution
 from approvals.pipeline.service import perform
 from audit.keys import outpost_command_key
 from audit.models import EventRow
-from audit.recording.actors import Actor, Target
+from audit.recording.actors import SYSTEM, Actor, Target
+from audit.recording.record import record
 from audit.recording.stored_event_loader import load
+from audit.sequencing import sequencer
 from enforcement.models import CommandState, Outpost, OutpostCommand
 from enforcement.outposts import (
     command_recipients,
@@ -338,22 +340,77 @@ def test_no_decision_passes_by_an_outpost_that_somebody_took_out_of_the_database
     assert "someone wrote to the database" in page
 
 
-@pytest.mark.parametrize("how", ["deleted", "revoked"])
-def test_no_decision_passes_by_an_outpost_whose_search_rows_somebody_altered(
-    town: Town, device: Device, olu: Actor, do_due: Callable[[], None], how: str
-) -> None:
-    """They only help to search the log; its entries say that it is enrolled."""
-    enrolment = EventRow.objects.filter(action="outpost.key_enrolled")
+def hide(action: str, how: str = "deleted") -> None:
+    """What somebody who writes the database does to the rows that only help to search the log."""
+    enrolment = EventRow.objects.filter(action=action, target_kind="outpost")
     if how == "deleted":
         enrolment.delete()
     else:
         row = enrolment.get()
         row.event, row.seq, row.action = uuid4(), None, "outpost.revoked"
         row.save(force_insert=True)
+
+
+@pytest.mark.parametrize("how", ["deleted", "revoked"])
+def test_no_decision_passes_by_an_outpost_whose_search_rows_somebody_altered(
+    town: Town, device: Device, olu: Actor, do_due: Callable[[], None], how: str
+) -> None:
+    """They only help to search the log; its entries say that it is enrolled."""
+    sequencer.run_once()
+    hide("outpost.key_enrolled", how)
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert [one["act"] for one in device.commands()] == ["hold"]
+    assert town.edges[EDGE].blocked() == {}
+
+
+def test_before_the_log_has_its_entry_an_outpost_that_search_rows_deny_waits(
+    town: Town, device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    hide("outpost.key_enrolled")
     perform(olu, "skill.hold", SKILL)
     do_due()
     assert town.edges[EDGE].blocked() == {} and not OutpostCommand.objects.exists()
     assert step().state == "pending" and "someone wrote to the database" in step().detail
+
+
+@pytest.mark.parametrize("how", TAKEN_OUT)
+def test_no_decision_passes_by_an_outpost_of_which_row_and_search_row_are_gone(
+    town: Town, device: Device, olu: Actor, do_due: Callable[[], None], how: str
+) -> None:
+    sequencer.run_once()
+    take_out(how)
+    hide("outpost.key_enrolled")
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert town.edges[EDGE].blocked() == {} and not OutpostCommand.objects.exists()
+    assert step().state == "pending" and "someone wrote to the database" in step().detail
+    assert device.id in next(command_recipients.problems()).message
+    page = browser("admin", "admin").get("/enforcement/fleet/").content.decode()
+    assert "someone wrote to the database" in page
+
+
+@pytest.mark.parametrize("how", ["revoked", "an older one enrolled again"])
+def test_entries_that_somebody_wrote_into_the_log_send_no_decision_past_an_outpost(
+    town: Town, device: Device, amir: Actor, olu: Actor, do_due: Callable[[], None], how: str
+) -> None:
+    """An entry can be appended by who writes the database; the seal of a revoked row cannot."""
+    there = Target("outpost", EDGE, EDGE)
+    if how != "revoked":
+        older = Outpost.objects.get()
+        decide(amir, "outpost.revoke")
+        device = Device(instance=EDGE).enrol(amir)
+        said = {"outpost": older.id, "command_key": older.command_key}
+        operation = older.operation
+        record(SYSTEM, "outpost.key_enrolled", target=there, operation=operation, data=said)
+    record(SYSTEM, "outpost.revoked", target=there)
+    sequencer.run_once()
+    Outpost.objects.filter(revoked_at=None).delete()
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert town.edges[EDGE].blocked() == {}
+    assert step().state == "pending" and "someone wrote to the database" in step().detail
+    assert device.id in " ".join(one.message for one in command_recipients.problems())
 
 
 @pytest.mark.parametrize("how", TAKEN_OUT[1:])
@@ -383,14 +440,18 @@ def test_a_device_that_somebody_wrote_into_the_database_is_not_the_outpost(
     assert town.edges[EDGE].blocked() == {} and step().state == "pending"
 
 
+@pytest.mark.parametrize("search_rows", ["kept", "deleted"])
 @pytest.mark.parametrize("verb", ["outpost.suspend", "outpost.revoke"])
 def test_an_older_row_that_somebody_put_back_undoes_no_decision(
-    device: Device, amir: Actor, verb: str
+    device: Device, amir: Actor, verb: str, search_rows: str
 ) -> None:
     """Its seal is right, so the log has to say what was decided since."""
     before = Outpost.objects.values().get()
     decide(amir, verb)
     Outpost.objects.update(**before)
+    sequencer.run_once()
+    if search_rows == "deleted":
+        hide("outpost.suspended" if verb == "outpost.suspend" else "outpost.revoked")
     assert code(device.fetch()) == "403 outpost_altered"
     assert code(device.send()) == "403 outpost_altered"
     assert [one.message for one in command_recipients.problems()]
@@ -432,6 +493,18 @@ def test_an_outpost_that_was_revoked_by_decision_is_no_problem(device: Device, a
     decide(amir, "outpost.revoke")
     assert Outpost.objects.get().revoked_at is not None
     assert list(command_recipients.problems()) == []
+
+
+@pytest.mark.parametrize("how", TAKEN_OUT[1:3])
+def test_a_gateway_whose_altered_outpost_was_revoked_has_none(
+    town: Town, device: Device, amir: Actor, olu: Actor, do_due: Callable[[], None], how: str
+) -> None:
+    take_out(how)
+    decide(amir, "outpost.revoke")
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert "pdf-exfil" in town.edges[EDGE].blocked()
+    assert code(device.send()).startswith(("401", "403"))
 
 
 def test_gateways_without_an_outpost_are_told_as_before(

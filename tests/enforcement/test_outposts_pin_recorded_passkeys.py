@@ -10,7 +10,9 @@ from approvals import clock
 from approvals.models import Passkey
 from approvals.passkeys import enrol_and_revoke
 from approvals.pipeline.service import perform
+from audit.models import EventRow
 from audit.recording.actors import Actor
+from audit.sequencing import sequencer
 from enforcement.outposts import trust_pinned_at_enrolment
 from tests.approvals.people_of import acting
 from tests.passkeys import devices
@@ -81,3 +83,6 @@ def test_a_passkey_is_not_confirmed_or_given_back_by_its_row_alone(olu: Actor, o
     perform(olu, "passkey.revoke", devices.target_of(made, enrol_and_revoke.OWN))
     Passkey.objects.update(revoked_at=None)
     assert pinned() == []
+    sequencer.run_once()
+    EventRow.objects.filter(action="passkey.revoked").delete()
+    assert pinned() == [], "the entry of the log says it, too"
