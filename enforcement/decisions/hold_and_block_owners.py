@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce
 
 from approvals.models import Approval, Effect, EffectState
 from audit.ledger.format.allowed_field_values import SEVERITIES
@@ -21,13 +22,14 @@ from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from enforcement.decisions.steps.superseded_steps import COMMAND
 from enforcement.gateways import instances
-from enforcement.models import Asset, Decision
+from enforcement.models import AdministrativeAct, Asset, Decision
 
 NOBODY: Final = ""
 """Whose hold it is where a finding asked, and no person."""
 UNKNOWN: Final = "?"
 """Whose hold by hand it is where the trail names nobody any more."""
 _ENDED_BY: Final = {"disable": "enable", "quarantine": "restore"}
+_UNFINISHED: Final = (EffectState.PENDING, EffectState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,23 +135,35 @@ def lifts_others(actor: Actor, target: Target) -> bool:
 
 
 def brings_back_from_others(actor: Actor, target: Target) -> bool:
-    """Whether somebody else disabled it or moved its files to quarantine; one query. Who restricts
-    it again takes nothing over from them, until an opposite act was carried out there."""
+    """Whether somebody else disabled it or moved its files to quarantine, or still may by a step
+    that waits; one query. Who restricts it again takes nothing over from them, until an opposite
+    act was carried out there since.
+
+    A step that failed counts where its row arrived all the same. What came later goes by the
+    gateway's rows where there are any: a command may run long after it was decided.
+    """
     acts = Effect.objects.filter(kind=COMMAND, target_kind=target.kind, target_name=target.name)
     if target.instance:
         acts = acts.filter(instance=target.instance)
     else:
         acts = acts.exclude(instance__in=instances.fleet().apart_from(""))
-    standing = acts.none()
+    standing = Q()
     for act, opposite in _ENDED_BY.items():
-        ended = acts.filter(
-            instance=OuterRef("instance"),
-            payload__act=opposite,
-            state=EffectState.DONE,
-            id__gt=OuterRef("id"),
-        )
-        standing |= acts.filter(~Exists(ended), payload__act=act)
-    return standing.exclude(actor__sub=actor.sub).exists()
+        ends = acts.filter(payload__act=opposite).annotate(carried_out=_carried_out(opposite))
+        seen = acts.filter(payload__act=act).annotate(carried_out=_carried_out(act))
+        ended = ends.filter(instance=OuterRef("instance"), carried_out__gte=OuterRef("carried_out"))
+        found = seen.filter(~Exists(ended), carried_out__isnull=False)
+        standing |= Q(pk__in=found.values("pk")) | Q(payload__act=act, state__in=_UNFINISHED)
+    return acts.filter(standing).exclude(actor__sub=actor.sub).exists()
+
+
+def _carried_out(act: str) -> Coalesce:
+    """When a step was carried out: the time of its row, else when it was done; else nothing."""
+    rows = AdministrativeAct.objects.filter(
+        operation=OuterRef("operation"), instance=OuterRef("instance"), act=act
+    )
+    done = Case(When(state=EffectState.DONE, then=F("updated")))
+    return Coalesce(Subquery(rows.order_by("-at").values("at")[:1]), done)
 
 
 def _others(actor: Actor, found: Iterable[Restriction]) -> list[str]:

@@ -74,9 +74,18 @@ def step() -> Effect:
     return Effect.objects.latest("created")
 
 
-def run(lab: StandIn, act: str) -> None:
-    """What `ata dc` runs for the newest step."""
-    tag = step().payload["tag"]
+def late(do_due: Do) -> None:
+    """Five minutes pass, and no row of the newest step arrives."""
+    Effect.objects.filter(pk=step().pk).update(
+        created=clock.now() - timedelta(minutes=6), due=clock.now()
+    )
+    do_due()
+    assert step().state == "failed"
+
+
+def run(lab: StandIn, act: str, tag: str = "") -> None:
+    """What `ata dc` runs for the newest step, or for that of a tag."""
+    tag = tag or step().payload["tag"]
     reason = ("--reason", f"[ATA {tag}] x") if act in {"disable", "quarantine"} else ()
     subprocess.run(
         [lab.home / "bin/defenseclaw", "skill", act, "pdf-exfil", *reason],
@@ -216,6 +225,46 @@ def test_an_enable_that_was_not_carried_out_or_a_restore_ends_no_disable(
     approved(olu, "enable")
     Effect.objects.filter(payload__act="enable").update(state="failed")
     decide(oona, "disable")
+    assert approvers(oona, "enable") == olu.sub
+
+
+def test_a_disable_that_failed_makes_nobody_its_author(
+    start: Start, olu: Actor, oona: Actor, do_due: Do
+) -> None:
+    start("head")
+    decide(oona, "disable")
+    late(do_due)
+    decide(olu, "disable")
+    assert approvers(olu, "enable") == olu.sub
+    assert approvers(oona, "enable") == olu.sub
+
+
+def test_a_disable_whose_row_arrived_after_it_failed_is_its_authors(
+    start: Start, olu: Actor, oona: Actor, do_due: Do
+) -> None:
+    lab = start("head")
+    decide(olu, "disable")
+    late(do_due)
+    run(lab, "disable")
+    importing.run(lab.database, "lab")
+    assert step().state == "failed" and approvers(oona, "enable") == olu.sub
+
+
+def test_a_disable_that_was_carried_out_after_a_later_enable_is_its_authors(
+    start: Start, olu: Actor, oona: Actor, do_due: Do
+) -> None:
+    """Who decided first may run the command last."""
+    lab = start("head")
+    in_turn(lab, olu, do_due, "disable")
+    decide(olu, "disable")
+    tag = step().payload["tag"]
+    in_turn(lab, olu, do_due, "enable")
+    assert approvers(oona, "enable") == olu.sub, "it may still come"
+    run(lab, "disable", tag)
+    importing.run(lab.database, "lab")
+    Effect.objects.filter(state="pending").update(due=clock.now())
+    do_due()
+    assert not Effect.objects.exclude(state="done").exists()
     assert approvers(oona, "enable") == olu.sub
 
 
