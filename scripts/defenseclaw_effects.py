@@ -50,6 +50,8 @@ _TAIL: Final = """
   only marked are *unknown*. They count as gone where a block still stands and, on HEAD, the record
   of the quarantine is there; on older ones, where the audit log has no unblock, allow or restore
   since.
+- An outpost reports which files lie in quarantine. A mark without them counts for nothing. Files
+  that lie there without a block and a mark are *unknown*: they may have been installed again.
 - What a gateway that was not read for more than a minute does now: all of it is *unknown*, with
   the time at which it was last read.
 - Whether an agent's hook is still installed is read only on the host.

@@ -23,6 +23,7 @@ RULES_OFF_IN: Final = frozenset({V084, HEAD})
 """Generations in which an allow of a tool switches every rule off for it."""
 _INSTALLED: Final = frozenset({"skill", "plugin"})
 _ONLY_MARKED: Final = "it is only marked as quarantined there, and its files may be back"
+_LIES: Final = "its files are in quarantine there, and may have been installed again since"
 
 
 class State(StrEnum):
@@ -159,8 +160,8 @@ def _with_files(answer: WayState, kind: str, agent: Agent, counts: InForce) -> W
     gone = agent.files in {"quarantined", "absent"} if agent.files else counts.quarantined
     if gone:
         return WayState(answer.way, State.STOPPED)
-    if gone is None and counts.marked:
-        return WayState(answer.way, State.UNKNOWN, _ONLY_MARKED)
+    if gone is None and (counts.lies or counts.marked):
+        return WayState(answer.way, State.UNKNOWN, _LIES if counts.lies else _ONLY_MARKED)
     if gone is None and answer.way.lever == Lever.FILES:
         return WayState(
             answer.way, State.UNKNOWN, "whether its files are there is not readable from here"
@@ -177,7 +178,7 @@ def _sum_up(
     if State.STOPPED in states:
         return Summary.STOPPED_IN_PART, ""
     why = next((one.why for one in ways if one.why), "")
-    if State.UNKNOWN in states and counts.marked:
+    if State.UNKNOWN in states and (counts.lies or counts.marked):
         return Summary.UNKNOWN, why
     if (counts.at_install if facts.kind in _INSTALLED else counts.install) == "block":
         return _of_block(facts, agent, ways, why)

@@ -74,7 +74,9 @@ class Agent:
 class GatewayFacts:
     """What is known of one gateway about one thing. `entries` is None where they are not known,
     `unread` says why, as it follows "because". `outdated` says when the gateway was last read, so
-    that nothing is concluded; empty where that was just now."""
+    that nothing is concluded; empty where that was just now. `in_quarantine`: the agents of which a
+    copy lies in the quarantine folder, "" where it does not say of which; None where nobody
+    looked."""
 
     generation: str
     kind: str
@@ -85,6 +87,7 @@ class GatewayFacts:
     unread: str = "its lists were not read"
     outdated: str = ""
     source: str = ""
+    in_quarantine: frozenset[str] | None = None
 
     def with_install(self, install: str) -> GatewayFacts:
         """The same after `install` of the entry for all agents is set, as REST sets it."""
@@ -114,7 +117,8 @@ class InForce:
 
     `marked`: an entry says that its files are in quarantine. The mark stays after an unblock, an
     allow and a restore, so files are `quarantined` only where a block still stands that would move
-    them again, and no missing record contradicts it.
+    them again, and no missing record contradicts it. `lies`: a copy is in the quarantine folder,
+    which does not say that none was installed since.
     """
 
     install: str | None
@@ -122,6 +126,7 @@ class InForce:
     disabled: bool | None
     quarantined: bool | None
     marked: bool = False
+    lies: bool = False
 
 
 def in_force(facts: GatewayFacts, agent: Agent) -> InForce:
@@ -139,13 +144,20 @@ def in_force(facts: GatewayFacts, agent: Agent) -> InForce:
     marked = [e for e in moved if e.file == "quarantine"]
     proven = at_install == "block" and any(e.recorded is not False for e in marked)
     unread = any(e.file is None for e in moved)
+    lies = _lies_in_quarantine(facts, agent)
     return InForce(
         counts,
         at_install,
         _any([None if e.runtime is None else e.runtime == "disable" for e in (*own, *for_all)]),
-        proven or (None if marked or unread else False),
+        proven or (None if marked or unread or lies else False),
         bool(marked),
+        lies,
     )
+
+
+def _lies_in_quarantine(facts: GatewayFacts, agent: Agent) -> bool:
+    found = facts.in_quarantine or frozenset()
+    return agent.name in found or ("" in found and agent.watched is not False)
 
 
 def _is_own(facts: GatewayFacts, entry: Entry, agent: str) -> bool:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from enforcement.effects.gateway_facts import V020, Agent, Entry, tool_of_agent
@@ -17,6 +18,9 @@ from enforcement.models import Outpost
 _MODES: Final = frozenset({"observe", "action"})
 _TAG: Final = re.compile(r"\[ATA [^\[\]]+\]")
 _HOLD: Final = re.compile(r"(\[ATA [^\]]+\] )?ATA hold ")
+_FOLDERS: Final = {"skill": "skills/", "plugin": "plugins/"}
+_MOST_NAMES: Final = 5_000
+"""More names an outpost does not report."""
 _FIELDS: Final = ("install", "file", "runtime")
 
 
@@ -24,6 +28,26 @@ def entries_about(rows: Iterable[Mapping[str, Any]], kind: str, name: str) -> tu
     """The rows of DefenseClaw's `actions` about a thing, those of single agents included."""
     about = (row for row in rows if row.get("target_type") == kind and _is_about(row, kind, name))
     return tuple(_entry(row) for row in about)
+
+
+def in_quarantine(names: Collection[str] | None, kind: str, name: str) -> frozenset[str] | None:
+    """The agents whose copy of a skill or plugin lies in the quarantine folder, by the names that
+    an outpost reported: `skills/codex/pdf`, and `skills/pdf` ("") where no agent is named. None
+    where the folder was not read, or not to its end."""
+    if names is None or kind not in _FOLDERS:
+        return None
+    found = [one.split("/") for one in names if one.startswith(_FOLDERS[kind])]
+    mine = frozenset("/".join(path[1:-1]) for path in found if path[-1] == name)
+    return mine if mine or len(names) < _MOST_NAMES else None
+
+
+def with_quarantine(entries: Iterable[Entry], agents: frozenset[str]) -> tuple[Entry, ...]:
+    """Entries that say whether a copy lies in the quarantine folder: of the agent of the entry, or
+    of any agent."""
+    return tuple(
+        replace(one, recorded=bool(agents & {one.connector, ""} if one.connector else agents))
+        for one in entries
+    )
 
 
 def installs(rows: Iterable[Mapping[str, Any]]) -> tuple[int, int]:

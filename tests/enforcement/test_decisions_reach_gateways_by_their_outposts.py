@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -171,6 +172,23 @@ def test_what_this_portal_holds_for_one_agent_is_said_to_end(device: Device, act
     [then] = effects_at_gateways.everywhere("skill", "pdf-exfil", act, INSTANCE)
     assert "Stopped for Claude Code" in " ".join(now.sentences)
     assert "Stopped for" not in " ".join(then.sentences)
+
+
+def test_what_an_outpost_found_in_quarantine_is_part_of_the_effect(device: Device) -> None:
+    """DefenseClaw moves files without an entry, and an entry's mark stays when they come back."""
+
+    def said(**reported: Any) -> str:
+        device.send(config=CONFIG, **reported)
+        [now] = effects_at_gateways.everywhere("skill", "pdf-exfil", "", INSTANCE)
+        return " ".join(now.sentences)
+
+    assert "no entry there restricts it" in said(entries=[], quarantine=["skills/codex/pdf-exfil"])
+    lies = "Not known for Claude Code: its files are in quarantine there, and may have been"
+    assert lies in said(quarantine=["skills/claudecode/pdf-exfil"])
+    marked = row("pdf-exfil", install="block", file="quarantine") | {"connector": ""}
+    assert "Stopped for Claude Code." in said(entries=[marked])
+    gone = said(quarantine=["skills/claudecode/other", "plugins/claudecode/pdf-exfil"])
+    assert "it is only marked as quarantined there, and its files may be back" in gone
 
 
 def test_a_hold_of_several_agents_is_said_to_count_where_a_copy_lies(device: Device) -> None:

@@ -109,6 +109,27 @@ def test_a_mark_of_quarantine_alone_proves_nothing(kind: str, entry: Entry) -> N
     assert said == [f"Not known for Claude Code: {MARKED}."]
 
 
+LIES = "its files are in quarantine there, and may have been installed again since"
+
+
+@pytest.mark.parametrize("kind", ["skill", "plugin"])
+def test_files_that_lie_in_quarantine_are_said_to_be_there(kind: str) -> None:
+    """Also without an entry: one that somebody deleted leaves the files where they are."""
+    entry = Entry("github", "", "block")
+    for agents, said in [
+        ({"claudecode"}, [LIES, "no entry there restricts it"]),
+        ({""}, [LIES, "no entry there restricts it"]),
+        ({"codex"}, ["no entry there restricts it", LIES]),
+    ]:
+        facts = replace(at_head(kind, agents=(CLAUDE, CODEX)), in_quarantine=frozenset(agents))
+        assert [one.why for one in conclude(facts)] == said
+        blocked = replace(facts, entries=(entry,))
+        [of_claude, _] = conclude(blocked)
+        assert of_claude.summary == (
+            Summary.AT_NEXT_INSTALL if agents == {"codex"} else Summary.UNKNOWN
+        )
+
+
 def test_a_disable_beside_a_mark_of_quarantine_stops_what_it_stops() -> None:
     entry = Entry("github", "", "block", "quarantine", "disable", recorded=False)
     assert in_words(conclude(at_head("skill", entry, agents=(CLAUDE,)))) == [
