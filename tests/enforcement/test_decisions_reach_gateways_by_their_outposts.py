@@ -191,6 +191,23 @@ def test_what_an_outpost_found_in_quarantine_is_part_of_the_effect(device: Devic
     assert "it is only marked as quarantined there, and its files may be back" in gone
 
 
+def test_what_somebody_wrote_as_read_is_shown_until_the_outpost_sends_it_again(
+    device: Device,
+) -> None:
+    """A limit: the row has no seal."""
+
+    def said() -> str:
+        [now] = effects_at_gateways.everywhere("skill", "pdf-exfil", "", INSTANCE)
+        return " ".join(now.sentences)
+
+    device.send(config=CONFIG, entries=[])
+    OutpostState.objects.update(entries=[row("pdf-exfil", runtime="disable") | {"connector": ""}])
+    device.send(lag_s=7)
+    assert "Stopped for Claude Code" in said()
+    device.send(entries=[])
+    assert "Stopped for Claude Code" not in said()
+
+
 def test_a_hold_of_several_agents_is_said_to_count_where_a_copy_lies(device: Device) -> None:
     agents = CONFIG | {"modes": {"claudecode": "observe", "codex": "action"}}
     device.send(config=agents, entries=[])
