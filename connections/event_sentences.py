@@ -232,6 +232,7 @@ _SENTENCES: Mapping[str, str | Sentence] = {
     "connection.relaxed": "{who} relaxed {title}: {setting}{tail}",
     **{f"{one}.frozen": "{who} froze {frozen}{tail}" for one in _FROZEN},
     **{f"{one}.unfrozen": "{who} unfroze {frozen}{tail}" for one in _FROZEN},
+    "person.offboarding_started": "{who} started offboarding {frozen}{tail}",
     "token.exchanged": _exchanged,
     "token.refused": _refused,
     "scope.escalated": _escalated,

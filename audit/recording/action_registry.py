@@ -178,6 +178,7 @@ policy.changed | Policy changed | changed {target} | HIGH
 review.opened | Review opened | opened {target} | INFO
 review.decided | Review decided | decided on {target} | LOW
 review.closed | Review closed | closed {target} | INFO
+person.offboarding_started | Offboarding started | started offboarding {target} | HIGH
 passkey.enrolled | Passkey enrolled | enrolled {target} | MEDIUM
 passkey.revoked | Passkey revoked | revoked {target} | MEDIUM
 subject.erased | Person erased | erased the personal values of {target} | HIGH

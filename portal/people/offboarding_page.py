@@ -1,12 +1,15 @@
-"""`/people/<id>/offboard/`: what is done when somebody leaves, its outcomes, and what remains."""
+"""`/people/<id>/offboard/`: what will be done, what was done, and what remains."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -15,8 +18,14 @@ from accounts.recent_sign_in.requirement import needs_fresh_sign_in
 from approvals import people_directory
 from approvals.models import Approval, Person
 from approvals.pipeline import leavers_requests
-from portal.people import offboarding_steps, person_lookup, what_remains
-from portal.people.offboarding_steps import Order, Result
+from portal.people import (
+    offboarding_history,
+    offboarding_steps,
+    person_facts,
+    person_lookup,
+    what_remains,
+)
+from portal.people.offboarding_steps import Order
 from ui.refused_request_audit_flag import tell
 
 _LONGEST = 500
@@ -27,12 +36,12 @@ _LONGEST = 500
 @needs_role("admin")
 @needs_fresh_sign_in()
 def offboard(request: HttpRequest, person_id: int) -> HttpResponseBase:
-    """What would be done; on POST do what is left of it, and show what each step came to."""
+    """What will be done and what was done; on POST do what is left, then lead back here."""
     admin, person = person_lookup.fetch(request, person_id)
     if person_lookup.is_own(admin, person):
         raise PermissionDenied("You cannot offboard yourself. Ask another admin.")
     if request.method != "POST":
-        return _page(request, Order(admin, person), [])
+        return _page(request, Order(admin, person))
     chosen, problem = _colleague(request, person)
     order = Order(
         admin,
@@ -45,24 +54,36 @@ def offboard(request: HttpRequest, person_id: int) -> HttpResponseBase:
     if not order.reason:
         problem = "Nothing was done: say why."
     if problem:
-        return _page(request, order, [], problem=problem, status=422)
-    return _page(request, order, offboarding_steps.take_all(order))
+        return _page(request, order, problem=problem, status=422)
+    _take_all(request, order)
+    answer = redirect("person-offboard", person.pk)
+    answer.status_code = HTTPStatus.SEE_OTHER
+    return answer
+
+
+def _take_all(request: HttpRequest, order: Order) -> None:
+    """Do what is left. What failed is only in the message: nothing of it is on record."""
+    if not offboarding_steps.left(order):
+        messages.info(request, f"Nothing was left to do to offboard {order.person}.")
+        return
+    offboarding_history.record_start(order)
+    for one in offboarding_steps.take_all(order):
+        if one.state == "failed":
+            messages.error(request, f"{one.text}: this failed and changed nothing. {one.detail}")
 
 
 def _page(
-    request: HttpRequest,
-    order: Order,
-    results: list[Result],
-    *,
-    problem: str = "",
-    status: int = 200,
+    request: HttpRequest, order: Order, *, problem: str = "", status: int = 200
 ) -> HttpResponse:
+    past = offboarding_history.offboardings_of(order.person)
+    if order.colleague is None and past:
+        order = replace(order, colleague=past[0].stand_in_person)
     left = offboarding_steps.left(order)
     context = {
         "person": order.person,
         "steps": [{"state": "todo", "text": step.text} for step in left],
-        "results": results,
-        "failed": any(one.state == "failed" for one in results),
+        "past": past,
+        "freezes": person_facts.freezes_of(order.person),
         "asked": [
             (approval, _why_stays(approval, order))
             for approval in offboarding_steps.requests_to(order.person)

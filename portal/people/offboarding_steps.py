@@ -65,13 +65,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a step, in the words of `components/steps.html`."""
+    """What became of a step; one that is `doing` waits for an approval."""
 
     text: str
     state: str  # done | doing | failed
     detail: str = ""
-    url: str = ""
-    action: str = ""
 
 
 def take_all(order: Order) -> list[Result]:
@@ -94,9 +92,7 @@ def _take(order: Order, step: Step) -> Result:
         return Result(step.text, "failed", refused.detail)
     except DatabaseError:
         return Result(step.text, "failed", "It could not be stored. Offboard again to repeat it.")
-    if waits is None:
-        return Result(step.text, "done")
-    return Result(step.text, "doing", "waits for approval", f"/approvals/{waits.pk}/", "Request")
+    return Result(step.text, "doing" if waits else "done")
 
 
 def _decision(

@@ -11,6 +11,7 @@ from approvals.pipeline import leavers_requests
 from connections import account_names
 from connections.application_grants import consent_and_token_revocation
 from connections.models import AccessState, AppAccess, ConnectedAccount, Review, Reviewers, State
+from connections.scopes import catalogue
 from portal.people import offboarding_steps, person_facts
 
 
@@ -30,6 +31,7 @@ def of(person: Person) -> list[Remaining]:
         *_requests(person),
         *_accounts(person),
         *_applications(person),
+        *_consents_at_providers(person),
         *_reviews(person),
     ]
     ends = sorted((one for one in found if one.until), key=lambda one: one.until or clock.now())
@@ -99,6 +101,24 @@ def _applications(person: Person) -> list[Remaining]:
     ]
 
 
+def _consents_at_providers(person: Person) -> list[Remaining]:
+    """What each provider keeps of an account, whatever was revoked here and at Auth0."""
+    own = ConnectedAccount.objects.filter(iss=person.iss, sub=person.sub)
+    return [
+        Remaining(
+            f"{catalogue.title(account.connection)} {_keeps(account)} the permission of the "
+            f"{account_names.in_words(account)} until it is removed there",
+            url=f"/connections/{account.pk}/",
+        )
+        for account in own.order_by("pk")
+    ]
+
+
+def _keeps(account: ConnectedAccount) -> str:
+    """Unknown where the provider refused a token, or Auth0 lists the account no more."""
+    return "may keep" if account.state in {State.NEEDS_RECONNECT, State.GONE} else "keeps"
+
+
 def _reviews(person: Person) -> list[Remaining]:
     return [
         Remaining(
@@ -121,7 +141,9 @@ def _who_else(review: Review, person: Person) -> str:
 
 def _not_ours(person: Person) -> list[Remaining]:
     role = f" and their role {', '.join(person.roles)}" if person.roles else ""
+    phone = "Their phone is still enrolled for approvals at Auth0. Remove it there"
     return [
+        *([Remaining(phone)] if person.phone else []),
         Remaining(
             f"Their account at the identity provider{role}: not ours to close. Close it there, or "
             "they sign in again"

@@ -216,6 +216,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"operator.signed_out"}),
         "the person signed out",
     ),
+    "portal.people.offboarding_history": (
+        frozenset({"person.offboarding_started"}),
+        "an admin started offboarding somebody; what follows are decisions of their own",
+    ),
     "portal.ops.doctor_checks.suspensions_lifted_without_approval": (
         frozenset({"connection.reconciled"}),
         "a suspension that its owner had lifted, restored by the doctor",

@@ -68,6 +68,7 @@ _ACTIONS: Final[Mapping[str, _Class]] = {
     "connection.use_seen": (_API, _OTHER),
     "access.refused": (_API, _OTHER),
     "passkey.refused": (_ENTITY, _ENROLL),
+    "person.offboarding_started": (_ENTITY, _UPDATE),
     "finding.opened": (_DETECTION, 1),
     "alert.acknowledged": (_DETECTION, 2),
     "alert.dismissed": (_DETECTION, 3),
