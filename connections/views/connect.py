@@ -24,6 +24,7 @@ from auth0_client.errors import Auth0Error
 from connections import permissions
 from connections.consent import connect_flow, connectable_services
 from connections.consent.connect_flow import CREATE, DELETE, ConnectFailed
+from connections.lifecycle import freezes
 from connections.models import ConnectedAccount, State
 from connections.revocation import deletion_step
 from connections.scopes import catalogue
@@ -65,7 +66,14 @@ def connect(request: HttpRequest, connection: str) -> HttpResponse:
         )
         return _authorize(request, flow)
     asked = catalogue.in_words(connection, wish.scopes)
-    context = {"offer": offer, "asked": asked, "component": component, "replaces": replaces}
+    context = {
+        "me": me,
+        "offer": offer,
+        "asked": asked,
+        "component": component,
+        "replaces": replaces,
+        "frozen": freezes.in_force("", me.sub, connection),
+    }
     return render(request, "connections/connect.html", context)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -169,6 +171,27 @@ def test_one_click_freezes_me_and_the_page_says_so(db: None) -> None:
     assert Freeze.objects.get().name == SUBS["member1"]
     page = client.get("/connections/").content.decode()
     assert "Access to your accounts is frozen" in page and "Freeze all my access" not in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        ("person", SUBS["member1"], "Access to your accounts is frozen by Amir"),
+        ("service", "github", "All GitHub accounts are frozen by Amir"),
+        ("service", "*", "Everything is frozen by Amir"),
+    ],
+)
+def test_who_connects_an_account_that_is_frozen_reads_so_before(
+    db: None, kind: str, name: str, words: str
+) -> None:
+    ConnectionSetting.objects.create(name="github", connectable=True, seen_at=clock.now())
+    client = signed_in("member1")
+    url = "/connections/connect/github/"
+    assert "frozen" not in client.get(url).content.decode()
+    freeze(kind, name, by=replace(admin(), name="Amir"))
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client.get(url).content.decode()))
+    assert words in page and "no agent can use it until an admin lifts that" in page
+    assert "Once it is unfrozen, agents will be able to" in page
 
 
 def test_an_admin_freezes_and_asks_for_the_end_on_the_page(db: None) -> None:
