@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from django.db.models import Q
+
 from approvals import clock
 from audit.recording.actors import Actor
 from connections import permissions
@@ -139,10 +141,14 @@ def user_name(use: Use) -> str:
     return use.skill.partition(":")[2] or use.skill or use.agent or "an unnamed agent"
 
 
-def cards(actor: Actor) -> list[Card]:
-    """The person's own accounts: live ones first, then what is ending; not what is gone."""
+def cards(actor: Actor, *, also_live_tokens: bool = False) -> list[Card]:
+    """The person's own accounts: live ones first, then what is ending. What is gone is none of
+    them, but for `also_live_tokens` where a token that was issued before still works."""
     order = {State.CONNECTED: 0, State.NEEDS_RECONNECT: 1, State.SUSPENDED: 2}
-    rows = permissions.mine(actor).exclude(state__in=NOT_HELD).prefetch_related("uses")
+    wanted = ~Q(state__in=NOT_HELD)
+    if also_live_tokens:
+        wanted |= Q(last_token_expires_at__gt=clock.now())
+    rows = permissions.mine(actor).filter(wanted).prefetch_related("uses")
     found = sorted(rows, key=lambda a: (order.get(State(a.state), 3), a.connection, str(a.pk)))
     standings, past = state_filters.of_all(found), past_us(found)
     return [card(one, actor, standings[one], past.get(one.pk, ())) for one in found]

@@ -53,11 +53,12 @@ class Role:
 
 
 def accounts_of(person: Person) -> list[Live]:
-    """Accounts by which agents can act as this person, with live tokens."""
+    """Accounts by which agents can act as this person now: those that are held, and those that
+    ended while a token issued before still works."""
     now = clock.now()
     return [
         Live(card, at if (at := card.account.last_token_expires_at) and at > now else None)
-        for card in member_overview.cards(person.as_actor("web"))
+        for card in member_overview.cards(person.as_actor("web"), also_live_tokens=True)
     ]
 
 

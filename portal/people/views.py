@@ -22,12 +22,14 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
     me, somebody = person_lookup.fetch(request, person_id)
     own = person_lookup.is_own(me, somebody)
     accounts = person_facts.accounts_of(somebody)
+    applications = person_facts.applications_of(somebody)
     context = {
         "person": somebody,
         "own": own,
         "accounts": accounts,
         "live_until": max((one.until for one in accounts if one.until), default=None),
-        "applications": person_facts.applications_of(somebody),
+        "applications": applications,
+        "acting": len(accounts) + len(applications),
         "freezes": person_facts.freezes_of(somebody),
         "decisions": person_facts.decisions_of(somebody),
         "trail_url": f"/audit/?{urlencode({'actor': somebody.sub})}",

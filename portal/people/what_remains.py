@@ -10,7 +10,7 @@ from approvals.models import Person
 from approvals.pipeline import leavers_requests
 from connections import account_names
 from connections.application_grants import consent_and_token_revocation
-from connections.models import AccessState, AppAccess, ConnectedAccount, Review, Reviewers, State
+from connections.models import ConnectedAccount, Review, Reviewers, State
 from connections.scopes import catalogue
 from portal.people import offboarding_steps, person_facts
 
@@ -39,16 +39,14 @@ def of(person: Person) -> list[Remaining]:
 
 
 def _tokens(person: Person) -> list[Remaining]:
-    alive = ConnectedAccount.objects.filter(
-        iss=person.iss, sub=person.sub, last_token_expires_at__gt=clock.now()
-    )
     return [
         Remaining(
-            f"A token that was issued for the {account_names.in_words(account)} works",
-            account.last_token_expires_at,
-            f"/connections/{account.pk}/",
+            f"A token that was issued for the {account_names.in_words(one.card.account)} works",
+            one.until,
+            f"/connections/{one.card.account.pk}/",
         )
-        for account in alive
+        for one in person_facts.accounts_of(person)
+        if one.until
     ]
 
 
@@ -90,14 +88,13 @@ def _accounts(person: Person) -> list[Remaining]:
 
 
 def _applications(person: Person) -> list[Remaining]:
-    held = AppAccess.objects.filter(iss=person.iss, sub=person.sub)
     return [
         Remaining(
             f"The {consent_and_token_revocation.in_words(row)}: {row.get_state_display()}",
             row.expires_at,
             "/connections/access/?all=1",
         )
-        for row in held.exclude(state=AccessState.GONE)
+        for row in person_facts.applications_of(person)
     ]
 
 

@@ -14,6 +14,7 @@ from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from audit.recording.record import record
 from audit.search.decisions_by_verified_human import REPORTED
+from connections.models import ConnectedAccount, State
 from portal.people import person_facts
 from tests.people.inhabitants import account, actor, application, person, text
 from tests.support.pages import signed_in
@@ -33,6 +34,23 @@ def test_an_overseer_sees_what_acts_for_somebody_and_until_when(role: str) -> No
     found = text(signed_in(role, role), page_of("member1"))
     assert "What acts for them" in found and "octo-mia" in found and "Laptop CLI" in found
     assert re.search(r"tokens already issued work until \S+", found)
+
+
+def test_whatever_still_acts_is_counted_a_live_token_of_a_revoked_account_too() -> None:
+    signed_in("member1")
+    account("member1", "octo-held")
+    for label, live_s in (("octo-live", 600), ("octo-ended", 0)):
+        ended = account("member1", label, live_s=live_s)
+        ConnectedAccount.objects.filter(pk=ended.pk).update(state=State.REVOKED)
+    application("member1")
+    admin = signed_in("admin", "admin")
+    acts = text(admin, page_of("member1")).partition("What acts for them")[2]
+    acts = acts.partition("Open requests")[0]
+    assert acts.strip().startswith("3 ")
+    assert "octo-live" in acts and "octo-ended" not in acts
+    offboard = text(admin, reverse("person-offboard", args=[person("member1").pk]))
+    remains = offboard.partition("What remains")[2]
+    assert "A token that was issued for the GitHub account octo-live works" in remains
 
 
 def test_a_member_reads_their_own_page_in_the_second_person() -> None:
