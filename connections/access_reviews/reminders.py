@@ -70,7 +70,7 @@ def work(letter: ReviewLetter) -> None:
         row.update(due=now + _BEING_WRITTEN)
         return
     late = now > review.due
-    left = reviewer_permissions.decidable(person.as_actor("mail"), review, now).filter(choice="")
+    left = reviewer_permissions.undecided(person.as_actor("mail"), review, now)
     count = 0 if late else left.count()
     # After a pause of the worker both are due: the later one is enough.
     newer = ReviewLetter.objects.filter(review=review, person=person, due__lte=now)

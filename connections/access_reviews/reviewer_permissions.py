@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from django.db.models import Exists, OuterRef, QuerySet
 
@@ -10,8 +11,11 @@ from approvals import people_directory
 from approvals.models import Person
 from audit.recording.actors import Actor
 from connections import permissions
-from connections.models import Review, Reviewers, ReviewItem
+from connections.models import NOT_HELD, ConnectedAccount, Review, Reviewers, ReviewItem, State
 from connections.permissions import SEES_ALL
+
+ENDED: Final = (*NOT_HELD, State.REVOCATION_PENDING)
+"""States of an account about which a review asks nobody."""
 
 
 def visible(actor: Actor) -> QuerySet[Review]:
@@ -57,6 +61,18 @@ def decidable(actor: Actor, review: Review, now: datetime) -> QuerySet[ReviewIte
     return found.filter(iss=actor.iss, sub=actor.sub)
 
 
+def undecided(actor: Actor, review: Review, now: datetime) -> QuerySet[ReviewItem]:
+    """The accounts that wait for this person's decision: not what was revoked meanwhile, which
+    nobody can keep or revoke. The result lists that as undecided."""
+    alive = ConnectedAccount.objects.filter(pk=OuterRef("account")).exclude(state__in=ENDED)
+    return decidable(actor, review, now).filter(Exists(alive), choice="")
+
+
+def has_ended(account: ConnectedAccount | None) -> bool:
+    """Whether an account was revoked or is gone, so that nothing is left to decide about it."""
+    return account is None or account.state in ENDED
+
+
 def needs_reason(actor: Actor, item: ReviewItem, choice: str) -> str:
     """Why a reason has to be given; empty when none has."""
     if choice == "revoke":
@@ -70,7 +86,7 @@ def waiting_for(actor: Actor, now: datetime) -> list[tuple[Review, int]]:
     """Open reviews in which this person has something to decide, and how much."""
     found = []
     for review in visible(actor).filter(closed_at=None).order_by("due"):
-        left = decidable(actor, review, now).filter(choice="").count()
+        left = undecided(actor, review, now).count()
         if left:
             found.append((review, left))
     return found

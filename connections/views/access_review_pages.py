@@ -227,7 +227,7 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "rows": rows(page),
         "newer_url": f"{query}before={page[0].number}" if newer and page else "",
         "older_url": f"{query}after={page[-1].number}" if older and page else "",
-        "left": reviewer_permissions.decidable(me, found, now).filter(choice="").count(),
+        "left": reviewer_permissions.undecided(me, found, now).count(),
         "overdue": _overdue(found, now),
         "closing": closing,
         "changed": _changed(reviewer_permissions.items(me, found), found),
@@ -300,10 +300,9 @@ def rows(items: list[ReviewItem]) -> list[dict[str, Any]]:
     states = remediation.states(items)
     subs = {item.sub for item in items} | {item.decided_sub for item in items}
     called = account_names.people_names(subs)
-    named = {
-        account.id: account.named
-        for account in ConnectedAccount.objects.filter(pk__in=[item.account for item in items])
-    }
+    wanted = ConnectedAccount.objects.filter(pk__in=[item.account for item in items])
+    accounts = {account.id: account for account in wanted}
+    named = {id: account.named for id, account in accounts.items()}
     return [
         {
             "item": item,
@@ -313,6 +312,7 @@ def rows(items: list[ReviewItem]) -> list[dict[str, Any]]:
             "by": called.get((item.decided_iss, item.decided_sub), item.decided_sub),
             "remedy": remediation.WORDS[states[item.id]],
             "again": states[item.id] in remediation.AGAIN,
+            "ended": reviewer_permissions.has_ended(accounts.get(item.account)),
         }
         for item in items
     ]

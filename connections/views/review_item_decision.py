@@ -47,7 +47,7 @@ def following(request: HttpRequest, review_id: UUID) -> HttpResponse:
 
 def _on(me: Actor, review: Review, number: int) -> HttpResponse:
     """To the next undecided account after `number`, then from the beginning, then the review."""
-    left = reviewer_permissions.decidable(me, review, clock.now()).filter(choice="")
+    left = reviewer_permissions.undecided(me, review, clock.now())
     found = left.filter(number__gt=number).first() or left.first()
     if found is None:
         return redirect("connections:review", review_id=review.id)
@@ -98,6 +98,7 @@ def _page(
     own = permissions.is_owner(me, found)
     excess = set(found.excess)
     account = permissions.by_id(str(found.account))
+    ended = reviewer_permissions.has_ended(account)
     row, said = rows([found])[0], catalogue.in_words(found.connection, found.scopes)
     context: dict[str, Any] = {
         "review": review,
@@ -109,7 +110,8 @@ def _page(
             for words in (said if own else third_person.for_others(said, row["owner"]))
         ],
         "why_not": why_not,
-        "may": not why_not and not found.operation,
+        "ended": ended,
+        "may": not (why_not or found.operation or ended),
         "may_revoke": found.choice == Choice.REVOKE and (own or "admin" in me.roles),
         "own": own,
         "own_as_admin": own and "admin" in me.roles,
@@ -119,7 +121,7 @@ def _page(
         "after": everything.filter(number__gt=found.number).first(),
         "total": everything.count(),
         "place": everything.filter(number__lte=found.number).count(),
-        "left": reviewer_permissions.decidable(me, review, now).filter(choice="").count(),
+        "left": reviewer_permissions.undecided(me, review, now).count(),
         "crumbs": [
             {"text": "Reviews", "url": "/connections/reviews/"},
             {"text": review.title, "url": f"/connections/reviews/{review.id}/"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from approvals import clock
@@ -63,6 +65,30 @@ def test_nobody_but_the_owner_answers_before_the_due_day(
     target = Target("review_item", str(only(opened()).id))
     assert refusal(person(who, *roles), "review.decide", target, params={"choice": "keep"}) == code
     assert ReviewItem.objects.get().choice == ""
+
+
+@pytest.mark.parametrize("state", [State.REVOKED, State.GONE, State.REVOCATION_PENDING])
+def test_nobody_is_asked_about_an_account_that_was_revoked_meanwhile(
+    mia: ConnectedAccount, state: State
+) -> None:
+    review = opened()
+    client, page = signed_in("member1"), path(only(review))
+    assert 'name="choice"' in client.get(page).content.decode()
+    ConnectedAccount.objects.filter(pk=mia.pk).update(state=state)
+    found = client.get(page).content.decode()
+    assert 'name="choice"' not in found and "there is nothing to decide" in found
+    assert "lists it as undecided" in found
+    assert not reviewer_permissions.waiting_for(person("member1"), clock.now())
+    listed = client.get(f"{LIST}{review.id}/").content.decode()
+    assert "revoked already: nothing to decide" in listed and "Decide on" not in listed
+    [told] = close(review)["accounts"]
+    assert told["decision"] == "undecided"
+
+
+def test_each_answer_keeps_its_key_whether_or_not_it_can_be_given(mia: ConnectedAccount) -> None:
+    page = signed_in("member1").get(path(only(opened()))).content.decode()
+    for key in "123":
+        assert f'data-key="{key}"' in page
 
 
 def test_an_admin_answers_what_is_left_after_the_due_day(
@@ -189,7 +215,9 @@ def test_what_has_no_scope_too_many_cannot_be_reduced(github_mcp: Declaration) -
     target = Target("review_item", str(item.id))
     reduce = {"choice": "reduce"}
     assert refusal(person("member1"), "review.decide", target, params=reduce) == "nothing_to_reduce"
-    assert "Reduce" not in signed_in("member1").get(path(item)).content.decode()
+    page = signed_in("member1").get(path(item)).content.decode()
+    assert re.search(r'<button [^>]*value="reduce"[^>]* disabled>', page)
+    assert "is not offered: manifests need every scope that it has" in page
 
 
 def test_an_answer_can_be_changed_while_it_is_open(mia: ConnectedAccount) -> None:
