@@ -103,6 +103,7 @@ def verify(
         return
     trust = read_trust(policy, vkey or [], key_history)
     if export := find_export(files):
+        _without_since(since)
         _ends(verify_export(screen, export, entries, trust))
         return
     if logs := [path for path in files if is_log(path)]:
@@ -117,11 +118,7 @@ def verify(
     if samples := [path for path in files if is_sample(path)]:
         _ends(_verify_sample(screen, files, samples[0], entries, trust))
         return
-    if since:
-        raise usage_error(
-            "--since needs the whole log.",
-            "Fetch it: ata audit entries LOG.ndjson; then verify it.",
-        )
+    _without_since(since)
     keys, enrolled = read_issuer_keys(issuer_keys), read_passkeys(passkeys)
     packs, loose = evidence_packs(files)
     authorities = read_authorities(tsa_ca) if packs else ()
@@ -149,6 +146,15 @@ def _verify_sample(
     if entries is None:
         raise usage_error("A sample is drawn again from the whole log.", how)
     return verify_sample(screen, sample, entries, trust)
+
+
+def _without_since(since: Sequence[Path] | None) -> None:
+    if since:
+        raise usage_error(
+            "--since needs the whole log.",
+            "Fetch it: ata audit entries LOG.ndjson; then verify it alone. An export is compared "
+            "with it by --entries LOG.ndjson, also with a later one.",
+        )
 
 
 def _alone(files: Sequence[Path], words: str, fix: str) -> None:

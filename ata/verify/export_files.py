@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from audit.ledger.trust_policy import Policy
 
 _LONGEST_MANIFEST = 1_000_000  # bytes
-_HOW = "Give the manifest and the exported file: ata verify FILE.manifest.json FILE."
+_HOW = (
+    "Give the manifest and the exported file: ata verify FILE.manifest.json FILE. The manifest has "
+    "the checkpoint of its export. A later one is compared with the log: ata verify LOG.ndjson "
+    "--since NOTE."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from audit import exports
 from audit.erasure import erase_openings
 from audit.exports import full_log
 from audit.keys import log_identity
-from audit.ledger import note
-from audit.ledger.offline import export_check, export_manifest
+from audit.ledger import checkpoint, merkle, note
+from audit.ledger.offline import export_check, export_manifest, log_file
 from audit.ledger.offline.export_check import ExportReport
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
@@ -257,7 +257,7 @@ def test_the_command_line_and_the_page_say_whose_events_an_export_has(
     assert whose in text_of(browser_of(ADA).get(reverse("export", args=[job.id])))
 
 
-def test_entries_that_were_changed_left_out_or_of_another_tree_are_refused(trail: None) -> None:
+def test_entries_that_were_changed_or_left_out_are_refused(trail: None) -> None:
     honest = taken("action:token.*")
     header, *entries = honest.entries
     bent = entries[3].replace(b"skill.blocked", b"skill.allowed")
@@ -276,10 +276,53 @@ def test_entries_that_were_changed_left_out_or_of_another_tree_are_refused(trail
     report = honest.check(entries=(header, *entries[:6], forged, *entries[7:]))
     said = report.steps[-1].detail
     assert not report.ok and said.startswith("Entry 6: ") and "does not match" in said, said
+
+
+@pytest.fixture
+def earlier_and_later(trail: None) -> tuple[Files, Files]:
+    """Two exports; an entry that the filter does not ask for came in between."""
+    earlier = taken("action:token.*")
     record(OLU, "skill.held", target=Target("skill", "late", "edge-1"))
     sequencer.run_once()
-    later = taken("action:token.*")
-    assert "another tree" in honest.check(entries=later.entries).steps[-1].detail
+    return earlier, taken("action:token.*")
+
+
+def test_an_export_holds_against_the_log_as_it_went_on(
+    earlier_and_later: tuple[Files, Files],
+) -> None:
+    earlier, later = earlier_and_later
+    report = earlier.check(entries=later.entries)
+    assert report.ok and report.steps[-1].name == ROWS, report.steps
+    size, there = (one.manifest["range"]["end_index"] for one in earlier_and_later)
+    assert f"The first {size} entries" in report.steps[-2].detail
+    assert report.steps[-2].detail.endswith(f"the log goes on to {there}.")
+
+
+def test_a_log_that_ends_before_the_export_is_refused_and_says_which_one_to_get(
+    earlier_and_later: tuple[Files, Files],
+) -> None:
+    earlier, later = earlier_and_later
+    report = later.check(entries=earlier.entries)
+    size = later.manifest["range"]["end_index"]
+    assert not report.ok and f"`ata audit entries LOG --size {size}`" in report.steps[-1].detail
+
+
+def test_a_later_log_that_was_rewritten_and_signed_again_is_refused(
+    earlier_and_later: tuple[Files, Files],
+) -> None:
+    earlier, later = earlier_and_later
+    lines = [json.loads(line) for line in later.entries[1:]]
+    for place, one in enumerate(lines[1:3]):  # two entries changed places
+        one["index"] = 2 - place
+    lines[1], lines[2] = lines[2], lines[1]
+    hashes = [merkle.leaf_hash(one["entry"].encode()) for one in lines]
+    origin = log_identity.origin()
+    text = checkpoint.format(origin, len(lines), merkle.root(hashes))
+    signed = note.sign(text, origin, log_identity.seed())
+    written = [log_file.header(origin, len(lines), signed)]
+    written += [json.dumps(one).encode() + b"\n" for one in lines]
+    report = earlier.check(entries=tuple(written))
+    assert not report.ok and "are not those of the export" in report.steps[-1].detail
 
 
 def certify(indices: list[int]) -> None:
@@ -403,6 +446,8 @@ def test_the_command_line_checks_it_offline(trail: None, tmp_path: Path) -> None
     file.write_bytes(files.file[1:])
     assert CliRunner().invoke(app, [*arguments, "--entries", str(entries)]).exit_code == 1
     assert CliRunner().invoke(app, ["verify", str(manifest), "--vkey", files.vkey]).exit_code == 2
+    refused = CliRunner().invoke(app, [*arguments, "--since", str(entries)])
+    assert refused.exit_code == 2 and "--since needs the whole log" in refused.output
 
 
 def test_the_whole_log_is_for_those_who_read_everything_and_each_taking_is_recorded(

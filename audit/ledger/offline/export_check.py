@@ -159,13 +159,19 @@ class _Comparing:
         wanted = Wanted(query, value_at(self.manifest, "only_events_of"), iss)
         self._by_level = sorted(LEVELS & {clause.key for clause in query.clauses})
         matched, at = 0, 0
+        size = int(value_at(self.manifest, "range", "end_index"))
         try:
-            log = EntriesFile(lines, vkeys)
-            if log.checkpoint.root != root_of(self.manifest):
-                return [Step(name, False, "They are of another tree than the export.")]
+            log = EntriesFile(lines, vkeys, roots_at=[size])
+            if log.checkpoint.size < size:
+                return [Step(name, False, _too_few(log.checkpoint.size, size))]
             for kept in log:
                 at = kept.index
-                matched += self._compare(kept, wanted, found)
+                if at < size:
+                    matched += self._compare(kept, wanted, found)
+                else:  # a later log also has what was certified as erased since
+                    self.account.look(at, entries.parse(kept.entry), kept.there)
+            if log.roots[size] != root_of(self.manifest):
+                return [Step(name, False, _other_tree(size))]
         except EntriesError as error:
             return [Step(name, False, f"{error}.")]
         except EntryError as error:
@@ -173,7 +179,7 @@ class _Comparing:
         for index in found:
             self._problem(index, "stands in the file, and no such entry is in the tree")
         return [
-            Step(name, True, f"{log.checkpoint.size} entries have the root that the log signed."),
+            Step(name, True, _has_root(size, log.checkpoint.size)),
             self._verdict(matched),
         ]
 
@@ -273,6 +279,25 @@ class _Comparing:
         if order != sorted(order, reverse=newest_first):
             raise Unreadable("the rows are not in the order that the filter names")
         return found
+
+
+def _too_few(there: int, size: int) -> str:
+    return (
+        f"They are the first {there} entries of the log, and the export is of {size}. Get them "
+        f"again: `ata audit entries LOG --size {size}`, or without --size."
+    )
+
+
+def _other_tree(size: int) -> str:
+    return (
+        f"Their first {size} are not those of the export: they are of another log, or one of them "
+        "was changed, removed, added or moved."
+    )
+
+
+def _has_root(size: int, there: int) -> str:
+    later = f", and the log goes on to {there}" if there > size else ""
+    return f"The first {size} entries have the root that the log signed for the export{later}."
 
 
 def _not_in_the_file(indices: list[int]) -> str:
