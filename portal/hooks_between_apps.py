@@ -29,7 +29,7 @@ def wire() -> None:
     """Called once at start: the broker learns decisions, an allow learns what it needs, acts at
     gateways are compared with decisions, levels and packs learn which passkeys to trust, and
     audit files the policies and the results of reviews."""
-    enforcement_decision_hook.answer_together_with(decisions_of)
+    enforcement_decision_hook.answer_with(decisions_of)
     block_allow_hold.prerequisites.append(missing_connections)
     block_allow_hold.when_allowed.append(prompts_for_missing_connections.ask_members)
     known_names.declared_names.append(manifest_store.names_of)
@@ -40,13 +40,9 @@ def wire() -> None:
     policy_and_review_hooks.use_review_results(signed_result_file.result_of)
 
 
-def decision_of(kind: str, name: str) -> str:
-    """The strictest standing of a component that counts for credentials; `none` without one."""
-    return decisions_of([(kind, name)])[kind, name]
-
-
 def decisions_of(components: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """As `decision_of`, of many components; one query."""
+    """The strictest standing of each component that counts for credentials; `none` without one.
+    One query for all of them."""
     placed: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     kinds, names = {kind for kind, _ in components}, {name for _, name in components}
     for asset in Asset.objects.filter(kind__in=kinds, name__in=names):

@@ -22,12 +22,7 @@ def _nothing_decided(components: Collection[Component]) -> Mapping[Component, st
 _source: Source = _nothing_decided
 
 
-def answer_with(source: Callable[[str, str], str]) -> None:
-    """Wire who knows: `source(kind, name)` answers none, allow, block or hold."""
-    answer_together_with(lambda components: {one: source(*one) for one in components})
-
-
-def answer_together_with(source: Source) -> None:
+def answer_with(source: Source) -> None:
     """Wire who knows the decisions about many components at once, those about none included."""
     global _source
     _source = source

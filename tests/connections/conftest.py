@@ -32,9 +32,11 @@ def _own_ground(
     storage._kept.cache_clear()
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)  # type: ignore[attr-defined]
     cache.clear()
-    enforcement_decision_hook.answer_with(lambda _kind, _name: enforcement_decision_hook.ALLOW)
+    enforcement_decision_hook.answer_with(
+        lambda several: dict.fromkeys(several, enforcement_decision_hook.ALLOW)
+    )
     yield
-    enforcement_decision_hook.answer_with(hooks_between_apps.decision_of)
+    enforcement_decision_hook.answer_with(hooks_between_apps.decisions_of)
 
 
 @pytest.fixture(scope="session")

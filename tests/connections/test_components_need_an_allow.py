@@ -32,7 +32,7 @@ EVERYTHING = Target("service", "*")
 @pytest.fixture(autouse=True)
 def _decided_here(github_mcp: manifest_store.Declaration) -> None:
     """The decisions are those of the database, and nobody took one."""
-    enforcement_decision_hook.answer_with(hooks_between_apps.decision_of)
+    enforcement_decision_hook.answer_with(hooks_between_apps.decisions_of)
 
 
 def opened() -> None:

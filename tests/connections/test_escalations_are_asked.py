@@ -351,7 +351,9 @@ def test_nothing_can_be_granted_that_was_not_tried(mcp: Gateway) -> None:
 def test_a_blocked_component_causes_no_request(mcp: Gateway) -> None:
     from connections.component_manifests import enforcement_decision_hook
 
-    enforcement_decision_hook.answer_with(lambda _kind, _name: enforcement_decision_hook.BLOCK)
+    enforcement_decision_hook.answer_with(
+        lambda several: dict.fromkeys(several, enforcement_decision_hook.BLOCK)
+    )
     assert code(mcp.exchange(scopes=BEYOND)) == (403, "mcp_blocked")
     assert not Approval.objects.exists()
 

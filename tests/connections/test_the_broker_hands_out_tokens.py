@@ -133,7 +133,9 @@ def test_a_blocked_or_held_component_gets_none(
     gateway: Gateways, github_mcp: manifest_store.Declaration, decision: str, code: str
 ) -> None:
     enforcement_decision_hook.answer_with(
-        lambda kind, name: decision if (kind, name) == ("mcp", "github-mcp") else "none"
+        lambda several: {
+            one: decision if one == ("mcp", "github-mcp") else "none" for one in several
+        }
     )
     answer = gateway("operator").exchange()
     assert (answer.status_code, answer.json()["code"]) == (403, code)

@@ -121,11 +121,15 @@ def undeclared(case: Case) -> None:
 
 
 def blocked(_case: Case) -> None:
-    enforcement_decision_hook.answer_with(lambda _kind, _name: enforcement_decision_hook.BLOCK)
+    enforcement_decision_hook.answer_with(
+        lambda several: dict.fromkeys(several, enforcement_decision_hook.BLOCK)
+    )
 
 
 def not_allowed(_case: Case) -> None:
-    enforcement_decision_hook.answer_with(lambda _kind, _name: enforcement_decision_hook.NONE)
+    enforcement_decision_hook.answer_with(
+        lambda several: dict.fromkeys(several, enforcement_decision_hook.NONE)
+    )
 
 
 def suspended(case: Case) -> None:
@@ -274,7 +278,9 @@ def shut() -> None:
 
 
 def undecided() -> None:
-    enforcement_decision_hook.answer_with(lambda _kind, _name: enforcement_decision_hook.NONE)
+    enforcement_decision_hook.answer_with(
+        lambda several: dict.fromkeys(several, enforcement_decision_hook.NONE)
+    )
     manifest_store.declare_shipped("mcp", "mark", manifest_store.Declaration())
 
 

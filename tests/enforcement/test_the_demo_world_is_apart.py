@@ -16,7 +16,6 @@ from connections.component_manifests import enforcement_decision_hook
 from enforcement.decisions import block_allow_hold, decision_severity
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.models import Asset, Decision
-from portal import hooks_between_apps
 from tests.enforcement.gateways import Edge, Town, settle
 from tests.support.own_gateway import OwnGateway, own_gateway
 
@@ -65,9 +64,13 @@ def test_a_decision_at_a_demo_gateway_counts_for_no_credential(
     mine: OwnGateway, olu: Actor, act: str
 ) -> None:
     settle(olu, Target("mcp", "files-mcp", "edge-1"), act)
-    assert hooks_between_apps.decision_of("mcp", "files-mcp") == enforcement_decision_hook.NONE
+    assert (
+        enforcement_decision_hook.decision_of("mcp", "files-mcp") == enforcement_decision_hook.NONE
+    )
     settle(olu, Target("mcp", "files-mcp", "mine"), "allow")
-    assert hooks_between_apps.decision_of("mcp", "files-mcp") == enforcement_decision_hook.ALLOW
+    assert (
+        enforcement_decision_hook.decision_of("mcp", "files-mcp") == enforcement_decision_hook.ALLOW
+    )
 
 
 def test_an_allow_at_a_demo_gateway_asks_no_member_to_connect(
@@ -86,7 +89,7 @@ def test_where_only_demo_gateways_are_registered_their_decisions_count(
     town: Town, olu: Actor, act: str
 ) -> None:
     settle(olu, Target("mcp", "files-mcp", "edge-1"), act)
-    assert hooks_between_apps.decision_of("mcp", "files-mcp") == act
+    assert enforcement_decision_hook.decision_of("mcp", "files-mcp") == act
 
 
 def test_an_allow_ends_with_the_registration_of_its_gateway_and_a_hold_does_not(
@@ -95,8 +98,12 @@ def test_an_allow_ends_with_the_registration_of_its_gateway_and_a_hold_does_not(
     settle(olu, Target("mcp", "files-mcp", "mine"), "allow")
     settle(olu, Target("mcp", "held-mcp", "mine"), "hold")
     rename(mine)
-    assert hooks_between_apps.decision_of("mcp", "files-mcp") == enforcement_decision_hook.NONE
-    assert hooks_between_apps.decision_of("mcp", "held-mcp") == enforcement_decision_hook.HOLD
+    assert (
+        enforcement_decision_hook.decision_of("mcp", "files-mcp") == enforcement_decision_hook.NONE
+    )
+    assert (
+        enforcement_decision_hook.decision_of("mcp", "held-mcp") == enforcement_decision_hook.HOLD
+    )
 
 
 def test_a_demo_allow_opens_nothing_while_the_file_of_other_gateways_cannot_be_read(
@@ -105,7 +112,9 @@ def test_a_demo_allow_opens_nothing_while_the_file_of_other_gateways_cannot_be_r
     settle(olu, Target("mcp", "files-mcp", "edge-1"), "allow")
     configured().write_text("not TOML")
     instances._cache.clear()
-    assert hooks_between_apps.decision_of("mcp", "files-mcp") == enforcement_decision_hook.NONE
+    assert (
+        enforcement_decision_hook.decision_of("mcp", "files-mcp") == enforcement_decision_hook.NONE
+    )
 
 
 def configured() -> Path:
