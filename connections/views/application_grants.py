@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -40,7 +42,11 @@ def applications(request: HttpRequest) -> HttpResponse:
     everybody = bool(request.GET.get("all")) and bool(me.roles & permissions.SEES_ALL)
     wanted = consent_and_token_search.words_of({"q": request.GET.getlist("q")})
     rows = consent_and_token_search.found(me, wanted if everybody else "", everybody=everybody)
+    ending = rows.filter(state=AccessState.REVOKING).count()
+    if "ending" in request.GET:
+        return _poll(ending, request.GET["ending"])
     page = list(rows[: PAGE + 1])
+    others = _others_of(page)
     owners = {p.sub: p for p in Person.objects.filter(iss=me.iss, sub__in={r.sub for r in page})}
     context = {
         "crumbs": [
@@ -50,7 +56,13 @@ def applications(request: HttpRequest) -> HttpResponse:
             {"text": "Applications"},
         ],
         "rows": [
-            (row, owners.get(row.sub), _may(me, row), permissions.is_owner(me, row))
+            {
+                "row": row,
+                "owner": owners.get(row.sub),
+                "may": _may(me, row),
+                "own": permissions.is_owner(me, row),
+                "kept": _besides(row, others, "is not part of this"),
+            }
             for row in page[:PAGE]
         ],
         "more": len(page) > PAGE,
@@ -61,9 +73,19 @@ def applications(request: HttpRequest) -> HttpResponse:
             {"what": consent_and_token_search.WHAT} | ({"q": wanted} if wanted else {})
         ),
         "hidden": [("all", "1")],
+        "ending": ending,
+        "poll": urlencode({"all": "1" if everybody else "", "q": wanted, "ending": ending}),
         **_read(me, everybody=everybody),
     }
     return render(request, "connections/applications.html", context)
+
+
+def _poll(ending: int, shown: str) -> HttpResponse:
+    """Have the page loaded again once another number of revocations is under way than it shows."""
+    answer = HttpResponse(status=HTTPStatus.NO_CONTENT)
+    if str(ending) != shown:
+        answer["HX-Refresh"] = "true"
+    return answer
 
 
 def _read(me: Actor, *, everybody: bool) -> dict[str, Any]:
@@ -120,13 +142,27 @@ def revoke(request: HttpRequest, access_id: UUID) -> HttpResponse:
 
 def _kept(row: AppAccess) -> str:
     """What the same application has besides, as a sentence to append; empty where nothing."""
-    kept = AppAccess.objects.filter(
-        iss=row.iss, sub=row.sub, client_id=row.client_id, state=AccessState.LIVE
-    ).exclude(pk=row.pk)
+    return _besides(row, _others_of([row]), "was not part of that")
+
+
+def _others_of(rows: Sequence[AppAccess]) -> list[AppAccess]:
+    """What is in force of the same people and applications; one query for any number."""
+    return list(
+        AppAccess.objects.filter(
+            sub__in={row.sub for row in rows},
+            client_id__in={row.client_id for row in rows},
+            state=AccessState.LIVE,
+        )
+    )
+
+
+def _besides(row: AppAccess, others: Sequence[AppAccess], is_left: str) -> str:
+    same = (row.iss, row.sub, row.client_id)
+    kept = [o for o in others if (o.iss, o.sub, o.client_id) == same and o.pk != row.pk]
     kinds = sorted({one.get_kind_display() for one in kept})
     if len(kinds) == 2:
         return " Its other consents and refresh tokens stay until they are revoked."
     if not kinds:
         return ""
     other = "other " if kinds[0] == row.get_kind_display() else ""
-    return f" Its {other}{kinds[0]} was not part of that and stays until it is revoked."
+    return f" Its {other}{kinds[0]} {is_left} and stays until it is revoked."

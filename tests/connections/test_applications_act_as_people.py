@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from html import unescape
 
 import httpx
 import pytest
@@ -114,11 +116,26 @@ def test_ending_ones_own_asks_once_and_says_what_was_asked_and_what_stays(
     page = milo.get("/connections/access/").content.decode()
     assert page.count('<summary class="btn btn-s btn-danger">Revoke…</summary>') == 2
     assert "Access tokens that it already got work until they expire." in page
+    assert "Its consent is not part of this and stays until it is revoked." in page
+    assert "Its refresh token is not part of this and stays until it is revoked." in page
     milo.post(f"/connections/access/{token.pk}/revoke/")
     page = milo.get("/connections/access/").content.decode()
     assert f"You requested the revocation of the refresh token of {token.application}" in page
     assert "Its consent was not part of that and stays until it is revoked." in page
     assert "You ended the access" not in page and "being revoked" in page
+
+
+def test_a_page_that_shows_a_revocation_under_way_loads_again_once_it_ended(
+    milos: list[AppAccess], visitor: Visitors
+) -> None:
+    milo, url = visitor("member2"), "/connections/access/"
+    assert "ending=" not in milo.get(url).content.decode()
+    milo.post(f"{url}{milos[0].pk}/revoke/")
+    [poll] = re.findall(r'hx-get="([^"]*ending=1)"', milo.get(url).content.decode())
+    waits = milo.get(unescape(poll))
+    assert waits.status_code == 204 and "HX-Refresh" not in waits.headers
+    sweep()
+    assert milo.get(unescape(poll)).headers["HX-Refresh"] == "true"
 
 
 def test_an_admins_revocation_waits_for_another_phone(
