@@ -158,9 +158,9 @@ def _connections(found: Health, now: datetime) -> str:
 
 def _at_gateways(away: tuple[Silence, ...], now: datetime) -> str:
     each = "; ".join(f"{gateway.name} {_since(gateway, now)}" for gateway in away)
-    them, answer = ("it", "answers") if len(away) == 1 else ("they", "answer")
+    they, them, answer = ("it", "it", "answers") if len(away) == 1 else ("they", "them", "answer")
     are = "it is" if len(away) == 1 else "they are"
     return (
-        f"{each}. Decisions are recorded here and {are} told as soon as {them} {answer}; "
+        f"{each}. Decisions are recorded here and {are} told as soon as {they} {answer}; "
         f"what is shown of {them} is as of then."
     )

@@ -30,7 +30,10 @@ NEEDS_IT = (
     "adding or revoking a passkey",
     "reading evidence bodies",
     "erasing a person or placing and lifting a legal hold",
+    "offboarding a person",
     "setting when a person’s access ends",
+    "changing the approved settings of a gateway",
+    "downloading an audit file",
 )
 
 

@@ -141,6 +141,8 @@ def test_it_says_how_i_signed_in_and_what_a_fresh_sign_in_is_for() -> None:
         "Reported by the issuer",
         "last 10 minutes",
         "changing the policy",
+        "offboarding a person",
+        "downloading an audit file",
     ):
         assert part in words, words
 
@@ -161,6 +163,7 @@ def test_it_says_why_a_sign_in_is_not_enough(changes: dict[str, Any], said: str)
     SignedInSession.objects.update(**changes)
     words = shown(client)
     assert said in words, words
+    assert "not recent" not in words, "one factor a minute ago is recent and not enough"
 
 
 def test_a_break_glass_session_is_told_that_nobody_vouches_for_it() -> None:
