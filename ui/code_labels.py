@@ -36,6 +36,9 @@ OUTCOMES: dict[str, Look] = {
     "unknown": Look("warn", "help", "unknown"),
     "pending": Look("info", "circle-dashed", "pending"),
     "cancelled": Look("off", "circle-slash", "cancelled"),
+}
+
+STATES: dict[str, Look] = {
     # Of an event that was recorded as pending: how its operation ended.
     "later_approved": Look("ok", "check", "later approved"),
     "later_done": Look("ok", "check", "later done"),
@@ -43,9 +46,6 @@ OUTCOMES: dict[str, Look] = {
     "later_failed": Look("bad", "octagon-alert", "later failed"),
     "later_expired": Look("warn", "clock", "later expired"),
     "later_cancelled": Look("off", "circle-slash", "later cancelled"),
-}
-
-STATES: dict[str, Look] = {
     "connected": Look("ok", "plug", "connected"),
     "expiring": Look("warn", "hourglass", "expiring"),
     "asleep": Look("hold", "moon", "paused"),

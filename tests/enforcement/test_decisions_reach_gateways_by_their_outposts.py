@@ -258,3 +258,17 @@ def test_a_row_of_the_oldest_generation_needs_no_tag_where_its_outpost_alone_rep
     do_due()
     assert Effect.objects.get(kind="gateway.command").state == ("done" if is_ours else "pending")
     assert len(imports.events(action="bypass.found")) == (0 if is_ours else 1)
+
+
+def test_the_list_of_holds_says_what_the_report_of_an_outpost_comes_to(
+    device: Device, olu: Actor, do_due: Work, words: Words
+) -> None:
+    device.send(config=CONFIG, entries=[])
+    perform(olu, "skill.hold", Target("skill", "pdf-exfil", INSTANCE), reason="it reads mail")
+    do_due()
+    assert "not stopped" in words("/enforcement/?list=held")
+    [command] = device.commands()
+    device.send(commands=[result(command, entries=[row("pdf-exfil", runtime="disable")])])
+    do_due()
+    assert "partly stopped" in words("/enforcement/?list=held"), "its files can still be read"
+    assert "partly stopped" in words("/enforcement/skill/pdf-exfil/")
