@@ -168,7 +168,7 @@ def _check_name(kind: FrozenKind, name: str) -> None:
 def _commit_unfreeze(ctx: CommitContext) -> Committed:
     freezes = list(placed(ctx.target).select_for_update())
     if not freezes:
-        raise NothingToDo(not_frozen(ctx.target))
+        raise NothingToDo(_not_frozen(ctx.target))
     restriction_stack.check(ctx, *(one.by for one in freezes))
     placed(ctx.target).delete()
     return _committed(ctx)
@@ -181,8 +181,7 @@ def _frozen_since(freeze: Freeze) -> str:
     return f"{what[:1].upper()}{what[1:]} is already frozen by {by} since {since}."
 
 
-def not_frozen(target: Target) -> str:
-    """That it is not frozen, in words."""
+def _not_frozen(target: Target) -> str:
     what = title(target.kind, target.name)
     return f"{what[:1].upper()}{what[1:]} is not frozen."
 
@@ -198,7 +197,7 @@ def _already_frozen(
 def _already_unfrozen(
     _actor: Actor, target: Target, _params: Mapping[str, Any], _severity: str
 ) -> str:
-    return "" if placed(target).exists() else not_frozen(target)
+    return "" if placed(target).exists() else _not_frozen(target)
 
 
 def _committed(ctx: CommitContext) -> Committed:

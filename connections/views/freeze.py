@@ -132,7 +132,7 @@ def unfreeze(request: HttpRequest, kind: str, name: str) -> HttpResponseBase:
     verb, target = freezes.verb_of(kind, "unfreeze"), Target(kind, name)
     placed = list(freezes.placed(target))
     if not placed:
-        messages.warning(request, freezes.not_frozen(target))
+        messages.warning(request, f"No freeze of {freezes.title(kind, name)} was in force.")
         return redirect("connections:freeze")
     if request.method == "POST" and (done := relax_with_reason(request, verb, target)):
         return _after(done, request, "unfroze", kind, name)

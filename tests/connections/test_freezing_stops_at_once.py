@@ -227,7 +227,7 @@ def test_the_form_of_what_is_not_frozen_leads_back(db: None) -> None:
     client = signed_in("admin", "admin")
     answer = client.get("/connections/freeze/agent/claw/unfreeze/", follow=True)
     assert answer.redirect_chain == [("/connections/freeze/", 302)]
-    assert "Agent claw is not frozen." in answer.content.decode()
+    assert "No freeze of agent claw was in force." in answer.content.decode()
 
 
 @pytest.mark.parametrize("given", [{}, {"kind": "agent"}, {"kind": "planet", "name_planet": "x"}])
