@@ -41,5 +41,10 @@ def from_json(value: dict[str, Any]) -> Actor:
 
 def requester_name(requester: Actor) -> str:
     """Who asks, as people read it: what came through the broker was asked by an agent of theirs."""
-    name = requester.name or requester.email or requester.sub
+    name = person_name(requester)
     return f"an agent of {name}" if requester.via == "broker" else name
+
+
+def person_name(person: Actor) -> str:
+    """A person as people read it."""
+    return person.name or person.email or person.sub

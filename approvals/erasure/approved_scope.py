@@ -1,9 +1,9 @@
 """What an erasure may empty: what people approved, as the entry of the decision says it.
 
 The entry names the person, the row and the stores, and their digest. The row that repeats it is
-sealed (`approvals.row_seals`). Before anything goes, the row has to be the one that was sealed and
-the entry has to be in the tree that our keys signed, so that nobody widens an erasure, turns it to
-somebody else or begins one of their own by writing to the database.
+sealed (`audit.evidence.row_seals`). Before anything goes, the row has to be the one that was sealed
+and the entry has to be in the tree that our keys signed, so that nobody widens an erasure, turns it
+to somebody else or begins one of their own by writing to the database.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any, Final
 
-from approvals import row_seals
 from approvals.erasure import erasure_list_file
 from approvals.models import Erasure
 from audit.erasure import subject_and_store_registry
-from audit.evidence import human_levels
+from audit.evidence import human_levels, row_seals
 from audit.keys import keyring
 from audit.ledger import merkle
 from audit.ledger.format import entry as entries

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from django.db import models
 
-from approvals import clock, row_seals
+from audit import clock
+from audit.evidence import row_seals
 from audit.models import EventRow
 from audit.models.search_row_and_rollup import ACCESS_END
 from audit.verification.unreadable_rows import UNREADABLE
@@ -29,7 +30,7 @@ class AccessEnd(models.Model):
     sub = models.CharField(max_length=255)
     ends_at = models.DateTimeField(null=True)
     operation = models.CharField(max_length=36)  # the decision that set it
-    seal = models.CharField(max_length=64)  # by approvals.row_seals
+    seal = models.CharField(max_length=64)  # by audit.evidence.row_seals
 
     class Meta:
         constraints = (

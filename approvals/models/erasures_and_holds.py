@@ -32,7 +32,7 @@ class Erasure(models.Model):
         default=dict
     )  # row that events are held to -> columns that lost words
     certificate = models.JSONField(default=dict)  # as its entry says, once it is done
-    seal = models.CharField(max_length=64, blank=True)  # over the row, by approvals.row_seals
+    seal = models.CharField(max_length=64, blank=True)  # over the row, by audit.evidence.row_seals
     replayed = models.BooleanField(default=False)  # again, since a restored database lacked it
     begun = models.DateTimeField()
     finished = models.DateTimeField(null=True)

@@ -33,7 +33,7 @@ class Effect(models.Model):
     severity = models.CharField(max_length=10, default="INFO")
     intent_hash = models.CharField(max_length=64, blank=True)
     payload = models.JSONField(default=dict)
-    seal = models.CharField(max_length=64, blank=True)  # over what it does, by approvals.row_seals
+    seal = models.CharField(max_length=64, blank=True)  # over what it does, by row_seals
     state = models.CharField(max_length=10, choices=EffectState, default=EffectState.PENDING)
     detail = models.CharField(max_length=500, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -1,7 +1,7 @@
 """Remote steps, held to what a commit wrote: a row that somebody made or changed is not run.
 
-The row is sealed with everything that its handler goes by (`approvals.row_seals`). How far it is,
-its label and its detail are not: they decide nothing that leaves the portal.
+The row is sealed with everything that its handler goes by (`audit.evidence.row_seals`). How far it
+is, its label and its detail are not: they decide nothing that leaves the portal.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import clock, row_seals
+from approvals import clock
 from approvals.models import Effect, EffectState
+from audit.evidence import row_seals
 from audit.models import EventRow
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record

@@ -8,11 +8,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from approvals import actor_json, clock, policy, registry, row_seals
+from approvals import actor_json, clock, policy, registry
 from approvals.models import Approval, Effect
 from approvals.outbox import seals
 from approvals.registry import CommitContext, EffectSpec, Part, Verb
 from audit.clock import uuid7
+from audit.evidence import row_seals
 from audit.recording.actors import Actor, EvidenceRef, Subject, Target
 from audit.recording.record import record
 

@@ -72,7 +72,7 @@ def answerer_name(approval: Approval, viewer: Actor | None = None) -> str:
     who = actor_json.from_json(approval.answered_by)
     if viewer is not None and (who.iss, who.sub) == (viewer.iss, viewer.sub):
         return "you"
-    return who.name or who.email or who.sub
+    return actor_json.person_name(who)
 
 
 def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -> Standing:

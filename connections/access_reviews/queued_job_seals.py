@@ -1,7 +1,7 @@
 """What was asked of a worker, held to who asked: a row that somebody wrote or turned is not done.
 
-The row is sealed under EVIDENCE_KEY (`approvals.row_seals`), since the worker goes by it as the
-person it names.
+The row is sealed under EVIDENCE_KEY (`audit.evidence.row_seals`), since the worker goes by it as
+the person it names.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import row_seals
 from audit.clock import rfc3339
+from audit.evidence import row_seals
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.verification.checks import checks_from_other_apps

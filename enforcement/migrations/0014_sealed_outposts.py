@@ -3,7 +3,7 @@ from typing import Any
 
 from django.db import migrations, models
 
-from approvals import row_seals
+from audit.evidence import row_seals
 
 _SEALED = {
     "Outpost": (

@@ -138,7 +138,7 @@ class OutpostCommand(models.Model):
         max_length=10, choices=CommandState, default=CommandState.WAITING, db_index=True
     )
     result = models.JSONField(default=dict)
-    seal = models.CharField(max_length=64)  # by approvals.row_seals
+    seal = models.CharField(max_length=64)  # by audit.evidence.row_seals
 
     class Meta:
         constraints = [

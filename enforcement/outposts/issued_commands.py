@@ -16,8 +16,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 
-from approvals import clock, row_seals
+from approvals import clock
 from approvals.models import Effect
+from audit.evidence import row_seals
 from audit.verification.checks import checks_from_other_apps
 from audit.verification.checks.checks_from_other_apps import Wrong
 from audit.verification.unreadable_rows import UNREADABLE

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from approvals import clock, row_seals
+from approvals import clock
+from audit.evidence import row_seals
 from audit.recording import enrolment_entries
 from audit.verification.unreadable_rows import UNREADABLE
 from enforcement.models import EnrolmentCode, Outpost

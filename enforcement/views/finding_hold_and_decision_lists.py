@@ -16,8 +16,9 @@ from audit.ledger.format.allowed_field_values import SEVERITIES
 from enforcement.component_kinds import CALL, KINDS, noun
 from enforcement.decisions.steps.superseded_steps import STEPS
 from enforcement.findings import decision_queue
-from enforcement.gateways import effects_of_decisions, instances
+from enforcement.gateways import instances
 from enforcement.models import Asset, Decision, Finding, FindingStatus, Watch
+from enforcement.views import effects_of_decisions
 from enforcement.views.requester_and_approver import requested_and_approved
 
 PAGE = 50

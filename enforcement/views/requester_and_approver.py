@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from approvals import actor_json
 from approvals.models import Answer, Approval
-from approvals.views.request_labels import answerer_name
 from enforcement.models import Asset
 
 
@@ -20,7 +20,7 @@ def requested_and_approved(rows: Iterable[Asset]) -> dict[int, str]:
 
 
 def _phrase(row: Asset, approval: Approval) -> str:
-    approver = answerer_name(approval)
+    approver = actor_json.person_name(actor_json.from_json(approval.answered_by))
     if not approval.requester_sub:
         return f"requested automatically, approved by {approver}"
     if approval.answered_by.get("sub") == approval.requester_sub:

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
     "approvals.models.person": "class of a column",
-    "approvals.row_seals": "seals rows with the installation's key, as their reader wants them",
+    "audit.evidence.row_seals": "seals rows with the installation's key, as readers want them",
     "audit.clock": "default of a column",
     "audit.models.exact_json_field": "class of a column",
     "connections.models.computed_fields": "classes of columns",

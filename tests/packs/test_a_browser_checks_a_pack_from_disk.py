@@ -71,8 +71,12 @@ class Reader:
             passkeys=json.dumps(directory()),
         )
 
-    def drops(self, *, reports: int = 0, **packs: bytes) -> list[dict[str, Any]]:
-        """Give packs to the page; returns what it found: a report of each, or so many."""
+    def drops(self, **packs: bytes) -> list[dict[str, Any]]:
+        """Give packs to the page; returns what it found."""
+        return self.finds(len(packs), packs)
+
+    def finds(self, reports: int, packs: dict[str, bytes]) -> list[dict[str, Any]]:
+        """Give packs to the page; returns the so many reports that it makes of them."""
         files = [
             FilePayload(name=f"{name}.zip", mimeType="application/zip", buffer=body)
             for name, body in packs.items()
@@ -320,7 +324,7 @@ def test_of_an_audit_file_only_the_packs_in_it_are_checked(
         "evidence/items-003.zip": bytes(LONGER_THAN_A_PACK if method == ZIP_DEFLATED else 9),
     }
     reader.trusts_everything()
-    found = {one["pack"]: one for one in reader.drops(reports=4, audit=_zip(inside, method))}
+    found = {one["pack"]: one for one in reader.finds(4, {"audit": _zip(inside, method)})}
     assert told_by_page(found["audit.zip: evidence/items-001.zip"]) == told(act.check(body))
     states = {name: one["verdict"]["state"] for name, one in found.items()}
     bad = [f"audit.zip: evidence/items-00{number}.zip" for number in (2, 3)]

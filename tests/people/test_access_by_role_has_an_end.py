@@ -17,6 +17,7 @@ from approvals.access_ends.set_access_end import VERB
 from approvals.errors import NothingToDo, Refused
 from approvals.models import AccessEnd, Approval, access_end
 from approvals.pipeline.service import perform
+from audit import clock as audit_clock
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from tests.accounts.trail import events
@@ -57,7 +58,12 @@ def ada() -> Client:
 @pytest.fixture
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     """The clock of the portal, set to a moment."""
-    return lambda moment: monkeypatch.setattr(clock, "now", lambda: moment)
+
+    def until(moment: datetime) -> None:
+        for one in (clock, audit_clock):
+            monkeypatch.setattr(one, "now", lambda: moment)
+
+    return until
 
 
 def end(who: str, ahead: int, by: str = "admin") -> Any:
