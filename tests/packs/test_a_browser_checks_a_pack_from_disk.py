@@ -338,6 +338,14 @@ def test_of_an_audit_file_only_the_packs_in_it_are_checked(
     assert alone["verdict"]["reasons"] == ["It holds no evidence pack."]
 
 
+def test_what_the_packs_of_an_audit_file_unpack_to_is_bounded(act: Act, reader: Reader) -> None:
+    inside = {f"evidence/items-00{n}.zip": bytes(LONGER_THAN_A_PACK) for n in range(1, 5)}
+    inside["evidence/items-005.zip"] = act.pack().body
+    reader.trusts_everything()
+    found = reader.finds(6, {"audit": _zip(inside, ZIP_DEFLATED)})
+    assert [one["verdict"]["state"] for one in found[1:]] == ["failed"] * 5
+
+
 @pytest.mark.parametrize("brought", ["nothing", "the log's key", "another issuer's keys"])
 def test_both_say_alike_what_they_cannot_check(act: Act, reader: Reader, brought: str) -> None:
     body = act.pack().body

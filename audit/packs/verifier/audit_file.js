@@ -4,19 +4,19 @@ const partOfAuditFile = /(?:^|\/)(?:log\/range\.ndjson|evidence\/items-[0-9]{3}\
 const packInAuditFile = /(?:^|\/)(evidence\/items-[0-9]{3}\.zip)$/;
 const longestComment = 65_535;
 const mostInside = 4 * longest; // bytes of all packs of one audit file
+const mostPacks = 999; // no more names fit the form
 
 // The evidence packs in an audit file as [{name, bytes}], or null where the bytes are none.
 async function packsInside(bytes) {
   const listed = membersListed(bytes).filter((one) => partOfAuditFile.test(one.name));
   if (!listed.length) return null;
+  const budget = { left: mostInside };
   const found = [];
-  let left = mostInside;
   for (const one of listed) {
     const name = packInAuditFile.exec(one.name)?.[1];
-    if (!name) continue;
-    const body = await memberBytes(bytes, one, Math.min(left, longest));
-    left -= body.length;
-    found.push({ name, bytes: body });
+    if (name && found.length < mostPacks) {
+      found.push({ name, bytes: await memberBytes(bytes, one, budget) });
+    }
   }
   return found;
 }
@@ -43,15 +43,16 @@ function membersListed(bytes) {
   return found;
 }
 
-// The bytes of one member; what cannot be read, or is longer, is empty, which no pack is.
-async function memberBytes(bytes, { method, packed, offset }, most) {
+// The bytes of one member; what cannot be read, or is longer than a pack or than what is left of the
+// budget, is empty, which no pack is. What was unpacked for nothing is taken off the budget as well.
+async function memberBytes(bytes, { method, packed, offset }, budget) {
   const none = new Uint8Array();
   if (offset + 30 > bytes.length) return none;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = offset + 30 + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);
   const held = bytes.subarray(start, start + packed);
-  if (method === 0) return held.length > most ? none : held;
-  if (method !== 8) return none;
+  if (method === 0) return (budget.left -= held.length) < 0 ? none : held;
+  if (method !== 8 || budget.left <= 0) return none;
   const stream = new Blob([held]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
   const reader = stream.getReader();
   const parts = [];
@@ -59,7 +60,8 @@ async function memberBytes(bytes, { method, packed, offset }, most) {
   try {
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       size += read.value.length;
-      if (size > most) {
+      budget.left -= read.value.length;
+      if (size > longest || budget.left < 0) {
         await reader.cancel();
         return none;
       }
