@@ -359,6 +359,21 @@ def test_erased_and_withheld_values_are_undecided_and_named(trail: None) -> None
     assert set(report.undecided) <= mias or not report.ok
 
 
+def test_what_was_erased_after_an_export_excuses_no_row_that_it_lacks(trail: None) -> None:
+    honest = taken(f"actor:{MIA.email}")
+    none = honest.signed_again(b"", rows=0)
+    assert not none.check().intact
+    rows = EventRow.objects.filter(action="token.refused", seq__isnull=False)
+    mias = sorted(seq for seq in rows.values_list("seq", flat=True) if seq is not None)
+    erase_person(MIA.key)
+    certify(mias)
+    later = taken("action:token.*").entries
+    report = none.check(entries=later)
+    assert not report.ok and "before the export" in report.unproven[0]
+    report = honest.check(entries=later)
+    assert report.ok, report.steps
+
+
 @pytest.mark.parametrize("why", ["missing", "withheld"])
 def test_rows_whose_values_the_log_as_a_file_does_not_open_are_not_called_not_missing(
     trail: None, tmp_path: Path, why: str

@@ -124,6 +124,10 @@ class Account:
         """The first certificate that says that this entry lost values."""
         return next((one for one in self._certificates if one.covers(index)), None)
 
+    def is_certified_from(self, size: int, index: int) -> bool:
+        """Whether a certificate that is not among the first `size` entries covers this entry."""
+        return any(one.index >= size and one.covers(index) for one in self._certificates)
+
     def erased(self) -> dict[int, Ranges]:
         """Entries with missing values by the index of the certificate that accounts for them."""
         found: dict[int, Ranges] = {}

@@ -213,12 +213,18 @@ class _Comparing:
                 "witnesses to decide; an export without that condition is compared row by row."
             )
         unaccounted = self.account.is_unaccounted()
-        closed = [n for n in self._open_by_value if n in self._withheld or unaccounted(n)]
+        size = int(value_at(self.manifest, "range", "end_index"))
+        # What was erased after the export was there for its filter to find.
+        closed = [
+            n
+            for n in self._open_by_value
+            if n in self._withheld or unaccounted(n) or self.account.is_certified_from(size, n)
+        ]
         if closed:
             found.append(
                 f"{_not_in_the_file(closed)}. Values of theirs that the filter asks about are "
-                "neither open in the log as a file nor certified as erased; an export without that "
-                "condition is compared row by row."
+                "neither open in the log as a file nor certified as erased before the export; an "
+                "export without that condition is compared row by row."
             )
         return tuple(found)
 
