@@ -1,7 +1,8 @@
 """The decision `person.set_access_end`: from which day on a person has no role here.
 
 Setting an end, or an earlier one, restricts and is done at once. Removing it, or a later one,
-relaxes: somebody approves it. No one decides about their own, nor approves it.
+relaxes: somebody approves it. No one decides about their own, nor approves it. Only an auditor's
+access gets one: an admin who ended those who approve could go on to approve alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -16,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from approvals import clock, people_directory, registry
 from approvals.access_ends.end_in_words import in_words
 from approvals.errors import Refused
-from approvals.models import AccessEnd, Person, access_end
+from approvals.models import AccessEnd, Ask, AskState, Person, access_end
 from approvals.models.access_end import KIND, End
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
@@ -72,9 +74,20 @@ def _refuse_own(actor: Actor, target: Target) -> None:
         raise Refused("not_permitted", "Another admin has to decide when your access ends.")
 
 
+def may_get_end(person: Person) -> bool:
+    """Whether the person is an auditor and nothing else, as the identity provider has them."""
+    return set(person.roles) == {"auditor"}
+
+
 def _validate(_actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
-    _person(target)
-    _wanted(params)
+    person, day = _person(target), _wanted(params)
+    if day is not None and not may_get_end(person):
+        raise Refused(
+            "not_permitted",
+            "Only the access of an auditor gets an end. Offboard who also decides or approves, or "
+            "take the role away at the identity provider.",
+            pointer="/target/name",
+        )
 
 
 def _relaxes(target: Target, params: Mapping[str, Any]) -> bool:
@@ -100,8 +113,9 @@ def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _commit(ctx: CommitContext) -> Committed:
     person, day, before = _person(ctx.target), _wanted(ctx.params), _end(ctx.target)
-    if ctx.approver is not None:
-        _refuse_own(ctx.approver, ctx.target)
+    own = Ask.objects.filter(person=person, state=AskState.APPROVED)
+    if ctx.approval and own.filter(approval_id=UUID(ctx.approval)).exists():
+        raise Refused("not_permitted", "Their own approval does not let their access go on.")
     row, _ = AccessEnd.objects.select_for_update().get_or_create(iss=person.iss, sub=person.sub)
     row.ends_at = None if day is None else access_end.instant_after(day)
     row.operation = ctx.operation

@@ -67,7 +67,7 @@ def _keep(row: ViewNotification, counted: new_row_notifications.Counted) -> bool
 
 def _notify(row: ViewNotification, found: int, now: datetime) -> None:
     owner = _owner(row.view)
-    if owner is None or not READERS.intersection(owner.roles):
+    if owner is None or not READERS.intersection(owner.roles_now):
         new_row_notifications.switch_off(row.view, _ROLE_LOST.format(now))
         return
     by = NotifyBy(row.notify_by)

@@ -14,7 +14,7 @@ from accounts.permissions import needs_role
 from accounts.recent_sign_in.requirement import needs_fresh_sign_in
 from approvals import clock
 from approvals.access_ends import end_in_words
-from approvals.access_ends.set_access_end import NEVER, VERB
+from approvals.access_ends.set_access_end import NEVER, VERB, may_get_end
 from approvals.errors import Refused
 from approvals.models import Approval, Person, Status
 from approvals.models.access_end import KIND
@@ -37,6 +37,10 @@ def access_end(request: HttpRequest, person_id: int) -> HttpResponseBase:
         raise PermissionDenied("You cannot set when your own access ends. Ask another admin.")
     if person.iss != settings.ENV.issuer:
         raise Http404
+    if not may_get_end(person) and end_in_words.shown_of(person.iss, person.sub) is None:
+        raise PermissionDenied(
+            "Only the access of an auditor gets an end. Offboard who also decides or approves."
+        )
     if request.method != "POST":
         return _page(request, person)
     never = request.POST.get("act") == "remove"

@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from approvals.access_ends import end_in_words
+from approvals.access_ends.set_access_end import may_get_end
 from portal.people import access_end_page, person_facts, person_lookup
 
 
@@ -23,6 +24,7 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
     own = person_lookup.is_own(me, somebody)
     accounts = person_facts.accounts_of(somebody)
     applications = person_facts.applications_of(somebody)
+    end = end_in_words.shown_of(somebody.iss, somebody.sub)
     context = {
         "person": somebody,
         "own": own,
@@ -41,8 +43,8 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "passkeys": person_facts.passkeys_of(somebody),
         "browsers": person_facts.browsers_of(somebody),
         "may_offboard": "admin" in me.roles and not own,
-        "end": end_in_words.shown_of(somebody.iss, somebody.sub),
+        "end": end,
         "end_asked": access_end_page.waiting_for(somebody),
-        "is_of_issuer": somebody.iss == settings.ENV.issuer,
+        "may_get_end": somebody.iss == settings.ENV.issuer and (may_get_end(somebody) or end),
     }
     return render(request, "people/person.html", context)

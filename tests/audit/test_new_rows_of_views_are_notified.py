@@ -19,12 +19,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
+from approvals.access_ends.set_access_end import VERB
 from approvals.models import Person
 from approvals.notifications import saved_view_notices
+from approvals.pipeline.service import perform
+from audit import clock as audit_clock
 from audit.erasure.subject_and_store_registry import Whose
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, NotifyBy, SavedView, ViewNotification
-from audit.recording.actors import Actor
+from audit.recording.actors import Actor, Target
 from audit.saved_views import changes, new_row_notifications, person_erasure
 from audit.saved_views.changes import NotSaved, Wanted
 from audit.sequencing import sequencer
@@ -307,6 +310,20 @@ def test_a_view_that_was_switched_off_or_removed_sends_nothing(
 
 
 # Trouble
+
+
+def test_whose_access_has_ended_gets_nothing(
+    ada: Actor, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amir = known(Actor(ada.iss, "auth0|amir", "Amir", roles=frozenset({"admin"}), fresh=True))
+    watched(ada)
+    today = clock.now().date().isoformat()
+    perform(amir, VERB, Target("person", ada.sub), params={"last_day": today}, reason="done")
+    refusals(2)
+    tomorrow = clock.now() + timedelta(days=1, minutes=1)
+    for one in (clock, audit_clock):
+        monkeypatch.setattr(one, "now", lambda: tomorrow)
+    assert look().notify_by == NotifyBy.NONE and mailbox.letters == []
 
 
 def test_who_lost_the_role_gets_nothing_and_it_is_switched_off(
