@@ -53,7 +53,8 @@ _TAIL: Final = """
 - An outpost reports which files lie in quarantine. A mark without them counts for nothing. Files
   that lie there without a block and a mark are *unknown*: they may have been installed again.
 - What a gateway that was not read for more than a minute does now: all of it is *unknown*, with
-  the time at which it was last read.
+  the time at which it was last read. So it is where only an outpost reads it and that one is
+  suspended or contested, or did not report for three minutes.
 - Whether an agent's hook is still installed is read only on the host.
 - OpenClaw with 0.8.4 or HEAD, and Cursor and Gemini CLI with 0.8.4, were never observed.
 - A session that loaded a skill before its files were moved may go on using what it read.

@@ -73,10 +73,10 @@ class Agent:
 @dataclass(frozen=True, slots=True)
 class GatewayFacts:
     """What is known of one gateway about one thing. `entries` is None where they are not known,
-    `unread` says why, as it follows "because". `outdated` says when the gateway was last read, so
-    that nothing is concluded; empty where that was just now. `in_quarantine`: the agents of which a
-    copy lies in the quarantine folder, "" where it does not say of which; None where nobody
-    looked."""
+    `unread` says why, as it follows "because". `outdated` says why what was read may not be so now,
+    such as when it was read, so that nothing is concluded; empty where it counts. `in_quarantine`:
+    the agents of which a copy lies in the quarantine folder, "" where it does not say of which;
+    None where nobody looked."""
 
     generation: str
     kind: str

@@ -4,7 +4,7 @@ from what the portal reads without side effects."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -21,7 +21,7 @@ from enforcement.effects.gateway_facts import (
     GatewayFacts,
     tool_of_agent,
 )
-from enforcement.gateways import enforcement_entries, instances
+from enforcement.gateways import enforcement_entries, instances, last_heard
 from enforcement.gateways.client import Listed
 from enforcement.gateways.enforcement_entries import KnownEntries
 from enforcement.gateways.instances import Instance
@@ -150,7 +150,8 @@ def facts_reported(
     entries = None
     if state is not None and state.entries is not None:
         entries = reported_facts.entries_about(state.entries, kind, name)
-    return _of_outpost(outpost, state, watch, kind, name, entries)
+    facts = _of_outpost(outpost, state, watch, kind, name, entries)
+    return replace(facts, outdated=last_heard.why_report_is_outdated(outpost))
 
 
 def _of_outpost(

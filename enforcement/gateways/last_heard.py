@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from approvals import clock
 from enforcement.gateways.instances import Fleet
 from enforcement.models import Outpost, OutpostState, Watch
 from enforcement.outposts import reported_facts
@@ -45,6 +46,19 @@ def everywhere(fleet: Fleet, watches: Mapping[str, Watch]) -> dict[str, LastHear
     return {name: _by_watch(watches.get(name)) for name in asked} | {
         name: _by_outpost(one, states.get(one.pk)) for name, one in outposts.items()
     }
+
+
+def why_report_is_outdated(outpost: Outpost) -> str:
+    """Why what an outpost last reported may not be so now, in words; empty where it goes on
+    reporting, or never did."""
+    if outpost.contested_at is not None:
+        return "its outpost is contested: its key is in two places"
+    if outpost.suspended_at is not None:
+        return "its outpost is suspended, and its reports are refused"
+    at = outpost.reported_at
+    if at is None or clock.now() - at <= OUTPOST_SILENT_AFTER:
+        return ""
+    return f"its outpost last reported on {at:%d %b %Y, %H:%M} UTC"
 
 
 def _by_watch(watch: Watch | None) -> LastHeard:

@@ -16,7 +16,7 @@ def overall_of_each(rows: Iterable[Asset]) -> dict[int, Overall]:
     """The word for each row by its key, for all agents of the gateways that it covers.
 
     Of a gateway that the portal reads, it is what was concluded after its last answer; of one with
-    an outpost, what its last report comes to now. What is older than a minute is not known.
+    an outpost, what its last report comes to now. What is outdated is not known.
     """
     decided = list(rows)
     if not decided:

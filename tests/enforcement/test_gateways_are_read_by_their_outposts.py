@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,18 +11,25 @@ from approvals import clock
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from enforcement.gateways import decided_and_enforced_state, instances, unmonitored_gateways
+from enforcement.gateways import (
+    decided_and_enforced_state,
+    effects_at_gateways,
+    instances,
+    unmonitored_gateways,
+)
 from enforcement.gateways.unreachable_gateway_reasons import troubles
-from enforcement.models import Watch
+from enforcement.models import Asset, Outpost, Watch
+from enforcement.views import effects_of_decisions
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town, known, settle
-from tests.enforcement.outpost_device import Device
+from tests.enforcement.outpost_device import Device, rewrite
 from tests.enforcement.test_a_deaf_gateway_is_red import red
 from tests.enforcement.test_an_outpost_gets_signed_commands import result, row
 
 pytestmark = pytest.mark.django_db
 Work = Callable[[], None]
 CONFIG = {"guardrail.mode": "action", "guardrail.connector": "claudecode"}
+SILENT_SINCE = datetime(2026, 10, 31, 9, 48, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -145,3 +152,45 @@ def test_a_block_of_others_that_an_unblock_left_is_not_called_gone(
     device.send(entries=[others])
     Effect.objects.filter(kind="gateway.release").update(updated=clock.now() + timedelta(seconds=9))
     assert state_of().startswith("Blocked at the gateway itself")
+
+
+def one_word(decided: Asset) -> str:
+    return str(effects_of_decisions.overall_of_each([decided])[decided.pk])
+
+
+@pytest.fixture
+def stopped(device: Device, look: Work) -> Asset:
+    """A block that its outpost reported as stopping the skill in part a moment ago."""
+    look()
+    held = row("pdf-exfil", install="block", runtime="disable") | {"connector": ""}
+    device.send(config=CONFIG, entries=[held], health={"up": True})
+    decided = Asset.objects.create(
+        kind="skill",
+        name="pdf-exfil",
+        instance="edge-1",
+        decision="block",
+        decided_at=clock.now(),
+    )
+    assert one_word(decided) == "partly_stopped"
+    return decided
+
+
+@pytest.mark.parametrize(
+    ("columns", "why"),
+    [
+        ({"reported_at": SILENT_SINCE}, "its outpost last reported on 31 Oct 2026, 09:48 UTC"),
+        ({"suspended_at": SILENT_SINCE}, "its outpost is suspended, and its reports are refused"),
+        ({"contested_at": SILENT_SINCE}, "its outpost is contested: its key is in two places"),
+    ],
+)
+def test_what_an_outpost_read_before_it_is_silent_suspended_or_contested_is_not_known_now(
+    stopped: Asset, columns: dict[str, datetime], why: str
+) -> None:
+    rewrite(Outpost, **columns)
+    assert one_word(stopped) == "effect_not_known"
+    [now] = effects_at_gateways.everywhere("skill", "pdf-exfil", "", "edge-1")
+    assert now.sentences == [f"Not known for Claude Code: {why}."]
+    [expected] = effects_at_gateways.everywhere("skill", "pdf-exfil", "block", "edge-1")
+    assert why in expected.sentences[0]
+    page = browser("operator", "operator").get("/enforcement/skill/pdf-exfil/").content.decode()
+    assert why in page and "effect not known" in page
