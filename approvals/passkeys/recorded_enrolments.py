@@ -25,7 +25,7 @@ def counting(keys: Iterable[Passkey]) -> dict[str, bool]:
     found: dict[str, bool] = {}
     revoked = _revoked()
     for event in _events(rows):
-        handle = event["target"]["name"]
+        handle = str((event["target"] or {}).get("name"))
         key = rows.get(handle)
         if key is not None and _is_of(event, key):
             by_another = event["data"].get("counts_for") == "others"
@@ -59,8 +59,8 @@ def _is_of(event: dict[str, Any], key: Passkey) -> bool:
         event["action"] == "passkey.enrolled"
         and isinstance(owner, dict)
         and (owner.get("iss"), owner.get("sub")) == (key.person.iss, key.person.sub)
-        and data["credential_id"] == key.credential_id
-        and data["public_key"] == b64encode(bytes(key.public_key)).decode()
-        and data["rp_id"] == key.rp_id
-        and data["origins"] == list(key.origins)
+        and data.get("credential_id") == key.credential_id
+        and data.get("public_key") == b64encode(bytes(key.public_key)).decode()
+        and data.get("rp_id") == key.rp_id
+        and data.get("origins") == list(key.origins)
     )

@@ -37,13 +37,22 @@ class Found:
 
 def of(family: str) -> list[Found]:
     """The entries of `ENROLMENTS` in a family of actions, oldest first; two queries where nothing
-    was added."""
+    was added. One that does not name what it is about decides nothing and is left out."""
+    return [one for one in _all() if _family(one.document) == family and _is_complete(one.document)]
+
+
+def incomplete() -> list[Found]:
+    """Entries that do not name what they are about: the portal writes none, so somebody added
+    them."""
+    return [one for one in _all() if not _is_complete(one.document)]
+
+
+def _all() -> list[Found]:
     waiting = EventRow.objects.filter(action__in=ENROLMENTS, seq__isnull=True)
     # Before the log is read, which may take them in meanwhile.
     rows = Event.objects.filter(id__in=waiting.values("event")).values_list("id", "entry")
     known = _found(rows) | _log.read()
-    mine = (one for one in known.values() if _family(one.document) == family)
-    return sorted(mine, key=lambda one: one.event)
+    return sorted(known.values(), key=lambda one: one.event)
 
 
 @dataclass(slots=True)
@@ -97,3 +106,16 @@ def _found(rows: Any) -> dict[UUID, Found]:
 
 def _family(document: dict[str, Any]) -> str:
     return str(document["action"]).partition(".")[0]
+
+
+def _is_complete(document: dict[str, Any]) -> bool:
+    """Whether an entry names, as text, its passkey or its outpost and gateway."""
+    data = document["data"]
+    gateway = (document["target"] or {}).get("instance") or data.get("gateway")
+    named: tuple[Any, ...] = {
+        "outpost": (gateway or data.get("outpost"),),  # older decisions name the outpost alone
+        "passkey": (data.get("credential_id"),),
+    }[_family(document)]
+    if document["action"] == "outpost.key_enrolled":
+        named = (gateway, data.get("outpost"))
+    return all(isinstance(one, str) and one for one in named)

@@ -74,6 +74,9 @@ def problems() -> Iterator[Wrong]:
             yield Wrong(f"the outpost {row.id} is not as it was enrolled and decided", index)
     for row in rows.values():
         yield Wrong(f"no entry enrolled the outpost {row.id}")
+    for entry in enrolment_entries.incomplete():
+        action = entry.document["action"]
+        yield Wrong(f"{action} does not name what it is about", entry.index, str(entry.event))
 
 
 checks_from_other_apps.register("outposts", problems, pending=True)

@@ -89,7 +89,7 @@ def recorded(instance: str = "") -> dict[str, Recorded]:
     operations = set()
     for one in enrolment_entries.of("outpost"):
         action, said = one.document["action"], one.document["data"]
-        named = one.document["target"]["instance"] or said.get("gateway")
+        named = (one.document["target"] or {}).get("instance") or said.get("gateway")
         name = str(named or gateways.get(said.get("outpost"), ""))
         if instance and name != instance:
             continue

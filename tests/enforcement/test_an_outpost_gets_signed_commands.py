@@ -413,6 +413,40 @@ def test_entries_that_somebody_wrote_into_the_log_send_no_decision_past_an_outpo
     assert device.id in " ".join(one.message for one in command_recipients.problems())
 
 
+@pytest.mark.parametrize(
+    ("action", "there", "said"),
+    [
+        ("outpost.key_enrolled", Target("outpost", "x", "x"), {}),
+        ("outpost.key_enrolled", Target("outpost", EDGE, EDGE), {"outpost": {"id": "x"}}),
+        ("outpost.key_enrolled", None, {"outpost": "x"}),
+        ("outpost.suspended", None, {"outpost": ["x"]}),
+        ("outpost.revoked", Target("outpost", EDGE), {"gateway": {"name": EDGE}}),
+        ("passkey.revoked", Target("passkey", "x"), {}),
+    ],
+)
+@pytest.mark.parametrize("has_entry", [False, True])
+def test_an_entry_that_names_nothing_stops_no_gateway_and_is_found(
+    device: Device,
+    olu: Actor,
+    do_due: Callable[[], None],
+    action: str,
+    there: Target | None,
+    said: dict[str, Any],
+    has_entry: bool,
+) -> None:
+    """Who writes the database can append one; the portal writes none such."""
+    record(SYSTEM, action, target=there, data=said)
+    if has_entry:
+        sequencer.run_once()
+    assert set(command_recipients.by_instance()) == {EDGE}
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert [one["act"] for one in device.commands()] == ["hold"]
+    [wrong] = command_recipients.problems()
+    assert wrong.message == f"{action} does not name what it is about"
+    assert (wrong.index is not None) == has_entry
+
+
 @pytest.mark.parametrize("how", TAKEN_OUT[1:])
 def test_a_device_whose_row_somebody_changed_gets_no_commands_and_reports_nothing(
     device: Device, olu: Actor, do_due: Callable[[], None], how: str

@@ -11,7 +11,8 @@ from approvals.models import Passkey
 from approvals.passkeys import enrol_and_revoke
 from approvals.pipeline.service import perform
 from audit.models import EventRow
-from audit.recording.actors import Actor
+from audit.recording.actors import SYSTEM, Actor, Target
+from audit.recording.record import record
 from audit.sequencing import sequencer
 from enforcement.outposts import trust_pinned_at_enrolment
 from tests.approvals.people_of import acting
@@ -86,3 +87,13 @@ def test_a_passkey_is_not_confirmed_or_given_back_by_its_row_alone(olu: Actor, o
     sequencer.run_once()
     EventRow.objects.filter(action="passkey.revoked").delete()
     assert pinned() == [], "the entry of the log says it, too"
+
+
+@pytest.mark.parametrize("action", ["passkey.enrolled", "passkey.revoked"])
+def test_an_entry_that_names_no_passkey_takes_none_away(
+    olu: Actor, oona: Actor, action: str
+) -> None:
+    made = devices.enrol(olu)
+    owner = {"owner": {"iss": olu.iss, "sub": olu.sub}}
+    record(SYSTEM, action, target=Target("passkey", devices.key_of(made).handle), data=owner)
+    assert [one["id"] for one in pinned()] == [made.id]
