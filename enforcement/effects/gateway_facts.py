@@ -142,9 +142,11 @@ def in_force(facts: GatewayFacts, agent: Agent) -> InForce:
     counts = installs[0] if installs else ""
     at_install = "block" if blocked else counts
     marked = [e for e in moved if e.file == "quarantine"]
-    proven = at_install == "block" and any(e.recorded is not False for e in marked)
-    unread = any(e.file is None for e in moved)
     lies = _lies_in_quarantine(facts, agent)
+    looked = facts.in_quarantine is not None  # by agent, which a record of the gateway does not say
+    recorded = any(lies if looked else e.recorded is not False for e in marked)
+    proven = at_install == "block" and recorded
+    unread = any(e.file is None for e in moved)
     return InForce(
         counts,
         at_install,

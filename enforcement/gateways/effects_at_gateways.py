@@ -163,8 +163,6 @@ def _of_outpost(
     entries: tuple[Entry, ...] | None,
 ) -> GatewayFacts:
     lies = reported_facts.in_quarantine(state.quarantine if state else None, kind, name)
-    if entries and lies is not None:
-        entries = reported_facts.with_quarantine(entries, lies)
     settings = ReportedSettings() if why_outdated(watch) else settings_of(watch)
     if not settings.agents:
         settings = reported_facts.settings_of(outpost, state.config if state else None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from enforcement.effects.gateway_facts import V020, Agent, Entry, tool_of_agent
@@ -39,15 +38,6 @@ def in_quarantine(names: Collection[str] | None, kind: str, name: str) -> frozen
     found = [one.split("/") for one in names if one.startswith(_FOLDERS[kind])]
     mine = frozenset("/".join(path[1:-1]) for path in found if path[-1] == name)
     return mine if mine or len(names) < _MOST_NAMES else None
-
-
-def with_quarantine(entries: Iterable[Entry], agents: frozenset[str]) -> tuple[Entry, ...]:
-    """Entries that say whether a copy lies in the quarantine folder: of the agent of the entry, or
-    of any agent."""
-    return tuple(
-        replace(one, recorded=bool(agents & {one.connector, ""} if one.connector else agents))
-        for one in entries
-    )
 
 
 def installs(rows: Iterable[Mapping[str, Any]]) -> tuple[int, int]:

@@ -191,6 +191,19 @@ def test_what_an_outpost_found_in_quarantine_is_part_of_the_effect(device: Devic
     assert "it is only marked as quarantined there, and its files may be back" in gone
 
 
+def test_a_copy_of_another_agent_in_quarantine_proves_nothing_for_an_agent(device: Device) -> None:
+    """The mark of an entry for all agents does not say whose copy was moved."""
+    marked = row("pdf-exfil", install="block", file="quarantine") | {"connector": ""}
+    both = {"guardrail.mode": "observe", "modes": {"claudecode": "observe", "codex": "observe"}}
+    device.send(config=both, entries=[marked], quarantine=["skills/codex/pdf-exfil"])
+    [now] = effects_at_gateways.everywhere("skill", "pdf-exfil", "", INSTANCE)
+    assert now.sentences == [
+        "Not known for Claude Code: it is only marked as quarantined there, and its files may be "
+        "back.",
+        "Stopped for Codex.",
+    ]
+
+
 def test_what_somebody_wrote_as_read_is_shown_until_the_outpost_sends_it_again(
     device: Device,
 ) -> None:
