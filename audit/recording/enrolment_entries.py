@@ -7,7 +7,6 @@ take 0.2 s of processor time, and 4 s where the disk is busy (SQLite, November 2
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -55,32 +54,61 @@ def _all() -> list[Found]:
     return sorted(known.values(), key=lambda one: one.event)
 
 
-@dataclass(slots=True)
-class _Log:
-    """What this process read of the log. `last` is the entry before number `size`: in another
-    log, or after a restore, it differs, and everything is read again."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read of a log: `size` entries. `last` is the event of the last one, and `ends` are
+    those of the last ones of each step."""
 
     size: int = 0
     last: UUID | None = None
+    ends: tuple[UUID | None, ...] = ()
     found: dict[UUID, Found] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def up_to(self, size: int) -> _Known:
+        """The steps of which a log of that size has every entry; itself where it has them all."""
+        if size >= self.size:
+            return self
+        ends = self.ends[: size // _STEP]
+        whole = len(ends) * _STEP
+        found = {key: one for key, one in self.found.items() if (one.index or 0) < whole}
+        return _Known(whole, ends[-1] if ends else None, ends, found)
+
+    def with_next(self, size: int) -> _Known:
+        """With what one more query read of a log of that size."""
+        end = min((self.size // _STEP + 1) * _STEP, size)
+        last = _event_at(end - 1)
+        ends = self.ends if end % _STEP else (*self.ends, last)
+        return _Known(end, last, ends, self.found | _added(self.size, end))
+
+
+@dataclass(slots=True)
+class _Log:
+    """What this process read of the log. Each step is kept, so a request that is cut off leaves
+    what it read to the next; no request waits for another."""
+
+    known: _Known = field(default_factory=_Known)
 
     def read(self) -> dict[UUID, Found]:
         """All that there is now, by event."""
-        with self.lock:
-            head = Entry.objects.order_by("-seq").values_list("seq", "event").first() or (-1, None)
-            if head == (self.size - 1, self.last):
-                return self.found
-            before = Entry.objects.filter(seq=self.size - 1).values_list("event", flat=True).first()
-            if before != self.last:
-                self.size, self.found = 0, {}
-            for first in range(self.size, head[0] + 1, _STEP):
-                self.found = self.found | _added(first, min(first + _STEP, head[0] + 1))
-            self.size, self.last = head[0] + 1, head[1]
-            return self.found
+        head = Entry.objects.order_by("-seq").values_list("seq", "event").first() or (-1, None)
+        size, known = head[0] + 1, self.known
+        if (size, head[1]) == (known.size, known.last):
+            return known.found
+        known = known.up_to(size)  # in an older transaction the log has fewer entries
+        if _event_at(known.size - 1) != known.last:  # another log, or one that was restored
+            known = self.known = _Known()
+        while known.size < size:
+            known = known.with_next(size)
+            if known.size > self.known.size:
+                self.known = known
+        return known.found
 
 
 _log = _Log()
+
+
+def _event_at(index: int) -> UUID | None:
+    return Entry.objects.filter(seq=index).values_list("event", flat=True).first()
 
 
 def _added(first: int, end: int) -> dict[UUID, Found]:
