@@ -24,7 +24,8 @@ type Row = Outpost | EnrolmentCode
 ALTERED: Final = (
     "The row of this outpost is not as it was enrolled and decided: someone wrote to the "
     "database. It gets no commands, and its reports are refused. Find out who, revoke it and "
-    "enrol a new one."
+    "enrol a new one. If revoking is refused, enrol a new one first, and revoke that one if the "
+    "gateway needs none."
 )
 _LABELS: Final[dict[type[Row], str]] = {
     Outpost: "ata.outpost.v1",

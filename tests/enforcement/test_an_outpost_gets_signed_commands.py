@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import LazySettings
 
 from approvals import clock
+from approvals.errors import Refused
 from approvals.models import Effect
 from approvals.outbox import step_execution
 from approvals.pipeline.service import perform
@@ -539,6 +540,22 @@ def test_a_gateway_whose_altered_outpost_was_revoked_has_none(
     do_due()
     assert "pdf-exfil" in town.edges[EDGE].blocked()
     assert code(device.send()).startswith(("401", "403"))
+
+
+def test_a_gateway_whose_outpost_somebody_deleted_has_none_after_a_new_one_was_revoked(
+    town: Town, device: Device, amir: Actor, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    take_out("deleted")
+    with pytest.raises(Refused, match="no outpost"):
+        decide(amir, "outpost.revoke")
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert "If revoking is refused, enrol a new one first" in step().detail
+    Device(instance=EDGE).enrol(amir)
+    decide(amir, "outpost.revoke")
+    Effect.objects.filter(pk=step().pk).update(due=clock.now())
+    do_due()
+    assert "pdf-exfil" in town.edges[EDGE].blocked()
 
 
 def test_gateways_without_an_outpost_are_told_as_before(
