@@ -83,11 +83,17 @@ def confirm_denial(approval: Approval, person: Actor, source: str, *, reason: st
     approval.save()
 
 
+def confirming_ends_hold(approval: Approval, person: Actor) -> bool:
+    """Whether `confirm_denial` by this person would end the hold."""
+    releases = approval.held and approval.rule.get("on_denial") == "release"
+    proof = registry.get(approval.verb).needs_proof(approval.target)
+    return releases and not proof and _may_answer_still(approval, person)
+
+
 def waits_for_signed_denial(approval: Approval, person: Actor) -> bool:
     """Whether this person denied it, and may sign that with a passkey now, which ends its hold."""
-    known = people_directory.find(person.iss, person.sub)
-    if known is None or not recheck.may_approve(approval.rule, known):
-        return False  # they lost the role since
+    if not _has_role_for_it(approval, person):
+        return False
     if clock.now() > signed_denial_until(approval):
         return False
     ends = approval.rule.get("on_denial") == "release" and approval.held
@@ -128,7 +134,12 @@ def sign_denial(
 def after_denial(
     approval: Approval, person: Actor, reason: str = "", *, by_passkey: bool = False
 ) -> None:
-    """`on_denial`: the hold ends; an automatic ask that was refused is a logged override."""
+    """`on_denial`: the hold ends; an automatic ask that was refused is a logged override.
+
+    Neither where the person lost the role since they were asked.
+    """
+    if not _may_answer_still(approval, person):
+        return
     if approval.rule["on_denial"] == "release":
         release_hold(approval, person, by_passkey=by_passkey)
     if approval.requester_sub:
@@ -145,6 +156,19 @@ def after_denial(
         reason=reason or approval.reason,
         data={"verb": approval.verb, "not_committed": True},
     )
+
+
+def _may_answer_still(approval: Approval, person: Actor) -> bool:
+    """Whether somebody who was asked may answer now: also without a role about what is theirs."""
+    own = (approval.requester_iss, approval.requester_sub) == (person.iss, person.sub)
+    asked_themselves = own and approval.rule.get("approver") == "self"
+    is_first = owner_must_approve_first.is_first(approval, person)
+    return asked_themselves or is_first or _has_role_for_it(approval, person)
+
+
+def _has_role_for_it(approval: Approval, person: Actor) -> bool:
+    known = people_directory.find(person.iss, person.sub)
+    return known is not None and recheck.may_approve(approval.rule, known)
 
 
 def expire(approval: Approval, ask: Ask, *, source: str, now: datetime) -> None:

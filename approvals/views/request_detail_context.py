@@ -8,6 +8,7 @@ from typing import Any
 
 from approvals import cancel_resend_confirm_denial, clock
 from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeState, Status
+from approvals.pipeline.deny_expire_cancel import confirming_ends_hold
 from approvals.step_up import rate_limit, take_ciba_or_passkey_answer
 from approvals.step_up.approver_facts import Fact, facts
 from approvals.views import request_labels
@@ -62,6 +63,7 @@ class Detail:
     can_cancel: bool
     can_send_again: bool
     can_confirm: bool
+    confirming_ends_hold: bool
     can_say_why: bool
     live: bool
     version: str
@@ -126,6 +128,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
     asked = request_labels.person_name(ask.person, viewer) if ask else ""
     no_longer = request_labels.no_longer_possible(approval)
     pending = approval.status == Status.PENDING
+    can_confirm = cancel_resend_confirm_denial.may_confirm_denial(viewer, approval)
     return Detail(
         approval=approval,
         ask=ask,
@@ -155,7 +158,8 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         and not request_labels.is_over(ask)
         and cancel_resend_confirm_denial.may_send_again(viewer, approval)
         and cancel_resend_confirm_denial.may_be_asked_again(asks, ask.person_id),
-        can_confirm=cancel_resend_confirm_denial.may_confirm_denial(viewer, approval),
+        can_confirm=can_confirm,
+        confirming_ends_hold=can_confirm and confirming_ends_hold(approval, viewer),
         can_say_why=cancel_resend_confirm_denial.may_say_why(viewer, approval),
         live=_is_live(approval, effects),
         version=version_of(approval),

@@ -10,19 +10,22 @@ import pytest
 from django.urls import reverse
 
 from approvals import cancel_resend_confirm_denial, clock
+from approvals.access_ends.set_access_end import VERB
 from approvals.errors import Refused
 from approvals.models import Ask
+from approvals.pipeline.service import perform
 from approvals.views.request_audit_history import history
+from audit import clock as audit_clock
 from audit.evidence import human_levels
 from audit.ledger.query import EventQuery
-from audit.recording.actors import SYSTEM, Actor
+from audit.recording.actors import SYSTEM, Actor, Target
 from audit.search import event_search
 from audit.sequencing import sequencer
 from tests.accounts.trail import events
 from tests.approvals.asking import actions, ask, code_of, fresh
 from tests.approvals.conftest import forget_issuer
 from tests.approvals.lamps import Lamps
-from tests.approvals.people_of import Phones, known
+from tests.approvals.people_of import Phones, acting, known
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA
 
@@ -211,3 +214,93 @@ def test_the_person_who_denied_says_why_in_the_portal(
     assert fresh(approval).inferred
     cancel_resend_confirm_denial.confirm_denial(oona, str(approval.pk), "Needed on Monday")
     assert events("approval.denied")[-1]["reason"] == "Needed on Monday"
+
+
+@pytest.fixture
+def lose(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Take Oona's role: the directory has her without one, or her access ended yesterday."""
+
+    def take(how: str) -> None:
+        if how == "no role in the directory":
+            known("operator2")
+            return
+        before = clock.now() - timedelta(days=1)
+        target = Target("person", known("operator2", "operator").sub)
+        params = {"last_day": before.date().isoformat()}
+        with monkeypatch.context() as yesterday:
+            for one in (clock, audit_clock):
+                yesterday.setattr(one, "now", lambda: before)
+            perform(acting("admin", "admin"), VERB, target, params=params, reason="left")
+
+    return take
+
+
+LOST = ["no role in the directory", "access that ended"]
+
+
+@pytest.mark.parametrize("how", LOST)
+def test_a_denial_by_somebody_who_lost_the_role_meanwhile_keeps_the_hold(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work, lose: Any, how: str
+) -> None:
+    approval = ask(olu)
+    work()
+    lose(how)
+    phones.answer("operator2", code_of(approval), "deny")
+    work()
+    done = fresh(approval)
+    assert (done.outcome, done.inferred, done.held) == ("denied", False, True)
+    assert lamps.held == ["hall"] and events("lamp.released") == []
+    [said] = events("approval.denied")
+    assert said["actor"]["sub"] == oona.sub
+    page = text_of(browser_of(ADA).get(reverse("approval", args=[approval.pk])))
+    assert "Oona Operator denied it. Nothing was committed. The hold stays." in page
+
+
+@pytest.mark.parametrize("how", LOST)
+def test_confirming_a_denial_after_the_role_was_lost_keeps_the_hold(
+    lamps: Lamps,
+    phones: Phones,
+    olu: Actor,
+    oona: Actor,
+    unread_log: None,
+    work: Work,
+    lose: Any,
+    how: str,
+) -> None:
+    approval = ask(olu)
+    work()
+    phones.answer("operator2", code_of(approval), "deny")
+    work()
+    page = reverse("approval", args=[approval.pk])
+    ends = "Confirming here ends the hold."
+    assert ends in text_of(browser_of(oona).get(page))
+    lose(how)
+    seen = text_of(browser_of(oona).get(page))
+    assert "Yes, I denied this" in seen and ends not in seen
+    cancel_resend_confirm_denial.confirm_denial(oona, str(approval.pk))
+    assert (fresh(approval).inferred, fresh(approval).held) == (False, True)
+    assert lamps.held == ["hall"]
+
+
+def test_a_denial_by_somebody_without_the_role_overrides_no_finding(
+    lamps: Lamps, phones: Phones, oona: Actor, work: Work, lose: Any
+) -> None:
+    approval = ask(SYSTEM, folded="lamp:hall:1")
+    work()
+    lose(LOST[0])
+    phones.answer("operator2", code_of(approval), "deny")
+    work()
+    assert (fresh(approval).outcome, lamps.held) == ("denied", ["hall"])
+    assert "lamp.override_logged" not in actions()
+
+
+def test_who_asked_ends_their_own_hold_by_a_denial_also_without_the_role(
+    lamps: Lamps, phones: Phones, olu: Actor, work: Work
+) -> None:
+    approval = ask(olu, severity="HIGH")
+    assert (approval.rule["approver"], lamps.held) == ("self", ["hall"])
+    work()
+    known("operator")
+    phones.answer("operator", code_of(approval), "deny")
+    work()
+    assert (fresh(approval).outcome, lamps.held) == ("denied", [])
