@@ -24,6 +24,14 @@ log = logging.getLogger(__name__)
 
 _FIRST_WAIT_S: Final = 5
 _DONE: Final[Mapping[str, Any]] = {"state": NoticeState.SENT, "due": None}
+_FAILED: Final[Mapping[str, Any]] = {"state": NoticeState.FAILED, "due": None}
+_NO_ADDRESS: Final = (
+    "No letter can be sent to the e-mail address that Auth0 has. An admin corrects it there."
+)
+
+
+class InvalidAddress(Exception):
+    """No letter can be made out to an address; names nothing of it."""
 
 
 def deliver(
@@ -32,6 +40,7 @@ def deliver(
     *,
     longest_wait_s: int = 600,
     afterwards: Mapping[str, Any] = _DONE,
+    without_address: Mapping[str, Any] = _FAILED,
 ) -> None:
     """Send a letter, or have it sent later: after 5 s, and each time after twice as long.
 
@@ -39,9 +48,13 @@ def deliver(
         letter: a row with `state`, `attempts`, `sent`, `due` and maybe `detail`.
         send: sends it once; what SMTP and HTTP may raise counts as not sent.
         afterwards: what the row of one that was sent has besides `sent`.
+        without_address: what the row of one has whose address is invalid, instead of a next try.
     """
     try:
         send()
+    except InvalidAddress:
+        log.warning("%s %s is not sent: its address is invalid", letter._meta.label, letter.pk)
+        _note(letter, _NO_ADDRESS, **without_address)
     except (smtplib.SMTPException, OSError, HttpClientError) as error:
         # What a mail server says may repeat the address: the log has the kind of trouble only.
         trouble, attempts = type(error).__name__, letter.attempts + 1
@@ -63,13 +76,18 @@ def mail(identifier: str, to: str, subject: str, text: str) -> None:
     """Send one letter as plain text.
 
     Raises:
+        InvalidAddress: it cannot be made out to `to`.
         SMTPException, OSError: it was not taken.
     """
     host = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    EmailMessage(
+    letter = EmailMessage(
         subject=subject,
         body=text,
         to=[to],
         # The same for each attempt, so that a letter sent twice shows once (RFC 5322 3.6.4).
         headers={"Message-ID": f"<{identifier}@{host}>", "Auto-Submitted": "auto-generated"},
-    ).send()
+    )
+    try:
+        letter.send()
+    except ValueError:  # its words repeat the address
+        raise InvalidAddress from None

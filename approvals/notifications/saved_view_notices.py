@@ -79,6 +79,7 @@ def _notify(row: ViewNotification, found: int, now: datetime) -> None:
         partial(_send, row, owner, found, now),
         longest_wait_s=_LONGEST_WAIT_S,
         afterwards={"found": 0, "since": now, "attempts": 0, "due": now + _LOOK_EVERY},
+        without_address={"due": now + AT_MOST_EVERY},
     )
 
 

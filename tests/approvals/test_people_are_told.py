@@ -12,7 +12,7 @@ import pytest
 
 from approvals import cancel_resend_confirm_denial, clock
 from approvals.due_work import LETTERS
-from approvals.models import Notice, NoticeState, NoticeWay
+from approvals.models import Notice, NoticeState, NoticeWay, Person
 from approvals.notifications import approver_notices, webhook
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
@@ -105,6 +105,18 @@ def test_a_mail_server_that_puts_it_off_gets_the_same_letter_later(
     [letter] = mailbox.letters
     assert letter["Message-ID"].startswith(f"<{put_off.id}@")
     assert the_notice().state == NoticeState.SENT
+
+
+def test_a_letter_to_an_invalid_address_is_not_tried_again_nor_its_address_logged(
+    lamps: Lamps, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    oona, address = acting("operator2", "operator"), "jürg@acme.example"
+    Person.objects.filter(sub=oona.sub).update(email=address)
+    approval = ask(acting("operator", "operator"))
+    deliver()
+    assert (the_notice().state, the_notice().due) == (NoticeState.FAILED, None)
+    assert mailbox.letters == [] and address not in caplog.text + the_notice().detail
+    assert fresh(approval).status == "pending"
 
 
 def test_no_letter_leaves_after_the_end(lamps: Lamps, mailbox: Mailbox) -> None:

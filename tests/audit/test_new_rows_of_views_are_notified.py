@@ -381,6 +381,26 @@ def test_a_mail_server_that_is_away_delays_a_notice_and_the_list_says_so(
     assert "last sent" in words(text_of(browser_of(ada).get("/audit/views/")))
 
 
+@pytest.mark.parametrize(
+    "address", ["jürg@acme.example", "a b@acme.example", "ada@acme.example\nBcc: x@evil.example"]
+)
+def test_an_address_that_is_invalid_is_said_on_the_list_and_tried_again_in_an_hour(
+    ada: Actor, mailbox: Mailbox, caplog: pytest.LogCaptureFixture, address: str
+) -> None:
+    watched(ada)
+    Person.objects.filter(sub=ada.sub).update(email=address)
+    refusals(2)
+    row = look()
+    assert row.lease is None and row.due is not None
+    assert timedelta(minutes=59) < row.due - clock.now() <= timedelta(hours=1)
+    assert (row.found, mailbox.letters, mailbox.recipients) == (2, [], [])
+    assert address not in caplog.text and address not in row.detail
+    listed = words(text_of(browser_of(ada).get("/audit/views/")))
+    assert "Not sent: No letter can be sent to the e-mail address that Auth0 has." in listed
+    Person.objects.filter(sub=ada.sub).update(email=ada.email)
+    assert (look().detail, mailbox.recipients) == ("", [ada.email])
+
+
 def test_a_crash_before_it_is_marked_sends_again_under_the_same_id(
     ada: Actor, mailbox: Mailbox
 ) -> None:
