@@ -189,11 +189,12 @@ def _decide(ctx: CommitContext) -> Committed:
     ):
         raise Refused("reason_needed", why, pointer="/reason")
     account = permissions.by_id(str(item.account))
-    if choice == Choice.REDUCE:
+    if account is None or reviewer_permissions.has_ended(account):
+        if choice != Choice.REVOKE:
+            raise Refused("already_revoked", reviewer_permissions.NOTHING_LEFT)
+    elif choice == Choice.REDUCE:
         if not item.excess:
             raise Refused("nothing_to_reduce", "Manifests need every scope that it has.")
-        if account is None:
-            raise Refused("unknown_connection", "The account is gone.")
         notices_on_owner_pages.tell_owners([account], "reduce", ctx.actor, ctx.reason)
     earlier = item.choice
     item.choice, item.reason, item.decided_at = choice, ctx.reason[:500], now

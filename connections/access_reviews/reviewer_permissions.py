@@ -16,6 +16,7 @@ from connections.permissions import SEES_ALL
 
 ENDED: Final = (*NOT_HELD, State.REVOCATION_PENDING)
 """States of an account about which a review asks nobody."""
+NOTHING_LEFT: Final = "This account was revoked or is gone: there is nothing to decide."
 
 
 def visible(actor: Actor) -> QuerySet[Review]:

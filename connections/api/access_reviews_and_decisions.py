@@ -194,6 +194,8 @@ def _reviewed(actor: Actor, row: Mapping[str, Any], now: datetime) -> dict[str, 
     why_not = reviewer_permissions.why_not(actor, item, now)
     if not why_not and item.operation:
         why_not = "The revocation that was decided has begun."
+    if not why_not and row["ended"]:
+        why_not = reviewer_permissions.NOTHING_LEFT
     own = permissions.is_owner(actor, item)
     by = {"iss": item.decided_iss, "sub": item.decided_sub, "name": row["by"]}
     return {

@@ -85,6 +85,20 @@ def test_nobody_is_asked_about_an_account_that_was_revoked_meanwhile(
     assert told["decision"] == "undecided"
 
 
+@pytest.mark.parametrize("choice", ["keep", "reduce"])
+@pytest.mark.parametrize("state", [State.REVOKED, State.GONE, State.REVOCATION_PENDING])
+def test_a_form_from_before_a_revocation_decides_nothing(
+    mia: ConnectedAccount, state: State, choice: str
+) -> None:
+    review = opened()
+    item, client = only(review), signed_in("member1")
+    ConnectedAccount.objects.filter(pk=mia.pk).update(state=state)
+    done = client.post(path(item), {"choice": choice})
+    assert done.status_code == 422 and "there is nothing to decide" in done.content.decode()
+    [told] = close(review)["accounts"]
+    assert told["decision"] == "undecided" and events("review.decided") == []
+
+
 def test_each_answer_keeps_its_key_whether_or_not_it_can_be_given(mia: ConnectedAccount) -> None:
     page = signed_in("member1").get(path(only(opened()))).content.decode()
     for key in "123":

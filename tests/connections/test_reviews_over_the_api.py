@@ -122,6 +122,21 @@ def test_a_decision_stands_where_its_revocation_is_refused(place: ApiHouse) -> N
     assert of(accounts(place, review, MIA), MIA)["event_id"] == done.json()["event_id"]
 
 
+@pytest.mark.parametrize("decision", ["keep", "reduce"])
+def test_nothing_but_revoke_is_taken_for_an_account_that_was_revoked(
+    place: ApiHouse, decision: str
+) -> None:
+    review = opened(place)
+    one = of(accounts(place, review, MIA), MIA)
+    place.runs(f"ConnectedAccount.objects.filter(pk={one['connection_id']!r})"
+               ".update(state='revoked')")  # fmt: skip
+    now = of(accounts(place, review, MIA), MIA)
+    assert not now["may_decide"] and "there is nothing to decide" in now["why_not"]
+    body = {"decision": decision}
+    assert place.refusal("POST", door(review, one), MIA, body) == (409, "already_revoked")
+    assert of(accounts(place, review, MIA), MIA)["decision"] == "undecided"
+
+
 def test_whoever_may_not_decides_nothing(place: ApiHouse) -> None:
     before = [one["id"] for one in place.events(action="access.refused")]
     review, other = by_admins(place), opened(place, "Other")
