@@ -70,7 +70,7 @@ def _offboarding(start: EventRow, public: Mapping[str, Any]) -> Offboarding:
         start.time,
         start.actor_name or start.actor_email or start.actor_sub,
         sentences.shown(public["reason"]),
-        str(named.get("name", "")),
+        sentences.shown(named) or sentences.shown(named.get("name")),
         Person.objects.filter(iss=named.get("iss", ""), sub=named.get("sub", "")).first(),
         _decisions(start),
     )

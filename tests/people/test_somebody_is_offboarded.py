@@ -17,12 +17,14 @@ from approvals.models import Approval, Ask, AskState, Outcome, Passkey, Person, 
 from approvals.pipeline import leavers_requests
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
+from audit.sequencing import sequencer
 from connections.lifecycle import freezes
 from connections.models import ConnectedAccount, Freeze, State
 from portal.people import offboarding_steps
 from tests.accounts.trail import events
 from tests.approvals.policies import in_force, keyed, rule
 from tests.people.inhabitants import account, actor, application, passkey, person, text
+from tests.support.erasing import erase_person
 from tests.support.pages import signed_in
 
 pytestmark = pytest.mark.usefixtures("house")
@@ -279,6 +281,17 @@ def test_a_named_colleague_is_asked_and_the_older_push_counts_no_more(admin: Cli
     assert older.state == AskState.SUPERSEDED and asked.status == Status.PENDING
     told = [one for one in events("approval.requested") if one["approval"] == str(asked.pk)]
     assert len(told) == 2 and told[-1]["actor"]["sub"] == person("admin").sub
+
+
+def test_a_named_colleague_who_was_erased_is_not_said_to_be_no_one(admin: Client) -> None:
+    signed_in("member1")
+    account("member1")
+    third = third_admin()
+    offboard(admin, "admin2", colleague=str(third.pk))
+    assert "Answers in their place Tess" in text(admin, url_of("admin2"))
+    sequencer.run_once()
+    erase_person(third.subject.key)
+    assert "Answers in their place (erased)" in text(admin, url_of("admin2"))
 
 
 @pytest.mark.parametrize("who", ["operator", "auditor", "member2"])
