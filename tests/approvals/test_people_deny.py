@@ -225,12 +225,13 @@ def lose(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
             known("operator2")
             return
         before = clock.now() - timedelta(days=1)
-        target = Target("person", known("operator2", "operator").sub)
+        target = Target("person", known("operator2", "auditor").sub)  # who alone gets an end
         params = {"last_day": before.date().isoformat()}
         with monkeypatch.context() as yesterday:
             for one in (clock, audit_clock):
                 yesterday.setattr(one, "now", lambda: before)
             perform(acting("admin", "admin"), VERB, target, params=params, reason="left")
+        known("operator2", "operator")
 
     return take
 
