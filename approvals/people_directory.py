@@ -77,6 +77,9 @@ def roles_in_force(actor: Actor, person: Person | None) -> frozenset[str]:
     roles, issued_at = actor.roles, actor.roles_issued_at
     if person is not None and (issued_at is None or not _is_newest(person, issued_at)):
         roles &= set(person.roles)
+    asked = access_end.is_named(actor.sub) if person is None else person
+    if not roles or not getattr(asked, "may_have_end", asked):
+        return roles
     return access_end.roles_left(actor.iss, actor.sub, roles)
 
 
@@ -123,7 +126,8 @@ def _save(person: Person, values: dict[str, Any]) -> Person:
 
 def find(iss: str, sub: str) -> Person | None:
     """The person of that identity, or None."""
-    return Person.objects.filter(iss=iss, sub=sub).first()
+    found = Person.objects.filter(iss=iss, sub=sub)
+    return found.annotate(may_have_end=access_end.may_have_end()).first()
 
 
 def with_roles() -> QuerySet[Person]:

@@ -92,6 +92,23 @@ def end_of(iss: str, sub: str) -> End | None:
     return next((end for end in _ends([sub]) if end.is_of(iss, sub)), None)
 
 
+def may_have_end() -> models.Q:
+    """Of a person: whether a row or the log has an end of their access, which `end_of` judges."""
+    rows, said = _of(models.OuterRef("sub"))
+    return models.Q(models.Exists(rows)) | models.Q(models.Exists(said))
+
+
+def is_named(sub: str) -> bool:
+    """The same of a subject of whom no person is known; one query."""
+    rows, said = _of(sub)
+    return rows.values("sub").union(said.values("target_name")).exists()
+
+
+def _of(sub: Any) -> tuple[models.QuerySet[AccessEnd], models.QuerySet[EventRow]]:
+    said = EventRow.objects.filter(action=ACCESS_END, target_kind=KIND, target_name=sub)
+    return AccessEnd.objects.filter(sub=sub), said
+
+
 def roles_left(iss: str, sub: str, roles: frozenset[str]) -> frozenset[str]:
     """Of the roles that the issuer gives a person, those that count here: none after their end.
 

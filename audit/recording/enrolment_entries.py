@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, Subquery
 
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError
@@ -35,8 +35,8 @@ class Found:
 
 
 def of(family: str) -> list[Found]:
-    """The entries of `ENROLMENTS` in a family of actions, oldest first; two queries where nothing
-    was added. One that does not name what it is about decides nothing and is left out."""
+    """The entries of `ENROLMENTS` in a family of actions, oldest first; one query where nothing was
+    added. One that does not name what it is about decides nothing and is left out."""
     return [one for one in _all() if _family(one.document) == family and _is_complete(one.document)]
 
 
@@ -48,9 +48,16 @@ def incomplete() -> list[Found]:
 
 def _all() -> list[Found]:
     waiting = EventRow.objects.filter(action__in=ENROLMENTS, seq__isnull=True)
-    # Before the log is read, which may take them in meanwhile.
-    rows = Event.objects.filter(id__in=waiting.values("event")).values_list("id", "entry")
-    known = _found(rows) | _log.read()
+    last = Entry.objects.order_by("-seq").values("seq")[:1]
+    here, newest = (
+        Event.objects.filter(which).values_list("id", "entry", "leaf__seq")
+        for which in (Q(id__in=waiting.values("event")), Q(leaf__seq=Subquery(last)))
+    )
+    rows = list(here.union(newest))
+    size, event = max(
+        ((seq + 1, event) for event, _, seq in rows if seq is not None), default=(0, None)
+    )
+    known = _found(rows) | _log.read(size, event)
     return sorted(known.values(), key=lambda one: one.event)
 
 
@@ -84,23 +91,31 @@ class _Known:
 @dataclass(slots=True)
 class _Log:
     """What this process read of the log. Each step is kept, so a request that is cut off leaves
-    what it read to the next; no request waits for another."""
+    what it read to the next; no request waits for another. `shorter` is what a log with fewer
+    entries than `known` had: one before it in an older transaction, or another one, restored."""
 
     known: _Known = field(default_factory=_Known)
+    shorter: _Known = field(default_factory=_Known)
 
-    def read(self) -> dict[UUID, Found]:
-        """All that there is now, by event."""
-        head = Entry.objects.order_by("-seq").values_list("seq", "event").first() or (-1, None)
-        size, known = head[0] + 1, self.known
-        if (size, head[1]) == (known.size, known.last):
-            return known.found
-        known = known.up_to(size)  # in an older transaction the log has fewer entries
+    def read(self, size: int, last: UUID | None) -> dict[UUID, Found]:
+        """All that there is now, by event.
+
+        Args:
+            size: of the log.
+            last: the event of its last entry.
+        """
+        for one in (self.known, self.shorter):
+            if (size, last) == (one.size, one.last):
+                return one.found
+        known = max(self.known.up_to(size), self.shorter.up_to(size), key=lambda one: one.size)
         if _event_at(known.size - 1) != known.last:  # another log, or one that was restored
-            known = self.known = _Known()
+            known = self.known = self.shorter = _Known()
         while known.size < size:
             known = known.with_next(size)
             if known.size > self.known.size:
                 self.known = known
+            else:
+                self.shorter = known
         return known.found
 
 

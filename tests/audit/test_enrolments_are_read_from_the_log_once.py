@@ -95,3 +95,12 @@ def test_what_was_read_of_another_log_does_not_count() -> None:
     other = uuid4()
     enrolment_entries._log.known = enrolment_entries._Known(STEP, other, (other,))
     assert steps_read() == (["a"], 3)
+
+
+def test_a_log_that_is_shorter_than_what_was_read_is_read_once() -> None:
+    enrolment_entries._log.known = enrolment_entries._Known(STEP - 1, uuid4())
+    write(2, "a")
+    assert steps_read() == (["a"], 1)
+    assert steps_read() == (["a"], 0)
+    write(STEP, "b")
+    assert steps_read()[0] == ["a", "b"] and steps_read() == (["a", "b"], 0)
