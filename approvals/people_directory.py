@@ -77,10 +77,13 @@ def roles_in_force(actor: Actor, person: Person | None) -> frozenset[str]:
     roles, issued_at = actor.roles, actor.roles_issued_at
     if person is not None and (issued_at is None or not _is_newest(person, issued_at)):
         roles &= set(person.roles)
-    asked = access_end.is_named(actor.sub) if person is None else person
-    if not roles or not getattr(asked, "may_have_end", asked):
+    if not roles:
         return roles
-    return access_end.roles_left(actor.iss, actor.sub, roles)
+    if person is None:
+        may_have_end = access_end.is_named(actor.sub)
+    else:  # `find` asked for it with the person
+        may_have_end = getattr(person, "may_have_end", True)
+    return access_end.roles_left(actor.iss, actor.sub, roles) if may_have_end else roles
 
 
 def with_current_roles(actor: Actor) -> Actor:

@@ -22,7 +22,7 @@ from approvals.step_up import sealed_secrets
 
 KEPT_FOR = timedelta(minutes=15)
 MOST = 64 * 1024
-"""Longest form that is shown or kept, in characters; a longer one is refused as it is."""
+"""Longest form that is shown again or kept, in characters; a longer one is only refused."""
 _KIND = "form"
 _NOT_KEPT = frozenset({"csrfmiddlewaretoken"})
 _SECRETS = frozenset({"secret", "password", "credential"})

@@ -17,11 +17,11 @@ ENROLMENTS = (
     "passkey.enrolled",
     "passkey.revoked",
 )
-"""What tells which outposts and passkeys count. They have an index of their own: rows of both are
-compared with the log whenever the portal goes by them."""
+"""What tells which outposts and passkeys count. A partial index finds those of them that have no
+entry number yet; the others are read from the log."""
 ACCESS_END = "person.access_end_set"
-"""What tells until when a person's roles count. It has an index of its own: it is looked up
-whenever somebody with a role acts."""
+"""What tells until when a person's roles count. A partial index serves it: it is looked up whenever
+somebody with a role acts."""
 INVENTORY = (
     *ACCESS,
     "connection.awake",

@@ -49,11 +49,11 @@ def unavailable(by: NotifyBy, *, address: bool = True) -> str:
     if by == NotifyBy.EMAIL and settings.MAILERS["default"]["BACKEND"].endswith(
         "console.EmailBackend"
     ):
-        return "No mail server is configured. Whoever runs the portal sets MAILER_URL to one."
+        return "No mail server is configured. Set MAILER_URL where the portal runs."
     if by == NotifyBy.EMAIL and not address:
         return "Your account has no e-mail address. An admin adds one at Auth0."
     if by == NotifyBy.WEBHOOK and not settings.ENV.APPROVAL_WEBHOOK_URL:
-        return "No webhook is configured. Whoever runs the portal sets APPROVAL_WEBHOOK_URL."
+        return "No webhook is configured. Set APPROVAL_WEBHOOK_URL where the portal runs."
     return ""
 
 
