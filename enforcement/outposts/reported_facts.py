@@ -88,7 +88,7 @@ def settings_of(outpost: Outpost, config: Mapping[str, Any] | None) -> ReportedS
             watched=name == primary if primary else None,
             hook=_is_hooked(said.get("hooks"), name),
         )
-        for name, mode in named.items()
+        for name, mode in sorted(named.items())  # PostgreSQL keeps no order of keys
     )
     managed = said.get("deployment_mode") == "managed_enterprise" if said else None
     return ReportedSettings(outpost.generation, agents, managed)
