@@ -104,7 +104,8 @@ def _destinations(found: object, values: dict[str, str], lists: list[str]) -> No
 
 
 def _named(found: object) -> list[tuple[str, Any]]:
-    items = list(found.items())[:MOST_LISTED] if isinstance(found, Mapping) else []
+    """By name: the same ones are listed on each engine, whatever order it keeps of keys."""
+    items = sorted(found.items())[:MOST_LISTED] if isinstance(found, Mapping) else []
     return [(str(name), value) for name, value in items]
 
 
