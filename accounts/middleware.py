@@ -15,7 +15,11 @@ from django.urls import reverse
 
 from accounts.break_glass.allowed_requests import hold_to_limits
 from accounts.recent_sign_in import saved_forms
-from accounts.recent_sign_in.requirement import page_behind, page_to_sign_in_again
+from accounts.recent_sign_in.requirement import (
+    answer_form_of_nobody,
+    page_behind,
+    page_to_sign_in_again,
+)
 from accounts.sessions import service
 from accounts.verified_caller_priority import vouch_for
 
@@ -30,10 +34,15 @@ class PagesNeedSignIn(LoginRequiredMiddleware):
         view_args: tuple[Any, ...],
         view_kwargs: dict[str, Any],
     ) -> HttpResponseBase | None:
-        """Redirect people who are not signed in to the sign-in."""
+        """Lead people who are not signed in to the sign-in, and back to what they asked for."""
         if request.path.startswith("/v1/"):
             return None
-        return super().process_view(request, view_func, view_args, view_kwargs)
+        answer = super().process_view(request, view_func, view_args, view_kwargs)
+        if answer is None or request.method != "POST":
+            return answer
+        # The address of a form shows nothing: lead back to what was posted, or to its page.
+        page = saved_forms.page_it_came_from(request)
+        return answer_form_of_nobody(request) or redirect(sign_in_url(page))
 
 
 class SessionAssuranceMiddleware:

@@ -155,6 +155,18 @@ def page_to_sign_in_again(
     return render(request, "errors/fresh.html", words, status=401)
 
 
+def answer_form_of_nobody(request: HttpRequest) -> HttpResponse | None:
+    """What a form gets that a browser posted when nobody is signed in: the page that leads to the
+    sign-in and back to what was sent. None for any other request, or where no form is kept."""
+    if request.headers.get("HX-Request") or "text/html" not in request.headers.get("Accept", ""):
+        return None
+    if not (handle := saved_forms.keep_for_browser(request)):
+        return None
+    answer = page_to_sign_in_again(request, "You are not signed in.", handle)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
 def _minutes(seconds: int) -> str:
     minutes = max(1, round(seconds / 60))
     return "a minute" if minutes == 1 else f"{minutes} minutes"

@@ -1,8 +1,9 @@
 """A refused form is shown again and loses nothing: at once, or after its sender signed in again.
 
 One that waits for a sign-in is kept sealed, bound to the person who sent it, and gone after a
-quarter of an hour. Either is sent again only by a person's own click. One that holds a secret or
-was not sent by a page of ours is neither shown nor kept.
+quarter of an hour. Where nobody was signed in any more it is bound to the browser, and shown with
+the name of the person who signs in there next. Each is sent again only by a person's own click. One
+that holds a secret or was not sent by a page of ours is neither shown nor kept.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ from approvals.step_up import sealed_secrets
 KEPT_FOR = timedelta(minutes=15)
 MOST = 64 * 1024
 """Longest form that is shown again or kept, in characters; a longer one is only refused."""
+MOST_OF_NOBODY = 100
+"""How many forms are kept at once that came without a sign-in: nobody answers for those."""
 _KIND = "form"
+_BROWSER = "browser"
+_HANDLES = "kept_forms"
+_HANDLES_OF_ONE = 5
 _NOT_KEPT = frozenset({"csrfmiddlewaretoken"})
 _SECRETS = frozenset({"secret", "password", "credential"})
 
@@ -65,20 +71,46 @@ def keep(request: HttpRequest) -> str:
     form = sent(request)
     if form is None or not isinstance(request.user, User):
         return ""
+    return _seal(form, str(request.user.pk))
+
+
+def keep_for_browser(request: HttpRequest) -> str:
+    """Keep a form that was posted when nobody was signed in, as `keep`; its browser's session has
+    the handle and nothing of the form."""
+    form = sent_by_a_page_of_ours(request)
+    if form is None or sealed_secrets.count(_KIND, _BROWSER, clock.now()) >= MOST_OF_NOBODY:
+        return ""
+    if handle := _seal(form, _BROWSER):
+        others = request.session.get(_HANDLES, [])
+        request.session[_HANDLES] = [*others, handle][-_HANDLES_OF_ONE:]
+    return handle
+
+
+def _seal(form: KeptForm, owner: str) -> str:
     until = clock.now() + KEPT_FOR
     body = {"path": form.path, "fields": form.fields, "until": until.timestamp()}
     text = json.dumps(body)
     if len(text) > MOST:
         return ""
     handle = secrets.token_hex(16)
-    sealed_secrets.keep(_KIND, _ref(request.user, handle), text, expires=until)
+    sealed_secrets.keep(_KIND, f"{owner}.{handle}", text, expires=until)
     return handle
 
 
 def find(user: User, handle: str) -> KeptForm | None:
     """The form that this person sent; None when it is gone, or somebody else's."""
+    return _open(str(user.pk), handle)
+
+
+def find_of_browser(request: HttpRequest, handle: str) -> KeptForm | None:
+    """The form that this browser sent when nobody was signed in; None when it is gone, another
+    browser's, or of before a second person signed in here."""
+    return _open(_BROWSER, handle) if handle in request.session.get(_HANDLES, []) else None
+
+
+def _open(owner: str, handle: str) -> KeptForm | None:
     try:
-        body = json.loads(sealed_secrets.read(_KIND, _ref(user, handle)))
+        body = json.loads(sealed_secrets.read(_KIND, f"{owner}.{handle}"))
     except sealed_secrets.SecretGone:
         return None
     if clock.now().timestamp() > body["until"]:  # and not swept away yet
@@ -92,7 +124,3 @@ def page_it_came_from(request: HttpRequest) -> str:
     if parts.netloc != urlsplit(settings.PORTAL_URL).netloc:
         return "/"
     return parts.path + (f"?{parts.query}" if parts.query else "")
-
-
-def _ref(user: User, handle: str) -> str:
-    return f"{user.pk}.{handle}"

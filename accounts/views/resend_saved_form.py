@@ -1,4 +1,4 @@
-"""The page after a fresh sign-in that shows the form sent before it."""
+"""The page after a sign-in that shows the form sent before it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from accounts.recent_sign_in.requirement import needs_fresh_sign_in
-from accounts.recent_sign_in.saved_forms import find
+from accounts.recent_sign_in.saved_forms import find, find_of_browser
 
 
 @require_safe
@@ -17,7 +17,10 @@ from accounts.recent_sign_in.saved_forms import find
 @needs_fresh_sign_in()
 def resume(request: HttpRequest, handle: str) -> HttpResponse:
     """Show what was sent before the sign-in, with one button that sends it now."""
-    form = find(request.user, handle) if isinstance(request.user, User) else None
-    if form is None:
+    if not isinstance(request.user, User):
         raise Http404
-    return render(request, "accounts/resume.html", {"form": form})
+    if form := find(request.user, handle):
+        return render(request, "accounts/resume.html", {"form": form})
+    if form := find_of_browser(request, handle):  # who sent it is not known: say whose name it gets
+        return render(request, "accounts/resume.html", {"form": form, "now": request.user})
+    raise Http404

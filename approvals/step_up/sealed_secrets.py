@@ -56,6 +56,12 @@ def drop(kind: str, ref: str) -> None:
     ShortLivedSecret.objects.filter(kind=kind, ref=ref).delete()
 
 
+def count(kind: str, prefix: str, moment: datetime) -> int:
+    """How many secrets of a kind are not past their time, of those whose `ref` starts so."""
+    found = ShortLivedSecret.objects.filter(kind=kind, ref__startswith=prefix, expires__gte=moment)
+    return found.count()
+
+
 def drop_expired(moment: datetime) -> int:
     """Forget every secret past its time; returns how many."""
     return ShortLivedSecret.objects.filter(expires__lt=moment).delete()[0]

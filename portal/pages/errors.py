@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 
 from accounts.models import SignedInSession
 from accounts.recent_sign_in import saved_forms
+from accounts.recent_sign_in.requirement import answer_form_of_nobody
 from api.problems import Problem, altered, answer, busy, nothing_stored, printable
 from audit.db.storage_error_kinds import is_busy, is_failure
 from audit.recording.stored_event_loader import AlteredEntry
@@ -86,7 +87,7 @@ def _is_altered(request: HttpRequest, error: AlteredEntry) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a form without a valid token: usually one that was open before a sign-in in the same
-    browser, perhaps of another person. It is shown again to who is signed in now."""
+    browser, perhaps of another person. It is shown again to who is signed in now, or signs in."""
     refused_request_audit_flag.mark(request, "csrf")
     session: SignedInSession | None = request.META.get("ATA_SESSION")
     if session and (form := saved_forms.sent_by_a_page_of_ours(request)):
@@ -94,6 +95,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         answer = render(request, "accounts/resume.html", words, status=403)
         answer["Cache-Control"] = "no-store"
         return answer
+    if not session and (kept := answer_form_of_nobody(request)):
+        return kept
     return _page(
         request, 403, "csrf", "This page was open too long. Go back, reload, try again.", "csrf"
     )
