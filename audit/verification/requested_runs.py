@@ -19,6 +19,7 @@ from audit.ledger.format.canonical import canonical
 from audit.models import VerificationRun
 from audit.recording.actors import SYSTEM, Actor
 from audit.recording.record import record
+from audit.sequencing import stored_tree_queries
 from audit.verification import verify
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def perform(run_id: UUID) -> VerificationRun:
 
     try:
         with _alive(run_id):
+            progress(0, stored_tree_queries.stored_size())  # the first entries may take a while
             report = verify.run(progress=progress)
     except Exception as error:
         run.state, run.finished = VerificationRun.State.BROKEN, clock.now()

@@ -44,7 +44,9 @@ from audit.sequencing import (
 )
 from audit.verification import (
     requested_runs,
+    verify,
 )
+from audit.verification.report import Report
 from audit.views.event.proof_picture import picture
 from tests.attacks.ledger.world import undone
 from tests.audit.browsing import browser_of, text_of
@@ -250,6 +252,29 @@ def test_verify_makes_a_run_that_waits_for_the_worker_then_passes(
     assert f"Verified: 2 entries and {signed} signed checkpoint" in fragment
     for name in ("Events", "Personal values", "Search", "Tree", "Checkpoints", "Guards"):
         assert f"{name}:" in fragment
+
+
+def test_a_run_says_what_it_waits_for_until_its_first_entries_are_checked(
+    event: Event, ada: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(record_many([DraftFactory.build()]))
+    sequencer.run_once()
+    run = requested_runs.request(ADA)
+    url, seen = f"/audit/ledger/runs/{run.id}/", []
+    assert "<p>Waiting to start.</p>" in text_of(ada.get(url))
+    VerificationRun.objects.update(state=VerificationRun.State.RUNNING)
+    page = text_of(ada.get(url))
+    assert "<p>Waiting for the number of entries.</p>" in page and "entry 0" not in page
+    VerificationRun.objects.update(state=VerificationRun.State.WAITING)
+    check = verify.run
+
+    def look_first(**options: Any) -> Report:
+        seen.append(text_of(ada.get(url)))
+        return check(**options)
+
+    monkeypatch.setattr(verify, "run", look_first)
+    requested_runs.perform(run.id)
+    assert "<p>Checking the first of 3 entries.</p>" in seen[0] and "0 of 3" in seen[0]
 
 
 def test_a_failed_run_names_index_and_reason(event: Event, ada: Client) -> None:

@@ -105,9 +105,15 @@ def in_words(run: VerificationRun, now: datetime) -> RunWords:
 def _said(run: VerificationRun, result: dict[str, Any], now: datetime) -> str:
     match run.state:
         case _STATE.WAITING if now - run.asked > _QUIET:
-            return "Waiting for the worker. It starts automatically as soon as the worker runs."
+            return "Waiting for the worker, which is busy or not running. It starts automatically."
         case _STATE.WAITING:
-            return "Requested. The worker begins in a moment."
+            return "Waiting to start."
+        case _STATE.RUNNING if not run.total:
+            return "Waiting for the number of entries."
+        case _STATE.RUNNING if not run.checked:
+            return (
+                f"Checking the first of {run.total:,} {'entry' if run.total == 1 else 'entries'}."
+            )
         case _STATE.RUNNING:
             return f"Checking entry {run.checked:,} of {run.total:,}."
         case _STATE.PASSED:
