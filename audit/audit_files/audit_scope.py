@@ -17,6 +17,7 @@ from audit.exports.full_log import NoSuchTree, checkpoint_of
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger.audit_file_format import tables_of_range
 from audit.ledger.audit_file_format.entry_range import MOST_ENTRIES
+from audit.ledger.audit_file_format.roles_and_access_ends import ACCESS_END_SET
 from audit.ledger.audit_file_format.tables_of_range import REQUIREMENT, Table
 from audit.ledger.offline.samples import SampleError, check_seed
 from audit.ledger.query import EventQuery
@@ -43,6 +44,7 @@ _LISTED: Final = (
     Table("policies", "policies", "Changes of the approval policy", "action:policy.changed"),
     Table("reviews", "reviews", "Access reviews", "action:review.*"),
     Table("sign-ins", "sign_ins", "Sign-ins of people", "action:operator.signed_in"),
+    Table("access-ends", "access_ends", "Ends of access by role", f"action:{ACCESS_END_SET}"),
 )
 
 

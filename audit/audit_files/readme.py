@@ -31,7 +31,8 @@ What is in it
   evidence/items-NNN.zip        evidence packs of the items: entries, proofs, signed tokens
   policies/                     the approval policies in force in the period, by their digest
   reviews/                      signed results of access reviews that were closed in the period
-  roles.json                    who acted with which roles, from which entry to which
+  roles.json                    who acted with which roles, from which entry to which, and which
+                                ends of access by role were set, changed or removed
   keys/log.key                  the log's key AS THE FILE ITSELF CLAIMS: proves nothing alone
   verify.html                   checks the packs in evidence/ in a browser, without a network
 

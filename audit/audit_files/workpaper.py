@@ -43,6 +43,9 @@ _POPULATION: Final = (
     ("Note", 60),
 )  # fmt: skip
 _POLICY: Final = (("Digest", 68), ("Made by entry", 14), ("File", 76))
+_LISTED: Final = {
+    "exceptions": "Exceptions", "reviews": "Reviews", "access_ends": "Ends of access",
+}  # fmt: skip
 _BATCH: Final = 500
 
 type Cell = str | int | None
@@ -130,9 +133,9 @@ def write(scope: Scope, file: BinaryIO) -> int:
     book.sheet("Items", _ITEM, _items(found, where))
     book.sheet("Populations", _POPULATION, _populations(scope, found))
     for one in found.tables.found:
-        if one.table.kind in ("exceptions", "reviews"):
+        if title := _LISTED.get(one.table.kind):
             indices = [index for index, _ in one.events]
-            book.sheet(one.table.kind.capitalize(), _EVENT, _events(found, indices, where))
+            book.sheet(title, _EVENT, _events(found, indices, where))
     policies = (
         (one.digest, one.index, f"policies/{one.digest}.json" if one.body else "withheld")
         for one in versions
@@ -228,7 +231,7 @@ def _person(person: object) -> str:
 
 
 def _roles(found: RangePass) -> Iterator[Sequence[Cell]]:
-    for one in json.loads(found.tables.roles())["roles"]:
+    for one in json.loads(found.tables.roles_and_ends.to_bytes())["roles"]:
         first, last = one["first"], one["last"]
         yield (
             one["name"],

@@ -116,7 +116,7 @@ def write(reader: Actor, scope: Scope, now: datetime, file: BinaryIO) -> Written
         for table, name in scope.sample_names():
             if name:
                 archive.add(name, found.samples[table.id].to_bytes())
-        archive.add(manifests.ROLES, found.tables.roles())
+        archive.add(manifests.ROLES, found.tables.roles_and_ends.to_bytes())
         withheld: list[str] = []
         versions = policies_in_period.in_period(scope, found)
         _add_policies(archive, versions, withheld)

@@ -43,7 +43,8 @@ def texts(world: World) -> list[str]:
 def test_it_has_a_row_for_each_item_with_columns_to_fill_in(world: World) -> None:
     found = sheets(world)
     assert list(found) == [
-        "About", "Items", "Populations", "Exceptions", "Reviews", "Policies", "Roles", "",
+        "About", "Items", "Populations", "Exceptions", "Reviews", "Ends of access", "Policies",
+        "Roles", "",
     ]  # fmt: skip
     said = texts(world)
     for title in ("Actor", "Approver", "Level", "Result", "Remarks", "Evidence"):

@@ -29,6 +29,7 @@ from audit.ledger.audit_file_format.policies_reviews_evidence import (
     is_of_a_decision,
     sampled,
 )
+from audit.ledger.audit_file_format.roles_and_access_ends import WITHOUT_ENDS
 from audit.ledger.audit_file_format.signed_manifest import ManifestError
 from audit.ledger.audit_file_format.tables_of_range import MOST_ROWS, Period, RangeTables, Table
 from audit.ledger.audit_file_format.zip_members import BROKEN, ZipError, ZipMembers
@@ -55,6 +56,10 @@ TABLES: Final = "Each population has all its rows"
 TABLES_OPEN: Final = "Each population has the rows that are listed"
 SAMPLES: Final = "Each sample is the one that its seed draws"
 ROLES: Final = "The list of roles follows from the entries"
+_NO_ENDS: Final = (
+    "Ends of access by role: this file was written before roles.json listed them, and {n:,} of its "
+    "entries are about one."
+)
 _EARLIER: Final = "Not checked, because an earlier check failed."
 
 
@@ -327,8 +332,13 @@ class _Checking:
         return f"{items:,} items, drawn again by the seed that {by}."
 
     def _roles(self, read: RangeRead) -> str:
-        if self._body(manifests.ROLES) != read.tables.roles():
+        body, roles = self._body(manifests.ROLES), read.tables.roles_and_ends
+        if body == roles.to_bytes():
+            return "Who acted with which roles, from which entry to which; ends of access."
+        if body != roles.to_bytes(WITHOUT_ENDS):
             raise CheckFailed("it differs from what the entries say")
+        if roles.ends:
+            self.limits.append(_NO_ENDS.format(n=len(roles.ends)))
         return "Who acted with which roles, from which entry to which."
 
 

@@ -20,7 +20,8 @@ _ALWAYS: Final = (
     "That the first policy listed was still in force when the period began: of the entries before "
     "the range, at most the one that made it is there.",
     "That these populations and filters are what the framework asks for: compare them with it.",
-    "Roles of people who did not act in the period, and the cells of the workpaper.",
+    "Roles of people who did not act in the period, ends of access that were set in another, and "
+    "the cells of the workpaper.",
 )
 _INCOMPLETE: Final = (
     "That no row, no change of the policy and no review is missing: the file was made without the "

@@ -1,4 +1,4 @@
-"""What an audit looks at in a range of a log: populations, samples of them, and roles.
+"""What an audit looks at in a range of a log: populations, samples of them, roles and their ends.
 
 One pass over the events computes everything. The portal runs it to write an audit file, and a
 verifier runs it again over the entries in the file and compares.
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from audit.ledger.format.canonical import canonical
+from audit.ledger.audit_file_format.roles_and_access_ends import RolesAndAccessEnds
 from audit.ledger.offline.export_filter_match import PERSONAL
 from audit.ledger.offline.export_row_comparison import LEVELS
 from audit.ledger.offline.samples import (
@@ -53,7 +53,8 @@ class Table:
 
     Attributes:
         id: unique in the file: the number of a requirement, or the kind.
-        kind: `requirement`, `exceptions`, `policies`, `reviews` or `sign_ins`.
+        kind: `requirement`, `exceptions`, `policies`, `reviews`, `sign_ins` or
+            `access_ends`.
         title: what it shows, in a few words.
         filter: as the query bar has it, without times; of plain fields alone.
     """
@@ -93,17 +94,6 @@ class Found:
         return hashlib.sha256(lines.encode()).hexdigest()
 
 
-@dataclass(slots=True)
-class _Role:
-    """A person with one set of roles, from the first to the last event that shows it."""
-
-    roles: tuple[str, ...]
-    name: str
-    first: tuple[int, str]
-    last: tuple[int, str]
-    events: int = 0
-
-
 class RangeTables:
     """Takes the events of a range one by one.
 
@@ -113,6 +103,7 @@ class RangeTables:
 
     Attributes:
         rows: of all tables so far.
+        roles_and_ends: who acted with which roles, and the ends of access that were set.
 
     Raises:
         SampleError: a table has a filter that entries cannot answer.
@@ -128,7 +119,7 @@ class RangeTables:
         )
         self._decided: dict[tuple[Any, ...], tuple[int, ...]] = {}
         self._sources: dict[Source, Source] = {}
-        self._roles: dict[tuple[str, str, tuple[str, ...]], _Role] = {}
+        self.roles_and_ends = RolesAndAccessEnds()
 
     def tables_of(self, event: Mapping[str, Any]) -> tuple[int, ...]:
         """Numbers of the tables that an event belongs to; its personal values play no part."""
@@ -143,13 +134,13 @@ class RangeTables:
         return known
 
     def add(self, index: int, event: dict[str, Any], tables: tuple[int, ...]) -> None:
-        """Count an opened event in these tables, and note the roles of who acted."""
+        """Count an opened event in these tables, and note what it shows of roles."""
         source = source_of(event)
         source = self._sources.setdefault(source, source)
         self.rows += len(tables)
         for number in tables:
             self.found[number].events.append((index, source))
-        self._note_roles(index, event)
+        self.roles_and_ends.add(index, event)
 
     def sample(self, found: Found, tree: Mapping[str, Any], seed: str, size: int) -> Sample:
         """The sample of a table; "" as seed is the one that the tree gives.
@@ -167,37 +158,9 @@ class RangeTables:
         picked = draw.pick(((index, source, None) for index, source in found.events), size)
         return sample_of(draw, size, picked, 0)
 
-    def roles(self) -> bytes:
-        """Who acted with which roles, from which entry to which: RFC 8785, and a line end."""
-        rows = [
-            {
-                "iss": iss,
-                "sub": sub,
-                "name": one.name,
-                "roles": list(roles),
-                "first": {"index": one.first[0], "time": one.first[1]},
-                "last": {"index": one.last[0], "time": one.last[1]},
-                "events": one.events,
-            }
-            for (iss, sub, roles), one in sorted(self._roles.items())
-        ]
-        return canonical({"schema": "ata.roles.v1", "roles": rows}) + b"\n"
-
     def _matching(self, event: Mapping[str, Any]) -> tuple[int, ...]:
         plain = dict(event)
         return tuple(n for n, query in enumerate(self._queries) if query.matches(plain))
-
-    def _note_roles(self, index: int, event: Mapping[str, Any]) -> None:
-        """Only what the portal itself recorded: a gateway's rows can name anyone."""
-        actor = event["actor"]
-        sub, name = actor["sub"], actor["name"]
-        if event["source"] != "portal" or not isinstance(sub, str) or not sub:
-            return
-        key = (actor["iss"], sub, tuple(actor["roles"]))
-        at = (index, event["time"])
-        shown = name if isinstance(name, str) else ""
-        one = self._roles.setdefault(key, _Role(key[2], shown, at, at))
-        one.last, one.name, one.events = at, shown or one.name, one.events + 1
 
 
 def _seconds(time: str) -> str:
