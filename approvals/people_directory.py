@@ -136,7 +136,7 @@ def find(iss: str, sub: str) -> Person | None:
 def with_roles() -> QuerySet[Person]:
     """Everybody with any role that counts, by an index: of a tenant's people most have none."""
     found = Person.objects.filter(HasRoles("roles"))
-    over = access_end.over()
+    over = access_end.over(found.values("sub"))
     if not over:
         return found
     ended = found.filter(sub__in={end.sub for end in over})

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from django.db import models
+from django.db.models import Exists, OuterRef, QuerySet
 
 from audit import clock
 from audit.evidence import row_seals
@@ -21,6 +22,9 @@ from audit.verification.unreadable_rows import UNREADABLE
 
 KIND: Final = "person"
 _LABEL: Final = "ata.access-end.v1"
+
+type Subjects = Collection[str] | QuerySet[Any, Any]
+"""Subjects, or a query of them alone."""
 
 
 class AccessEnd(models.Model):
@@ -94,8 +98,8 @@ def end_of(iss: str, sub: str) -> End | None:
 
 def may_have_end() -> models.Q:
     """Of a person: whether a row or the log has an end of their access, which `end_of` judges."""
-    rows, said = _of(models.OuterRef("sub"))
-    return models.Q(models.Exists(rows)) | models.Q(models.Exists(said))
+    rows, said = _of(OuterRef("sub"))
+    return models.Q(Exists(rows)) | models.Q(Exists(said))
 
 
 def is_named(sub: str) -> bool:
@@ -104,9 +108,13 @@ def is_named(sub: str) -> bool:
     return rows.values("sub").union(said.values("target_name")).exists()
 
 
-def _of(sub: Any) -> tuple[models.QuerySet[AccessEnd], models.QuerySet[EventRow]]:
-    said = EventRow.objects.filter(action=ACCESS_END, target_kind=KIND, target_name=sub)
-    return AccessEnd.objects.filter(sub=sub), said
+def _of(sub: Any) -> tuple[QuerySet[AccessEnd], QuerySet[EventRow]]:
+    return AccessEnd.objects.filter(sub=sub), _events().filter(target_name=sub)
+
+
+def _events() -> QuerySet[EventRow]:
+    """What the log has of ends, in the terms of its index."""
+    return EventRow.objects.filter(action=ACCESS_END, target_kind=KIND)
 
 
 def roles_left(iss: str, sub: str, roles: frozenset[str]) -> frozenset[str]:
@@ -120,27 +128,26 @@ def roles_left(iss: str, sub: str, roles: frozenset[str]) -> frozenset[str]:
     return frozenset() if end is not None and end.is_over else roles
 
 
-def over() -> list[End]:
-    """Every end after which nobody has a role."""
-    return [end for end in _ends() if end.is_over]
+def over(subs: Subjects) -> list[End]:
+    """The ends of these subjects after which they have no role."""
+    return [end for end in _ends(subs) if end.is_over]
 
 
-def _ends(subs: Collection[str] | None = None) -> list[End]:
-    """The ends that are set, of all people or of these subjects."""
+def _ends(subs: Subjects) -> list[End]:
+    """The ends of these subjects that are set."""
     found = _read(subs)
     if all(end.at for end in found):
         return found
     return _read(subs)  # a decision may have been committed between both reads
 
 
-def _read(subs: Collection[str] | None) -> list[End]:
+def _read(subs: Subjects) -> list[End]:
     """Each end as its row and the log have it; where they differ, or no seal of ours is on the
     row, the access of that subject is over."""
-    rows = AccessEnd.objects.all()
-    events = EventRow.objects.filter(action=ACCESS_END, target_kind=KIND)
-    if subs is not None:
-        rows, events = rows.filter(sub__in=subs), events.filter(target_name__in=subs)
-    newest = dict(events.order_by("event").values_list("target_name", "operation"))
+    rows = AccessEnd.objects.filter(sub__in=subs)
+    later = _events().filter(target_name=OuterRef("target_name"), event__gt=OuterRef("event"))
+    last = _events().filter(~Exists(later), target_name__in=subs)
+    newest = dict(last.values_list("target_name", "operation"))
     try:
         kept = list(rows)
         named = newest.keys() | {row.sub for row in kept}
