@@ -11,7 +11,7 @@ from typing import Any
 from audit.recording import action_registry
 from audit.recording.sentences import PublicEvent, Sentence, person, shown
 from enforcement.component_kinds import KINDS, called
-from enforcement.decisions.steps.superseded_steps import COMMAND, TERMINAL
+from enforcement.decisions.steps.later_decision_wins import COMMAND, TERMINAL
 from enforcement.effects.gateway_facts import agent_label
 from enforcement.effects.sentences import LABELS
 from enforcement.posture import settings_catalogue

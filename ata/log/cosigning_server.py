@@ -22,7 +22,7 @@ from ata.log.durable_files import write_durably
 from ata.log.follower import Following, LogLies, NotSeenYet
 from ata.log.renamed_log_continuity_check import contradiction, first_of
 from audit.ledger import checkpoint, cosignature, merkle, note
-from audit.ledger.key_transitions.origins import Move
+from audit.ledger.key_transitions.log_renames import Move
 from audit.ledger.merkle import EMPTY_ROOT, ProofError
 from audit.ledger.note import NoteError, VerifierKey
 

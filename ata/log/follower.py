@@ -21,8 +21,8 @@ from ata.portal.http_connection import answering, check_url, open_client
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle
 from audit.ledger.checkpoint import Checkpoint
-from audit.ledger.key_transitions import origins
-from audit.ledger.key_transitions.origins import Move
+from audit.ledger.key_transitions import log_renames
+from audit.ledger.key_transitions.log_renames import Move
 from audit.ledger.merkle import EMPTY_ROOT, HASH_SIZE, fold
 from audit.ledger.note import NoteError, VerifierKey
 from audit.ledger.tiles import TILE_BYTES, WIDTH, tile_path, tile_width
@@ -243,11 +243,11 @@ class Following:
     def _goes_on_as(self, name: str) -> bool:
         """Whether the followed log goes on under this name."""
         here = self.origin
-        return bool(here and name != here and origins.path(self._moves, name, here))
+        return bool(here and name != here and log_renames.path(self._moves, name, here))
 
     def _go_on_as(self, name: str) -> None:
         """Follow the log under its next name, with what goes on of that which was seen."""
-        way = origins.path(self._moves, name, self.origin)
+        way = log_renames.path(self._moves, name, self.origin)
         if not way:
             raise AtaError(
                 f"{self._url} serves {name}, not {self.origin}.",

@@ -11,8 +11,8 @@ from typing import Final
 from ata.errors import AtaError
 from ata.log.durable_files import write_durably
 from audit.ledger.checkpoint import Checkpoint
-from audit.ledger.key_transitions import origins
-from audit.ledger.key_transitions.origins import Move, Tree
+from audit.ledger.key_transitions import log_renames
+from audit.ledger.key_transitions.log_renames import Move, Tree
 from audit.ledger.note import NoteError, VerifierKey
 
 FOLLOWED: Final = ("followed.note", "followed.leaves")
@@ -76,7 +76,7 @@ def describe_move(served: Callable[[], bytes], keys: Sequence[VerifierKey], sign
         return ""
     try:
         statements = [str(one) for one in json.loads(served())["statements"]]
-        way = origins.path(origins.trail(statements, keys).moves, name)
+        way = log_renames.path(log_renames.trail(statements, keys).moves, name)
     except (AtaError, NoteError, ValueError, KeyError, TypeError):
         return ""
     return " ".join(one.words for one in way or ())

@@ -14,7 +14,7 @@ from ata.verify.evidence_file_grouping import read_file
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from audit.ledger.key_transitions.origins import Trail
+    from audit.ledger.key_transitions.log_renames import Trail
     from audit.ledger.note import VerifierKey
     from audit.ledger.packs.pack_check import Roots
     from audit.ledger.passkey_assertions import Passkey
@@ -62,13 +62,13 @@ def follow_history(history: Path, logs: Sequence[VerifierKey]) -> Trail:
     Raises:
         AtaError: usage, when it cannot be read or a statement in it does not hold.
     """
-    from audit.ledger.key_transitions import origins
+    from audit.ledger.key_transitions import log_renames
     from audit.ledger.note import NoteError
 
     try:
         document = json.loads(read_file(history))
         statements = [str(one) for one in document["statements"]]
-        return origins.trail(statements, logs)
+        return log_renames.trail(statements, logs)
     except (NoteError, ValueError, KeyError, TypeError) as error:
         raise usage_error(
             f"The history of keys {history} cannot be used: {error}.",

@@ -16,14 +16,14 @@ from uuid import UUID
 from django.db import transaction
 
 from audit.db import bulk_insert
-from audit.importing import changed_rows, row_forms
+from audit.importing import changed_rows, pushed_row_matching
 from audit.importing.changed_rows import Changed
 from audit.importing.defenseclaw_seals import BROKEN
 from audit.importing.mapping import Malformed, Mapper, Matches
+from audit.importing.pushed_row_matching import DATABASE, Forms, form_of
 from audit.importing.quarantine import writer
 from audit.importing.quarantine.writer import Quarantine, Rejected
 from audit.importing.report import Counts, ImportReport
-from audit.importing.row_forms import DATABASE, Forms, form_of
 from audit.importing.source_row_identity import SourceRow, content_digest, event_id
 from audit.ingest.bulk_event_writer import Ingest, made
 from audit.ledger.format.canonical import EntryError
@@ -172,7 +172,7 @@ class RowWriter:
         if seal:
             batch.seals.append(seal)
         broken = seal if "mismatches" in seal or seal.get("integrity") in BROKEN else {}
-        if other and not broken and not row_forms.disagree(row, batch.first_seen(event)):
+        if other and not broken and not pushed_row_matching.disagree(row, batch.first_seen(event)):
             return False
         batch.changes.append(Changed(row, event, known[0], digest, other, broken))
         known.append(digest)

@@ -16,10 +16,10 @@ from audit.importing import gateway_registry_and_seal_keys, import_run_events
 from audit.importing.lock import import_lock
 from audit.importing.mapping import Mapper, Matches
 from audit.importing.portal_operation_lookup import Operations
+from audit.importing.pushed_row_matching import Forms
 from audit.importing.quarantine.writer import Quarantine
 from audit.importing.report import Counts, ImportReport
 from audit.importing.row_batches import RowWriter
-from audit.importing.row_forms import Forms
 from audit.importing.source_database import ImportRefused, Source, opened
 from audit.recording.actors import Actor
 

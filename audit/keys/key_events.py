@@ -13,7 +13,7 @@ from typing import Any, Final
 from audit.keys import keyring
 from audit.keys.keyring import Keyring, Period
 from audit.ledger.format import entry as entries
-from audit.ledger.key_transitions import handover, origins
+from audit.ledger.key_transitions import handover, log_renames
 from audit.models import Event, EventRow
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
@@ -50,7 +50,7 @@ def unheard(ring: Keyring) -> list[dict[str, Any]]:
     return [
         keyring.change("began", handover.parse(one).size, _begun(ring, one), one)
         for one in ring.statements
-        if one not in known and not origins.is_move(one)  # an adoption tells of that
+        if one not in known and not log_renames.is_move(one)  # an adoption tells of that
     ]
 
 
@@ -89,7 +89,7 @@ def problems(
     known = {one.get("statement") for one in (*logged, *adopted, *ring.unrecorded)}
     for statement in ring.statements:
         if statement not in known:
-            action = "ledger.adopted" if origins.is_move(statement) else "ledger.key_changed"
+            action = "ledger.adopted" if log_renames.is_move(statement) else "ledger.key_changed"
             yield f"a statement of the keys' history is in no {action} entry"
     for data in logged:
         if data.get("state") == "began" and data.get("statement") not in ring.statements:

@@ -4,8 +4,8 @@ The public history is `VAR_DIR/ledger/keys.json`: each key with the sizes of the
 tree that it signs, and the statements by which old keys name new ones
 (`audit.ledger.key_transitions.handover`). Each checkpoint is signed by every key in force, Ed25519
 (C2SP type 0x01) and ML-DSA-44 (0x06), and is checked with the keys in force at its size under the
-name that it has. A log that went on under another name (`audit.ledger.key_transitions.origins`) has
-keys of each of its names.
+name that it has. A log that went on under another name (`audit.ledger.key_transitions.log_renames`)
+has keys of each of its names.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from audit.keys.log_identity import LedgerIdentityError
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import mldsa, note
 from audit.ledger.checkpoint import Checkpoint
-from audit.ledger.key_transitions import handover, origins
-from audit.ledger.key_transitions.origins import Move
+from audit.ledger.key_transitions import handover, log_renames
+from audit.ledger.key_transitions.log_renames import Move
 from audit.ledger.note import ED25519, Note, NoteError, VerifierKey
 
 
@@ -126,7 +126,7 @@ class Keyring:
             NoteError: a key for which no key before it has signed, or a modified statement.
         """
         first = [one.vkey for one in self.periods if one.since == 0]
-        reached = set(origins.trail(self.statements, first).keys)
+        reached = set(log_renames.trail(self.statements, first).keys)
         for period in self.periods:
             if period.key not in reached:
                 raise NoteError(
@@ -196,7 +196,7 @@ def moves(ring: Keyring) -> list[Move]:
     Raises:
         NoteError: a statement is malformed.
     """
-    return [origins.parse(one) for one in ring.statements if origins.is_move(one)]
+    return [log_renames.parse(one) for one in ring.statements if log_renames.is_move(one)]
 
 
 def began_with() -> Move | None:

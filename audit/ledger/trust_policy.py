@@ -15,7 +15,7 @@ from audit.ledger import checkpoint as checkpoints
 from audit.ledger import cosignature, note
 from audit.ledger.checkpoint import Checkpoint
 from audit.ledger.cosignature import Cosignature
-from audit.ledger.key_transitions.origins import Move
+from audit.ledger.key_transitions.log_renames import Move
 from audit.ledger.note import Note, NoteError, VerifierKey
 
 NONE: Final = "none"

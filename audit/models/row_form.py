@@ -10,7 +10,7 @@ class RowForm(models.Model):
 
     `form` is the way it arrived (`database`, `hec:none`, `jsonl:sensitive`), with the digest of
     its content there; or by what a row that has no id when pushed is found again
-    (`audit.importing.row_forms`).
+    (`audit.importing.pushed_row_matching`).
     """
 
     event = models.UUIDField()

@@ -16,7 +16,7 @@ from typing import Any
 
 from audit.ledger.format.commitment import subject_key
 from audit.ledger.query import normalise, words
-from audit.ledger.query.text import searched
+from audit.ledger.query.text_search import searched
 
 ALL = "_all"  # in every row, so that a query of exclusions alone has something to exclude from
 PLAIN_KEYS = (

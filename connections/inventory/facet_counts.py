@@ -18,7 +18,7 @@ from django.db.models import Case, CharField, Count, F, Min, Q, QuerySet, Value,
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
 
-from connections.inventory.conditions import Conditions, Fits
+from connections.inventory.account_filters import Conditions, Fits
 from connections.inventory.declared_fit import Fit, declared_scopes, fit, idle_before, idle_where
 from connections.inventory.query_parameters import Query
 from connections.models import NOT_HELD, ConnectedAccount, Use

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db.models import Q, prefetch_related_objects
 
-from connections.inventory.conditions import Conditions
+from connections.inventory.account_filters import Conditions
 from connections.inventory.query_parameters import Place
 from connections.models import ConnectedAccount, Use
 

@@ -13,9 +13,9 @@ from django.core.cache import cache
 from django.db.models import Q, prefetch_related_objects
 
 from audit.recording.actors import Actor
-from connections.inventory import conditions, facet_counts, groups
+from connections.inventory import account_filters, facet_counts, groups
 from connections.inventory import owner_groups as persons
-from connections.inventory.conditions import Conditions, Found, Owners
+from connections.inventory.account_filters import Conditions, Found, Owners
 from connections.inventory.declared_fit import Fit, is_idle
 from connections.inventory.facet_counts import Counts, How, Tally
 from connections.inventory.groups import NOBODY, Bucket, Slice
@@ -69,10 +69,10 @@ def ask(
         every: take every account that the words fit, however many.
     """
     ground = state_filters.now()
-    found = conditions.find_every(query.q) if every else conditions.find(query.q)
-    owners = conditions.owners_of(query.values("owner"), actor.sub)
+    found = account_filters.find_every(query.q) if every else account_filters.find(query.q)
+    owners = account_filters.owners_of(query.values("owner"), actor.sub)
     say = partial(
-        conditions.conditions, query, now=now, ground=ground, within=within, found=found,
+        account_filters.conditions, query, now=now, ground=ground, within=within, found=found,
         owners=owners,
     )  # fmt: skip
     shows = [f"show={value}" for value in query.values("show")]

@@ -14,7 +14,7 @@ from typing import Final
 from django.db.models import Q
 
 from approvals.models import Effect, EffectState
-from enforcement.decisions.steps.superseded_steps import COMMAND, TERMINAL
+from enforcement.decisions.steps.later_decision_wins import COMMAND, TERMINAL
 from enforcement.effects.gateway_facts import V020
 from enforcement.gateways import instances
 from enforcement.gateways.effects_at_gateways import settings_of

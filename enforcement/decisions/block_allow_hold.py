@@ -24,7 +24,7 @@ from enforcement.decisions import (
 from enforcement.decisions.decision_params import Params, TerminalParams
 from enforcement.decisions.hold_and_release_at_gateway import hold_reason, holder_of
 from enforcement.decisions.steps import (
-    superseded_steps,
+    later_decision_wins,
     terminal_steps,
 )
 from enforcement.findings import severities_outlasting_milder_scans
@@ -166,7 +166,7 @@ def _release_by_hand(ctx: CommitContext) -> Committed:
     failed = [
         one
         for one in instances.fleet().scope(ctx.target.instance)
-        if superseded_steps.has_failed_release(ctx.target.kind, ctx.target.name, one.name)
+        if later_decision_wins.has_failed_release(ctx.target.kind, ctx.target.name, one.name)
     ]
     return _lift(ctx, holders, None if holders else failed)
 

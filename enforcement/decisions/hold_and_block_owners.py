@@ -20,7 +20,7 @@ from approvals.models import Approval, Effect, EffectState
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
-from enforcement.decisions.steps.superseded_steps import COMMAND
+from enforcement.decisions.steps.later_decision_wins import COMMAND
 from enforcement.gateways import instances
 from enforcement.models import AdministrativeAct, Asset, Decision
 

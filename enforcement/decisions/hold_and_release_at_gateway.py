@@ -10,8 +10,8 @@ from approvals.models import Effect, EffectState
 from approvals.outbox import step_execution
 from approvals.registry import EffectResult, EffectRun, effect
 from enforcement.audit_database.open_read_only import SourceUnreadable
+from enforcement.decisions.steps.later_decision_wins import STEPS
 from enforcement.decisions.steps.remote_steps import confirmed, run_step, why_not_blocked
-from enforcement.decisions.steps.superseded_steps import STEPS
 from enforcement.gateways import (
     attempt_tags,
     effects_at_gateways,

@@ -18,7 +18,7 @@ from audit.recording.actors import Actor, Target
 from enforcement.component_kinds import called, where
 from enforcement.decisions import hold_and_block_owners, stored_decisions_and_holds
 from enforcement.decisions.hold_and_block_owners import Restriction
-from enforcement.decisions.steps import superseded_steps
+from enforcement.decisions.steps import later_decision_wins
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.models import Asset, Decision, Watch
@@ -71,7 +71,7 @@ def release(_actor: Actor, target: Target, _params: Mapping[str, Any], _severity
     if row is not None and row.holder:
         return ""
     at = instances.fleet().scope(target.instance)
-    if any(superseded_steps.has_failed_release(target.kind, target.name, x.name) for x in at):
+    if any(later_decision_wins.has_failed_release(target.kind, target.name, x.name) for x in at):
         return ""
     return f"{_named(target)} is not on hold {where(target.instance)}."
 

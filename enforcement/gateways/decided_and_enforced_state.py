@@ -15,7 +15,7 @@ from approvals import clock
 from approvals.models import Effect, EffectState
 from audit.ledger.format import truncation
 from enforcement.decisions import stored_decisions_and_holds
-from enforcement.decisions.steps.superseded_steps import STEPS
+from enforcement.decisions.steps.later_decision_wins import STEPS
 from enforcement.effects import overall_effect
 from enforcement.effects.conclusion import AgentEffect, conclude
 from enforcement.effects.gateway_facts import IN_DATABASE, IN_REPORTS

@@ -21,7 +21,7 @@ from approvals.models import Effect, EffectState
 from audit.clock import rfc3339
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
-from enforcement.decisions.steps.superseded_steps import STEPS
+from enforcement.decisions.steps.later_decision_wins import STEPS
 from enforcement.effects import sentences
 from enforcement.effects.conclusion import AgentEffect, Summary, conclude
 from enforcement.effects.gateway_facts import IN_DATABASE, GatewayFacts

@@ -17,7 +17,7 @@ from approvals.models import Effect, EffectState
 from audit.ingest.pushes import spool
 from audit.models import EventRow
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
-from enforcement.decisions.steps.superseded_steps import STEPS
+from enforcement.decisions.steps.later_decision_wins import STEPS
 from enforcement.effects.gateway_facts import V020
 from enforcement.gateways import (
     effects_at_gateways,

@@ -14,7 +14,7 @@ from django.http import QueryDict
 from approvals.models import Approval, Effect, EffectState, Status
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from enforcement.component_kinds import CALL, KINDS, noun
-from enforcement.decisions.steps.superseded_steps import STEPS
+from enforcement.decisions.steps.later_decision_wins import STEPS
 from enforcement.findings import decision_queue
 from enforcement.gateways import instances
 from enforcement.models import Asset, Decision, Finding, FindingStatus, Watch

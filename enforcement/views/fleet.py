@@ -12,7 +12,7 @@ from approvals.models import Effect, EffectState
 from audit.ingest.pushes import spool
 from audit.recording.actors import Actor
 from enforcement.audit_database import periodic_scan_import
-from enforcement.decisions.steps.superseded_steps import STEPS
+from enforcement.decisions.steps.later_decision_wins import STEPS
 from enforcement.findings import decision_queue
 from enforcement.gateways import (
     instances,

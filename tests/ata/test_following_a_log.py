@@ -15,8 +15,8 @@ from ata.errors import AtaError
 from ata.log.cosigning_server import Witness
 from ata.log.follower import Following, LogLies, NotSeenYet
 from audit.ledger import checkpoint, merkle, note, tiles
-from audit.ledger.key_transitions import origins
-from audit.ledger.key_transitions.origins import Tree
+from audit.ledger.key_transitions import log_renames
+from audit.ledger.key_transitions.log_renames import Tree
 from tests.ata.ata_process import Ata
 from tests.support.origin_statements import write_statement
 from tests.support.signed import sign_checkpoint
@@ -227,7 +227,7 @@ def tree(leaves: list[bytes]) -> Tree:
     return Tree(len(leaves), merkle.root(leaves))
 
 
-def goes_on(log: Log, kept: int, last: Tree, *, held: bool = False) -> origins.Trail:
+def goes_on(log: Log, kept: int, last: Tree, *, held: bool = False) -> log_renames.Trail:
     """The log came back with so many entries and says so; what follows is other than it was."""
     log.leaves = log.leaves[:kept]
     statement = write_statement(
@@ -242,7 +242,7 @@ def goes_on(log: Log, kept: int, last: Tree, *, held: bool = False) -> origins.T
     made = tree(log.leaves)
     log.signed = sign_checkpoint(NEXT.name, made.size, made.root, NEXT.seed)
     log.shown["keys"] = json.dumps({"statements": [statement]}).encode()
-    return origins.trail([statement], [KEY.vkey])
+    return log_renames.trail([statement], [KEY.vkey])
 
 
 def test_a_new_name_is_not_followed_until_somebody_says_so(log: Log, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from audit.keys import (
 )
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import note
-from audit.ledger.key_transitions import origins
+from audit.ledger.key_transitions import log_renames
 from audit.ledger.offline import export_manifest
 from audit.ledger.query import EventQuery
 from audit.models import Checkpoint, Entry, WitnessState
@@ -156,7 +156,7 @@ def test_the_whole_drill(
     assert json.loads(bytes(first.entry))["action"] == "ledger.adopted"
     assert data["origin"] == {"old": OLD, "new": NEW}
     assert (data["database"]["size"], data["signed"]["size"]) == (5, 9)
-    (move,) = origins.trail([data["statement"]], [old_key]).moves
+    (move,) = log_renames.trail([data["statement"]], [old_key]).moves
     assert "5 entries; 9 had been signed: the last 4 of them were LOST" in move.words
     assert (move.kept.root, move.last.root) == (bytes(kept.root), bytes(lost.root))
     assert findings() == {}
@@ -242,7 +242,7 @@ def test_an_objection_to_the_old_name_holds_up_nothing_under_the_new_one_and_sta
     assert sequencer.run_once().signed and signing_stop.reason() == ""
     made = restored_database_adoption.made_so_far()[-1]
     assert "has cosigned 5 entries" in made.objection and (made.size, made.signed_size) == (4, 4)
-    assert "all of them are in it" in origins.parse(made.statement).words
+    assert "all of them are in it" in log_renames.parse(made.statement).words
     # A worker that was in the middle of asking writes what it heard about the old name.
     WitnessState.objects.update(state=WitnessState.State.CONFLICT, detail="of the old name")
     durable_files.write_durably(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from audit import importing
-from audit.importing import row_forms
+from audit.importing import pushed_row_matching
 from audit.importing.source_row_identity import SourceRow
 from audit.ingest.pushes import drain
 from tests.audit import imports, pushing
@@ -77,4 +77,4 @@ def test_a_placeholder_hides_no_other_change_of_a_text() -> None:
 )
 def test_texts_are_compared_around_what_is_hidden(now: str, then: str, is_other: bool) -> None:
     row = SourceRow("audit_events", -1, {"details": now})
-    assert row_forms.disagree(row, {"details": then}) is is_other
+    assert pushed_row_matching.disagree(row, {"details": then}) is is_other

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from audit import importing
-from audit.importing import row_forms
+from audit.importing import pushed_row_matching
 from audit.importing.source_row_identity import SourceRow
 from audit.ingest.pushes import drain
 from audit.models import EventRow
@@ -33,7 +33,10 @@ def fleet(tmp_path: Path, settings: Any) -> None:
 
 def named() -> list[str]:
     row = SourceRow("audit_events", -1, VALUES)
-    return [row_forms.id_of_one_without(VALUES), *(key.hex() for key in row_forms.keys_of(row))]
+    return [
+        pushed_row_matching.id_of_one_without(VALUES),
+        *(key.hex() for key in pushed_row_matching.keys_of(row)),
+    ]
 
 
 def test_they_differ_from_installation_to_installation(settings: Any) -> None:

@@ -14,7 +14,7 @@ from ata.cli import app
 from audit.keys import keyring, log_identity, rotation
 from audit.ledger import note
 from audit.ledger.format.canonical import canonical
-from audit.ledger.key_transitions import key_statements_in_exports, origins
+from audit.ledger.key_transitions import key_statements_in_exports, log_renames
 from audit.ledger.offline import access_review_check
 from audit.ledger.offline.proof_check import MOVED
 from audit.recording.actors import SYSTEM
@@ -111,7 +111,7 @@ def less_lost(told: list[str]) -> list[str]:
 
 
 def resized(told: list[str]) -> list[str]:
-    said = origins.parse(told[-1])
+    said = log_renames.parse(told[-1])
     return [told[-1].replace(f"last {said.last.size}", f"last {said.kept.size + 1}")]
 
 

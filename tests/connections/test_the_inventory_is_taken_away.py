@@ -19,7 +19,7 @@ from audit.ledger import note
 from audit.ledger.offline import connection_export_manifest_check, export_manifest
 from audit.sequencing import sequencer
 from connections.component_manifests import manifest_store
-from connections.inventory import conditions
+from connections.inventory import account_filters
 from connections.models import ConnectedAccount, SeenUse, State
 from connections.sync import update_accounts
 from tests.accounts.trail import events
@@ -293,7 +293,7 @@ def test_the_manifest_of_a_file_of_everybody_is_not_read_once_the_role_is_gone(
 def test_a_file_by_words_is_whole_however_many_fit(
     town: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conditions, "FOUND", 2)
+    monkeypatch.setattr(account_filters, "FOUND", 2)
     for n in range(5):
         make("member2", auth0_id=f"cac_{n}")
     assert len(rows_of(taken("?format=csv&q=member2").getvalue())) == 6

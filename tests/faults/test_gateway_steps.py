@@ -14,7 +14,7 @@ from approvals import registry
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from enforcement.decisions.steps import superseded_steps
+from enforcement.decisions.steps import later_decision_wins
 from enforcement.models import Finding
 from tests.accounts.trail import events
 from tests.enforcement.gateways import Edge, settle
@@ -114,7 +114,7 @@ def test_every_step_at_a_gateway_is_tried_under_every_fault() -> None:
     # These send nothing: they wait for what a person's terminal did.
     ours -= {"gateway.terminal", "gateway.command"}
     assert ours == set(STEPS)
-    assert set(superseded_steps.STEPS) < ours | {"gateway.terminal"}
+    assert set(later_decision_wins.STEPS) < ours | {"gateway.terminal"}
 
 
 @pytest.mark.parametrize("fault", quick(Fault))

@@ -42,7 +42,7 @@ HOLD_NOBODY: Final = {
     "connections.access_reviews.frozen_account_list.excess": "lives as long as a list is taken",
     "audit.keys.keyring._parsed": "public keys",
     "audit.ledger.format.fields._is_time": "times",
-    "audit.ledger.query.text._paths": "paths of fields",
+    "audit.ledger.query.text_search._paths": "paths of fields",
     "audit.packs.verify_html.verifier": "a page of ours",
     "audit.erasure.process_caches._place": "a path of ours",
     "audit.proofs.timestamping._http": _SETTINGS,

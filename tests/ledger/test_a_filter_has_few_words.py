@@ -7,7 +7,7 @@ from time import process_time
 import pytest
 
 from audit.ledger.query.event_filter import EventQuery
-from audit.ledger.query.text import terms
+from audit.ledger.query.text_search import terms
 
 
 @pytest.mark.parametrize("key", ["q", "-q"])

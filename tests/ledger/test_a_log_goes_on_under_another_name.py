@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from ata.cli import app
 from audit.ledger import inclusion_proof_file, merkle, note
-from audit.ledger.key_transitions import handover, origins
-from audit.ledger.key_transitions.origins import Tree
+from audit.ledger.key_transitions import handover, log_renames
+from audit.ledger.key_transitions.log_renames import Tree
 from audit.ledger.note import NoteError, SigningKey
 from audit.ledger.offline import log_file
 from audit.ledger.offline.full_log_check import KEPT
@@ -102,20 +102,23 @@ def verify(*arguments: str, key: SigningKey = OLD) -> tuple[Result, dict[str, di
 
 
 def test_a_statement_leads_from_the_old_key_to_the_new_name_and_says_what_was_lost() -> None:
-    found = origins.trail([says()], [OLD.vkey])
+    found = log_renames.trail([says()], [OLD.vkey])
     assert [str(one) for one in found.keys] == [OLD.vkey, NEW.vkey]
     (move,) = found.moves
     assert (move.kept, move.last, move.held) == (tree([*LOST[:6]]), tree([*LOST]), False)
     assert "log.example/x" in move.words and "log.example/y" in move.words
     assert "9 had been signed: the last 3 of them were LOST" in move.words
     # Twice the same word is one word; whoever trusts another key is led nowhere.
-    assert origins.trail([says()] * 2, [OLD.vkey]).moves == (move,)
-    assert origins.trail([says()], [OTHER.vkey]).keys == (note.parse_vkey(OTHER.vkey),)
+    assert log_renames.trail([says()] * 2, [OLD.vkey]).moves == (move,)
+    assert log_renames.trail([says()], [OTHER.vkey]).keys == (note.parse_vkey(OTHER.vkey),)
     further = says(NEW, LATER, tree([*GOES_ON]), tree([*GOES_ON]), held=True)
-    every = origins.trail([further, says()], [OLD.vkey]).moves
+    every = log_renames.trail([further, says()], [OLD.vkey]).moves
     assert [one.new_origin for one in every] == [NEW.name, LATER.name]
-    assert origins.path(every, LATER.name, OLD.name) == every
-    assert origins.path(every, OLD.name) == () and origins.path(every, NEW.name, "else") is None
+    assert log_renames.path(every, LATER.name, OLD.name) == every
+    assert (
+        log_renames.path(every, OLD.name) == ()
+        and log_renames.path(every, NEW.name, "else") is None
+    )
     assert "it says that all of them are in it" in every[1].words
 
 
@@ -128,7 +131,7 @@ def test_many_changes_of_keys_in_a_row_are_each_taken_once() -> None:
     ]
     begun = process_time()
     assert handover.follow([*reversed(chain[:20])], keys[:1])[-1] == note.parse_vkey(keys[20])
-    found = origins.trail([*reversed(chain)], keys[:1])
+    found = log_renames.trail([*reversed(chain)], keys[:1])
     assert [str(key) for key in found.keys] == keys
     assert process_time() - begun < 1.5
 
@@ -141,12 +144,12 @@ def test_a_key_that_is_reached_later_has_to_have_signed_what_names_it_before() -
         OLD.name, 5, [first, second], [third], {first: seeds[1], second: seeds[2]}
     )
     leads = handover.write(OLD.name, 4, [first], [first, second], {first: seeds[1]})
-    assert len(origins.trail([both, leads], [first]).keys) == 3
+    assert len(log_renames.trail([both, leads], [first]).keys) == 3
     said = note.parse(both)
     other = note.parse(note.sign("another text\n", OLD.name, seeds[2])).signatures
     forged = str(note.Note(said.text, (said.signatures[0], *other)))
     with pytest.raises(NoteError, match="does not verify"):
-        origins.trail([forged, leads], [first])
+        log_renames.trail([forged, leads], [first])
 
 
 @pytest.mark.parametrize("trusted", ["one", "both"])
@@ -163,12 +166,12 @@ def test_every_key_that_a_statement_names_as_old_has_signed_it(trusted: str, wha
             (OLD.name, NEW.name), some, some, (keys, [NEW.vkey]), seeds, held=True
         )
     trust = keys if trusted == "both" else keys[:1]
-    assert len(origins.trail([text], trust).keys) == len(trust) + 1
+    assert len(log_renames.trail([text], trust).keys) == len(trust) + 1
     said = note.parse(text)
     silent = note.parse_vkey(OTHER.vkey).key_id
     lines = tuple(one for one in said.signatures if one.key_id != silent)
     with pytest.raises(NoteError, match="has not signed"):
-        origins.trail([str(note.Note(said.text, lines))], trust)
+        log_renames.trail([str(note.Note(said.text, lines))], trust)
 
 
 def test_a_forged_statement_leads_nowhere() -> None:
@@ -181,13 +184,13 @@ def test_a_forged_statement_leads_nowhere() -> None:
         (note.sign(text, OLD.name, OLD.seed), "has not signed"),  # the new key is silent
     ):
         with pytest.raises(NoteError, match=why):
-            origins.trail([signed], [OLD.vkey])
+            log_renames.trail([signed], [OLD.vkey])
     two = note.new_key("log.example/w")
     with pytest.raises(NoteError, match="two statements say as what"):
-        origins.trail([says(), says(OLD, two)], [OLD.vkey])
+        log_renames.trail([says(), says(OLD, two)], [OLD.vkey])
     back = note.new_key(OLD.name)
     with pytest.raises(NoteError, match="begin twice"):
-        origins.trail([says(), says(NEW, back)], [OLD.vkey])
+        log_renames.trail([says(), says(NEW, back)], [OLD.vkey])
     with pytest.raises(NoteError, match="had another name before"):
         says(OLD, back)
 
@@ -196,7 +199,7 @@ def test_what_is_no_statement_is_named() -> None:
     text = note.parse(says()).text
     size, root = written(tree([*LOST[:6]])).split()
     for bent, why in (
-        (text.replace(origins.SCHEMA, "ata.ledger-origin.v2"), "it is no statement"),
+        (text.replace(log_renames.SCHEMA, "ata.ledger-origin.v2"), "it is no statement"),
         (text.replace(f"kept {size}", "kept 06"), "plain decimal"),
         (text.replace(f"kept {size} {root}", f"kept {size} AAAA"), "a root has 32 bytes"),
         (text.replace("kept 6", "left 6"), "come `kept` and `last`"),
@@ -206,7 +209,7 @@ def test_what_is_no_statement_is_named() -> None:
         (text.replace("\nold ", "\nnew ", 1), "not a key of the log"),
     ):
         with pytest.raises(NoteError, match=why):
-            origins.parse(bent)
+            log_renames.parse(bent)
     same = note.SigningKey(NEW.name, OLD.seed, note.public_key(OLD.seed))
     with pytest.raises(NoteError, match="a new name needs new keys"):
         says(OLD, same)

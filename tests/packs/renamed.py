@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.key_transitions import handover, key_statements_in_exports, origins
-from audit.ledger.key_transitions.origins import Tree
+from audit.ledger.key_transitions import handover, key_statements_in_exports, log_renames
+from audit.ledger.key_transitions.log_renames import Tree
 from audit.ledger.trust_policy import NONE, Policy
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
@@ -68,7 +68,7 @@ def _less_lost(told: list[str]) -> list[str]:
 
 
 def _resized(told: list[str]) -> list[str]:
-    said = origins.parse(told[-1])
+    said = log_renames.parse(told[-1])
     return [*told[:-1], told[-1].replace(f"last {said.last.size}", f"last {said.kept.size + 1}")]
 
 

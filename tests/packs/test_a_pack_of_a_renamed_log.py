@@ -9,7 +9,7 @@ import pytest
 
 from audit.keys import keyring, log_identity, rotation
 from audit.ledger import note
-from audit.ledger.key_transitions import key_statements_in_exports, origins
+from audit.ledger.key_transitions import key_statements_in_exports, log_renames
 from audit.ledger.offline.proof_check import MOVED
 from audit.ledger.packs import archive, pack_check
 from audit.ledger.packs.report import PackReport
@@ -123,10 +123,10 @@ def test_a_statement_that_does_not_fit_is_refused_by_name_whatever_key_is_truste
 
 def test_it_is_held_against_the_history_that_the_verifier_brings(act: Act, old_key: str) -> None:
     told = key_statements_in_exports.read(members_of(act.pack().body)[MEMBER])
-    (move,) = origins.trail(told, [old_key]).moves
+    (move,) = log_renames.trail(told, [old_key]).moves
     brought = Policy((note.parse_vkey(old_key),), {}, {}, NONE, moves=(move,))
     assert pack_check.check(act.pack().body, pack_check.Roots(brought)).intact
-    other = origins.parse(says(OLD, f"{OLD}/other"))
+    other = log_renames.parse(says(OLD, f"{OLD}/other"))
     brought = Policy((note.parse_vkey(old_key),), {}, {}, NONE, moves=(other,))
     report = pack_check.check(act.pack().body, pack_check.Roots(brought))
     assert (

@@ -6,14 +6,14 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 
 from audit.ledger import note
-from audit.ledger.key_transitions import origins
+from audit.ledger.key_transitions import log_renames
 from audit.ledger.note import ED25519, NoteError
 
 
 def write_statement(
     names: tuple[str, str],
-    kept: origins.Tree,
-    last: origins.Tree,
+    kept: log_renames.Tree,
+    last: log_renames.Tree,
     keys: tuple[Sequence[str], Sequence[str]],
     seeds: Mapping[str, bytes],
     *,
@@ -34,9 +34,9 @@ def write_statement(
     """
     (old, new), word = keys, "held" if held else "lost"
     trees = [f"kept {written(kept)}", f"last {written(last)} {word}"]
-    lines = [origins.SCHEMA, *names, *trees]
+    lines = [log_renames.SCHEMA, *names, *trees]
     text = "\n".join([*lines, *(f"old {k}" for k in old), *(f"new {k}" for k in new)]) + "\n"
-    said = origins.parse(text)
+    said = log_renames.parse(text)
     signing = [key for key in (*said.old, *said.new) if key.key_type == ED25519]
     if missing := [str(key) for key in signing if str(key) not in seeds]:
         raise NoteError(f"the seed of {missing[0]} is needed")
@@ -44,6 +44,6 @@ def write_statement(
     return str(note.Note(text, tuple(line for one in signed for line in one.signatures)))
 
 
-def written(tree: origins.Tree) -> str:
+def written(tree: log_renames.Tree) -> str:
     """A tree as it stands in a statement."""
     return f"{tree.size} {b64encode(tree.root).decode()}"

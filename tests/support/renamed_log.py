@@ -18,7 +18,7 @@ from audit.keys import key_events, keyring, log_identity, restored_database_adop
 from audit.keys.keyring import Keyring, Period
 from audit.keys.restored_database_adoption import Adoption, Found, made_so_far
 from audit.ledger import mldsa, note, tiles
-from audit.ledger.key_transitions.origins import Tree
+from audit.ledger.key_transitions.log_renames import Tree
 from audit.ledger.note import ED25519
 from audit.models import WitnessState
 from audit.sequencing import signed_state

@@ -20,10 +20,10 @@ from audit.importing import gateway_registry_and_seal_keys, import_run_events
 from audit.importing.lock import ImportRunning, import_lock
 from audit.importing.mapping import Mapper, Matches
 from audit.importing.portal_operation_lookup import Operations
+from audit.importing.pushed_row_matching import Forms
 from audit.importing.quarantine.writer import Quarantine
 from audit.importing.report import Counts, ImportReport
 from audit.importing.row_batches import RowWriter
-from audit.importing.row_forms import Forms
 from audit.importing.source_row_identity import SourceRow
 from audit.ingest.bulk_event_writer import Ingest
 from audit.ingest.pushes import ingest_tokens, missing_pushes, pushed_rows, scan_targets, spool

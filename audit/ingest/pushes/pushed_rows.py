@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from audit.importing import row_forms
+from audit.importing import pushed_row_matching
 from audit.importing.mapping.audit_events import PUSHED_RECORD
 from audit.importing.source_row_identity import REJECTED_AS, SourceRow, encoded
 
@@ -99,7 +99,7 @@ def _is_log_line(event: Mapping[str, Any]) -> bool:
 
 def _announced(line: dict[str, Any]) -> dict[str, Any]:
     """A line of the log as an event: it has no id, so the same line is the same event."""
-    named = row_forms.keyed(encoded(_written(line))).hex()
+    named = pushed_row_matching.keyed(encoded(_written(line))).hex()
     about = {"id": f"line-{named[:40]}", "action": f"{_LOG}.{line['event_type']}"}
     return {**line, **about, "structured": line}
 
@@ -154,7 +154,7 @@ def _skip(line: str, at: int) -> int:
 def _row(values: Mapping[str, Any], rail: str, profile: str = "") -> SourceRow:
     form = f"{rail}:{profile}" if profile else rail
     size = sum(len(v) for v in values.values() if isinstance(v, str))
-    return SourceRow("audit_events", -1, values, {row_forms.FORM: form}, size)
+    return SourceRow("audit_events", -1, values, {pushed_row_matching.FORM: form}, size)
 
 
 def _of_columns(event: Mapping[str, Any], time: Any) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def _of_columns(event: Mapping[str, Any], time: Any) -> dict[str, Any]:
     if exact:
         values["timestamp"] = exact
     if "id" not in values and exact and "action" in values:
-        values["id"] = row_forms.id_of_one_without(values)
+        values["id"] = pushed_row_matching.id_of_one_without(values)
     return values
 
 

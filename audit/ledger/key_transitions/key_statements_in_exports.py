@@ -1,7 +1,7 @@
 """What was signed about a log's keys, carried in what is handed out after a change of its name.
 
 A pack or the manifest of an export that was made under a later name brings the statements that lead
-to it (`audit.ledger.key_transitions.origins`, `audit.ledger.key_transitions.handover`), oldest
+to it (`audit.ledger.key_transitions.log_renames`, `audit.ledger.key_transitions.handover`), oldest
 first. They are signed by the keys that they name, so the holder of only a former key reaches the
 present one without asking the log; and the holder of the present one learns what was lost on the
 way.
@@ -16,8 +16,8 @@ from typing import Final
 
 from audit.ledger import note
 from audit.ledger.format.canonical import EntryError, canonical
-from audit.ledger.key_transitions import handover, origins
-from audit.ledger.key_transitions.origins import Move
+from audit.ledger.key_transitions import handover, log_renames
+from audit.ledger.key_transitions.log_renames import Move
 from audit.ledger.note import ED25519, NoteError, VerifierKey
 from audit.ledger.trust_policy import Policy
 
@@ -28,7 +28,7 @@ MEMBER: Final = "key_statements"
 
 def carried(statements: Sequence[str]) -> list[str]:
     """The statements that go along: all of a log that changed its name, none of another."""
-    return list(statements) if any(map(origins.is_move, statements)) else []
+    return list(statements) if any(map(log_renames.is_move, statements)) else []
 
 
 def write(statements: Sequence[str]) -> bytes:
@@ -99,7 +99,7 @@ def follow(
         raise NoteError(
             f"{origin} began with {moves[-1].kept.size} entries, and this tree has {size}"
         )
-    found = origins.trail(statements, trust.logs)
+    found = log_renames.trail(statements, trust.logs)
     logs = tuple(dict.fromkeys((*trust.logs, *found.keys)))
     return replace(trust, logs=logs, moves=tuple(dict.fromkeys((*moves, *trust.moves))))
 
@@ -120,11 +120,11 @@ def _chain(
     """The changes of name and all keys, once every statement is signed by the keys before it."""
     if len(set(statements)) != len(statements):
         raise NoteError("a statement stands in it twice")
-    moves = [origins.parse(one) for one in statements if origins.is_move(one)]
+    moves = [log_renames.parse(one) for one in statements if log_renames.is_move(one)]
     names = [one.new_origin for one in moves]
     if not moves or [one.old_origin for one in moves[1:]] != names[:-1] or names[-1] != origin:
         raise NoteError(f"the changes of name in it do not lead to {origin}")
-    whole = origins.trail(statements, _old(statements[0]))
+    whole = log_renames.trail(statements, _old(statements[0]))
     reached = frozenset(whole.keys)
     for one in statements:
         if reached.isdisjoint(_old(one)):
@@ -134,5 +134,5 @@ def _chain(
 
 def _old(statement: str) -> Collection[VerifierKey]:
     read: Iterable[VerifierKey]
-    read = (origins.parse if origins.is_move(statement) else handover.parse)(statement).old
+    read = (log_renames.parse if log_renames.is_move(statement) else handover.parse)(statement).old
     return [key for key in read if key.key_type == ED25519]

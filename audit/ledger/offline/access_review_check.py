@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit.ledger import note
 from audit.ledger.format.canonical import EntryError, canonical, parsed
-from audit.ledger.key_transitions.origins import Move
+from audit.ledger.key_transitions.log_renames import Move
 from audit.ledger.note import ED25519, VerifierKey
 from audit.ledger.offline.proof_check import Step, led_on, moved, moved_unproven
 from audit.ledger.trust_policy import Policy

@@ -15,7 +15,7 @@ from audit.ledger import note
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError
 from audit.ledger.format.commitment import Opening
-from audit.ledger.key_transitions.origins import Move
+from audit.ledger.key_transitions.log_renames import Move
 from audit.ledger.note import VerifierKey
 from audit.ledger.offline.export_check import ExportReport
 from audit.ledger.offline.export_manifest import same_file, signed_by, signer_of

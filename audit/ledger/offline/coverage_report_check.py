@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from audit.ledger.key_transitions.origins import Move
+from audit.ledger.key_transitions.log_renames import Move
 from audit.ledger.note import VerifierKey
 from audit.ledger.offline.export_check import ExportReport
 from audit.ledger.offline.export_manifest import same_file, signed_by, signer_of

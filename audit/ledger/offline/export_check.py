@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError
-from audit.ledger.key_transitions.origins import Move
+from audit.ledger.key_transitions.log_renames import Move
 from audit.ledger.note import VerifierKey
 from audit.ledger.offline import export_row_comparison
 from audit.ledger.offline.erasures import Account

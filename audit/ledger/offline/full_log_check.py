@@ -15,8 +15,8 @@ from audit.ledger import checkpoint as checkpoints
 from audit.ledger.checkpoint import Checkpoint
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError
-from audit.ledger.key_transitions import origins
-from audit.ledger.key_transitions.origins import Move
+from audit.ledger.key_transitions import log_renames
+from audit.ledger.key_transitions.log_renames import Move
 from audit.ledger.note import NoteError
 from audit.ledger.offline.erasures import Account
 from audit.ledger.offline.log_file import EntriesError, EntriesFile
@@ -103,7 +103,7 @@ def check(
         return HistoryReport(tuple(steps), None, _ALWAYS)
     head, account = log.checkpoint, Account()
     signed = Step(SIGNED, True, f"{head.origin} signed a tree of {head.size} entries.")
-    moves = origins.path(trust.moves, head.origin) or ()
+    moves = log_renames.path(trust.moves, head.origin) or ()
     steps = [signed, *moved(head.origin, moves), _whole(log, account)]
     if moves:
         steps.append(_goes_on(log, moves))
@@ -189,7 +189,7 @@ def _held(name: str, kept: Checkpoint | NoteError, log: EntriesFile, moves: Sequ
     step, now = _extends(name), log.checkpoint
     if isinstance(kept, NoteError):
         return Step(step, False, f"{_sentence(kept)}.")
-    way = origins.path(moves, now.origin, kept.origin) if kept.origin != now.origin else ()
+    way = log_renames.path(moves, now.origin, kept.origin) if kept.origin != now.origin else ()
     if way is None:
         return Step(step, False, f"That is a checkpoint of another log, {kept.origin}.")
     if gone := _gone(kept, way):

@@ -16,8 +16,8 @@ from audit.ledger.checkpoint import Checkpoint
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError
 from audit.ledger.inclusion_proof_file import Proof
-from audit.ledger.key_transitions import key_statements_in_exports, origins
-from audit.ledger.key_transitions.origins import Move
+from audit.ledger.key_transitions import key_statements_in_exports, log_renames
+from audit.ledger.key_transitions.log_renames import Move
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError, VerifierKey
 from audit.ledger.trust_policy import Policy
@@ -143,7 +143,7 @@ def verify_proof_file(
 
 def moved(origin: str, moves: Iterable[Move]) -> list[Step]:
     """What to report of a log whose keys the verifier reached by changes of its name."""
-    return [Step(MOVED, True, one.words) for one in origins.path(moves, origin) or ()]
+    return [Step(MOVED, True, one.words) for one in log_renames.path(moves, origin) or ()]
 
 
 def moved_unproven(origin: str, moves: Iterable[Move]) -> list[str]:
@@ -151,7 +151,7 @@ def moved_unproven(origin: str, moves: Iterable[Move]) -> list[str]:
     return [
         f"That nothing of {one.old_origin} was lost but what it says: who keeps a later checkpoint "
         "of it holds the log to that (--since)."
-        for one in origins.path(moves, origin) or ()
+        for one in log_renames.path(moves, origin) or ()
     ]
 
 

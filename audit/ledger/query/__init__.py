@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from audit.ledger.query.event_filter import Clause, EventQuery
 from audit.ledger.query.filter_keys import KEYS, instant
+from audit.ledger.query.text_search import TEXT_FIELDS, Term, normalise, search_words, terms, words
 
 from .errors import InvalidQuery, QueryError
-from .text import TEXT_FIELDS, Term, normalise, search_words, terms, words
 
 __all__ = [
     "KEYS",

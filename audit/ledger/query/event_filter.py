@@ -12,7 +12,7 @@ from audit.ledger.query.filter_keys import KEYS, MAX_VALUE, BadValue, Key, neare
 from audit.ledger.query.matching import compile_clauses
 from audit.ledger.query.query_bar_syntax import Pair
 from audit.ledger.query.sentence import in_words
-from audit.ledger.query.text import terms
+from audit.ledger.query.text_search import terms
 
 MAX_PAIRS = 200
 MAX_WORDS = 100

@@ -20,7 +20,7 @@ from audit.ledger.format.allowed_field_values import (
     SOURCES,
     VIAS,
 )
-from audit.ledger.query.text import terms
+from audit.ledger.query.text_search import terms
 
 ORDERS: Final = ("newest", "oldest")
 MAX_VALUE: Final = 1000

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from audit.ledger.query.filter_keys import instant
-
-from .text import normalise, search_words, terms
+from audit.ledger.query.text_search import normalise, search_words, terms
 
 type Event = dict[str, Any]
 type Test = Callable[[Event], bool]

@@ -27,7 +27,7 @@ from audit.keys import (
     keyring,
     restored_database_adoption,
 )
-from audit.ledger.key_transitions import origins
+from audit.ledger.key_transitions import log_renames
 from audit.models import Cosignature, VerificationRun
 from audit.proofs import (
     proofs_and_tiles,
@@ -119,7 +119,7 @@ def _adoptions(size: int) -> list[dict[str, Any]]:
             "made": one,
             "at": datetime.fromisoformat(one.at),
             "waits": one in waiting,
-            "moved": origins.parse(one.statement) if one.statement else None,
+            "moved": log_renames.parse(one.statement) if one.statement else None,
         }
         for one in reversed(restored_database_adoption.made_so_far())
     ]

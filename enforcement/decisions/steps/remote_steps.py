@@ -13,7 +13,7 @@ from approvals.outbox import step_execution
 from approvals.registry import EffectResult, EffectRun, effect
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
 from enforcement.decisions.steps import steps_at_outposts
-from enforcement.decisions.steps.superseded_steps import FINAL_STEPS, STEPS, not_now
+from enforcement.decisions.steps.later_decision_wins import FINAL_STEPS, STEPS, not_now
 from enforcement.effects.conclusion import conclude
 from enforcement.effects.gateway_facts import V020
 from enforcement.gateways import (

@@ -14,7 +14,7 @@ from approvals.models import Effect
 from approvals.registry import EffectResult, EffectRun
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
-from enforcement.decisions.steps import superseded_steps
+from enforcement.decisions.steps import later_decision_wins
 from enforcement.effects.conclusion import conclude
 from enforcement.effects.gateway_facts import Entry
 from enforcement.gateways import attempt_tags, effects_at_gateways, instances
@@ -57,7 +57,7 @@ def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectR
         act, kind, name = command_format.STEPS[effect.kind], payload["kind"], payload["name"]
         if act in command_format.RELAXING and (wait := _unproven(effect, outpost, run)):
             return wait
-        if act == "hold" and superseded_steps.follows_own_release(run):
+        if act == "hold" and later_decision_wins.follows_own_release(run):
             words = "Waits for the result of the step before it."
             return EffectResult("pending", words, retry_in_s=_LOOKS_AGAIN_S, tried=False)
         rows = command_format.rows_of(act, kind)
@@ -75,7 +75,7 @@ def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectR
 
 def _unproven(effect: Effect, outpost: Outpost, run: EffectRun) -> EffectResult | None:
     """Why what relaxes is not sent: an outpost believes an approval, and no portal."""
-    if superseded_steps.is_followed(effect.kind, effect.target_kind, effect.target_name, run):
+    if later_decision_wins.is_followed(effect.kind, effect.target_kind, effect.target_name, run):
         return EffectResult("failed", "A later decision replaced it before it was sent.")
     try:
         approval_evidence.of(effect)

@@ -16,7 +16,7 @@ from django.conf import settings
 from audit import clock, packs
 from audit.keys import keyring
 from audit.ledger import note
-from audit.ledger.key_transitions import key_statements_in_exports, origins
+from audit.ledger.key_transitions import key_statements_in_exports, log_renames
 from audit.models import Entry, Event, EventRow, Openings
 from audit.recording.record import record
 from audit.recording.stored_event_loader import load
@@ -302,7 +302,7 @@ def a_pack_tells_of_another_loss(world: World) -> None:
 )
 def a_pack_brings_a_strangers_statement(world: World) -> None:
     def forged(told: str) -> str:
-        said = origins.parse(told)
+        said = log_renames.parse(told)
         one, two = note.new_key(said.old_origin), note.new_key(said.new_origin)
         seeds = {one.vkey: one.seed, two.vkey: two.seed}
         keys, names = ([one.vkey], [two.vkey]), (one.name, two.name)
