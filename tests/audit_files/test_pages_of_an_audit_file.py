@@ -67,6 +67,20 @@ def test_the_page_says_what_the_file_holds_and_discloses_before_it_offers_it(wor
     assert not exported()
 
 
+def test_each_step_leads_to_the_next_one_and_focuses_its_heading(world: World) -> None:
+    """A browser keeps the fragment of a form's address, and focuses what `tabindex` lets it."""
+    ada = browser_of(ADA)
+    first, second = text_of(ada.get(PAGE)), text_of(ada.get(f"{PAGE}&others=with"))
+    assert 'method="get" action="/audit/file/#step2"' in first
+    button = re.search(r"<button ([^>]*)>Show what it will hold", first)
+    assert button and "formnovalidate" in button[1], "step 1 needs no answer of step 3"
+    assert '<h2 id="step2" tabindex="-1">2. What it will hold' in first
+    assert 'formaction="/audit/file/#step4">Continue</button>' in first
+    assert 'formaction="/audit/file/#step4">Change</button>' in second
+    assert '<h2 id="step4" tabindex="-1">4. Download' in second
+    assert len(re.findall(r'href="\?framework=[^"]*#step2">\d+ days', first)) == 3
+
+
 @pytest.mark.parametrize("framework", [one.id for one in FRAMEWORKS])
 def test_each_framework_has_a_file_and_a_workpaper(world: World, ata: Ata, framework: str) -> None:
     ada, query = browser_of(ADA), f"framework={framework}&others=with"
