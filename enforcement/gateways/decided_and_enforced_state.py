@@ -6,10 +6,9 @@ decision, and what its own list said when it was last read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from approvals import clock
 from approvals.models import Effect, EffectState
@@ -23,8 +22,9 @@ from enforcement.effects.overall_effect import Overall
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.gateways.instances import Instance
-from enforcement.models import Asset, OutpostState, Watch
+from enforcement.models import Asset, Watch
 from enforcement.outposts import command_recipients, reported_facts
+from enforcement.outposts.reported_facts import LastReport
 
 NOT_ENFORCED = "not_enforced"
 REACH = (
@@ -98,7 +98,7 @@ def of_each(kind: str, names: Collection[str]) -> dict[str, list[At]]:
     sent = Effect.objects.filter(target_kind=kind, target_name__in=names, kind__in=STEPS)
     steps = {(one.target_name, one.instance): one for one in sent.order_by("id")}  # the newest
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
-    outposts = {one.instance: one for one in _states_of_outposts()}
+    reports = reported_facts.last_reports(command_recipients.by_instance())
     every = [(i, fleet.scope_of(i.name)) for i in fleet.with_outposts]
     return {
         name: [
@@ -106,8 +106,8 @@ def of_each(kind: str, names: Collection[str]) -> dict[str, list[At]]:
                 i,
                 wanted_at(rows[name], i.name, scope),
                 steps.get((name, i.name)),
-                _reported(outposts[i.name], kind, name)
-                if i.name in outposts
+                _reported(reports[i.name], kind, name)
+                if i.name in reports
                 else _listed(watches.get(i.name), kind, name),
             )
             for i, scope in every
@@ -119,7 +119,7 @@ def of_each(kind: str, names: Collection[str]) -> dict[str, list[At]]:
 def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
     """The same with what the agents of each gateway may still do, read now."""
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
-    reported = {one.instance: one.at for one in _states_of_outposts()}
+    reports = reported_facts.last_reports(command_recipients.by_instance())
     found = []
     for at in states:
         instance = at.instance.name
@@ -127,8 +127,9 @@ def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
         facts = effects_at_gateways.known_at(at.instance, watch, kind, name)
         effect = GatewayEffect(at.instance, conclude(facts))
         listed_at, seen = (watch.listed_at, watch.last_seen) if watch else (None, None)
+        reported_at = reports[instance].at if instance in reports else None
         if facts.source == IN_REPORTS:
-            listed_at = reported.get(instance)
+            listed_at = reported_at
         found.append(
             replace(
                 at,
@@ -137,7 +138,7 @@ def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
                 entries_from=facts.source,
                 entries_at=clock.now() if facts.source == IN_DATABASE else listed_at,
                 settings_from=IN_REPORTS if seen is None else _STATUS,
-                settings_at=seen or reported.get(instance),
+                settings_at=seen or reported_at,
             )
         )
     return found
@@ -162,34 +163,15 @@ def _listed(watch: Watch | None, kind: str, name: str) -> _Listed:
     return _Listed("none", "", watch.listed_at)
 
 
-@dataclass(frozen=True, slots=True)
-class _OfOutpost:
-    """The entries that an outpost reported last; None where it has not yet."""
-
-    instance: str
-    entries: list[dict[str, Any]] | None
-    at: datetime | None
-
-
-def _states_of_outposts() -> Iterator[_OfOutpost]:
-    """Of those that carry out decisions."""
-    outposts = command_recipients.by_instance()
-    states = OutpostState.objects.filter(outpost__in=[one.pk for one in outposts.values()])
-    known = {one.outpost_id: one for one in states} if outposts else {}
-    for name, outpost in outposts.items():
-        state = known.get(outpost.pk)
-        yield _OfOutpost(name, state.entries if state else None, state.at if state else None)
-
-
-def _reported(outpost: _OfOutpost, kind: str, name: str) -> _Listed:
+def _reported(report: LastReport, kind: str, name: str) -> _Listed:
     """What the entries say that an outpost read; a disable restricts as a block does."""
-    if outpost.entries is None:
+    found = report.entries_about(kind, name)
+    if found is None:
         return _Listed("unknown", by=_OUTPOST)
-    found = reported_facts.entries_about(outpost.entries, kind, name)
     stops = any(one.install == "block" or one.runtime == "disable" for one in found)
     allows = any(one.install == "allow" for one in found)
     said = "block" if stops else "allow" if allows else "none"
-    return _Listed(said, "", outpost.at, _OUTPOST)
+    return _Listed(said, "", report.at, _OUTPOST)
 
 
 def _at(instance: Instance, wanted: str, step: Effect | None, listed: _Listed) -> At:

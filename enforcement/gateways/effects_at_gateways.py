@@ -28,6 +28,7 @@ from enforcement.gateways.instances import Instance
 from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.models import Outpost, OutpostState, Watch
 from enforcement.outposts import command_recipients, reported_facts
+from enforcement.outposts.reported_facts import LastReport
 
 _INSTALL_OF = {"block": "block", "hold": "block", "allow": "allow", "unblock": "", "release": ""}
 INSTALLED: Final = frozenset({"skill", "plugin"})
@@ -136,36 +137,33 @@ def facts_from_outpost(
 
     What the gateway itself last said of its agents counts before what its configuration has.
     """
-    state = OutpostState.objects.filter(outpost=outpost).first()
+    report = LastReport(OutpostState.objects.filter(outpost=outpost).first())
     watch = Watch.objects.filter(name=outpost.instance).first()
     if entries is None:
-        return facts_reported(outpost, state, watch, kind, name)
-    return _of_outpost(outpost, state, watch, kind, name, entries)
+        return facts_reported(outpost, report, watch, kind, name)
+    return _of_outpost(outpost, report, watch, kind, name, entries)
 
 
 def facts_reported(
-    outpost: Outpost, state: OutpostState | None, watch: Watch | None, kind: str, name: str
+    outpost: Outpost, report: LastReport, watch: Watch | None, kind: str, name: str
 ) -> GatewayFacts:
     """The same by what the outpost reported last, from rows that are at hand."""
-    entries = None
-    if state is not None and state.entries is not None:
-        entries = reported_facts.entries_about(state.entries, kind, name)
-    facts = _of_outpost(outpost, state, watch, kind, name, entries)
+    entries = report.entries_about(kind, name)
+    facts = _of_outpost(outpost, report, watch, kind, name, entries)
     return replace(facts, outdated=last_heard.why_report_is_outdated(outpost))
 
 
 def _of_outpost(
     outpost: Outpost,
-    state: OutpostState | None,
+    report: LastReport,
     watch: Watch | None,
     kind: str,
     name: str,
     entries: tuple[Entry, ...] | None,
 ) -> GatewayFacts:
-    lies = reported_facts.in_quarantine(state.quarantine if state else None, kind, name)
     settings = ReportedSettings() if why_outdated(watch) else settings_of(watch)
     if not settings.agents:
-        settings = reported_facts.settings_of(outpost, state.config if state else None)
+        settings = reported_facts.settings_of(outpost, report.config)
     return GatewayFacts(
         settings.generation,
         kind,
@@ -175,7 +173,7 @@ def _of_outpost(
         settings.managed,
         "its outpost has not reported its entries",
         source=IN_REPORTS,
-        in_quarantine=lies,
+        in_quarantine=report.in_quarantine(kind, name),
     )
 
 

@@ -7,48 +7,96 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 from enforcement.effects.gateway_facts import V020, Agent, Entry, tool_of_agent
 from enforcement.gateways.reported_settings import ReportedSettings
-from enforcement.models import Outpost
+from enforcement.models import Outpost, OutpostState
 
 _MODES: Final = frozenset({"observe", "action"})
 _TAG: Final = re.compile(r"\[ATA [^\[\]]+\]")
 _HOLD: Final = re.compile(r"(\[ATA [^\]]+\] )?ATA hold ")
-_FOLDERS: Final = {"skill": "skills/", "plugin": "plugins/"}
+_KIND_OF_FOLDER: Final = {"skills": "skill", "plugins": "plugin"}
 _MOST_NAMES: Final = 5_000
 """More names an outpost does not report."""
 _FIELDS: Final = ("install", "file", "runtime")
 
+type _Thing = tuple[str, str]
+"""Kind and name."""
+
+
+class LastReport:
+    """What an outpost last read at its gateway. Its entries and names in quarantine are indexed by
+    kind and name when they are first used, for lists that ask about many things.
+
+    `at`: when it last reported; `config`: settings of the gateway. None where it has not yet.
+    """
+
+    def __init__(self, state: OutpostState | None) -> None:
+        self.at = state.at if state else None
+        self.config: Mapping[str, Any] | None = state.config if state else None
+        self._entries: list[Mapping[str, Any]] | None = state.entries if state else None
+        self._quarantine: list[str] | None = state.quarantine if state else None
+
+    def entries_about(self, kind: str, name: str) -> tuple[Entry, ...] | None:
+        """As the function `entries_about`; None where no entries were reported."""
+        if self._entries is None:
+            return None
+        return tuple(_entry(row) for row in self._rows_by_thing.get((kind, name), ()))
+
+    def in_quarantine(self, kind: str, name: str) -> frozenset[str] | None:
+        """The agents whose copy of a skill or plugin lies in the quarantine folder, by the names
+        that the outpost reported: `skills/codex/pdf`, and `skills/pdf` ("") where no agent is
+        named. None where the folder was not read, or not to its end."""
+        if self._quarantine is None or kind not in _KIND_OF_FOLDER.values():
+            return None
+        agents = frozenset(self._agents_by_thing.get((kind, name), ()))
+        return agents if agents or len(self._quarantine) < _MOST_NAMES else None
+
+    @cached_property
+    def _rows_by_thing(self) -> Mapping[_Thing, list[Mapping[str, Any]]]:
+        return _by_thing(self._entries or ())
+
+    @cached_property
+    def _agents_by_thing(self) -> Mapping[_Thing, list[str]]:
+        found: dict[_Thing, list[str]] = defaultdict(list)
+        for line in self._quarantine or ():
+            folder, *path = line.split("/")
+            if folder in _KIND_OF_FOLDER and path:
+                *agent, name = path
+                found[_KIND_OF_FOLDER[folder], name].append("/".join(agent))
+        return found
+
+
+def last_reports(outposts: Mapping[str, Outpost]) -> dict[str, LastReport]:
+    """The last report of each outpost, by the same keys, with one query."""
+    found = OutpostState.objects.filter(outpost__in=[one.pk for one in outposts.values()])
+    states = {state.outpost_id: state for state in found}
+    return {key: LastReport(states.get(one.pk)) for key, one in outposts.items()}
+
 
 def entries_about(rows: Iterable[Mapping[str, Any]], kind: str, name: str) -> tuple[Entry, ...]:
     """The rows of DefenseClaw's `actions` about a thing, those of single agents included."""
-    about = (row for row in rows if row.get("target_type") == kind and _is_about(row, kind, name))
-    return tuple(_entry(row) for row in about)
+    return tuple(_entry(row) for row in _by_thing(rows).get((kind, name), ()))
 
 
-def in_quarantine(names: Collection[str] | None, kind: str, name: str) -> frozenset[str] | None:
-    """The agents whose copy of a skill or plugin lies in the quarantine folder, by the names that
-    an outpost reported: `skills/codex/pdf`, and `skills/pdf` ("") where no agent is named. None
-    where the folder was not read, or not to its end."""
-    if names is None or kind not in _FOLDERS:
-        return None
-    found = [one.split("/") for one in names if one.startswith(_FOLDERS[kind])]
-    mine = frozenset("/".join(path[1:-1]) for path in found if path[-1] == name)
-    return mine if mine or len(names) < _MOST_NAMES else None
+def _by_thing(rows: Iterable[Mapping[str, Any]]) -> Mapping[_Thing, list[Mapping[str, Any]]]:
+    """Rows by what they are about; `@codex/Bash`, one agent's own, also by the tool `Bash`."""
+    found: dict[_Thing, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        kind, name = str(row.get("target_type")), str(row.get("target_name", ""))
+        for about in {name, tool_of_agent("", kind, name)[1]}:
+            found[kind, about].append(row)
+    return found
 
 
 def installs(rows: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
     """How many of the rows block, and how many allow."""
     found = [_entry(row).install for row in rows]
     return found.count("block"), found.count("allow")
-
-
-def _is_about(row: Mapping[str, Any], kind: str, name: str) -> bool:
-    found = str(row.get("target_name", ""))
-    return found == name or (kind == "tool" and tool_of_agent("", kind, found)[1] == name)
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:

@@ -8,8 +8,8 @@ from enforcement.effects import overall_effect
 from enforcement.effects.conclusion import Summary, conclude
 from enforcement.effects.overall_effect import Overall
 from enforcement.gateways import effects_at_gateways, instances
-from enforcement.models import Asset, ConcludedEffect, Outpost, OutpostState, Watch
-from enforcement.outposts import command_recipients
+from enforcement.models import Asset, ConcludedEffect, Outpost, Watch
+from enforcement.outposts import command_recipients, reported_facts
 
 
 def overall_of_each(rows: Iterable[Asset]) -> dict[int, Overall]:
@@ -31,14 +31,12 @@ def overall_of_each(rows: Iterable[Asset]) -> dict[int, Overall]:
 
 
 class _Known:
-    """The rows that effects are concluded from, read once."""
+    """What effects are concluded from, read once."""
 
     def __init__(self) -> None:
         self._watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
         self._outposts: dict[str, Outpost] = command_recipients.by_instance()
-        ids = [one.pk for one in self._outposts.values()]
-        states = OutpostState.objects.filter(outpost__in=ids) if ids else ()
-        self._states = {one.outpost_id: one for one in states}
+        self._reports = reported_facts.last_reports(self._outposts)
         concluded = ConcludedEffect.objects.values_list("instance", "kind", "name", "agents")
         self._concluded = {tuple(key): agents for *key, agents in concluded}
 
@@ -46,8 +44,8 @@ class _Known:
         """Of each agent of one gateway; none where nothing is known of it."""
         watch, outpost = self._watches.get(instance), self._outposts.get(instance)
         if outpost is not None:
-            state = self._states.get(outpost.pk)
-            facts = effects_at_gateways.facts_reported(outpost, state, watch, kind, name)
+            report = self._reports[instance]
+            facts = effects_at_gateways.facts_reported(outpost, report, watch, kind, name)
             return [str(one.summary) for one in conclude(facts)]
         if effects_at_gateways.why_outdated(watch):
             return [str(Summary.UNKNOWN)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -21,7 +22,8 @@ from enforcement.gateways import (
     instances,
     last_heard,
 )
-from enforcement.models import Outpost, OutpostCommand, OutpostState
+from enforcement.models import Asset, Outpost, OutpostCommand, OutpostState
+from enforcement.views.effects_of_decisions import overall_of_each
 from tests.audit import imports
 from tests.enforcement.answering import approve
 from tests.enforcement.browsing import browser
@@ -34,6 +36,10 @@ EVERYWHERE = Target("skill", "pdf-exfil")
 CONFIG = {"guardrail.mode": "action", "guardrail.connector": "claudecode"}
 Work = Callable[[], None]
 Words = Callable[[str], str]
+
+
+def states_of_each(decided: list[Asset]) -> object:
+    return decided_and_enforced_state.of_each("skill", [one.name for one in decided])
 
 
 @pytest.fixture
@@ -285,3 +291,25 @@ def test_the_list_of_holds_says_what_the_report_of_an_outpost_comes_to(
     do_due()
     assert "partly stopped" in words("/enforcement/?list=held"), "its files can still be read"
     assert "partly stopped" in words("/enforcement/skill/pdf-exfil/")
+
+
+@pytest.mark.parametrize("conclude", [overall_of_each, states_of_each])
+def test_a_long_list_reads_through_the_entries_of_an_outpost_once(
+    device: Device, conclude: Callable[[list[Asset]], object]
+) -> None:
+    names = [f"skill-{number}" for number in range(2_000)]
+    device.send(config=CONFIG, entries=[], quarantine=[f"skills/{name}" for name in names])
+    OutpostState.objects.update(entries=[row(name, install="block") for name in names])
+    blocked = {"kind": "skill", "instance": INSTANCE, "decision": "block"}
+    decided = [
+        Asset.objects.create(name=name, decided_at=clock.now(), **blocked) for name in names[:40]
+    ]
+    few, many = calls(conclude, decided[:1]), calls(conclude, decided)
+    assert many < 3 * few, f"{few} calls for one row of the list, {many} for 40"
+
+
+def calls(conclude: Callable[[list[Asset]], object], decided: list[Asset]) -> int:
+    """How many functions are called."""
+    profile = cProfile.Profile()
+    profile.runcall(conclude, decided)
+    return sum(one.callcount for one in profile.getstats())
