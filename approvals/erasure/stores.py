@@ -23,9 +23,10 @@ from approvals.models import (
     Passkey,
     Person,
     PolicyVersion,
+    access_end,
 )
 from approvals.outbox import seals
-from approvals.pipeline import intent
+from approvals.pipeline import intent, locks
 from approvals.pipeline.intent import digest
 from approvals.policy import policy_in_force
 from approvals.policy.document import SCHEMA
@@ -34,6 +35,7 @@ from audit.erasure.subject_and_store_registry import (
     MARK,
     Known,
     Repeats,
+    Restriction,
     Sealed,
     Store,
     Whose,
@@ -43,7 +45,7 @@ from audit.erasure.subject_and_store_registry import (
     reserves,
 )
 from audit.ledger.format.commitment import subject_key
-from audit.recording.actors import Actor
+from audit.recording.actors import Actor, Target
 
 NAME = "Erased person"
 _APPROVAL = (
@@ -177,6 +179,19 @@ def _people(whose: Whose) -> QuerySet[Person]:
     return Person.objects.filter(whose.of())
 
 
+def _ends_of_access(whose: Whose) -> Iterator[Restriction]:
+    """The end of the person's access, which nobody sets for themselves."""
+    for iss, sub in whose.people:
+        if (end := access_end.end_of(iss, sub)) is not None:
+            yield Restriction("end of access", f"access end {end.operation} {end.at}")
+
+
+def _lock_people(whose: Whose) -> None:
+    """Nobody sets an end of the person's access meanwhile."""
+    for sub in sorted(whose.subs):
+        locks.lock_decisions(Target(access_end.KIND, sub))
+
+
 def _erase_people(whose: Whose) -> int:
     """Passkeys go; a person whom requests refer to stays as a place without a name."""
     found = list(_people(whose))
@@ -244,5 +259,7 @@ register(
             *(f"approvals.Passkey.{name}" for name in _PASSKEY),
             "approvals.AccessEnd.sub",
         ],
+        restrictions=_ends_of_access,
+        lock=_lock_people,
     )
 )

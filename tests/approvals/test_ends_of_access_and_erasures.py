@@ -1,0 +1,79 @@
+"""An erasure ends an end of access only where its approver was shown it, and alters no other."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from approvals import clock
+from approvals.access_ends.set_access_end import VERB
+from approvals.erasure import approved_scope, erase_and_hold_decisions, job
+from approvals.models import Approval, Erasure, Person, access_end
+from approvals.pipeline.service import perform
+from audit.clock import uuid7
+from audit.erasure import subject_and_store_registry
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
+from tests.approvals.people_of import acting
+from tests.audit.browsing import browser_of, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+def day(ahead: int) -> str:
+    return (clock.now().date() + timedelta(days=ahead)).isoformat()
+
+
+def end(by: Actor, whose: Actor, ahead: int) -> None:
+    perform(by, VERB, Target("person", whose.sub), params={"last_day": day(ahead)}, reason="done")
+    sequencer.run_once()
+
+
+def last_day(who: Actor) -> str:
+    found = access_end.end_of(who.iss, who.sub)
+    assert found is not None
+    return str(found.last_day)
+
+
+def asked_to_erase(whose: Actor) -> Approval:
+    acting("member1", "admin")
+    target = Target(erase_and_hold_decisions.KIND, whose.key)
+    done = perform(acting("admin", "admin"), erase_and_hold_decisions.ERASE, target, reason="left")
+    assert done.approval is not None
+    return done.approval
+
+
+def begun(whose: Actor) -> tuple[Erasure, list[str]]:
+    """An erasure that was approved, with the digests of what its approver was shown."""
+    ends = subject_and_store_registry.restrictions_by_others(
+        subject_and_store_registry.identify(whose.key)
+    )
+    made = Erasure(id=uuid7(), subject=whose.key, operation=str(uuid7()), begun=clock.now())
+    approved_scope.begin(made)
+    record(
+        acting("admin", "admin"), "subject.erased", outcome="pending", operation=made.operation,
+        target=Target("subject", whose.key), data=approved_scope.scope(made),
+    )  # fmt: skip
+    sequencer.run_once()
+    return made, [one.digest for one in ends]
+
+
+def test_who_approves_an_erasure_is_shown_the_end_of_access_that_ends_with_it() -> None:
+    amir, ada = acting("admin", "admin"), acting("auditor", "auditor")
+    end(amir, ada, 3)
+    waiting = asked_to_erase(ada)
+    assert f"{ada.key[:12]} and end what others restricted: 1 end of access. " in waiting.sentence
+    page = text_of(browser_of(amir).get(f"/audit/erasures/{ada.key}/"))
+    assert "1 end of access" in page
+
+
+def test_an_end_set_after_the_approval_stops_the_erasure() -> None:
+    amir, ada = acting("admin", "admin"), acting("auditor", "auditor")
+    end(amir, ada, 9)
+    made, shown = begun(ada)
+    end(amir, ada, 3)
+    assert job.go_on(made, ends=shown).state == "failed"
+    assert (made.detail, last_day(ada)) == (job._RESTRICTED, day(3))
+    assert Person.objects.filter(sub=ada.sub).exists()
