@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from approvals.access_ends.end_in_words import in_words
@@ -12,7 +13,12 @@ from audit.recording.sentences import PublicEvent, person, shown, target
 def access_end_set(event: PublicEvent) -> str:
     """`Amir Admin set the end of Ada Auditor's access: after 12 Dec 2026`."""
     data = event.get("data") or {}
-    whose = shown(data.get("whose")) or target(event)
+    named = data.get("whose")
+    whose = (
+        person(named, "a person who was erased")
+        if isinstance(named, Mapping)
+        else shown(named) or target(event)
+    )
     who, day = person(event.get("actor")), _day(shown(data.get("last_day")))
     if not day:
         return f"{who} removed the end of the access of {whose}"

@@ -8,6 +8,7 @@ access gets one: an admin who ended those who approve could go on to approve alo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -125,7 +126,7 @@ def _commit(ctx: CommitContext) -> Committed:
     days = {"before": was.isoformat() if was else "", "after": day.isoformat() if day else ""}
     return Committed(
         data={"last_day": days["after"], "altered": before is not None and before.at is None},
-        private={"whose": str(person)},
+        private={"whose": asdict(person.subject)},  # theirs, and goes with them
         changes={"last_day": days},
     )
 

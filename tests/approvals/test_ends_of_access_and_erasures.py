@@ -13,11 +13,13 @@ from approvals.models import Approval, Erasure, Person, access_end
 from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.erasure import subject_and_store_registry
+from audit.models import EventRow, Openings
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
 from tests.approvals.people_of import acting
 from tests.audit.browsing import browser_of, text_of
+from tests.support.erasing import erase_person
 
 pytestmark = pytest.mark.django_db
 
@@ -77,3 +79,13 @@ def test_an_end_set_after_the_approval_stops_the_erasure() -> None:
     assert job.go_on(made, ends=shown).state == "failed"
     assert (made.detail, last_day(ada)) == (job._RESTRICTED, day(3))
     assert Person.objects.filter(sub=ada.sub).exists()
+
+
+def test_nothing_in_the_trail_names_who_was_erased_as_the_one_whose_access_ended() -> None:
+    amir, ada = acting("admin", "admin"), acting("auditor", "auditor")
+    end(amir, ada, 3)
+    assert "Ada Auditor" in EventRow.objects.get(action="person.access_end_set").sentence
+    erase_person(ada.key)
+    row = EventRow.objects.get(action="person.access_end_set")
+    assert "Ada" not in row.sentence and "ada" not in row.terms
+    assert "Ada" not in repr(list(Openings.objects.values_list("values", flat=True)))

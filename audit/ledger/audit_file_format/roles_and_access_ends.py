@@ -80,12 +80,15 @@ class RolesAndAccessEnds:
         last_day, target = event["data"].get("last_day"), event["target"]
         if not isinstance(last_day, str) or target is None:
             return
+        whose = event["data"].get("whose")
+        known = whose if isinstance(whose, Mapping) else {}
         self.ends.append(
             {
                 "index": index,
                 "time": event["time"],
-                "sub": _text(target["name"]),
-                "name": _text(event["data"].get("whose")),
+                "iss": _text(known.get("iss")),
+                "sub": _text(known.get("sub")) or _text(target["name"]),
+                "name": _text(known.get("name")),
                 "last_day": last_day,
             }
         )
