@@ -81,6 +81,18 @@ def test_an_end_set_after_the_approval_stops_the_erasure() -> None:
     assert Person.objects.filter(sub=ada.sub).exists()
 
 
+def test_an_end_keeps_its_day_when_who_set_it_is_erased() -> None:
+    amir, anya = acting("admin", "admin"), acting("member1", "admin")
+    ada = acting("auditor", "auditor")
+    end(amir, ada, 9)
+    end(anya, ada, 3)
+    assert erase_person(anya.key) > 0
+    assert last_day(ada) == day(3) and acting("auditor", "auditor").roles == {"auditor"}
+    row = access_end.AccessEnd.objects.get()
+    row.delete()
+    assert access_end.roles_left(ada.iss, ada.sub, ada.roles) == set(), "the row was deleted"
+
+
 def test_nothing_in_the_trail_names_who_was_erased_as_the_one_whose_access_ended() -> None:
     amir, ada = acting("admin", "admin"), acting("auditor", "auditor")
     end(amir, ada, 3)
