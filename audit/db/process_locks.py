@@ -1,6 +1,6 @@
 """Locks that make one process the sequencer, the client of witnesses, that of the authority, the
-one that verifies, the one that erases, the one that thins old checkpoints, and the one that has a
-tampered copy."""
+one that verifies, the one that erases, the one that thins old checkpoints, the one that makes an
+audit file, and the one that has a tampered copy."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _KEYS: Final = {
     "stamping": 0x6174612E747361,  # "ata.tsa"
     "erasing": 0x6174612E657261,  # "ata.era"
     "thinning": 0x6174612E74686E,  # "ata.thn"
+    "audit_file": 0x6174612E617564,  # "ata.aud"
     "tampering": 0x6174612E746D70,  # "ata.tmp"
 }
 """Key of the session's lock by what one process does at a time: `sequencer` extends and signs the

@@ -29,7 +29,7 @@ from audit.audit_files.audit_scope import (
     why_unanswered,
 )
 from audit.coverage import FRAMEWORKS, BadPeriod, Period
-from audit.db import request_database_time_budget
+from audit.db import process_locks, request_database_time_budget
 from audit.exports.xlsx import MEDIA_TYPE
 from audit.ledger.audit_file_format.tables_of_range import REQUIREMENT
 from audit.ledger.offline.samples import LONGEST_SEED, SampleError
@@ -40,6 +40,7 @@ _READERS: Final = ("admin", "auditor")
 _KEYS: Final = ("framework", "after", "before", "items", "seed", "others")
 _CHOICES: Final = (30, 90, 365)  # days; the second is what nobody asked for
 _OTHERS: Final = {"with": True, "without": False}
+_ANOTHER: Final = "Another audit file or workpaper is being made now. Try again in a few minutes."
 
 
 @never_cache
@@ -118,12 +119,18 @@ def _written(scope: Scope, write: Callable[[Scope, BinaryIO], None]) -> BinaryIO
     """The file, written in whole before any of it is sent: what fails is answered with an error.
 
     A large range is read for longer than a request may wait for the database, and is bounded by
-    what a file may hold: on the disk it has `MAX_UNPACKED_BYTES` at most.
+    what a file may hold: on the disk it has `MAX_UNPACKED_BYTES` at most. One is made at a time.
+
+    Raises:
+        NotPossible: another one is being made, or what `write` raises.
     """
     with ExitStack() as closing:
         file = closing.enter_context(tempfile.TemporaryFile())
-        with request_database_time_budget.without_counting():
-            write(scope, file)
+        with process_locks.alone("audit_file") as held:
+            if not held:
+                raise NotPossible(_ANOTHER)
+            with request_database_time_budget.without_counting():
+                write(scope, file)
         closing.pop_all()
     file.seek(0)
     return file

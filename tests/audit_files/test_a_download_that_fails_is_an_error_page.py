@@ -6,6 +6,8 @@ import json
 import re
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import unescape
 from io import BytesIO
 from types import ModuleType
@@ -15,7 +17,7 @@ import pytest
 from django.db import connection
 
 from audit.audit_files import range_lines_and_tables, zip_file
-from audit.db import request_database_time_budget
+from audit.db import process_locks, request_database_time_budget
 from audit.evidence import storage
 from audit.ledger.audit_file_format import entry_range, signed_manifest
 from audit.ledger.format.canonical import canonical
@@ -182,6 +184,44 @@ def test_a_file_that_broke_off_is_taken_for_complete_by_nobody(world: World, ata
         assert "Verified" not in result.output and "Traceback" not in result.output
         assert "The end of this ZIP archive is missing" in result.output, result.output
         assert "Download it again" in result.output
+
+
+@contextmanager
+def another_is_made() -> Iterator[None]:
+    """Somebody else's file is being made, by another session of the database."""
+    if connection.vendor == "sqlite":
+        with process_locks.alone("audit_file") as held:
+            assert held
+            yield
+        return
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [process_locks._KEYS["audit_file"]])
+        assert cursor.fetchone() == (True,)
+        yield
+        cursor.execute("SELECT pg_advisory_unlock_all()")
+    other.close()
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_while_one_is_made_nobody_begins_another(world: World, path: str) -> None:
+    with another_is_made():
+        said = refused_at(path)
+        assert "No file was made: Another audit file or workpaper is being made now." in said, said
+        assert browser_of(ADA).head(path).status_code == 200, "nothing is made for it"
+    assert exported() == 0
+    assert asked(path).status_code == 200 and asked(path).status_code == 200
+    assert exported() == 2
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_what_failed_leaves_the_turn_to_others(
+    world: World, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    with monkeypatch.context() as small:
+        small.setattr(range_lines_and_tables, "MOST_ROWS", 1)
+        assert "more than a verifier reads" in refused_at(path)
+    assert asked(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", FILES)
