@@ -143,9 +143,7 @@ class Verb:
     stance: Stance
     target_kinds: frozenset[str]
     commit: CommitFn
-    sentence: Callable[
-        [Target, Mapping[str, Any]], str
-    ]  # "Block skill pdf-exfil on every instance"
+    sentence: Callable[[Target, Mapping[str, Any]], str]  # "Block skill pdf-exfil on all gateways"
     look: Callable[[Target, Mapping[str, Any]], Mapping[str, Any]] = lambda _t, _p: {}
     # Whether a phone cannot show it whole: a passkey approves it then, next to all of it.
     by_passkey: Callable[[Target, Mapping[str, Any]], bool] = _fits_on_phones

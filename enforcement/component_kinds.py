@@ -27,5 +27,5 @@ def called(kind: str, name: str) -> str:
 
 
 def where(instance: str) -> str:
-    """`on edge-1`, or `on every instance` where none is named."""
-    return f"on {instance}" if instance else "on every instance"
+    """`on edge-1`, or `on all gateways` where none is named."""
+    return f"on {instance}" if instance else "on all gateways"

@@ -92,6 +92,6 @@ def tamper_with_copy(request: HttpRequest) -> HttpResponse:
         "edit": edit,
         "event": EventRow.objects.filter(seq=edit.index).first(),
         "run": in_words(of_copy, clock.now()),
-        "crumbs": [{"text": "Ledger", "url": "/audit/ledger/"}, {"text": "Tampered copy"}],
+        "crumbs": [{"text": "Signed log", "url": "/audit/ledger/"}, {"text": "Tampered copy"}],
     }
     return render(request, "demo/tampered_copy.html", context)

@@ -220,7 +220,7 @@ def steps(*states: str) -> dict[str, Any]:
         {"instance": f"edge-{number}", "label": f"Block at edge-{number}", "state": state}
         for number, state in enumerate(states, 1)
     ]
-    return {"sentence": "Block skill web-scraper on every instance", "effects": effects}
+    return {"sentence": "Block skill web-scraper on all gateways", "effects": effects}
 
 
 def test_a_decision_waits_until_each_gateway_confirmed(signed_in: Ata, portal: StandIn) -> None:
@@ -229,7 +229,7 @@ def test_a_decision_waits_until_each_gateway_confirmed(signed_in: Ata, portal: S
     portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, first), Reply(200, last))
     done = signed_in("skill", "block", "web-scraper", *WHY)
     assert done.returncode == 0, done.stderr
-    said = "✓ Block skill web-scraper on every instance: confirmed by edge-1, edge-2."
+    said = "✓ Block skill web-scraper on all gateways: confirmed by edge-1, edge-2."
     assert said in done.stdout.splitlines()
     assert len(portal.seen("GET", f"/v1/decisions/{OPERATION}")) == 2
 
@@ -239,7 +239,7 @@ def test_a_gateway_that_fails_makes_the_command_fail(signed_in: Ata, portal: Sta
     portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, steps("done", "failed")))
     done = signed_in("skill", "block", "web-scraper", *WHY)
     assert done.returncode == 1
-    assert "every instance: confirmed by edge-1; failed at edge-2." in done.stdout
+    assert "all gateways: confirmed by edge-1; failed at edge-2." in done.stdout
 
 
 def test_without_waiting_nobody_claims_that_a_gateway_confirmed(
@@ -248,7 +248,7 @@ def test_without_waiting_nobody_claims_that_a_gateway_confirmed(
     portal.on("POST", "/v1/decisions", committed("pending"))
     done = signed_in("skill", "block", "web-scraper", "--no-wait", *WHY)
     assert done.returncode == 0
-    assert "every instance: not confirmed yet by edge-1." in done.stdout
+    assert "all gateways: not confirmed yet by edge-1." in done.stdout
     shown = signed_in("skill", "block", "web-scraper", "--no-wait", "--json", *WHY)
     assert json.loads(shown.stdout)["status"] == "committed"
     assert portal.seen("GET", f"/v1/decisions/{OPERATION}") == []

@@ -49,7 +49,7 @@ PENDING = {
     "status": "pending",
     "binding_message": "33-02-44",
     "asked": "Oona Operator",
-    "sentence": "Block MCP server k8s-admin on every instance",
+    "sentence": "Block MCP server k8s-admin on all gateways",
 }
 
 

@@ -261,7 +261,9 @@ def test_a_run_says_what_it_waits_for_until_its_first_entries_are_checked(
     sequencer.run_once()
     run = requested_runs.request(ADA)
     url, seen = f"/audit/ledger/runs/{run.id}/", []
-    assert "<p>Waiting to start.</p>" in text_of(ada.get(url))
+    asked = text_of(ada.get(url))
+    assert "<p>Waiting to start.</p>" in asked
+    assert '<a href="/audit/ledger/">Signed log</a></li><li><span aria-current' in asked
     VerificationRun.objects.update(state=VerificationRun.State.RUNNING)
     page = text_of(ada.get(url))
     assert "<p>Waiting for the number of entries.</p>" in page and "entry 0" not in page

@@ -81,7 +81,7 @@ def test_the_item_is_held_everywhere_while_a_person_is_asked(
 ) -> None:
     approval = asked(edge, look, do_due)
     assert approval.severity == "CRITICAL" and not approval.requester_sub and approval.held
-    assert approval.sentence == "Block skill pdf-exfil on every instance"
+    assert approval.sentence == "Block skill pdf-exfil on all gateways"
     for each in town.edges.values():
         assert each.blocked()["pdf-exfil"].startswith(f"ATA hold {approval.pk} until ")
     assert sentences("skill.held")[0] == (

@@ -168,7 +168,7 @@ def test_an_act_that_needs_step_up_goes_to_its_request(
     assert answer.status_code == 302 and answer["Location"] == f"/approvals/{approval.pk}/"
     assert (approval.severity, approval.sentence) == (
         "HIGH",
-        "Allow skill pdf-exfil on every instance",
+        "Allow skill pdf-exfil on all gateways",
     )
     assert "Waiting for an answer:" in text(olu_web, PAGE)
     assert not Effect.objects.exists()

@@ -41,9 +41,9 @@ def test_a_block_of_something_blocked_everywhere_asks_nobody_and_holds_nothing(
     settle(olu, SKILL, "block")
     do_due()
     said = needless(olu, "skill.block", severity="HIGH")
-    assert said.startswith("skill pdf-exfil is already blocked on every instance: by Olu Operator")
+    assert said.startswith("skill pdf-exfil is already blocked on all gateways: by Olu Operator")
     assert not Asset.objects.exclude(holder="").exists()
-    assert "already blocked on every instance" in needless(
+    assert "already blocked on all gateways" in needless(
         olu, "skill.block", Target("skill", "pdf-exfil", "edge-1")
     )
     assert "already blocked" in needless(olu, "skill.hold")
@@ -72,7 +72,7 @@ def test_an_unblock_of_what_was_never_blocked_rings_no_phone(
     edge.scan("pdf-exfil", severity="HIGH")
     look()
     said = needless(olu, "skill.unblock")
-    assert said == "skill pdf-exfil is neither blocked nor allowed on every instance."
+    assert said == "skill pdf-exfil is neither blocked nor allowed on all gateways."
 
 
 def test_an_unblock_is_needed_where_a_gateway_itself_blocks(
@@ -88,14 +88,14 @@ def test_allowing_twice_and_holding_twice_changes_nothing(
 ) -> None:
     settle(olu, SKILL, "allow")
     do_due()
-    assert "already allowed on every instance: by Olu Operator" in needless(olu, "skill.allow")
+    assert "already allowed on all gateways: by Olu Operator" in needless(olu, "skill.allow")
     held = Target("skill", "notes")
     perform(olu, "skill.hold", held)
-    assert "already on hold on every instance: by Olu" in needless(olu, "skill.hold", held)
+    assert "already on hold on all gateways: by Olu" in needless(olu, "skill.hold", held)
 
 
 def test_a_release_of_what_nobody_holds_changes_nothing(town: Town, olu: Actor) -> None:
-    assert needless(olu, "skill.release") == "skill pdf-exfil is not on hold on every instance."
+    assert needless(olu, "skill.release") == "skill pdf-exfil is not on hold on all gateways."
     perform(olu, "skill.hold", Target("skill", "pdf-exfil", "edge-2"))
     with pytest.raises(Refused, match="but on edge-2: name that") as refused:
         perform(olu, "skill.release", SKILL)
@@ -120,5 +120,5 @@ def test_the_page_says_so_and_records_nothing(town: Town, olu: Actor, do_due: Do
     before = EventRow.objects.count()
     answer = client.post(page, {"act": "block", "reason": "again"}, follow=True)
     assert answer.status_code == 200
-    assert "skill pdf-exfil is already blocked on every instance" in answer.content.decode()
+    assert "skill pdf-exfil is already blocked on all gateways" in answer.content.decode()
     assert EventRow.objects.count() == before

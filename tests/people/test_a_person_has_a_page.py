@@ -58,7 +58,7 @@ def test_a_member_reads_their_own_page_in_the_second_person() -> None:
     account("member1", "octo-mia")
     found = text(mia, page_of("member1"))
     assert "What acts for you" in found and "What you decided" in found and "octo-mia" in found
-    said = found.partition("What acts for")[2].partition("How proofs work")[0]
+    said = found.partition("What acts for")[2].partition("Checkpoint")[0]
     assert not re.search(r"\b(they|them|their|theirs)\b", said)
 
 

@@ -19,7 +19,7 @@ INTENT_HASH = "9f3c71d0" * 8
 DETAILS: list[dict[str, Any]] = [
     {
         "type": INTENT_TYPE,
-        "instruction": "Block skill pdf-exfil on every instance",
+        "instruction": "Block skill pdf-exfil on all gateways",
         "properties": {
             "intent_hash": {
                 "display": True,

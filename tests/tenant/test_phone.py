@@ -54,7 +54,7 @@ def test_the_phone_shows_code_asker_sentence_and_properties_in_display_order(
     text = Phone(browser, "operator").pick_up().text
     assert '<p class="code">42-17-08</p>' in text
     assert "<strong>Auth0-ATA</strong> asks you, Olu" in text
-    assert "<h2>Block skill pdf-exfil on every instance</h2>" in text
+    assert "<h2>Block skill pdf-exfil on all gateways</h2>" in text
     assert re.findall(r"<dt>([^<]+)</dt>", text) == ["Act", "Target", "Intent"]
     assert "&lt;b&gt;pdf-exfil&lt;/b&gt;" in text
     assert f'<dd class="evidence">{INTENT_HASH}</dd>' in text

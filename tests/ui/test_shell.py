@@ -261,7 +261,10 @@ def test_a_member_reads_how_the_log_is_without_a_link_that_refuses_them() -> Non
     sequencer.run_once()
     page = signed_in("member1").get("/account/").content.decode()
     strip = page.partition('<header class="strip"')[2].partition("</header>")[0]
-    assert "no outside witness" in strip and "/audit/ledger/" not in strip
+    assert "no outside witness" in strip and "/audit/ledger/" not in page
+    read = signed_in("auditor", "auditor").get("/account/").content.decode()
+    foot = read.partition('<footer class="foot"')[2]
+    assert '<a href="/audit/ledger/">Signed log</a>' in foot
 
 
 # The local tenant.

@@ -43,9 +43,9 @@ _VIA: Final = {
     "web": "in a browser",
     "api": "through the API",
     "cli": "on the command line",
-    "task": "by itself",
+    "task": "automatically",
     "import": "imported from another system",
-    "tenant": "told by the Auth0 tenant's log",
+    "tenant": "reported by the Auth0 tenant's log",
     "broker": "at the token broker",
     "phone": "on a phone",
 }

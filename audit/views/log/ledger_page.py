@@ -102,7 +102,7 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     if found is None:
         raise Http404("no such verification")
     words: RunWords = in_words(found, clock.now())
-    crumbs = [{"text": "Ledger", "url": "/audit/ledger/"}, {"text": "Verification"}]
+    crumbs = [{"text": "Signed log", "url": "/audit/ledger/"}, {"text": "Verification"}]
     template = "audit/_run.html" if request.headers.get("HX-Request") else "audit/run.html"
     response = render(request, template, {"run": words, "crumbs": crumbs})
     response["Vary"] = "HX-Request"
