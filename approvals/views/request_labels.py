@@ -167,7 +167,8 @@ def outcome_words(approval: Approval, viewer: Actor | None = None) -> str:
                 f"{_hold(approval, inferred=True)}"
             )
         case Outcome.DENIED:
-            return f"{who} denied it. Nothing was committed. {_hold(approval)}"
+            kept = " This denial did not end it." if approval.held else ""
+            return f"{who} denied it. Nothing was committed. {_hold(approval)}{kept}"
         case Outcome.EXPIRED:
             return f"No one answered in time. Nothing was committed. {_hold(approval)}"
         case Outcome.CANCELLED:

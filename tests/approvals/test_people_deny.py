@@ -255,6 +255,7 @@ def test_a_denial_by_somebody_who_lost_the_role_meanwhile_keeps_the_hold(
     assert said["actor"]["sub"] == oona.sub
     page = text_of(browser_of(ADA).get(reverse("approval", args=[approval.pk])))
     assert "Oona Operator denied it. Nothing was committed. The hold stays." in page
+    assert "The hold stays. This denial did not end it." in page, "as its policy says it would"
 
 
 @pytest.mark.parametrize("how", LOST)
