@@ -92,8 +92,6 @@ def confirming_ends_hold(approval: Approval, person: Actor) -> bool:
 
 def waits_for_signed_denial(approval: Approval, person: Actor) -> bool:
     """Whether this person denied it, and may sign that with a passkey now, which ends its hold."""
-    if not _has_role_for_it(approval, person):
-        return False
     if clock.now() > signed_denial_until(approval):
         return False
     ends = approval.rule.get("on_denial") == "release" and approval.held
@@ -102,7 +100,10 @@ def waits_for_signed_denial(approval: Approval, person: Actor) -> bool:
         person.sub,
     )
     denied = approval.outcome == Outcome.DENIED and not approval.inferred
-    return denied and ends and mine and registry.get(approval.verb).needs_proof(approval.target)
+    if not (denied and ends and mine):
+        return False
+    proof = registry.get(approval.verb).needs_proof(approval.target)
+    return proof and _may_answer_still(approval, person)
 
 
 def signed_denial_until(approval: Approval) -> datetime:

@@ -187,7 +187,11 @@ def _there_was_time(approval: Approval) -> str:
 
 def _hold(approval: Approval, *, inferred: bool = False) -> str:
     if approval.held:
-        return "The hold stays until that is confirmed." if inferred else "The hold stays."
+        rule = approval.rule
+        can_end = rule.get("on_denial") == "release" and not rule.get("signed_denial")
+        if inferred and can_end:
+            return "The hold stays; it can end once that is confirmed."
+        return "The hold stays."
     return "The hold ended." if approval.rule.get("while_pending") == "hold" else ""
 
 

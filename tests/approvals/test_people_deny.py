@@ -14,6 +14,7 @@ from approvals.access_ends.set_access_end import VERB
 from approvals.errors import Refused
 from approvals.models import Ask
 from approvals.pipeline.service import perform
+from approvals.views import request_labels
 from approvals.views.request_audit_history import history
 from audit import clock as audit_clock
 from audit.evidence import human_levels
@@ -104,6 +105,27 @@ def test_without_evidence_a_denial_is_inferred_and_the_hold_stays(
     [said] = events("approval.denied")
     assert not said["actor"]["sub"], "nobody is named as the actor of what is inferred"
     assert human_levels.explain(said).code == "H0"
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({}, "The hold stays; it can end once that is confirmed."),
+        ({"on_denial": "keep_hold"}, "The hold stays."),
+        ({"signed_denial": True}, "The hold stays."),
+    ],
+)
+def test_an_inferred_denial_promises_no_end_of_a_hold_that_stays(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, unread_log: None, work: Work,
+    rule: dict[str, Any], said: str,
+) -> None:  # fmt: skip
+    approval = ask(olu)
+    work()
+    phones.answer("operator2", code_of(approval), "deny")
+    work()
+    done = fresh(approval)
+    done.rule = {**done.rule, **rule}
+    assert request_labels.outcome_words(done).endswith(f"Nothing is committed. {said}")
 
 
 def test_the_asked_person_confirms_an_inferred_denial(

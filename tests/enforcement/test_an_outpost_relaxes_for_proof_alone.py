@@ -344,6 +344,19 @@ def test_a_denial_by_phone_leaves_the_hold_until_it_is_signed(
     assert EventRow.objects.filter(action="approval.denied").count() == 2
 
 
+def test_who_had_to_approve_first_signs_a_denial_also_without_the_role(
+    device: Device, key: Authenticator, olu: Actor, do_due: Work
+) -> None:
+    asked, who = asked_and_held(device, olu, do_due), oona()
+    deny(asked)
+    asked.refresh_from_db()
+    assert deny_expire_cancel.waits_for_signed_denial(asked, who)
+    known("operator2")
+    assert not deny_expire_cancel.waits_for_signed_denial(asked, who), "the role was lost"
+    asked.rule = {**asked.rule, "first": {"iss": who.iss, "sub": who.sub}}
+    assert deny_expire_cancel.waits_for_signed_denial(asked, who)
+
+
 def test_a_denial_is_signed_no_later_than_an_outpost_counts_it(
     device: Device, key: Authenticator, olu: Actor, do_due: Work
 ) -> None:
