@@ -7,6 +7,7 @@ take 0.2 s of processor time, and 4 s where the disk is busy (SQLite, November 2
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -23,6 +24,9 @@ _BEGINS: Final = '{"action":"%s.'
 """How an entry about one begins: keys are sorted (RFC 8785 section 3.2.3)."""
 _STEP: Final = 10_000
 """Entries of one query."""
+GATEWAY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+"""Names that a gateway can have."""
+_DECISION: Final = re.compile(r"[0-9a-f-]{36}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ def _family(document: dict[str, Any]) -> str:
 
 
 def _is_complete(document: dict[str, Any]) -> bool:
-    """Whether an entry names, as text, its passkey or its outpost and gateway."""
+    """Whether an entry names, as text, its passkey or its outpost, gateway and decision."""
     data = document["data"]
     gateway = (document["target"] or {}).get("instance") or data.get("gateway")
     named: tuple[Any, ...] = {
@@ -160,5 +164,8 @@ def _is_complete(document: dict[str, Any]) -> bool:
         "passkey": (data.get("credential_id"),),
     }[_family(document)]
     if document["action"] == "outpost.key_enrolled":
-        named = (gateway, data.get("outpost"))
-    return all(isinstance(one, str) and one for one in named)
+        decision = _DECISION.fullmatch(document["operation"])
+        named = (gateway, data.get("outpost"), decision and decision[0])
+    complete = all(isinstance(one, str) and one for one in named)
+    # Nobody could decide about a gateway of another name.
+    return complete and (not gateway or GATEWAY.fullmatch(str(gateway)) is not None)

@@ -7,7 +7,6 @@ and the problem is shown on the fleet page.
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import tomllib
 from collections import Counter
@@ -21,12 +20,13 @@ from django.conf import settings
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from audit.importing.gateway_registry_and_seal_keys import demo_registry, registries
+from audit.recording import enrolment_entries
 from enforcement.models import Outpost
 from enforcement.outposts import command_recipients
 
 log = logging.getLogger(__name__)
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+NAME = enrolment_entries.GATEWAY
 
 
 class InstancesRefused(ValueError):

@@ -18,6 +18,7 @@ from approvals.errors import Refused
 from approvals.models import Effect
 from approvals.outbox import step_execution
 from approvals.pipeline.service import perform
+from audit.clock import uuid7
 from audit.keys import outpost_command_key
 from audit.models import EventRow
 from audit.recording.actors import SYSTEM, Actor, Target
@@ -436,7 +437,7 @@ def test_an_entry_that_names_nothing_stops_no_gateway_and_is_found(
     has_entry: bool,
 ) -> None:
     """Who writes the database can append one; the portal writes none such."""
-    record(SYSTEM, action, target=there, data=said)
+    record(SYSTEM, action, target=there, operation=str(uuid7()), data=said)
     if has_entry:
         sequencer.run_once()
     assert set(command_recipients.by_instance()) == {EDGE}
@@ -446,6 +447,23 @@ def test_an_entry_that_names_nothing_stops_no_gateway_and_is_found(
     [wrong] = command_recipients.problems()
     assert wrong.message == f"{action} does not name what it is about"
     assert (wrong.index is not None) == has_entry
+
+
+@pytest.mark.parametrize(
+    ("at", "operation"), [("a/b", ""), ("a b", ""), ("x" * 61, ""), (EDGE, "no decision")]
+)
+def test_an_enrolment_of_no_possible_gateway_or_decision_decides_nothing_and_is_found(
+    device: Device, at: str, operation: str
+) -> None:
+    """Nobody could revoke what it names."""
+    there = Target("outpost", at, at)
+    decision = operation or str(uuid7())
+    record(SYSTEM, "outpost.key_enrolled", target=there, operation=decision, data={"outpost": "x"})
+    sequencer.run_once()
+    assert set(command_recipients.by_instance()) == {EDGE}
+    [wrong] = command_recipients.problems()
+    assert wrong.message == "outpost.key_enrolled does not name what it is about"
+    assert browser("admin", "admin").get("/enforcement/fleet/").status_code == 200
 
 
 @pytest.mark.parametrize("how", TAKEN_OUT[1:])
