@@ -16,7 +16,7 @@ from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from enforcement.gateways.instances import NAME
 from enforcement.models import EnrolmentCode, Outpost
-from enforcement.outposts import enrolment, sealed_rows
+from enforcement.outposts import command_recipients, enrolment, sealed_rows
 
 KIND = "outpost"
 _ADMIN = frozenset({"admin"})
@@ -27,12 +27,28 @@ def live(instance: str) -> Outpost | None:
     return Outpost.objects.filter(instance=instance, revoked_at=None).first()
 
 
+def is_in_log_alone(instance: str) -> bool:
+    """Whether the log has an outpost of this gateway that counts, and no row of it is live: someone
+    deleted the row or wrote to it."""
+    return live(instance) is None and command_recipients.outpost_of(instance) is not None
+
+
 def _locked(target: Target) -> Outpost:
     found = Outpost.objects.select_for_update().filter(instance=target.name, revoked_at=None)
     outpost = found.first()
     if outpost is None:
-        raise Refused("unknown_outpost", "This gateway has no outpost.", pointer="/target/name")
+        raise _unknown(target)
     return outpost
+
+
+def _unknown(target: Target) -> Refused:
+    words = "This gateway has no outpost."
+    if is_in_log_alone(target.name):
+        words = (
+            "Only the log still has the outpost of this gateway, and it gets no commands. It can "
+            "be revoked."
+        )
+    return Refused("unknown_outpost", words, pointer="/target/name")
 
 
 def _check_name(target: Target) -> None:
@@ -55,13 +71,26 @@ def _may_enrol(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> Non
 def _has_outpost(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
     _check_name(target)
     if live(target.name) is None:
-        raise Refused("unknown_outpost", "This gateway has no outpost.", pointer="/target/name")
+        raise _unknown(target)
+
+
+def _may_revoke(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
+    _check_name(target)
+    if live(target.name) is None and not is_in_log_alone(target.name):
+        raise _unknown(target)
 
 
 def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Which outpost the gateway has. A suspension is left out: it must end no request to revoke."""
     outpost = live(target.name)
     return {"outpost": outpost.id if outpost else ""}
+
+
+def _look_to_revoke(target: Target, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Which outpost the gateway has, or which enrolment of the log it still waits for."""
+    if not is_in_log_alone(target.name):
+        return _look(target, params)
+    return {"enrolment": sealed_rows.recorded(target.name)[target.name].operation}
 
 
 def _enrol(ctx: CommitContext) -> Committed:
@@ -109,12 +138,26 @@ def _is(*, suspended: bool) -> AlreadyFn:
     return already
 
 
+def _lock_enrolments(target: Target, _params: Mapping[str, Any]) -> None:
+    """An outpost that enrols meanwhile is not the one that somebody decided to revoke."""
+    enrolment.lock_open_codes(target.name)
+
+
 def _revoke(ctx: CommitContext) -> Committed:
-    enrolment.lock_open_codes(ctx.target.name)
-    outpost = _locked(ctx.target)
+    _may_revoke(ctx.actor, ctx.target, ctx.params)
     enrolment.end_open_codes(ctx.target.name)
-    sealed_rows.revoke(outpost)
-    return _said(outpost)
+    return Committed(data=sealed_rows.revoke(ctx.target.name, ctx.operation))
+
+
+def _after_revoking(target: Target, _params: Mapping[str, Any]) -> str:
+    """What approving comes to where only the log has the outpost."""
+    if not is_in_log_alone(target.name):
+        return ""
+    return (
+        "The gateway counts as without an outpost: what waits is sent to the gateway's own "
+        "address, if the portal has one. Another outpost can enrol. The log keeps that the row of "
+        "the revoked one was missing or altered."
+    )
 
 
 def _sentence(words: str) -> Any:
@@ -186,11 +229,13 @@ registry.register(
         stance=Stance.FINAL,
         target_kinds=frozenset({KIND}),
         commit=_revoke,
-        validate=_has_outpost,
-        look=_look,
+        validate=_may_revoke,
+        look=_look_to_revoke,
+        lock=_lock_enrolments,
         severity=lambda _target, _params: "HIGH",
         sentence=_sentence("Revoke the outpost of the gateway"),
         if_approved="Its reports are refused for good; another outpost can enrol.",
+        expects=_after_revoking,
         if_denied="It is not revoked; a suspension stays until someone resumes it.",
         if_expired="It is not revoked; a suspension stays until someone resumes it.",
     )

@@ -11,6 +11,7 @@ from enforcement.models.outpost import (
     OutpostCommand,
     OutpostReport,
     OutpostState,
+    RevokedEnrolment,
     SeenProof,
 )
 from enforcement.models.posture import PostureBaseline, PostureDifference
@@ -34,6 +35,7 @@ __all__ = [
     "OutpostState",
     "PostureBaseline",
     "PostureDifference",
+    "RevokedEnrolment",
     "Scan",
     "SeenProof",
     "Watch",

@@ -67,6 +67,26 @@ class EnrolmentCode(models.Model):
         return f"{self.instance} {self.decided_at:%Y-%m-%d}"
 
 
+class RevokedEnrolment(models.Model):
+    """An enrolment that was revoked when only the log still had its outpost: the row was gone."""
+
+    instance = models.CharField(max_length=60)
+    enrolment = models.CharField(max_length=40)  # the decision that let the outpost enrol
+    operation = models.CharField(max_length=40)  # the decision that revoked it
+    revoked_at = models.DateTimeField()
+    seal = models.CharField(max_length=64)  # by enforcement.outposts.sealed_rows
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["instance", "enrolment"], name="enforcement_one_end_an_enrolment"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance} {self.revoked_at:%Y-%m-%d}"
+
+
 class SeenProof(models.Model):
     """A request proof that was used, until it would be too old anyway."""
 

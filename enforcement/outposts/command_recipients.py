@@ -2,7 +2,7 @@
 
 The entries of the log say which gateways have an outpost. A row that somebody deleted, emptied or
 revoked in the database, and a search row that is gone, send no decision past an outpost: it waits,
-and says why.
+and says why, until that outpost is revoked by decision.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from audit.keys import outpost_command_key
 from audit.recording import enrolment_entries
 from audit.verification.checks import checks_from_other_apps
 from audit.verification.checks.checks_from_other_apps import Wrong
-from enforcement.models import Outpost
+from enforcement.models import Outpost, RevokedEnrolment
 from enforcement.outposts import sealed_rows
 
 
@@ -45,8 +45,11 @@ def _found(instance: str = "") -> dict[str, Outpost]:
         if name not in recorded and row.command_key == key and sealed_rows.is_sealed(row)
     }
     for name, one in sorted(recorded.items()):
+        row = rows.get((name, one.operation))
+        if row is None and sealed_rows.is_ended(name, one):
+            continue
         # One that somebody deleted is stood for by a row without a seal.
-        row = rows.get((name, one.operation)) or Outpost(id="", instance=name)
+        row = row or Outpost(id="", instance=name)
         whole = sealed_rows.agrees(row, one) or sealed_rows.is_as_recorded(row)
         if not whole or (row.command_key == key and row.revoked_at is None):
             found[name] = row
@@ -74,6 +77,14 @@ def problems() -> Iterator[Wrong]:
             yield Wrong(f"the outpost {row.id} is not as it was enrolled and decided", index)
     for row in rows.values():
         yield Wrong(f"no entry enrolled the outpost {row.id}")
+    yield from _written_by_others()
+
+
+def _written_by_others() -> Iterator[Wrong]:
+    """Revocations that no decision wrote, and entries that the portal writes none of."""
+    for ended in RevokedEnrolment.objects.all():
+        if not sealed_rows.is_sealed(ended):
+            yield Wrong(f"no decision revoked an enrolment at {ended.instance} as its row has it")
     for entry in enrolment_entries.incomplete():
         action = entry.document["action"]
         yield Wrong(f"{action} does not name what it is about", entry.index, str(entry.event))

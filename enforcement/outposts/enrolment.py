@@ -20,6 +20,7 @@ from django.db import IntegrityError, transaction
 from approvals import clock
 from approvals.errors import Refused
 from approvals.models import Approval
+from audit.recording import enrolment_entries
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from enforcement.models import EnrolmentCode, Outpost
@@ -133,7 +134,7 @@ def _enrol(digest: str, device: Device, actor: Actor, pinned: Mapping[str, Any])
     lock_open_codes(device.instance)
     codes = EnrolmentCode.objects.filter(digest=digest, instance=device.instance)
     right = codes.first()
-    if right is None or not sealed_rows.is_sealed(right):
+    if right is None or not sealed_rows.is_sealed(right) or _was_enrolled(device.outpost):
         raise Refused("enrolment_refused", REFUSED)
     right.used_at = now
     # One statement, so that of two at once only one counts.
@@ -177,6 +178,15 @@ def _enrol(digest: str, device: Device, actor: Actor, pinned: Mapping[str, Any])
         },
     )
     return outpost
+
+
+def _was_enrolled(outpost: str) -> bool:
+    """Whether this device key enrolled before, by the log: its row may have been deleted."""
+    found = (one.document for one in enrolment_entries.of("outpost"))
+    return any(
+        one["action"] == "outpost.key_enrolled" and one["data"]["outpost"] == outpost
+        for one in found
+    )
 
 
 def lock_open_codes(instance: str) -> None:

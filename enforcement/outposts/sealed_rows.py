@@ -1,5 +1,5 @@
-"""Rows of outposts and of their codes, checked before the portal goes by them: sealed, as other
-working rows are, and compared with the log.
+"""Rows of outposts, their codes and revocations, checked before the portal goes by them: sealed, as
+other working rows are, and compared with the log.
 
 A seal keeps somebody who writes to the database from making a row or changing one. An older sealed
 row could still be put back; so the entries of the log have to agree which outpost of a gateway
@@ -13,23 +13,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from django.db.models import Q
+
 from approvals import clock
 from audit.evidence import row_seals
 from audit.recording import enrolment_entries
 from audit.verification.unreadable_rows import UNREADABLE
-from enforcement.models import EnrolmentCode, Outpost
+from enforcement.models import EnrolmentCode, Outpost, RevokedEnrolment
 
-type Row = Outpost | EnrolmentCode
+type Row = Outpost | EnrolmentCode | RevokedEnrolment
 
 ALTERED: Final = (
     "The row of this outpost is not as it was enrolled and decided: someone wrote to the "
     "database. It gets no commands, and its reports are refused. Find out who, revoke it and "
-    "enrol a new one. If revoking is refused, enrol a new one first, and revoke that one if the "
-    "gateway needs none."
+    "enrol a new one if the gateway needs one."
 )
 _LABELS: Final[dict[type[Row], str]] = {
     Outpost: "ata.outpost.v1",
     EnrolmentCode: "ata.outpost-code.v1",
+    RevokedEnrolment: "ata.revoked-enrolment.v1",
 }
 _SEALED: Final[dict[type[Row], tuple[str, ...]]] = {
     Outpost: (
@@ -40,7 +42,12 @@ _SEALED: Final[dict[type[Row], tuple[str, ...]]] = {
         *("approval", "operation", "instance", "decided_at"),
         *("digest", "expires_at", "used_at"),
     ),
+    RevokedEnrolment: ("instance", "enrolment", "operation", "revoked_at"),
 }
+
+
+_LONGEST_ID: Final = 32
+"""Characters of an outpost's id; an entry that somebody added may name a longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class Recorded:
     """The outpost of a gateway by the log: the decision that enrolled it, and what came since."""
 
     operation: str
+    outpost: str
     is_suspended: bool = False
     is_revoked: bool = False
     is_contested: bool = False
@@ -75,12 +83,54 @@ def change(row: Row, **values: Any) -> None:
     row.save(update_fields=[*values, "seal"])
 
 
-def revoke(row: Outpost) -> None:
-    """Revoke a locked outpost. Its row is sealed whatever somebody wrote to it: a revoked one is
-    only refused, and who revokes one that was altered has decided that its gateway has none."""
-    change(row, revoked_at=clock.now())
-    row.seal = seal(row)
-    row.save(update_fields=["seal"])
+def revoke(instance: str, operation: str) -> dict[str, Any]:
+    """Revoke the outpost of a gateway, by its rows and by the log, so that the gateway has none.
+
+    Rows are sealed whatever somebody wrote to them: a revoked one is only refused, and who revokes
+    one that was altered has decided that its gateway has none. Where no row is left of what the log
+    has as enrolled, another row says that this enrolment is revoked.
+
+    Args:
+        operation: the decision that revokes it.
+
+    Returns:
+        What its event has in clear: the outpost, the gateway, and that its row was missing or
+        altered.
+    """
+    newest = recorded(instance).get(instance)
+    of_newest = Q(operation=newest.operation) if newest else Q()
+    stored = Outpost.objects.select_for_update().filter(instance=instance)
+    rows = list(stored.filter(Q(revoked_at=None) | of_newest).order_by("id"))
+    named = next((row.id for row in rows if row.revoked_at is None), "")
+    state = "" if all(agrees(row, newest) for row in rows) else "altered"
+    if newest and not any(row.operation == newest.operation for row in rows):
+        named, state = newest.outpost, "missing"
+        _end_enrolment(instance, newest.operation, operation)
+    for row in rows:
+        row.revoked_at = clock.now()
+        row.seal = seal(row)
+        row.save(update_fields=["revoked_at", "seal"])
+    said = {"outpost": named or rows[0].id, "gateway": instance}
+    return said | ({"row": state} if state else {})
+
+
+def _end_enrolment(instance: str, enrolment: str, operation: str) -> None:
+    """Write that an enrolment is revoked of which no row is left, over what somebody wrote."""
+    row = RevokedEnrolment(
+        instance=instance, enrolment=enrolment, operation=operation, revoked_at=clock.now()
+    )
+    RevokedEnrolment.objects.update_or_create(
+        instance=instance,
+        enrolment=enrolment,
+        defaults={"operation": operation, "revoked_at": row.revoked_at, "seal": seal(row)},
+    )
+
+
+def is_ended(instance: str, newest: Recorded) -> bool:
+    """Whether the newest enrolment at a gateway was revoked by a decision that found no row of it:
+    the log and a sealed row have to agree."""
+    found = RevokedEnrolment.objects.filter(instance=instance, enrolment=newest.operation)
+    return newest.is_revoked and any(is_sealed(row) for row in found)
 
 
 def recorded(instance: str = "") -> dict[str, Recorded]:
@@ -98,12 +148,13 @@ def recorded(instance: str = "") -> dict[str, Recorded]:
         if action == "outpost.key_enrolled":
             operation = one.document["operation"]
             if operation not in operations:  # one decision enrols once
-                found[name] = Recorded(operation)
+                found[name] = Recorded(operation, said["outpost"][:_LONGEST_ID])
             operations.add(operation)
             gateways[said["outpost"]] = name
         elif known is not None:
             found[name] = Recorded(
                 known.operation,
+                known.outpost,
                 action == "outpost.suspended"
                 or (known.is_suspended and action != "outpost.resumed"),
                 known.is_revoked or action == "outpost.revoked",
@@ -149,7 +200,8 @@ def reseal(which: Mapping[type[Row], Collection[Any]]) -> None:
     """Seal these again: the key changes."""
     for model, keys in which.items():
         for row in model.objects.filter(pk__in=keys):
-            model.objects.filter(pk=row.pk).update(seal=seal(row))
+            row.seal = seal(row)
+            row.save(update_fields=["seal"])
 
 
 def _said(row: Row) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from approvals.errors import Refused
 from approvals.models import Approval
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
-from enforcement.models import Outpost
+from enforcement.decisions import enrol_and_revoke_outpost as decisions
 from enforcement.outposts import enrolment
 from ui.current_navigation_entry import mark_entry
 from ui.refused_request_audit_flag import tell
@@ -42,18 +42,20 @@ def enrol(request: HttpRequest) -> HttpResponse:
 @never_cache
 @_admins
 def revoke(request: HttpRequest, instance: str) -> HttpResponse:
-    """Suspend the outpost of a gateway now, and ask another admin to revoke it for good."""
+    """Suspend the outpost of a gateway now, and ask another admin to revoke it for good. There is
+    nothing to suspend where only the log still has it."""
     mark_entry(request, _GATEWAYS)
-    outpost = Outpost.objects.filter(instance=instance, revoked_at=None).first()
-    if outpost is None:
+    outpost = decisions.live(instance)
+    if outpost is None and not decisions.is_in_log_alone(instance):
         raise Http404
     if request.method == "POST":
-        if outpost.suspended_at is None:
+        if outpost is not None and outpost.suspended_at is None:
             _ask(request, "outpost.suspend", instance)
         asked = _ask(request, "outpost.revoke", instance)
         if asked is not None:
             return redirect("approval", approval_id=asked.pk)
-    return render(request, "enforcement/outpost_revoke.html", {"outpost": outpost})
+    context = {"instance": instance, "is_live": outpost is not None}
+    return render(request, "enforcement/outpost_revoke.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -29,6 +29,16 @@ def deny(asked: Approval) -> Approval:
     )
 
 
+def expire(asked: Approval) -> Approval:
+    """Nobody answers in time."""
+    with transaction.atomic():
+        approval = locks.locked(asked.pk)
+        ask = approval.current
+        assert ask is not None
+        deny_expire_cancel.expire(approval, ask, source="clock", now=clock.now())
+    return approval
+
+
 def _answer(asked: Approval, give: Callable[[Approval, Ask, Actor], object]) -> Approval:
     with transaction.atomic():
         approval = locks.locked(asked.pk)

@@ -268,8 +268,8 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "codes shown, used and ended, new keys",
     ),
     "enforcement.outposts.sealed_rows": (
-        "instance model",
-        "outposts and enrolment codes together with their seals",
+        "RevokedEnrolment instance",
+        "outposts, their codes and revocations together with their seals",
     ),
     "enforcement.outposts.issued_commands": (
         "Effect OutpostCommand instance",

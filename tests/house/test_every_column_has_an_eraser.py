@@ -121,6 +121,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("enforcement.OutpostCommand", "act signature state seal", IDS),
     ("enforcement.Outpost", "instance version generation", CLEAR),
     ("enforcement.OutpostReport", "digest signature", IDS),
+    ("enforcement.RevokedEnrolment", "instance enrolment operation seal", IDS),
     ("enforcement.SeenProof", "digest", IDS),
     ("enforcement.Watch", "name last_scan source version connectors settings posture", NOBODY),
     ("enforcement.ConcludedEffect", "instance kind name wanted", CLEAR),
