@@ -147,9 +147,9 @@ def recorded(instance: str = "") -> dict[str, Recorded]:
         known = found.get(name)
         if action == "outpost.key_enrolled":
             operation = one.document["operation"]
-            if operation not in operations:  # one decision enrols once
+            if (name, operation) not in operations:  # one decision enrols once
                 found[name] = Recorded(operation, said["outpost"][:_LONGEST_ID])
-            operations.add(operation)
+            operations.add((name, operation))
             gateways[said["outpost"]] = name
         elif known is not None:
             found[name] = Recorded(

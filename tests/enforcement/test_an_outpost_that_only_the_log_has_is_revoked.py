@@ -238,6 +238,22 @@ def test_the_page_asks_and_the_gateway_has_no_outpost_afterwards(
     assert web.get(PAGE).status_code == 404
 
 
+def test_a_gateway_that_only_the_log_knows_is_shown_as_waiting_and_then_not_at_all(
+    town: Town, amir: Actor
+) -> None:
+    """No file names it, so its outpost is the only way to it."""
+    add_enrolment("edge-far")
+    web = browser("admin", "admin", name="Amir Admin")
+    shown = web.get(FLEET).content.decode()
+    assert "Decisions wait while that gets no commands" in shown
+    assert "Decisions reach it" not in shown
+    there = Target("outpost", "edge-far", "edge-far")
+    asked = perform(amir, "outpost.revoke", there, reason="nobody enrolled it").approval
+    assert asked is not None
+    approve(asked)
+    assert "edge-far" not in web.get(FLEET).content.decode()
+
+
 @pytest.mark.parametrize(
     ("who", "roles", "status"),
     [("", (), 302), ("operator", ("operator",), 403), ("auditor", ("auditor",), 403)],
@@ -337,3 +353,51 @@ def test_an_outpost_that_enrols_meanwhile_is_not_the_one_that_was_to_be_revoked(
     perform(olu, "skill.hold", SKILL)
     do_due()
     assert [one["act"] for one in other.commands()] == ["hold"]
+
+
+def add_enrolment(at: str = EDGE, *, operation: str = "", outpost: str = "a" * 32) -> None:
+    """What somebody appends to the log who writes the database or has the log's key."""
+    record(
+        SYSTEM,
+        "outpost.key_enrolled",
+        target=Target("outpost", at, at),
+        operation=operation or str(uuid7()),
+        data={"outpost": outpost},
+    )
+    sequencer.run_once()
+
+
+@pytest.mark.parametrize("outpost", ["a" * 32, "x" * 9000])
+def test_an_enrolment_that_somebody_added_blocks_its_gateway_until_it_is_revoked(
+    town: Town, amir: Actor, olu: Actor, do_due: Work, outpost: str
+) -> None:
+    add_enrolment(outpost=outpost)
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert step().state == "pending" and BLOCKED in step().detail
+    assert town.edges[EDGE].blocked() == {} and "is not the one that was enrolled" in problems()
+    assert PAGE in browser("admin", "admin").get(FLEET).content.decode()
+    approve(ask(amir))
+    do_due()
+    assert step().state == "done" and "pdf-exfil" in town.edges[EDGE].blocked() and is_free()
+    assert revoked_event()["row"] == "missing" and "is not the one" in problems()
+    add_enrolment(outpost=outpost)
+    assert not is_free(), "each further one takes a further decision"
+
+
+def test_an_enrolment_that_names_the_decision_of_another_gateway_blocks_only_its_own(
+    device: Device, amir: Actor, olu: Actor, do_due: Work
+) -> None:
+    """What is read of one gateway alone and of all together is the same."""
+    add_enrolment("edge-2", operation=Outpost.objects.get().operation, outpost=device.id)
+    every = command_recipients.by_instance()
+    assert set(every) == {EDGE, "edge-2"} and every[EDGE].id == device.id
+    assert command_recipients.outpost_of("edge-2") is not None
+    there = Target("outpost", "edge-2", "edge-2")
+    asked = perform(amir, "outpost.revoke", there, reason="nobody enrolled it").approval
+    assert asked is not None
+    approve(asked)
+    assert set(command_recipients.by_instance()) == {EDGE}
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert [one["act"] for one in device.commands()] == ["hold"]
