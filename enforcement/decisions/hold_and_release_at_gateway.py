@@ -9,6 +9,9 @@ from typing import Any, Final
 from approvals.models import Effect, EffectState
 from approvals.outbox import step_execution
 from approvals.registry import EffectResult, EffectRun, effect
+from audit.evidence.log_proof_levels import LogSizes
+from audit.models import EventRow
+from audit.recording.stored_event_loader import load_many
 from enforcement.audit_database.open_read_only import SourceUnreadable
 from enforcement.decisions.steps.later_decision_wins import STEPS
 from enforcement.decisions.steps.remote_steps import confirmed, run_step, why_not_blocked
@@ -131,11 +134,25 @@ def _why_stays_disabled(kind: str, name: str, instance: str) -> str:
     holds = Effect.objects.filter(target_kind=kind, target_name=name, instance=instance)
     newest = holds.filter(kind="gateway.hold", state=EffectState.DONE).order_by("-id").first()
     installed = kind in effects_at_gateways.INSTALLED
-    if newest is None or not installed or not OutpostCommand.objects.filter(pk=newest.pk).exists():
+    if newest is None or not installed or not _was_carried_out_by_outpost(newest):
         return ""
     return (
         f"Not lifted: the outpost that disabled it at {instance} is revoked, and the gateway's "
         f"address cannot enable it. Run `defenseclaw {kind} enable` there."
+    )
+
+
+def _was_carried_out_by_outpost(step: Effect) -> bool:
+    """By its command, or by the trail: who deletes an outpost's row deletes its commands, too."""
+    if OutpostCommand.objects.filter(pk=step.pk).exists():
+        return True
+    results = EventRow.of_operation(step.operation).filter(action=step.event, outcome="success")
+    said = load_many(list(results.values_list("event", flat=True)), LogSizes())
+    return any(
+        one["instance"] == step.instance
+        and one["data"].get("step") == step.kind
+        and one["data"].get("outpost")
+        for one in said
     )
 
 

@@ -30,7 +30,7 @@ from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from enforcement.models import Asset, OutpostState
+from enforcement.models import Asset, Outpost, OutpostState
 from enforcement.outposts import trust_pinned_at_enrolment
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.browsing import browser
@@ -254,10 +254,13 @@ def test_a_release_that_failed_can_be_asked_for_again(
         perform(olu, "skill.release", SKILL)
 
 
+@pytest.mark.parametrize("row", ["kept", "deleted with its commands"])
 def test_a_hold_of_a_revoked_outpost_is_not_called_released(
-    device: Device, olu: Actor, do_due: Work
+    device: Device, olu: Actor, do_due: Work, row: str
 ) -> None:
     held_at_outpost(device, olu, do_due)
+    if row != "kept":
+        Outpost.objects.all().delete()
     amir = known("admin", "admin", name="Amir Admin").as_actor(via="web")
     revoked = perform(amir, "outpost.revoke", Target("outpost", EDGE), reason="lost").approval
     if revoked is not None:
