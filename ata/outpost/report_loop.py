@@ -60,7 +60,9 @@ class Outpost:
         self._gathered = self._begin()
         self._facts: dict[str, Any] = {}
         self._trouble = ""
+        self._no_entries_since = ""
         self._journalled_at: float | None = None
+        self._health: dict[str, Any] = {}
         self._health_at: float | None = None
         self._send_after, self._failures = 0.0, 0
         self._wake = self._commands.has_outcome if self._commands else threading.Event()
@@ -145,15 +147,25 @@ class Outpost:
         self._facts["config"] = gateway_facts.config(self._data)
         now = self._monotonic()
         if self._health_at is None or now - self._health_at >= _HEALTH_EVERY_S:
-            self._facts["health"] = self._health()
+            self._health = self._ask_gateway()
             self._health_at = now
+        self._facts["health"] = self._health | self._lack_of_entries()
 
-    def _health(self) -> dict[str, Any]:
+    def _ask_gateway(self) -> dict[str, Any]:
         """How the gateway is; of one that does not answer also since when this was seen."""
-        found, before = gateway_facts.health(self._data), self._facts.get("health", {})
+        found = gateway_facts.health(self._data)
         if found["up"]:
             return found
-        return found | {"since": before.get("since") or clock.format_time(clock.now())}
+        return found | {"since": self._health.get("since") or clock.format_time(clock.now())}
+
+    def _lack_of_entries(self) -> dict[str, str]:
+        """Since when its entries cannot be reported; empty where they can. The portal has to know
+        that the last ones it got may not be so now."""
+        if not self._trouble:
+            self._no_entries_since = ""
+            return {}
+        self._no_entries_since = self._no_entries_since or clock.format_time(clock.now())
+        return {"no_entries_since": self._no_entries_since}
 
     def journal(self) -> None:
         """Write a report's content when something pressing is new, else once a minute."""

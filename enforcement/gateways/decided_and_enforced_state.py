@@ -127,9 +127,9 @@ def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
         facts = effects_at_gateways.known_at(at.instance, watch, kind, name)
         effect = GatewayEffect(at.instance, conclude(facts))
         listed_at, seen = (watch.listed_at, watch.last_seen) if watch else (None, None)
-        reported_at = reports[instance].at if instance in reports else None
+        report = reports.get(instance) or LastReport(None)
         if facts.source == IN_REPORTS:
-            listed_at = reported_at
+            listed_at = report.entries_at
         found.append(
             replace(
                 at,
@@ -138,7 +138,7 @@ def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
                 entries_from=facts.source,
                 entries_at=clock.now() if facts.source == IN_DATABASE else listed_at,
                 settings_from=IN_REPORTS if seen is None else _STATUS,
-                settings_at=seen or reported_at,
+                settings_at=seen or report.at,
             )
         )
     return found
@@ -171,7 +171,7 @@ def _reported(report: LastReport, kind: str, name: str) -> _Listed:
     stops = any(one.install == "block" or one.runtime == "disable" for one in found)
     allows = any(one.install == "allow" for one in found)
     said = "block" if stops else "allow" if allows else "none"
-    return _Listed(said, "", report.at, _OUTPOST)
+    return _Listed(said, "", report.entries_at, _OUTPOST)
 
 
 def _at(instance: Instance, wanted: str, step: Effect | None, listed: _Listed) -> At:

@@ -150,7 +150,7 @@ def facts_reported(
     """The same by what the outpost reported last, from rows that are at hand."""
     entries = report.entries_about(kind, name)
     facts = _of_outpost(outpost, report, watch, kind, name, entries)
-    return replace(facts, outdated=last_heard.why_report_is_outdated(outpost))
+    return replace(facts, outdated=last_heard.why_report_is_outdated(outpost, report))
 
 
 def _of_outpost(

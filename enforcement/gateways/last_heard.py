@@ -11,6 +11,7 @@ from approvals import clock
 from enforcement.gateways.instances import Fleet
 from enforcement.models import Outpost, OutpostState, Watch
 from enforcement.outposts import reported_facts
+from enforcement.outposts.reported_facts import LastReport
 
 OUTPOST_SILENT_AFTER: Final = timedelta(minutes=3)
 """An outpost reports at least once a minute."""
@@ -21,13 +22,16 @@ class LastHeard:
     """What is known of one gateway. `answers` is None where nobody asked it yet.
 
     `outpost` is the one that it is heard of by; None where the portal asks it itself. `down_since`
-    is from when on it did not answer that outpost.
+    is from when on it did not answer that outpost. `lacks_entries`: that outpost cannot report its
+    entries, since `no_entries_since`.
     """
 
     answers: bool | None = None
     at: datetime | None = None
     outpost: Outpost | None = None
     down_since: datetime | None = None
+    lacks_entries: bool = False
+    no_entries_since: datetime | None = None
     blocked: int | None = None
     allowed: int | None = None
 
@@ -48,17 +52,20 @@ def everywhere(fleet: Fleet, watches: Mapping[str, Watch]) -> dict[str, LastHear
     }
 
 
-def why_report_is_outdated(outpost: Outpost) -> str:
+def why_report_is_outdated(outpost: Outpost, report: LastReport) -> str:
     """Why what an outpost last reported may not be so now, in words; empty where it goes on
-    reporting, or never did."""
+    reporting entries, or never did."""
     if outpost.contested_at is not None:
         return "its outpost is contested: its key is in two places"
     if outpost.suspended_at is not None:
         return "its outpost is suspended, and its reports are refused"
     at = outpost.reported_at
-    if at is None or clock.now() - at <= OUTPOST_SILENT_AFTER:
+    if at is not None and clock.now() - at > OUTPOST_SILENT_AFTER:
+        return f"its outpost last reported on {at:%d %b %Y, %H:%M} UTC"
+    if not report.lacks_entries:
         return ""
-    return f"its outpost last reported on {at:%d %b %Y, %H:%M} UTC"
+    since = f" since {at:%d %b %Y, %H:%M} UTC" if (at := report.no_entries_since) else ""
+    return f"its outpost has not been able to report the gateway's entries{since}"
 
 
 def _by_watch(watch: Watch | None) -> LastHeard:
@@ -71,22 +78,16 @@ def _by_watch(watch: Watch | None) -> LastHeard:
 
 
 def _by_outpost(outpost: Outpost, state: OutpostState | None) -> LastHeard:
-    health = state.health if state is not None and isinstance(state.health, dict) else {}
-    up = health.get("up")
-    entries = state.entries if state is not None else None
+    report = LastReport(state)
+    up = report.health.get("up")
+    entries = state.entries if state is not None and not report.lacks_entries else None
     counts = (None, None) if entries is None else reported_facts.installs(entries)
     return LastHeard(
         up if isinstance(up, bool) else None,
         outpost.reported_at,
         outpost,
-        None if up is not False else _time(health.get("since")),
+        None if up is not False else reported_facts.time_of(report.health.get("since")),
+        report.lacks_entries,
+        report.no_entries_since,
         *counts,
     )
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo else None

@@ -35,6 +35,7 @@ _GAPS_FOR: Final = timedelta(days=1)
 _ROWS_WITHIN: Final = timedelta(seconds=10)
 _ROWS_FOR: Final = timedelta(hours=1)
 _ENFORCED: Final = "what is blocked and allowed there, and which of its agents are in action mode"
+_ENTRIES: Final = "what is blocked and allowed there"
 _FOUND: Final = "what its scanner found, and what was decided at the gateway itself"
 _UNANSWERED: Final = "whether its agents get answers for their calls"
 _PUSHED: Final = "what it pushed then: its audit database has it"
@@ -80,17 +81,22 @@ def of_gateway(
 
 
 def _unheard_by_outpost(name: str, heard: LastHeard, now: datetime) -> Iterator[Deaf]:
-    """A gateway that does not answer its outpost, and an outpost that reports nothing, or never
-    did; one whose row somebody deleted has no time of its enrolment."""
+    """A gateway that does not answer its outpost, and an outpost that reports nothing, no entries,
+    or never did; one whose row somebody deleted has no time of its enrolment."""
     if heard.outpost is None:
         return
     reported = heard.at or heard.outpost.enrolled_at
     if reported is None or now - reported > last_heard.OUTPOST_SILENT_AFTER:
         why = f"The outpost of {name} does not report."
         yield Deaf(name, why, heard.at, f"{_ENFORCED}, and {_FOUND}", silent=True)
-    elif heard.answers is False:
+        return
+    if heard.answers is False:
         why = f"{name} does not answer its outpost."
         yield Deaf(name, why, heard.down_since, _UNANSWERED, silent=True)
+    if heard.lacks_entries:
+        where = "`ata outpost status` on its host says why."
+        why = f"The outpost of {name} cannot report its entries: {where}"
+        yield Deaf(name, why, heard.no_entries_since, _ENTRIES)
 
 
 def _not_answering(instance: Instance, watch: Watch, now: datetime) -> Iterator[Deaf]:

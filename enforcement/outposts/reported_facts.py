@@ -9,6 +9,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
@@ -33,13 +34,25 @@ class LastReport:
     kind and name when they are first used, for lists that ask about many things.
 
     `at`: when it last reported; `config`: settings of the gateway. None where it has not yet.
+    `lacks_entries`: it can report no entries now, since `no_entries_since`; one of an older version
+    does not say so.
     """
 
     def __init__(self, state: OutpostState | None) -> None:
         self.at = state.at if state else None
         self.config: Mapping[str, Any] | None = state.config if state else None
+        health = state.health if state else None
+        self.health: Mapping[str, Any] = health if isinstance(health, dict) else {}
+        self.lacks_entries = "no_entries_since" in self.health
+        self.no_entries_since = time_of(self.health.get("no_entries_since"))
         self._entries: list[Mapping[str, Any]] | None = state.entries if state else None
         self._quarantine: list[str] | None = state.quarantine if state else None
+
+    @property
+    def entries_at(self) -> datetime | None:
+        """When its entries were last known to be so."""
+        times = [at for at in (self.at, self.no_entries_since) if at is not None]
+        return min(times, default=None)
 
     def entries_about(self, kind: str, name: str) -> tuple[Entry, ...] | None:
         """As the function `entries_about`; None where no entries were reported."""
@@ -149,6 +162,15 @@ def _is_hooked(hooks: object, agent: object) -> bool | None:
         return None
     found = hooks.get(agent)
     return isinstance(found, Mapping) and found.get("installed") is True
+
+
+def time_of(text: object) -> datetime | None:
+    """A time in a report, in UTC; None where it is none, or has no zone."""
+    try:
+        found = datetime.fromisoformat(str(text))
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _mode(said: object) -> str | None:

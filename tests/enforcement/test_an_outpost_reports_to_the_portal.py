@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,16 +24,19 @@ from ata.outpost.report_sender import Kind
 from ata.outpost.state_folder import StateFolder
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
+from enforcement.gateways import effects_at_gateways, unmonitored_gateways
 from enforcement.models import Outpost as Enrolled
 from enforcement.models import OutpostState
 from enforcement.outposts import trust_pinned_at_enrolment
 from tests.ata.outpost.gateway_rows import PROMPT, Rows
 from tests.enforcement.answering import approve
+from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import known
 from tests.enforcement.outpost_device import INSTANCE, code_of
 
 pytestmark = pytest.mark.django_db
 OUTPOST = Target("outpost", INSTANCE)
+DISABLED = '{"runtime":"disable","install":"block"}'
 
 
 @pytest.fixture
@@ -110,3 +118,80 @@ def test_a_code_that_does_not_count_leaves_the_device_free_to_try_again(
     assert refused.value.code == "enrolment_refused" and "new code" in refused.value.fix
     enrolment.enrol(folder, code_of(amir).lower().replace("-", " "), portal, INSTANCE, data)
     assert Enrolled.objects.count() == 1
+
+
+@contextmanager
+def absent(database: Path) -> Iterator[None]:
+    """While it was moved away."""
+    files = list(database.parent.glob("audit.db*"))
+    for path in files:
+        path.rename(path.with_name(f"moved-{path.name}"))
+    yield
+    for path in files:
+        path.with_name(f"moved-{path.name}").rename(path)
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """While another program has it to itself."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+@pytest.mark.parametrize("unreadable", [absent, locked])
+def test_entries_that_an_outpost_cannot_read_are_not_taken_to_be_so_now(
+    tmp_path: Path,
+    amir: Actor,
+    portal: str,
+    unreadable: Callable[[Path], AbstractContextManager[None]],
+) -> None:
+    data, folder = tmp_path / "data", StateFolder(tmp_path / "outpost")
+    rows = Rows(data)
+    (data / "config.yaml").write_text(
+        "gateway: {api_port: 9}\nguardrail: {mode: action, connector: claudecode}\n"
+    )
+    disabled = {"target_type": "skill", "target_name": "pdf", "actions_json": DISABLED}
+    rows.add("actions", **disabled, updated_at="2026-11-30T09:00:00Z")
+    enrolment.enrol(folder, code_of(amir), portal, INSTANCE, data)
+    with closing(Outpost(folder)) as outpost:
+        outpost.run_once()
+        assert effect().startswith("Stopped for Claude Code") and red() == []
+        with unreadable(data / "audit.db"):
+            outpost.run_once()
+            since = no_entries_since()
+            at = datetime.fromisoformat(since).strftime("%d %b %Y, %H:%M UTC")
+            why = f"its outpost has not been able to report the gateway's entries since {at}"
+            assert effect() == f"Not known for Claude Code: {why}."
+            [why] = red()
+            assert why.startswith(f"The outpost of {INSTANCE} cannot report its entries")
+            assert "Its lists not known now" in page("/enforcement/fleet/")
+            outpost.run_once()
+            assert no_entries_since() == since
+        outpost.run_once()
+        assert effect().startswith("Stopped for Claude Code") and red() == []
+
+
+def no_entries_since() -> str:
+    health = OutpostState.objects.get().health
+    assert health is not None
+    return str(health["no_entries_since"])
+
+
+def effect() -> str:
+    """What the entries of the skill come to at the gateway."""
+    [found] = effects_at_gateways.everywhere("skill", "pdf", "", INSTANCE)
+    return " ".join(found.sentences)
+
+
+def page(path: str) -> str:
+    """A page as people read it."""
+    shown = browser("operator", "operator").get(path).content.decode()
+    return " ".join(re.sub(r"<[^>]+>", " ", shown).split())
+
+
+def red() -> list[str]:
+    """Why the gateway is shown in red, but for that it does not run in these tests."""
+    found = [one.why for one in unmonitored_gateways.everywhere() if one.instance == INSTANCE]
+    return [why for why in found if why != f"{INSTANCE} does not answer its outpost."]

@@ -194,3 +194,19 @@ def test_what_an_outpost_read_before_it_is_silent_suspended_or_contested_is_not_
     assert why in expected.sentences[0]
     page = browser("operator", "operator").get("/enforcement/skill/pdf-exfil/").content.decode()
     assert why in page and "effect not known" in page
+
+
+@pytest.mark.parametrize("said", ["", "yesterday", "0001-01-01T00:00:00+14:00", 7])
+def test_an_outpost_without_entries_since_a_time_that_is_none_leaves_the_effect_unknown(
+    device: Device, stopped: Asset, said: object
+) -> None:
+    device.send(health={"up": True, "no_entries_since": said})
+    assert one_word(stopped) == "effect_not_known"
+    [now] = effects_at_gateways.everywhere("skill", "pdf-exfil", "", "edge-1")
+    assert now.sentences == [
+        "Not known for Claude Code: its outpost has not been able to report the gateway's entries."
+    ]
+    shown = browser("operator", "operator").get("/enforcement/fleet/").content.decode()
+    assert "The outpost of edge-1 cannot report its entries" in shown
+    device.send(health={"up": True})
+    assert one_word(stopped) == "partly_stopped"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -213,3 +214,31 @@ def test_the_state_of_the_gateway_is_reported_when_it_changes(
     assert receiver.reports[-1]["config"].keys() == {"sha256", "destinations", "scanners"}
     assert "entries" not in receiver.reports[-1]
     assert not any("hidden-9" in body for body in receiver.bodies)
+
+
+def test_it_reports_at_once_and_after_a_restart_that_its_entries_are_too_many(
+    begin: Begin, rows: Rows, receiver: Receiver, seconds: Seconds
+) -> None:
+    outpost = begin()
+    outpost.run_once()
+    assert "no_entries_since" not in last_health(receiver)
+    entry = {"target_type": "skill", "target_name": "pdf", "updated_at": "2026-11-29T10:00:00Z"}
+    large = rows.add("actions", **entry, actions_json="{}", reason="x" * 2**19)
+    outpost.run_once()
+    since = last_health(receiver)["no_entries_since"]
+    reports = len(receiver.reports)
+    seconds.now += 30
+    outpost.run_once()
+    assert len(receiver.reports) == reports, "nothing is new"
+    outpost = begin()
+    outpost.run_once()
+    assert last_health(receiver)["no_entries_since"] >= since
+    with rows.database.write() as connection:
+        connection.execute("DELETE FROM actions WHERE id = ?", (large,))
+    outpost.run_once()
+    assert "no_entries_since" not in last_health(receiver)
+
+
+def last_health(receiver: Receiver) -> dict[str, Any]:
+    """What was reported last; it is left out of reports while it stays the same."""
+    return next(one["health"] for one in reversed(receiver.reports) if "health" in one)
