@@ -38,7 +38,7 @@ from tests.connections.campaign import (
     refusal,
 )
 from tests.connections.visitor import subject
-from tests.support.pages import signed_in
+from tests.support.pages import keep_the_shell, signed_in
 
 __all__ = ["_people", "mia"]  # fixtures
 
@@ -244,8 +244,9 @@ def test_nothing_yet_says_so(db: None) -> None:
 
 
 def test_the_page_of_a_large_review_costs_few_queries(
-    github_mcp: Declaration, django_assert_max_num_queries: Any
+    github_mcp: Declaration, django_assert_max_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    keep_the_shell(monkeypatch)
     for n in range(30):
         connected("member1" if n % 2 else "member2", "github", "repo")
     review = opened()

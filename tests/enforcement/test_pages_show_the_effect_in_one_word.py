@@ -17,6 +17,7 @@ from enforcement.effects.overall_effect import Overall, overall, overall_at, whe
 from enforcement.models import Asset, Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
+from tests.support.pages import keep_the_shell
 
 Look = Callable[[], int]
 Do = Callable[[], None]
@@ -134,7 +135,11 @@ def test_an_effect_that_was_read_long_ago_is_not_known(
 
 
 @pytest.mark.parametrize("which", ["blocked", "held"])
-def test_a_long_list_costs_no_query_for_each_row(which: str, olu_web: Client, look: Look) -> None:
+def test_a_long_list_costs_no_query_for_each_row(
+    which: str, olu_web: Client, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_the_shell(monkeypatch)
+
     def queries() -> int:
         with CaptureQueriesContext(connection) as found:
             olu_web.get("/enforcement/", {"list": which})
