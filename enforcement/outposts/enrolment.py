@@ -134,7 +134,9 @@ def _enrol(digest: str, device: Device, actor: Actor, pinned: Mapping[str, Any])
     lock_open_codes(device.instance)
     codes = EnrolmentCode.objects.filter(digest=digest, instance=device.instance)
     right = codes.first()
-    if right is None or not sealed_rows.is_sealed(right) or _was_enrolled(device.outpost):
+    if right is None or not sealed_rows.is_sealed(right):
+        raise Refused("enrolment_refused", REFUSED)
+    if _was_enrolled(device.outpost, right.operation):
         raise Refused("enrolment_refused", REFUSED)
     right.used_at = now
     # One statement, so that of two at once only one counts.
@@ -180,11 +182,13 @@ def _enrol(digest: str, device: Device, actor: Actor, pinned: Mapping[str, Any])
     return outpost
 
 
-def _was_enrolled(outpost: str) -> bool:
-    """Whether this device key enrolled before, by the log: its row may have been deleted."""
+def _was_enrolled(outpost: str, decision: str) -> bool:
+    """Whether this device key enrolled before, or another one by this decision, by the log: its row
+    may have been deleted, and a used code put back."""
     found = (one.document for one in enrolment_entries.of("outpost"))
     return any(
-        one["action"] == "outpost.key_enrolled" and one["data"]["outpost"] == outpost
+        one["action"] == "outpost.key_enrolled"
+        and (one["data"]["outpost"] == outpost or one["operation"] == decision)
         for one in found
     )
 

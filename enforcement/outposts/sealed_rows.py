@@ -86,9 +86,11 @@ def change(row: Row, **values: Any) -> None:
 def revoke(instance: str, operation: str) -> dict[str, Any]:
     """Revoke the outpost of a gateway, by its rows and by the log, so that the gateway has none.
 
-    Rows are sealed whatever somebody wrote to them: a revoked one is only refused, and who revokes
-    one that was altered has decided that its gateway has none. Where no row is left of what the log
-    has as enrolled, another row says that this enrolment is revoked.
+    Rows of what the log has as enrolled are sealed whatever somebody wrote to them: a revoked one
+    is only refused, and who revokes one that was altered has decided that its gateway has none. One
+    of another enrolment keeps its seal and gets none, since it may name one that is still to come.
+    Where no row is left of what the log has as enrolled, another row says that this enrolment is
+    revoked.
 
     Args:
         operation: the decision that revokes it.
@@ -107,8 +109,9 @@ def revoke(instance: str, operation: str) -> dict[str, Any]:
         named, state = newest.outpost, "missing"
         _end_enrolment(instance, newest.operation, operation)
     for row in rows:
+        whole = is_sealed(row) or (newest is not None and row.operation == newest.operation)
         row.revoked_at = clock.now()
-        row.seal = seal(row)
+        row.seal = seal(row) if whole else ""
         row.save(update_fields=["revoked_at", "seal"])
     said = {"outpost": named or rows[0].id, "gateway": instance}
     return said | ({"row": state} if state else {})
