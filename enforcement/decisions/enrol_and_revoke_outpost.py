@@ -29,8 +29,11 @@ def live(instance: str) -> Outpost | None:
 
 def is_in_log_alone(instance: str) -> bool:
     """Whether the log has an outpost of this gateway that counts, and no row of it is live: someone
-    deleted the row or wrote to it."""
-    return live(instance) is None and command_recipients.outpost_of(instance) is not None
+    deleted the row, wrote to it, or put one of another outpost in its place."""
+    newest, row = sealed_rows.recorded(instance).get(instance), live(instance)
+    if newest is None or (row is not None and row.operation == newest.operation):
+        return False
+    return command_recipients.outpost_of(instance) is not None
 
 
 def _locked(target: Target) -> Outpost:
@@ -87,10 +90,14 @@ def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _look_to_revoke(target: Target, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Which outpost the gateway has, or which enrolment of the log it still waits for."""
-    if not is_in_log_alone(target.name):
-        return _look(target, params)
-    return {"enrolment": sealed_rows.recorded(target.name)[target.name].operation}
+    """Which outpost the gateway has, and which enrolment of the log ends with it: a row that says
+    so may be another one's."""
+    alone, seen = is_in_log_alone(target.name), _look(target, params)
+    if not (alone or seen["outpost"]):
+        return seen
+    newest = sealed_rows.recorded(target.name).get(target.name)
+    enrolment = newest.operation if newest else ""
+    return {"outpost": "" if alone else seen["outpost"], "enrolment": enrolment}
 
 
 def _enrol(ctx: CommitContext) -> Committed:

@@ -45,8 +45,9 @@ def revoke(request: HttpRequest, instance: str) -> HttpResponse:
     """Suspend the outpost of a gateway now, and ask another admin to revoke it for good. There is
     nothing to suspend where only the log still has it."""
     mark_entry(request, _GATEWAYS)
-    outpost = decisions.live(instance)
-    if outpost is None and not decisions.is_in_log_alone(instance):
+    is_in_log_alone = decisions.is_in_log_alone(instance)
+    outpost = None if is_in_log_alone else decisions.live(instance)
+    if outpost is None and not is_in_log_alone:
         raise Http404
     if request.method == "POST":
         if outpost is not None and outpost.suspended_at is None:

@@ -13,10 +13,11 @@ from approvals.pipeline.service import perform
 from audit.recording.actors import SYSTEM, Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from enforcement.models import EnrolmentCode, Outpost
+from enforcement.models import EnrolmentCode, Outpost, RevokedEnrolment
 from enforcement.outposts import command_recipients, enrolment
 from tests.enforcement.altered_outposts import take_out
 from tests.enforcement.answering import approve
+from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Town, known
 from tests.enforcement.outpost_device import ENROL, Device, code
 
@@ -88,6 +89,28 @@ def test_a_row_that_names_a_waiting_enrolment_is_not_sealed_by_a_revocation(
     assert not held_past_outposts(town, olu, do_due)
 
 
+def test_an_approval_for_one_outpost_ends_no_enrolment_after_it(
+    town: Town, device: Device, amir: Actor, olu: Actor, do_due: Work
+) -> None:
+    before = Outpost.objects.get()
+    take_out("deleted")
+    given = enrolment.issue(amir, approve(ask(amir, "outpost.enrol")).id).code
+    before.save(force_insert=True)
+    asked = ask(amir)
+    Outpost.objects.all().delete()
+    other = Device(instance=EDGE)
+    assert other.post(ENROL, other.enrolment(given)).status_code == 201
+    sequencer.run_once()
+
+    Outpost.objects.all().delete()
+    before.save(force_insert=True)
+    approve(asked)
+    asked.refresh_from_db()
+    assert (asked.outcome, asked.outcome_code) == ("failed", "state_changed")
+    assert not RevokedEnrolment.objects.exists()
+    assert not held_past_outposts(town, olu, do_due)
+
+
 def test_a_decision_that_enrolled_by_the_log_enrols_nobody_else(
     town: Town, device: Device, amir: Actor, olu: Actor, do_due: Work
 ) -> None:
@@ -103,3 +126,40 @@ def test_a_decision_that_enrolled_by_the_log_enrols_nobody_else(
     other = Device(instance=EDGE)
     answer = other.post(ENROL, other.enrolment(given))
     assert code(answer) == "403 enrolment_refused"
+
+
+def test_who_approves_reads_that_the_log_has_another_outpost_than_the_row(
+    town: Town, device: Device, amir: Actor
+) -> None:
+    before = Outpost.objects.get()
+    take_out("deleted")
+    Device(instance=EDGE).enrol(amir)
+    Outpost.objects.all().delete()
+    before.save(force_insert=True)
+    web = browser("admin", "admin", name="Amir Admin")
+    path = f"/enforcement/outposts/{EDGE}/revoke/"
+    assert "Only the log still has this outpost" in web.get(path).content.decode()
+    web.post(path, {"reason": "its row is gone"})
+    asked = Approval.objects.get(verb="outpost.revoke")
+    assert "counts as without an outpost" in asked.if_approved
+    approve(asked)
+    assert command_recipients.outpost_of(EDGE) is None
+
+
+def test_an_approval_for_a_row_ends_no_later_enrolment_whose_row_bears_its_name(
+    town: Town, device: Device, amir: Actor
+) -> None:
+    before = Outpost.objects.get()
+    take_out("deleted")
+    given = enrolment.issue(amir, approve(ask(amir, "outpost.enrol")).id).code
+    before.save(force_insert=True)
+    asked = ask(amir)
+    Outpost.objects.all().delete()
+    other = Device(instance=EDGE)
+    assert other.post(ENROL, other.enrolment(given)).status_code == 201
+    sequencer.run_once()
+    Outpost.objects.update(id=before.id)
+    approve(asked)
+    asked.refresh_from_db()
+    assert (asked.outcome, asked.outcome_code) == ("failed", "state_changed")
+    assert command_recipients.outpost_of(EDGE) is not None
