@@ -6,11 +6,10 @@ changed, deleted or put back as it was before leaves the person without roles.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 from django.db import models
 from django.db.models import Exists, OuterRef, QuerySet
@@ -26,7 +25,6 @@ _LABEL: Final = "ata.access-end.v1"
 
 type Subjects = Collection[str] | QuerySet[Any, Any]
 """Subjects, or a query of them alone."""
-_SAID: Final = ("target_name", "operation", "event")
 
 
 class AccessEnd(models.Model):
@@ -149,27 +147,21 @@ def _read(subs: Subjects) -> list[End]:
     rows = AccessEnd.objects.filter(sub__in=subs)
     later = _events().filter(target_name=OuterRef("target_name"), event__gt=OuterRef("event"))
     last = _events().filter(~Exists(later), target_name__in=subs)
-    newest = {sub: (operation, event) for sub, operation, event in last.values_list(*_SAID)}
+    newest = dict(last.values_list("target_name", "operation"))
     try:
         kept = list(rows)
         named = newest.keys() | {row.sub for row in kept}
     except UNREADABLE:  # a value that no writer of ours puts there
         kept, named = [], newest.keys() | set(rows.values_list("sub", flat=True))
-    whole = {row.sub: row for row in kept if row.is_sealed and _is_newest(row, newest)}
+    whole = {
+        row.sub: row
+        for row in kept
+        if row.is_sealed and row.operation == newest.get(row.sub, row.operation)
+    }
     return [
         *(End(r.iss, r.sub, r.ends_at, r.operation) for r in whole.values() if r.ends_at),
-        *(End("", sub, None, newest.get(sub, ("",))[0]) for sub in named - whole.keys()),
+        *(End("", sub, None, newest.get(sub, "")) for sub in named - whole.keys()),
     ]
-
-
-def _is_newest(row: AccessEnd, newest: Mapping[str, tuple[str, UUID]]) -> bool:
-    """Whether no later end is in the log than the one that the row is of."""
-    operation, event = newest.get(row.sub, (row.operation, None))
-    if event is None or row.operation == operation:
-        return True
-    # Its entry names nobody once the admin who decided is erased: the name was filed under them.
-    nameless = EventRow.of_operation(row.operation).filter(action=ACCESS_END, target_name="")
-    return nameless.filter(event__gt=event).exists()
 
 
 def sealed_now() -> list[int]:

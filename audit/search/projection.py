@@ -16,6 +16,7 @@ from audit.evidence import human_levels
 from audit.ledger.format.allowed_field_values import severity_rank
 from audit.ledger.format.commitment import subject_key
 from audit.models import Entry, Event, EventRow, ExportBlock
+from audit.models.search_row_and_rollup import ACCESS_END
 from audit.recording import action_registry, stored_event_loader
 from audit.search import fulltext_index, index_tokens, rollups
 from audit.sequencing import stored_tree_queries
@@ -55,7 +56,7 @@ def values_of(event: dict[str, Any], human: str, id: UUID | None = None) -> tupl
         shown_text(actor["email"]),
         " ".join(actor["roles"]),
         target["kind"] if target else "",
-        shown_text(target["name"]) if target else "",
+        _target_name(event),
         event["connection"],
         event["agent"],
         event["skill"],
@@ -71,6 +72,16 @@ def values_of(event: dict[str, Any], human: str, id: UUID | None = None) -> tupl
     if "\0" in "".join(values[_TEXTS:]):
         return (*values[:_TEXTS], *map(_storable, values[_TEXTS:]))
     return values
+
+
+def _target_name(event: dict[str, Any]) -> str:
+    """The target's name. That of an end of access is filed under the admin who set it, and the
+    person whose access it is under themselves: the row names them as long as either is there."""
+    name = shown_text(event["target"]["name"]) if event["target"] else ""
+    if name or event["action"] != ACCESS_END:
+        return name
+    whose = event["data"].get("whose")
+    return shown_text(whose.get("sub")) if isinstance(whose, dict) else ""
 
 
 def shown_text(value: Any) -> str:

@@ -101,3 +101,14 @@ def test_nothing_in_the_trail_names_who_was_erased_as_the_one_whose_access_ended
     row = EventRow.objects.get(action="person.access_end_set")
     assert "Ada" not in row.sentence and "ada" not in row.terms
     assert "Ada" not in repr(list(Openings.objects.values_list("values", flat=True)))
+
+
+def test_an_older_end_put_back_counts_no_more_when_who_set_the_newer_one_is_erased() -> None:
+    amir, anya = acting("admin", "admin"), acting("member1", "admin")
+    ada = acting("auditor", "auditor")
+    end(amir, ada, 9)
+    older = access_end.AccessEnd.objects.get()
+    end(anya, ada, 3)
+    assert erase_person(anya.key) > 0
+    older.save()
+    assert access_end.roles_left(ada.iss, ada.sub, frozenset({"auditor"})) == set()
