@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Concatenate
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -104,8 +104,7 @@ def fresh_sign_in_url(back: str, mfa: bool = True) -> str:
 def page_behind(request: HttpRequest) -> str:
     """The page that the person looks at: of an htmx request, the one it was sent from."""
     if request.headers.get("HX-Request"):
-        here = urlsplit(request.headers.get("HX-Current-URL", "/"))
-        return here.path + (f"?{here.query}" if here.query else "")
+        return saved_forms.path_of(request.headers.get("HX-Current-URL", "/"))
     return request.get_full_path()
 
 

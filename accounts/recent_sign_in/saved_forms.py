@@ -120,7 +120,15 @@ def _open(owner: str, handle: str) -> KeptForm | None:
 
 def page_it_came_from(request: HttpRequest) -> str:
     """The page of ours that sent this, by its Referer; else home."""
-    parts = urlsplit(request.headers.get("Referer", ""))
-    if parts.netloc != urlsplit(settings.PORTAL_URL).netloc:
+    page = request.headers.get("Referer", "")
+    ours = settings.PORTAL_URL.rstrip("/") + "/"
+    return path_of(page) if page.startswith(ours) else "/"
+
+
+def path_of(address: str) -> str:
+    """Path and query of an address that a browser sent; home where it is none."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # as `http://[`
         return "/"
     return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -13,9 +13,11 @@ import httpx
 import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.test import RequestFactory
 
 from accounts.models import SignedInSession
 from accounts.recent_sign_in import saved_forms
+from accounts.recent_sign_in.requirement import page_behind
 from approvals import clock
 from approvals.models import ShortLivedSecret
 from audit.models import EventRow
@@ -255,6 +257,20 @@ def test_a_form_that_is_not_kept_leads_back_to_its_page_and_not_to_its_address(
     headers = SENT_BY_US | {"HTTP_REFERER": settings.PORTAL_URL + PAGE}
     answer = amir.post(ACTION, filled | {"secret": "s3cret"}, **headers)
     assert answer["Location"] == "/oidc/authenticate/?next=%2Fconnections%2Ffreeze%2F"
+
+
+@pytest.mark.parametrize("address", ["http://[", "https://evil.example//a", "//evil.example/a"])
+def test_an_address_that_is_none_or_not_ours_leads_home(
+    after_expiry: tuple[Visitor, dict[str, str]], address: str
+) -> None:
+    amir, filled = after_expiry
+    answer = amir.post(ACTION, filled | {"secret": "x"}, **SENT_BY_US | {"HTTP_REFERER": address})
+    assert answer["Location"] == "/oidc/authenticate/?next=%2F"
+
+
+def test_a_part_of_a_page_whose_address_is_none_leads_home(rf: RequestFactory) -> None:
+    part = rf.get(PAGE, HTTP_HX_REQUEST="true", HTTP_HX_CURRENT_URL="http://[")
+    assert page_behind(part) == "/"
 
 
 def test_forms_without_a_sign_in_are_kept_up_to_a_number(
