@@ -53,7 +53,12 @@ def test_sixteen_times_the_text_takes_at_most_twenty_times_as_long(
 ) -> None:
     monkeypatch.setattr(truncation, "BOUND", 2 * KIB * KIB)  # the patterns alone, nothing is cut
     small, large = _of(piece, 64 * KIB), _of(piece, KIB * KIB)
-    assert _seconds(lambda: mask(large), 3) <= 20 * max(_seconds(lambda: mask(small)), 0.0005)
+
+    def is_linear() -> bool:
+        return _seconds(lambda: mask(large), 3) <= 20 * max(_seconds(lambda: mask(small)), 0.0005)
+
+    # Others on the machine can only make a round slower, and the longer text more so.
+    assert any(is_linear() for _ in range(4))
 
 
 @pytest.mark.parametrize("shape", secret_masking._SHAPES, ids=lambda shape: shape.hints[0])
