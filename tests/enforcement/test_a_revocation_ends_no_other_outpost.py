@@ -48,6 +48,20 @@ def ask(admin: Actor, verb: str = "outpost.revoke") -> Approval:
     return asked
 
 
+def asked_before_another_enrols(admin: Actor) -> tuple[Outpost, Approval]:
+    """The outpost's row, and a request to revoke it after which another outpost enrolled."""
+    before = Outpost.objects.get()
+    take_out("deleted")
+    given = enrolment.issue(admin, approve(ask(admin, "outpost.enrol")).id).code
+    before.save(force_insert=True)
+    asked = ask(admin)
+    Outpost.objects.all().delete()
+    other = Device(instance=EDGE)
+    assert other.post(ENROL, other.enrolment(given)).status_code == 201
+    sequencer.run_once()
+    return before, asked
+
+
 def append(action: str, operation: str = "", **data: Any) -> None:
     """What somebody who writes the database adds to the log."""
     record(SYSTEM, action, target=THERE, operation=operation, data=data)
@@ -92,15 +106,7 @@ def test_a_row_that_names_a_waiting_enrolment_is_not_sealed_by_a_revocation(
 def test_an_approval_for_one_outpost_ends_no_enrolment_after_it(
     town: Town, device: Device, amir: Actor, olu: Actor, do_due: Work
 ) -> None:
-    before = Outpost.objects.get()
-    take_out("deleted")
-    given = enrolment.issue(amir, approve(ask(amir, "outpost.enrol")).id).code
-    before.save(force_insert=True)
-    asked = ask(amir)
-    Outpost.objects.all().delete()
-    other = Device(instance=EDGE)
-    assert other.post(ENROL, other.enrolment(given)).status_code == 201
-    sequencer.run_once()
+    before, asked = asked_before_another_enrols(amir)
 
     Outpost.objects.all().delete()
     before.save(force_insert=True)
@@ -149,15 +155,7 @@ def test_who_approves_reads_that_the_log_has_another_outpost_than_the_row(
 def test_an_approval_for_a_row_ends_no_later_enrolment_whose_row_bears_its_name(
     town: Town, device: Device, amir: Actor
 ) -> None:
-    before = Outpost.objects.get()
-    take_out("deleted")
-    given = enrolment.issue(amir, approve(ask(amir, "outpost.enrol")).id).code
-    before.save(force_insert=True)
-    asked = ask(amir)
-    Outpost.objects.all().delete()
-    other = Device(instance=EDGE)
-    assert other.post(ENROL, other.enrolment(given)).status_code == 201
-    sequencer.run_once()
+    before, asked = asked_before_another_enrols(amir)
     Outpost.objects.update(id=before.id)
     approve(asked)
     asked.refresh_from_db()
