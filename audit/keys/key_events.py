@@ -50,7 +50,7 @@ def unheard(ring: Keyring) -> list[dict[str, Any]]:
     return [
         keyring.change("began", handover.parse(one).size, _begun(ring, one), one)
         for one in ring.statements
-        if one not in known and not log_renames.is_move(one)  # an adoption tells of that
+        if one not in known and not log_renames.is_move(one)  # `ledger.adopted` records that
     ]
 
 

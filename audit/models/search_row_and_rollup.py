@@ -17,11 +17,11 @@ ENROLMENTS = (
     "passkey.enrolled",
     "passkey.revoked",
 )
-"""What tells which outposts and passkeys count. A partial index finds those of them that have no
-entry number yet; the others are read from the log."""
+"""Entries that say which outposts and passkeys count. A partial index finds those of them that have
+no entry number yet; the others are read from the log."""
 ACCESS_END = "person.access_end_set"
-"""What tells until when a person's roles count. A partial index serves it: it is looked up whenever
-somebody with a role acts."""
+"""The entry that says until when a person's roles count. A partial index serves it: it is looked up
+whenever somebody with a role acts."""
 INVENTORY = (
     *ACCESS,
     "connection.awake",

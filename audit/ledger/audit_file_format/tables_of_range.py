@@ -1,4 +1,4 @@
-"""What an audit looks at in a range of a log: populations, samples of them, roles and their ends.
+"""What an audit looks at in a range of a log: populations, samples, roles and ends of access.
 
 One pass over the events computes everything. The portal runs it to write an audit file, and a
 verifier runs it again over the entries in the file and compares.
