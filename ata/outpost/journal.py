@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ata.log.durable_files import write_durably
+from ata.outpost import gateway_facts
 from ata.outpost.state_folder import StateFolder, read_object
 
 MOST_BYTES: Final = 64 * 2**20
@@ -115,21 +116,34 @@ class Journal:
             return False
         kept = digests[: len(digests) - back] if n else []
         why = f"the portal lost reports from number {n} on"
-        again = {"sequence": self.position.get("sequence", 0), "tables": {}, "facts": {}}
-        self._folder.write(POSITION, again | {"why": why})
+        again = {**self.position, "tables": {}, "facts": {}, "why": why}
+        self._folder.write(POSITION, again)
         self._folder.write(CHAIN, {"n": n, "digests": kept})
         (self._folder.path / OUTGOING).unlink(missing_ok=True)
         return True
 
     def refuse(self, report: Outgoing) -> None:
-        """Send in a report's place that its rows are lost: the portal cannot take them in."""
+        """Send in a report's place that its rows are lost: the portal cannot take them in. What it
+        has of the gateway's state is known at the portal no more, and is among `refused` then."""
         path = self._path(report.sequence)
         content = read_object(path)
+        self._forget_facts(content)
         said = _with_lost({"rows": [], "ranges": [], "created": content["created"]}, [content])
         # The number was not taken, so another report may have it; the signed one goes first.
         (self._folder.path / OUTGOING).unlink(missing_ok=True)
         position = {**content["position"]}
         write_durably(path, json.dumps({**said, "refused": True, "position": position}))
+
+    def _forget_facts(self, content: Mapping[str, Any]) -> None:
+        """Note which facts a refused report has, and whether it had nothing else. Of those that
+        were refused before, a report had only that they are not reported."""
+        position = self.position
+        before = position.get("refused", {})
+        names = [name for name in gateway_facts.NAMES if name in content and name not in before]
+        known = {name: one for name, one in position.get("facts", {}).items() if name not in names}
+        alone = bool(content.get("alone"))
+        refused = before | dict.fromkeys(names, alone)
+        self._folder.write(POSITION, {**position, "facts": known, "refused": refused})
 
     def _adopt(self) -> None:
         """Finish what a process that was killed had begun."""

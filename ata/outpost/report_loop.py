@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,8 @@ LONGEST_WAIT_S: Final = 60.0
 SUSPENDED_WAIT_S: Final = 300.0
 """A suspended outpost asks so often whether it was resumed."""
 _HEALTH_EVERY_S: Final = 20.0
+_REFUSED_AGAIN_S: Final = 3600.0
+"""Facts that the portal refused are sent again so often."""
 
 
 class Outpost:
@@ -64,6 +66,7 @@ class Outpost:
         self._journalled_at: float | None = None
         self._health: dict[str, Any] = {}
         self._health_at: float | None = None
+        self._tried_alone: dict[str, tuple[float, str]] = {}
         self._send_after, self._failures = 0.0, 0
         self._wake = self._commands.has_outcome if self._commands else threading.Event()
         self._stopped = False
@@ -149,7 +152,7 @@ class Outpost:
         if self._health_at is None or now - self._health_at >= _HEALTH_EVERY_S:
             self._health = self._ask_gateway()
             self._health_at = now
-        self._facts["health"] = self._health | self._lack_of_entries()
+        self._facts["health"] = self._health
 
     def _ask_gateway(self) -> dict[str, Any]:
         """How the gateway is; of one that does not answer also since when this was seen."""
@@ -158,10 +161,10 @@ class Outpost:
             return found
         return found | {"since": self._health.get("since") or clock.format_time(clock.now())}
 
-    def _lack_of_entries(self) -> dict[str, str]:
+    def _lack_of_entries(self, refused: Collection[str]) -> dict[str, str]:
         """Since when its entries cannot be reported; empty where they can. The portal has to know
         that the last ones it got may not be so now."""
-        if not self._trouble:
+        if not self._trouble and "entries" not in refused:
             self._no_entries_since = ""
             return {}
         self._no_entries_since = self._no_entries_since or clock.format_time(clock.now())
@@ -169,13 +172,12 @@ class Outpost:
 
     def journal(self) -> None:
         """Write a report's content when something pressing is new, else once a minute."""
-        known = self._journal.position.get("facts", {})
-        digests = {
-            name: gateway_facts.digest_of(value)
-            for name, value in self._facts.items()
-            if value is not None
-        }
-        changed = {name: self._facts[name] for name in digests if digests[name] != known.get(name)}
+        self._report_refused_again()
+        position = self._journal.position
+        refused, known = position.get("refused", {}), position.get("facts", {})
+        facts = self._reportable(refused)
+        digests = {name: gateway_facts.digest_of(value) for name, value in facts.items()}
+        changed = {name: facts[name] for name in digests if digests[name] != known.get(name)}
         done = self._commands.outcomes() if self._commands is not None else []
         if not (changed or done or self._gathered.is_pressing or self._is_minute_over()):
             return
@@ -190,12 +192,44 @@ class Outpost:
         }
         if done:
             content["commands"] = done
-        position = {"tables": gathered.after, "facts": {**known, **digests}}
-        self._journal.append(content, position)
+        after = {"tables": gathered.after, "facts": {**known, **digests}, "refused": refused}
+        self._journal.append(content, after)
         if self._commands is not None:
             self._commands.mark_reported(done)
         self._gathered = self._begin()
         self._journalled_at = self._monotonic()
+
+    def _report_refused_again(self) -> None:
+        """Journal what the portal refused once more, each fact in a separate report: at once where
+        something else in its report may have been why, after a minute where it changed since, and
+        else every hour."""
+        for name, was_alone in self._journal.position.get("refused", {}).items():
+            if self._facts.get(name) is None:
+                continue
+            digest = gateway_facts.digest_of(self._facts[name])
+            tried_at, tried = self._tried_alone.get(name, (0.0, ""))
+            wait = _REFUSED_AGAIN_S if digest == tried else SIGN_OF_LIFE_S
+            if was_alone and tried and self._monotonic() - tried_at < wait:
+                continue
+            self._tried_alone[name] = (self._monotonic(), digest)
+            position = self._journal.position
+            known = {**position.get("facts", {}), name: digest}
+            others = {one: alone for one, alone in position["refused"].items() if one != name}
+            fact = {name: self._facts[name], "alone": True}
+            content = {"created": clock.format_time(clock.now()), "rows": [], "ranges": []} | fact
+            self._journal.append(content, {**position, "facts": known, "refused": others})
+
+    def _reportable(self, refused: Collection[str]) -> dict[str, Any]:
+        """What is read of the gateway's state, without what the portal refused: its health names
+        that, so that what was reported before does not stay as if it were so."""
+        facts = {n: value for n, value in self._facts.items() if value is not None}
+        if "health" in facts:
+            facts["health"] = facts["health"] | self._lack_of_entries(refused)
+        for name in refused:
+            facts.pop(name, None)
+        if refused:
+            facts["health"] = facts.get("health", {}) | {"not_reported": sorted(refused)}
+        return facts
 
     def send_all(self) -> Outcome | None:
         """Send one report after the other until none waits, or one cannot be sent now."""
@@ -243,6 +277,10 @@ class Outpost:
             return SUSPENDED_WAIT_S
         return max(outcome.wait, min(LONGEST_WAIT_S, EVERY_S * 2.0**self._failures))
 
+    def _refused_in_words(self) -> str:
+        refused = ", ".join(self._journal.position.get("refused", {}))
+        return f"The portal refused {refused}: each is sent again every hour." if refused else ""
+
     def _write_status(self, outcome: Outcome) -> None:
         before = self._folder.read(STATUS)
         now = clock.format_time(clock.now())
@@ -252,7 +290,7 @@ class Outpost:
             "acknowledged_at": before.get("acknowledged_at", ""),
             "code": outcome.code,
             "words": outcome.words,
-            "reading": self._trouble,
+            "reading": " ".join(filter(None, (self._trouble, self._refused_in_words()))),
             "reports": self._journal.next_n,
             "waiting": len(self._journal),
             **sent,

@@ -24,6 +24,7 @@ from enforcement.posture import drift
 KEPT: Final = 1000
 """So many reports of an outpost are recognised. An older number was acknowledged long ago, so who
 sends one goes on from an old copy."""
+_FACTS: Final = ("entries", "quarantine", "config", "health")
 CONCLUDED_AT_ONCE: Final = 10
 """So many steps of a report are concluded before it is answered; the worker takes the others."""
 
@@ -112,16 +113,21 @@ def _append(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> No
     outpost.next_n, outpost.head = report.n + 1, signed.digest
     outpost.reported_at, outpost.version, outpost.lag_s = now, report.version, report.lag_s
     outpost.save(update_fields=["next_n", "head", "reported_at", "version", "lag_s"])
-    read = {
-        name: value
-        for name in ("entries", "quarantine", "config", "health")
-        if (value := getattr(report, name)) is not None
+    read = dict.fromkeys(_not_reported(report)) | {
+        name: value for name in _FACTS if (value := getattr(report, name)) is not None
     }
     state, _ = OutpostState.objects.update_or_create(outpost=outpost, defaults=read | {"at": now})
     if report.entries is None and state.entries is not None:
         state.entries = command_results.entries_after(state.entries, report.commands)
         state.save(update_fields=["entries"])
     drift.update(outpost.instance, now)
+
+
+def _not_reported(report: Report) -> set[str]:
+    """Facts that the outpost cannot report now, as its health names them: what it reported before
+    may not be so, and is forgotten."""
+    named = (report.health or {}).get("not_reported")
+    return {name for name in _FACTS if name in named} if isinstance(named, list) else set()
 
 
 def _contest(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> None:

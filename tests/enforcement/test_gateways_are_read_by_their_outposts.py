@@ -18,7 +18,7 @@ from enforcement.gateways import (
     unmonitored_gateways,
 )
 from enforcement.gateways.unreachable_gateway_reasons import troubles
-from enforcement.models import Asset, Outpost, Watch
+from enforcement.models import Asset, Outpost, OutpostState, Watch
 from enforcement.views import effects_of_decisions
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town, known, settle
@@ -209,4 +209,33 @@ def test_an_outpost_without_entries_since_a_time_that_is_none_leaves_the_effect_
     shown = browser("operator", "operator").get("/enforcement/fleet/").content.decode()
     assert "The outpost of edge-1 cannot report its entries" in shown
     device.send(health={"up": True})
+    assert one_word(stopped) == "partly_stopped"
+
+
+def test_what_an_outpost_cannot_report_is_not_known_any_more(
+    device: Device, stopped: Asset
+) -> None:
+    device.send(quarantine=["skills/claudecode/pdf-exfil"])
+    lacks = ["config", "entries", "quarantine", "host", {"health": 1}, 7]
+    device.send(health={"up": True, "not_reported": lacks})
+    state = OutpostState.objects.get()
+    assert (state.entries, state.config, state.quarantine) == (None, None, None)
+    assert state.health is not None
+    assert one_word(stopped) == "effect_not_known"
+    [now] = effects_at_gateways.everywhere("skill", "pdf-exfil", "", "edge-1")
+    assert now.sentences == ["Not known for any agent: the gateway names none."]
+    page = browser("operator", "operator").get("/enforcement/fleet/edge-1/settings/")
+    assert "reported its settings lately, so how it is set now is not known" in (
+        page.content.decode()
+    )
+    held = row("pdf-exfil", install="block", runtime="disable") | {"connector": ""}
+    device.send(config=CONFIG, entries=[held])
+    assert one_word(stopped) == "partly_stopped", "it is reported again"
+
+
+@pytest.mark.parametrize("lacks", ["config", {"config": 1}, None, 7])
+def test_a_health_that_names_no_list_of_facts_forgets_none(
+    device: Device, stopped: Asset, lacks: object
+) -> None:
+    device.send(health={"up": True, "not_reported": lacks})
     assert one_word(stopped) == "partly_stopped"

@@ -39,6 +39,7 @@ class Receiver:
     more_pins: dict[str, Any] = field(default_factory=dict)
     commands: list[dict[str, Any]] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
+    refuses: set[str] = field(default_factory=set)  # reports that have one of these
     hangs_s: float = 0.0  # before each answer about commands but the first
 
     @property
@@ -86,6 +87,8 @@ class Receiver:
                 return status, answer
             self._take(said)  # taken in, and the answer is lost
             return 503, {"code": "busy"}
+        if self.refuses & {name for name, value in said["report"].items() if value}:
+            return 422, {"code": "invalid_request"}
         return self._take(said)
 
     def _check_proof(self, path: str, proof: str, body: bytes, method: str = "POST") -> None:
