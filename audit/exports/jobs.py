@@ -64,7 +64,7 @@ def request(
 
     Args:
         actor: who asks; named in the manifest and in the event.
-        query: its place (cursor) plays no part.
+        query: its place (cursor) plays no part; rows are in the order of the log.
         format_name: a key of FORMATS.
         person: `subject_key` of the only person whose own events these may be; "" is everybody's.
         streamed: the caller sends it now, by `write`; the worker begins it only if that stops.
@@ -81,7 +81,7 @@ def request(
     newest = signed_state.newest_checkpoint()
     if newest is None or signed_state.is_former(newest):
         raise NothingSigned("the log has signed nothing yet; start the worker and try again")
-    query, now = query.at(""), clock.now()
+    query, now = query.in_log_order(), clock.now()
     expected = event_search.expected(query, size=newest.size, person=person)
     requester = _requester(actor)
     return ExportJob.objects.create(

@@ -94,6 +94,8 @@ class EventRow(models.Model):
             )
         ]
         indexes = [
+            # The order in which events happened.
+            models.Index(fields=["time", "event"], name="audit_row_happened"),
             models.Index(fields=["event"], name="audit_row_pending", condition=Q(seq__isnull=True)),
             models.Index(
                 fields=["operation", "event"], name="audit_row_story", condition=~Q(operation="")

@@ -120,7 +120,8 @@ def _of_operation(name: str, person: str, *, reports: bool) -> tuple[list[UUID],
 
 
 def of_query(query: EventQuery) -> Selection:
-    """The first events of a filter in the signed tree, at most `MAX_EVENTS`, in its order.
+    """The first events of a filter in the signed tree, at most `MAX_EVENTS`, in the order of the
+    log.
 
     Raises:
         InvalidQuery: the query has errors.
@@ -129,9 +130,9 @@ def of_query(query: EventQuery) -> Selection:
         raise InvalidQuery(query.errors)
     newest = signed_state.newest_checkpoint()
     size = newest.size if newest else 0
-    events = event_search.iterate(query.at(""), size=size)
+    plain = query.in_log_order()
+    events = event_search.iterate(plain, size=size)
     found = [UUID(event["id"]) for event in islice(events, MAX_EVENTS + 1)]
-    plain = query.at("")
     ids = tuple(found[:MAX_EVENTS])
     more = len(found) > MAX_EVENTS
     return Selection(ids, {"filter": plain.to_bar()}, plain.in_words(), more)

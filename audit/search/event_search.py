@@ -21,7 +21,7 @@ from audit.search.exact_or_estimated_matches import Finder
 from audit.search.facets_and_histograms import KEYS as FACET_KEYS
 from audit.search.facets_and_histograms import Facet, Histogram
 from audit.search.filter_summary import Survey
-from audit.search.pagination import BadCursor, Cursor, Page, Total, page_of, reader_of, walk
+from audit.search.pagination import BadCursor, Cursor, Page, Total, page_of, read_rows
 from audit.search.query_plan import Plan, plan_of
 from audit.search.search_sql import CAP
 from audit.sequencing import stored_tree_queries
@@ -65,9 +65,8 @@ def page(query: EventQuery, limit: int = 50, *, person: str = "") -> Page:
     """
     sizes = log_proof_levels.current()
     plan = plan_of(query, sizes, person)
-    cursor, finder = Cursor.parse(query.cursor), Finder(sizes.signed)
-    counted_all = _total(query, plan, finder)
-    return page_of(plan, cursor, limit, sizes, counted_all, reader_of(plan, finder, None))
+    cursor, finder = Cursor.parse(query.cursor, by_time=plan.by_time), Finder(sizes.signed)
+    return page_of(plan, cursor, limit, sizes, _total(query, plan, finder), finder)
 
 
 def newest_first(rows: Iterable[EventRow]) -> list[EventRow]:
@@ -92,11 +91,10 @@ def overview(
         InvalidQuery, BadCursor: as `page`.
     """
     sizes = log_proof_levels.current()
-    cursor = Cursor.parse(query.cursor)
+    cursor = Cursor.parse(query.cursor, by_time=query.by_event_time)
     looked, plan = _survey(query, sizes, person, decided)
     total = Total(*looked.total)
-    reader = reader_of(plan, looked.finder, looked.matches)
-    rows = page_of(plan, cursor, limit, sizes, total, reader)
+    rows = page_of(plan, cursor, limit, sizes, total, looked.finder, looked.matches)
     return Overview(rows, looked.facets(), looked.histogram(buckets), looked.decisions())
 
 
@@ -153,12 +151,12 @@ def iterate(
     """
     sizes = log_proof_levels.current()
     plan = _bounded(plan_of(query.at(""), sizes, person), size)
-    cursor = Cursor.parse(query.cursor)
+    cursor = Cursor.parse(query.cursor, by_time=plan.by_time)
     finder = Finder(sizes.signed)
     finder.ask([plan])
-    while rows := walk(plan, cursor, chunk, reader_of(plan, finder, None)):
+    while rows := read_rows(plan, cursor, chunk, finder, None):
         yield from publics(rows, sizes)
-        cursor = Cursor.after(rows[-1])
+        cursor = Cursor.after(rows[-1], plan)
 
 
 def expected(query: EventQuery, *, size: int, person: str = "") -> Total:

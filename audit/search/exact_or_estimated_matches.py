@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
@@ -193,6 +194,20 @@ class Finder:
         ahead = [p for p in places if (p < start if descending else p > start)]
         near = (max if descending else min)(ahead, default=-1 if descending else self.size)
         return near if abs(start - near) > _FAR else None
+
+    def next_time(
+        self, plan: Plan, beyond: datetime | None, *, descending: bool
+    ) -> datetime | None:
+        """The next event time at which the sample has a match, the end of time where it has none;
+        None where there is no sample of this plan."""
+        if self.sample is None or plan not in self._asked:
+            return None
+        times = [row[PLACE["time"]] for row in self.sample.matches(self._asked.index(plan))]
+        if descending:
+            ahead = [time for time in times if beyond is None or time < beyond]
+            return max(ahead, default=datetime.min.replace(tzinfo=UTC))
+        ahead = [time for time in times if beyond is None or time > beyond]
+        return min(ahead, default=datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)

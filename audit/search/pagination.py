@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from django.db.models import Min
 
 from audit.evidence.log_proof_levels import LogSizes
 from audit.models import Entry, EventRow
-from audit.search import search_sql
+from audit.search import event_time_order, search_sql
 from audit.search.exact_or_estimated_matches import PLACE, Finder, Matches
 from audit.search.query_plan import Plan
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK: Final = timedelta(microseconds=1)
 _SEQ = PLACE["seq"]
 _COLUMNS = ", ".join(f"r.{field.column}" for field in EventRow._meta.concrete_fields)
 
@@ -49,41 +53,54 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place between rows: behind position `seq`, or behind the pending event `event`.
+    """A place between rows: behind position `seq`, or behind the pending event `event`; in order of
+    event time, behind `event` at `time`.
 
-    Written `s<seq>` or `p<uuid hex>`, with a leading `~` to travel back.
+    Written `s<seq>`, `p<uuid hex>` or `t<microseconds since 1970>.<uuid hex>`, with a leading `~`
+    to travel back.
     """
 
     seq: int | None = None
     event: UUID | None = None
     back: bool = False
+    time: datetime | None = None
 
     def __str__(self) -> str:
+        if self.time is not None and self.event is not None:
+            place = f"t{(self.time - _EPOCH) // _TICK}.{self.event.hex}"
+            return f"~{place}" if self.back else place
         place = f"s{self.seq}" if self.event is None else f"p{self.event.hex}"
         return f"~{place}" if self.back else place
 
     @classmethod
-    def after(cls, row: EventRow, *, back: bool = False) -> Cursor:
-        """The place behind a row."""
+    def after(cls, row: EventRow, plan: Plan, *, back: bool = False) -> Cursor:
+        """The place behind a row in the order of a plan."""
+        if plan.by_time:
+            return cls(None, row.event, back, row.time)
         return cls(row.seq, None if row.seq is not None else row.event, back)
 
     @classmethod
-    def parse(cls, text: str) -> Cursor | None:
-        """Read a cursor; None for "".
+    def parse(cls, text: str, *, by_time: bool) -> Cursor | None:
+        """Read a cursor of an order; None for "".
 
         Raises:
-            BadCursor: it is none.
+            BadCursor: it is none, or of another order.
         """
         if not text:
             return None
         kind, value = text.removeprefix("~")[:1], text.removeprefix("~")[1:]
         back = text.startswith("~")
         try:
+            if by_time and kind == "t":
+                time, _, event = value.partition(".")
+                return cls(None, UUID(hex=event), back, _EPOCH + int(time) * _TICK)
+            if by_time:
+                raise ValueError
             if kind == "s" and value.isascii() and value.isdigit() and len(value) < 19:
                 return cls(int(value), None, back)
             if kind == "p":
                 return cls._pending(UUID(hex=value), back)
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
         raise BadCursor(f"{text!r} is not a cursor; leave it out to start at the first page")
 
@@ -96,6 +113,26 @@ class Cursor:
 
 type Reader = Callable[[int | None, bool, int], list[EventRow]]
 """Reads placed rows: behind which position, whether newest first, and how many."""
+
+
+def read_rows(
+    plan: Plan, cursor: Cursor | None, limit: int, finder: Finder, known: Matches | None
+) -> list[EventRow]:
+    """At most `limit` rows behind a cursor, in its direction of travel.
+
+    Args:
+        known: the matches, where they were looked at already.
+    """
+    if not plan.by_time:
+        return walk(plan, cursor, limit, reader_of(plan, finder, known))
+    beyond = (cursor.time, cursor.event) if cursor and cursor.time and cursor.event else None
+    return event_time_order.walk(
+        plan,
+        beyond,
+        descending=plan.newest != (cursor is not None and cursor.back),
+        limit=limit,
+        reader=event_time_order.reader_of(plan, finder, known),
+    )
 
 
 def reader_of(plan: Plan, finder: Finder, known: Matches | None) -> Reader:
@@ -132,15 +169,23 @@ def _lies(seq: int, beyond: int | None, descending: bool) -> bool:
 
 
 def page_of(
-    plan: Plan, cursor: Cursor | None, limit: int, sizes: LogSizes, counted: Total, reader: Reader
+    plan: Plan,
+    cursor: Cursor | None,
+    limit: int,
+    sizes: LogSizes,
+    counted: Total,
+    finder: Finder,
+    known: Matches | None = None,
 ) -> Page:
-    found = walk(plan, cursor, limit + 1, reader)
+    """One page; `known` are the matches, where they were looked at already."""
+    found = read_rows(plan, cursor, limit + 1, finder, known)
     more, rows = len(found) > limit, found[:limit]
     back = cursor is not None and cursor.back
     if back:
         rows.reverse()
-    onwards = str(Cursor.after(rows[-1])) if rows and (more or back) else ""
-    backwards = str(Cursor.after(rows[0], back=True)) if rows and (more if back else cursor) else ""
+    onwards = str(Cursor.after(rows[-1], plan)) if rows and (more or back) else ""
+    earlier = rows and (more if back else cursor)
+    backwards = str(Cursor.after(rows[0], plan, back=True)) if earlier else ""
     return Page(rows, onwards, backwards, counted, sizes.signed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from audit.evidence.log_proof_levels import LogSizes
@@ -48,7 +48,8 @@ class Plan:
         start, end: `start <= time < end`; None is open.
         ranges: positions `first <= seq < end` one of which must hold the row; None is all of them.
         pending: whether events without a position can match.
-        newest: order by index, newest first.
+        newest: the latest first.
+        by_time: in order of event time, not of the index.
         person: `subject_key` of the one person whose own events these are; "" is everybody's.
     """
 
@@ -58,6 +59,7 @@ class Plan:
     ranges: tuple[tuple[int, int | None], ...] | None = None
     pending: bool = True
     newest: bool = True
+    by_time: bool = False
     person: str = ""
 
     @property
@@ -79,13 +81,36 @@ def plan_of(query: EventQuery, sizes: LogSizes, person: str = "") -> Plan:
         _group(clause) for clause in query.clauses if clause.key not in ("log", "after", "before")
     ]
     if start or end:
-        cover = tuple((Token(text),) for text in range_tokens(start, end))
-        groups.append(Group(cover, time=True))
+        groups.append(_hours(start, end))
     if person:
         groups.append(Group(((Token(value_token("person", person)),),)))
     levels = _levels(query)
     ranges = None if levels == set(LOG_LEVELS) else _ranges(levels, sizes)
-    return Plan(tuple(groups), start, end, ranges, "L0" in levels, query.order == "newest", person)
+    return Plan(
+        tuple(groups),
+        start,
+        end,
+        ranges,
+        pending="L0" in levels,
+        newest=query.newest_first,
+        by_time=query.by_event_time,
+        person=person,
+    )
+
+
+def within(plan: Plan, start: datetime | None, end: datetime | None) -> Plan:
+    """The plan for `start <= time < end` alone; None is open."""
+    starts = [each for each in (plan.start, start) if each is not None]
+    ends = [each for each in (plan.end, end) if each is not None]
+    first, last = max(starts, default=None), min(ends, default=None)
+    groups = tuple(group for group in plan.groups if not group.time)
+    if first or last:
+        groups += (_hours(first, last),)
+    return replace(plan, groups=groups, start=first, end=last)
+
+
+def _hours(start: datetime | None, end: datetime | None) -> Group:
+    return Group(tuple((Token(text),) for text in range_tokens(start, end)), time=True)
 
 
 def _group(clause: Clause) -> Group:

@@ -66,7 +66,7 @@ def _has_prefix(plan: Plan) -> bool:
 def _found(
     plan: Plan, columns: str, beyond: int | None, descending: bool, limit: int, *, ordered: bool
 ) -> tuple[str, list[Any]]:
-    source, conditions, params, position = _base(plan)
+    source, conditions, params, position = base(plan)
     if ordered:
         return _ordered(source, columns, conditions, params, position, beyond, descending, limit)
     where = " AND ".join(conditions)
@@ -112,7 +112,7 @@ def _in_desert(
     conditions = ["r.seq > %s"] if low is not None else []
     conditions += ["r.seq < %s"] if high is not None else []
     limits = [each for each in (low, high) if each is not None]
-    source, found, params, position = _base(plan)
+    source, found, params, position = base(plan)
     where = " AND ".join(
         [f"{fulltext_index.PG_BLOCK_OF_R} @> ARRAY[b.n::bigint]", *conditions, *found]
     )
@@ -131,7 +131,7 @@ def _in_desert(
 
 def count(plan: Plan, cap: int) -> int:
     """How many sequenced rows match, counted up to `cap`."""
-    source, conditions, params, _ = _base(plan)
+    source, conditions, params, _ = base(plan)
     where = " AND ".join(conditions)
     inner = f"SELECT 1 FROM {source} WHERE {where} LIMIT %s"  # noqa: S608 - constant names
     with connection.cursor() as cursor:
@@ -167,7 +167,8 @@ def _count_range(plan: Plan, first: int, end: int, cap: int) -> int:
         return int(cursor.fetchone()[0])
 
 
-def _base(plan: Plan) -> tuple[str, list[str], list[Any], str]:
+def base(plan: Plan) -> tuple[str, list[str], list[Any], str]:
+    """Source, conditions, parameters and position of the rows that the full-text index finds."""
     source, position = "audit_eventrow r", "r.seq"
     conditions = ["r.seq IS NOT NULL"]
     params: list[Any] = []
@@ -243,9 +244,11 @@ def _has(group: Group, params: list[Any]) -> str:
 
 
 def _limit(plan: Plan, position: str, conditions: list[str], params: list[Any]) -> None:
+    # With the sign, SQLite does not read by time and sort where rows are wanted by position.
+    column = f"{'+' if connection.vendor == 'sqlite' and not plan.by_time else ''}r.time"
     for bound, operator in ((plan.start, ">="), (plan.end, "<")):
         if bound is not None:
-            conditions.append(f"r.time {operator} %s")
+            conditions.append(f"{column} {operator} %s")
             params.append(connection.ops.adapt_datetimefield_value(bound))
     if plan.ranges is not None:
         conditions.append(_within(plan.ranges, position, params))

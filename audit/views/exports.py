@@ -61,7 +61,7 @@ def exports(request: HttpRequest) -> HttpResponse:
 def new(request: HttpRequest) -> HttpResponseBase:
     """The form for the filter in the URL; POST makes the file, streaming it when asked to."""
     reading = read(request.GET)
-    query = reading.query.at("")
+    query = reading.query.in_log_order()
     if reading.mistakes:
         return HttpResponseRedirect(f"/audit/?{request.GET.urlencode()}")
     if request.method == "POST":
@@ -70,6 +70,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
     total = event_search.expected(query, size=size)
     context = {
         "words": query.in_words(),
+        "order": query.order,
         "crumbs": [{"text": "Exports", "url": "/audit/exports/"}, {"text": "New"}],
         "chips": filter_links.chips(reading),
         "total": total,

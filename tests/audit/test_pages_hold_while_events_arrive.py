@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from audit import clock
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.search import event_search, exact_or_estimated_matches, sampled_estimates, search_sql
@@ -73,7 +75,7 @@ def page_rows(query: EventQuery, surrounded: bool) -> event_search.Page:
 
 
 @pytest.mark.parametrize("surrounded", [True, False], ids=["page", "api"])
-@pytest.mark.parametrize("bar", FILTERS)
+@pytest.mark.parametrize("bar", [*FILTERS, *(f"order:happened {bar}" for bar in FILTERS)])
 def test_newest_first_shows_all_that_was_there_once(
     trail: set[str], bar: str, surrounded: bool
 ) -> None:
@@ -113,6 +115,33 @@ def test_oldest_first_shows_each_event_once_and_in_order(trail: set[str], bar: s
         sequencer.run_once()
         places = {str(id): seq for id, seq in EventRow.objects.values_list("event", "seq")}
         assert [places[id] for id in found] == list(range(len(found))), moment
+
+
+@pytest.mark.parametrize("bar", ["", "documents"])
+def test_earliest_first_shows_each_event_once_and_in_order_of_time(
+    trail: set[str], bar: str
+) -> None:
+    """Some are reported late, which puts them before others that were recorded earlier."""
+    late = clock.now() - timedelta(days=3)
+    list(record_many(DraftFactory.build(time=late) for _ in range(12)))  # all of one moment
+    for moment in range(1, 8):
+        there = {str(id) for id in EventRow.objects.values_list("event", flat=True)}
+        query = EventQuery.from_bar(f"order:happened-oldest {bar}")
+        found: list[EventRow] = []
+        cursor = ""
+        for _ in range(40):
+            with before_statement(moment, arrive if len(found) < 60 else list):
+                page = event_search.overview(query.at(cursor), limit=8).page
+            found += page.rows
+            if not page.next_cursor:
+                break
+            cursor = page.next_cursor
+        ids = [str(row.event) for row in found]
+        assert len(ids) == len(set(ids)), moment
+        assert there <= set(ids), moment
+        moments = [(row.time, row.event) for row in found]
+        assert moments == sorted(moments), moment
+        sequencer.run_once()
 
 
 @pytest.mark.parametrize("bar", ["", "documents"])

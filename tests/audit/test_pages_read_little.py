@@ -28,6 +28,8 @@ URLS = (
     "/audit/?q=documents&instance=edge-1&outcome=success&-severity=LOW",
     "/audit/?actor=olu@acme.example&order=oldest",
     "/audit/?q=exfil*&cursor=s20",
+    "/audit/?order=happened",
+    "/audit/?q=documents&instance=edge-1&outcome=success&order=happened-oldest",
     "/audit/events/{event}/",
     "/audit/?q=documents&e={event}",
 )

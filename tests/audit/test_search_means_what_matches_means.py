@@ -15,7 +15,7 @@ from audit.clock import rfc3339
 from audit.evidence import log_proof_levels
 from audit.ledger.format.allowed_field_values import OUTCOMES, SEVERITIES, SOURCES
 from audit.ledger.query import EventQuery, InvalidQuery, search_words
-from audit.ledger.query.filter_keys import KEYS
+from audit.ledger.query.filter_keys import KEYS, ORDERS
 from audit.models import Checkpoint, EventRow, Openings
 from audit.recording.actors import SYSTEM, Actor, Subject, Target
 from audit.recording.record import Draft
@@ -138,7 +138,7 @@ def filters(draw: st.DrawFn) -> EventQuery:
     for key in draw(st.lists(st.sampled_from(sorted(values)), max_size=4)):
         name = draw(st.sampled_from(["", "", "-"])) + key
         params.setdefault(name, []).append(draw(values[key]))
-    params["order"] = [draw(st.sampled_from(["newest", "oldest"]))]
+    params["order"] = [draw(st.sampled_from(sorted(ORDERS)))]
     query = EventQuery.from_params(params)
     assert not query.errors
     return query
@@ -146,10 +146,13 @@ def filters(draw: st.DrawFn) -> EventQuery:
 
 def expected(query: EventQuery, events: list[dict[str, Any]]) -> list[str]:
     """Ids that match, in the order of the query, by definition."""
-    waiting = sorted((e for e in events if e["index"] is None), key=lambda e: e["id"])
-    order = sorted((e for e in events if e["index"] is not None), key=lambda e: e["index"])
-    order += waiting
-    if query.order == "newest":
+    if query.order in ("happened", "happened-oldest"):
+        order = sorted(events, key=lambda e: (datetime.fromisoformat(e["time"]), e["id"]))
+    else:
+        waiting = sorted((e for e in events if e["index"] is None), key=lambda e: e["id"])
+        order = sorted((e for e in events if e["index"] is not None), key=lambda e: e["index"])
+        order += waiting
+    if query.order in ("newest", "happened"):
         order.reverse()
     return [event["id"] for event in order if query.matches(event)]
 
@@ -263,6 +266,21 @@ def test_an_export_of_a_size_is_of_that_moment(corpus: Corpus) -> None:
 def test_a_cursor_that_is_not_ours_is_refused(cursor: str) -> None:
     with pytest.raises(event_search.BadCursor, match="first page"):
         event_search.page(EventQuery().at(cursor))
+
+
+@pytest.mark.parametrize(
+    ("order", "cursor"),
+    [
+        ("newest", f"t0.{'0' * 32}"),
+        ("happened", "s3"),
+        ("happened", f"t{10**30}.{'0' * 32}"),
+        ("happened-oldest", "t0.12"),
+        ("happened-oldest", "t.x"),
+    ],
+)
+def test_a_cursor_of_another_order_is_refused(order: str, cursor: str) -> None:
+    with pytest.raises(event_search.BadCursor, match="first page"):
+        event_search.page(EventQuery.from_bar(f"order:{order}").at(cursor))
 
 
 def test_a_query_with_errors_matches_nothing_silently() -> None:

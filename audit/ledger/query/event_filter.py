@@ -48,7 +48,7 @@ class EventQuery:
 
     Attributes:
         clauses: at most one per key and direction, in the order of `KEYS`.
-        order: `newest` or `oldest` first, by index.
+        order: one of `ORDERS`.
         cursor: opaque place to continue from, or "".
         errors: what was wrong; a query with errors refuses to match.
     """
@@ -166,6 +166,26 @@ class EventQuery:
             if pair[:2] != (key, excluded) or value not in (None, pair[2])
         ]
         return self._from_pairs(pairs, self.errors, None)
+
+    @property
+    def newest_first(self) -> bool:
+        """Whether the latest events come first, by index or by event time."""
+        return self.order in ("newest", "happened")
+
+    @property
+    def by_event_time(self) -> bool:
+        """Whether events are in the order in which they happened; else in that of the log."""
+        return self.order.startswith("happened")
+
+    def ordered(self, *, by_event_time: bool, newest_first: bool) -> Self:
+        """Return this query in another order, back at the first page."""
+        orders = ("happened", "happened-oldest") if by_event_time else ("newest", "oldest")
+        return replace(self, order=orders[0 if newest_first else 1], cursor="")
+
+    def in_log_order(self) -> Self:
+        """Return this query with its events in the order of the log, which files are written in
+        so that they can be compared with the entries one by one."""
+        return self.ordered(by_event_time=False, newest_first=self.newest_first)
 
     def at(self, cursor: str) -> Self:
         """Return this query at another place; "" is the first page."""

@@ -22,7 +22,14 @@ from audit.ledger.format.allowed_field_values import (
 )
 from audit.ledger.query.text_search import terms
 
-ORDERS: Final = ("newest", "oldest")
+ORDERS: Final[Mapping[str, str]] = {
+    "newest": "newest first",
+    "oldest": "oldest first",
+    "happened": "by when they happened, latest first",
+    "happened-oldest": "by when they happened, earliest first",
+}
+"""Orders in words. The first two are by index, which is the order in which events were recorded;
+the others are by event time."""
 MAX_VALUE: Final = 1000
 
 _ACTION: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_:-]+)*(?:\.\*)?")
@@ -124,6 +131,10 @@ def _cursor(value: str) -> str:
     return value
 
 
+def _order(value: str) -> str:
+    return "newest" if value.casefold() == "recorded" else _one_of(tuple(ORDERS))(value)
+
+
 def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     spelling = {choice.casefold(): choice for choice in choices}
 
@@ -169,7 +180,7 @@ KEYS: Final[Mapping[str, Key]] = {
         _closed("log", LOG_LEVELS, "with log evidence {}", LOG_WORDS),
         Key("after", _time, "from {} on"),
         Key("before", _time, "before {}"),
-        _closed("order", ORDERS, "{} first", paging=True),
+        Key("order", _order, "{}", tuple(ORDERS), paging=True),
         Key("cursor", _cursor, "after {}", paging=True),
     )
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from audit.ledger.query.filter_keys import KEYS
+from audit.ledger.query.filter_keys import KEYS, ORDERS
 
 _QUOTED = frozenset(("q",))
 
@@ -17,7 +17,7 @@ def in_words(clauses: Iterable[tuple[str, tuple[str, ...], bool]], order: str) -
         (excluded if negative else included).append(_phrase(name, values))
     parts = [" ".join(["Events" if included or excluded else "All events", *included])]
     parts += [f"not {phrase}" for phrase in excluded]
-    parts.append(KEYS["order"].phrase.format(order))
+    parts.append(ORDERS[order])
     return ", ".join(parts)
 
 

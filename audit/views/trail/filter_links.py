@@ -144,6 +144,29 @@ def _toggled(query: EventQuery, key: str, value: str) -> EventQuery:
     return query.including(key, value)
 
 
+def orders(reading: Reading) -> list[dict[str, Any]]:
+    """The two times that rows are sorted by. The one that is on turns around, the other begins with
+    the latest."""
+    query = reading.query
+    found = []
+    for label, title, by_event_time in (
+        ("Happened", "By when events happened", True),
+        ("Recorded", "In the order of the log", False),
+    ):
+        on, down = query.by_event_time is by_event_time, query.newest_first
+        other = query.ordered(by_event_time=by_event_time, newest_first=not (on and down))
+        found.append(
+            {
+                "label": label,
+                "title": title,
+                "url": reading.url(other),
+                "sort": ("descending" if down else "ascending") if on else "",
+                "icon": ("arrow-down" if down else "arrow-up") if on else "",
+            }
+        )
+    return found
+
+
 def brief(query: EventQuery) -> str:
     """The filter as the bar writes it, with keys of many values cut short."""
     parts = [

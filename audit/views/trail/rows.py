@@ -21,8 +21,8 @@ LATE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One event in the table. `index` is None until it is sequenced; rows stand in the order of
-    `recorded_at`, and `happened` is set where it differs. `outcome` is that of its operation."""
+    """One event in the table. `index` is None until it is sequenced; `happened` is its `time` where
+    that differs from `recorded_at`. `outcome` is that of its operation."""
 
     id: UUID
     index: int | None
@@ -31,6 +31,7 @@ class Row:
     severity: str
     human: str
     log: str
+    time: datetime
     recorded_at: datetime
     happened: datetime | None
     url: str
@@ -54,6 +55,7 @@ def _row(row: EventRow, reading: Reading, sizes: LogSizes, outcome: str) -> Row:
         severity=SEVERITIES[row.severity],
         human=row.human,
         log=sizes.level(row.seq),
+        time=row.time,
         recorded_at=row.recorded_at,
         happened=row.time if apart else None,
         url=f"/audit/events/{row.event}/",

@@ -76,10 +76,10 @@ def _open(reading: Reading, viewer: Actor) -> event_details.Exhibit | None:
 
 def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
     query, page = reading.query, overview.page
-    newest = query.order == "newest"
+    newest = query.newest_first
     backward = page.prev_cursor and reading.url(query.at(page.prev_cursor))
     onward = page.next_cursor and reading.url(query.at(page.next_cursor))
-    turned, size = query.dropping("order"), page.tree_size
+    size = page.tree_size
     here = reading.url(query.at("")).removeprefix("/audit/")
     return {
         "reading": reading,
@@ -101,7 +101,7 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
         "decisions": filter_links.decision_line(reading, overview),
         "newer_url": backward if newest else onward,
         "older_url": onward if newest else backward,
-        "turn_url": reading.url(turned.including("order", "oldest") if newest else turned),
+        "orders": filter_links.orders(reading),
         "close_url": reading.url(),
         "pager_text": f"{len(page.rows):,} of {page.total} shown",
         "live": new_event_count.state(reading, size),
