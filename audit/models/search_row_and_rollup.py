@@ -24,6 +24,8 @@ ACCESS_END = "person.access_end_set"
 whenever somebody with a role acts."""
 INVENTORY = (
     *ACCESS,
+    "agent.frozen",
+    "agent.unfrozen",
     "connection.awake",
     "connection.connected",
     "connection.fell_asleep",

@@ -78,7 +78,8 @@ type _Seen = dict[tuple[str, str], object]
 def between(inventory: Inventory, events: Iterable[Event]) -> list[Change]:
     """Walk on from an inventory (which moves along) and say what the events changed.
 
-    What came and went again in between is left out, and so is what time alone changes.
+    What was undone in between is left out, and so is what time alone changes. An account that
+    appeared and ended in between has appeared, in the state in which it ended.
     """
     before, causes = inventory.copy(), _Causes()
     for event in events:

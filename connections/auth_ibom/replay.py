@@ -87,6 +87,8 @@ _ACCOUNTS: Final = (
 )
 _BEGINS: Final = frozenset({"connection.connected", "connection.woken"})
 _FREEZES: Final = (
+    "agent.frozen",
+    "agent.unfrozen",
     "connection.frozen",
     "connection.unfrozen",
     "person.frozen",
@@ -140,7 +142,7 @@ class Inventory:
         last: account id -> `(event id, index)` of the newest event about it.
         untold: events that name no account any more, since what named it was erased.
         settings: just-in-time settings by connection.
-        frozen: freezes in force of services and people, by kind and name.
+        frozen: freezes in force of agents, services and people, by kind and name.
         reviews: access reviews by id.
         access: consents and refresh tokens of applications by public id.
     """

@@ -101,10 +101,6 @@ class Map:
     components: tuple[str, ...]
     rows: tuple[Row, ...]
 
-    def count(self, change: str) -> int:
-        """How many cells gained or lost."""
-        return sum(cell.change == change for row in self.rows for cell in row.cells)
-
 
 def component_of(skill: str) -> str:
     """A component as one name, `kind:name`: a bare name in the header is a skill."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -130,12 +130,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What one page shows of the accounts that belong together; `count` is of all of them."""
+    """What one page shows of the accounts that belong together; `count` is of all of them.
+
+    Attributes:
+        frozen: it is of an agent that gets no new token of any account.
+    """
 
     title: str
     count: int
     rows: tuple[Row, ...]
     resumed: bool
+    frozen: bool
 
     @property
     def people(self) -> int:
@@ -164,6 +169,7 @@ class Inventory:
             owners only where they were counted.
         titles: what to call an owner or a connection in a facet.
         cut: the search by words took only the first `matching.FOUND` accounts.
+        frozen_agents: names of agents that get no new token.
     """
 
     counts: Counts
@@ -175,6 +181,7 @@ class Inventory:
     loose: frozenset[str]  # facets that are of all accounts and not of those that match
     next: Place | None
     cut: bool
+    frozen_agents: frozenset[str]
 
 
 def look(actor: Actor, query: Query, now: datetime, *, size: int = PAGE) -> Inventory:
@@ -200,9 +207,10 @@ def look(actor: Actor, query: Query, now: datetime, *, size: int = PAGE) -> Inve
     named |= {sub for sub, _ in facets["owner"].most_common(SHOWN)}
     people = people or persons.titles(Q(sub__in=named))
     rows = {pk: _row(account, actor, asked, people) for pk, account in accounts.items()}
+    frozen = asked.ground.frozen_agents if query.group == "agent" else frozenset()
     return Inventory(
         counts=asked.tally.tiles(),
-        groups=tuple(_group(part, rows) for part in page.slices),
+        groups=tuple(_group(part, rows, frozen) for part in page.slices),
         total=total,
         people=None if mine is None else len(mine),
         facets=facets,
@@ -210,6 +218,7 @@ def look(actor: Actor, query: Query, now: datetime, *, size: int = PAGE) -> Inve
         loose=loose,
         next=page.next,
         cut=asked.found is not None and asked.found.more,
+        frozen_agents=asked.ground.frozen_agents,
     )
 
 
@@ -305,6 +314,7 @@ def _row(account: ConnectedAccount, actor: Actor, asked: Asked, people: People) 
     )
 
 
-def _group(part: Slice, rows: Mapping[UUID, Row]) -> Group:
+def _group(part: Slice, rows: Mapping[UUID, Row], frozen: Collection[str]) -> Group:
     shown = tuple(rows[one.id] for one in part.rows if one.id in rows)
-    return Group(part.bucket.title, part.bucket.count, shown, part.resumed)
+    stopped = any(name in frozen for name, *_ in part.bucket.keys)
+    return Group(part.bucket.title, part.bucket.count, shown, part.resumed, stopped)

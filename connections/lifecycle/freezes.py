@@ -74,9 +74,9 @@ def title(kind: str, name: str) -> str:
     return f"agent {safe_display.short(name)}"
 
 
-def titles(freezes: Iterable[Freeze]) -> dict[tuple[str, str], str]:
-    """`title` of each by kind and name; people are read together."""
-    listed = [(one.kind, one.name) for one in freezes]
+def titles(targets: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """`title` of each kind and name; people are read together."""
+    listed = list(targets)
     subs = [name for kind, name in listed if kind == FrozenKind.PERSON]
     people = {one.sub: str(one) for one in Person.objects.filter(sub__in=subs)}
     return {

@@ -77,11 +77,16 @@ class Ground:
 
     Attributes:
         settings: just-in-time settings by connection.
-        frozen: `(kind, name)` of a freeze of a person or service; agents freeze no account.
+        frozen: `(kind, name)` of a freeze; that of an agent freezes no account.
     """
 
     settings: Mapping[str, Setting] = field(default_factory=dict)
     frozen: Mapping[tuple[str, str], Frozen] = field(default_factory=dict)
+
+    @property
+    def frozen_agents(self) -> frozenset[str]:
+        """Names of agents that get no token of any account."""
+        return frozenset(name for kind, name in self.frozen if kind == "agent")
 
 
 @dataclass(frozen=True, slots=True)

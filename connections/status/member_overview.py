@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -69,6 +69,8 @@ class Summary:
         tokens_until: when the last token issued for an account that gives no new ones expires;
             None where none works.
         frozen: the freeze of the person or of everything.
+        frozen_parts: freezes of agents that used an account that the person has, and of services
+            where they have one.
     """
 
     agents: int
@@ -78,6 +80,7 @@ class Summary:
     applications: int
     tokens_until: datetime | None
     frozen: Freeze | None
+    frozen_parts: tuple[Freeze, ...] = ()
     past_us: Past | None = None
 
 
@@ -162,7 +165,8 @@ def summary(actor: Actor) -> Summary:
     every, now = list(permissions.mine(actor)), clock.now()
     usable = {one.pk for one, stands in state_filters.of_all(every).items() if stands.usable}
     uses = list(Use.objects.filter(account__in=every))
-    frozen = set(Freeze.objects.filter(kind=FrozenKind.AGENT).values_list("name", flat=True))
+    placed = list(Freeze.objects.exclude(kind=FrozenKind.PERSON).order_by("since", "id"))
+    frozen = {one.name for one in placed if one.kind == FrozenKind.AGENT}
     refused = refused_components.among({use.skill for use in uses})
     acting = (
         use
@@ -183,12 +187,26 @@ def summary(actor: Actor) -> Summary:
         applications=len(set(applications.values_list("client_id", flat=True))),
         tokens_until=max(alive, default=None),
         frozen=freezes.in_force("", actor.sub, ""),
+        frozen_parts=_frozen_parts(placed, held, uses),
         past_us=max(
             (one for some in past_us(held).values() for one in some),
             key=lambda one: one.day,
             default=None,
         ),
     )
+
+
+def _frozen_parts(
+    placed: Iterable[Freeze], held: Iterable[ConnectedAccount], uses: Iterable[Use]
+) -> tuple[Freeze, ...]:
+    """The first freeze of each agent and service that these accounts have to do with."""
+    services = {one.pk: one.connection for one in held}
+    concerned = {(FrozenKind.SERVICE, name) for name in services.values()}
+    concerned |= {(FrozenKind.AGENT, use.agent) for use in uses if use.account_id in services}
+    found: dict[tuple[FrozenKind, str], Freeze] = {}
+    for one in placed:
+        found.setdefault((FrozenKind(one.kind), one.name), one)
+    return tuple(one for key, one in found.items() if key in concerned)
 
 
 def last_user(account: ConnectedAccount) -> str:

@@ -14,8 +14,6 @@ from connections.models import ConnectedAccount, Freeze, FrozenKind, JustInTime,
 from connections.status import account_status
 from connections.status.account_status import EVERYTHING, Code, Frozen, Ground, Standing
 
-_OF_ACCOUNTS = (FrozenKind.SERVICE, FrozenKind.PERSON)
-
 
 def now() -> Ground:
     """Settings and freezes in force; two reads for any number of accounts."""
@@ -34,8 +32,8 @@ def setting_of(connection: str) -> Setting:
 
 
 def frozen() -> dict[tuple[str, str], Frozen]:
-    """The freezes that are about accounts; of several of the same, the one placed first."""
-    found = Freeze.objects.filter(kind__in=_OF_ACCOUNTS).order_by("-since", "-id")
+    """Every freeze in force; of several of the same, the one placed first."""
+    found = Freeze.objects.order_by("-since", "-id")
     return {(row.kind, row.name): Frozen(row.since, row.reason) for row in found}
 
 

@@ -77,6 +77,7 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
     needs = _needs(me, account)
     context = _context(me, account) | {
         "uses": account.uses.order_by("-last"),
+        "frozen_agents": state_filters.now().frozen_agents,
         "past": member_overview.past_us([account]).get(account.pk, ()),
         "steps": _steps(account),
         "timeline": [_story(me, row) for row in rows],

@@ -54,7 +54,7 @@ def _page(
     by_target: dict[tuple[str, str], list[Freeze]] = {}
     for one in Freeze.objects.all():
         by_target.setdefault((one.kind, one.name), []).append(one)
-    titles = freezes.titles(several[0] for several in by_target.values())
+    titles = freezes.titles(by_target)
     pages = _pages_of_people(request, by_target)
     rows = [
         {

@@ -17,6 +17,7 @@ from audit.recording.actors import Actor
 from connections.access_reviews import reviewer_permissions
 from connections.component_manifests import manifest_store
 from connections.consent import connectable_services, prompts_for_missing_connections
+from connections.lifecycle import freezes
 from connections.notifications import notices_on_owner_pages
 from connections.revocation import deletion_step
 from connections.scopes import catalogue
@@ -39,6 +40,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     context = {
         "me": me,
         "frozen": summary.frozen,
+        "frozen_parts": [(one, freezes.title(one.kind, one.name)) for one in summary.frozen_parts],
         "cards": cards,
         "summary": summary,
         "offers": [offer for offer in connectable_services.offers(me) if not offer.connected],

@@ -12,7 +12,16 @@ from audit.ledger.format import safe_display
 from audit.recording.actors import Actor
 from connections import account_names, permissions
 from connections.inventory import facet_counts
-from connections.models import NOT_HELD, ConnectedAccount, Freeze, Need, Notice, State
+from connections.lifecycle import freezes
+from connections.models import (
+    NOT_HELD,
+    ConnectedAccount,
+    Freeze,
+    FrozenKind,
+    Need,
+    Notice,
+    State,
+)
 from connections.scopes import catalogue
 from connections.status import member_overview, state_filters
 from connections.status.account_status import USABLE, Standing
@@ -162,6 +171,7 @@ def _agents(me: Actor) -> tuple[str, list[Fact]]:
     """What was seen of agents that act as this person, and which of it goes on."""
     found = member_overview.summary(me)
     facts = [Fact(_frozen_by(me, found.frozen), _MINE, "warn")] if found.frozen else []
+    facts += [Fact(_frozen_part(me, one), _MINE, "warn") for one in found.frozen_parts]
     if found.last_used_at is not None:
         facts.append(Fact(f"Last used by {found.last_user}, {_clock(found.last_used_at)}", _MINE))
     if found.tokens_until is not None:
@@ -197,6 +207,15 @@ def _agents_in_words(number: int) -> str:
 def _frozen_by(me: Actor, freeze: Freeze) -> str:
     by = "you" if freeze.by == me.sub else freeze.by_name or freeze.by
     return f"Frozen by {safe_display.short(by)}, {_clock(freeze.since)}"
+
+
+def _frozen_part(me: Actor, freeze: Freeze) -> str:
+    """`Agent claw: frozen by Amir Admin, 5 min ago`."""
+    what = freezes.title(freeze.kind, freeze.name)
+    if freeze.kind == FrozenKind.SERVICE:
+        what = f"all {what} accounts"
+    by = _frozen_by(me, freeze)
+    return f"{what[:1].upper()}{what[1:]}: {by[:1].lower()}{by[1:]}"
 
 
 def _tokens_until(moment: datetime) -> str:

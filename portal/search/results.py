@@ -9,12 +9,15 @@ from urllib.parse import urlencode
 from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 
+from approvals import clock
 from approvals.models import Approval, Person, Status
 from approvals.views import inbox
 from audit.recording.actors import Actor
 from audit.views.read_permissions import reads_everything
 from connections import account_names, permissions
-from connections.models import State
+from connections.models import FrozenKind, State, Use
+from connections.status import account_status, state_filters
+from connections.status.account_status import Ground
 from enforcement import known_names
 from enforcement.component_kinds import KINDS, noun
 from enforcement.models import Asset
@@ -53,11 +56,13 @@ def find(me: Actor, text: str) -> list[Group]:
     """The groups that have a result; a fixed number of queries, however much is stored."""
     if len(text) < SHORTEST:
         return []
+    ground = state_filters.now()
     groups = [
         Group("Skills, servers, plugins and tools", list(_things(me, text))),
         Group("Requests", list(_requests(me, text))),
-        Group("Accounts", list(_accounts(me, text))),
-        Group("People", list(_people(me, text))),
+        Group("Accounts", list(_accounts(me, text, ground))),
+        Group("People", list(_people(me, text, ground))),
+        Group("Agents", list(_agents(me, text, ground))),
         Group("Pages", list(_pages(me, text))),
         Group("Block or allow by name", list(_decisions(me, text))),
     ]
@@ -99,7 +104,7 @@ def _requests(me: Actor, text: str) -> Iterator[Result]:
         yield Result(approval.sentence, f"/approvals/{approval.pk}/", "stamp", "", state)
 
 
-def _accounts(me: Actor, text: str) -> Iterator[Result]:
+def _accounts(me: Actor, text: str, ground: Ground) -> Iterator[Result]:
     about = Q(connection__icontains=text) | Q(label__icontains=text)
     about |= Q(provider_user__icontains=text)
     if me.roles & permissions.SEES_ALL:
@@ -107,24 +112,41 @@ def _accounts(me: Actor, text: str) -> Iterator[Result]:
         about |= Q(sub__in=people.values("sub"))
     found = permissions.visible(me).filter(about).exclude(state=State.GONE)
     rows = list(found.order_by("connection", "pk")[:MOST])
-    names = account_names.people_names(row.sub for row in rows)
+    names, now = account_names.people_names(row.sub for row in rows), clock.now()
     for row in rows:
         own = (row.iss, row.sub) == (me.iss, me.sub)
         owner = "yours" if own else names.get((row.iss, row.sub), row.sub)
-        state = State(row.state).label
+        state = account_status.of(row, ground, now).code.label
         words = account_names.in_words(row)
-        yield Result(words, f"/connections/{row.pk}/", "workflow", owner, str(state))
+        yield Result(words, f"/connections/{row.pk}/", "workflow", owner, state)
 
 
-def _people(me: Actor, text: str) -> Iterator[Result]:
+def _people(me: Actor, text: str, ground: Ground) -> Iterator[Result]:
     if not reads_everything(me):
         return
     about = Q(name__icontains=text) | Q(email__icontains=text)
     for person in Person.objects.filter(about).order_by("listed_as", "pk")[:MOST]:
         url = person_links.page_of(me, person)
         url = url or f"/audit/?{urlencode({'actor': person.sub})}"
-        roles = ", ".join(person.roles) or "member"
-        yield Result(person.name or person.email, url, "user", person.email, roles)
+        state = ", ".join(person.roles) or "member"
+        if (FrozenKind.PERSON, person.sub) in ground.frozen:
+            state += ", access frozen"
+        yield Result(person.name or person.email, url, "user", person.email, state)
+
+
+def _agents(me: Actor, text: str, ground: Ground) -> Iterator[Result]:
+    """Agents that were seen using accounts that this person may see, and for who sees all of them
+    also those that were only frozen."""
+    uses = Use.objects.filter(agent__icontains=text, account__in=permissions.visible(me))
+    names = set(uses.order_by("agent").values_list("agent", flat=True).distinct()[:MOST])
+    sees_all = bool(me.roles & permissions.SEES_ALL)
+    if sees_all:
+        wanted = text.casefold()
+        names |= {name for name in ground.frozen_agents if wanted in name.casefold()}
+    for name in sorted(names)[:MOST]:
+        url = f"/connections/inventory/?{urlencode({'agent': name, 'group': 'agent'})}"
+        state = "frozen" if name in ground.frozen_agents else ""
+        yield Result(name, url if sees_all else "/connections/", "bot", "agent", state)
 
 
 def _pages(me: Actor, text: str) -> Iterator[Result]:

@@ -197,7 +197,7 @@ def test_the_page_answers_who_may_use_what_and_what_changed(story: ConnectedAcco
     auditor = signed_in("auditor", "auditor")
     page = text(auditor.get(f"{PAGE}?compare=1"))
     assert "1 component is declared for usable accounts of 1 person" in page
-    assert "+ 1 gained · − 0 lost" in page and "in its manifest, no use seen, gained" in page
+    assert "+ 2 gained · − 0 lost" in page and "in its manifest, no use seen, newly usable" in page
     assert "2 changes since" in page and "+ gained" in page
     assert "It never says that an agent cannot" in page
     past = text(auditor.get(f"{PAGE}?compare=0&now=1"))

@@ -48,7 +48,7 @@ def test_the_page_says_each_change_and_leads_to_its_entry(story: ConnectedAccoun
     auditor = signed_in("auditor", "auditor")
     page = auditor.get(f"{PAGE}?from=1").content.decode()
     assert "Its scopes changed" in page and "write gists" in page and "entry 1<" in page
-    assert "Appeared, gone" in page and "member2@acme.example" in page
+    assert "Appeared and ended in between: gone" in page and "member2@acme.example" in page
     [entry] = Entry.objects.filter(seq=1)
     assert f"/audit/events/{entry.event_id}/" in page
     only = auditor.get(f"{PAGE}?from=1&what=scopes").content.decode()

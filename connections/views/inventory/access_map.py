@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -20,6 +21,7 @@ from connections.auth_ibom.record_types import ERASED
 from connections.component_manifests import refused_components
 from connections.inventory import component_map
 from connections.inventory.component_map import Map, Mark, Row
+from connections.models import FrozenKind
 from connections.scopes import catalogue
 from connections.status.account_status import Code
 from connections.views.inventory import access_map_changes, access_map_panel
@@ -34,6 +36,7 @@ MARKS: Final = {
     Mark.BARRED: "account gives no tokens now",
     Mark.ENDED: "account ended",
 }
+_CHANGES: Final = {"gained": "newly usable", "lost": "no longer usable"}
 
 
 @never_cache
@@ -55,6 +58,7 @@ def access_map(request: HttpRequest) -> HttpResponse:
         compared.before, compared.after, compared.then, compared.now
     )
     lines = access_map_changes.lines(compared)
+    signs = Counter(line.sign for line in lines)
     picked = access_map_panel.chosen(
         found, request.GET.get("account", ""), request.GET.get("component", "-")
     )
@@ -65,8 +69,10 @@ def access_map(request: HttpRequest) -> HttpResponse:
         "columns": [(name, *_split(name)) for name in found.components],
         "owners": list(_owners(found.rows[:SHOWN])),
         "left": max(0, len(found.rows) - SHOWN),
-        "gained": found.count("gained"),
-        "lost": found.count("lost"),
+        "gained": signs["+"],
+        "lost": signs["−"],
+        "changed": signs["·"],
+        "frozen_agents": {name for kind, name in compared.after.frozen if kind == FrozenKind.AGENT},
         "marks": [(mark.value, words) for mark, words in MARKS.items()],
         "lines": lines[: access_map_changes.SHOWN],
         "total": len(lines),
@@ -162,4 +168,4 @@ def _shown(row: Row) -> dict[str, Any]:
 def _words(cell: component_map.Cell) -> str:
     """A cell for who cannot see its shape."""
     said = MARKS.get(cell.now.mark, "nothing declared or seen")
-    return f"{said}, {cell.change}" if cell.change else said
+    return f"{said}, {_CHANGES[cell.change]}" if cell.change else said

@@ -9,11 +9,11 @@ from datetime import date, datetime
 from itertools import batched
 from typing import Any, Final
 
-from approvals.models import Person
 from audit.models import EventRow
 from connections.auth_ibom.changes_between import Change
 from connections.auth_ibom.fact_collection import Compared
 from connections.auth_ibom.record_types import ERASED, Declared
+from connections.models import AccessState
 from connections.scopes import catalogue
 from connections.status.account_status import USABLE
 from connections.views.inventory import changes_between_dates
@@ -22,8 +22,9 @@ SHOWN: Final = 50
 LONGEST: Final = 92
 """Days that fit side by side."""
 _BATCH: Final = 500
-_PERSON: Final = "person:"
-_SIGNS: Final = {"appeared": "+", "vanished": "−", "frozen": "−", "unfrozen": "+"}
+_SIGNS: Final = {"vanished": "−", "frozen": "−", "unfrozen": "+"}
+_GAVE: Final = USABLE | {AccessState.LIVE}
+"""States in which what appeared gives access."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +55,10 @@ class Tick:
 
 def lines(compared: Compared) -> list[Line]:
     """Every change, newest first."""
-    times, people = _times(compared.found.changes), _people(compared.found.changes)
+    times = _times(compared.found.changes)
+    frozen = changes_between_dates.freeze_titles(compared.found.changes)
     found = sorted(compared.found.changes, key=lambda one: -(one.index or 0))
-    return [_line(change, compared, times, people) for change in found]
-
-
-def _people(changes: Iterable[Change]) -> Mapping[str, str]:
-    """Names of people who were frozen or unfrozen, by the names of their changes."""
-    named = {one.name for one in changes if one.name.startswith(_PERSON)}
-    found = Person.objects.filter(sub__in={name.removeprefix(_PERSON) for name in named})
-    return {f"{_PERSON}{person.sub}": str(person) for person in found}
+    return [_line(change, compared, times, frozen) for change in found]
 
 
 def _times(changes: Iterable[Change]) -> Mapping[int, datetime]:
@@ -76,17 +71,17 @@ def _times(changes: Iterable[Change]) -> Mapping[int, datetime]:
 
 
 def _line(
-    change: Change, compared: Compared, times: Mapping[int, datetime], people: Mapping[str, str]
+    change: Change, compared: Compared, times: Mapping[int, datetime], frozen: Mapping[str, str]
 ) -> Line:
     shown: dict[str, str] = changes_between_dates.title_of(
-        change.name, change.account, change.access
+        frozen.get(change.name, change.name), change.account, change.access
     )
     whose = change.account or change.access
     gained = changes_between_dates.scopes_of(change, change.gained)
     return Line(
         sign=_sign(change),
         risky=any(scope.risk for scope in gained) or _widens(change, compared),
-        title=people.get(change.name) or shown["title"],
+        title=shown["title"],
         owner=(whose.email or whose.sub) if whose and whose.sub != ERASED else "",
         text=_text(change),
         gained=gained,
@@ -103,6 +98,8 @@ def _text(change: Change) -> str:
 
 def _sign(change: Change) -> str:
     match change.what:
+        case "appeared":
+            return "+" if change.after in _GAVE else "·"
         case "state":
             was, now = change.before in USABLE, change.after in USABLE
             return "·" if was == now else "+" if now else "−"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
@@ -18,13 +18,15 @@ from approvals import clock
 from connections.auth_ibom import consents_and_tokens, fact_collection
 from connections.auth_ibom.changes_between import WORDS, Change
 from connections.auth_ibom.record_types import ERASED, Access, Account
+from connections.lifecycle import freezes
 from connections.models import AccessState
 from connections.scopes import catalogue, third_person
-from connections.status.account_status import Code
+from connections.status.account_status import ENDED, Code
 
 SHOWN = 500
 """Changes on one page; more of them are returned by the API, and by a narrower range."""
 _APPLICATIONS = "/connections/access/?all=1"
+_ENDED = {*ENDED, AccessState.GONE, AccessState.REVOKING}
 _TONES = {"appeared": "info", "vanished": "bad", "state": "warn", "frozen": "hold"}
 
 
@@ -69,20 +71,30 @@ def changes(request: HttpRequest) -> HttpResponseBase:
             if counts[what]
         ],
         "only": only if only in WORDS else "",
-        "groups": list(_groups(shown[:SHOWN])),
+        "groups": list(_groups(shown[:SHOWN], freeze_titles(shown[:SHOWN]))),
         "left": max(len(shown) - SHOWN, 0),
     }
     return render(request, "connections/changes.html", context)
 
 
-def _groups(changes: Sequence[Change]) -> Iterator[dict[str, Any]]:
-    """Changes of the same account or thing together."""
+def freeze_titles(changes: Iterable[Change]) -> Mapping[str, str]:
+    """What was frozen or unfrozen as people read it, by the names of the changes."""
+    names = {one.name for one in changes if one.what in {"frozen", "unfrozen"}}
+    titles = freezes.titles((kind, name) for kind, _, name in (n.partition(":") for n in names))
+    return {
+        f"{kind}:{name}": f"{title[:1].upper()}{title[1:]}"
+        for (kind, name), title in titles.items()
+    }
+
+
+def _groups(changes: Sequence[Change], frozen: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Changes of the same account or thing together; `frozen`: titles of what was frozen."""
     for (_, name), some in groupby(changes, key=lambda one: (one.account is None, one.name)):
         items = list(some)
         account, access = items[0].account, items[0].access
         whose = account or access
         yield {
-            **title_of(name, account, access),
+            **title_of(frozen.get(name, name), account, access),
             "owner": (whose.email or whose.sub) if whose else "",
             "erased": whose is not None and whose.sub == ERASED,
             "items": [_item(change) for change in items],
@@ -135,7 +147,9 @@ def sentence(change: Change) -> str:
     """A change in words, without its scopes."""
     before, after = _state(change.before), _state(change.after)
     items = {
-        "appeared": f"Appeared, {after}",
+        "appeared": f"Appeared and ended in between: {after}"
+        if change.after in _ENDED
+        else f"Appeared, {after}",
         "vanished": f"Ended: was {before}, is {after}",
         "state": f"Was {before}, is {after}",
         "scopes": "Its scopes changed",

@@ -41,6 +41,8 @@ def text_of(found: Inventory, key: str, value: str) -> str:
     """What a value is called; what cannot be seen in a name from elsewhere is written out."""
     if key == "show":
         return _SHOWS[value]
+    if key == "agent" and value in found.frozen_agents:
+        return f"{safe_display.visible(value)} (frozen)"
     called = {"connection": catalogue.title(value), "owner": found.titles.get(value, value)}
     return safe_display.visible(called.get(key, (FILTERS[key] or {}).get(value, value)))
 
