@@ -13,13 +13,14 @@ import httpx
 import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from accounts.models import SignedInSession
 from accounts.recent_sign_in import saved_forms
 from accounts.recent_sign_in.requirement import page_behind
 from approvals import clock
 from approvals.models import ShortLivedSecret
+from approvals.step_up import sealed_secrets
 from audit.models import EventRow
 from connections.models import Freeze
 from tests.connections.visitor import Answer, Visitor
@@ -280,3 +281,40 @@ def test_forms_without_a_sign_in_are_kept_up_to_a_number(
     monkeypatch.setattr(saved_forms, "MOST_OF_NOBODY", 2)
     codes = [amir.post(ACTION, filled, **SENT_BY_US).status_code for _ in range(3)]
     assert codes == [401, 401, 302] and ShortLivedSecret.objects.count() == 2
+
+
+def test_forms_from_one_address_leave_places_for_others(
+    after_expiry: tuple[Visitor, dict[str, str]],
+) -> None:
+    """A stranger has as many browsers as they like, and few addresses."""
+    amir, filled = after_expiry
+    most = saved_forms.MOST_OF_ADDRESS
+    codes = []
+    for _ in range(most + 1):
+        stranger = Client()
+        sent = SENT_BY_US | {"REMOTE_ADDR": "198.51.100.7"}
+        codes.append(stranger.post(ACTION, filled, **sent).status_code)
+    assert codes == [401] * most + [302] and ShortLivedSecret.objects.count() == most
+    assert not any("198.51" in row.ref for row in ShortLivedSecret.objects.all())
+    answer = amir.post(ACTION, filled, **SENT_BY_US)
+    assert answer.status_code == 401
+    assert amir.follow(amir.get(sign_in_url(answer))).status_code == 200
+
+
+@pytest.mark.parametrize("most", ["MOST_OF_NOBODY", "MOST_OF_ADDRESS"])
+def test_forms_that_come_at_once_are_not_kept_beyond_that_number(
+    after_expiry: tuple[Visitor, dict[str, str]], monkeypatch: pytest.MonkeyPatch, most: str
+) -> None:
+    """Another browser's form is kept after the places were counted."""
+    amir, filled = after_expiry
+    monkeypatch.setattr(saved_forms, most, 1)
+    stranger, real = Client(), sealed_secrets.keep
+
+    def keep(*args: Any, **named: Any) -> None:
+        monkeypatch.setattr(sealed_secrets, "keep", real)
+        assert stranger.post(ACTION, filled, **SENT_BY_US).status_code == 401
+        real(*args, **named)
+
+    monkeypatch.setattr(sealed_secrets, "keep", keep)
+    assert amir.post(ACTION, filled, **SENT_BY_US).status_code == 302
+    assert ShortLivedSecret.objects.count() == 1
