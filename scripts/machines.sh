@@ -152,6 +152,15 @@ for port in $ports; do
   echo "make up $number: ready ($("$base/a path with spaces/$number/.venv/bin/python" -V))"
 done
 
+# The tests run next to one of them; the others would only take processor time from them.
+set -- $pids
+pids=$1
+shift
+for pid in "$@"; do
+  kill -TERM -- "-$pid"
+  wait "$pid" 2>/dev/null || true
+done
+
 cd "$base/a path with spaces/1"
 said=$( (as_plain_user make install-dev && as_plain_user sh scripts/chromium.sh) 2>&1 | tail -n 1)
 echo "$said"
