@@ -64,16 +64,25 @@ def modules() -> dict[str, ast.Module]:
 
 def walk(module: str) -> Iterator[tuple[Place, ast.AST]]:
     """Every node with the outermost function or class method it stands in."""
-    yield from _walk(modules()[module], module, ())
+    todo = _parts(Place(module, ""), modules()[module])
+    while todo:
+        place, node = todo.pop()
+        yield place, node
+        todo += _parts(place, node)
 
 
-def _walk(node: ast.AST, module: str, inside: tuple[str, ...]) -> Iterator[tuple[Place, ast.AST]]:
-    for child in ast.iter_child_nodes(node):
-        within = inside
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            within = (*inside, child.name)
-        yield Place(module, ".".join(within)), child
-        yield from _walk(child, module, within)
+def _parts(place: Place, node: ast.AST) -> list[tuple[Place, ast.AST]]:
+    """The nodes in a node at `place`, the last one first."""
+    found = [(_place_in(place, child), child) for child in ast.iter_child_nodes(node)]
+    found.reverse()
+    return found
+
+
+def _place_in(place: Place, node: ast.AST) -> Place:
+    """`node` itself where it is a function or class, else where it stands."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return place
+    return Place(place.module, f"{place.function}.{node.name}".removeprefix("."))
 
 
 @cache
@@ -146,12 +155,19 @@ def users(name: str) -> set[str]:
     return {place.module for place, _ in _references().get(name, [])} - {home}
 
 
-def calls(name: str) -> Iterator[tuple[Place, ast.Call]]:
+def calls(name: str) -> list[tuple[Place, ast.Call]]:
     """Each call of a function, wherever it is."""
+    return _calls().get(name, [])
+
+
+@cache
+def _calls() -> dict[str, list[tuple[Place, ast.Call]]]:
+    found: dict[str, list[tuple[Place, ast.Call]]] = {}
     for module in modules():
         for place, node in walk(module):
-            if isinstance(node, ast.Call) and _dotted(node.func, module) == name:
-                yield place, node
+            if isinstance(node, ast.Call) and (name := _dotted(node.func, module)):
+                found.setdefault(name, []).append((place, node))
+    return found
 
 
 @cache
