@@ -41,7 +41,7 @@ _prepare()
 def pytest_runtestloop() -> None:
     """Nothing that collecting left is ever garbage: let no round of the collector walk it.
 
-    Later rounds are few: what tests leave in cycles is little, and most of what a round walks stays.
+    Later rounds are few: what tests leave in cycles is little, and most of what they walk stays.
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
