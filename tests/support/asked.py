@@ -41,9 +41,15 @@ ON_BOTH = re.compile(
     r"|tests/connections/test_(comparing_many|escalations_are_asked|several_at_once"
     r"|the_broker_over_http|the_inventory_at_any_index|the_inventory_counts"
     r"|the_directory_is_walked)"
+    # Values that one engine stores and another refuses.
+    r"|tests/audit/test_(gateways_push|hostile)|tests/connections/test_.*any_name"
+    r"|tests/enforcement/test_(.*any_name|a_stranger_breaks|hostile|names_that|odd_)"
 )
 """Where it matters how an engine locks, orders, keeps or refuses, or other processes ask."""
-_TELLS_APART = re.compile(r"\bvendor\b|TEST_DATABASE_URL")
+_TELLS_APART = re.compile(
+    r"\bvendor\b|TEST_DATABASE_URL|\bthreading\b|ThreadPool|\binterleav|\bsubprocess\b"
+)
+"""What a file contains that names an engine, or uses several threads or processes."""
 
 _queries: dict[tuple[str, ...], int] = {}
 _asked: set[int] = set()
@@ -123,7 +129,8 @@ def _measured(folder: Path) -> dict[str, tuple[float, set[tuple[str, ...]]]]:
 
 def on_both(name: str) -> bool:
     """Whether a test runs on both engines whatever it asks: so do all of a file that tells them
-    apart, for what it skips on one of them was not measured there."""
+    apart, for what it skips on one of them was not measured there, or that asks from several
+    threads or processes, whose queries were not measured either."""
     file = _CHECKOUT / name.partition("::")[0]
     return bool(ON_BOTH.match(name)) or (
         file.exists() and bool(_TELLS_APART.search(file.read_text()))
