@@ -65,8 +65,21 @@ def decidable(actor: Actor, review: Review, now: datetime) -> QuerySet[ReviewIte
 def undecided(actor: Actor, review: Review, now: datetime) -> QuerySet[ReviewItem]:
     """The accounts that wait for this person's decision: not what was revoked meanwhile, which
     nobody can keep or revoke. The result lists that as undecided."""
-    alive = ConnectedAccount.objects.filter(pk=OuterRef("account")).exclude(state__in=ENDED)
-    return decidable(actor, review, now).filter(Exists(alive), choice="")
+    return answerable(decidable(actor, review, now)).filter(choice="")
+
+
+def answerable(items: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
+    """Those whose account was not revoked meanwhile."""
+    return items.filter(_is_alive())
+
+
+def without_decision(items: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
+    """Those that were revoked before anybody decided, so that nobody can any more."""
+    return items.filter(~_is_alive(), choice="")
+
+
+def _is_alive() -> Exists:
+    return Exists(ConnectedAccount.objects.filter(pk=OuterRef("account")).exclude(state__in=ENDED))
 
 
 def has_ended(account: ConnectedAccount | None) -> bool:

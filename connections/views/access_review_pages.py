@@ -37,6 +37,7 @@ CAMPAIGNS = 20
 """Reviews on one page of the list: each says how far it is, which is counted."""
 CHECKED = 500
 """Accounts whose digests, of list and result, are computed at each look; of more on demand."""
+_ENDED = "revoked-meanwhile"
 _CHOICES = {"undecided": "", **{choice.value: choice.value for choice in Choice}}
 
 
@@ -209,12 +210,18 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
     shown = request.GET.get("show", "")
     items = reviewer_permissions.items(me, found)
     counts = results.counts_of(items)
+    ended = 0 if found.closed_at else reviewer_permissions.without_decision(items).count()
     whole = counts if me.roles & SEES_ALL else results.counts(found)
     checked = "check" in request.GET or whole.accounts <= CHECKED
-    if shown in _CHOICES:
+    if shown == _ENDED:
+        items = reviewer_permissions.without_decision(items)
+    elif shown in _CHOICES:
         items = items.filter(choice=_CHOICES[shown])
+        if shown == "undecided" and not found.closed_at:
+            items = reviewer_permissions.answerable(items)
     page, newer, older = _page(items, request)
-    query = f"?show={shown}&" if shown in _CHOICES else "?"
+    narrowed = shown in _CHOICES or shown == _ENDED
+    query = f"?show={shown}&" if narrowed else "?"
     involved = [found.opened_by, found.closed_by, *(one["sub"] for one in found.admins)]
     names = account_names.people_names(involved)
     called = {sub: name for (_, sub), name in names.items()}
@@ -222,8 +229,11 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "review": found,
         "filter": words_of(found.wanted),
         "counts": counts,
-        "tiles": _tiles(counts),
-        "narrowed": shown in _CHOICES,
+        "tiles": _tiles(counts, ended),
+        "ended": ended,
+        "answerable": counts.accounts - ended,
+        "open": counts.undecided - ended,
+        "narrowed": narrowed,
         "rows": rows(page),
         "newer_url": f"{query}before={page[0].number}" if newer and page else "",
         "older_url": f"{query}after={page[-1].number}" if older and page else "",
@@ -282,9 +292,11 @@ def _number(request: HttpRequest, name: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
-def _tiles(counts: results.Counts) -> list[dict[str, Any]]:
+def _tiles(counts: results.Counts, ended: int) -> list[dict[str, Any]]:
+    """`ended`: undecided ones that were revoked meanwhile, which ask nobody any more."""
     rows = (
-        (counts.undecided, "undecided", "undecided", "warn"),
+        (counts.undecided - ended, "undecided", "undecided", "warn"),
+        *([(ended, "revoked meanwhile", _ENDED, "")] if ended else []),
         (counts.keep, "to keep", "keep", ""),
         (counts.reduce, "to reduce", "reduce", ""),
         (counts.revoke, "to revoke", "revoke", ""),

@@ -80,9 +80,30 @@ def test_nobody_is_asked_about_an_account_that_was_revoked_meanwhile(
     assert "lists it as undecided" in found
     assert not reviewer_permissions.waiting_for(person("member1"), clock.now())
     listed = client.get(f"{LIST}{review.id}/").content.decode()
-    assert "revoked already: nothing to decide" in listed and "Decide on" not in listed
+    assert "revoked meanwhile" in listed and "nothing to decide" in listed
+    assert "Decide on" not in listed
     [told] = close(review)["accounts"]
     assert told["decision"] == "undecided"
+
+
+def test_what_was_revoked_meanwhile_is_counted_apart_from_what_is_undecided(
+    mia: ConnectedAccount,
+) -> None:
+    connected("member1", "slack")
+    review, client = opened(), signed_in("admin", "admin")
+    ConnectedAccount.objects.filter(pk=mia.pk).update(state=State.REVOKED)
+    page = _words(client.get(f"{LIST}{review.id}/").content.decode())
+    assert "1 undecided" in page and "1 revoked meanwhile" in page and "0 of 1" in page
+    assert "2 accounts would be listed as undecided" in page
+    assert "1 of them was revoked meanwhile." in page
+    left = _words(client.get(f"{LIST}{review.id}/?show=undecided").content.decode())
+    gone = _words(client.get(f"{LIST}{review.id}/?show=revoked-meanwhile").content.decode())
+    assert "nothing to decide" not in left and "Slack" in left
+    assert "nothing to decide" in gone and "Slack" not in gone
+
+
+def _words(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
 
 @pytest.mark.parametrize("choice", ["keep", "reduce"])
