@@ -22,12 +22,13 @@ from connections.lifecycle import freezes
 from enforcement.findings import decision_queue
 from portal.demo_actions.permissions import MAY_PRESS
 from portal.pages import ledger_status, navigation
-from ui import local_tenant, outage_banners
+from ui import local_tenant, outage_banners, person_links
 from ui.current_navigation_entry import entry_of
 from ui.request_id import request_id
 from ui.times import absolute, relative
 
 _FOR_S = 2
+_OWN_PAGE_S = 3600
 _SEES_ALL = frozenset({"auditor", "operator", "admin"})
 _OVERSEERS = frozenset({"auditor", "admin"})
 
@@ -65,6 +66,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "version": version(),
             "ledger": ledger_status.facts(),
             "person": _person(person, roles, session) if person else None,
+            "own_page": _own_page(person, roles) if person else "",
             "may_freeze": "admin" in roles,
             "banners": banners,
             "banners_version": hashlib.sha256(repr(banners).encode()).hexdigest()[:8],
@@ -109,6 +111,18 @@ def _person(person: User, roles: frozenset[str], session: SignedInSession | None
         "roles": sorted(roles),
         "assurance_words": assurance_words(session) if session else "",
     }
+
+
+def _own_page(person: User, roles: frozenset[str]) -> str:
+    """The address of the page of what acts for this person; empty where the directory does not have
+    them yet."""
+    key = f"shell.own_page.{person.pk}"
+    url: str = cache.get(key, "")
+    if not url:
+        me = Actor(iss=person.iss, sub=person.sub, roles=roles)
+        if url := person_links.page_of_subject(me, person.iss, person.sub):
+            cache.set(key, url, _OWN_PAGE_S)
+    return url
 
 
 def assurance_words(session: SignedInSession) -> str:

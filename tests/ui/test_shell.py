@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import SignedInSession, User
 from accounts.sessions.hashed_key_store import stored_key
 from approvals import clock, people_directory
-from approvals.models import Approval
+from approvals.models import Approval, Person
 from audit.ledger.format.allowed_field_values import severity_rank
 from audit.models import VerificationRun
 from audit.recording.actors import SYSTEM
@@ -310,3 +310,18 @@ def test_every_page_carries_its_request_id() -> None:
 
 def test_a_request_without_a_user_still_gets_a_shell() -> None:
     assert context.shell(RequestFactory().get("/"))["trust"]["person"] is None
+
+
+def test_every_page_leads_to_what_acts_for_the_person() -> None:
+    page = signed_in("member1").get("/approvals/").content.decode()
+    person = Person.objects.get(sub=SUBS["member1"])
+    assert f'<a href="/people/{person.pk}/">' in page and "What acts for you" in page
+
+
+def test_the_menu_of_a_phone_names_nothing_twice_and_no_keyboard() -> None:
+    page = signed_in("member1").get("/").content.decode()
+    menu = page[page.index('<nav id="nav"') :]
+    menu = menu[: menu.index("</nav>")]
+    assert menu.count('href="/connections/"') == 1 and menu.count('href="/account/"') == 1
+    assert "Keyboard shortcuts" not in menu and "What acts for you" in menu
+    assert "Keyboard shortcuts" in page
