@@ -101,7 +101,7 @@ def _words(event: PublicEvent) -> Mapping[str, str]:
         "component": said.get("component", "").partition(":")[2] or "a component",
         "connections": number,
         "setting": said.get("words", "").rstrip("."),
-        "frozen": said.get("what") or target(event),
+        "frozen": _frozen(event, said),
         "review": f"the access review “{said.get('title', '')}”",
         "granted": _listed(data.get("scopes"), ""),
         "excess": _listed(data.get("excess_scopes"), "undeclared scopes"),
@@ -110,6 +110,14 @@ def _words(event: PublicEvent) -> Mapping[str, str]:
     }
     upper = {key.capitalize(): _upper(words[key]) for key in ("whose", "access")}
     return defaultdict(str, words | upper)
+
+
+def _frozen(event: PublicEvent, said: Mapping[str, str]) -> str:
+    """What is frozen; a person who froze themselves is not named a second time."""
+    who, what = event.get("actor") or {}, event.get("target") or {}
+    if event.get("action") == "person.frozen" and who.get("sub") == what.get("name"):
+        return "their own access"
+    return said.get("what") or target(event)
 
 
 def _owner(event: PublicEvent) -> str:

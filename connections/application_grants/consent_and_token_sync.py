@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.core.cache import cache
 from django.db import transaction
 
 from approvals import auth0_clients, clock
 from approvals.models import Person
-from audit.recording.actors import SYSTEM, Target
+from audit.recording.actors import SYSTEM, Subject, Target
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, Forbidden, NotFound, RateLimited
 from auth0_client.management_api import Management
@@ -26,6 +27,8 @@ from http_client.errors import HttpClientError
 APPLICATIONS = "applications"
 EVERY = timedelta(hours=1)
 _PAGE = 100
+_READ_KEY = "connections.application_grants.read."
+_KEPT_S = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,16 @@ def everybody(progress: Progress) -> None:
     place.update(after=0)
 
 
+def last_read(iss: str, sub: str) -> datetime | None:
+    """When Auth0's list of this person was read, of everybody or of them alone; None before."""
+    whole = Schedule.objects.filter(name=APPLICATIONS).values_list("finished", flat=True).first()
+    own: datetime | None = cache.get(_READ_KEY + Subject(iss=iss, sub=sub).key)
+    return max(filter(None, (whole, own)), default=None)
+
+
 def one_person(iss: str, sub: str) -> bool:
     """Read one person again; False when Auth0 could not be asked."""
+    as_of = clock.now()
     management = auth0_clients.management()
     if management is None:
         return False
@@ -81,6 +92,7 @@ def one_person(iss: str, sub: str) -> bool:
         read_person(management, iss, sub)
     except (Auth0Error, HttpClientError):
         return False
+    cache.set(_READ_KEY + Subject(iss=iss, sub=sub).key, as_of, _KEPT_S)
     return True
 
 

@@ -7,7 +7,7 @@ another name is stopped by freezing its person or service.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
@@ -38,6 +38,20 @@ def in_force(agent: str, sub: str, connection: str) -> Freeze | None:
     order = [FrozenKind.SERVICE, FrozenKind.PERSON, FrozenKind.AGENT]
     found.sort(key=lambda freeze: (freeze.name != EVERYTHING, order.index(FrozenKind(freeze.kind))))
     return found[0] if found else None
+
+
+def stopped_services(sub: str, connections: Collection[str]) -> frozenset[str]:
+    """Those of these connections of which this person's agents get no token; one read, none where
+    there are none."""
+    if not connections:
+        return frozenset()
+    stops = Q(kind=FrozenKind.SERVICE, name__in=[EVERYTHING, *connections])
+    stops |= Q(kind=FrozenKind.PERSON, name=sub)
+    found = set(Freeze.objects.filter(stops).values_list("kind", "name"))
+    whole = {(FrozenKind.SERVICE.value, EVERYTHING), (FrozenKind.PERSON.value, sub)}
+    if found & whole:
+        return frozenset(connections)
+    return frozenset(name for _, name in found)
 
 
 def check(agent: str, sub: str, connection: str) -> None:

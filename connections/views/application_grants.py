@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -27,11 +27,11 @@ from connections.models import AccessState, AppAccess, Schedule
 from connections.views.decide import decide
 
 PAGE = 100
-_READ_KEY = "connections.application_grants.read."
-_KEPT_S = 24 * 3600
 _BUSY_KEY = "connections.application_grants.busy."
 _BUSY_S = 10
 """One person has Auth0 asked once in so many seconds at most."""
+_FRESH: Final = timedelta(minutes=5)
+"""An older list is read again when its owner opens it."""
 
 
 @never_cache
@@ -93,26 +93,42 @@ def _read(me: Actor, *, everybody: bool) -> dict[str, Any]:
     schedule = Schedule.objects.filter(name=consent_and_token_sync.APPLICATIONS).first()
     at = schedule.finished if schedule else None
     if not everybody:
-        own: datetime | None = cache.get(_READ_KEY + me.key)
-        at = max(filter(None, (at, own)), default=None)
+        at = consent_and_token_sync.last_read(me.iss, me.sub)
     signed_in = CommandLineSignIn.objects.filter(iss=me.iss, sub=me.sub).first()
     later = signed_in and (at is None or signed_in.auth_time > at)
     return {
         "read_at": at,
+        "old": not everybody and _is_old(me),
         "read_detail": schedule.detail if schedule else "",
         "newer_sign_in": signed_in.auth_time if signed_in and later and not everybody else None,
     }
 
 
+def _counted(number: int) -> str:
+    return "1 consent or refresh token" if number == 1 else f"{number} consents and refresh tokens"
+
+
+def _is_old(me: Actor) -> bool:
+    at = consent_and_token_sync.last_read(me.iss, me.sub)
+    return at is None or at < clock.now() - _FRESH
+
+
 @require_POST
 def read_again(request: HttpRequest) -> HttpResponse:
-    """Ask Auth0 now for one's own consents and refresh tokens."""
-    me, now = actor(request), clock.now()
+    """Ask Auth0 now for one's own consents and refresh tokens; an open page that asks because its
+    list is old is loaded again once that was read."""
+    me = actor(request)
+    if request.headers.get("HX-Request"):
+        answer = HttpResponse(status=HTTPStatus.NO_CONTENT)
+        asked = cache.add(_BUSY_KEY + me.key, True, _BUSY_S)
+        if asked and consent_and_token_sync.one_person(me.iss, me.sub) and not _is_old(me):
+            answer["HX-Refresh"] = "true"
+        return answer
     if not cache.add(_BUSY_KEY + me.key, True, _BUSY_S):
         messages.error(request, f"Auth0 was asked less than {_BUSY_S} seconds ago. Try again soon.")
     elif consent_and_token_sync.one_person(me.iss, me.sub):
-        cache.set(_READ_KEY + me.key, now, _KEPT_S)
-        messages.success(request, f"You had Auth0’s list of {me.name or me.email} read.")
+        held = AppAccess.objects.filter(iss=me.iss, sub=me.sub).exclude(state=AccessState.GONE)
+        messages.success(request, f"Auth0 listed {_counted(held.count())} of you.")
     else:
         messages.error(request, "Auth0’s list could not be read. Try again in a minute.")
     return redirect("connections:applications")

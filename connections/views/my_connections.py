@@ -36,15 +36,18 @@ def mine(request: HttpRequest) -> HttpResponse:
     if _should_finish(request, me):
         return redirect("connections:finish")
     cards = member_overview.cards(me)
-    summary = member_overview.summary(me)
+    summary, needs = member_overview.summary(me), _needs(me)
+    offers = [offer for offer in connectable_services.offers(me) if not offer.connected]
+    named = {one.connection for one in offers} | {one["need"].connection for one in needs}
     context = {
         "me": me,
         "frozen": summary.frozen,
         "frozen_parts": [(one, freezes.title(one.kind, one.name)) for one in summary.frozen_parts],
         "cards": cards,
         "summary": summary,
-        "offers": [offer for offer in connectable_services.offers(me) if not offer.connected],
-        "needs": _needs(me),
+        "offers": offers,
+        "needs": needs,
+        "stopped": freezes.stopped_services(me.sub, named),
         "notices": [
             (notice, catalogue.title(notice.account.connection))
             for notice in notices_on_owner_pages.for_person(me.iss, me.sub)

@@ -11,6 +11,7 @@ from approvals.models import PolicyVersion
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor
 from connections import account_names, permissions
+from connections.application_grants import consent_and_token_sync
 from connections.inventory import facet_counts
 from connections.lifecycle import freezes
 from connections.models import (
@@ -113,15 +114,27 @@ def mine(me: Actor) -> Home:
         return Home(panels=panels)
     accounts = ConnectedAccount.objects.filter(iss=me.iss, sub=me.sub).exclude(state__in=NOT_HELD)
     standings = state_filters.of_all(accounts.order_by("connection", "pk")[:MOST])
+    title, facts = _agents(me)
     panel = Panel(
         "Your accounts",
         [_account(a, stands) for a, stands in standings.items()],
-        "Applications that you approved or signed in to can act for you without one.",
+        "No account is connected.",
         _MINE,
         "My accounts",
+        foot=_applications_known(me, facts),
     )
-    title, facts = _agents(me)
     return Home(title=title, facts=facts, panels=[*panels, panel])
+
+
+def _applications_known(me: Actor, facts: list[Fact]) -> str:
+    """Which applications can act for this person is only known as of the last reading."""
+    at = consent_and_token_sync.last_read(me.iss, me.sub)
+    said = "Applications that you approved or signed in to need no connected account."
+    if at is None:
+        return f"{said} Auth0’s list of them has not been read yet."
+    if any(fact.url == _APPLICATIONS for fact in facts):
+        return f"{said} Auth0’s list of them was read {_clock(at)}."
+    return f"{said} Auth0 listed none {_clock(at)}."
 
 
 def _account(account: ConnectedAccount, standing: Standing) -> Line:
@@ -142,14 +155,17 @@ def _account(account: ConnectedAccount, standing: Standing) -> Line:
 
 def _needs(me: Actor) -> list[Line]:
     found = Need.objects.filter(iss=me.iss, sub=me.sub, closed_at=None).order_by("asked_at")
+    needs = list(found[:MOST])
+    stopped = freezes.stopped_services(me.sub, {need.connection for need in needs})
     return [
         Line(
             f"{called(n.kind, n.name)} was allowed and needs your "
             f"{catalogue.title(n.connection)} account",
             _MINE,
             n.asked_at,
+            detail="It would get no token: access is frozen." if n.connection in stopped else "",
         )
-        for n in found[:MOST]
+        for n in needs
     ]
 
 

@@ -71,7 +71,7 @@ def test_a_member_reads_which_agents_can_act_as_them() -> None:
 def test_a_member_without_accounts_reads_that_applications_can_act_without_one() -> None:
     words = shown(signed_in("member1"))
     assert "You have no connected account" in words
-    assert "Applications that you approved or signed in to can act for you without one." in words
+    assert "Applications that you approved or signed in to need no connected account." in words
     assert "no agent" not in words.lower()
     AppAccess.objects.create(
         iss=django_settings.ENV.issuer, sub=SUBS["member1"], kind="grant", auth0_id="cgr_1",

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts.permissions import actor, needs_role
 from approvals import clock
 from approvals.models import Person
+from audit.recording.actors import Actor
 from connections.auth_ibom import fact_collection
 from connections.auth_ibom.record_types import ERASED
 from connections.component_manifests import refused_components
@@ -67,7 +68,7 @@ def access_map(request: HttpRequest) -> HttpResponse:
         "title": headline(found, live=not now),
         "facts": facts(found, live=not now),
         "columns": [(name, *_split(name)) for name in found.components],
-        "owners": list(_owners(found.rows[:SHOWN])),
+        "owners": list(_owners(found.rows[:SHOWN], actor(request))),
         "left": max(0, len(found.rows) - SHOWN),
         "gained": signs["+"],
         "lost": signs["−"],
@@ -80,7 +81,9 @@ def access_map(request: HttpRequest) -> HttpResponse:
         "query": urlencode(
             {key: value for key, value in (("compare", compare), ("now", now)) if value}
         ),
-        "panel": access_map_panel.panel(*picked, compared, live=not now) if picked else None,
+        "panel": access_map_panel.panel(*picked, compared, actor(request), live=not now)
+        if picked
+        else None,
         "may_decide": "admin" in actor(request).roles,
     }
     return render(request, "connections/map.html", context)
@@ -138,7 +141,7 @@ def _split(component: str) -> tuple[str, str]:
     return (name, kind) if colon else ("no component", "named")
 
 
-def _owners(rows: Sequence[Row]) -> list[tuple[str, list[dict[str, Any]]]]:
+def _owners(rows: Sequence[Row], me: Actor) -> list[tuple[str, list[dict[str, Any]]]]:
     """Rows under the names of their owners."""
     people = Person.objects.filter(sub__in={row.account.sub for row in rows})
     names = {(person.iss, person.sub): str(person) for person in people}
@@ -147,13 +150,13 @@ def _owners(rows: Sequence[Row]) -> list[tuple[str, list[dict[str, Any]]]]:
         whose = (row.account.iss, row.account.sub)
         name = names.get(whose) or row.account.email or row.account.sub
         name = "owner erased" if row.account.sub == ERASED else name
-        owners.setdefault(whose, (name, []))[1].append(_shown(row))
+        owners.setdefault(whose, (name, []))[1].append(_shown(row, me))
     return sorted(owners.values(), key=lambda one: one[0])
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _shown(row: Row, me: Actor) -> dict[str, Any]:
     account = row.account
-    scopes = catalogue.in_words(account.connection, account.scopes)
+    scopes = access_map_panel.in_words(account, account.scopes, me)
     return {
         "row": row,
         "account": account,

@@ -12,13 +12,15 @@ from django.db.models import Count
 from approvals import clock
 from approvals.models import Approval
 from audit.models import EventRow
+from audit.recording.actors import Actor
 from connections.auth_ibom import replay
 from connections.auth_ibom.fact_collection import Compared
+from connections.auth_ibom.record_types import Account
 from connections.component_manifests import allow_required_setting, enforcement_decision_hook
 from connections.inventory.component_map import RECENT, UNNAMED, Cell, Map, Row
 from connections.lifecycle import bulk_decisions
 from connections.models import ConnectedAccount
-from connections.scopes import catalogue
+from connections.scopes import catalogue, third_person
 from connections.status.account_status import Code
 
 _DECIDED: Final = {
@@ -69,8 +71,8 @@ def chosen(found: Map, account: str, component: str) -> tuple[Row, Cell] | None:
     return row, row.cells[found.components.index(component)]
 
 
-def panel(row: Row, cell: Cell, compared: Compared, *, live: bool) -> Panel:
-    """The panel of a cell; `live`: the later instant is now."""
+def panel(row: Row, cell: Cell, compared: Compared, me: Actor, *, live: bool) -> Panel:
+    """The panel of a cell for this reader; `live`: the later instant is now."""
     account, spot = row.account, cell.now
     event, index = compared.after.last.get(account.id, ("", None))
     recent = _recent(row, cell, compared)
@@ -83,14 +85,21 @@ def panel(row: Row, cell: Cell, compared: Compared, *, live: bool) -> Panel:
         component=called(cell.component),
         service=catalogue.title(account.connection),
         sentence=_sentence(row, cell),
-        scopes=catalogue.in_words(account.connection, sorted(named)),
-        missing=catalogue.in_words(account.connection, missing),
+        scopes=in_words(account, sorted(named), me),
+        missing=in_words(account, missing, me),
         recent=recent,
         total=sum(count for _, count in recent),
         event=event,
         index=index,
         live=_live(account.id, cell.component) if live else None,
     )
+
+
+def in_words(account: Account, scopes: Sequence[str], me: Actor) -> list[catalogue.Scope]:
+    """Permissions of an account as they concern this reader, its owner or somebody else."""
+    found = catalogue.in_words(account.connection, scopes)
+    own = (account.iss, account.sub) == (me.iss, me.sub)
+    return found if own else third_person.for_others(found)
 
 
 def called(component: str) -> str:
