@@ -38,7 +38,11 @@ class PagesNeedSignIn(LoginRequiredMiddleware):
         if request.path.startswith("/v1/"):
             return None
         answer = super().process_view(request, view_func, view_args, view_kwargs)
-        if answer is None or request.method != "POST":
+        if answer is None:
+            return None
+        if request.headers.get("HX-Request"):
+            return _htmx_sign_in(request)
+        if request.method != "POST":
             return answer
         # The address of a form shows nothing: lead back to what was posted, or to its page.
         page = saved_forms.page_it_came_from(request)
@@ -80,9 +84,7 @@ class SessionAssuranceMiddleware:
     @staticmethod
     def _ended(request: HttpRequest, kept: str) -> HttpResponse:
         if request.headers.get("HX-Request"):
-            answer = HttpResponse(status=401)
-            answer["HX-Redirect"] = sign_in_url(page_behind(request))
-            return answer
+            return _htmx_sign_in(request)
         if kept and "text/html" in request.headers.get("Accept", ""):
             return page_to_sign_in_again(request, "Your session has ended.", kept)
         if request.method not in {"GET", "HEAD"}:
@@ -103,6 +105,11 @@ class SessionAssuranceMiddleware:
 def _bears_token(request: HttpRequest) -> bool:
     """Whether the token of a `/v1` request decides; its cookie counts for nothing then."""
     return request.path.startswith("/v1/") and "Authorization" in request.headers
+
+
+def _htmx_sign_in(request: HttpRequest) -> HttpResponse:
+    """A redirect would be followed by the script, to the issuer's other origin, and show nothing."""
+    return HttpResponse(status=401, headers={"HX-Redirect": sign_in_url(page_behind(request))})
 
 
 def sign_in_url(back: str) -> str:

@@ -110,6 +110,22 @@ def test_a_fragment_of_an_ended_session_redirects_the_whole_page(ended: Visitor)
     assert answer["HX-Redirect"] == "/oidc/authenticate/?next=%2Fapprovals%2F%3Fbefore%3Dx"
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_fragment_asked_for_by_nobody_leads_the_whole_page_to_the_sign_in(
+    client: Client, db: None, method: str
+) -> None:
+    answer = client.generic(
+        method.upper(),
+        "/approvals/waiting/",
+        headers={
+            "HX-Request": "true",
+            "HX-Current-URL": f"{settings.PORTAL_URL}/approvals/?before=x",
+        },
+    )
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == "/oidc/authenticate/?next=%2Fapprovals%2F%3Fbefore%3Dx"
+
+
 def test_a_fragment_cannot_be_talked_into_leaving_the_portal(ended: Visitor) -> None:
     answer = ended.get(
         "/approvals/waiting/",

@@ -132,7 +132,7 @@ def test_where_a_stranger_wanted_to_go_is_judged_too(
     answer = browser.get(
         "/approvals/waiting/", HTTP_HX_REQUEST="true", HTTP_HX_CURRENT_URL=f"https://x{page}"
     )
-    back = browser.get(at_the_provider(browser.get(answer["Location"])["Location"]))
+    back = browser.get(at_the_provider(browser.get(answer["HX-Redirect"])["Location"]))
     assert urlsplit(back["Location"]).netloc in {"", HOST}
     assert not back["Location"].startswith(("//", "/\\"))
 
