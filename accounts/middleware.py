@@ -108,7 +108,7 @@ def _bears_token(request: HttpRequest) -> bool:
 
 
 def _htmx_sign_in(request: HttpRequest) -> HttpResponse:
-    """A redirect would be followed by the script, to the issuer's other origin, and show nothing."""
+    """A script would follow a redirect to the issuer's other origin, and show nothing."""
     return HttpResponse(status=401, headers={"HX-Redirect": sign_in_url(page_behind(request))})
 
 

@@ -28,6 +28,7 @@ SCRIPTS: Final = (
     "verdict.js",
     "check.js",
     "audit_file.js",
+    "log_range.js",
     "page.js",
 )
 """In the order in which they stand in the file; each uses only what came before it."""

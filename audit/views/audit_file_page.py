@@ -38,7 +38,8 @@ from audit.packs.verify_html import verifier
 
 _READERS: Final = ("admin", "auditor")
 _KEYS: Final = ("framework", "after", "before", "items", "seed", "others")
-_CHOICES: Final = (30, 90, 365)  # days; the second is what nobody asked for
+_CHOICES: Final = (7, 30, 90, 365)  # days
+_UNASKED: Final = 90
 _OTHERS: Final = {"with": True, "without": False}
 _ANOTHER: Final = "Another audit file or workpaper is being made now. Try again in a few minutes."
 
@@ -157,7 +158,7 @@ def _scope(given: dict[str, str]) -> Scope:
 def _period(given: Mapping[str, str]) -> Period:
     """Whole days, so that a page and what is downloaded from it later are of one period."""
     until = clock.now().date() + timedelta(days=1)
-    after = str(until - timedelta(days=_CHOICES[1])) if not given["before"] else ""
+    after = str(until - timedelta(days=_UNASKED)) if not given["before"] else ""
     return Period.read(
         {"after": given["after"] or after, "before": given["before"] or str(until)}, clock.now()
     )
@@ -200,6 +201,7 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
         "start": start,
         "last": end - 1,
         "entries": end - start,
+        "rows": rows,
         "others": end - start - rows,
         "populations": populations,
         "unanswered": [(one, why_unanswered(one)) for one in scope.unanswered],

@@ -87,7 +87,7 @@ async function run() {
   const reports = [];
   for (const pack of packs) {
     const report = pack.inside
-      ? reportOfAuditFile(pack.inside)
+      ? await reportOfAuditFile(pack.bytes, pack.inside, logs)
       : await checkedPack(pack.bytes, { logs, issuerKeys, passkeys });
     reports.push({ pack: pack.name, ...report });
   }
@@ -105,23 +105,26 @@ function show(reports) {
 }
 
 function summaryOf(reports) {
-  const named = (states) => reports.filter((report) => states.includes(report.verdict.state));
+  const packs = reports.filter((report) => !report.file);
+  const named = (some, states) => some.filter((report) => states.includes(report.verdict.state));
   const list = (some) => some.map((report) => plain(report.pack)).join(', ');
-  const bad = named(['failed', 'unsigned']);
-  const partly = named(['unproven']);
-  const files = named(['apart']);
-  const all = reports.length - files.length;
+  const bad = named(packs, ['failed', 'unsigned']);
+  const partly = named(packs, ['unproven']);
   const parts = [];
-  if (bad.length) parts.push(`${count(bad.length, 'pack')} of ${all} NOT verified: ${list(bad)}`);
+  for (const file of reports.filter((report) => report.file)) {
+    parts.push(`Audit file ${plain(file.pack)}: ${plain(file.verdict.words).replace(/\.$/, '')}`);
+  }
+  if (bad.length) {
+    parts.push(`${count(bad.length, 'pack')} of ${packs.length} NOT verified: ${list(bad)}`);
+  }
   if (partly.length) {
     const record = 'log entries verified, person NOT proven';
-    parts.push(`${count(partly.length, 'pack')} of ${all} ${record}: ${list(partly)}`);
+    parts.push(`${count(partly.length, 'pack')} of ${packs.length} ${record}: ${list(partly)}`);
   }
-  if (files.length) {
-    if (!parts.length && all) parts.push(`${count(all, 'pack')} verified`);
-    parts.push(`NOT checked here: the audit file ${list(files)} itself`);
+  if (packs.length && !bad.length && !partly.length) {
+    parts.push(`${count(packs.length, 'pack')} verified`);
   }
-  return parts.length ? parts.join('. ') : `${count(all, 'pack')} verified.`;
+  return `${parts.join('. ')}.`;
 }
 
 function reportOf(report) {
@@ -142,7 +145,7 @@ function reportOf(report) {
   if (report.words) {
     body.append(element('p', {}, `${ownDescription} ${plain(report.words)}`));
   }
-  if (report.checks.length) body.append(element('h4', {}, 'The pack'), checksOf(report.checks));
+  if (report.checks.length) body.append(element('h4', {}, report.file ? 'The file' : 'The pack'), checksOf(report.checks));
   for (const event of report.events) body.append(eventOf(event));
   body.append(element('h4', {}, 'What is not proven'));
   const limits = report.not_proven.map((limit) =>

@@ -58,8 +58,7 @@ function verdictOf(checks, events) {
     return { state: 'failed', words: `NOT verified. Failed: ${failed.join('; ')}.`, reasons: [] };
   }
   if (!checks.every((one) => one.state === 'ok')) {
-    const words = 'NOT verified: no log key that you trust signed it.';
-    return { state: 'unsigned', words, reasons: [] };
+    return { state: 'unsigned', words: unsignedWords, reasons: [] };
   }
   const gaps = gapsOf(events);
   const reasons = [...new Set(gaps.map(([, reason]) => reason))];

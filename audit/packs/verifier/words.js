@@ -19,6 +19,9 @@ const names = {
   id_token: 'The issuer signed the sign-in',
   approval_token: 'The issuer signed the approval of this very act',
   assertion: 'A passkey signed this very act',
+  files: 'Every file is the one in the manifest',
+  range: 'The entries are those of the signed log',
+  reaches: 'The range reaches over the whole period',
 };
 
 const earlier = 'Not checked, because an earlier check failed.';
@@ -30,14 +33,29 @@ const noAuthority =
   'Not checked here: a browser cannot check time tokens. Use `ata verify` with --tsa-ca.';
 const noEd25519 = 'Not checked here: this browser cannot check Ed25519. Use `ata verify`.';
 const nothing = 'Anything: a pack that was changed is evidence of nothing.';
+const unsignedWords = 'NOT verified: no log key that you trust signed it.';
 const auditFileWords = 'This audit file itself is NOT checked here.';
+const noneMissing = ({ after, before }) =>
+  `No entry is missing that the log recorded from ${moment(after)} to before ${moment(before)}. ` +
+  'What the file concludes from them is NOT checked here.';
+const entriesHold =
+  'Its entries are those of the log. That no row is missing is NOT proven, and what it concludes ' +
+  'from them is NOT checked here.';
 const auditFileHolds = (n) =>
   n
     ? `It holds ${count(n, 'evidence pack')}. Each was checked here and has a report of its own.`
     : 'It holds no evidence pack.';
+const noneMissingUnproven = 'That no row of the period is missing.';
 const auditFileLimits = [
-  'That no row of the period is missing, which items were drawn, that samples, policies, reviews and roles ' +
-    'are those of the log, and that its packs belong to it. `ata verify FILE.zip --vkey log.key` checks all of that.',
+  'Which rows are in a population and which items were drawn, that policies, reviews and roles are those ' +
+    'of the log, and that its packs belong to it. `ata verify FILE.zip --vkey log.key` checks all of that.',
+];
+const rangeLimits = ({ range }) => [
+  ...(range.complete ? [] : [noneMissingUnproven]),
+  ...auditFileLimits,
+  'That no event of the period was recorded after the end of the range, as an import can do.',
+  'That what the entries say is true: they show what was recorded, and that it was not changed.',
+  sameForAll,
 ];
 const ownClaim =
   "Who owns the keys inside the pack: they are the portal's own claim. Bring the issuer's keys " +
