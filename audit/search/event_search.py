@@ -47,9 +47,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the audit page shows. A facet that is filtered by counts as if it were not."""
+    """What the audit page shows. A facet that is filtered by counts as if it were not.
+
+    `page.total` counts events, `listed` the rows of the list: fewer where each operation is one.
+    """
 
     page: Page
+    listed: Total
     facets: tuple[Facet, ...]
     histogram: Histogram
     decisions: Decisions
@@ -82,35 +86,44 @@ def overview(
     *,
     person: str = "",
     decided: Sequence[str] = (),
+    operations: bool = False,
 ) -> Overview:
     """One page with facets, histogram and how many of the actions `decided` name a human.
 
-    At most eight queries, however large the log and whatever the filter.
+    With `operations`, a page has one row for all matching events of an operation: the first of
+    them, whose place later ones do not change.
+
+    At most eight queries, however large the log and whatever the filter; two more for operations.
 
     Raises:
         InvalidQuery, BadCursor: as `page`.
     """
     sizes = log_proof_levels.current()
     cursor = Cursor.parse(query.cursor, by_time=query.by_event_time)
-    looked, plan = _survey(query, sizes, person, decided)
+    looked = _survey(query, sizes, person, decided, operations)
     total = Total(*looked.total)
-    rows = page_of(plan, cursor, limit, sizes, total, looked.finder, looked.matches)
-    return Overview(rows, looked.facets(), looked.histogram(buckets), looked.decisions())
+    rows = page_of(looked.listed, cursor, limit, sizes, total, looked.finder, looked.known_rows)
+    return Overview(
+        rows,
+        Total(*looked.listed_total),
+        looked.facets(),
+        looked.histogram(buckets),
+        looked.decisions(),
+    )
 
 
 def _survey(
-    query: EventQuery, sizes: LogSizes, person: str, decided: Sequence[str]
-) -> tuple[Survey, Plan]:
+    query: EventQuery, sizes: LogSizes, person: str, decided: Sequence[str], operations: bool
+) -> Survey:
     query = query.at("")
-    plan = plan_of(query, sizes, person)  # a mistake is told before anything is read
+    plan_of(query, sizes, person)  # a mistake is told before anything is read
     finder = Finder.now(sizes.signed)
 
     def plan_for(query: EventQuery) -> Plan:
         plan = plan_of(query, sizes, person)
         return plan if finder.waiting else replace(plan, pending=False)
 
-    looked = Survey(query, plan_for, finder, decided)
-    return looked, plan if finder.waiting else replace(plan, pending=False)
+    return Survey(query, plan_for, finder, decided, operations)
 
 
 def total(query: EventQuery, *, person: str = "") -> Total:

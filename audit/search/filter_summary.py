@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -37,17 +37,20 @@ class Survey:
         plan_for: compiles a filter.
         finder: finds matches; has read what waits.
         decided: actions that are decisions.
+        operations: the list has one row an operation.
     """
 
     query: EventQuery
     plan_for: Callable[[EventQuery], Plan]
     finder: Finder
     decided: Sequence[str] = ()
+    operations: bool = False
     variants: dict[str, EventQuery] = field(init=False)
     every: EventQuery | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.plan = self.plan_for(self.query)
+        self.listed = replace(self.plan, firsts_of=self.plan) if self.operations else self.plan
         self.variants = {
             key: self.query.dropping(KEYS.get(key, key))
             for key in FACETS
@@ -64,7 +67,7 @@ class Survey:
         ]
         if self.every and not rollup_counts.can_answer(self.every, self.plan_for(self.every)):
             plans.append(self.plan_for(self.every))
-        return plans
+        return [*plans, self.listed] if self.operations else plans
 
     def _is_counted(self, key: str, query: EventQuery) -> bool:
         return (key in COUNTED or key == _FAMILY) and rollup_counts.can_answer(
@@ -115,6 +118,24 @@ class Survey:
         if self._counts_many and self._counted_total is not None:
             return self._counted_total, not self.finder.overflows
         return self.matches.total, self.matches.exact and not self.finder.overflows
+
+    @property
+    def known_rows(self) -> Matches | None:
+        """The rows of the list, where they were looked at already."""
+        if not self.operations:
+            return self.matches
+        return None if self.matches.exact else Matches((), exact=False)
+
+    @property
+    def listed_total(self) -> tuple[int, bool]:
+        """How many rows the list has, and whether that is exact; one query where operations are
+        rows, and one more while events wait for their position."""
+        if not self.operations:
+            return self.total
+        if self.finder.sample is not None and not self.matches.exact:
+            return self.finder.estimated(self.listed).total, False
+        waiting = search_sql.pending(self.listed).count() if self.finder.waiting else 0
+        return search_sql.count(self.listed, self.finder.size + search_sql.CAP) + waiting, True
 
     def facets(self) -> tuple[Facet, ...]:
         """Counts per value of each facet; one filtered by counts as if it were not."""

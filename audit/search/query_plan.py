@@ -50,6 +50,8 @@ class Plan:
         pending: whether events without a position can match.
         newest: the latest first.
         by_time: in order of event time, not of the index.
+        firsts_of: a plan of which only the first event of each operation may be there, to stand for
+            all of them; events that arrive later move none. None is every event.
         person: `subject_key` of the one person whose own events these are; "" is everybody's.
     """
 
@@ -60,6 +62,7 @@ class Plan:
     pending: bool = True
     newest: bool = True
     by_time: bool = False
+    firsts_of: Plan | None = None
     person: str = ""
 
     @property

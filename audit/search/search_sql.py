@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from audit.models import EventRow
 from audit.search import fulltext_index
@@ -187,6 +187,7 @@ def base(plan: Plan) -> tuple[str, list[str], list[Any], str]:
             conditions.append(f"r.{fulltext_index.PG_VECTOR} @@ %s::tsquery")
             params.append(tsquery(groups))
     _limit(plan, "f.rowid" if position == "f.rowid" else "r.seq", conditions, params)
+    _first_of_operation(plan, conditions, params)
     return source, conditions, params, position
 
 
@@ -204,27 +205,43 @@ def _keys(groups: Sequence[Group]) -> list[list[Group]]:
     return [rest, *([group] for group in wide)]
 
 
-def test(plan: Plan) -> tuple[str, list[Any]]:
-    """SQL and parameters that test one sequenced row `r`, without any index; cheap tests first."""
+def test(plan: Plan, row: str = "r") -> tuple[str, list[Any]]:
+    """SQL and parameters that test one sequenced row, without any index; cheap tests first."""
     conditions: list[str] = []
     params: list[Any] = []
-    _limit(plan, "r.seq", conditions, params)
+    _limit(plan, f"{row}.seq", conditions, params, row)
     groups = [group for group in plan.groups if not group.time]
-    conditions += [_equals(group, params) for group in groups if group.column]
+    conditions += [_equals(group, params, row) for group in groups if group.column]
     words = [group for group in groups if not group.column]
     if words and connection.vendor == "postgresql":
         conditions.append(
-            f"ts_match_vq(r.{fulltext_index.PG_VECTOR}, %s::tsquery)"
+            f"ts_match_vq({row}.{fulltext_index.PG_VECTOR}, %s::tsquery)"
         )  # no index has it
         params.append(tsquery(words))
     else:
-        conditions += [_has(group, params) for group in words]
+        conditions += [_has(group, params, row) for group in words]
+    _first_of_operation(plan, conditions, params)
     return " AND ".join(conditions) or "1 = 1", params
 
 
-def _equals(group: Group, params: list[Any]) -> str:
+def _first_of_operation(plan: Plan, conditions: list[str], params: list[Any]) -> None:
+    if plan.firsts_of is None:
+        return
+    condition, values = test(plan.firsts_of, "o")
+    earlier = (
+        "o.operation = r.operation AND NOT (o.operation = '') AND o.seq < r.seq"  # as its index
+    )
+    conditions.append(
+        f"(r.operation = '' OR NOT EXISTS (SELECT 1 FROM audit_eventrow o "  # noqa: S608 - constant names
+        f"WHERE {earlier} AND {condition}))"
+    )
+    params += values
+
+
+def _equals(group: Group, params: list[Any], row: str) -> str:
     # With the sign, SQLite does not build or choose an index over the whole table for it.
-    column, parts = f"{'+' if connection.vendor == 'sqlite' else ''}r.{group.column}", []
+    column = f"{'+' if connection.vendor == 'sqlite' else ''}{row}.{group.column}"
+    parts = []
     if exact := [value for value in group.values if not value.endswith(".*")]:
         parts.append(f"{column} IN ({', '.join(['%s'] * len(exact))})")
         params += exact
@@ -234,18 +251,21 @@ def _equals(group: Group, params: list[Any]) -> str:
     return f"{'NOT ' if group.excluded else ''}({' OR '.join(parts)})"
 
 
-def _has(group: Group, params: list[Any]) -> str:
+def _has(group: Group, params: list[Any], row: str) -> str:
     alternatives = []
     for tokens in group.alternatives:
         params += [_contained(token) for token in tokens]
-        alternatives.append(" AND ".join(["instr(r.terms, %s) > 0"] * len(tokens)) or "1 = 1")
+        found = [f"instr({row}.terms, %s) > 0"] * len(tokens)
+        alternatives.append(" AND ".join(found) or "1 = 1")
     joined = " OR ".join(f"({each})" for each in alternatives) or "0 = 1"
     return f"NOT ({joined})" if group.excluded else f"({joined})"
 
 
-def _limit(plan: Plan, position: str, conditions: list[str], params: list[Any]) -> None:
+def _limit(
+    plan: Plan, position: str, conditions: list[str], params: list[Any], row: str = "r"
+) -> None:
     # With the sign, SQLite does not read by time and sort where rows are wanted by position.
-    column = f"{'+' if connection.vendor == 'sqlite' and not plan.by_time else ''}r.time"
+    column = f"{'+' if connection.vendor == 'sqlite' and not plan.by_time else ''}{row}.time"
     for bound, operator in ((plan.start, ">="), (plan.end, "<")):
         if bound is not None:
             conditions.append(f"{column} {operator} %s")
@@ -315,6 +335,26 @@ def pending(
     found = EventRow.objects.filter(seq__isnull=True)
     if not plan.pending:
         return found.none()
+    found = _matching(found, plan)
+    if plan.firsts_of is not None:
+        same = EventRow.objects.exclude(operation="").filter(operation=OuterRef("operation"))
+        earlier = Q(seq__isnull=True, event__lt=OuterRef("event")) | _placed_within(plan)
+        found = found.filter(Q(operation="") | ~Exists(_matching(same.filter(earlier), plan)))
+    if beyond is not None:
+        found = found.filter(event__lt=beyond) if descending else found.filter(event__gt=beyond)
+    return found.order_by("-event" if descending else "event")
+
+
+def _placed_within(plan: Plan) -> Q:
+    if plan.ranges is None:
+        return Q(seq__isnull=False)
+    placed = Q(pk__in=[])
+    for first, end in plan.ranges:
+        placed |= Q(seq__gte=first) if end is None else Q(seq__gte=first, seq__lt=end)
+    return placed
+
+
+def _matching(found: QuerySet[EventRow], plan: Plan) -> QuerySet[EventRow]:
     for group in plan.groups:
         condition = Q(pk__in=[])
         for tokens in group.alternatives:
@@ -324,9 +364,7 @@ def pending(
         found = found.filter(time__gte=plan.start)
     if plan.end is not None:
         found = found.filter(time__lt=plan.end)
-    if beyond is not None:
-        found = found.filter(event__lt=beyond) if descending else found.filter(event__gt=beyond)
-    return found.order_by("-event" if descending else "event")
+    return found
 
 
 def _contains(token: Token) -> Q:

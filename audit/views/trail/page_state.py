@@ -13,7 +13,8 @@ from audit.ledger.query import KEYS, EventQuery, query_bar_syntax
 from audit.search import filter_parsing
 
 PATH = "/audit/"
-_OF_THE_PAGE = frozenset({"e", "bar", "live"})
+_OF_THE_PAGE = frozenset({"e", "bar", "live", "rows"})
+OPERATIONS = "operations"
 
 type Pair = tuple[str, bool, str]
 
@@ -41,6 +42,7 @@ class Reading:
         from_bar: the filter came from the bar and belongs into the URL.
         event: id of the open event, or None.
         live: whether new events are to be announced.
+        operations: whether the list has one row an operation, not one an event.
         path: of the page that has this filter in its address.
     """
 
@@ -50,17 +52,32 @@ class Reading:
     from_bar: bool = False
     event: UUID | None = None
     live: bool = False
+    operations: bool = False
     path: str = PATH
 
     def url(self, query: EventQuery | None = None, *, event: str = "", live: bool = False) -> str:
-        """Address of the page for another filter; live stays on where it is on."""
-        on = live or self.live
-        return url_of(query or self.query, event=event, live=on, path=self.path)
+        """Address of the page for another filter; live and operations stay on where they are on."""
+        return url_of(
+            query or self.query,
+            event=event,
+            live=live or self.live,
+            operations=self.operations,
+            path=self.path,
+        )
 
 
-def url_of(query: EventQuery, *, event: str = "", live: bool = False, path: str = PATH) -> str:
+def url_of(
+    query: EventQuery,
+    *,
+    event: str = "",
+    live: bool = False,
+    operations: bool = False,
+    path: str = PATH,
+) -> str:
     """Address of the trail, or of another page, for a filter."""
     params = query.to_params()
+    if operations:
+        params["rows"] = [OPERATIONS]
     if live:
         params["live"] = ["1"]
     if event:
@@ -103,6 +120,7 @@ def read(params: QueryDict, path: str = PATH) -> Reading:
         from_bar=bool(typed),
         event=_uuid(params.get("e", "")),
         live="live" in params,
+        operations=params.get("rows") == OPERATIONS,
         path=path,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,9 +12,11 @@ from django.utils.safestring import SafeString, mark_safe
 
 from audit.evidence.log_proof_levels import LogSizes
 from audit.ledger.format.allowed_field_values import SEVERITIES
+from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.views.trail import operation_outcomes
-from audit.views.trail.page_state import Reading
+from audit.views.trail import operation_events, operation_outcomes
+from audit.views.trail.page_state import Reading, url_of
+from ui import code_labels
 
 LATE = timedelta(seconds=60)
 """From how much on the time of an event and the time of its record are both shown."""
@@ -22,7 +25,10 @@ LATE = timedelta(seconds=60)
 @dataclass(frozen=True, slots=True)
 class Row:
     """One event in the table. `index` is None until it is sequenced; `happened` is its `time` where
-    that differs from `recorded_at`. `outcome` is that of its operation."""
+    that differs from `recorded_at`. `outcome` is that of its operation.
+
+    The row of an operation has the `events` in it, those `inside` that it opens to, `all_url` where
+    there are more, and when the `last` was recorded where that is later."""
 
     id: UUID
     index: int | None
@@ -37,12 +43,79 @@ class Row:
     url: str
     drawer_url: str
     open: bool
+    events: int = 1
+    inside: tuple[Inside, ...] = ()
+    last: datetime | None = None
+    all_url: str = ""
 
 
-def rows_of(found: list[EventRow], reading: Reading, sizes: LogSizes) -> list[Row]:
-    """Table rows of search rows."""
-    ends = operation_outcomes.came_to_rows(found)
-    return [_row(row, reading, sizes, ends.get(str(row.event), row.outcome)) for row in found]
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """One event of an operation, for the list that its row opens to."""
+
+    text: str
+    url: str
+    when: datetime
+    detail: str
+    when_style: str = "absolute"
+
+
+def rows_of(found: Sequence[EventRow], reading: Reading, sizes: LogSizes) -> list[Row]:
+    """Table rows of search rows; where operations are rows, that of an operation shows its most
+    telling event at the place of its first."""
+    operations = operation_events.of_rows(found) if reading.operations else {}
+    shown = {name: each.most_telling() for name, each in operations.items()}
+    inside = [event for each in operations.values() for event in each.events]
+    ends = operation_outcomes.came_to_rows([*found, *inside])
+
+    def end(event: EventRow) -> str:
+        return shown_outcome(event.action, ends.get(str(event.event), event.outcome), event.via)
+
+    rows = []
+    for first in found:
+        operation = operations.get(first.operation)
+        if operation is None:
+            rows.append(_row(first, reading, sizes, end(first)))
+            continue
+        row = _row(shown[first.operation], reading, sizes, end(shown[first.operation]))
+        rows.append(_of_operation(row, first, operation, reading, end))
+    return rows
+
+
+def _of_operation(
+    row: Row,
+    first: EventRow,
+    operation: operation_events.Operation,
+    reading: Reading,
+    end: Callable[[EventRow], str],
+) -> Row:
+    events = operation.events
+    apart = abs(first.recorded_at - first.time) > LATE
+    last = max(event.time if reading.query.by_event_time else event.recorded_at for event in events)
+    begun = first.time if reading.query.by_event_time else first.recorded_at
+    every = EventQuery().including("operation", first.operation)
+    return replace(
+        row,
+        severity=SEVERITIES[max(event.severity for event in events)],
+        time=first.time,
+        recorded_at=first.recorded_at,
+        happened=first.time if apart else None,
+        open=any(event.event == reading.event for event in events),
+        events=operation.count,
+        inside=tuple(
+            Inside(
+                event.sentence,
+                reading.url(event=str(event.event)),
+                event.time,
+                code_labels.look(end(event)).words,
+            )
+            for event in events
+        ),
+        last=last if last - begun > LATE else None,
+        all_url=url_of(every.ordered(by_event_time=False, newest_first=False))
+        if operation.count > len(events)
+        else "",
+    )
 
 
 def _row(row: EventRow, reading: Reading, sizes: LogSizes, outcome: str) -> Row:
@@ -51,7 +124,7 @@ def _row(row: EventRow, reading: Reading, sizes: LogSizes, outcome: str) -> Row:
         id=row.event,
         index=row.seq,
         sentence=emphasised(row.sentence, row.actor_name, row.target_name),
-        outcome=shown_outcome(row.action, outcome, row.via),
+        outcome=outcome,
         severity=SEVERITIES[row.severity],
         human=row.human,
         log=sizes.level(row.seq),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -24,7 +25,7 @@ from audit.views.read_permissions import for_readers
 from audit.views.sample_request_and_download import DRAWERS
 from audit.views.sample_request_and_download import PATH as SAMPLES
 from audit.views.trail import filter_links, new_event_count, presets_and_suggestions
-from audit.views.trail.page_state import Reading, read, url_of
+from audit.views.trail.page_state import OPERATIONS, Reading, read, url_of
 from audit.views.trail.rows import rows_of
 
 PAGE = 50
@@ -40,7 +41,9 @@ def trail(request: HttpRequest) -> HttpResponse:
     if reading.from_bar and not reading.mistakes:
         return HttpResponseRedirect(reading.url())
     try:
-        overview = event_search.overview(reading.query, PAGE, decided=decision_actions())
+        overview = event_search.overview(
+            reading.query, PAGE, decided=decision_actions(), operations=reading.operations
+        )
     except BadCursor:
         return HttpResponseRedirect(reading.url(reading.query.at("")))
     context = _context(reading, overview)
@@ -80,11 +83,13 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
     backward = page.prev_cursor and reading.url(query.at(page.prev_cursor))
     onward = page.next_cursor and reading.url(query.at(page.next_cursor))
     size = page.tree_size
-    here = reading.url(query.at("")).removeprefix("/audit/")
+    here = url_of(query.at(""), live=reading.live).removeprefix("/audit/")
     return {
         "reading": reading,
         "rows": rows_of(page.rows, reading, log_proof_levels.LogSizes(signed=page.tree_size)),
         "total": page.total,
+        "listed": overview.listed if reading.operations else None,
+        "switch": _switch(reading),
         "size": size,
         "words": query.in_words(),
         "filtered": bool(query.clauses),
@@ -103,14 +108,27 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
         "older_url": onward if newest else backward,
         "orders": filter_links.orders(reading),
         "close_url": reading.url(),
-        "pager_text": f"{len(page.rows):,} of {page.total} shown",
+        "pager_text": f"{len(page.rows):,} of {overview.listed} shown",
         "live": new_event_count.state(reading, size),
         "export_url": f"/audit/exports/new/{here}",
         "save_url": f"/audit/views/new/{here}" if query.clauses and not reading.mistakes else "",
     }
 
 
+def _switch(reading: Reading) -> list[dict[str, Any]]:
+    """Whether a row is an event or an operation."""
+    return [
+        {
+            "label": label,
+            "url": replace(reading, operations=on).url(reading.query.at("")),
+            "on": reading.operations is on,
+        }
+        for label, on in (("Every event", False), ("One row per operation", True))
+    ]
+
+
 def _hidden(reading: Reading) -> list[tuple[str, str]]:
     """What the query bar's form sends along with what is typed."""
     params = reading.query.at("").to_params() | ({"live": ["1"]} if reading.live else {})
+    params |= {"rows": [OPERATIONS]} if reading.operations else {}
     return [(name, value) for name, values in params.items() for value in values]
