@@ -96,11 +96,13 @@ def test_the_bar_becomes_the_url(trail: None, ada: Client) -> None:
     assert len(shown(text_of(ada.get(answer["Location"])))) == 1
 
 
-def test_an_unreadable_filter_offers_no_export_and_no_sample(trail: None, ada: Client) -> None:
+def test_an_unreadable_filter_shows_nothing_and_offers_no_export(trail: None, ada: Client) -> None:
     wrong = ada.get("/audit/", {"outcome": "denid"})
     assert wrong.status_code == 422
     page = wrong.content.decode()
     assert "Export…" not in page and "Sample…" not in page
+    assert shown(page) == [] and "3 of" not in page and "Outcome, as recorded" not in page
+    assert not EventRow.objects.filter(action="audit.viewed").exists(), "nothing was looked at"
     assert "Export…" in ada.get("/audit/", {"outcome": "denied"}).content.decode()
 
 
@@ -122,7 +124,7 @@ def test_a_mistake_is_named_with_the_nearest_that_would_work(
     assert answer.status_code == 422
     assert f"<b>{key}</b>:" in page
     assert nearest in page
-    assert "weren’t understood and were ignored" in page
+    assert "This filter can’t be read" in page and shown(page) == []
 
 
 def test_a_mistake_is_put_right_with_one_click(trail: None, ada: Client) -> None:

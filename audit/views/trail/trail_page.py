@@ -40,6 +40,8 @@ def trail(request: HttpRequest) -> HttpResponse:
         return _fragment(request, reading)
     if reading.from_bar and not reading.mistakes:
         return HttpResponseRedirect(reading.url())
+    if reading.mistakes:
+        return render(request, "audit/trail.html", _unreadable(reading), status=422)
     try:
         overview = event_search.overview(
             reading.query, PAGE, decided=decision_actions(), operations=reading.operations
@@ -52,8 +54,7 @@ def trail(request: HttpRequest) -> HttpResponse:
     if reading.event:
         context["open"] = _open(reading, actor(request))
     trail_viewed_events.note(actor(request), reading.query)
-    status = 422 if reading.mistakes else 200
-    response = render(request, "audit/trail.html", context, status=status)
+    response = render(request, "audit/trail.html", context)
     patch_vary_headers(response, ["HX-Request"])
     return response
 
@@ -93,7 +94,7 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
         "size": size,
         "words": query.in_words(),
         "filtered": bool(query.clauses),
-        "chips": filter_links.chips(reading, reading.mistakes),
+        "chips": filter_links.chips(reading),
         "hidden": _hidden(reading),
         "facets": filter_links.facets(reading, overview),
         "filters_on": filter_links.filters_on(query),
@@ -111,7 +112,18 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
         "pager_text": f"{len(page.rows):,} of {overview.listed} shown",
         "live": new_event_count.state(reading, size),
         "export_url": f"/audit/exports/new/{here}",
-        "save_url": f"/audit/views/new/{here}" if query.clauses and not reading.mistakes else "",
+        "save_url": f"/audit/views/new/{here}" if query.clauses else "",
+    }
+
+
+def _unreadable(reading: Reading) -> dict[str, Any]:
+    """A filter with a mistake finds nothing: what its other parts find is not what was meant."""
+    return {
+        "reading": reading,
+        "chips": filter_links.chips(reading, reading.mistakes),
+        "hidden": _hidden(reading),
+        "presets": presets_and_suggestions.presets(reading, clock.now()),
+        "readable_url": reading.url(reading.query.at("")),
     }
 
 
