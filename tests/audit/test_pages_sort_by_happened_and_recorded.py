@@ -66,6 +66,19 @@ def test_the_time_that_is_sorted_by_comes_first(ada: Client) -> None:
     assert "recorded <time" in text_of(ada.get("/audit/?order=happened"))
 
 
+def test_rows_stand_under_the_day_that_they_are_sorted_by(ada: Client) -> None:
+    def days(page: str) -> list[str]:
+        return re.findall(r'<th scope="rowgroup"[^>]*>([^<]*\d) <', page)
+
+    by_time = text_of(ada.get("/audit/?action=skill.*&order=happened-oldest"))
+    moments = [NOON + timedelta(days=day) for day in (0, 2, 3)]
+    assert days(by_time) == [f"{at:%A}, {at.day} {at:%b %Y}" for at in moments]
+    recorded = EventRow.objects.filter(action="skill.blocked").values_list("recorded_at", flat=True)
+    assert len(days(text_of(ada.get("/audit/?action=skill.*")))) == len(
+        {at.date() for at in recorded}
+    )
+
+
 def test_recorded_is_another_name_of_newest() -> None:
     assert EventQuery.from_bar("order:recorded") == EventQuery.from_bar("order:newest")
     assert EventQuery.from_bar("order:recorded order:happened").errors

@@ -43,6 +43,7 @@ class Row:
     url: str
     drawer_url: str
     open: bool
+    day: str
     events: int = 1
     inside: tuple[Inside, ...] = ()
     last: datetime | None = None
@@ -101,6 +102,7 @@ def _of_operation(
         recorded_at=first.recorded_at,
         happened=first.time if apart else None,
         open=any(event.event == reading.event for event in events),
+        day=_day(first, reading),
         events=operation.count,
         inside=tuple(
             Inside(
@@ -134,7 +136,14 @@ def _row(row: EventRow, reading: Reading, sizes: LogSizes, outcome: str) -> Row:
         url=f"/audit/events/{row.event}/",
         drawer_url=reading.url(event=str(row.event)),
         open=row.event == reading.event,
+        day=_day(row, reading),
     )
+
+
+def _day(row: EventRow, reading: Reading) -> str:
+    """The UTC day of the time that rows are sorted by, for the heading above them."""
+    moment = row.time if reading.query.by_event_time else row.recorded_at
+    return f"{moment:%A}, {moment.day} {moment:%b %Y}"
 
 
 def shown_outcome(action: str, outcome: str, via: str) -> str:
