@@ -93,7 +93,7 @@ def overview(
     With `operations`, a page has one row for all matching events of an operation: the first of
     them, whose place later ones do not change.
 
-    At most eight queries, however large the log and whatever the filter; two more for operations.
+    At most eight queries, however large the log and whatever the filter.
 
     Raises:
         InvalidQuery, BadCursor: as `page`.

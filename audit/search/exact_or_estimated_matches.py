@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection
@@ -21,9 +22,10 @@ from audit.search.sampled_estimates import Sample
 
 COLUMNS = (
     "time", "seq", "action", "family", "source", "outcome", "severity", "human", "instance",
-    "connection", "via", "actor",
+    "connection", "via", "operation", "actor",
 )  # fmt: skip
 PLACE = {name: place for place, name in enumerate(COLUMNS)}
+_SEQ = PLACE["seq"]
 # Whom `actor:` finds by this very text.
 _ACTOR = "COALESCE(NULLIF(r.actor_email, ''), NULLIF(r.actor_name, ''), r.actor_sub)"
 SELECTED = ", ".join([*(f"r.{name}" for name in COLUMNS[:-1]), f"{_ACTOR} AS actor"])
@@ -52,6 +54,15 @@ class Matches:
         return (
             len(self.rows) if self.exact else about(max(self._scaled(len(self.rows)), self.least))
         )
+
+    def firsts_of_operations(self) -> Matches:
+        """Of each operation only the row with the lowest position; rows of none stay."""
+        placed = sorted((row for row in self.rows if row[_SEQ] is not None), key=itemgetter(_SEQ))
+        waiting = [row for row in self.rows if row[_SEQ] is None]  # newest first
+        firsts: dict[Any, Row] = {}
+        for number, row in enumerate([*placed, *reversed(waiting)]):
+            firsts.setdefault(row[PLACE["operation"]] or number, row)
+        return replace(self, rows=list(firsts.values()))
 
     def _scaled(self, n: int) -> int:
         return round(n * self.weight)

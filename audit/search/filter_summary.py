@@ -124,18 +124,20 @@ class Survey:
         """The rows of the list, where they were looked at already."""
         if not self.operations:
             return self.matches
-        return None if self.matches.exact else Matches((), exact=False)
+        exact = self.matches.exact
+        return self.matches.firsts_of_operations() if exact else Matches((), exact=False)
 
     @property
     def listed_total(self) -> tuple[int, bool]:
-        """How many rows the list has, and whether that is exact; one query where operations are
-        rows, and one more while events wait for their position."""
+        """How many rows the list has, and whether that is exact."""
         if not self.operations:
             return self.total
-        if self.finder.sample is not None and not self.matches.exact:
+        if self.matches.exact:
+            return self.matches.firsts_of_operations().total, not self.finder.overflows
+        if self.finder.sample is not None:
             return self.finder.estimated(self.listed).total, False
         waiting = search_sql.pending(self.listed).count() if self.finder.waiting else 0
-        return search_sql.count(self.listed, self.finder.size + search_sql.CAP) + waiting, True
+        return search_sql.count(self.listed, search_sql.CAP + 1) + waiting, False
 
     def facets(self) -> tuple[Facet, ...]:
         """Counts per value of each facet; one filtered by counts as if it were not."""
