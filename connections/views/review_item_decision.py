@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from approvals import clock
 from approvals.errors import Refused
+from approvals.models import Approval
 from audit.recording.actors import Actor
 from connections import permissions
 from connections.access_reviews import remediation, reviewer_permissions
@@ -74,8 +75,14 @@ def item(request: HttpRequest, review_id: UUID, item_id: UUID) -> HttpResponse:
         tell(request, done.refused.code)
         messages.error(request, f"You chose to revoke {_named(found)}. {done.refused.detail}")
         return redirect("connections:review-item", review_id=review.id, item_id=found.id)
-    messages.success(request, f"You chose to {_CHOSE[Choice(choice)]} {_named(found)}.")
+    where = _where(done.revocation.approval if done.revocation else None)
+    messages.success(request, f"You chose to {_CHOSE[Choice(choice)]} {_named(found)}.{where}")
     return _on(me, review, found.number)
+
+
+def _where(asked: Approval | None) -> str:
+    """Where the code of a request is; empty where nobody is asked."""
+    return " Approvals shows the request and its code." if asked else ""
 
 
 def _named(found: ReviewItem) -> str:
@@ -136,10 +143,12 @@ def revoke(request: HttpRequest, review_id: UUID, item_id: UUID) -> HttpResponse
     """Begin the revocation that was decided, where it did not begin or did not hold."""
     me, review, found = _fetch(request, review_id, item_id)
     try:
-        remediation.begin(me, found)
+        done = remediation.begin(me, found)
     except Refused as refused:
         tell(request, refused.code)
         messages.error(request, refused.detail)
     else:
-        messages.success(request, f"You asked for the revocation of {_named(found)}.")
+        messages.success(
+            request, f"You asked for the revocation of {_named(found)}.{_where(done.approval)}"
+        )
     return redirect("connections:review-item", review_id=review.id, item_id=found.id)

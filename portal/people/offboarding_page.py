@@ -16,8 +16,10 @@ from django.views.decorators.http import require_http_methods
 from accounts.permissions import needs_role
 from accounts.recent_sign_in.requirement import needs_fresh_sign_in
 from approvals import people_directory
-from approvals.models import Approval, Person
+from approvals.models import Approval, Person, Status
 from approvals.pipeline import leavers_requests
+from approvals.views import inbox
+from audit.recording.actors import Actor
 from portal.people import (
     offboarding_history,
     offboarding_steps,
@@ -25,6 +27,7 @@ from portal.people import (
     person_lookup,
     what_remains,
 )
+from portal.people.offboarding_history import Offboarding
 from portal.people.offboarding_steps import Order
 from ui.refused_request_audit_flag import tell
 
@@ -83,6 +86,7 @@ def _page(
         "person": order.person,
         "steps": [{"state": "todo", "text": step.text} for step in left],
         "past": past,
+        "waiting": _waiting(order.admin, past),
         "freezes": person_facts.freezes_of(order.person),
         "asked": [
             (approval, _why_stays(approval, order))
@@ -99,6 +103,13 @@ def _page(
         ],
     }
     return render(request, "people/offboard.html", context, status=status)
+
+
+def _waiting(admin: Actor, past: list[Offboarding]) -> list[inbox.Row]:
+    """Requests that these offboardings made and nobody answered yet, each with its code."""
+    made = {row.operation for one in past for row in one.decisions if row.operation}
+    found = inbox.visible(admin).filter(status=Status.PENDING, operation__in=made)
+    return [inbox.row_of(approval, admin) for approval in found.order_by("created")]
 
 
 def _why_stays(approval: Approval, order: Order) -> str:

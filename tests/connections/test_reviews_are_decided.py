@@ -195,6 +195,14 @@ def test_a_revocation_by_an_admin_waits_for_another(mia: ConnectedAccount) -> No
     assert (told["decision"], told["at_closing"]) == ("revoke", "waits")
 
 
+def test_the_page_says_where_the_code_of_a_requested_revocation_is(mia: ConnectedAccount) -> None:
+    review = opened(**ADMINS)
+    client = signed_in("admin", "admin")
+    given = {"choice": "revoke", "reason": "left the team"}
+    page = client.post(path(only(review)), given, follow=True).content.decode()
+    assert "account member1-github. Approvals shows the request and its code." in page
+
+
 def test_a_revocation_that_did_not_begin_is_begun_later(mia: ConnectedAccount) -> None:
     """As after a crash between the decision and what follows, or a decision over the API."""
     item = only(opened())

@@ -390,3 +390,21 @@ def test_two_consents_of_one_application_are_told_apart_where_somebody_approves(
     assert "Revoke the consent of ata-web for https://mail.example (send:mail, read:mail)" in page
     remains = text(admin, url_of("member1"))
     assert "The consent of ata-web for https://mail.example (send:mail, read:mail): in" in remains
+
+
+def test_the_page_shows_the_code_of_each_request_until_it_is_answered(admin: Client) -> None:
+    signed_in("member1")
+    account("member1", live_s=600)
+    application("member1")
+    page = seen(offboard(admin, "member1"))
+    requests = Approval.objects.filter(status=Status.PENDING).prefetch_related("asks")
+    codes = [one.current.code for one in requests if one.current]
+    assert len(codes) == 2
+    for code in codes:
+        assert code in page, page
+    assert "The approver’s phone and their Approvals page show the code of the row." in page
+    for one in requests:
+        cancel_resend_confirm_denial.cancel(actor("admin"), str(one.id))
+    after = text(admin, url_of("member1"))
+    assert not any(code in after for code in codes)
+    assert "Waiting for an approval" not in after

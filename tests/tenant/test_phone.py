@@ -54,6 +54,8 @@ def test_the_phone_shows_code_asker_sentence_and_properties_in_display_order(
     text = Phone(browser, "operator").pick_up().text
     assert '<p class="code">42-17-08</p>' in text
     assert "<strong>Auth0-ATA</strong> asks you, Olu" in text
+    where = "Approvals in Auth0-ATA must show this request with this same code. If not, deny."
+    assert where in text
     assert "<h2>Block skill pdf-exfil on all gateways</h2>" in text
     assert re.findall(r"<dt>([^<]+)</dt>", text) == ["Act", "Target", "Intent"]
     assert "&lt;b&gt;pdf-exfil&lt;/b&gt;" in text
@@ -66,6 +68,7 @@ def test_a_request_without_details_says_who_wants_what(asker: Asker, browser: Br
     asker.ask(authorization_details=None, audience=None, scope="openid profile")
     text = Phone(browser, "operator").pick_up().text
     assert "<h2>Let Auth0-ATA act for you?</h2>" in text
+    assert "The page that asked must show this same code." in text
     assert "<dd>profile</dd>" in text
 
 
