@@ -55,6 +55,7 @@ class Detail:
     total_s: int
     facts: list[Fact]
     policy: str
+    changed_usual_time: str
     outcome: str
     phones_may_show: str
     no_longer: str
@@ -147,6 +148,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         total_s=request_labels.total_s(approval, ask),
         facts=facts(approval, ask.person if ask else None),
         policy=request_labels.policy_sentence(approval, ask),
+        changed_usual_time=request_labels.changed_usual_time(approval),
         outcome=request_labels.outcome_words(approval, viewer) if approval.outcome else "",
         phones_may_show=request_labels.phones_may_show(approval, asks),
         no_longer=no_longer,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from approvals import actor_json, clock, policy, registry
 from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
 from approvals.pipeline import overtaken_requests, recheck
@@ -233,6 +235,22 @@ def policy_sentence(approval: Approval, ask: Ask | None) -> str:
     said = policy.in_words(approval.rule, verb_of(approval), policy.duration(given))
     # A finding asks in nobody's name, so there is nobody to be other than.
     return said if approval.requester_sub else said.replace(" other than the one who asked", "")
+
+
+def changed_usual_time(approval: Approval) -> str:
+    """That the setting that gave the time to answer is another one now; empty where a rule gave it,
+    or the policy itself is another one."""
+    given, usual = int(approval.rule.get("within_s") or 0), settings.STEP_UP_EXPIRY_S
+    found = policy.in_force() if given and given != usual else None
+    if found is None or found.digest != approval.policy_digest:
+        return ""
+    if any(one.within_s for one in found.document.rules if one.id == approval.rule.get("rule")):
+        return ""
+    return (
+        "The rule gives no time, so the setting STEP_UP_EXPIRY_S counted: "
+        f"{policy.duration(given)} at the time of this request, {policy.duration(usual)} now. "
+        "The setting is not part of the policy."
+    )
 
 
 def total_s(approval: Approval, ask: Ask | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 
 from approvals import policy
@@ -12,7 +13,7 @@ from approvals.models import Approval, Ask, PolicyVersion
 from approvals.policy import sentences
 from approvals.policy.document import DEFAULT, Rule, read
 from approvals.step_up import authorization_details
-from approvals.views.request_labels import policy_sentence
+from approvals.views.request_labels import changed_usual_time, policy_sentence
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
@@ -34,6 +35,35 @@ def test_the_time_of_a_request_is_that_of_its_rule_however_long_the_issuer_gave(
     )
     push.refresh_from_db()
     assert "within 5 minutes" in policy_sentence(approval, push)
+
+
+def test_a_usual_time_that_changed_is_explained_under_the_same_policy(
+    lamps: Lamps, settings: LazySettings
+) -> None:
+    client, olu = signed_in("operator", "operator"), acting("operator", "operator")
+    known("operator2", "operator")
+    settings.STEP_UP_EXPIRY_S = 20
+    approval = ask(olu)
+    assert changed_usual_time(approval) == ""
+    settings.STEP_UP_EXPIRY_S = 300
+    page = client.get(f"/approvals/{approval.pk}/").content.decode()
+    assert "within 20 seconds" in page
+    assert "counted: 20 seconds at the time of this request, 5 minutes now." in page
+    policy_page = client.get("/approvals/policy/").content.decode()
+    assert "uses the setting STEP_UP_EXPIRY_S, 5 minutes now." in policy_page
+
+
+def test_a_time_that_a_rule_gives_or_another_policy_gave_is_not_explained(
+    lamps: Lamps, settings: LazySettings
+) -> None:
+    olu = acting("operator", "operator")
+    known("operator2", "operator")
+    in_force(rule("all", within_s=40))
+    approval = ask(olu)
+    assert approval.rule["within_s"] == 40 and changed_usual_time(approval) == ""
+    in_force(rule("all"))
+    other = Approval.objects.get(pk=approval.pk)
+    assert changed_usual_time(other) == ""
 
 
 @pytest.mark.parametrize("place", [0, 2, 3, 4])

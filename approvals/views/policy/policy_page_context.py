@@ -96,6 +96,7 @@ class Policy:
     standing: Standing
     table: list[rules_table.Line]
     held_in_part: str
+    usual_time: str
 
 
 def in_words(found: InForce) -> Policy:
@@ -123,6 +124,7 @@ def in_words(found: InForce) -> Policy:
         standing=found.standing,
         table=rules_table.lines(document, settings.STEP_UP_EXPIRY_S),
         held_in_part=rules_table.held_in_part(document),
+        usual_time=sentences.duration(settings.STEP_UP_EXPIRY_S),
     )
 
 
