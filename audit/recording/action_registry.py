@@ -209,7 +209,7 @@ finding.opened | Finding opened | opened {target} | MEDIUM
 approval.requested | Approval requested | asked for approval of {target} | INFO | told
 approval.approved | Approval given | approved {target} | INFO | told
 approval.denied | Approval denied | denied {target} | MEDIUM | told
-approval.expired | Approval expired | got no answer in time about {target} | MEDIUM | told
+approval.expired | Approver did not answer | got no answer in time about {target} | MEDIUM | told
 approval.failed | Approval failed | could not finish the approval of {target} | MEDIUM | told
 approval.cancelled | Approval cancelled | withdrew the request about {target} | INFO | told
 token.exchanged | Token issued | issued {agent} a token for {connection} | INFO

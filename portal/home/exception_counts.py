@@ -18,7 +18,7 @@ _KINDS: Final = (
         "Automatic blocks overridden",
         [f"{kind}.override_logged" for kind in ("skill", "mcp", "plugin", "tool")],
     ),
-    ("Requests that no one answered", ["approval.expired"]),
+    ("Approvers who did not answer in time", ["approval.expired"]),
     ("Tokens refused", ["token.refused"]),
     ("Requests beyond a manifest", ["scope.escalated"]),
     ("Changes at gateways without a decision", ["bypass.found"]),

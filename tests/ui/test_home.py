@@ -14,13 +14,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
-from audit.recording.actors import Actor, Target
+from audit.recording import action_registry
+from audit.recording.actors import SYSTEM, Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
 from connections.models import ConnectedAccount, Freeze, State
 from enforcement.findings import decision_queue
 from enforcement.models import Asset, Finding, Scan
-from portal.home import auditor, daily_bars, page
+from portal.home import auditor, daily_bars, exception_counts, page
 from portal.home.panel_types import Home
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
@@ -184,6 +185,16 @@ def test_an_admin_reads_as_many_accounts_that_agents_can_use_as_the_access_page_
     access = re.sub(r"<[^>]+>", " ", client.get("/connections/inventory/").content.decode())
     assert "2 live connections" in re.sub(r"\s+", " ", access)
     assert '<a href="/connections/inventory/?state=connected' in client.get("/").content.decode()
+
+
+def test_two_approvers_of_one_request_who_did_not_answer_are_counted_as_approvers() -> None:
+    target = Target("skill", "pdf-exfil")
+    for _ in range(2):
+        record(SYSTEM, "approval.expired", outcome="expired", target=target, approval="one")
+    sequencer.run_once()
+    [line] = [one for one in exception_counts.panel().lines if "approval.expired" in one.url]
+    assert (line.text, line.count) == ("Approvers who did not answer in time", "2")
+    assert action_registry.get("approval.expired").label == "Approver did not answer"
 
 
 def test_two_roles_make_one_home_without_repeats() -> None:
