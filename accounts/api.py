@@ -186,7 +186,7 @@ def _time(moment: datetime | None) -> str | None:
     summary="Keep the sign-in of a command line as evidence",
 )
 def sign_in(request: HttpRequest, body: SignIn) -> Who:
-    """Verify the ID token that came with the access token and keep it (DESIGN 1.4, level H1)."""
+    """Verify the ID token that came with the access token and keep it as evidence."""
     me = caller(request)
     try:
         claims = verify_id_token(

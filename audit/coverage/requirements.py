@@ -261,7 +261,7 @@ FRAMEWORKS: Final = (
                 "AU-2",
                 "which events are logged",
                 "",
-                "The list of actions is fixed and published (ADR 9).",
+                "The list of actions is fixed and published.",
             ),
             Requirement("AU-3", "content of records", ""),
             Requirement(

@@ -90,3 +90,10 @@ def test_the_api_page_shows_every_call_to_strangers(client: Client) -> None:
     page = client.get("/v1/docs").content.decode()
     for path in api.get_openapi_schema()["paths"]:
         assert path in page
+
+
+def test_the_api_page_cites_no_document_that_its_reader_lacks(client: Client) -> None:
+    page = client.get("/v1/docs").content.decode()
+    assert "`" not in page and "<code>POST /v1/decisions</code>" in page
+    document = client.get("/v1/openapi.json").content.decode()
+    assert not re.search(r"DESIGN|\bADR\b", page + document)

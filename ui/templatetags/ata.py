@@ -50,6 +50,14 @@ def abridged(value: object) -> SafeString:
 
 
 @register.filter
+def code_spans(value: object) -> SafeString:
+    """A text of our own with `code` in backticks, as markup."""
+    parts = str(value).split("`")
+    texts = ((format_html("<code>{}</code>", s) if i % 2 else s,) for i, s in enumerate(parts))
+    return format_html_join("", "{}", texts)
+
+
+@register.filter
 def seen(value: object) -> SafeString:
     """A sentence that holds names from elsewhere: isolated, what cannot be seen written out.
 
