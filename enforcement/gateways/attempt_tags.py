@@ -52,6 +52,14 @@ def is_of_this_portal(listed: Listed, instance: str, action: str) -> bool:
     return any(tag.verifies(content) for tag in decision_tag_hmac.find(listed.reason))
 
 
+def operation_of(reason: str, kind: str, name: str, instance: str) -> str:
+    """The operation whose try wrote a reason of the gateway about this thing; empty where none of
+    this portal did. Who copied the tag into the same place passes too."""
+    contents = [Content(action, kind, name, instance) for action in (BLOCK, ALLOW)]
+    found = decision_tag_hmac.find(reason)
+    return next((t.operation for t in found if any(map(t.verifies, contents))), "")
+
+
 def names_person(text: str, run: EffectRun, action: str, kind: str, name: str) -> bool:
     """Whether a row's request id or details have the tag of an earlier try of this step."""
     content = Content(action, kind, name, run.instance)

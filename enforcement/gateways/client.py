@@ -29,6 +29,7 @@ from http_client import Answer, Guard, HttpClient, HttpClientError, Retries, Tim
 _CLIENT = "auth0-ata"
 _TOKEN_RETRY_S = 60.0
 _BUSY_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+_LONGEST_REASON = 2_200  # that of a decision of ours with its tag
 TIMEOUTS = Timeouts(connect=2.0, read=5.0, write=5.0, pool=2.0, total=8.0)
 """How long one call to a gateway may take; it is near, and a person may be waiting."""
 
@@ -195,7 +196,7 @@ class Gateway:
         body = {"domain": "admission", "input": given}
         said = _object(self._call("POST", "/policy/evaluate", body)).get("data")
         data: Mapping[str, Any] = said if isinstance(said, dict) else {}
-        return str(data.get("verdict", ""))[:40], str(data.get("reason", ""))[:300]
+        return str(data.get("verdict", ""))[:40], str(data.get("reason", ""))[:_LONGEST_REASON]
 
     def stamp(self, activity: Mapping[str, Any], tag: str = "") -> bool:
         """Put a row with the acting person into its audit log; False where it has no such route.

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from approvals import clock
 from approvals.models import Effect, EffectState
+from audit.importing import decision_tag_hmac
 from audit.ledger.format import truncation
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.decisions.steps.later_decision_wins import STEPS
@@ -212,7 +213,8 @@ def _undecided(instance: Instance, step: Effect | None, listed: _Listed) -> At:
         return At(instance, "none", "none", words)
     if listed.state in {"block", "allow"}:
         code = _WANTED[listed.state]
-        said = f": “{listed.reason}”" if listed.reason else "."
+        reason = decision_tag_hmac.without(listed.reason)
+        said = f": “{reason}”" if reason else "."
         words = f"{code.capitalize()} at the gateway itself, not by this portal{said}"
         return At(instance, "none", code, words, listed.at)
     words = "No decision: the gateway's own policy applies."

@@ -23,11 +23,12 @@ from accounts.permissions import actor, needs_role
 from approvals import clock, policy, registry
 from approvals.errors import NothingToDo, Refused
 from approvals.pipeline.service import Performed, perform
+from audit.importing import decision_tag_hmac
 from audit.recording.actors import Actor, Target
 from enforcement import known_names
 from enforcement.component_kinds import KINDS, called
 from enforcement.decisions import decision_severity
-from enforcement.gateways import decided_and_enforced_state, instances
+from enforcement.gateways import attempt_tags, decided_and_enforced_state, instances
 from enforcement.gateways.client import Gateway, GatewayError
 from enforcement.models import Decision, Finding
 from enforcement.models.scan_and_finding import COUNTING
@@ -39,6 +40,8 @@ from ui.refused_request_audit_flag import tell
 from ui.times import duration
 
 reads = needs_role("operator", "auditor", "admin")
+_LONGEST_REASON = 300
+"""Characters of a gateway's reason that a page shows."""
 
 
 @require_safe
@@ -214,7 +217,9 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
         try:
             known = (scan.severity, scan.findings) if scan else ("", -1)
             verdict, reason = Gateway(instance).preview(kind, name, *known)
-            answer = {"verdict": verdict, "reason": reason, "ours": ours}
+            operation = attempt_tags.operation_of(reason, kind, name, instance.name)
+            reason = decision_tag_hmac.without(reason)[:_LONGEST_REASON]
+            answer = {"verdict": verdict, "reason": reason, "ours": ours, "operation": operation}
         except GatewayError as trouble:
             answer = {"verdict": "", "reason": trouble.detail}
         at = states.get(instance.name)

@@ -12,6 +12,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import QueryDict
 
 from approvals.models import Approval, Effect, EffectState, Status
+from audit.importing import decision_tag_hmac
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from enforcement.component_kinds import CALL, KINDS, noun
 from enforcement.decisions.steps.later_decision_wins import STEPS
@@ -188,7 +189,12 @@ def decided(decision: Decision) -> list[dict[str, Any]]:
     known = {(row["kind"], row["name"]) for row in ours}
     known |= set(Asset.objects.exclude(holder="").values_list("kind", "name"))
     theirs = [
-        {"kind": line["kind"], "name": line["name"], "where": watch.name, "reason": line["reason"]}
+        {
+            "kind": line["kind"],
+            "name": line["name"],
+            "where": watch.name,
+            "reason": decision_tag_hmac.without(line["reason"]),
+        }
         for watch in Watch.objects.exclude(name="").order_by("name")
         for line in (watch.blocked if decision == Decision.BLOCK else watch.allowed)
         if (line["kind"], line["name"]) not in known and line["kind"] in KINDS

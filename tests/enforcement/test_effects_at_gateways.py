@@ -421,3 +421,15 @@ def test_the_slash_command_of_a_disabled_skill_is_stopped_only_where_the_hook_kn
     [effect] = effects_at_gateways.everywhere("skill", "notes")
     ways = {one.way.code: str(one.state) for one in effect.agents[0].ways}
     assert ways == {"skill_tool": "stopped", "slash_command": state, "files": "open"}
+
+
+def test_a_gateways_reason_is_shown_without_the_tag_and_with_the_decision(
+    start: Start, olu: Actor, do_due: Do
+) -> None:
+    start("0.2.0")  # answers with the reason of its list, where no policy is installed
+    settle(olu, Target("skill", "notes"), "block")
+    do_due()
+    page = browser("operator", "operator").get("/enforcement/preview/skill/notes/").content.decode()
+    assert "lab" in page and "blocked" in page and "[ATA " not in page
+    [step] = Effect.objects.filter(kind="gateway.block")
+    assert f'href="/audit/?operation={step.operation}">The decision in the audit trail</a>' in page
