@@ -62,7 +62,7 @@ STATES: dict[str, Look] = {
     "allowed": Look("ok", "check", "allowed"),
     "quarantined": Look("bad", "lock", "quarantined"),
     "released": Look("off", "lock-open", "released"),
-    "unscanned": Look("off", "help", "never scanned"),
+    "unscanned": Look("off", "help", "no scan was read"),
     "clean": Look("ok", "shield-check", "no open finding"),
     "open": Look("warn", "circle-dot", "open"),
     "acknowledged": Look("info", "eye", "acknowledged"),

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
+from typing import Final
 
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Max
@@ -51,7 +52,8 @@ log = logging.getLogger(__name__)
 
 EVERY = timedelta(seconds=2)
 _LEASE = timedelta(seconds=60)
-_NOTED_EVERY = timedelta(seconds=10)
+NOTED_EVERY: Final = timedelta(seconds=10)
+"""How often it is stored that a gateway was read; each read is a write otherwise."""
 _UNFINISHED_SCAN = timedelta(seconds=30)
 _LONGEST_SCAN = timedelta(minutes=10)
 _CLOCKS_DIFFER = timedelta(minutes=10)
@@ -126,7 +128,7 @@ def _note_read(watch: Watch, problem: str, now: datetime, *, read: bool) -> None
     if not read:
         if problem != watch.source:
             Watch.objects.filter(pk=watch.pk).update(source=problem)
-    elif watch.source != problem or watch.read_at is None or now - watch.read_at >= _NOTED_EVERY:
+    elif watch.source != problem or watch.read_at is None or now - watch.read_at >= NOTED_EVERY:
         went_on = (
             not watch.source
             and watch.read_at

@@ -85,7 +85,7 @@ def why_risky(target: Target, params: Mapping[str, Any]) -> str:
     chosen = chosen or (counting[0] if counting else None)
     if chosen is None:
         scanned = found(target.kind, target.name, target.instance)
-        return "no finding is open" if scanned else "it was never scanned"
+        return "no finding is open" if scanned else "no scan of it was read"
     more = sum(one.pk != chosen.pk for one in counting)
     others = f", and {more} more" if more else ""
     title = safe_display.short(chosen.title, _LONGEST_TITLE)

@@ -36,10 +36,15 @@ _SHORT: Final[dict[str, str]] = LABELS | {
 
 def in_words(effects: Sequence[AgentEffect]) -> list[str]:
     """One sentence for each group of agents that have the same effect."""
+    return [pattern.format(agents=joined(names)) for pattern, names in by_pattern(effects).items()]
+
+
+def by_pattern(effects: Sequence[AgentEffect]) -> dict[str, list[str]]:
+    """The labels of agents by their sentence, which has `{agents}` in their place."""
     groups: dict[str, list[str]] = {}
     for effect in effects:
         groups.setdefault(_pattern(effect), []).append(agent_label(effect.agent))
-    return [pattern.format(agents=joined(names)) for pattern, names in groups.items()]
+    return groups
 
 
 def in_short(effects: Sequence[AgentEffect]) -> str:

@@ -3,7 +3,7 @@ from what the portal reads without side effects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -265,11 +265,35 @@ def expected(act: str, kind: str, name: str, instance: str = "") -> str:
 
 
 def grouped(effects: Iterable[GatewayEffect]) -> list[str]:
-    """Sentences with the gateways they are about: `At edge-1 and edge-2: Stopped for Codex.`"""
-    where: dict[str, list[str]] = {}
+    """Sentences with the gateways they are about: `At edge-1 and edge-2: Stopped for Codex.`
+
+    Where the agents alone differ it is one sentence, too: `Stopped for Codex at edge-1 and for
+    Cursor at edge-2.`
+    """
+    where: dict[str, dict[str, list[str]]] = {}
     for effect in effects:
-        where.setdefault(" ".join(effect.sentences), []).append(effect.instance.name)
-    return [f"At {' and '.join(names)}: {words}" for words, names in where.items()]
+        pattern, agents = _pattern_and_agents(effect)
+        where.setdefault(pattern, {}).setdefault(agents, []).append(effect.instance.name)
+    return [_at_each(pattern, by_agents) for pattern, by_agents in where.items()]
+
+
+def _pattern_and_agents(effect: GatewayEffect) -> tuple[str, str]:
+    """The sentence of a gateway without its agents, and these; whole where it is not one."""
+    found = {} if effect.not_sent or effect.only_copies else sentences.by_pattern(effect.agents)
+    if len(found) == 1:
+        [(pattern, names)] = found.items()
+        if "for {agents}" in pattern and "for {agents}'s" not in pattern:
+            return pattern, sentences.joined(names)
+    return " ".join(effect.sentences), ""
+
+
+def _at_each(pattern: str, by_agents: Mapping[str, Sequence[str]]) -> str:
+    if len(by_agents) == 1:
+        [(agents, names)] = by_agents.items()
+        said = pattern.format(agents=agents) if agents else pattern
+        return f"At {sentences.joined(names)}: {said}"
+    each = [f"{agents} at {sentences.joined(names)}" for agents, names in by_agents.items()]
+    return pattern.format(agents=", for ".join(each))
 
 
 def why_not_sent(act: str, facts: GatewayFacts, settings: ReportedSettings) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from approvals import policy
 from approvals.models import Approval, Status
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
@@ -16,7 +17,8 @@ from enforcement.decisions import block_allow_hold, decision_severity
 from enforcement.effects.overall_effect import overall_at, where_not_stopped
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.decided_and_enforced_state import At
-from enforcement.models import Asset, Finding
+from enforcement.gateways.effects_at_gateways import INSTALLED
+from enforcement.models import Asset, Finding, Scan
 from enforcement.views import decide_form
 from enforcement.views.requester_and_approver import requested_and_approved
 
@@ -59,6 +61,8 @@ def context(
         **_overall(states),
         "found": found,
         "never_scanned": not found,
+        "no_scan": _no_scan(kind),
+        "unreported": _unreported(kind, name, states, events),
         "scannable": kind in SCANNED,
         "unknown": unknown,
         "nearest": known_names.nearest(kind, name) if unknown else (),
@@ -68,6 +72,7 @@ def context(
         "approvals": pending(kind, name),
         "needs": block_allow_hold.needs(target) if kind == "mcp" else [],
         "acts": acts,
+        "afterwards": decide_form.afterwards(acts),
         "why_no_acts": decision_severity.why_undecidable(target) or _REFUSED,
         "matches_nothing": name_warnings.why_it_stops_nothing(kind, name),
         "form": form,
@@ -87,6 +92,35 @@ def _acknowledged(states: Sequence[At]) -> str:
     decided = [state for state in states if state.wanted != "none"]
     done = sum(state.code != decided_and_enforced_state.NOT_ENFORCED for state in decided)
     return f"{done} of {len(decided)} gateways" if len(decided) > 1 else ""
+
+
+def _no_scan(kind: str) -> str:
+    """Which scans count, and what a decision about a component without one counts as."""
+    level = policy.current().never_scanned_loosening
+    if kind not in SCANNED:
+        return f"Tools are not scanned. A decision that relaxes a restriction counts as {level}."
+    return (
+        "Only scans that this portal read from a gateway count; those that are only in the audit "
+        f"trail do not. A decision that relaxes a restriction counts as {level}."
+    )
+
+
+def _unreported(
+    kind: str, name: str, states: Sequence[At], events: Sequence[Mapping[str, Any]]
+) -> str:
+    """That no gateway reported it, and from when on a block counts then; empty for others."""
+    if kind not in INSTALLED:
+        return ""
+    about = {"kind": kind, "name": name}
+    listed = any(at.wanted == "none" and at.code != "none" for at in states)
+    if listed or any(one["reported"] for one in events):
+        return ""
+    if Scan.objects.filter(**about).exists() or Finding.objects.filter(**about).exists():
+        return ""
+    return (
+        f"No gateway has reported a {noun(kind)} of this name. A block or hold counts from its "
+        "next install, where the gateway watches the folder."
+    )
 
 
 def _overall(states: Sequence[At]) -> dict[str, str]:
@@ -123,6 +157,7 @@ def story(kind: str, name: str) -> list[dict[str, Any]]:
             "when": row.time,
             "url": f"/audit/events/{row.event}/",
             "tone": _TONES.get(row.outcome, ""),
+            "reported": row.source == "defenseclaw",
         }
         for row in rows
     ]

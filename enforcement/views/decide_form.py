@@ -69,6 +69,16 @@ def acts(
     return [act for act in found if act is not None]
 
 
+def afterwards(found: Sequence[Act]) -> list[tuple[str, tuple[str, ...]]]:
+    """What agents could do after each act; acts that come to the same in one line, as `Block or
+    Hold`."""
+    labels: dict[tuple[str, ...], list[str]] = {}
+    for act in found:
+        if act.effects:
+            labels.setdefault(act.effects, []).append(act.label)
+    return [(" or ".join(names), effects) for effects, names in labels.items()]
+
+
 def _sensible(states: Sequence[At]) -> list[str]:
     wanted = {state.wanted for state in states} or {"none"}
     listed = {state.code for state in states}

@@ -100,7 +100,7 @@ def test_a_mode_that_changes_is_recorded_once_and_so_is_the_way_back(
     assert "Not stopped for Claude Code: it is in observe mode" in home
     page = web.get("/enforcement/tool/Bash/").content.decode()
     assert "was found to differ from the decision" in page
-    assert "Entries as in its audit database" in page
+    assert "Its entries were read from its audit database" in page
     for _ in range(2):
         look()
     assert effects() == [("effect.differs", HIGH), ("effect.changed", MEDIUM)]

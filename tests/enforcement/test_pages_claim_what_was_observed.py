@@ -11,10 +11,19 @@ from django.test import Client
 from django.utils.html import escape
 
 from approvals.views.policy.policy_page_context import ALWAYS
-from enforcement.gateways import decided_and_enforced_state
+from audit.clock import uuid7
+from audit.importing import decision_tag_hmac
+from audit.importing.decision_tag_hmac import Content
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
+from enforcement.effects.conclusion import AgentEffect, Summary
+from enforcement.gateways import attempt_tags, decided_and_enforced_state, effects_at_gateways
+from enforcement.gateways.effects_at_gateways import GatewayEffect
+from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, Watch
+from tests.approvals.policies import in_force, rule
 from tests.enforcement.browsing import browser
-from tests.enforcement.gateways import Edge
+from tests.enforcement.gateways import Edge, Town
 
 Look = Callable[[], int]
 Do = Callable[[], None]
@@ -67,7 +76,10 @@ def test_a_gateway_is_said_to_be_set_to_be_read_and_when_it_was(
     look()
     shown = text(olu_web, "/enforcement/fleet/")
     assert re.search(r"Set to be read every 2 seconds\.\s+Last read", re.sub("<[^>]+>", "", shown))
-    assert "Read every" not in shown
+    assert "Read every" not in shown and "without a break" not in shown
+    plain = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", shown))
+    assert "as noted every 10 seconds. Since" in plain
+    assert "UTC the reads noted were at most 60 seconds apart." in plain
 
 
 def test_a_gateway_says_since_when_it_is_read_without_a_break(edge: Edge, look: Look) -> None:
@@ -103,3 +115,77 @@ def test_dismissing_says_that_it_ends_no_hold_and_the_policy_says_by_what_it_cou
     [said] = [one for one in ALWAYS if "What relaxes" in one]
     assert "What relaxes a component" in said
     assert "Dismissing a finding counts as that finding, and ends no hold" in said
+
+
+def test_a_tag_that_was_copied_to_another_name_leads_to_no_decision() -> None:
+    tag = decision_tag_hmac.mint(
+        str(uuid7()), 1, Content(attempt_tags.BLOCK, "skill", "notes", "edge-1")
+    )
+    reason = f"[ATA {tag}] reads all of home"
+    assert attempt_tags.operation_of(reason, "skill", "notes", "edge-1") == tag.partition(".")[0]
+    assert not attempt_tags.operation_of(reason, "skill", "other", "edge-1")
+    assert not attempt_tags.operation_of(reason, "skill", "notes", "edge-2")
+    assert not attempt_tags.operation_of("no tag", "skill", "notes", "edge-1")
+
+
+def test_a_component_with_scans_in_the_trail_alone_is_not_called_never_scanned(
+    edge: Edge, look: Look, olu_web: Client
+) -> None:
+    record(
+        SYSTEM,
+        "defenseclaw.scan",
+        source="defenseclaw",
+        instance=edge.name,
+        target=Target("mcp", "github-mcp"),
+    )
+    shown = text(olu_web, "/enforcement/mcp/github-mcp/")
+    assert "reported scan of mcp github-mcp" in shown
+    assert "never scanned" not in shown and "no scan result was read" in shown
+    said = "Only scans that this portal read from a gateway count; those that are only in the audit"
+    assert said in shown and "relaxes a restriction counts as HIGH." in shown
+
+
+def test_the_level_that_the_policy_gives_to_what_has_no_scan_is_named(
+    edge: Edge, olu_web: Client
+) -> None:
+    in_force(rule("all"), never_scanned_loosening="CRITICAL")
+    assert "relaxes a restriction counts as CRITICAL." in text(olu_web, PAGE)
+
+
+def test_a_name_that_no_gateway_reported_is_said_to_be_one_first(
+    edge: Edge, look: Look, olu_web: Client, do_due: Do
+) -> None:
+    said = "No gateway has reported a skill of this name. A block or hold counts from its next"
+    assert said in text(olu_web, PAGE)
+    olu_web.post(PAGE, {"act": "hold", "reason": "odd", "new": "on"})
+    do_due()
+    look()
+    shown = text(olu_web, PAGE)
+    assert shown.index(said) < shown.index("Not stopped for")
+    assert "No gateway has reported" not in text(olu_web, "/enforcement/tool/Bash/")
+    edge.scan("notes", severity="LOW")
+    look()
+    assert "No gateway has reported" not in text(olu_web, PAGE)
+
+
+def test_equal_effects_of_acts_and_gateways_are_one_paragraph(
+    town: Town, look: Look, olu_web: Client
+) -> None:
+    look()
+    shown = text(olu_web, PAGE)
+    afterwards = shown.partition("What agents could do afterwards")[2]
+    assert "<dt>Block or Hold</dt>" in afterwards
+    assert afterwards.count("is moved to quarantine") == 1
+    assert "At edge-1 and edge-2: Not stopped for" in afterwards
+
+
+def test_gateways_that_differ_in_their_agents_alone_share_a_sentence() -> None:
+    def at(name: str, agent: str) -> GatewayEffect:
+        one = AgentEffect(agent, Summary.AT_NEXT_INSTALL, ())
+        return GatewayEffect(Instance(name=name, base_url="http://127.0.0.1:1"), (one,))
+
+    found = effects_at_gateways.grouped([at("a", "claudecode"), at("b", "codex"), at("c", "codex")])
+    assert found == [
+        "Not stopped for Claude Code at a, for Codex at b and c: an installed copy can still be "
+        "used. When its folder is next created again or renamed, it is moved to quarantine."
+    ]
