@@ -28,12 +28,14 @@ type Found = dict[tuple[str, ...], list[ConnectedAccount]]
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One group. `keys` are what its accounts are found by; `sort` is its place among others."""
+    """One group. `keys` are what its accounts are found by; `sort` is its place among others;
+    `detail` is an owner's e-mail address next to the name."""
 
     keys: tuple[tuple[str, ...], ...]
     title: str
     count: int
     sort: tuple[str, ...]
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

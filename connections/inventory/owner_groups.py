@@ -7,6 +7,7 @@ already. Where many do, only as many people are read as a page can show, in the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -18,17 +19,30 @@ from connections.models import ConnectedAccount
 
 type Key = tuple[str, str]
 """Issuer and subject."""
-type People = Mapping[Key, str]
-"""What to call an owner."""
+
+
+class Called(NamedTuple):
+    """What to call an owner; `email` is empty where it is the name, `listed` orders them."""
+
+    name: str
+    email: str
+    listed: str
+
+
+type People = Mapping[Key, Called]
 
 _NAMED, _STRANGE = "0", "1"
 _SHAPES = {_NAMED: 4, _STRANGE: 3}  # how long the sort keys are
 
 
-def titles(where: Q) -> dict[Key, str]:
+def titles(where: Q) -> dict[Key, Called]:
     """What to call the people under a condition."""
     rows = Person.objects.filter(where).order_by().values_list("iss", "sub", "email", "name")
-    return {(iss, sub): email or name or sub for iss, sub, email, name in rows}
+    return {(iss, sub): _called(sub, email, name) for iss, sub, email, name in rows}
+
+
+def _called(sub: str, email: str, name: str) -> Called:
+    return Called(name or email or sub, email if name else "", email or name or sub)
 
 
 def buckets_of(owners: Mapping[Key, int], people: People) -> list[Bucket]:
@@ -52,7 +66,7 @@ def walk(where: Q, after: Place | None, size: int) -> list[Bucket]:
     return [_bucket(key, counts[key], named.get(key)) for key in keys if key in counts]
 
 
-def _named(where: Q, behind: tuple[str, ...], limit: int) -> dict[Key, str]:
+def _named(where: Q, behind: tuple[str, ...], limit: int) -> dict[Key, Called]:
     mine = ConnectedAccount.objects.filter(where, iss=OuterRef("iss"), sub=OuterRef("sub"))
     found = Person.objects.filter(Exists(mine))
     if behind:
@@ -60,7 +74,7 @@ def _named(where: Q, behind: tuple[str, ...], limit: int) -> dict[Key, str]:
         same = Q(listed_as=listed, iss=iss, sub__gte=sub) | Q(listed_as=listed, iss__gt=iss)
         found = found.filter(same | Q(listed_as__gt=listed), listed_as__gte=listed)
     rows = found.order_by("listed_as", "iss", "sub").values_list("iss", "sub", "email", "name")
-    return {(iss, sub): email or name or sub for iss, sub, email, name in rows[:limit]}
+    return {(iss, sub): _called(sub, email, name) for iss, sub, email, name in rows[:limit]}
 
 
 def _unnamed(where: Q, behind: tuple[str, ...], limit: int) -> list[Key]:
@@ -76,7 +90,8 @@ def _any_of(keys: Sequence[Key]) -> Q:
     return Q(iss__in=sorted({iss for iss, _ in keys}), sub__in=sorted({sub for _, sub in keys}))
 
 
-def _bucket(key: Key, count: int, title: str | None) -> Bucket:
-    if title is None:
+def _bucket(key: Key, count: int, who: Called | None) -> Bucket:
+    if who is None:
         return Bucket((key,), key[1], count, (_STRANGE, *key))
-    return Bucket((key,), title, count, (_NAMED, title.casefold()[:255], *key))
+    sort = (_NAMED, who.listed.casefold()[:255], *key)
+    return Bucket((key,), who.name, count, sort, who.email)

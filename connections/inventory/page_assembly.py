@@ -19,7 +19,7 @@ from connections.inventory.account_filters import Conditions, Found, Owners
 from connections.inventory.declared_fit import Fit, is_idle
 from connections.inventory.facet_counts import Counts, How, Tally
 from connections.inventory.groups import NOBODY, Bucket, Slice
-from connections.inventory.owner_groups import People
+from connections.inventory.owner_groups import Called, People
 from connections.inventory.query_parameters import SHOWS, UNNAMED, Place, Query
 from connections.models import ConnectedAccount, ConnectionSetting
 from connections.scopes import catalogue
@@ -118,7 +118,8 @@ class Row:
     """One account with its owner and how its scopes fit what manifests need."""
 
     card: Card
-    who: str  # the owner as people know them
+    who: str  # the owner's name; without one the e-mail address or subject
+    email: str  # the owner's e-mail address where `who` is another name
     fit: Fit
     idle: bool
 
@@ -134,6 +135,7 @@ class Group:
 
     Attributes:
         frozen: it is of an agent that gets no new token of any account.
+        detail: the e-mail address of the owner whose group it is.
     """
 
     title: str
@@ -141,6 +143,7 @@ class Group:
     rows: tuple[Row, ...]
     resumed: bool
     frozen: bool
+    detail: str
 
     @property
     def people(self) -> int:
@@ -214,7 +217,7 @@ def look(actor: Actor, query: Query, now: datetime, *, size: int = PAGE) -> Inve
         total=total,
         people=None if mine is None else len(mine),
         facets=facets,
-        titles={sub: who for (_, sub), who in people.items()},
+        titles={sub: who.name for (_, sub), who in people.items()},
         loose=loose,
         next=page.next,
         cut=asked.found is not None and asked.found.more,
@@ -303,12 +306,13 @@ def _services(query: Query, tally: Tally) -> Iterable[Bucket]:
 
 
 def _row(account: ConnectedAccount, actor: Actor, asked: Asked, people: People) -> Row:
-    who = people.get((account.iss, account.sub), account.sub)
+    who = people.get((account.iss, account.sub), Called(account.sub, "", account.sub))
     return Row(
         card=member_overview.card(
             account, actor, account_status.of(account, asked.ground, asked.now)
         ),
-        who=who,
+        who=who.name,
+        email=who.email,
         fit=asked.tally.fits.get((account.connection, account.grant), Fit((), ())),
         idle=is_idle(account, asked.now),
     )
@@ -317,4 +321,5 @@ def _row(account: ConnectedAccount, actor: Actor, asked: Asked, people: People) 
 def _group(part: Slice, rows: Mapping[UUID, Row], frozen: Collection[str]) -> Group:
     shown = tuple(rows[one.id] for one in part.rows if one.id in rows)
     stopped = any(name in frozen for name, *_ in part.bucket.keys)
-    return Group(part.bucket.title, part.bucket.count, shown, part.resumed, stopped)
+    bucket = part.bucket
+    return Group(bucket.title, bucket.count, shown, part.resumed, stopped, bucket.detail)

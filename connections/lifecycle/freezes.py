@@ -108,11 +108,15 @@ def suggestions() -> dict[str, list[tuple[str, str]]]:
     return {
         "agent": [(name, name) for name in sorted(set(agents))[:200]],
         "service": [(name, catalogue.title(name)) for name in sorted(set(services))],
-        "person": [
-            (person.sub, person.email or person.name or person.sub)
-            for person in _holders().order_by("email", "sub")[:200]
-        ],
+        "person": sorted(
+            ((person.sub, _name_and_email(person)) for person in _holders().order_by("pk")[:200]),
+            key=lambda pair: pair[1].casefold(),
+        ),
     }
+
+
+def _name_and_email(person: Person) -> str:
+    return f"{person.name} · {person.email}" if person.name and person.email else str(person)
 
 
 def _holders() -> Any:

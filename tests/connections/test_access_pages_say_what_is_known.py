@@ -19,6 +19,7 @@ from connections.models import AppAccess, Need, Schedule
 from connections.sync import update_accounts
 from tests.connections.test_a_freeze_is_shown_where_things_are_listed import shown
 from tests.connections.test_freezing_stops_at_once import freeze, person
+from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Visitor, know, subject
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
@@ -117,3 +118,32 @@ def test_the_map_speaks_of_accounts_of_others_as_theirs(db: None) -> None:
     sequencer.run_once()
     page = shown(signed_in("auditor", "auditor"), "/connections/map/?compare=0")
     assert "read their profile" in page and "your profile" not in page
+
+
+GROUPED = "/connections/inventory/?group=person"
+
+
+@pytest.mark.parametrize("path", ["/connections/inventory/", GROUPED])
+def test_lists_of_accounts_show_people_by_name_and_e_mail_and_find_both(
+    db: None, path: str
+) -> None:
+    know("member1", "member2")
+    make("member1")
+    make("member2")
+    auditor, query = signed_in("auditor", "auditor"), "&" if "?" in path else "?"
+    assert "Mia Member member1@acme.example" in shown(auditor, path)
+    for words in ("Mia Member", "member1@acme"):
+        page = shown(auditor, f"{path}{query}q={words}")
+        assert "Mia Member member1@acme.example" in page and "Milo Member" not in page
+
+
+def test_the_form_to_freeze_and_the_map_show_people_by_name_and_e_mail(db: None) -> None:
+    know("member1")
+    fact = update_accounts.Fact("a", "github", ("repo",), clock.now(), None)
+    update_accounts.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+    sequencer.run_once()
+    admin = signed_in("admin", "admin")
+    assert "Mia Member · member1@acme.example" in shown(admin, "/connections/freeze/")
+    page = shown(admin, "/connections/map/?compare=0")
+    assert "Mia Member member1@acme.example · 1 account" in page
+    assert "of Mia Member: Appeared" in page

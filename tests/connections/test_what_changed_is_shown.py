@@ -48,7 +48,7 @@ def test_the_page_says_each_change_and_leads_to_its_entry(story: ConnectedAccoun
     auditor = signed_in("auditor", "auditor")
     page = auditor.get(f"{PAGE}?from=1").content.decode()
     assert "Its scopes changed" in page and "write gists" in page and "entry 1<" in page
-    assert "Appeared and ended in between: gone" in page and "member2@acme.example" in page
+    assert "Appeared and ended in between: gone" in page and "Milo Member" in page
     [entry] = Entry.objects.filter(seq=1)
     assert f"/audit/events/{entry.event_id}/" in page
     only = auditor.get(f"{PAGE}?from=1&what=scopes").content.decode()
@@ -79,7 +79,7 @@ def test_applications_that_act_as_people_are_part_of_what_changed(
     auditor = signed_in("auditor", "auditor")
     came = auditor.get(f"{PAGE}?from=0&to=2").content.decode()
     assert "Appeared, in force" in came and ">desk</a>" in came and "write:cal" in came
-    assert "member1@acme.example" in came and "refresh token" in came
+    assert "Mia Member" in came and "refresh token" in came
     went = auditor.get(f"{PAGE}?from=1&to=3").content.decode()
     assert "Ended: was in force, is gone" in went and "Its scopes changed" in went
     path = "/v1/connections/ibom/difference?from=1"

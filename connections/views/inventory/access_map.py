@@ -141,16 +141,18 @@ def _split(component: str) -> tuple[str, str]:
     return (name, kind) if colon else ("no component", "named")
 
 
-def _owners(rows: Sequence[Row], me: Actor) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Rows under the names of their owners."""
+def _owners(rows: Sequence[Row], me: Actor) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """Rows under the names and e-mail addresses of their owners."""
     people = Person.objects.filter(sub__in={row.account.sub for row in rows})
-    names = {(person.iss, person.sub): str(person) for person in people}
-    owners: dict[tuple[str, str], tuple[str, list[dict[str, Any]]]] = {}
+    known = {(person.iss, person.sub): person for person in people}
+    owners: dict[tuple[str, str], tuple[str, str, list[dict[str, Any]]]] = {}
     for row in rows:
         whose = (row.account.iss, row.account.sub)
-        name = names.get(whose) or row.account.email or row.account.sub
+        person = known.get(whose)
+        name = str(person) if person else row.account.email or row.account.sub
         name = "owner erased" if row.account.sub == ERASED else name
-        owners.setdefault(whose, (name, []))[1].append(_shown(row, me))
+        email = person.email if person and person.name else ""
+        owners.setdefault(whose, (name, email, []))[2].append(_shown(row, me))
     return sorted(owners.values(), key=lambda one: one[0])
 
 

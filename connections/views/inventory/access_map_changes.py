@@ -57,8 +57,9 @@ def lines(compared: Compared) -> list[Line]:
     """Every change, newest first."""
     times = _times(compared.found.changes)
     frozen = changes_between_dates.freeze_titles(compared.found.changes)
+    names = changes_between_dates.owner_names(compared.found.changes)
     found = sorted(compared.found.changes, key=lambda one: -(one.index or 0))
-    return [_line(change, compared, times, frozen) for change in found]
+    return [_line(change, compared, times, frozen, names) for change in found]
 
 
 def _times(changes: Iterable[Change]) -> Mapping[int, datetime]:
@@ -71,7 +72,11 @@ def _times(changes: Iterable[Change]) -> Mapping[int, datetime]:
 
 
 def _line(
-    change: Change, compared: Compared, times: Mapping[int, datetime], frozen: Mapping[str, str]
+    change: Change,
+    compared: Compared,
+    times: Mapping[int, datetime],
+    frozen: Mapping[str, str],
+    names: Mapping[tuple[str, str], str],
 ) -> Line:
     shown: dict[str, str] = changes_between_dates.title_of(
         frozen.get(change.name, change.name), change.account, change.access
@@ -82,7 +87,9 @@ def _line(
         sign=_sign(change),
         risky=any(scope.risk for scope in gained) or _widens(change, compared),
         title=shown["title"],
-        owner=(whose.email or whose.sub) if whose and whose.sub != ERASED else "",
+        owner=names.get((whose.iss, whose.sub), whose.email or whose.sub)
+        if whose and whose.sub != ERASED
+        else "",
         text=_text(change),
         gained=gained,
         lost=changes_between_dates.scopes_of(change, change.lost),

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import needs_role
 from approvals import clock
+from connections import account_names
 from connections.auth_ibom import consents_and_tokens, fact_collection
 from connections.auth_ibom.changes_between import WORDS, Change
 from connections.auth_ibom.record_types import ERASED, Access, Account
@@ -71,7 +72,9 @@ def changes(request: HttpRequest) -> HttpResponseBase:
             if counts[what]
         ],
         "only": only if only in WORDS else "",
-        "groups": list(_groups(shown[:SHOWN], freeze_titles(shown[:SHOWN]))),
+        "groups": list(
+            _groups(shown[:SHOWN], freeze_titles(shown[:SHOWN]), owner_names(shown[:SHOWN]))
+        ),
         "left": max(len(shown) - SHOWN, 0),
     }
     return render(request, "connections/changes.html", context)
@@ -87,15 +90,29 @@ def freeze_titles(changes: Iterable[Change]) -> Mapping[str, str]:
     }
 
 
-def _groups(changes: Sequence[Change], frozen: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Changes of the same account or thing together; `frozen`: titles of what was frozen."""
+def owner_names(changes: Iterable[Change]) -> Mapping[tuple[str, str], str]:
+    """Names of the owners of what changed, by issuer and subject; one read."""
+    return account_names.people_names(
+        whose.sub for one in changes if (whose := one.account or one.access)
+    )
+
+
+def _groups(
+    changes: Sequence[Change], frozen: Mapping[str, str], names: Mapping[tuple[str, str], str]
+) -> Iterator[dict[str, Any]]:
+    """Changes of the same account or thing together.
+
+    Args:
+        frozen: titles of what was frozen.
+        names: of owners.
+    """
     for (_, name), some in groupby(changes, key=lambda one: (one.account is None, one.name)):
         items = list(some)
         account, access = items[0].account, items[0].access
         whose = account or access
         yield {
             **title_of(frozen.get(name, name), account, access),
-            "owner": (whose.email or whose.sub) if whose else "",
+            "owner": names.get((whose.iss, whose.sub), whose.email or whose.sub) if whose else "",
             "erased": whose is not None and whose.sub == ERASED,
             "items": [_item(change) for change in items],
         }
