@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils.crypto import salted_hmac
 
 from accounts.models import User
 from approvals import clock
@@ -27,8 +26,6 @@ MOST = 64 * 1024
 """Longest form that is shown again or kept, in characters; a longer one is only refused."""
 MOST_OF_NOBODY = 100
 """How many forms are kept at once that came without a sign-in: nobody answers for those."""
-MOST_OF_ADDRESS = 10
-"""How many of those come from one address, so that one stranger leaves places for others."""
 _KIND = "form"
 _BROWSER = "browser"
 _HANDLES = "kept_forms"
@@ -81,31 +78,20 @@ def keep_for_browser(request: HttpRequest) -> str:
     """Keep a form that was posted when nobody was signed in, as `keep`; its browser's session has
     the handle and nothing of the form."""
     form = sent_by_a_page_of_ours(request)
-    address = _keyed(request.META.get("REMOTE_ADDR", ""))
-    owner = f"{_BROWSER}.{address}"
-    if form is None or _is_full(owner) or not (handle := _seal(form, owner)):
+    if form is None or _is_full() or not (handle := _seal(form, _BROWSER)):
         return ""
-    if _is_full(owner, mine=1):  # others came in the same moment
-        sealed_secrets.drop(_KIND, f"{owner}.{handle}")
+    if _is_full(mine=1):  # others came in the same moment
+        sealed_secrets.drop(_KIND, f"{_BROWSER}.{handle}")
         return ""
     others = request.session.get(_HANDLES, [])
-    request.session[_HANDLES] = [*others, f"{address}.{handle}"][-_HANDLES_OF_ONE:]
+    request.session[_HANDLES] = [*others, handle][-_HANDLES_OF_ONE:]
     return handle
 
 
-def _keyed(address: str) -> str:
-    """How an address is kept while its forms are counted."""
-    return salted_hmac(_HANDLES, address, algorithm="sha256").hexdigest()[:16]
-
-
-def _is_full(owner: str, mine: int = 0) -> bool:
-    """Whether others have all places: those of this address, or all. `mine` counts the form that is
-    kept already."""
-    now = clock.now()
-    return (
-        sealed_secrets.count(_KIND, f"{owner}.", now) - mine >= MOST_OF_ADDRESS
-        or sealed_secrets.count(_KIND, f"{_BROWSER}.", now) - mine >= MOST_OF_NOBODY
-    )
+def _is_full(mine: int = 0) -> bool:
+    """Whether other forms have all places. One address is not held to fewer: behind a proxy
+    everybody has the same."""
+    return sealed_secrets.count(_KIND, f"{_BROWSER}.", clock.now()) - mine >= MOST_OF_NOBODY
 
 
 def _seal(form: KeptForm, owner: str) -> str:
@@ -127,10 +113,7 @@ def find(user: User, handle: str) -> KeptForm | None:
 def find_of_browser(request: HttpRequest, handle: str) -> KeptForm | None:
     """The form that this browser sent when nobody was signed in; None when it is gone, another
     browser's, or of before a second person signed in here."""
-    for kept in request.session.get(_HANDLES, []):
-        if kept.rpartition(".")[2] == handle:
-            return _open(_BROWSER, kept)
-    return None
+    return _open(_BROWSER, handle) if handle in request.session.get(_HANDLES, []) else None
 
 
 def _open(owner: str, handle: str) -> KeptForm | None:

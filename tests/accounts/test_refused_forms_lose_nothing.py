@@ -283,31 +283,12 @@ def test_forms_without_a_sign_in_are_kept_up_to_a_number(
     assert codes == [401, 401, 302] and ShortLivedSecret.objects.count() == 2
 
 
-def test_forms_from_one_address_leave_places_for_others(
-    after_expiry: tuple[Visitor, dict[str, str]],
-) -> None:
-    """A stranger has as many browsers as they like, and few addresses."""
-    amir, filled = after_expiry
-    most = saved_forms.MOST_OF_ADDRESS
-    codes = []
-    for _ in range(most + 1):
-        stranger = Client()
-        sent = SENT_BY_US | {"REMOTE_ADDR": "198.51.100.7"}
-        codes.append(stranger.post(ACTION, filled, **sent).status_code)
-    assert codes == [401] * most + [302] and ShortLivedSecret.objects.count() == most
-    assert not any("198.51" in row.ref for row in ShortLivedSecret.objects.all())
-    answer = amir.post(ACTION, filled, **SENT_BY_US)
-    assert answer.status_code == 401
-    assert amir.follow(amir.get(sign_in_url(answer))).status_code == 200
-
-
-@pytest.mark.parametrize("most", ["MOST_OF_NOBODY", "MOST_OF_ADDRESS"])
 def test_forms_that_come_at_once_are_not_kept_beyond_that_number(
-    after_expiry: tuple[Visitor, dict[str, str]], monkeypatch: pytest.MonkeyPatch, most: str
+    after_expiry: tuple[Visitor, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another browser's form is kept after the places were counted."""
     amir, filled = after_expiry
-    monkeypatch.setattr(saved_forms, most, 1)
+    monkeypatch.setattr(saved_forms, "MOST_OF_NOBODY", 1)
     stranger, real = Client(), sealed_secrets.keep
 
     def keep(*args: Any, **named: Any) -> None:
