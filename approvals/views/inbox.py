@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 
 from approvals.models import Approval, Ask, AskState, Status
 from approvals.views import request_labels
+from approvals.views.holds_that_stay import why_hold_stays
 from approvals.views.request_labels import Standing
 from approvals.views.request_list_filter import EVERYTHING, SEES_ALL, RequestFilter
 from audit.recording.actors import Actor
@@ -29,6 +30,7 @@ class Row:
     asked: str
     outcome: str
     total_s: int
+    hold_stays: str
 
     @property
     def url(self) -> str:
@@ -116,6 +118,7 @@ def row_of(approval: Approval, viewer: Actor) -> Row:
         asked=request_labels.person_name(ask.person, viewer) if ask else "",
         outcome=request_labels.outcome_words(approval, viewer) if approval.outcome else "",
         total_s=request_labels.total_s(approval, ask),
+        hold_stays=why_hold_stays(approval),
     )
 
 

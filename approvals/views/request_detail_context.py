@@ -12,6 +12,7 @@ from approvals.pipeline.deny_expire_cancel import confirming_ends_hold
 from approvals.step_up import rate_limit, take_ciba_or_passkey_answer
 from approvals.step_up.approver_facts import Fact, facts
 from approvals.views import request_labels
+from approvals.views.holds_that_stay import why_hold_stays
 from approvals.views.passkey_answers import Offer, offer
 from approvals.views.reason_and_finding_shown import Because, because
 from approvals.views.request_audit_history import History, history
@@ -69,6 +70,7 @@ class Detail:
     live: bool
     version: str
     by_passkey: Offer | None
+    hold_stays: str
 
     @property
     def waiting(self) -> bool:
@@ -166,6 +168,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         live=_is_live(approval, effects),
         version=version_of(approval),
         by_passkey=offer(approval, asks, viewer, still_true=not no_longer),
+        hold_stays=why_hold_stays(approval, ask_gateways=True),
     )
 
 

@@ -278,6 +278,7 @@ def test_a_denial_by_somebody_who_lost_the_role_meanwhile_keeps_the_hold(
     page = text_of(browser_of(ADA).get(reverse("approval", args=[approval.pk])))
     assert "Oona Operator denied it. Nothing was committed. The hold stays." in page
     assert "The hold stays. This denial did not end it." in page, "as its policy says it would"
+    assert "Who denied it may not answer it any more. A release that is approved ends it." in page
 
 
 @pytest.mark.parametrize("how", LOST)

@@ -1,0 +1,56 @@
+"""Why the hold of a request that is over stays, and what ends it, in words."""
+
+from __future__ import annotations
+
+from approvals import clock
+from approvals.models import Approval, Outcome
+from approvals.pipeline.deny_expire_cancel import signed_denial_until
+from approvals.views import request_labels
+
+_SIGNED = "Only a denial that is signed with a passkey ends it at a gateway with an outpost."
+_BY_POLICY = {
+    Outcome.DENIED: ("on_denial", "The policy keeps it after a denial."),
+    Outcome.EXPIRED: ("on_expiry", "The policy keeps it where no one answers."),
+}
+
+
+def why_hold_stays(approval: Approval, *, ask_gateways: bool = False) -> str:
+    """Empty where it holds nothing, or the request is not over.
+
+    Args:
+        ask_gateways: whether it takes a signed denial is read now, and not as when it was asked.
+    """
+    if not approval.held or not approval.outcome:
+        return ""
+    signed = bool(approval.rule.get("signed_denial"))
+    if ask_gateways:
+        verb = request_labels.verb_of(approval)
+        signed = verb is not None and verb.needs_proof(approval.target)
+    return f"{_why(approval, signed)} {_what_ends_it(approval, signed)}".strip()
+
+
+def _why(approval: Approval, signed: bool) -> str:
+    outcome = Outcome(approval.outcome)
+    rule, by_policy = _BY_POLICY.get(outcome, ("", ""))
+    if rule and approval.rule.get(rule) != "release":
+        return by_policy
+    if outcome not in {Outcome.DENIED, Outcome.EXPIRED, Outcome.CANCELLED}:
+        return ""
+    if signed:
+        return _SIGNED
+    if outcome == Outcome.DENIED and not approval.inferred:
+        return "Who denied it may not answer it any more."
+    return ""
+
+
+def _what_ends_it(approval: Approval, signed: bool) -> str:
+    if approval.target_kind == "connection":
+        return "It ends when someone resumes the connection."
+    until = signed_denial_until(approval)
+    denied = approval.outcome == Outcome.DENIED and not approval.inferred
+    if signed and denied and approval.rule.get("on_denial") == "release" and clock.now() <= until:
+        return (
+            f"Who denied it can sign that on its page until {until:%H:%M} UTC; otherwise a release "
+            "that is approved ends it."
+        )
+    return "A release that is approved ends it."
