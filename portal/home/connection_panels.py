@@ -31,6 +31,7 @@ from enforcement.component_kinds import called
 from portal.home.auditor import latest, log_status, reviews
 from portal.home.break_glass_and_quarantine import break_glass, set_aside
 from portal.home.panel_types import MOST, Fact, Home, Line, Panel
+from ui import person_links
 from ui.times import relative
 
 _USABLE = "/connections/inventory/?state=connected&state=expiring"
@@ -115,6 +116,8 @@ def mine(me: Actor) -> Home:
     accounts = ConnectedAccount.objects.filter(iss=me.iss, sub=me.sub).exclude(state__in=NOT_HELD)
     standings = state_filters.of_all(accounts.order_by("connection", "pk")[:MOST])
     title, facts = _agents(me)
+    if url := person_links.page_of_subject(me, me.iss, me.sub):
+        facts.append(Fact("View all that acts for you", url))
     panel = Panel(
         "Your accounts",
         [_account(a, stands) for a, stands in standings.items()],
