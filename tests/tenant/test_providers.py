@@ -206,5 +206,7 @@ def test_the_settings_page_belongs_to_the_provider_and_leads_to_the_others(
     assert "DEMO" in page.text
     assert "mia.member@gmail.example" in page.text
     assert "octo-dev" not in page.text
+    assert "of every account that anyone connected in this demo" in page.text
+    assert "no token of it was used here yet" in page.text
     assert 'href="/providers/slack/settings"' in page.text
     assert browser.get("/providers/linkedin/settings").status_code == 404
