@@ -44,6 +44,9 @@ ON_BOTH = re.compile(
     # Values that one engine stores and another refuses.
     r"|tests/audit/test_(gateways_push|hostile)|tests/connections/test_.*any_name"
     r"|tests/enforcement/test_(.*any_name|a_stranger_breaks|hostile|names_that|odd_)"
+    # What a second worker or caller finds that the first one holds, without a thread of its own.
+    r"|tests/audit/test_exports_are_written_once|tests/connections/test_(leases_are_|two_)"
+    r"|.*::test_.*(worker|_kill|at_once_send_once)"
 )
 """Where it matters how an engine locks, orders, keeps or refuses, or other processes ask."""
 _TELLS_APART = re.compile(
