@@ -267,33 +267,44 @@ def expected(act: str, kind: str, name: str, instance: str = "") -> str:
 def grouped(effects: Iterable[GatewayEffect]) -> list[str]:
     """Sentences with the gateways they are about: `At edge-1 and edge-2: Stopped for Codex.`
 
-    Where the agents alone differ it is one sentence, too: `Stopped for Codex at edge-1 and for
-    Cursor at edge-2.`
+    Where the agents alone differ it is one sentence, too: `Stopped for Codex at edge-1, for Cursor
+    at edge-2.`
     """
     where: dict[str, dict[str, list[str]]] = {}
     for effect in effects:
-        pattern, agents = _pattern_and_agents(effect)
-        where.setdefault(pattern, {}).setdefault(agents, []).append(effect.instance.name)
-    return [_at_each(pattern, by_agents) for pattern, by_agents in where.items()]
+        for pattern, agents in _sentences_and_agents(effect):
+            where.setdefault(pattern, {}).setdefault(agents, []).append(effect.instance.name)
+    alike: dict[str, list[str]] = {}
+    for pattern, by_agents in where.items():
+        place, said = _place_and_sentence(pattern, by_agents)
+        alike.setdefault(place, []).append(said)
+    return [
+        line
+        for place, said in alike.items()
+        for line in ([f"At {place}: {' '.join(said)}"] if place else said)
+    ]
 
 
-def _pattern_and_agents(effect: GatewayEffect) -> tuple[str, str]:
-    """The sentence of a gateway without its agents, and these; whole where it is not one."""
-    found = {} if effect.not_sent or effect.only_copies else sentences.by_pattern(effect.agents)
-    if len(found) == 1:
-        [(pattern, names)] = found.items()
-        if "for {agents}" in pattern and "for {agents}'s" not in pattern:
-            return pattern, sentences.joined(names)
-    return " ".join(effect.sentences), ""
+def _sentences_and_agents(effect: GatewayEffect) -> list[tuple[str, str]]:
+    """Each sentence without its agents, and these; whole where others cannot stand in it."""
+    if effect.not_sent or effect.only_copies or not effect.agents:
+        return [(" ".join(effect.sentences), "")]
+    return [
+        (pattern, sentences.joined(names))
+        if "for {agents}" in pattern and "for {agents}'s" not in pattern
+        else (pattern.format(agents=sentences.joined(names)), "")
+        for pattern, names in sentences.by_pattern(effect.agents).items()
+    ]
 
 
-def _at_each(pattern: str, by_agents: Mapping[str, Sequence[str]]) -> str:
+def _place_and_sentence(pattern: str, by_agents: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+    """The gateways that a sentence is about and the sentence; no place where it names them."""
     if len(by_agents) == 1:
         [(agents, names)] = by_agents.items()
         said = pattern.format(agents=agents) if agents else pattern
-        return f"At {sentences.joined(names)}: {said}"
+        return sentences.joined(names), said
     each = [f"{agents} at {sentences.joined(names)}" for agents, names in by_agents.items()]
-    return pattern.format(agents=", for ".join(each))
+    return "", pattern.format(agents=", for ".join(each))
 
 
 def why_not_sent(act: str, facts: GatewayFacts, settings: ReportedSettings) -> str:

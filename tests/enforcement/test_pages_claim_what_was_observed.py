@@ -180,12 +180,21 @@ def test_equal_effects_of_acts_and_gateways_are_one_paragraph(
 
 
 def test_gateways_that_differ_in_their_agents_alone_share_a_sentence() -> None:
-    def at(name: str, agent: str) -> GatewayEffect:
-        one = AgentEffect(agent, Summary.AT_NEXT_INSTALL, ())
-        return GatewayEffect(Instance(name=name, base_url="http://127.0.0.1:1"), (one,))
+    def at(name: str, watched: str, *others: str) -> GatewayEffect:
+        agents = [AgentEffect(watched, Summary.AT_NEXT_INSTALL, ())]
+        agents += [AgentEffect(o, Summary.RECORDED_ONLY, (), "it is not watched") for o in others]
+        return GatewayEffect(Instance(name=name, base_url="http://127.0.0.1:1"), tuple(agents))
 
-    found = effects_at_gateways.grouped([at("a", "claudecode"), at("b", "codex"), at("c", "codex")])
-    assert found == [
-        "Not stopped for Claude Code at a, for Codex at b and c: an installed copy can still be "
-        "used. When its folder is next created again or renamed, it is moved to quarantine."
+    found = [at("a", "claudecode", "codex", "cursor"), at("b", "claudecode", "codex"), at("c", "x")]
+    assert effects_at_gateways.grouped(found) == [
+        "Not stopped for Claude Code at a and b, for x at c: an installed copy can still be used. "
+        "When its folder is next created again or renamed, it is moved to quarantine.",
+        "Not stopped for Codex and Cursor at a, for Codex at b: it is not watched.",
+    ]
+    assert effects_at_gateways.grouped(
+        [at("a", "codex", "cursor"), at("b", "codex", "cursor")]
+    ) == [
+        "At a and b: Not stopped for Codex: an installed copy can still be used. When its folder "
+        "is next created again or renamed, it is moved to quarantine. Not stopped for Cursor: it "
+        "is not watched."
     ]
