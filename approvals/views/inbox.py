@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from approvals.models import Approval, Ask, AskState, Status
 from approvals.views import request_labels
@@ -84,8 +84,14 @@ def waiting_for(viewer: Actor) -> QuerySet[Approval]:
 
 
 def inbox(viewer: Actor, wanted: RequestFilter = EVERYTHING) -> Inbox:
-    """All that waits, is wanted and this person may see; two or three queries."""
-    pending = wanted.narrow(visible(viewer)).filter(status=Status.PENDING).order_by("-created")
+    """All that waits, is wanted and this person may see; two or three queries.
+
+    What waits for this person is among them however much else waits: their phone sends them here
+    to compare the code.
+    """
+    theirs = _asked_of(viewer).filter(approval=OuterRef("pk"), state__in=OPEN_ASKS)
+    found = wanted.narrow(visible(viewer)).filter(status=Status.PENDING)
+    pending = found.annotate(theirs=Exists(theirs)).order_by("-theirs", "-created")
     rows = [row_of(approval, viewer) for approval in pending[:_MOST_PENDING]]
     for_me = [r for r in rows if r.ask and _is(r.ask, viewer)]
     rest = [r for r in rows if r not in for_me]

@@ -13,7 +13,9 @@ from approvals.models import Approval, Ask, PolicyVersion
 from approvals.policy import sentences
 from approvals.policy.document import DEFAULT, Rule, read
 from approvals.step_up import authorization_details
+from approvals.views import inbox
 from approvals.views.request_labels import changed_usual_time, policy_sentence
+from audit.clock import uuid7
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
@@ -51,6 +53,18 @@ def test_a_usual_time_that_changed_is_explained_under_the_same_policy(
     assert "counted: 20 seconds at the time of this request, 5 minutes now." in page
     policy_page = client.get("/approvals/policy/").content.decode()
     assert "uses the setting STEP_UP_EXPIRY_S, 5 minutes now." in policy_page
+
+
+def test_a_code_is_shown_to_its_approver_however_many_requests_wait(lamps: Lamps) -> None:
+    olu, oona = acting("operator", "operator"), acting("operator2", "operator")
+    known("operator2", "operator")
+    approval = ask(olu)
+    row = {f.attname: getattr(approval, f.attname) for f in Approval._meta.concrete_fields}
+    row |= {"open_key": "", "created": approval.created + timedelta(seconds=1)}
+    more = [row | {"id": one, "intent_hash": one.hex} for one in (uuid7() for _ in range(201))]
+    Approval.objects.bulk_create(Approval(**values) for values in more)
+    assert approval.current is not None
+    assert [row.code for row in inbox.inbox(oona).for_me] == [approval.current.code]
 
 
 def test_a_time_that_a_rule_gives_or_another_policy_gave_is_not_explained(
