@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ata.errors import usage_error
@@ -30,10 +31,11 @@ def read_filters(arguments: Sequence[str]) -> EventQuery:
             params.setdefault(assignment[1], []).append(assignment[2])
         else:
             bar.append(argument)
-    written = EventQuery.from_bar(" ".join(bar))
+    now = datetime.now(UTC)
+    written = EventQuery.from_bar(" ".join(bar), now=now)
     for key, values in written.to_params().items():
         params[key] = [*params.get(key, []), *values]
-    query = EventQuery.from_dict(params)
+    query = EventQuery.from_dict(params, now=now)
     problems = [error.message for error in (*written.errors, *query.errors)]
     if problems:
         raise usage_error(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from audit import clock
 from audit.ledger.query import EventQuery
 from audit.recording import action_registry
 
@@ -34,9 +35,9 @@ VOCABULARY: Mapping[str, Collection[str]] = {"action": _Actions()}
 
 def from_dict(filter: Mapping[str, Any]) -> EventQuery:
     """Read the API's filter object; mistakes land in `errors`, an unknown action is one."""
-    return EventQuery.from_dict(filter, VOCABULARY)
+    return EventQuery.from_dict(filter, VOCABULARY, clock.now())
 
 
 def from_bar(text: str) -> EventQuery:
     """Read the text of a query bar; mistakes as in `from_dict`."""
-    return EventQuery.from_bar(text, VOCABULARY)
+    return EventQuery.from_bar(text, VOCABULARY, clock.now())

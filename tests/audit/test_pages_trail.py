@@ -113,7 +113,7 @@ def test_an_unreadable_filter_shows_nothing_and_offers_no_export(trail: None, ad
         ({"outcome": "denyed"}, "outcome", "denied"),
         ({"bar": "actr:olu"}, "actr", "actor"),
         ({"action": "skill.blockd"}, "action", "skill.blocked"),
-        ({"after": "yesterday"}, "after", "2026-01-31"),
+        ({"after": "last tuesday"}, "after", "2026-01-31"),
     ],
 )
 def test_a_mistake_is_named_with_the_nearest_that_would_work(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Self
 
-from audit.ledger.query import query_bar_syntax
+from audit.ledger.query import query_bar_syntax, relative_dates
 from audit.ledger.query.errors import InvalidQuery, QueryError
 from audit.ledger.query.filter_keys import KEYS, MAX_VALUE, BadValue, Key, nearest_key, nearest_of
 from audit.ledger.query.matching import compile_clauses
@@ -79,10 +80,18 @@ class EventQuery:
         return cls.from_params(source, vocabulary)
 
     @classmethod
-    def from_bar(cls, text: str, vocabulary: Mapping[str, Collection[str]] | None = None) -> Self:
-        """Read a query bar: `key:value`, `-key:value`, `"two words"`, bare words."""
+    def from_bar(
+        cls,
+        text: str,
+        vocabulary: Mapping[str, Collection[str]] | None = None,
+        now: datetime | None = None,
+    ) -> Self:
+        """Read a query bar: `key:value`, `-key:value`, `"two words"`, bare words.
+
+        With `now`, `after` and `before` take relative dates too, which become absolute.
+        """
         pairs, errors = query_bar_syntax.read(text)
-        return cls._from_pairs(pairs, errors, vocabulary)
+        return cls._from_pairs(pairs, errors, vocabulary, now)
 
     @classmethod
     def from_params(
@@ -99,16 +108,20 @@ class EventQuery:
 
     @classmethod
     def from_dict(
-        cls, filter: Mapping[str, Any], vocabulary: Mapping[str, Collection[str]] | None = None
+        cls,
+        filter: Mapping[str, Any],
+        vocabulary: Mapping[str, Collection[str]] | None = None,
+        now: datetime | None = None,
     ) -> Self:
-        """Read the API's filter object: like a URL, but blank and non-text values are errors."""
+        """Read the API's filter object: like a URL, but blank and non-text values are errors; `now`
+        as in `from_bar`."""
         errors = [
             QueryError(key, f"{key} takes a string or a list of strings")
             for key, value in filter.items()
             if not _is_text(value)
         ]
         texts = {key: value for key, value in filter.items() if _is_text(value)}
-        return cls._from_pairs(_pairs(texts), errors, vocabulary)
+        return cls._from_pairs(_pairs(texts), errors, vocabulary, now)
 
     @classmethod
     def _from_pairs(
@@ -116,6 +129,7 @@ class EventQuery:
         pairs: Sequence[Pair],
         errors: Iterable[QueryError],
         vocabulary: Mapping[str, Collection[str]] | None,
+        now: datetime | None = None,
     ) -> Self:
         problems = list(errors)
         if len(pairs) > MAX_PAIRS:
@@ -123,6 +137,8 @@ class EventQuery:
         found: dict[tuple[str, bool], dict[str, None]] = {}
         for name, excluded, written in pairs[:MAX_PAIRS]:
             try:
+                if now is not None and name in ("after", "before"):
+                    written = relative_dates.absolute(written, now)
                 key, value = _read(name, excluded, written, vocabulary or {})
             except BadValue as error:
                 problems.append(QueryError(name, str(error), error.nearest))

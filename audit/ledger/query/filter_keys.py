@@ -121,7 +121,10 @@ def _time(value: str) -> str:
     try:
         instant(value)
     except (ValueError, OverflowError):
-        raise BadValue("is a date or RFC 3339 time", _TIME_EXAMPLE) from None
+        raise BadValue(
+            "is a date or RFC 3339 time, or such as 7d or yesterday",
+            _TIME_EXAMPLE,
+        ) from None
     return value
 
 

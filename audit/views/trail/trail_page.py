@@ -122,7 +122,10 @@ def _unreadable(reading: Reading) -> dict[str, Any]:
         "reading": reading,
         "chips": filter_links.chips(reading, reading.mistakes),
         "hidden": _hidden(reading),
-        "presets": presets_and_suggestions.presets(reading, clock.now()),
+        "presets": [
+            preset | {"on": False}
+            for preset in presets_and_suggestions.presets(reading, clock.now())
+        ],
         "readable_url": reading.url(reading.query.at("")),
     }
 
