@@ -22,34 +22,6 @@ class Change:
     before: str = ""
     after: str = ""
 
-    @property
-    def sentence(self) -> str:
-        """The change in a line."""
-        match self.kind:
-            case "added":
-                return f"new {self.about}: {self.after}"
-            case "removed":
-                return f"without {self.about}, which said: {self.before}"
-            case "moved":
-                return f"moved {self.about}: {self.before}, now {self.after}"
-            case _:
-                was, now = _where_they_differ(self.before, self.after)
-                return f"changed {self.about}: “{was}” becomes “{now}”"
-
-
-_AROUND = 2  # words of context on each side
-
-
-def _where_they_differ(before: str, after: str) -> tuple[str, str]:
-    """The words of each that the other does not share at its place, with a little around them."""
-    was, now = before.split(), after.split()
-    shortest = min(len(was), len(now))
-    start = next((n for n in range(shortest) if was[n] != now[n]), shortest)
-    rest = shortest - start
-    end = next((n for n in range(rest) if was[-1 - n] != now[-1 - n]), rest)
-    low, keep = max(0, start - _AROUND), max(0, end - _AROUND)
-    return " ".join(was[low : len(was) - keep]), " ".join(now[low : len(now) - keep])
-
 
 def changes(
     before: Document,

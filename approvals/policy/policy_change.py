@@ -7,7 +7,6 @@ request, and fails at commit: nobody overwrites what they did not see.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from textwrap import shorten
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,18 +17,17 @@ from approvals import actor_json, clock, people_directory, registry
 from approvals.errors import Refused
 from approvals.models import Person, PolicyVersion
 from approvals.pipeline.intent import digest
-from approvals.policy import minimum, policy_in_force
+from approvals.policy import change_for_approver, minimum, policy_in_force
+from approvals.policy.change_for_approver import Difference
 from approvals.policy.diff import Change, as_changes, changes
 from approvals.policy.document import BadDocument, Document, read
 from approvals.policy.evaluation import by_rule
 from approvals.policy.first_matching_rule import Situation
 from approvals.registry import CommitContext, Committed, Stance, Verb
-from audit.ledger.format import safe_display
 from audit.recording.actors import Target
 
 VERB: Final = "policy.change"
 TARGET: Final = Target("policy", "approvals")
-_SAID_MAX = 400  # the phone shows a sentence of 510 characters whole
 
 
 class ChangeParams(BaseModel):
@@ -121,19 +119,11 @@ def _severity(_target: Target, params: Mapping[str, Any]) -> str:
     return "CRITICAL"
 
 
-def _sentence(_target: Target, params: Mapping[str, Any]) -> str:
-    made, found = checked(params["document"], params["base"])
-    # The gravest news first.
-    first = min(found, key=_rank)
-    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-    # Groups and the order on call name people by subject; the page shows them by name.
-    whole = first.sentence if first.about.startswith("rule ") else f"{first.kind} {first.about}"
-    said = shorten(safe_display.visible(whole.rstrip(".")), _SAID_MAX, placeholder=" …")
-    return f"Change the approval policy to version {made.number}: {said}{more}"
-
-
-def _rank(change: Change) -> tuple[bool, bool]:
-    return not change.about.startswith("rule "), change.kind not in {"removed", "changed"}
+def _differences(params: Mapping[str, Any]) -> list[Difference]:
+    made, _ = checked(params["document"], params["base"])
+    before = policy_in_force.in_force().document
+    named = policy_in_force.names_in(before, made)
+    return change_for_approver.differences(before, made, settings.STEP_UP_EXPIRY_S, named)
 
 
 def _commit(ctx: CommitContext) -> Committed:
@@ -172,8 +162,9 @@ registry.register(
         params=ChangeParams,
         severity=_severity,
         look=lambda _target, _params: {"policy": policy_in_force.in_force().digest},
-        sentence=_sentence,
-        risk=lambda _target, _params: "it changes who has to approve what",
+        sentence=lambda _target, params: change_for_approver.sentence(_differences(params)),
+        by_passkey=lambda _target, params: change_for_approver.is_for_portal(_differences(params)),
+        risk=lambda _target, params: change_for_approver.risk(_differences(params)),
         if_approved="It applies to every later decision. Requests waiting under the old "
         "policy fail.",
         if_denied="The policy stays as it is.",

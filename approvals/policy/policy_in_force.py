@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from approvals.erasure.erased_or_altered_documents import ALTERED, WHOLE, Standing, standing
-from approvals.models import PolicyVersion
+from approvals.models import Person, PolicyVersion
 from approvals.pipeline.intent import digest
 from approvals.policy.document import DEFAULT, SAFEST, BadDocument, Document, read
 
@@ -97,3 +98,12 @@ def _standing(name: str) -> Standing:
         return ALTERED if row is None else standing(name, digest(row))
     except ValueError:
         return ALTERED
+
+
+def names_in(*documents: Document) -> Mapping[tuple[str, str], str]:
+    """Display names of everybody that documents name."""
+    wanted = {p.sub for one in documents for p in one.roster}
+    wanted |= {p.sub for one in documents for group in one.groups.values() for p in group.people}
+    if not wanted:
+        return {}
+    return {(p.iss, p.sub): str(p) for p in Person.objects.filter(sub__in=wanted)}

@@ -47,7 +47,7 @@ _NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", 
 
 def sentence(rule: Rule, document: Document, expiry_s: int) -> str:
     """One rule as one sentence; `expiry_s` is the time given where the rule names none."""
-    what = f"{_what(rule)}{_severities(rule)}{_requesters(rule)}"
+    what = situations(rule)
     if rule.approver == "none":
         return f"{what}: committed at once."
     within_s = rule.within_s or expiry_s
@@ -55,6 +55,11 @@ def sentence(rule: Rule, document: Document, expiry_s: int) -> str:
         f"{what}: {_who(rule, document)} {_verb_of(rule)} {channel(rule.channel, within_s)} "
         f"within {duration(within_s)}; {_meanwhile(rule)}; {_silence(rule)}; {_denied(rule)}."
     )
+
+
+def situations(rule: Rule) -> str:
+    """What a rule is about, with its severities: `Anything final or loosening at severity HIGH`."""
+    return f"{_what(rule)}{_severities(rule)}{_requesters(rule)}"
 
 
 def applies_to(rule: Rule) -> str:
@@ -65,6 +70,11 @@ def applies_to(rule: Rule) -> str:
 def called(kind: str) -> str:
     """A kind of target with its article, such as `an MCP server`."""
     return _KINDS.get(kind, f"{article(kind)} {kind.replace('_', ' ')}")
+
+
+def named(kind: str, name: str) -> str:
+    """A target by its kind and name, such as `MCP server github-mcp`."""
+    return f"{called(kind).partition(' ')[2]} {name}"
 
 
 def group_sentence(name: str, group: Group, named: Mapping[tuple[str, str], str]) -> str:
@@ -154,6 +164,13 @@ def _who(rule: Rule, document: Document) -> str:
         return f"{_NUMBERS[rule.count]} of {of}, all asked at once,"
     roles = roles_of(rule)
     return f"another {roles}" if roles else "another person with the role"
+
+
+def approver(rule: Rule, document: Document) -> str:
+    """Who approves, such as `another operator`."""
+    if rule.approver == "none":
+        return "no one, at once"
+    return _who(rule, document).removesuffix(", all asked at once,")
 
 
 def _verb_of(rule: Rule) -> str:

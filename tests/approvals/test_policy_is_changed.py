@@ -18,7 +18,7 @@ from tests.accounts.trail import events
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting
-from tests.approvals.policies import document, in_force, rule
+from tests.approvals.policies import document, in_force, keyed, rule
 
 type Work = Callable[..., None]
 
@@ -48,30 +48,73 @@ def change(actor: Actor, made: dict[str, Any] | None = None, base: str = "") -> 
 def test_another_admin_approves_and_the_new_policy_is_in_force(
     lamps: Lamps, phones: Phones, amir: Actor, anya: Actor, work: Work
 ) -> None:
+    in_force(rule("all"))
     before = policy.policy_digest()
     approval = change(amir)
     assert approval.severity == "CRITICAL"
     assert approval.sentence == (
-        "Change the approval policy to version 1: without rule findings-ask, which said: What a "
-        "finding requests automatically: another person with the role approves by phone within 5 "
-        "minutes; a connection to be revoked or what is to be blocked is on hold meanwhile, and "
-        "nothing else changes; if no one answers the next on call is asked, and after the last "
-        "that hold stays; a denial ends that hold, and 5 more"
+        "Change the approval policy: rule all (anything final or loosening): 90 seconds to "
+        "answer, before 5 minutes"
     )
+    assert approval.risk == "it changes how long people have to answer"
     work()
     phones.answer("member1", code_of(approval), "approve")
     work()
     assert fresh(approval).outcome == "approved"
     now = policy.in_force()
     assert now.document.rules[0].within_s == 90
-    [changed] = events("policy.changed")
+    changed = events("policy.changed")[-1]
     assert changed["data"]["before"] == before and changed["data"]["after"] == now.digest
     assert changed["data"]["policy"] == before, "decided under the policy that was in force"
     assert changed["data"]["approver"]["sub"] == anya.sub
     assert "within 90 seconds" in changed["changes"]["rule all"]["after"]
-    row = PolicyVersion.objects.get()
+    row = PolicyVersion.objects.latest("id")
     assert (str(row.event_id), row.approval) == (changed["id"], str(approval.pk))
     assert row.author["sub"] == amir.sub
+
+
+def test_a_change_that_does_not_fit_a_phone_is_approved_by_passkey_next_to_all_of_it(
+    lamps: Lamps, phones: Phones, amir: Actor, anya: Actor
+) -> None:
+    keyed(anya)
+    approval = change(amir)  # every rule of the policy as delivered goes
+    assert approval.rule["channel"] == "passkey"
+    assert "in 6 points, all on the page of the request; the gravest first: " in approval.sentence
+    assert "more" not in approval.sentence.rpartition("first: ")[2]
+
+
+def test_what_is_taken_away_is_named_before_times(
+    lamps: Lamps, phones: Phones, amir: Actor, anya: Actor
+) -> None:
+    now = policy.current().as_json()
+    rules = [dict(one) for one in now["rules"]]
+    rules[4]["within_s"] = 120
+    rules[3] |= {"while_pending": "open", "on_expiry": "release"}
+    approval = change(amir, now | {"number": now["number"] + 1, "rules": rules})
+    assert approval.rule["channel"] == "ciba"
+    assert approval.sentence == (
+        "Change the approval policy: rule critical (anything final or loosening at severity "
+        "CRITICAL): nothing is on hold any more while a request waits; the hold ends if no one "
+        "answers, before it stayed; rule high (anything final or loosening at severity HIGH): "
+        "2 minutes to answer, before 5 minutes"
+    )
+    assert approval.risk == (
+        "it changes what is on hold while a request waits, what ends a hold and how long people "
+        "have to answer"
+    )
+
+
+def test_who_is_asked_first_is_named_to_the_approver(
+    lamps: Lamps, phones: Phones, amir: Actor, anya: Actor
+) -> None:
+    now = policy.current().as_json()
+    named = {"roster": [{"iss": anya.iss, "sub": anya.sub}]}
+    approval = change(amir, now | {"number": now["number"] + 1} | named)
+    assert approval.sentence == (
+        f"Change the approval policy: order on call: {anya.name} ({anya.sub}), before as people "
+        "were enrolled"
+    )
+    assert approval.risk == "it changes who is asked first"
 
 
 def test_what_waits_under_the_old_policy_fails(
@@ -104,6 +147,7 @@ def test_a_stale_base_is_refused(lamps: Lamps, amir: Actor, anya: Actor) -> None
 def test_of_two_changes_the_first_wins_and_the_other_closes_at_once(
     lamps: Lamps, phones: Phones, amir: Actor, anya: Actor, work: Work
 ) -> None:
+    in_force(rule("all"))
     first = change(amir, document(rule("first")))
     second = change(amir, document(rule("second")))
     work()
@@ -176,6 +220,7 @@ def test_undo_is_proposing_the_earlier_version(
 def test_a_lonely_admin_may_and_the_record_says_so(
     lamps: Lamps, phones: Phones, amir: Actor, work: Work
 ) -> None:
+    in_force(rule("all"))
     approval = change(amir)
     assert approval.single_person
     work()

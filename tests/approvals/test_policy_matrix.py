@@ -233,7 +233,7 @@ def test_a_draft_shows_what_it_would_answer_and_where_fewer_people_are_asked(db:
     acting("operator2", "admin")
     admin = signed_in("admin", "admin")
     sent = form(admin.get(EDIT))
-    assert "The same as the policy in force" in text(admin.get(EDIT))
+    assert "The same people approve as under the policy in force" in text(admin.get(EDIT))
     page = step(admin, sent, "preview", r4__who="another")
     assert "High and Critical decisions need a second person." in text(page)
     assert "was Own phone" in text(page) and "fewer people" not in text(page)

@@ -125,6 +125,8 @@ def test_the_difference_is_shown_before_anybody_is_asked(admin: Client) -> None:
     shown = text(page)
     assert "Changed: rule high" in shown
     assert "within 5 minutes" in shown and "within 1 minute" in shown
+    assert "The same people approve as under the policy in force" in shown
+    assert "What changes is listed above." in shown and "The same as the policy" not in shown
     assert not Approval.objects.exists()
     asked = admin.post(PROPOSE, form(page) | {"reason": "faster"})
     approval = Approval.objects.get()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +12,7 @@ from django.conf import settings
 
 from approvals import actor_json, policy, registry
 from approvals.erasure.erased_or_altered_documents import Standing
-from approvals.models import Approval, Outcome, Person, PolicyVersion
+from approvals.models import Approval, Outcome, PolicyVersion
 from approvals.policy import diff, policy_in_force, rules_table, sentences
 from approvals.policy.document import Document
 from approvals.policy.policy_in_force import InForce
@@ -102,7 +101,7 @@ class Policy:
 def in_words(found: InForce) -> Policy:
     """A version of the policy in words."""
     document = found.document
-    named = names(document)
+    named = policy_in_force.names_in(document)
     return Policy(
         rules=[
             Shown(place, rule.id, sentences.sentence(rule, document, settings.STEP_UP_EXPIRY_S))
@@ -130,16 +129,8 @@ def in_words(found: InForce) -> Policy:
 
 def differences(before: Document, after: Document) -> list[diff.Change]:
     """What a change changes, people by their names."""
-    return diff.changes(before, after, settings.STEP_UP_EXPIRY_S, names(before, after))
-
-
-def names(*documents: Document) -> Mapping[tuple[str, str], str]:
-    """Display names of everybody that documents name."""
-    wanted = {p.sub for one in documents for p in one.roster}
-    wanted |= {p.sub for one in documents for group in one.groups.values() for p in group.people}
-    if not wanted:
-        return {}
-    return {(p.iss, p.sub): str(p) for p in Person.objects.filter(sub__in=wanted)}
+    named = policy_in_force.names_in(before, after)
+    return diff.changes(before, after, settings.STEP_UP_EXPIRY_S, named)
 
 
 def history() -> list[Version]:
