@@ -49,13 +49,6 @@ def to_approve(account: ConnectedAccount, longest: int = safe_display.LONGEST) -
     return f"{whose} {safe_display.short(account.named, longest)}" if account.named else whose
 
 
-def to_approve_several(accounts: Iterable[ConnectedAccount]) -> str:
-    """Such as `Mia Member's GitHub account octo-dev, and 3 more, listed in the portal`."""
-    found = list(accounts)
-    first = to_approve(found[0], LONGEST_NAME)
-    return f"{first}, and {len(found) - 1} more, listed in the portal" if found[1:] else first
-
-
 def person_name(iss: str, sub: str) -> str:
     """Name, e-mail or subject of a person; empty where nobody is named."""
     person = people_directory.find(iss, sub) if sub else None

@@ -17,6 +17,7 @@ from approvals import registry
 from approvals.errors import NothingToDo, Refused
 from approvals.models import Approval, Status
 from approvals.pipeline.intent import digest
+from approvals.pipeline.service import LONGEST_SENTENCE
 from approvals.registry import CommitContext, Committed, Part, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.ledger.format.allowed_field_values import severity_rank
@@ -184,16 +185,39 @@ def _short_list(services: Sequence[str]) -> str:
     return f"{named} and {len(services) - 6} more" if len(services) > 6 else named
 
 
+def _ends(params: Mapping[str, Any]) -> str:
+    return " and end all their owners' sessions" if params.get("end_sessions") else ""
+
+
+def _naming_all(verb: str, rows: Sequence[ConnectedAccount], params: Mapping[str, Any]) -> str:
+    """Every account by its owner and name."""
+    named = "; ".join(account_names.to_approve(row, account_names.LONGEST_NAME) for row in rows)
+    return f"{verb} {_number(rows)}{_ends(params)}: {named}"
+
+
+def _number(rows: Sequence[ConnectedAccount]) -> str:
+    return f"{len(rows)} account{'s' if len(rows) != 1 else ''}"
+
+
+def _fits(sentence: str) -> bool:
+    return len(safe_display.visible(sentence)) <= LONGEST_SENTENCE
+
+
+def _is_for_portal(target: Target, params: Mapping[str, Any]) -> bool:
+    """Whether a phone cannot name every account that would be revoked."""
+    return not _fits(_naming_all("Revoke", _accounts(target, params), params))
+
+
 def _says(verb: str) -> Any:
     def sentence(target: Target, params: Mapping[str, Any]) -> str:
         rows = _accounts(target, params)
+        if _fits(whole := _naming_all(verb, rows, params)):
+            return whole
         people = {account.owner for account in rows}
         services = sorted({catalogue.title(account.connection) for account in rows})
-        more = " and end all their sessions" if params.get("end_sessions") else ""
-        accounts = f"{len(rows)} account{'s' if len(rows) != 1 else ''}"
         owner = safe_display.short(account_names.owner_name(rows[0])) if len(people) == 1 else ""
         whose = owner or f"{len(people)} people"
-        return f"{verb} {accounts} ({_short_list(services)}) of {whose}{more}"
+        return f"{verb} {_number(rows)} ({_short_list(services)}) of {whose}{_ends(params)}"
 
     return sentence
 
@@ -216,8 +240,8 @@ registry.register(
         look=_look,
         severity=_severity,
         sentence=_says("Revoke"),
+        by_passkey=_is_for_portal,
         risk=lambda _target, _params: "agents lose these accounts until owners connect them again",
-        account=lambda target, params: account_names.to_approve_several(_accounts(target, params)),
         if_approved=approver_sentences.IF_ALL_REVOKED,
         if_denied="They are not revoked, and any other suspension of them stays.",
         if_expired="They stay suspended until someone decides.",

@@ -14,6 +14,7 @@ from approvals.models import Approval, Effect, Outcome
 from approvals.pipeline import intent
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
+from connections import account_names
 from connections.lifecycle import bulk_decisions
 from connections.models import ConnectedAccount, Notice, State
 from connections.revocation import deletion_step
@@ -78,6 +79,19 @@ def answered(approval: Approval, travel: Travel) -> Approval:
     return approval
 
 
+def test_more_accounts_than_a_phone_names_are_approved_by_passkey(ids: list[str]) -> None:
+    ConnectedAccount.objects.update(label="a" * 400)
+    approval = decide("selection.revoke", ids).approval
+    assert approval.rule["channel"] == "ciba", "names are shortened"
+    for number in range(12):
+        fact = update_accounts.Fact(f"cac_{number}", "github", ("repo",), None, None)
+        made = update_accounts.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+        ids.append(str(made.id))
+    approval = decide("selection.revoke", ids).approval
+    assert approval.rule["channel"] == "passkey"
+    assert approval.sentence == "Revoke 15 accounts (GitHub) of 3 people"
+
+
 def test_no_account_is_ticked_in_advance(ids: list[str]) -> None:
     page = signed_in("admin", "admin").get("/connections/inventory/selection/").content.decode()
     boxes = re.findall(r"<input[^>]*name=\"account\"[^>]*>", page)
@@ -88,7 +102,10 @@ def test_one_approval_names_them_all_and_each_gets_its_own_event_and_steps(
     ids: list[str], phone: Phone, travel: Travel
 ) -> None:
     approval = decide("selection.revoke", ids, end_sessions=True).approval
-    assert approval.sentence == "Revoke 3 accounts (GitHub) of 3 people and end all their sessions"
+    begin, _, named = approval.sentence.partition(": ")
+    assert begin == "Revoke 3 accounts and end all their owners' sessions"
+    accounts = ConnectedAccount.objects.order_by("pk")
+    assert named.split("; ") == [account_names.to_approve(one) for one in accounts]
     assert all(one in approval.intent for one in ids)
     assert approval.target_name == intent.digest({"accounts": sorted(ids)})
     assert approval.target_name in approval.intent

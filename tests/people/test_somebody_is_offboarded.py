@@ -111,7 +111,7 @@ def test_what_will_be_done_and_afterwards_what_was_done_is_listed(admin: Client)
         for step in (
             "Amir Admin froze Mia Member",
             "revoked Mia Member’s passkey “Laptop”",
-            "asked Anya Admin to approve: Revoke 1 account (GitHub) of Mia Member",
+            "asked Anya Admin to approve: Revoke 1 account: Mia Member's GitHub account",
         ):
             assert step in done
         assert f"{Freeze.objects.get().since:%H:%M}" in done
