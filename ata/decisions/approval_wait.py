@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ata.clock import now, parse_time
 from ata.decisions import approval_outcome_advice, approver_and_reason_lines, gateway_wait
+from ata.decisions.approver_and_reason_lines import severity_and_reason
 from ata.errors import AtaError, ExitCode, Unreachable
 from ata.output.safe_text import in_words, safe, time_left
 from ata.output.screen import Screen, paint
@@ -213,7 +214,7 @@ class _PlainCountdown:
         page = safe(self._portal.page(f"/approvals/{approval.id}/"))
         lines = [
             safe(approval.sentence) or "This has to be approved.",
-            *([f"Why: {why}"] if (why := approver_and_reason_lines.why(approval.body)) else []),
+            *([said] if (said := severity_and_reason(approval.body)) else []),
             f"Code: {safe(approval.code)} (approve only where the same code is shown)",
             *([f"{who}."] if (who := approver_and_reason_lines.waits_for(approval.body)) else []),
             f"Open for {left}: {page}",
@@ -250,7 +251,7 @@ def _live_panel(portal: Portal) -> Iterator[Callable[[Approval], None]]:
             left = time_left(approval.expires_at - now()) if approval.expires_at else "…"
             body = Group(
                 Text(safe(approval.sentence) or "This has to be approved."),
-                Text(approver_and_reason_lines.why(approval.body), "dim"),
+                Text(severity_and_reason(approval.body), "dim"),
                 Text(),
                 code,
                 Text(),

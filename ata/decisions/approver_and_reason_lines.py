@@ -25,10 +25,12 @@ def waits_for(approval: Mapping[str, object]) -> str:
     return f"{said} ({len(approved)} of {needed} approved{names})"
 
 
-def why(approval: Mapping[str, object]) -> str:
-    """`CRITICAL: reads ~/.ssh`: the severity and the reason, where the portal gives them."""
-    parts = (safe(approval.get("severity")), safe(approval.get("reason")))
-    return ": ".join(part for part in parts if part)
+def severity_and_reason(approval: Mapping[str, object]) -> str:
+    """`Severity: CRITICAL. Reason: reads ~/.ssh`; empty where the portal gives no severity."""
+    severity, reason = safe(approval.get("severity")), safe(approval.get("reason"))
+    if not severity:
+        return ""
+    return f"Severity: {severity}. {f'Reason: {reason}' if reason else 'No reason was given.'}"
 
 
 def _names(asks: Sequence[Mapping[str, object]], states: set[str] | frozenset[str]) -> list[str]:

@@ -463,9 +463,13 @@ def test_a_connection_name_that_is_not_unique_asks_for_the_id(
 
 
 def test_connections_are_listed(signed_in: Ata, portal: StandIn) -> None:
-    one = {"id": "c1", "connection": "github", "state": "connected", "scopes": ["repo", "user"]}
+    one: dict[str, Any] = {"id": "c1", "connection": "github", "state": "connected"}
+    one |= {"scopes": ["repo", "user"]}
+    one |= {"owner": {"iss": "i", "sub": "s", "name": "Mia Member", "email": "mia@acme.example"}}
     portal.on("GET", "/v1/connections", Reply(200, {"items": [one]}))
-    assert signed_in("connections", "list").stdout == "c1\tgithub\t\tconnected\trepo user\t\n"
+    assert signed_in("connections", "list").stdout == (
+        "c1\tgithub\t\tMia Member\tconnected\trepo user\t\n"
+    )
 
 
 def test_a_difference_is_a_line_a_change(signed_in: Ata, portal: StandIn) -> None:
@@ -515,7 +519,7 @@ def test_waiting_says_why_and_how_many_of_whom_approved(signed_in: Ata, portal: 
     )
     done = signed_in("skill", "block", "web-scraper", *WHY)
     assert done.returncode == 0, done.stderr
-    assert "Why: CRITICAL: reads ~/.ssh" in done.stdout
+    assert "Severity: CRITICAL. Reason: reads ~/.ssh" in done.stdout
     assert "Waiting for Olu Operator (0 of 2 approved)." in done.stdout
     assert (
         "Waiting for Oona Operator (1 of 2 approved: Olu Operator). Code: 52-14-53" in done.stdout

@@ -48,7 +48,7 @@ def list_connections(
         limit=limit,
         after=after,
         json_output=json_output,
-        columns=("Id", "Connection", "Account", "State", "Scopes", "Last used"),
+        columns=("Id", "Connection", "Account", "Owner", "State", "Scopes", "Last used"),
         row=_row,
         empty="No connected accounts.",
     )
@@ -190,11 +190,13 @@ def _items(body: dict[str, object]) -> list[dict[str, object]]:
 
 
 def _row(connection: dict[str, object]) -> tuple[object, ...]:
-    scopes = connection.get("scopes")
+    scopes, owner = connection.get("scopes"), connection.get("owner")
+    whose = owner if isinstance(owner, dict) else {}
     return (
         connection.get("id"),
         connection.get("connection"),
         connection.get("account") or connection.get("label"),
+        whose.get("name") or whose.get("email") or whose.get("sub"),
         connection.get("state") or connection.get("status"),
         " ".join(map(str, scopes)) if isinstance(scopes, list) else scopes,
         connection.get("last_used_at") or connection.get("last_used"),
