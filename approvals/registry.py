@@ -155,7 +155,8 @@ class Verb:
     if_approved: str = ""
     # What approving comes to as things are now; empty: as `if_approved`.
     expects: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""
-    # Why it is risky and whose account it is about; may be empty.
+    # Why it is risky, which each verb that relaxes anything says itself, and whose account it is
+    # about; may be empty.
     risk: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""
     account: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""
     if_denied: str = ""
@@ -187,10 +188,7 @@ class Verb:
     prepare: Callable[[Actor, Target, Mapping[str, Any]], Any] = _needless
 
 
-_RISKS = {
-    Stance.FINAL: "it is not undone automatically",
-    Stance.LOOSEN: "it relaxes what is restricted now",
-}
+_RISKS = {Stance.FINAL: "it is not undone automatically"}
 
 
 LONGEST_FACT: Final = 255

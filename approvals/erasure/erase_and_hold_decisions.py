@@ -101,7 +101,13 @@ def _sentence_of_erasure(target: Target, _params: Mapping[str, Any]) -> str:
     """What the approver reads: an approval ends no restriction of others that it did not show."""
     ends = counted_restrictions(subject_and_store_registry.identify(target.name))
     also = f" and end what others restricted: {ends}" if ends else ""
-    return f"Erase every value of the person {short(target.name)}{also}. This cannot be undone"
+    return f"Erase every value of {_person(target.name)}{also}. This cannot be undone"
+
+
+def _person(key: str) -> str:
+    """The person as approvers read it: by key, since what is signed names nobody who may be
+    erased, and where their name is."""
+    return f"the person {short(key)} (named on the page of this request in the portal)"
 
 
 def _check_free(key: str) -> None:
@@ -261,8 +267,9 @@ registry.register(
         look=_look_at_hold,
         severity=lambda _target, _params: "HIGH",
         sentence=lambda target, _p: (
-            f"Lift the legal hold on the person {short(target.name)}, so that they can be erased"
+            f"Lift the legal hold on {_person(target.name)}, so that they can be erased"
         ),
+        risk=lambda _target, _params: "what is kept for a matter can then be destroyed",
         if_approved="The person can be erased, unless another hold is on them.",
         if_denied="The hold stays.",
         if_expired="The hold stays.",

@@ -174,7 +174,10 @@ def _severity(target: Target, _params: Mapping[str, Any]) -> str:
 def _enrol_sentence(target: Target, params: Mapping[str, Any]) -> str:
     key = queries.find(target.name)
     if target.kind == APPROVER and key is not None:
-        return f"Let {_named(key)} approve what others ask for"
+        handle, owner = relying_party.short(key.handle), safe_display.short(str(key.person))
+        return (
+            f"Let {owner} approve other people's requests with the passkey “{key.name}” ({handle})"
+        )
     return f"Enrol the passkey “{safe_display.short(params.get('name') or 'Passkey')}”"
 
 
@@ -206,10 +209,10 @@ registry.register(
         look=_look_before,
         severity=_severity,
         sentence=_enrol_sentence,
-        risk=lambda _target, _params: "it can then approve what others ask for",
-        if_approved="Its owner can approve with it what others ask for.",
-        if_denied="It goes on counting for its owner's own requests only.",
-        if_expired="It goes on counting for its owner's own requests only.",
+        risk=lambda _target, _params: "who holds it can approve other people's requests",
+        if_approved="Its owner can approve other people's requests with it.",
+        if_denied="It still counts for its owner's own requests only.",
+        if_expired="It still counts for its owner's own requests only.",
     )
 )
 registry.register(

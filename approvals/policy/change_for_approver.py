@@ -150,7 +150,7 @@ def _severity(*rules: Rule) -> str:
 def _within(
     was: Rule, rule: Rule, before: Document, after: Document, expiry_s: int
 ) -> Iterator[Difference]:
-    """What differs between two versions of a rule, each as a difference of its own."""
+    """What differs between two versions of a rule, each as a separate difference."""
     for gravity, words, what in (
         _matches(was, rule),
         _who(was, rule, before, after),

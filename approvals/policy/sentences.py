@@ -324,6 +324,6 @@ def if_denied(rule: Mapping[str, Any], verb: Verb | None) -> str:
     said = (verb.if_denied if verb else "") or "Nothing is committed."
     if rule.get("while_pending") != "hold":
         return said
-    ends = rule.get("on_denial") == "release"
-    signed = " once the denial is signed with a passkey" if rule.get("signed_denial") else ""
-    return f"{said} The hold of this request {f'ends{signed}' if ends else 'stays'}."
+    ends = "ends" if rule.get("on_denial") == "release" else "does not end"
+    signed = " signed with a passkey" if rule.get("signed_denial") and ends == "ends" else ""
+    return f"{said} On hold meanwhile; a denial{signed} {ends} the hold."

@@ -5,7 +5,7 @@ Every row is a pure function of what the request has stored, since a signed answ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from approvals import actor_json, policy, registry
@@ -35,8 +35,14 @@ class Fact:
     whole: str = ""
 
 
-def facts(approval: Approval, person: Person | None) -> list[Fact]:
-    """The rows below the sentence of a request, as `person` is asked about it."""
+def facts(
+    approval: Approval, person: Person | None, *, reader: Person | Actor | None = None
+) -> list[Fact]:
+    """The rows below the sentence of a request, as `person` is asked about it.
+
+    Args:
+        reader: who reads it, where that is not `person`: an owner alone is spoken to as `you`.
+    """
     verb = _verb(approval)
     rows = [
         _fact("risk", "Risk", _risk(approval)),
@@ -47,7 +53,29 @@ def facts(approval: Approval, person: Person | None) -> list[Fact]:
         _fact("if_denied", "If denied", _if_denied(approval, verb)),
         _fact("request", "Request", _request(approval, person)),
     ]
-    return [row for row in rows if row.text]
+    rows = [row for row in rows if row.text]
+    read_by = reader or person
+    if read_by is None or not owner_must_approve_first.is_first(approval, read_by):
+        return rows
+    return [_to_owner(row) if row.name in _OURS else row for row in rows]
+
+
+_OURS: Final = frozenset({"if_approved", "if_denied", "request"})
+"""Rows of our words alone."""
+_YOU: Final = (
+    ("First the owner has to", "First you have to"),
+    ("The owner may have to", "You may have to"),
+    ("If the owner or the next approver does not", "If you or the next approver do not"),
+    ("other than the owner", "other than you"),
+)
+
+
+def _to_owner(row: Fact) -> Fact:
+    """The row as the owner of the account reads it on their own device: never longer."""
+    text, whole = row.text, row.whole
+    for said, you in _YOU:
+        text, whole = text.replace(said, you), whole.replace(said, you)
+    return replace(row, text=text, whole=whole)
 
 
 def _verb(approval: Approval) -> Verb | None:
@@ -75,9 +103,12 @@ def _reason(approval: Approval) -> Fact:
     and is short, without links, with hidden characters written out and a warning where letters
     look like others (DESIGN 1.3.3)."""
     words = approval.reason.split()
+    requester = actor_json.from_json(approval.requester)
     if not words:
-        return Fact("reason", "Reason", "No reason was given")
-    if not is_by_agent(actor_json.from_json(approval.requester)):
+        by_broker = requester.via == "broker"
+        none = "Agents cannot give a reason here" if by_broker else "No reason was given"
+        return Fact("reason", "Reason", none)
+    if not is_by_agent(requester):
         return _quoted(safe_display.visible(" ".join(words)), MAX_TEXT - len("“”"))
     line = safe_display.visible(" ".join("(link removed)" if _is_link(w) else w for w in words))
     beware = " ⚠ some letters look like others" if safe_display.warning(line) else ""
@@ -134,7 +165,7 @@ def _if_denied(approval: Approval, verb: Verb | None) -> str:
     """What a denial does, and what no answer does."""
     denied = policy.if_denied(approval.rule, verb)
     if not approval.requester_sub:
-        denied += " The denial is recorded as an override in the approver’s name."
+        denied += " It is recorded as an override in the name of who denies."
     return f"{denied} {policy.if_nobody_answers(approval.rule)}"
 
 

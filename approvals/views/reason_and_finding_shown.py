@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
+from approvals.erasure import erase_and_hold_decisions
 from approvals.models import Approval
+from audit.erasure import subject_and_store_registry
 from audit.recording.actors import Actor
 from connections.lifecycle import bulk_decisions
 from enforcement.component_kinds import KINDS
 from enforcement.decisions import decision_severity
 from enforcement.models import Finding
+from ui import person_links
 
 _MAY_LOOK = frozenset({"auditor", "operator", "admin"})
 
@@ -19,19 +22,25 @@ _MAY_LOOK = frozenset({"auditor", "operator", "admin"})
 @dataclass(frozen=True, slots=True)
 class Because:
     """`reason` as it was given; `finding` the gravest one, `more` how many others count;
-    `accounts` the id and words of each where it is about several."""
+    `accounts` the id and words of each where it is about several; `person` and `person_url` whom a
+    request by subject key is about, for those who may see them."""
 
     reason: str
     finding: Finding | None = None
     more: int = 0
     url: str = ""
     accounts: tuple[tuple[str, str], ...] = ()
+    person: str = ""
+    person_url: str = ""
 
 
 def because(approval: Approval, viewer: Actor) -> Because:
-    """The reason, and for things that scanners look at the finding it rests on."""
+    """The reason, and for things that scanners look at the finding it rests on; for a person who
+    is named by key alone, who that is."""
     if approval.target_kind == bulk_decisions.KIND:
         return Because(approval.reason, accounts=tuple(bulk_decisions.listed(approval.params)))
+    if approval.target_kind == erase_and_hold_decisions.KIND:
+        return _about_person(approval, viewer)
     if approval.target_kind not in KINDS:
         return Because(approval.reason)
     found = decision_severity.open_findings(approval.target_kind, approval.target_name)
@@ -43,3 +52,12 @@ def because(approval: Approval, viewer: Actor) -> Because:
     if viewer.roles & _MAY_LOOK:
         url = reverse("enforcement-asset", args=[approval.target_kind, approval.target_name])
     return Because(approval.reason, chosen, others, url)
+
+
+def _about_person(approval: Approval, viewer: Actor) -> Because:
+    if not viewer.roles & _MAY_LOOK:
+        return Because(approval.reason)
+    whose = subject_and_store_registry.identify(approval.target_name)
+    links = [person_links.page_of_subject(viewer, iss, sub) for iss, sub in whose.people]
+    name = whose.name or whose.email or next((sub for _, sub in whose.people), "")
+    return Because(approval.reason, person=name, person_url=next(filter(None, links), ""))

@@ -119,6 +119,7 @@ def version_of(approval: Approval) -> str:
 
 def detail(approval: Approval, viewer: Actor) -> Detail:
     """The page of one approval as `viewer` may see it."""
+    version = version_of(approval)  # first: what changes while the rest is read is read again
     asks = list(
         approval.asks.select_related("person").prefetch_related("notices").order_by("number")
     )
@@ -148,7 +149,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         asked=asked,
         asked_phone="Your phone" if asked == "you" else f"The phone of {asked}",
         total_s=request_labels.total_s(approval, ask),
-        facts=facts(approval, ask.person if ask else None),
+        facts=facts(approval, ask.person if ask else None, reader=viewer),
         policy=request_labels.policy_sentence(approval, ask),
         changed_usual_time=request_labels.changed_usual_time(approval),
         outcome=request_labels.outcome_words(approval, viewer) if approval.outcome else "",
@@ -166,7 +167,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         confirming_ends_hold=can_confirm and confirming_ends_hold(approval, viewer),
         can_say_why=cancel_resend_confirm_denial.may_say_why(viewer, approval),
         live=_is_live(approval, effects),
-        version=version_of(approval),
+        version=version,
         by_passkey=offer(approval, asks, viewer, still_true=not no_longer),
         hold_stays=why_hold_stays(approval, ask_gateways=True),
     )

@@ -170,7 +170,8 @@ registry.register(
         look=_look,
         severity=lambda _target, _params: "MEDIUM",
         sentence=_sentence,
-        if_approved="Auth0 is asked to delete it. Access tokens got before work until they expire.",
+        if_approved="Auth0 is asked to delete it. Access tokens issued earlier stay valid until "
+        "they expire.",
         if_denied="It stays in force.",
         if_expired="It stays in force.",
     )

@@ -79,6 +79,7 @@ registry.register(
         look=lambda _target, _params: {"undecided": _said(is_open())},
         severity=lambda target, params: "HIGH" if _opens(target, params) else "LOW",
         sentence=_sentence,
+        risk=lambda _target, _params: "no one has to allow a component before it gets tokens",
         if_approved="Components that no one decided on get credentials by their manifest.",
         if_denied="Only components that someone allowed get credentials.",
         if_expired="Only components that someone allowed get credentials.",

@@ -12,6 +12,7 @@ from typing import Any
 from approvals import clock, registry
 from approvals.errors import Refused
 from approvals.pipeline.service import LONGEST_SENTENCE
+from approvals.policy.sentences import named
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
@@ -67,7 +68,9 @@ def _validate_declaration(actor: Actor, target: Target, params: Mapping[str, Any
 def _validate_removal(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
     if manifest_store.find(target.kind, target.name) is None:
         raise Refused(
-            "unknown_manifest", f"{target.kind} {target.name} has no manifest.", pointer="/target"
+            "unknown_manifest",
+            f"The {named(target.kind, target.name)} has no manifest.",
+            pointer="/target",
         )
 
 
@@ -89,7 +92,7 @@ def _remove(ctx: CommitContext) -> Committed:
     _check_approved(ctx, gains)
     before = manifest_store.remove(ctx.target.kind, ctx.target.name)
     if before is None:
-        raise Refused("unknown_manifest", f"{ctx.target.kind} {ctx.target.name} has no manifest.")
+        raise Refused("unknown_manifest", f"The {_component(ctx.target)} has no manifest.")
     return Committed(data=_gained(gains), changes={"before": before, "after": None})
 
 
@@ -195,7 +198,7 @@ def _of_variable(connection: str, variable: str, held: Mapping[str, tuple[str, .
 
 
 def _component(target: Target) -> str:
-    return f"{target.kind} {safe_display.short(target.name)}"
+    return named(target.kind, safe_display.short(target.name))
 
 
 def _in_words(connection: str, gained: tuple[str, ...], *, words: bool) -> str:
@@ -212,6 +215,23 @@ def _sentence_of_removal(target: Target, params: Mapping[str, Any]) -> str:
 def _opening(gains: Gains) -> list[str]:
     titles = ", ".join(fitting.title(name) for name in gains.opened)
     return [f"open {titles} to undeclared components"] if titles else []
+
+
+def _risk_of_declaration(target: Target, params: Mapping[str, Any]) -> str:
+    """What agents can then do that they cannot now, and with whose accounts."""
+    gains = gains_of_declaration(target, params)
+    said = []
+    if gains.scopes:
+        does = "change, send or delete things at large" if gains.risky else "do more"
+        said.append(f"agents that name it can {does} with everyone's accounts of these services")
+    if gains.url or gains.env:
+        said.append("tokens go where they do not go now")
+    if gains.opened:
+        said.append(_RISK_OF_OPENING)
+    return ", and ".join(said)
+
+
+_RISK_OF_OPENING = "agents that name no component get tokens that are refused to them now"
 
 
 registry.register(
@@ -231,7 +251,9 @@ registry.register(
         lock=manifest_store.lock,
         severity=_severity_of_declaration,
         sentence=_sentence_of_declaration,
-        if_approved="The component may use this from its next request on; owners are notified.",
+        risk=_risk_of_declaration,
+        if_approved="It may use this from its next request on. Everyone whose account it can then "
+        "use is notified of what it gained.",
         if_denied="The manifest in force stays.",
         if_expired="The manifest in force stays.",
     )
@@ -252,6 +274,7 @@ registry.register(
         lock=manifest_store.lock,
         severity=_severity_of_removal,
         sentence=_sentence_of_removal,
+        risk=lambda _target, _params: _RISK_OF_OPENING,
         if_approved="Any caller gets tokens of a connection that no manifest names any more.",
         if_denied="The manifest stays, and the connection stays closed to undeclared callers.",
         if_expired="The manifest stays, and the connection stays closed to undeclared callers.",

@@ -302,6 +302,7 @@ for _name, _event, _label, _stance, _commit in (
             about_others=_is_of_others,
             severity=_relaxing if _name == RELAX else lambda _t, _p: "MEDIUM",
             sentence=_sentence,
+            risk=lambda _t, _p: "agents can use these accounts at times when they are paused now",
             if_approved="It applies from the next token request.",
             if_denied="The setting stays as it is.",
             if_expired="The setting stays as it is.",

@@ -10,13 +10,13 @@ from audit.recording.actors import Target
 from connections import account_names, permissions, phone_sentence_length
 
 IF_REVOKED: Final = (
-    "The portal gives no new token of it. Auth0 deletes it when its owner next visits the portal, "
-    "which a leaver may never do. Tokens issued before work until they expire. "
+    "The portal gives no new token of it. Auth0 deletes it once the owner next visits the portal; "
+    "someone who left may never do so. Tokens issued earlier stay valid until they expire. "
     "The provider keeps its own consent."
 )
 IF_ALL_REVOKED: Final = (
-    "The portal gives no new token of them. Auth0 deletes each when its owner next visits the "
-    "portal, which a leaver may never do. Tokens issued before work until they expire. "
+    "The portal gives no new token of them. Auth0 deletes each once its owner next visits the "
+    "portal; who left may never do so. Tokens issued earlier stay valid until they expire. "
     "Each provider keeps its own consent."
 )
 

@@ -237,6 +237,32 @@ def _severity(target: Target, _params: Mapping[str, Any]) -> str:
     return "CRITICAL" if target.name == EVERYTHING else "HIGH"
 
 
+def _risk_of_unfreezing(target: Target, _params: Mapping[str, Any]) -> str:
+    """What gets tokens again, and who froze it, when and why."""
+    what = title(target.kind, target.name)
+    again = {
+        FrozenKind.AGENT: f"{what} gets tokens again",
+        FrozenKind.PERSON: f"agents get tokens for {what}'s accounts again",
+        FrozenKind.SERVICE: f"agents get tokens for everyone's {what} accounts again",
+    }[FrozenKind(target.kind)]
+    if target.name == EVERYTHING:
+        again = "agents get tokens for everyone's accounts again"
+    return "; ".join([again, *map(_in_words, placed(target))])
+
+
+def _in_words(freeze: Freeze) -> str:
+    by, day = safe_display.short(freeze.by_name or freeze.by), f"{freeze.since:%d %b %Y}"
+    why = f" (“{safe_display.short(freeze.reason, 80)}”)" if freeze.reason else ", no reason given"
+    return f"frozen by {by} on {day}{why}"
+
+
+_STAYS: Final = {
+    FrozenKind.AGENT: "The agent stays frozen.",
+    FrozenKind.PERSON: "Their access stays frozen.",
+    FrozenKind.SERVICE: "It stays frozen.",
+}
+
+
 def _is_of_others(actor: Actor, target: Target) -> bool:
     """Whether unfreezing needs somebody else: it is a person, or another one's freeze."""
     if target.kind == FrozenKind.PERSON:
@@ -287,9 +313,10 @@ def _verbs(kinds: Iterable[FrozenKind]) -> None:
                 severity=_severity,
                 look=_look,
                 sentence=lambda target, _p: f"Unfreeze {title(target.kind, target.name)}",
+                risk=_risk_of_unfreezing,
                 if_approved="Agents get tokens again from the next request on.",
-                if_denied="It stays frozen.",
-                if_expired="It stays frozen.",
+                if_denied=_STAYS[kind],
+                if_expired=_STAYS[kind],
             )
         )
 

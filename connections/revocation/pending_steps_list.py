@@ -150,8 +150,8 @@ def _deletions(rows: list[ConnectedAccount]) -> Iterator[Remediation]:
             state="failed" if failed else "waits",
             waits_for=owner,
             detail=account.deletion_detail
-            or "Refused here already. Auth0 deletes it when they next visit, which a leaver may "
-            "never do.",
+            or "Refused here already. Auth0 deletes it once they next visit; someone who left may "
+            "never do so.",
             step=str(step.pk) if step is not None and failed else "",
         )
 

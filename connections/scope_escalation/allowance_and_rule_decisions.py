@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from approvals import clock, registry
 from approvals.errors import Refused
 from approvals.pipeline.service import LONGEST_SENTENCE
-from approvals.policy.sentences import duration
+from approvals.policy.sentences import duration, named
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Target
@@ -104,10 +104,10 @@ def _severity(target: Target, params: Mapping[str, Any]) -> str:
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
     """What is wanted of the account; by name alone where the words take too much space."""
     account = account_of(target)
-    name = str(params["component"]).partition(":")[2]
-    component, beware = safe_display.short(name), safe_display.warning(name)
+    kind, _, name = str(params["component"]).partition(":")
+    component, beware = named(kind, safe_display.short(name)), safe_display.warning(name)
     whose = account_names.to_approve(account, account_names.LONGEST_NAME)
-    begin = f"Let {component} for {duration(params['for_s'])} on {whose}"
+    begin = f"Let {component} use {whose} for {duration(params['for_s'])}"
     said = [
         fitting.permissions(account.connection, params["scopes"], words=words, separator="; ")
         for words in (True, False)
@@ -136,7 +136,7 @@ def _expects(target: Target, params: Mapping[str, Any]) -> str:
     if not account.scopes:
         begin = f"{begin} The owner may have to connect {title} again first."
     elif containment.beyond(account.connection, params["scopes"], account.scopes):
-        begin = f"First its owner has to connect {title} again. {begin}"
+        begin = f"First the owner has to connect {title} again. {begin}"
     flagged = connection_rules.of(account.connection).excess == "flag"
     later = "still carry it and are flagged" if flagged else "that carry it are refused"
     return f"{begin} {title} keeps the permission: later tokens {later}."
@@ -297,6 +297,7 @@ registry.register(
         look=_rules_look,
         severity=_rules_severity,
         sentence=_rules_sentence,
+        risk=lambda _target, _params: "agents get tokens that are refused to them now",
         if_approved="The broker follows the new rules from the next request on.",
         if_denied="The rules stay.",
         if_expired="The rules stay.",

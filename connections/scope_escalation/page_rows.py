@@ -8,7 +8,7 @@ from typing import Any
 
 from approvals import clock
 from approvals.models import Approval, Outcome, Status
-from approvals.policy.sentences import duration
+from approvals.policy.sentences import duration, named
 from audit.recording.actors import Actor
 from connections import account_names, permissions
 from connections.models import Allowance, ConnectedAccount, Escalation
@@ -61,7 +61,7 @@ def asked(approval: Approval, viewer: Actor) -> dict[str, Any] | None:
     wanted = [str(scope) for scope in params.get("scopes", ())]
     row = Escalation.objects.filter(pk=str(params["escalation"])).first()
     return {
-        "component": str(params.get("component", "")),
+        "component": _component(str(params.get("component", ""))),
         "agent": str(params.get("agent", "")),
         "account": account,
         "whose": account_names.owner_name(account),
@@ -71,6 +71,11 @@ def asked(approval: Approval, viewer: Actor) -> dict[str, Any] | None:
         "lasts": duration(int(params.get("for_s", 0))),
         "attempts": row.attempts if row else 0,
     }
+
+
+def _component(said: str) -> str:
+    kind, _, name = said.partition(":")
+    return named(kind, name) if name else said
 
 
 def _scopes(

@@ -212,7 +212,8 @@ registry.register(
         already=_disposed_as(FindingStatus.DISMISSED),
         look=_look,
         severity=_severity_of_dismissal,
-        if_approved="The finding is closed as needing no action.",
+        risk=lambda _target, _params: "the finding is closed and counts for nothing any more",
+        if_approved="The finding is closed as needing no action. A later scan can open it again.",
         if_denied="The finding stays open.",
         if_expired="The finding stays open.",
     )

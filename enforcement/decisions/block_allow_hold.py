@@ -257,9 +257,14 @@ def _look_before_release(target: Target, params: Mapping[str, Any]) -> dict[str,
     }
 
 
+_DISABLES: Final = "The outpost there disables it."
+_RUNS_ON: Final = (
+    "It runs on where it is installed now. The gateway is asked to quarantine it when its folder "
+    "is next created again or renamed."
+)
 _BLOCKS_FILES: Final = (
-    "An outpost disables it. A gateway without one lets it run on, and is asked to quarantine it "
-    "once created again or renamed."
+    "Where a gateway has an outpost, that disables it. Elsewhere it runs on where it is installed, "
+    "and the gateway is asked to quarantine it when its folder is next created again or renamed."
 )
 _BLOCKS: Final = {
     "skill": _BLOCKS_FILES,
@@ -280,16 +285,28 @@ def _expects(act: str) -> Callable[[Target, Mapping[str, Any]], str]:
     """What the act would come to at each gateway, as `_BLOCKS` says it in general."""
 
     def expects(target: Target, _params: Mapping[str, Any]) -> str:
-        return effects_at_gateways.expected(act, target.kind, target.name, target.instance)
+        known = effects_at_gateways.expected(act, target.kind, target.name, target.instance)
+        return known or (_block_of_files(target) if act == "block" else "")
 
     return expects
+
+
+def _block_of_files(target: Target) -> str:
+    """What a block does at the gateways that it covers, where a component is files; empty where it
+    is not, or where some have an outpost and others have none."""
+    if _BLOCKS[target.kind] != _BLOCKS_FILES:
+        return ""
+    covered = instances.fleet().scope(target.instance)
+    with_outpost = [bool(command_recipients.outpost_of(one.name)) for one in covered]
+    if not covered or len(set(with_outpost)) > 1:
+        return ""
+    return _DISABLES if with_outpost[0] else _RUNS_ON
 
 
 def _register(kind: str) -> None:
     kinds = frozenset({kind})
     common: dict[str, Any] = {
         "roles": OPERATOR,
-        "risk": decision_severity.why_risky,
         "target_kinds": kinds,
         "needs_proof": _has_outpost,
     }
@@ -300,6 +317,7 @@ def _register(kind: str) -> None:
             name=f"{kind}.block",
             event=f"{kind}.blocked",
             label="Block",
+            risk=decision_severity.why_risky,
             stance=Stance.FINAL,
             expects=_expects("block"),
             commit=_Final("block", Decision.BLOCK, "Block"),
@@ -321,6 +339,7 @@ def _register(kind: str) -> None:
             name=f"{kind}.unblock",
             event=f"{kind}.unblocked",
             label="Unblock",
+            risk=decision_severity.why_risky,
             stance=Stance.LOOSEN,
             expects=_expects("unblock"),
             commit=_Final("unblock", Decision.NONE, "Unblock"),
@@ -344,6 +363,7 @@ def _register(kind: str) -> None:
             stance=Stance.LOOSEN,
             expects=_expects("allow"),
             commit=_Final("allow", Decision.ALLOW, "Allow"),
+            risk=decision_severity.why_allow_is_risky,
             sentence=_reads("Allow {thing}"),
             look=decision_severity.look_before_allowing,
             severity=decision_severity.of_allowing,
@@ -361,6 +381,7 @@ def _register(kind: str) -> None:
             name=f"{kind}.hold",
             event=f"{kind}.held",
             label="Hold",
+            risk=decision_severity.why_risky,
             stance=Stance.TIGHTEN,
             commit=_hold,
             sentence=_reads("Put {thing} on hold"),
@@ -374,6 +395,7 @@ def _register(kind: str) -> None:
             name=f"{kind}.release",
             event=f"{kind}.released",
             label="Release",
+            risk=decision_severity.why_risky,
             stance=Stance.LOOSEN,
             expects=_expects("release"),
             commit=_release_by_hand,

@@ -213,6 +213,12 @@ def _steps(ctx: CommitContext) -> list[EffectSpec]:
     return [terminal_steps.command_step(ctx, "guardrail", action, at_terminal.capitalize())]
 
 
+def _risk(_target: Target, params: Mapping[str, Any]) -> str:
+    if params.get("terminal"):
+        return "the gateway then stops less than now"
+    return "what is approved counts as no difference any more"
+
+
 def _relaxes(_target: Target, params: Mapping[str, Any]) -> bool:
     return params.get("terminal") not in _RESTRICTS
 
@@ -240,6 +246,7 @@ registry.register(
         sentence=_sentence,
         by_passkey=_is_too_long,
         relaxes=_relaxes,
+        risk=_risk,
         if_approved="Its settings are compared with these. "
         "The portal changes nothing at the gateway.",
         if_denied="Its settings are compared with what was approved before.",

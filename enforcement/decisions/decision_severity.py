@@ -85,11 +85,23 @@ def why_risky(target: Target, params: Mapping[str, Any]) -> str:
     chosen = chosen or (counting[0] if counting else None)
     if chosen is None:
         scanned = found(target.kind, target.name, target.instance)
-        return "no finding is open" if scanned else "no scan of it was read"
+        return "no finding is open" if scanned else _NOT_SCANNED.get(target.kind, _NO_SCAN_READ)
     more = sum(one.pk != chosen.pk for one in counting)
     others = f", and {more} more" if more else ""
     title = safe_display.short(chosen.title, _LONGEST_TITLE)
     return f"a scanner found “{title}” ({chosen.severity.lower()}){others}"
+
+
+_NO_SCAN_READ: Final = "no scan of it was read"
+_NOT_SCANNED: Final = {"tool": "no scanner looks at tools"}
+
+
+def why_allow_is_risky(target: Target, params: Mapping[str, Any]) -> str:
+    """As `why_risky`; for a tool first what its allow switches off."""
+    why = why_risky(target, params)
+    if not _switches_rules_off(target):
+        return why
+    return f"an allow switches every DefenseClaw rule off for this tool there; {why}"
 
 
 def why_undecidable(target: Target) -> str:

@@ -68,6 +68,18 @@ def _validate_restoring(actor: Actor, target: Target, params: Mapping[str, Any])
     restrictions_of_wider_scope.check_unrestricted(target)
 
 
+def _risk_of_restoring(target: Target, params: Mapping[str, Any]) -> str:
+    return f"agents there can use it again; {decision_severity.why_risky(target, params)}"
+
+
+def _after_restoring(target: Target, _params: Mapping[str, Any]) -> str:
+    thing = called(target.kind, safe_display.short(target.name))
+    return (
+        f"A person runs DefenseClaw's command at {target.instance}; then agents there may use "
+        f"{thing} again."
+    )
+
+
 def _has_outpost(target: Target) -> bool:
     return command_recipients.outpost_of(target.instance) is not None
 
@@ -109,6 +121,8 @@ for _kind in sorted(INSTALLED):
         stance=Stance.LOOSEN,
         params=RestoreParams,
         severity=decision_severity.of_loosening,
+        risk=_risk_of_restoring,
+        expects=_after_restoring,
         look=decision_severity.look_before_loosening,
         validate=_validate_restoring,
         about_others=hold_and_block_owners.brings_back_from_others,

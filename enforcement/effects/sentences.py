@@ -25,12 +25,14 @@ LABELS: Final[dict[str, str]] = {
 }
 
 
-_SHORT: Final[dict[str, str]] = LABELS | {
-    Summary.AT_NEXT_INSTALL: "running on until it is installed again or renamed",
-    Summary.ONLY_IN_ACTION_MODE: "recorded only (observe mode)",
-    Summary.UNKNOWN: "effect not known",
-    Summary.OPEN: "not stopped",
-    Summary.RULES_OFF: "every rule off for the tool",
+_CLAUSES: Final[dict[str, str]] = {
+    Summary.STOPPED: "it is stopped",
+    Summary.AT_NEXT_INSTALL: "it runs on until it is installed again or renamed",
+    Summary.ONLY_IN_ACTION_MODE: "it is only recorded (observe mode)",
+    Summary.RECORDED_ONLY: "it is only recorded",
+    Summary.UNKNOWN: "the effect is not known",
+    Summary.OPEN: "nothing stops it",
+    Summary.RULES_OFF: "every DefenseClaw rule is off for it",
 }
 
 
@@ -47,27 +49,25 @@ def by_pattern(effects: Sequence[AgentEffect]) -> dict[str, list[str]]:
     return groups
 
 
-def in_short(effects: Sequence[AgentEffect]) -> str:
-    """The same in a few words, which `at edge-1` can follow; agents are named where they differ."""
-    groups: dict[str, list[AgentEffect]] = {}
+def as_clause(effects: Sequence[AgentEffect]) -> str:
+    """The same as a clause, such as `it is stopped`; agents are named where they differ."""
+    groups: dict[tuple[str, str], list[AgentEffect]] = {}
     for effect in effects:
-        groups.setdefault(_in_short(effect), []).append(effect)
-    if len(groups) == 1 and Summary.STOPPED_IN_PART not in {one.summary for one in effects}:
-        return next(iter(groups))
-    return ", ".join(_of_agents(words, some) for words, some in groups.items())
+        ways = joined([one.way.words for one in effect.stopped])
+        in_part = effect.summary == Summary.STOPPED_IN_PART
+        groups.setdefault((effect.summary, ways if in_part else ""), []).append(effect)
+    clauses = [
+        _clause(summary, ways, some, alone=len(groups) == 1)
+        for (summary, ways), some in groups.items()
+    ]
+    return ", ".join(clauses) or _CLAUSES[Summary.UNKNOWN]
 
 
-def _in_short(effect: AgentEffect) -> str:
-    if effect.summary == Summary.STOPPED_IN_PART:
-        return joined([one.way.words for one in effect.stopped])
-    return _SHORT[effect.summary]
-
-
-def _of_agents(words: str, effects: Sequence[AgentEffect]) -> str:
+def _clause(summary: str, ways: str, effects: Sequence[AgentEffect], *, alone: bool) -> str:
     names = joined([agent_label(one.agent) for one in effects])
-    if effects[0].summary == Summary.STOPPED_IN_PART:
-        return f"stopped for {names}'s {words}"
-    return f"{words} for {names}"
+    if ways:
+        return f"it is stopped for {names}'s {ways}"
+    return _CLAUSES[summary] if alone else f"{_CLAUSES[summary]} for {names}"
 
 
 def _pattern(effect: AgentEffect) -> str:

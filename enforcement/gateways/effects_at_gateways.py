@@ -67,10 +67,10 @@ class GatewayEffect:
 
     @property
     def in_short(self) -> str:
-        """In a few words, which the name of the gateway can follow."""
+        """As a clause, which the name of the gateway comes before."""
         if self.not_sent:
-            return "not sent"
-        return sentences.in_short(self.agents) or "effect not known"
+            return "nothing is sent"
+        return sentences.as_clause(self.agents)
 
     def as_json(self) -> list[dict[str, str]]:
         """Agent and summary, for the record."""
@@ -258,7 +258,7 @@ def expected(act: str, kind: str, name: str, instance: str = "") -> str:
         found = [effect for effect in found if effect.not_sent]
     for effect in found:
         where.setdefault(effect.in_short, []).append(effect.instance.name)
-    said = "; ".join(f"{words} at {' and '.join(names)}" for words, names in where.items())
+    said = "; ".join(f"at {sentences.joined(names)} {words}" for words, names in where.items())
     copies = any(effect.only_copies for effect in found)
     line = f"Expected{' for agents that have a copy' if copies else ''}: {said}."
     return line if said and len(line) <= _LONGEST_LINE else ""

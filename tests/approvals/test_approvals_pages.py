@@ -15,6 +15,7 @@ from approvals.models import Approval, Ask, AskState, Effect, Status
 from approvals.pipeline import deny_expire_cancel
 from approvals.pipeline.service import perform
 from approvals.registry import EffectSpec
+from approvals.views.request_audit_history import history
 from audit.recording.actors import SYSTEM, Actor, Target
 from tests.approvals.asking import HALL, ask, code_of, fresh
 from tests.approvals.lamps import Lamps
@@ -54,7 +55,7 @@ def test_the_page_says_what_will_happen_and_shows_the_code_big(waiting: Approval
         "Reason “burns",
         "Requested by Olu Operator",
         "If approved The lamp stays dark.",
-        "If denied Nothing happens. The hold of this request ends. If no one answers, the next on",
+        "If denied Nothing happens. On hold meanwhile; a denial ends the hold. If no one answers, ",
         "Received on the web",
         "Who asked and who approves or denies are on the record.",
         "an operator other than the one who asked approves by phone within 5 min",
@@ -94,6 +95,20 @@ def test_the_live_part_is_sent_only_when_something_changed(waiting: Approval) ->
     assert 'id="approval-aside" class="stack"' in changed.content.decode()
     assert 'hx-swap-oob="true"' in changed.content.decode()
     assert "<html" not in changed.content.decode()
+
+
+def test_what_changes_while_the_page_is_made_is_shown_by_its_live_part(
+    waiting: Approval, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(*given: Any) -> Any:
+        Ask.objects.update(detail="acknowledged meanwhile")
+        return history(*given)
+
+    monkeypatch.setattr("approvals.views.request_detail_context.history", meanwhile)
+    client = signed_in("operator", "operator")
+    body = page(client, waiting).content.decode()
+    url = re.search(r'hx-get="(/approvals/[^"]+/live/\?seen=[0-9a-f]+)"', body)
+    assert url and client.get(url[1]).status_code == 200
 
 
 def test_without_scripts_the_page_reloads_itself_until_it_is_over(waiting: Approval) -> None:
@@ -289,7 +304,7 @@ def test_a_finding_without_anybody_to_ask_says_so(lamps: Lamps) -> None:
     shown = text(page(signed_in("auditor", "auditor"), approval))
     assert "No possible approver has signed in yet" in shown
     assert "Requested by automatic, for a finding" in shown
-    assert "The denial is recorded as an override in the approver’s name." in shown
+    assert "It is recorded as an override in the name of who denies." in shown
 
 
 def test_the_phone_opens_only_with_a_local_tenant(waiting: Approval, settings: Any) -> None:

@@ -173,5 +173,5 @@ def test_the_first_of_two_reads_who_is_next_and_that_both_have_to_approve(
     shown = dict(rows(authorization_details.for_ask(ask_of(approval))))
     who = policy.who_is_next(approval.rule)
     assert who == "an operator other than the owner"
-    assert shown["Request"].endswith(f", 1 of 2; then {who}")
+    assert shown["Request"].endswith(", 1 of 2; then an operator other than you")
     assert shown["If approved"] == "After both approvals: The lamp stays dark."

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from approvals import auth0_clients, clock
 from approvals.erasure import erase_and_hold_decisions
-from approvals.models import Effect, Outcome
+from approvals.models import Effect, Outcome, Person
 from approvals.outbox import step_execution
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
@@ -59,8 +60,9 @@ def test_the_sentence_counts_what_others_restricted() -> None:
     suspended("github")
     suspended("slack")
     assert sentence() == (
-        f"Erase every value of the person {person('member1').key[:12]} and end what others "
-        "restricted: 1 freeze, 2 suspensions. This cannot be undone"
+        f"Erase every value of the person {person('member1').key[:12]} (named on the page of this "
+        "request in the portal) and end what others restricted: 1 freeze, 2 suspensions. This "
+        "cannot be undone"
     )
 
 
@@ -134,3 +136,12 @@ def test_the_page_of_the_person_shows_what_others_restricted() -> None:
     suspended("github")
     page = browser("admin2", "admin").get(f"/audit/erasures/{person('member1').key}/")
     assert "1 freeze, 1 suspension" in page.content.decode()
+
+
+def test_the_page_of_the_request_names_and_links_the_person() -> None:
+    done = asked()
+    assert done.approval is not None and "Mia" not in done.approval.sentence
+    page = browser("admin", "admin").get(f"/approvals/{done.approval.pk}/").content.decode()
+    mia = Person.objects.get(sub=person("member1").sub)
+    assert f'<dt>Person</dt><dd><a href="{reverse("person", args=[mia.pk])}">' in page
+    assert "Mia Member" in page

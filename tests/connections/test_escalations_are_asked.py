@@ -10,8 +10,9 @@ from django.conf import settings as django_settings
 from django.db import transaction
 
 from approvals import clock
-from approvals.models import Approval, Notice, Outcome, Status
+from approvals.models import Approval, Notice, Outcome, Person, Status
 from approvals.pipeline import deny_expire_cancel, locks
+from approvals.step_up.approver_facts import facts
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.models import EventRow
 from connections.component_manifests import manifest_store
@@ -114,9 +115,17 @@ def test_the_request_names_exactly_the_escalation(mcp: Gateway) -> None:
         "for_s": 3600,
     }
     assert approval.sentence == (
-        "Let github-mcp for 1 hour on Olu Operator's GitHub account: administer their "
+        "Let MCP server github-mcp use Olu Operator's GitHub account for 1 hour: administer their "
         "organisations (admin:org); delete repositories (delete_repo)"
     )
+    [asked] = approval.asks.all()
+    to_owner = {fact.name: fact.text for fact in facts(approval, asked.person)}
+    assert to_owner["reason"] == "Agents cannot give a reason here"
+    assert "If you or the next approver do not answer" in to_owner["if_denied"]
+    assert to_owner["request"].endswith("then an admin or operator other than you")
+    stranger = Person(iss=asked.person.iss, sub="auth0|another")
+    to_others = {fact.name: fact.text for fact in facts(approval, asked.person, reader=stranger)}
+    assert "If the owner or the next approver does not answer" in to_others["if_denied"]
     [told] = events("scope.escalated")
     assert (told.outcome, told.approval) == ("pending", str(approval.id))
     assert told.sentence == (
@@ -413,7 +422,7 @@ def test_everybody_who_watches_sees_them_and_members_do_not(
     asked(mcp)
     for who in ("operator", "auditor", "admin"):
         page = visitor(who).get("/connections/scopes/").content.decode()
-        assert "Let github-mcp for 1 hour" in page
+        assert "Let MCP server github-mcp use" in page
         assert "Waiting for an approval" in page
         assert ("Allow undeclared components" in page) == (who == "admin")
     assert visitor("member1").get("/connections/scopes/").status_code == 403

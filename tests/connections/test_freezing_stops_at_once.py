@@ -14,6 +14,7 @@ from approvals import clock
 from approvals.errors import Refused
 from approvals.models import Approval
 from approvals.pipeline.service import perform
+from approvals.step_up.approver_facts import facts
 from audit.recording.actors import Actor, Target
 from connections.broker import accounts_and_uses
 from connections.component_manifests import manifest_store
@@ -100,6 +101,18 @@ def test_freezing_needs_no_approval_and_unfreezing_does(db: None) -> None:
     done = perform(admin(), "agent.unfreeze", Target("agent", "claw"))
     assert done.approval is not None and done.approval.rule["approver"] == "self"
     assert Freeze.objects.count() == 1
+
+
+def test_who_approves_an_unfreeze_reads_what_works_again_who_froze_it_and_why(db: None) -> None:
+    know("member1", "admin2")
+    target = Target("person", SUBS["member1"])
+    perform(person("admin2", "admin"), "person.freeze", target, reason="on leave")
+    approval = perform(admin(), "person.unfreeze", target).approval
+    assert approval is not None
+    assert approval.risk.startswith("agents get tokens for Mia Member's accounts again; frozen by ")
+    assert approval.risk.endswith(f" on {clock.now():%d %b %Y} (“on leave”)")
+    shown = {fact.name: fact.text for fact in facts(approval, None)}
+    assert shown["if_denied"].startswith("Their access stays frozen.")
 
 
 @pytest.mark.parametrize("target", [ALL, Target("person", SUBS["member1"])], ids=["all", "person"])
@@ -214,7 +227,10 @@ def test_the_form_of_an_unfreeze_says_what_follows_and_takes_a_reason(db: None) 
     client, path = signed_in("admin", "admin"), "/connections/freeze/agent/claw/unfreeze/"
     page = client.get(path).content.decode()
     assert "<h1>Unfreeze agent claw</h1>" in page and 'name="reason"' in page
-    assert "If approved: Agents get tokens again" in page and "If denied: It stays frozen" in page
+    assert (
+        "If approved: Agents get tokens again" in page
+        and "If denied: The agent stays frozen" in page
+    )
     assert "Frozen by" in page and not Approval.objects.exists(), "looking asks nobody"
     answer = client.post(path, {"reason": " "})
     assert answer.status_code == 422 and not Approval.objects.exists()

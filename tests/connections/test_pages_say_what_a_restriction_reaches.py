@@ -74,7 +74,7 @@ def test_a_denied_revocation_ends_its_own_hold_alone_and_says_so_before() -> Non
     asked = decide("admin", "revoke", account)
     assert asked.approval is not None
     request = page("admin", f"/approvals/{asked.approval.pk}/", "admin")
-    assert "any other suspension of it stays. The hold of this request ends." in request
+    assert "any other suspension of it stays. On hold meanwhile; a denial ends the hold." in request
     deny(asked, "admin2")
     assert fresh(account).state == State.SUSPENDED
 
@@ -86,7 +86,7 @@ def test_what_a_denial_does_to_the_hold_is_said_by_the_rule() -> None:
     shown = page("admin", f"/connections/{account.pk}/revoke/", "admin")
     assert "approves with a passkey within 5 minutes" in shown
     assert "after the last one the hold ends" in shown
-    assert "The hold of this request stays." in shown and "by phone" not in shown
+    assert "On hold meanwhile; a denial does not end the hold." in shown and "by phone" not in shown
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def asked(done: Performed) -> str:
 
 def test_a_risky_connection_is_read_before_invented_ones(olu: Actor) -> None:
     sentence = declare(olu, [*PADDING, RISKY])
-    assert sentence.startswith("Let mcp meeting-notes use GitHub: ")
+    assert sentence.startswith("Let MCP server meeting-notes use GitHub: ")
     for scope in RISKY["scopes"]:
         assert f"({scope})" in sentence
     assert len(sentence) <= 500
@@ -48,13 +48,13 @@ def test_a_risky_connection_is_read_before_invented_ones(olu: Actor) -> None:
 
 def test_a_known_service_is_read_before_invented_ones(olu: Actor) -> None:
     sentence = declare(olu, [*PADDING, {"connection": "github", "scopes": ["read:user"]}])
-    assert sentence.startswith("Let mcp meeting-notes use GitHub: ")
+    assert sentence.startswith("Let MCP server meeting-notes use GitHub: ")
 
 
 def test_connections_that_do_not_fit_are_counted(olu: Actor) -> None:
     many = [{"connection": f"{letter * 110}", "scopes": []} for letter in "abcdefghijklmnop"]
     sentence = declare(olu, [*many, RISKY])
-    assert sentence.startswith("Let mcp meeting-notes use GitHub: ")
+    assert sentence.startswith("Let MCP server meeting-notes use GitHub: ")
     named = sum(f"; {letter * 15} … " in sentence for letter in "abcdefghijklmnop")
     assert sentence.endswith(f"; and {len(many) - named} more connections")
 

@@ -52,7 +52,7 @@ def test_it_is_said_what_the_provider_keeps_after_the_time(account: ConnectedAcc
 def test_what_the_grant_lacks_needs_the_owner_to_connect_again_first(
     account: ConnectedAccount,
 ) -> None:
-    first = "First its owner has to connect GitHub again."
+    first = "First the owner has to connect GitHub again."
     assert expected(account, "delete_repo").startswith(first)
     ConnectedAccount.objects.update(scopes=[])
     assert "The owner may have to connect GitHub again first." in expected(account, "repo")

@@ -380,6 +380,13 @@ def test_an_allow_of_a_tool_that_switches_every_rule_off_is_critical(start: Star
     start("head", *AGENTS)
     assert decision_severity.of_allowing(Target("tool", "Bash"), {}) == "CRITICAL"
     assert decision_severity.of_allowing(Target("skill", "notes"), {}) == "HIGH"
+    assert decision_severity.why_allow_is_risky(Target("tool", "Bash"), {}) == (
+        "an allow switches every DefenseClaw rule off for this tool there; no scanner looks at "
+        "tools"
+    )
+    assert decision_severity.why_allow_is_risky(Target("skill", "notes"), {}) == (
+        "no scan of it was read"
+    )
     [effect] = effects_at_gateways.everywhere("tool", "Bash", "allow")
     assert "every DefenseClaw rule is switched off for this tool" in effect.sentences[0]
 

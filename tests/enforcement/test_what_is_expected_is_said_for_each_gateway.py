@@ -21,7 +21,10 @@ from enforcement.models import Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.stand_ins import StandIn, register, running
 
-EXPECTED = "Expected: stopped for Claude Code's tool calls at laptop-1; recorded only at edge-2."
+EXPECTED = (
+    "Expected: at laptop-1 it is stopped for Claude Code's tool calls; at edge-2 it is only "
+    "recorded."
+)
 Start = Callable[..., list[StandIn]]
 
 
@@ -86,7 +89,7 @@ def test_another_expectation_in_the_row_than_was_recorded_voids_the_request(
     start(LAPTOP, EDGE)
     approval = asked(olu, "mcp.block", "github")
     assert recheck.intent_broken(approval) == ""
-    for other in ("", EXPECTED.replace("recorded only", "stopped")):
+    for other in ("", EXPECTED.replace("only recorded", "stopped")):
         approval.if_approved = other
         assert recheck.intent_broken(approval) == "intent_differs"
 
@@ -100,6 +103,24 @@ def test_the_page_and_the_phone_say_where_a_step_would_not_be_sent(
     assert "At laptop-1: Not sent: skill mal-b is disabled there for all agents" in page
     assert "At edge-2: Not sent yet: this gateway was not connected to OpenClaw" in page
     said = on_phone(asked(olu, "skill.allow", "mal-b"))["if_approved"]
-    assert said == "Expected: not sent at laptop-1; not stopped at edge-2."
+    assert said == "Expected: at laptop-1 nothing is sent; at edge-2 nothing stops it."
     said = on_phone(asked(olu, "skill.block", "mal-b"))["if_approved"]
-    assert said.endswith("not sent at edge-2.")
+    assert said.endswith("at edge-2 nothing is sent.")
+
+
+def test_where_no_gateway_has_an_outpost_the_phone_names_none(
+    start: Start, olu: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(LAPTOP, EDGE)
+    monkeypatch.setattr(effects_at_gateways, "_LONGEST_LINE", 1)
+    said = on_phone(asked(olu, "skill.block", "mal-b"))["if_approved"]
+    assert said == (
+        "It runs on where it is installed now. The gateway is asked to quarantine it when its "
+        "folder is next created again or renamed."
+    )
+
+
+def test_the_names_of_several_gateways_read_as_one_list(start: Start) -> None:
+    start(LAPTOP, EDGE, ("zen-3", "head", "--agent", "claudecode=action"))
+    said = effects_at_gateways.expected("allow", "mcp", "timezone")
+    assert said == "Expected: at laptop-1, edge-2 and zen-3 nothing stops it."

@@ -357,5 +357,8 @@ def test_the_request_to_confirm_reads_as_what_it_is(olu: Actor, oona: Actor) -> 
     approval = confirmation(olu, at)
     words = said(browser("operator2").get(f"/approvals/{approval.id}/"))
     short = relying_party.short(key_of(at).handle)
-    assert f"Olu Operator's passkey “Laptop” ({short}) approve what others ask for" in words
+    assert (
+        f"Let Olu Operator approve other people's requests with the passkey “Laptop” ({short})"
+        in words
+    )
     assert "own requests only" in words

@@ -43,7 +43,7 @@ def test_an_agent_gets_more_for_a_while_and_its_owner_ends_it(house: House) -> N
     with ata.running(*ata.command(*asking, "--wait", *server)) as process:
         code = code_said(process, said)
         page.goto(house.url("/approvals/"))
-        page.get_by_role("link", name="Let github-mcp").first.click()
+        page.get_by_role("link", name="Let MCP server github-mcp").first.click()
         expect(page.get_by_role("heading", name="What would be allowed")).to_be_visible()
         expect(page.get_by_text("write gists").first).to_be_visible()
         shots(page, "9-escalation-asked")
