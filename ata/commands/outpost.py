@@ -104,13 +104,15 @@ def run(
 @app.command()
 def status(ctx: typer.Context, json_output: Json = False) -> None:
     """Say what was reported, what was carried out or refused and why, and what is wrong."""
-    from ata.outpost.commands.command_journal import newest
+    from ata.outpost.commands.command_journal import log_as_accepted, newest
+    from ata.outpost.commands.log_checkpoints import FORKED
     from ata.outpost.state_folder import STATUS, StateFolder
 
     screen = open_screen(ctx, json_output)
     folder = StateFolder()
     found = _require_enrolment(folder)
     last = folder.read(STATUS)
+    log, forked_at = log_as_accepted(folder)
     waiting = sum(1 for _ in folder.journal.glob("[0-9]*.json"))
     value = {
         "outpost": found.outpost,
@@ -125,6 +127,8 @@ def status(ctx: typer.Context, json_output: Json = False) -> None:
         "problem": last.get("words", ""),
         "reading": last.get("reading", ""),
         "takes_commands": found.takes_commands,
+        "log_size": log.size,
+        "log_forked_at": forked_at,
         "commands": newest(folder, _MOST_COMMANDS),
     }
     at = value["acknowledged_at"] or "never"
@@ -137,6 +141,10 @@ def status(ctx: typer.Context, json_output: Json = False) -> None:
     sentences += [safe(value[one]) for one in ("problem", "reading") if value[one]]
     if not found.takes_commands:
         sentences.append("It only reports: for decisions have it revoked, and enrol again.")
+    elif forked_at:
+        sentences.append(f"{forked_at} {FORKED}")
+    elif not log.is_proven:
+        sentences.append("The portal has not proven yet that its log only grows.")
     sentences += [_sentence(one) for one in value["commands"]]
     screen.result(value, *sentences)
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +17,13 @@ from ata import __version__, clock
 from ata.errors import AtaError
 from ata.outpost import device_key
 from ata.outpost.audit_database import opened
+from ata.outpost.commands import log_checkpoints
+from ata.outpost.commands.command_journal import CommandJournal
 from ata.outpost.device_key import DeviceKey
 from ata.outpost.state_folder import ENROLMENT, StateFolder
 from ata.portal.http_connection import answering, check_url, open_client
 from audit.ledger.format.canonical import canonical
+from audit.ledger.note import NoteError
 
 _PATH: Final = "/v1/outposts/enrol"
 _PINS: Final = frozenset(
@@ -104,6 +108,7 @@ def enrol(folder: StateFolder, code: str, portal: str, instance: str, data: Path
         key = device_key.load(folder.key) or device_key.make(folder.key)
         answer = _ask(key, portal, {"code": code, "public_key": key.public_key, **about})
         pins = answer["pins"]
+        _keep_checkpoint(folder, key, pins, answer.get("checkpoint"))
         found = Enrolment(
             outpost=key.outpost,
             instance=instance,
@@ -118,6 +123,28 @@ def enrol(folder: StateFolder, code: str, portal: str, instance: str, data: Path
         )
         folder.write(ENROLMENT, asdict(found))
     return found
+
+
+def _keep_checkpoint(
+    folder: StateFolder, key: DeviceKey, pins: Mapping[str, Any], checkpoint: object
+) -> None:
+    """Journal the log's newest checkpoint, from which it may only grow; a portal of an earlier
+    version gives none.
+
+    Raises:
+        AtaError: the pinned log did not sign it.
+    """
+    if checkpoint is None or "hold_key" not in pins:
+        return
+    try:
+        seen = log_checkpoints.first(checkpoint, pins["vkeys"], pins["origin"])
+    except NoteError as error:
+        raise AtaError(
+            f"The portal's log did not sign the checkpoint that came with the pins: {error}.",
+            code="unexpected_answer",
+            fix="Have the outpost revoked, and ask an admin of the portal.",
+        ) from error
+    CommandJournal(folder, key).write("checkpoint", seen=asdict(seen))
 
 
 def pins_digest(pins: dict[str, Any]) -> str:

@@ -152,7 +152,7 @@ class Outpost:
         if self._health_at is None or now - self._health_at >= _HEALTH_EVERY_S:
             self._health = self._ask_gateway()
             self._health_at = now
-        self._facts["health"] = self._health
+        self._facts["health"] = self._health | self._fork_of_log()
 
     def _ask_gateway(self) -> dict[str, Any]:
         """How the gateway is; of one that does not answer also since when this was seen."""
@@ -169,6 +169,11 @@ class Outpost:
             return {}
         self._no_entries_since = self._no_entries_since or clock.format_time(clock.now())
         return {"no_entries_since": self._no_entries_since}
+
+    def _fork_of_log(self) -> dict[str, str]:
+        """Since when the portal's log is known to have two histories; empty where it has one."""
+        forked_at = self._commands.log_forked_at if self._commands is not None else ""
+        return {"log_forked_at": forked_at} if forked_at else {}
 
     def journal(self) -> None:
         """Write a report's content when something pressing is new, else once a minute."""

@@ -232,7 +232,7 @@ audit.quarantined | Records quarantined | set aside unreadable records of {targe
 evidence.key_changed | Evidence key changed | wrapped the keys of the evidence store anew | HIGH
 evidence.read | Evidence read | read the evidence of {target} | LOW
 ledger.adopted | Ledger adopted | adopted a database that lacks signed entries | CRITICAL | told
-ledger.alarm | Ledger alarm | stopped signing the ledger | CRITICAL | told
+ledger.alarm | Ledger alarm | raised an alarm about the ledger | CRITICAL | told
 ledger.key_changed | Ledger key changed | changed the key of the ledger | CRITICAL
 ledger.thinned | Ledger thinned | removed old checkpoints that no one needs | INFO
 breakglass.used | Break-glass used | used break-glass on {target} | CRITICAL

@@ -12,6 +12,7 @@ from ninja import Query, Router, Schema
 from api import openapi
 from api.problems import Problem
 from approvals.models import Effect
+from audit.ledger.merkle import ProofError
 from enforcement.api.outpost_request_proof import HEADER, check_admitted, proven_outpost
 from enforcement.models import Outpost, OutpostCommand
 from enforcement.outposts import (
@@ -20,7 +21,7 @@ from enforcement.outposts import (
     issued_commands,
     wait_for_commands,
 )
-from enforcement.outposts.approval_evidence import NoEvidence, NotYet
+from enforcement.outposts.approval_evidence import LogNow, NoEvidence, NotYet
 
 router = Router(tags=["Outposts"])
 
@@ -55,8 +56,13 @@ def commands(
     request: HttpRequest,
     after: Annotated[int, Query(ge=0, le=2**53 - 1)] = 0,
     wait: Annotated[int, Query(ge=0, le=wait_for_commands.LONGEST_S)] = 0,
+    log_size: Annotated[int | None, Query(ge=0, le=2**53 - 1)] = None,
 ) -> JsonResponse:
-    """Those with a number beyond `after`; `wait` is in seconds, and ends early where many wait."""
+    """Those with a number beyond `after`; `wait` is in seconds, and ends early where many wait.
+
+    `log_size` is how many entries the newest checkpoint had that the outpost accepted, 0 for none:
+    the evidence then proves that the log only grew since.
+    """
     outpost = proven_outpost(request)
     _check_not_contested(outpost)
     found = issued_commands.waiting(outpost.id, after)
@@ -67,12 +73,13 @@ def commands(
         check_admitted(outpost)
         _check_not_contested(outpost)
         found = issued_commands.waiting(outpost.id, after)
+    log = approval_evidence.log_now(log_size)
     answer = {
         "commands": [
             {
                 "command": json.loads(one.body),
                 "signature": one.signature,
-                "evidence": _evidence(one),
+                "evidence": _evidence(one, log),
             }
             for one in found
         ],
@@ -81,14 +88,14 @@ def commands(
     return JsonResponse(answer, headers={"Cache-Control": "no-store"})
 
 
-def _evidence(command: OutpostCommand) -> dict[str, Any] | None:
+def _evidence(command: OutpostCommand, log: LogNow) -> dict[str, Any] | None:
     """Under the newest checkpoint; None where nothing is relaxed, or what proved it is gone."""
     if command.act not in command_format.RELAXING:
         return None
     effect = Effect.objects.select_related("approval").filter(pk=command.pk).first()
     try:
-        return approval_evidence.of(effect) if effect else None
-    except (NoEvidence, NotYet):
+        return approval_evidence.of(effect, log) if effect else None
+    except (NoEvidence, NotYet, ProofError):
         return None
 
 

@@ -123,12 +123,15 @@ class EnrolIn(Schema):
 
 
 class EnrolOut(Schema):
-    """The outpost's id, and what it has to pin."""
+    """The outpost's id, and what it has to pin. The log may only grow since `checkpoint`, its
+    newest one that the pinned keys signed; null before the first.
+    """
 
     outpost: str
     instance: str
     pins: Pins
     pins_digest: str
+    checkpoint: str | None
 
 
 _PROVEN: dict[str, Any] = openapi.PUBLIC | {"parameters": [HEADER]}
@@ -163,5 +166,6 @@ def enrol(request: HttpRequest, body: EnrolIn) -> JsonResponse:
         "instance": outpost.instance,
         "pins": found,
         "pins_digest": trust_pinned_at_enrolment.digest(found),
+        "checkpoint": trust_pinned_at_enrolment.checkpoint(found),
     }
     return JsonResponse(answer, status=201, headers={"Cache-Control": "no-store"})

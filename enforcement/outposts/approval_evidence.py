@@ -1,6 +1,7 @@
 """What proves to an outpost that a person decided to relax something: `evidence` of a command.
 
-The entry of the answer with its proof under the newest checkpoint, the text of the intent, and what
+The entry of the answer with its proof under the newest checkpoint, that the log only grew since the
+one that the outpost accepted last, the text of the intent, and what
 the person signed: a passkey assertion, else the issuer's approval token. A token is given away once
 it expired, as to any other reader (`audit.evidence.storage.release`).
 """
@@ -18,10 +19,12 @@ from approvals import clock
 from approvals.models import Answer, Approval, Effect
 from audit.evidence import storage
 from audit.evidence.storage import EvidenceError, NotReleasable
+from audit.ledger import tiles
 from audit.ledger.format import entry as entries
-from audit.models import Entry, Event, EventRow
+from audit.ledger.merkle import ProofError
+from audit.models import Checkpoint, Entry, Event, EventRow
 from audit.proofs import proofs_and_tiles
-from audit.sequencing import signed_state
+from audit.sequencing import signed_state, stored_tree_queries
 
 _ACTIONS: Final = {Answer.APPROVED: "approval.approved", Answer.DENIED: "approval.denied"}
 _KINDS: Final = ("assertion", "approval_token")
@@ -44,8 +47,37 @@ class _Signed:
     body: bytes
 
 
-def of(effect: Effect) -> dict[str, Any]:
-    """The evidence for the command of a remote step.
+@dataclass(frozen=True, slots=True)
+class LogNow:
+    """The newest checkpoint, and that its log only grew since an outpost accepted an earlier one.
+
+    `growth` is null for an outpost of a version that does not ask for it, else `from`, that many
+    entries, and the `hashes` of the consistency proof: none where there is nothing to prove.
+    """
+
+    checkpoint: Checkpoint | None
+    growth: dict[str, Any] | None
+
+
+def log_now(log_size: int | None = None) -> LogNow:
+    """What proves the log to an outpost that accepted it up to a size; for all commands of one
+    answer, so that each goes on from the one before."""
+    newest = signed_state.newest_checkpoint()
+    if newest is None or log_size is None:
+        return LogNow(newest, None)
+    try:
+        hashes = _consistency(log_size, newest.size) if 0 < log_size < newest.size else []
+    except ProofError:  # what is stored of the tree has gaps, and holds wait for nothing
+        return LogNow(newest, None)
+    return LogNow(newest, {"from": log_size, "hashes": [b64encode(one).decode() for one in hashes]})
+
+
+def _consistency(log_size: int, size: int) -> list[bytes]:
+    return tiles.consistency_proof(stored_tree_queries.read_tile, log_size, size)
+
+
+def of(effect: Effect, log: LogNow) -> dict[str, Any]:
+    """The evidence for the command of a remote step, in the log as it is now.
 
     Raises:
         NoEvidence, NotYet: with why, in a sentence.
@@ -55,12 +87,13 @@ def of(effect: Effect) -> dict[str, Any]:
         raise NoEvidence("no one approved it")
     signed = _signed(approval)
     index = Entry.objects.filter(event=signed.event).values_list("seq", flat=True).first()
-    newest = signed_state.newest_checkpoint()
+    newest = log.checkpoint
     if index is None or newest is None or index >= newest.size:
         raise NotYet("Waits until the signed log has the answer, which proves it to the outpost.")
     return {
         "entry": b64encode(proofs_and_tiles.entry_of(signed.event)).decode(),
         "proof": proofs_and_tiles.proof_at(index, newest),
+        "consistency": log.growth,
         "intent": approval.intent,
         "human": _human(signed),
     }

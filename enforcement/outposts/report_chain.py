@@ -17,7 +17,7 @@ from approvals import due_work
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from enforcement.models import Outpost, OutpostReport, OutpostState
-from enforcement.outposts import command_results, report_contents, sealed_rows
+from enforcement.outposts import command_results, log_alarms, report_contents, sealed_rows
 from enforcement.outposts.report_format import Report
 from enforcement.posture import drift
 
@@ -116,6 +116,7 @@ def _append(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> No
     read = dict.fromkeys(_not_reported(report)) | {
         name: value for name in _FACTS if (value := getattr(report, name)) is not None
     }
+    log_alarms.record_fork(outpost, report.health, report.n, actor)
     state, _ = OutpostState.objects.update_or_create(outpost=outpost, defaults=read | {"at": now})
     if report.entries is None and state.entries is not None:
         state.entries = command_results.entries_after(state.entries, report.commands)

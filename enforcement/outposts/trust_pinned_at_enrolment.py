@@ -15,7 +15,10 @@ from approvals.auth0_clients import published_keys
 from approvals.passkeys import queries, recorded_enrolments, relying_party
 from approvals.people_directory import with_roles
 from audit.keys import keyring, log_identity, outpost_command_key
+from audit.ledger import checkpoint as checkpoints
 from audit.ledger.format.canonical import canonical
+from audit.ledger.note import NoteError
+from audit.sequencing import signed_state
 from enforcement.outposts.device_keys import b64url
 
 _PREFIX: Final = b"ata.outpost.pins.v2\n"
@@ -43,6 +46,18 @@ def current() -> dict[str, Any]:
 def digest(pins: dict[str, Any]) -> str:
     """Hex SHA-256 of pins, which a person compares at both ends."""
     return hashlib.sha256(_PREFIX + canonical(pins)).hexdigest()
+
+
+def checkpoint(pins: dict[str, Any]) -> str | None:
+    """The newest checkpoint, where the pinned log signed it: from there on it may only grow."""
+    newest = signed_state.newest_checkpoint()
+    if newest is None:
+        return None
+    try:
+        head = checkpoints.verify(newest.note, pins["vkeys"])
+    except NoteError:
+        return None
+    return newest.note if head.origin == pins["origin"] else None
 
 
 def _issuer_keys() -> list[dict[str, str]]:

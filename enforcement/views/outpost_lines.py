@@ -8,8 +8,8 @@ from datetime import datetime
 
 from approvals.models import Effect
 from enforcement.gateways.last_heard import OUTPOST_SILENT_AFTER
-from enforcement.models import CommandState, Outpost, OutpostCommand
-from enforcement.outposts import issued_commands, sealed_rows
+from enforcement.models import CommandState, Outpost, OutpostCommand, OutpostState
+from enforcement.outposts import issued_commands, log_alarms, sealed_rows
 from ui.times import duration
 
 
@@ -23,6 +23,7 @@ class OutpostLine:
     detail: str
     commands: str = ""
     refused: str = ""
+    log: str = ""
     carries_out: bool = True
 
 
@@ -31,6 +32,7 @@ def by_instance(able: Mapping[str, Outpost], now: datetime) -> dict[str, Outpost
     are `able` carry out decisions."""
     found = {one.instance: one for one in Outpost.objects.filter(revoked_at=None)}
     recorded, lines = sealed_rows.recorded(), {}
+    health = dict(OutpostState.objects.values_list("outpost", "health"))
     for name, one in sorted({**found, **able}.items()):
         is_altered = not sealed_rows.agrees(one, recorded.get(name))
         line = OutpostLine(one, "bad", "altered", sealed_rows.ALTERED)
@@ -38,6 +40,7 @@ def by_instance(able: Mapping[str, Outpost], now: datetime) -> dict[str, Outpost
             line if is_altered else _line(one, now),
             commands=_commands(one, now),
             refused=_refused(one),
+            log=log_alarms.FORKED if log_alarms.has_fork(health.get(one.pk)) else "",
             carries_out=name in able,
         )
     return lines

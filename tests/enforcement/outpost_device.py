@@ -91,10 +91,10 @@ class Device:
     def fetch(self, after: int = 0, wait: int = 0, **other: Any) -> HttpResponse:
         """Ask for commands, with a proof or with `proof` as it is given."""
         proof = other.pop("proof", None)
+        query = {"after": after, "wait": wait} | other.pop("query", {})
         if proof is None:
             proof = self.proof(COMMANDS, b"", **{"htm": "GET"} | other)
         headers = {"DPoP": proof} if proof else {}
-        query = {"after": after, "wait": wait}
         answer: Any = Client().get(COMMANDS, query, headers=headers)
         return answer  # type: ignore[no-any-return]
 

@@ -3,6 +3,7 @@ at the gateway, to the report, to the step."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,18 +15,22 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 
+from approvals import clock
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from ata.outpost import enrolment, report_sender
 from ata.outpost.commands import command_client
 from ata.outpost.report_loop import Outpost
-from audit.keys import outpost_command_key
+from audit.keys import keyring, outpost_command_key
 from audit.ledger.format.canonical import canonical
+from audit.models import Checkpoint, EventRow
 from audit.recording.actors import Actor
-from audit.sequencing import sequencer
+from audit.recording.stored_event_loader import load
+from audit.sequencing import sequencer, signed_state
 from enforcement.outposts import trust_pinned_at_enrolment
 from tests.ata.outpost.commanded import Commanded
 from tests.ata.outpost.report_receiver import Receiver
+from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Town, known
 from tests.enforcement.outpost_device import code_of
 from tests.enforcement.test_an_outpost_gets_signed_commands import EDGE, SERVER, SKILL
@@ -180,3 +185,44 @@ def test_a_portal_that_was_taken_over_relaxes_nothing(
     assert [row["actions"] for row in host.entries("skill", "pdf-exfil")] == [
         {"runtime": "disable"}
     ]
+
+
+def signed_over_another_history() -> None:
+    """Whoever holds the log's key signs a checkpoint of entries that this log never had."""
+    newest = signed_state.newest_checkpoint()
+    assert newest is not None
+    size, root, now = newest.size, hashlib.sha256(b"another history").digest(), clock.now()
+    note = keyring.sign(keyring.signers(), size, root, now)
+    Checkpoint.objects.create(size=size, root=root, note=note, created=now)
+
+
+def test_two_histories_of_the_log_relax_nothing_and_are_an_alarm(
+    host: Commanded, oonas_key: Authenticator, olu: Actor, do_due: Work
+) -> None:
+    perform(olu, "skill.hold", SKILL)
+    carried_out(host, do_due)
+    signs(oonas_key, ask(olu, "mcp.allow", SERVER), "approve")
+    carried_out(host, do_due)
+    assert settled("gateway.allow")[0] == "done", settled("gateway.allow")
+    signs(oonas_key, ask(olu, "skill.release"), "approve")
+    sequencer.run_once()
+    do_due()
+    signed_over_another_history()
+    for _ in range(2):
+        with closing(Outpost(host.folder)) as outpost:
+            outpost.run_once()
+    do_due()
+    state, detail = settled("gateway.release")
+    assert state == "failed" and "two histories" in detail, detail
+    assert host.entries("skill", "pdf-exfil")
+    [event] = EventRow.objects.filter(action="ledger.alarm")
+    said = load(event.event)
+    assert (said["severity"], said["data"]["code"]) == ("CRITICAL", "log_forked")
+    assert said["data"]["outpost"] == enrolment.enrolled(host.folder).outpost
+    page = browser("admin", "admin").get("/enforcement/fleet/").content.decode()
+    assert "showed this outpost two histories" in page
+    perform(olu, "mcp.hold", SERVER)
+    do_due()
+    with closing(Outpost(host.folder)) as outpost:
+        outpost.run_once()
+    assert [row["actions"] for row in host.entries("mcp", "github")] == [{"install": "block"}]

@@ -172,6 +172,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"outpost.contested"}),
         "two continuations of the reports of an outpost",
     ),
+    "enforcement.outposts.log_alarms": (
+        frozenset({"ledger.alarm"}),
+        "an outpost found that the log has two histories",
+    ),
     "enforcement.outposts.command_results": (
         frozenset({"outpost.result_refused"}),
         "a result of a command that was not issued so",

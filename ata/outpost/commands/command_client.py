@@ -76,6 +76,11 @@ class Commands:
         """Set whenever a command has an outcome that no report has yet."""
         return self._journal.has_outcome
 
+    @property
+    def log_forked_at(self) -> str:
+        """When the portal's log was found to have two histories; empty where it was not."""
+        return self._journal.history.forked_at
+
     def outcomes(self) -> list[dict[str, Any]]:
         """What no report has yet, oldest first."""
         return self._journal.unreported(_MOST_REPORTED)
@@ -126,7 +131,8 @@ class Commands:
     def _fetch(self, wait: int, patience_s: float = 10.0) -> list[Any]:
         url = self._portal + COMMANDS
         proof = self._key.proof(url, b"", int(clock.now()), "GET")
-        query = {"after": self._journal.history.last, "wait": wait}
+        history = self._journal.history
+        query = {"after": history.last, "wait": wait, "log_size": history.seen.size}
         with answering("The portal", self._portal, "The outpost tries again."):
             answer = self._client.get(
                 url, params=query, headers={"DPoP": proof}, timeout=wait + patience_s

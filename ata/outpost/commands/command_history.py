@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ata.outpost.commands.human_evidence import Seen
+from ata.outpost.commands.log_checkpoints import Seen
 from ata.outpost.commands.signed_command import Command, TargetKey
 
 _USED: Final = ("done", "unproven")
@@ -70,6 +70,7 @@ class History:
         self.last = 0
         self.was_changed = False
         self.seen = Seen()
+        self.forked_at = ""
         self.open: dict[str, Progress] = {}
         self.outcomes: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self.unreported: set[str] = set()
@@ -83,6 +84,8 @@ class History:
         """Take in one line of the journal."""
         steps: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "journal_changed": self._journal_changed,
+            "checkpoint": self._checkpoint,
+            "log_forked": self._log_forked,
             "accepted": self._accepted,
             "refused": self._refused,
             "started": self._started,
@@ -98,6 +101,12 @@ class History:
     def _journal_changed(self, _record: Mapping[str, Any]) -> None:
         self.was_changed = True
 
+    def _checkpoint(self, record: Mapping[str, Any]) -> None:
+        self.seen = Seen(**record["seen"])
+
+    def _log_forked(self, record: Mapping[str, Any]) -> None:
+        self.forked_at = record["at"]
+
     def _accepted(self, record: Mapping[str, Any]) -> None:
         command = Command(**record["command"])
         self.last = max(self.last, command.n)
@@ -109,7 +118,7 @@ class History:
             target.restricted_at = max(target.restricted_at, command.issued_at)
         else:
             target.accepted.setdefault(command.intent_hash, command.n)
-            self.seen = Seen(record["seen"]["size"], record["seen"]["root"])
+            self.seen = Seen(**record["seen"])
 
     def _refused(self, record: Mapping[str, Any]) -> None:
         # A number counts only where the portal's key signed it.

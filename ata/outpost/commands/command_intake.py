@@ -12,6 +12,7 @@ from ata.outpost.commands import human_evidence, signed_command
 from ata.outpost.commands.command_execution import MOST_DETAIL, Executor
 from ata.outpost.commands.command_history import Progress
 from ata.outpost.commands.command_journal import CommandJournal
+from ata.outpost.commands.log_checkpoints import FORKED, LogForked
 from ata.outpost.commands.signed_command import Command, CommandRefused
 
 
@@ -66,6 +67,8 @@ class Intake:
                 return False
             said = self._check(command, envelope.get("evidence"))
         except CommandRefused as refused:
+            if isinstance(refused, LogForked):
+                self._journal.write("log_forked", checkpoint=refused.checkpoint)
             return self._refuse(*number, signed_n, refused, _about(envelope))
         self._journal.write("accepted", command=asdict(command), **said)
         return True
@@ -100,6 +103,8 @@ class Intake:
         if history.was_changed:
             detail = "The journal of this outpost was changed by others, so it ends no hold."
             raise CommandRefused("journal_changed", detail)
+        if history.forked_at:
+            raise CommandRefused("log_forked", FORKED)
         proven = human_evidence.verify(command, evidence, self._pins, history.seen)
         used = {(one.act, one.intent_hash) for one in waiting if not one.is_restricting}
         if (command.act, command.intent_hash) in target.used | used:
@@ -111,8 +116,7 @@ class Intake:
         if not _is_later(proven.decided_at, target.restricted_at):
             detail = "The decision is older than the hold or block that stands."
             raise CommandRefused("too_old", detail)
-        seen = {"size": proven.seen.size, "root": proven.seen.root}
-        return {"denied": proven.denied, "seen": seen}
+        return {"denied": proven.denied, "seen": asdict(proven.seen)}
 
     def _refuse(
         self, id_: str, n: int, signed_n: int, refused: CommandRefused, about: dict[str, str]

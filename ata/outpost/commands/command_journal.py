@@ -15,6 +15,7 @@ from typing import Any, Final
 from ata import clock
 from ata.log.durable_files import append_durably, write_durably
 from ata.outpost.commands.command_history import History
+from ata.outpost.commands.log_checkpoints import Seen
 from ata.outpost.device_key import DeviceKey
 from ata.outpost.state_folder import StateFolder
 from audit.ledger.format.canonical import EntryError, canonical
@@ -138,6 +139,18 @@ def newest(folder: StateFolder, most: int) -> list[dict[str, Any]]:
                 **{name: outcome[name] for name in ("id", "state", "code", "detail", "left")},
             }
     return list(found.values())[-most:]
+
+
+def log_as_accepted(folder: StateFolder) -> tuple[Seen, str]:
+    """The newest checkpoint of the log that was accepted, and when the log was found to have two
+    histories, for a person who asks; the signatures of the lines are not verified."""
+    seen, forked_at = Seen(), ""
+    for record in _records(folder):
+        if "seen" in record:
+            seen = Seen(**record["seen"])
+        if record["step"] == "log_forked":
+            forked_at = record["at"]
+    return seen, forked_at
 
 
 def _records(folder: StateFolder) -> Iterator[dict[str, Any]]:

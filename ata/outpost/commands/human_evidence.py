@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ata import clock
+from ata.outpost.commands import log_checkpoints
+from ata.outpost.commands.log_checkpoints import Seen
 from ata.outpost.commands.signed_command import Command, CommandRefused, unb64, unb64url
 from audit.ledger import (
     inclusion_proof_file,
@@ -45,14 +47,6 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """The newest checkpoint of the log that was seen: number of entries, and hex root."""
-
-    size: int = 0
-    root: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Proven:
     """What the evidence shows; `denied` says that the person denied the intent of a hold.
 
@@ -65,10 +59,12 @@ class Proven:
 
 
 def verify(command: Command, evidence: object, pins: Mapping[str, Any], seen: Seen) -> Proven:
-    """Check that a person decided what a relaxing command asks for.
+    """Check that a person decided what a relaxing command asks for, in a log that only grew since
+    `seen`.
 
     Raises:
-        CommandRefused: `no_evidence`, `proof_refused`, `intent_refused`, `human_refused`.
+        CommandRefused: `no_evidence`, `proof_refused`, `no_consistency`, `log_forked`,
+            `intent_refused`, `human_refused`.
     """
     if not isinstance(evidence, dict) or not isinstance(evidence.get("human"), dict):
         raise CommandRefused("no_evidence", "It came without the evidence of a person's decision.")
@@ -96,15 +92,12 @@ def verify(command: Command, evidence: object, pins: Mapping[str, Any], seen: Se
 
 def _entry(evidence: Mapping[str, Any], pins: Mapping[str, Any], seen: Seen) -> tuple[bytes, Seen]:
     try:
+        proof = inclusion_proof_file.parse(str(evidence.get("proof")))
+        now = log_checkpoints.extend(proof.checkpoint, evidence.get("consistency"), pins, seen)
         entry = unb64(evidence.get("entry"))
-        head = inclusion_proof_file.verify(str(evidence.get("proof")), entry, list(pins["vkeys"]))
+        inclusion_proof_file.verify(proof, entry, list(pins["vkeys"]))
     except (ProofError, NoteError, ValueError) as error:
         raise _refused("proof", str(error)) from error
-    now = Seen(head.size, head.root.hex())
-    if head.origin != pins["origin"]:
-        raise _refused("proof", "Its checkpoint is of another log")
-    if now.size < seen.size or (now.size == seen.size and now.root != seen.root):
-        raise _refused("proof", "Its checkpoint does not go on from one that was seen before")
     return entry, now
 
 

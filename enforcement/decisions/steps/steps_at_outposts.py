@@ -78,7 +78,7 @@ def _unproven(effect: Effect, outpost: Outpost, run: EffectRun) -> EffectResult 
     if later_decision_wins.is_followed(effect.kind, effect.target_kind, effect.target_name, run):
         return EffectResult("failed", "A later decision replaced it before it was sent.")
     try:
-        approval_evidence.of(effect)
+        approval_evidence.of(effect, approval_evidence.log_now())
     except NotYet as wait:
         return EffectResult("pending", str(wait), retry_in_s=_LOOKS_AGAIN_S, tried=False)
     except NoEvidence as why:

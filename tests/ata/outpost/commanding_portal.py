@@ -166,11 +166,28 @@ class Portal:
         """Add an entry to the log: its bytes, and the proof that it is there."""
         entry = entries.build(fields, id=uuid.uuid4()).entry
         self.leaves.append(merkle.leaf_hash(entry))
-        size = len(self.leaves)
-        text = checkpoint.format(ORIGIN, size, merkle.root(self.leaves))
-        signed = note.sign(text, self.log.name, self.log.seed)
-        path = merkle.inclusion_proof(self.leaves, size - 1, size)
-        return entry, inclusion_proof_file.write(size - 1, path, signed)
+        return entry, self.proof(len(self.leaves) - 1)
+
+    def checkpoint(self) -> str:
+        """The newest one, signed."""
+        text = checkpoint.format(ORIGIN, len(self.leaves), merkle.root(self.leaves))
+        return note.sign(text, self.log.name, self.log.seed)
+
+    def proof(self, index: int) -> str:
+        path = merkle.inclusion_proof(self.leaves, index, len(self.leaves))
+        return inclusion_proof_file.write(index, path, self.checkpoint())
+
+    def extend(self, envelope: dict[str, Any], log_size: int) -> dict[str, Any]:
+        """The same command with its proof under the newest checkpoint, and with the proof that the
+        log only grew since one of `log_size` entries, as the portal answers."""
+        evidence = envelope["evidence"]
+        if not evidence:
+            return envelope
+        size, first = len(self.leaves), 0 < log_size <= len(self.leaves)
+        path = merkle.consistency_proof(self.leaves, log_size, size) if first else []
+        grown = {"from": log_size, "hashes": [b64encode(one).decode() for one in path]}
+        proof = self.proof(inclusion_proof_file.parse(evidence["proof"]).index)
+        return envelope | {"evidence": evidence | {"proof": proof, "consistency": grown}}
 
     def assertion(self, intent_hash: str, said: dict[str, str], **changes: Any) -> dict[str, Any]:
         challenge = hashlib.sha256(

@@ -81,11 +81,12 @@ def commanded(tmp_path: Path, receiver: Receiver) -> Iterator[Callable[..., Comm
     """Starts a stand-in gateway and enrols an outpost next to it that takes commands."""
     started: list[Commanded] = []
 
-    def start(generation: str, *options: str) -> Commanded:
+    def start(generation: str, *options: str, enrol: bool = True) -> Commanded:
         edge = Commanded(tmp_path / "host", generation, options, receiver)
         started.append(edge)
         edge.start()
-        edge.enrol()
+        if enrol:
+            edge.enrol()
         return edge
 
     yield start

@@ -16,6 +16,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 type Answer = tuple[int, dict[str, Any]]
+type Complete = Callable[[dict[str, Any], int], dict[str, Any]]
+"""What a portal adds to a command for an outpost that accepted the log up to a size."""
 
 
 def unb64(text: str) -> bytes:
@@ -40,6 +42,9 @@ class Receiver:
     commands: list[dict[str, Any]] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
     refuses: set[str] = field(default_factory=set)  # reports that have one of these
+    log_sizes: list[int] = field(default_factory=list)  # that requests for commands named
+    complete: Complete | None = None
+    checkpoint: str = ""  # at enrolment
     hangs_s: float = 0.0  # before each answer about commands but the first
 
     @property
@@ -59,11 +64,15 @@ class Receiver:
         }
         time.sleep(self.hangs_s if self.asked else 0)
         self.asked.append(asked["after"])
+        self.log_sizes.append(asked.get("log_size", -1))
         until = time.monotonic() + asked["wait"]
         while True:
             found = [one for one in self.commands if _number(one) > asked["after"]]
             if found or time.monotonic() >= until:
-                return 200, {"commands": found, "last": max(map(_number, found), default=0)}
+                last = max(map(_number, found), default=0)
+                if self.complete is not None:
+                    found = [self.complete(one, self.log_sizes[-1]) for one in found]
+                return 200, {"commands": found, "last": last}
             time.sleep(0.05)
 
     @property
@@ -80,7 +89,8 @@ class Receiver:
             pins = {"portal": self.url, "origin": "log.test", "vkeys": [], "issuer": "https://i/"}
             pins |= self.more_pins
             digest = hashlib.sha256(unb64(self.public_key)).hexdigest()[:32]
-            return 201, {"outpost": digest, "instance": said["instance"], "pins": pins}
+            found = {"outpost": digest, "instance": said["instance"], "pins": pins}
+            return 201, found | ({"checkpoint": self.checkpoint} if self.checkpoint else {})
         if self.answers:
             status, answer = self.answers.pop(0)
             if status:
