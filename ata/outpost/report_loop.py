@@ -284,7 +284,8 @@ class Outpost:
 
     def _refused_in_words(self) -> str:
         refused = ", ".join(self._journal.position.get("refused", {}))
-        return f"The portal refused {refused}: each is sent again every hour." if refused else ""
+        words = f"The portal does not take in {refused}; it is sent again each hour."
+        return words if refused else ""
 
     def _write_status(self, outcome: Outcome) -> None:
         before = self._folder.read(STATUS)
