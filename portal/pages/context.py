@@ -66,7 +66,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "version": version(),
             "ledger": ledger_status.facts(),
             "person": _person(person, roles, session) if person else None,
-            "own_page": _own_page(person, roles) if person else "",
+            "own_page": _own_page(person) if person and not roles else "",
             "may_freeze": "admin" in roles,
             "banners": banners,
             "banners_version": hashlib.sha256(repr(banners).encode()).hexdigest()[:8],
@@ -113,13 +113,13 @@ def _person(person: User, roles: frozenset[str], session: SignedInSession | None
     }
 
 
-def _own_page(person: User, roles: frozenset[str]) -> str:
-    """The address of the page of what acts for this person; empty where the directory does not have
-    them yet."""
+def _own_page(person: User) -> str:
+    """The address of the page of what acts for this member; empty where the directory does not have
+    them yet. Those with a role have it on their account page, and pages that read more."""
     key = f"shell.own_page.{person.pk}"
     url: str = cache.get(key, "")
     if not url:
-        me = Actor(iss=person.iss, sub=person.sub, roles=roles)
+        me = Actor(iss=person.iss, sub=person.sub)
         if url := person_links.page_of_subject(me, person.iss, person.sub):
             cache.set(key, url, _OWN_PAGE_S)
     return url
