@@ -7,9 +7,10 @@ after another report than ours, show that a second holder of the key goes on els
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -17,7 +18,7 @@ from approvals import due_work
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from enforcement.models import Outpost, OutpostReport, OutpostState
-from enforcement.outposts import command_results, log_alarms, report_contents, sealed_rows
+from enforcement.outposts import command_results, report_contents, sealed_rows
 from enforcement.outposts.report_format import Report
 from enforcement.posture import drift
 
@@ -27,6 +28,11 @@ sends one goes on from an old copy."""
 _FACTS: Final = ("entries", "quarantine", "config", "health")
 CONCLUDED_AT_ONCE: Final = 10
 """So many steps of a report are concluded before it is answered; the worker takes the others."""
+FORKED: Final = (
+    "The log showed this outpost two histories: it got a checkpoint that the log's key signed and "
+    "that does not go on from an earlier one. It relaxes nothing any more, and holds go on. Find "
+    "out who used the log's key, then revoke it and enrol a new one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,7 @@ def _append(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> No
     read = dict.fromkeys(_not_reported(report)) | {
         name: value for name in _FACTS if (value := getattr(report, name)) is not None
     }
-    log_alarms.record_fork(outpost, report.health, report.n, actor)
+    _record_fork(outpost, report.health, report.n, actor)
     state, _ = OutpostState.objects.update_or_create(outpost=outpost, defaults=read | {"at": now})
     if report.entries is None and state.entries is not None:
         state.entries = command_results.entries_after(state.entries, report.commands)
@@ -152,3 +158,25 @@ def _contest(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> N
             "other_previous": report.previous,
         },
     )
+
+
+def _record_fork(
+    outpost: Outpost, health: Mapping[str, Any] | None, report: int, actor: Actor
+) -> None:
+    """Record it the first time that an outpost reports two histories of the log."""
+    known = OutpostState.objects.filter(outpost=outpost).first()
+    if not has_fork(health) or (known is not None and has_fork(known.health)):
+        return
+    record(
+        actor,
+        "ledger.alarm",
+        outcome="failure",
+        target=Target("outpost", outpost.instance, outpost.instance),
+        data={"code": "log_forked", "outpost": outpost.id, "report": report},
+        reason=FORKED,
+    )
+
+
+def has_fork(health: object) -> bool:
+    """Whether an outpost reported that the log has two histories."""
+    return isinstance(health, Mapping) and bool(health.get("log_forked_at"))

@@ -9,7 +9,7 @@ from datetime import datetime
 from approvals.models import Effect
 from enforcement.gateways.last_heard import OUTPOST_SILENT_AFTER
 from enforcement.models import CommandState, Outpost, OutpostCommand, OutpostState
-from enforcement.outposts import issued_commands, log_alarms, sealed_rows
+from enforcement.outposts import issued_commands, report_chain, sealed_rows
 from ui.times import duration
 
 
@@ -40,7 +40,7 @@ def by_instance(able: Mapping[str, Outpost], now: datetime) -> dict[str, Outpost
             line if is_altered else _line(one, now),
             commands=_commands(one, now),
             refused=_refused(one),
-            log=log_alarms.FORKED if log_alarms.has_fork(health.get(one.pk)) else "",
+            log=report_chain.FORKED if report_chain.has_fork(health.get(one.pk)) else "",
             carries_out=name in able,
         )
     return lines

@@ -169,12 +169,8 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "a gateway recorded an act of a person that no decision covers",
     ),
     "enforcement.outposts.report_chain": (
-        frozenset({"outpost.contested"}),
-        "two continuations of the reports of an outpost",
-    ),
-    "enforcement.outposts.log_alarms": (
-        frozenset({"ledger.alarm"}),
-        "an outpost found that the log has two histories",
+        frozenset({"outpost.contested", "ledger.alarm"}),
+        "two continuations of the reports of an outpost, or two histories of the log",
     ),
     "enforcement.outposts.command_results": (
         frozenset({"outpost.result_refused"}),
