@@ -9,6 +9,7 @@ from django.apps import AppConfig
 _REGISTERING = (
     "connections.access_reviews.open_decide_close",
     "connections.access_reviews.ledger_check",
+    "connections.access_reviews.reassign_reviewer",
     "connections.application_grants.consent_and_token_revocation",
     "connections.erasure",
     "connections.event_sentences",

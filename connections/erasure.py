@@ -76,7 +76,7 @@ _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Manifest, ("declared_by",)),
     (Notice, ("by", "reason")),
     (OwnerLetter, ("detail",)),
-    (Review, ("title", "admins", "opened_by", "closed_by")),
+    (Review, ("title", "admins", "opened_by", "closed_by", "reassignments")),
     (ReviewItem, ("reason", "decided_sub", "uses", "sub")),
     (ReviewWork, ("actor", "params", "detail")),
 )
@@ -186,7 +186,7 @@ def _digest_of_result(pk: UUID) -> str:
 
 
 def _repeated(whose: Whose) -> list[Repeats]:
-    named = ("title", "admins", "opened_by", "closed_by")
+    named = ("title", "admins", "opened_by", "closed_by", "reassignments")
     decided = ("reason", "decided_sub")
     theirs = whose.of() | whose.of("decided_iss", "decided_sub")
     naming = erase_names_in_text.naming(ReviewItem.objects.all(), decided, whose)

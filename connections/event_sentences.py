@@ -83,6 +83,7 @@ def _words(event: PublicEvent) -> Mapping[str, str]:
     title = catalogue.title(name) if name else ""
     account, skill = shown(data.get("account")), shown(event.get("skill"))
     kind = "consent" if shown(data.get("kind")) == "grant" else "refresh token"
+    leaver, reviewer = (_named(data.get(key)) for key in ("person", "reviewer"))
     number = (
         "1 connection" if data.get("number") == 1 else f"{shown(data.get('number'))} connections"
     )
@@ -103,6 +104,8 @@ def _words(event: PublicEvent) -> Mapping[str, str]:
         "setting": said.get("words", "").rstrip("."),
         "frozen": _frozen(event, said),
         "review": f"the access review “{said.get('title', '')}”",
+        "leaver": leaver,
+        "reviewer": reviewer,
         "granted": _listed(data.get("scopes"), ""),
         "excess": _listed(data.get("excess_scopes"), "undeclared scopes"),
         "allowed": _listed(data.get("allowed_scopes"), "more"),
@@ -118,6 +121,11 @@ def _frozen(event: PublicEvent, said: Mapping[str, str]) -> str:
     if event.get("action") == "person.frozen" and who.get("sub") == what.get("name"):
         return "their own access"
     return said.get("what") or target(event)
+
+
+def _named(value: Any) -> str:
+    gone = "a person who was erased"
+    return person(value, gone) if isinstance(value, Mapping) else shown(value) or gone
 
 
 def _owner(event: PublicEvent) -> str:
@@ -248,6 +256,8 @@ _SENTENCES: Mapping[str, str | Sentence] = {
     "scope.withdrawn": "{who} withdrew {allowed} of {component} on {whose}{tail}",
     "review.opened": "{who} opened {review} of {accounts} accounts{tail}",
     "review.decided": "{who} decided to {choice} {whose} in {review}{tail}",
+    "review.reassigned": "{who} reassigned {review} from {leaver} to {reviewer}: {accounts} "
+    "to decide{tail}",
     "review.closed": "{who} closed {review}: {kept} kept, {reduced} reduced, {revoked} revoked, "
     "{undecided} undecided{tail}",
 }

@@ -177,6 +177,7 @@ person.access_end_set | End of access set | set when the access of {target} ends
 policy.changed | Policy changed | changed {target} | HIGH
 review.opened | Review opened | opened {target} | INFO
 review.decided | Review decided | decided on {target} | LOW
+review.reassigned | Review reassigned | reassigned {target} | MEDIUM
 review.closed | Review closed | closed {target} | INFO
 person.offboarding_started | Offboarding started | started offboarding {target} | HIGH
 passkey.enrolled | Passkey enrolled | enrolled {target} | MEDIUM

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ def problems() -> Iterator[Wrong]:
     """Rows that no event made, events whose row is gone, and rows that say something else."""
     excuses = Excuses()
     yield from _reviews(excuses)
+    yield from _reassignments(excuses)
     yield from _decisions(excuses)
 
 
@@ -95,6 +97,56 @@ def _other(excuses: Excuses, row: Review | ReviewItem, column: str, actor: Event
     """Whether a column names another person than the event."""
     sub = opened(actor["sub"])
     return excuses.differ(row, column, getattr(row, column), sub, who=(actor["iss"], sub))
+
+
+def _reassignments(excuses: Excuses) -> Iterator[Wrong]:
+    """Parts of reviews that were reassigned, each by the event that it names, in their order."""
+    events = {one["id"]: one for one in _recorded("review.reassigned", "scope_sha256")}
+    for review in Review.objects.exclude(reassignments=[]).iterator():
+        try:
+            yield from _reassigned_parts(review, events, excuses)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            yield Wrong(f"who decides in access review {review.pk} cannot be read")
+    for id, event in events.items():
+        message = "what this entry reassigned is missing from its access review"
+        yield Wrong(message, event["index"], id)
+
+
+def _reassigned_parts(
+    review: Review, events: dict[str, Event], excuses: Excuses
+) -> Iterator[Wrong]:
+    """Takes the event of each part out of `events`."""
+    moments = [one["at"] for one in review.reassignments]
+    if moments != sorted(moments):
+        yield Wrong(f"the parts of access review {review.pk} were reassigned in another order")
+    for number, one in enumerate(review.reassignments):
+        event = events.pop(one["event"], None)
+        if event is None:
+            yield Wrong(f"access review {review.pk} was reassigned, and no entry says so")
+            continue
+        for what in _reassigned(review, number, event, excuses):
+            yield _another("reassigned access review", what, event)
+
+
+def _reassigned(review: Review, number: int, event: Event, excuses: Excuses) -> Iterator[str]:
+    data, one = event["data"], review.reassignments[number]
+    actor = opened(event["actor"]["sub"])
+    by = None if actor is None else {"iss": event["actor"]["iss"], "sub": actor}
+    column = "reassignments"
+    pairs = (
+        ("id", "", str(review.pk), data["review"]),
+        ("person", column, one["person"], _identity(opened(data["person"]))),
+        ("reviewer", column, one["reviewer"], _identity(opened(data["reviewer"]))),
+        ("admin", column, one["by"], by),
+    )
+    yield from (what for what, *pair in pairs if excuses.differ(review, *pair))
+    if not is_of(datetime.fromisoformat(one["at"]), event):
+        yield "time"
+
+
+def _identity(said: Any) -> dict[str, Any] | None:
+    """Issuer and subject of a person that an entry names; None where they were erased."""
+    return {"iss": said["iss"], "sub": said["sub"]} if isinstance(said, dict) and said else None
 
 
 def _decisions(excuses: Excuses) -> Iterator[Wrong]:

@@ -41,6 +41,15 @@ def plan(review: Review, now: datetime) -> None:
             ReviewLetter.objects.bulk_create(some)
 
 
+def plan_for_new_reviewer(review: Review, person: Person, now: datetime) -> None:
+    """Have somebody to whom a part was reassigned notified at once, and reminded as the others."""
+    if person.email:
+        moments = [now, *(moment for moment in _moments(review) if moment > now)]
+        ReviewLetter.objects.bulk_create(
+            ReviewLetter(review=review, person=person, due=moment) for moment in moments
+        )
+
+
 def _moments(review: Review) -> Iterator[datetime]:
     day = datetime.combine(review.due.date(), _HOUR, review.due.tzinfo)
     yield day - BEFORE

@@ -11,6 +11,8 @@ from approvals import people_directory
 from approvals.models import Person
 from audit.recording.actors import Actor
 from connections import permissions
+from connections.access_reviews import reassigned_reviewers
+from connections.access_reviews.reassigned_reviewers import Identity
 from connections.models import NOT_HELD, ConnectedAccount, Review, Reviewers, ReviewItem, State
 from connections.permissions import SEES_ALL
 
@@ -35,31 +37,50 @@ def items(actor: Actor, review: Review) -> QuerySet[ReviewItem]:
 
 def why_not(actor: Actor, item: ReviewItem, now: datetime) -> str:
     """Why this person may not decide on an account; empty when they may."""
-    review = item.review
+    review, owner = item.review, (item.iss, item.sub)
     if review.closed_at is not None:
         return "This review is closed."
-    if review.lease is not None and review.lease > now:
+    if _is_being_closed(review, now):
         return "This review is being closed: no one decides any more."
-    if review.reviewers == Reviewers.ADMINS:
-        named = {"iss": actor.iss, "sub": actor.sub} in review.admins
-        return "" if named and "admin" in actor.roles else "Only the named admins decide here."
-    if permissions.is_owner(actor, item) or ("admin" in actor.roles and now > review.due):
+    if _may_decide(actor, review, owner, now):
         return ""
+    reviewers = reassigned_reviewers.assigned(review, owner)
+    if (actor.iss, actor.sub) in reviewers.before:
+        return "An admin reassigned what you decided here to another reviewer."
+    if review.reviewers == Reviewers.ADMINS:
+        return "Only the named admins decide here."
+    if owner in reviewers.before:
+        return "A reviewer decides in place of its owner until the due date; after it an admin may."
     return "Its owner decides until the due date; after it an admin may."
+
+
+def _is_being_closed(review: Review, now: datetime) -> bool:
+    return review.lease is not None and review.lease > now
+
+
+def _may_decide(actor: Actor, review: Review, owner: Identity | None, now: datetime) -> bool:
+    """Whether this person decides on the accounts of an owner, as `reassigned_reviewers` has it."""
+    me, is_admin = (actor.iss, actor.sub), "admin" in actor.roles
+    reviewers, by_owners = reassigned_reviewers.assigned(review, owner), _by_owners(review)
+    if me in reviewers.now:
+        return bool(actor.sub) and (is_admin or (by_owners and me == owner))
+    return by_owners and is_admin and now > review.due and me not in reviewers.before
+
+
+def _by_owners(review: Review) -> bool:
+    return review.reviewers == Reviewers.OWNERS
 
 
 def decidable(actor: Actor, review: Review, now: datetime) -> QuerySet[ReviewItem]:
     """The accounts of a review that this person may decide on, by the same rule."""
     found = items(actor, review)
-    first = found.first()
-    if review.closed_at is not None or first is None:
+    if review.closed_at is not None or _is_being_closed(review, now):
         return found.none()
-    everything = review.reviewers == Reviewers.ADMINS or (
-        "admin" in actor.roles and now > review.due
+    me = (actor.iss, actor.sub)
+    theirs = reassigned_reviewers.accounts_of_owners(
+        review, me, lambda owner: _may_decide(actor, review, owner, now)
     )
-    if everything:
-        return found if not why_not(actor, first, now) else found.none()
-    return found.filter(iss=actor.iss, sub=actor.sub)
+    return found.filter(theirs)
 
 
 def undecided(actor: Actor, review: Review, now: datetime) -> QuerySet[ReviewItem]:
@@ -80,6 +101,11 @@ def without_decision(items: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
 
 def _is_alive() -> Exists:
     return Exists(ConnectedAccount.objects.filter(pk=OuterRef("account")).exclude(state__in=ENDED))
+
+
+def assigned_and_undecided(person: Identity, review: Review) -> QuerySet[ReviewItem]:
+    """The accounts that wait for a person by the rule of the review, whatever their role now."""
+    return answerable(reassigned_reviewers.accounts_assigned_to(review, person)).filter(choice="")
 
 
 def has_ended(account: ConnectedAccount | None) -> bool:

@@ -197,6 +197,7 @@ def _head(
             "filter": review.wanted | {"in_words": account_filter.words_of(review.wanted)},
             "reviewers": str(review.reviewers),
             "admins": list(review.admins),
+            **({"reassignments": review.reassignments} if review.reassignments else {}),
             "due": clock.stamp(review.due),
             "opened_at": clock.stamp(review.opened_at),
             "opened_by": review.opened_by,

@@ -149,7 +149,8 @@ def _reviews(actor: Actor, rows: list[Review]) -> list[dict[str, Any]]:
     now = clock.now()
     counted = _counts(actor, rows)
     left = {review.pk: number for review, number in reviewer_permissions.waiting_for(actor, now)}
-    return [_review(row, counted[row.pk], left.get(row.pk, 0), now) for row in rows]
+    sees_all = bool(actor.roles & permissions.SEES_ALL)
+    return [_review(row, counted[row.pk], left.get(row.pk, 0), now, sees_all) for row in rows]
 
 
 def _counts(actor: Actor, rows: list[Review]) -> Mapping[UUID, Counter[str]]:
@@ -163,7 +164,9 @@ def _counts(actor: Actor, rows: list[Review]) -> Mapping[UUID, Counter[str]]:
     return found
 
 
-def _review(row: Review, counted: Counter[str], left: int, now: datetime) -> dict[str, Any]:
+def _review(
+    row: Review, counted: Counter[str], left: int, now: datetime, sees_all: bool
+) -> dict[str, Any]:
     overdue = row.closed_at is None and now > row.due
     return {
         "id": str(row.id),
@@ -180,7 +183,13 @@ def _review(row: Review, counted: Counter[str], left: int, now: datetime) -> dic
         "waits_for_you": left,
         "scope_sha256": row.digest,
         "result_sha256": row.result_digest or None,
+        "reassignments": [_reassignment(one) for one in row.reassignments] if sees_all else [],
     }
+
+
+def _reassignment(one: Mapping[str, Any]) -> dict[str, Any]:
+    named = {name: one[name] for name in ("person", "reviewer", "by", "at")}
+    return named | {"event_id": one["event"]}
 
 
 def reviewed(actor: Actor, rows: list[ReviewItem]) -> list[dict[str, Any]]:

@@ -28,8 +28,26 @@ class ReviewCounts(Closed):
     undecided: int
 
 
+class ReviewIdentity(Closed):
+    """Somebody by their identity alone."""
+
+    iss: str
+    sub: str
+
+
+class ReassignedOut(Closed):
+    """What `person` decided in a review and an admin, `by`, gave to another reviewer."""
+
+    person: ReviewIdentity
+    reviewer: ReviewIdentity
+    by: ReviewIdentity
+    at: str
+    event_id: UUID
+
+
 class ReviewOut(Closed):
-    """One review; `waits_for_you` is how many accounts you have left to decide."""
+    """One review; `waits_for_you` is how many accounts you have left to decide. Admins and auditors
+    see what was reassigned, oldest first."""
 
     id: UUID
     title: str
@@ -45,6 +63,7 @@ class ReviewOut(Closed):
     waits_for_you: int
     scope_sha256: str
     result_sha256: str | None
+    reassignments: list[ReassignedOut]
 
 
 class ReviewList(Closed):

@@ -60,6 +60,8 @@ class Review(models.Model):
     changed = models.JSONField(default=list)  # accounts that changed while it was written
     total = models.PositiveIntegerField(default=0)  # accounts to write, while it opens or closes
     lease = models.DateTimeField(null=True)  # until when who opens or closes it counts as alive
+    # What was reassigned, oldest first: person, reviewer and by (each iss, sub), at, event.
+    reassignments = models.JSONField(default=list)
 
     objects = Opened()
     opening = Opening()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +40,7 @@ CAMPAIGNS = 20
 CHECKED = 500
 """Accounts whose digests, of list and result, are computed at each look; of more on demand."""
 _ENDED = "revoked-meanwhile"
+_PARTIES = ("person", "reviewer", "by")
 _CHOICES = {"undecided": "", **{choice.value: choice.value for choice in Choice}}
 
 
@@ -222,7 +225,9 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
     page, newer, older = _page(items, request)
     narrowed = shown in _CHOICES or shown == _ENDED
     query = f"?show={shown}&" if narrowed else "?"
+    parts = found.reassignments if me.roles & SEES_ALL else []
     involved = [found.opened_by, found.closed_by, *(one["sub"] for one in found.admins)]
+    involved += [one[name]["sub"] for one in parts for name in _PARTIES]
     names = account_names.people_names(involved)
     called = {sub: name for (_, sub), name in names.items()}
     context = {
@@ -248,6 +253,7 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "signed": results.stands(found) if checked else None,
         "opener": called.get(found.opened_by, found.opened_by),
         "closer": called.get(found.closed_by, found.closed_by),
+        "reassigned": [_reassigned(one, names) for one in parts],
         "admins": [names.get((one["iss"], one["sub"]), one["sub"]) for one in found.admins],
         "crumbs": [
             {"text": "Reviews", "url": "/connections/reviews/"},
@@ -257,6 +263,13 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
     answer = render(request, "connections/review.html", context)
     answer["Vary"] = "HX-Request"
     return answer
+
+
+def _reassigned(one: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """What was reassigned, with names."""
+    who = {name: (one[name]["iss"], one[name]["sub"]) for name in _PARTIES}
+    called = {name: names.get(identity, identity[1]) for name, identity in who.items()}
+    return called | {"at": datetime.fromisoformat(one["at"]), "event": one["event"]}
 
 
 def _closing(

@@ -32,22 +32,25 @@ _MOST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Offboarding:
-    """One press of the button: `stand_in` is who answers requests in the place of the person."""
+    """One press of the button: `stand_in` is who answers requests in the place of the person, and
+    `reviewer` who decides in access reviews."""
 
     time: datetime
     by: str
     reason: str
     stand_in: str
     stand_in_person: Person | None
+    reviewer: str
+    reviewer_person: Person | None
     decisions: list[EventRow]
 
 
 def record_start(order: Order) -> None:
-    """Record that an admin starts it, and whom they named to answer in the person's place."""
+    """Record that an admin starts it, and whom they named in the person's place."""
     private: dict[str, Any] = {"what": str(order.person)}
-    if order.colleague is not None:
-        one = order.colleague.subject
-        private["stand_in"] = {"iss": one.iss, "sub": one.sub, "name": str(order.colleague)}
+    for name, one in (("stand_in", order.colleague), ("reviewer", order.reviewer)):
+        if one is not None:
+            private[name] = {"iss": one.iss, "sub": one.sub, "name": str(one)}
     record(
         order.admin,
         "person.offboarding_started",
@@ -65,15 +68,21 @@ def offboardings_of(person: Person) -> list[Offboarding]:
 
 
 def _offboarding(start: EventRow, public: Mapping[str, Any]) -> Offboarding:
-    named = public["data"].get("stand_in") or {}
+    data = public["data"]
     return Offboarding(
         start.time,
         start.actor_name or start.actor_email or start.actor_sub,
         sentences.shown(public["reason"]),
-        sentences.shown(named) or sentences.shown(named.get("name")),
-        Person.objects.filter(iss=named.get("iss", ""), sub=named.get("sub", "")).first(),
+        *_named(data.get("stand_in") or {}),
+        *_named(data.get("reviewer") or {}),
         _decisions(start),
     )
+
+
+def _named(said: Mapping[str, Any]) -> tuple[str, Person | None]:
+    """How an event names a person, and who that is now."""
+    found = Person.objects.filter(iss=said.get("iss", ""), sub=said.get("sub", "")).first()
+    return sentences.shown(said) or sentences.shown(said.get("name")), found
 
 
 def _decisions(start: EventRow) -> list[EventRow]:

@@ -20,6 +20,8 @@ from approvals.models import Approval, Person, Status
 from approvals.pipeline import leavers_requests
 from approvals.views import inbox
 from audit.recording.actors import Actor
+from connections.access_reviews import reassign_reviewer, reviewer_permissions
+from connections.models import Review
 from portal.people import (
     offboarding_history,
     offboarding_steps,
@@ -46,11 +48,14 @@ def offboard(request: HttpRequest, person_id: int) -> HttpResponseBase:
     if request.method != "POST":
         return _page(request, Order(admin, person))
     chosen, problem = _colleague(request, person)
+    reviewer, no_reviewer = _reviewer(request, person)
+    problem = problem or no_reviewer
     order = Order(
         admin,
         person,
         request.POST.get("reason", "").strip()[:_LONGEST],
         chosen,
+        reviewer,
         request.POST.get("end_sessions") == "1",
         partial(tell, request),
     )
@@ -79,8 +84,12 @@ def _page(
     request: HttpRequest, order: Order, *, problem: str = "", status: int = 200
 ) -> HttpResponse:
     past = offboarding_history.offboardings_of(order.person)
-    if order.colleague is None and past:
-        order = replace(order, colleague=past[0].stand_in_person)
+    if past:
+        order = replace(
+            order,
+            colleague=order.colleague or past[0].stand_in_person,
+            reviewer=order.reviewer or past[0].reviewer_person,
+        )
     left = offboarding_steps.left(order)
     context = {
         "person": order.person,
@@ -92,6 +101,11 @@ def _page(
             (approval, _why_stays(approval, order))
             for approval in offboarding_steps.requests_to(order.person)
         ],
+        "reviews": [
+            (review, number, _why_review_stays(review, order))
+            for review, number in reassign_reviewer.waiting_for(_identity(order.person))
+        ],
+        "reviewers": _reviewers(order.person),
         "remains": what_remains.of(order.person),
         "can_end_sessions": offboarding_steps.can_end_sessions(order),
         "colleagues": _colleagues(order.person),
@@ -116,6 +130,34 @@ def _why_stays(approval: Approval, order: Order) -> str:
     if order.colleague is None:
         return ""
     return leavers_requests.why_not_reassigned(approval, order.person, order.colleague)
+
+
+def _why_review_stays(review: Review, order: Order) -> str:
+    if order.reviewer is None:
+        return ""
+    return reassign_reviewer.why_not_reassigned(review, _identity(order.person), order.reviewer)
+
+
+def _identity(person: Person) -> tuple[str, str]:
+    return person.iss, person.sub
+
+
+def _reviewers(person: Person) -> list[Person]:
+    """Who can decide access reviews in the place of somebody who leaves."""
+    return [one for one in reviewer_permissions.admins() if one.pk != person.pk]
+
+
+def _reviewer(request: HttpRequest, person: Person) -> tuple[Person | None, str]:
+    """The reviewer who was chosen, and what is wrong with the choice."""
+    wanted = request.POST.get("reviewer", "")
+    found = {str(one.pk): one for one in _reviewers(person)}
+    if wanted in found:
+        return found[wanted], ""
+    if wanted:
+        return None, "Nothing was done: choose a reviewer of the list."
+    if found and reassign_reviewer.waiting_for(_identity(person)):
+        return None, "Nothing was done: choose who decides access reviews in their place."
+    return None, ""
 
 
 def _colleagues(person: Person) -> list[Person]:

@@ -1,5 +1,5 @@
 """Steps of offboarding a person: freeze, sign out, revoke passkeys, connections and applications,
-withdraw and reassign approval requests.
+withdraw and reassign approval requests, reassign access reviews.
 
 Each step is an existing decision with its own event. Only what is left to do is a step, so
 offboarding again takes none twice. A step that is refused gives its reason, and the other steps are
@@ -27,6 +27,7 @@ from approvals.pipeline.service import perform
 from approvals.views import inbox
 from audit.recording.actors import Actor, Target
 from connections import account_names
+from connections.access_reviews import reassign_reviewer
 from connections.application_grants import consent_and_token_revocation
 from connections.lifecycle import bulk_decisions, freezes
 from connections.lifecycle.connect_revoke_suspend_resume import is_revoked_for
@@ -42,7 +43,8 @@ def _tell_nobody(_code: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What an admin asked for: whom to offboard, why, and who answers in their place.
+    """What an admin asked for: whom to offboard, why, who answers requests in their place, and who
+    decides in access reviews.
 
     `tell` gets the code of each refusal, for the trail.
     """
@@ -51,6 +53,7 @@ class Order:
     person: Person
     reason: str = ""
     colleague: Person | None = None
+    reviewer: Person | None = None
     end_sessions: bool = False
     tell: Callable[[str], None] = _tell_nobody
 
@@ -219,8 +222,27 @@ def _reassignment(order: Order, approval: Approval, colleague: Person) -> Step:
     return Step(f"Ask {colleague} instead: {approval.sentence}", take)
 
 
+def _reviews(order: Order) -> Iterator[Step]:
+    if (reviewer := order.reviewer) is None:
+        return
+    whose = (order.person.iss, order.person.sub)
+    for review, _ in reassign_reviewer.waiting_for(whose):
+        if not reassign_reviewer.why_not_reassigned(review, whose, reviewer):
+            yield _decision(
+                order,
+                f"Have {reviewer} decide instead in the access review {review.title}",
+                reassign_reviewer.VERB,
+                Target("review", str(review.pk)),
+                {"person": _identity(order.person), "reviewer": _identity(reviewer)},
+            )
+
+
+def _identity(person: Person) -> dict[str, str]:
+    return {"iss": person.iss, "sub": person.sub}
+
+
 # What others asked of them is last: a decision before it may have asked them, too.
 _GROUPS: Final = (
     *(_freeze, _sessions, _passkeys, _accounts, _applications),
-    *(_withdrawals, _reassignments),
+    *(_withdrawals, _reassignments, _reviews),
 )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from approvals import clock
+from approvals import clock, people_directory
 from approvals.models import Person
 from approvals.pipeline import leavers_requests
 from connections import account_names
+from connections.access_reviews import (
+    reassign_reviewer,
+    reassigned_reviewers,
+    reviewer_permissions,
+)
+from connections.access_reviews.reassigned_reviewers import Identity, identity_of
 from connections.application_grants import consent_and_token_revocation
 from connections.models import ConnectedAccount, Review, Reviewers, State
 from connections.scopes import catalogue
@@ -117,23 +124,50 @@ def _keeps(account: ConnectedAccount) -> str:
 
 
 def _reviews(person: Person) -> list[Remaining]:
-    return [
-        Remaining(
-            f"The access review {review.title} waits for them. {_who_else(review, person)}",
-            review.due,
-            f"/connections/reviews/{review.pk}/",
-        )
-        for review, _ in person_facts.reviews_of(person)
+    whose = (person.iss, person.sub)
+    waiting = [
+        (review, f"The access review {review.title} waits for them. {_who_else(review, person)}")
+        for review, _ in reassign_reviewer.waiting_for(whose)
     ]
+    return [
+        Remaining(text, review.due, f"/connections/reviews/{review.pk}/")
+        for review, text in (*waiting, *_reassigned(whose))
+    ]
+
+
+def _reassigned(whose: Identity) -> Iterator[tuple[Review, str]]:
+    """Open access reviews in which somebody else decides in the place of a person."""
+    for review in Review.objects.filter(closed_at=None).exclude(reassignments=[]):
+        by = {
+            identity_of(one["reviewer"])
+            for one in review.reassignments
+            if identity_of(one["person"]) == whose
+        }
+        for reviewer in sorted(by):
+            if reviewer_permissions.assigned_and_undecided(reviewer, review).exists():
+                yield review, f"The access review {review.title}: {_decides_instead(reviewer)}"
+
+
+def _decides_instead(reviewer: Identity) -> str:
+    found = people_directory.find(*reviewer)
+    if found is None:
+        return "who was to decide in their place was erased"
+    if "admin" in found.roles_now:
+        return f"{found} decides in their place"
+    return f"{found} was to decide in their place and is no longer an admin. Offboard {found}, too"
 
 
 def _who_else(review: Review, person: Person) -> str:
     """Who decides in an access review in the place of somebody who leaves."""
     if review.reviewers == Reviewers.OWNERS:
         return "Admins decide on their accounts once it is due"
-    if any((one["iss"], one["sub"]) != (person.iss, person.sub) for one in review.admins):
-        return "Its other named admins decide"
-    return "No one else is named to decide: close it and open another"
+    whose = (person.iss, person.sub)
+    by_them_alone = reassigned_reviewers.accounts_of_owners(
+        review, whose, lambda owner: reassigned_reviewers.assigned(review, owner).now == {whose}
+    )
+    if reviewer_permissions.assigned_and_undecided(whose, review).filter(by_them_alone).exists():
+        return "No one else is named to decide: choose another admin above"
+    return "Its other named admins decide"
 
 
 def _not_ours(person: Person) -> list[Remaining]:

@@ -208,6 +208,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Review ReviewItem instance",
         "commits of the verbs review.*",
     ),
+    "connections.access_reviews.reassign_reviewer": (
+        "instance",
+        "commit of the verb review.reassign",
+    ),
     "connections.access_reviews.work_lease": (
         "instance",
         "that who opens or closes a review lives",

@@ -75,8 +75,8 @@ ROUTES: Final[Ways] = {
     "people/<int:person_id>/access-end/": ("decides", "person.set_access_end"),
     "people/<int:person_id>/offboard/": (
         "decides",
-        "person.freeze, passkey.revoke, selection.revoke, access.revoke; records ended sessions "
-        "and requests that were withdrawn or sent to a colleague",
+        "person.freeze, passkey.revoke, selection.revoke, access.revoke, review.reassign; records "
+        "ended sessions and requests that were withdrawn or sent to a colleague",
     ),
     "connections/freeze/now/": ("decides", "person.freeze, connection.freeze, agent.freeze"),
     "connections/freeze/me/": ("decides", "person.freeze, of oneself"),

@@ -90,6 +90,7 @@ _ACTIONS: Final[Mapping[str, _Class]] = {
     "defenseclaw.tag_misused": (_DETECTION, 1),
     "review.opened": (_COMPLIANCE, 1),
     "review.decided": (_COMPLIANCE, 2),
+    "review.reassigned": (_COMPLIANCE, 2),
     "review.closed": (_COMPLIANCE, 3),
     "audit.exported": (_EVENT_LOG, 3),
     "ledger.thinned": (_EVENT_LOG, 2),
