@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from approvals.passkeys import verifier_trust_file
-from approvals.policy import version_documents
+from approvals.policy import policy_in_force
 from audit import packs
 from audit.audit_files import policy_and_review_hooks
 from audit.evidence import human_levels
@@ -36,7 +36,7 @@ def wire() -> None:
     row_batches.when_taken.append(record_acts.record_acts)
     human_levels.use_passkeys(verifier_trust_file.trusted)
     packs.use_directory(verifier_trust_file.document)
-    policy_and_review_hooks.use_policies(version_documents.documents)
+    policy_and_review_hooks.use_policies(policy_in_force.version_documents)
     policy_and_review_hooks.use_review_results(signed_result_file.result_of)
 
 

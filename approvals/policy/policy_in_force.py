@@ -1,9 +1,10 @@
-"""The document in force: one indexed read, the parsed document kept by its digest."""
+"""The document in force, and all versions. One indexed read; the parsed document is kept by its
+digest."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -12,6 +13,8 @@ from approvals.erasure.erased_or_altered_documents import ALTERED, WHOLE, Standi
 from approvals.models import Person, PolicyVersion
 from approvals.pipeline.intent import digest
 from approvals.policy.document import DEFAULT, SAFEST, BadDocument, Document, read
+from audit.audit_files.policy_and_review_hooks import PolicyDocument
+from audit.ledger.format.canonical import canonical
 
 log = logging.getLogger(__name__)
 
@@ -107,3 +110,15 @@ def names_in(*documents: Document) -> Mapping[tuple[str, str], str]:
     if not wanted:
         return {}
     return {(p.iss, p.sub): str(p) for p in Person.objects.filter(sub__in=wanted)}
+
+
+def version_documents() -> Iterator[PolicyDocument]:
+    """All versions, for the files of an audit: the one that the product begins with, then each
+    change, oldest first.
+
+    One that is not what its digest says, as after an erasure, has no body.
+    """
+    yield PolicyDocument(digest(DEFAULT), canonical(DEFAULT), None)
+    for row in PolicyVersion.objects.order_by("id"):
+        whole = digest(row.document) == row.digest
+        yield PolicyDocument(row.digest, canonical(row.document) if whole else None, row.event_id)

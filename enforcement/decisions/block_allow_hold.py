@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from approvals import registry
 from approvals.errors import Refused
@@ -16,6 +16,7 @@ from audit.recording.actors import Actor, Target
 from enforcement.component_kinds import KINDS, called, where
 from enforcement.decisions import (
     decision_severity,
+    expected_outcome,
     hold_and_block_owners,
     no_change,
     restrictions_of_wider_scope,
@@ -28,7 +29,7 @@ from enforcement.decisions.steps import (
     terminal_steps,
 )
 from enforcement.findings import severities_outlasting_milder_scans
-from enforcement.gateways import actor_entry_for_gateway_log, effects_at_gateways, instances
+from enforcement.gateways import actor_entry_for_gateway_log, instances
 from enforcement.models import Asset, Decision
 from enforcement.outposts import command_recipients
 
@@ -257,52 +258,6 @@ def _look_before_release(target: Target, params: Mapping[str, Any]) -> dict[str,
     }
 
 
-_DISABLES: Final = "The outpost there disables it."
-_RUNS_ON: Final = (
-    "It runs on where it is installed now. The gateway is asked to quarantine it when its folder "
-    "is next created again or renamed."
-)
-_BLOCKS_FILES: Final = (
-    "Where a gateway has an outpost, that disables it. Elsewhere it runs on where it is installed, "
-    "and the gateway is asked to quarantine it when its folder is next created again or renamed."
-)
-_BLOCKS: Final = {
-    "skill": _BLOCKS_FILES,
-    "plugin": _BLOCKS_FILES,
-    "mcp": "Each gateway is asked to stop calls of this exact name; some agents name no server.",
-    "tool": "Each gateway is asked to stop calls of this exact name, for agents in action mode.",
-}
-"""What a block does at a gateway, for a phone; the page says it for each agent."""
-_ALLOWS: Final = dict.fromkeys(
-    ("skill", "plugin", "mcp"),
-    "Each gateway named is asked to admit it unscanned until it is blocked.",
-) | {
-    "tool": "Each gateway is asked to allow it; from 0.8.4 on every rule is then off for this tool."
-}
-
-
-def _expects(act: str) -> Callable[[Target, Mapping[str, Any]], str]:
-    """What the act would come to at each gateway, as `_BLOCKS` says it in general."""
-
-    def expects(target: Target, _params: Mapping[str, Any]) -> str:
-        known = effects_at_gateways.expected(act, target.kind, target.name, target.instance)
-        return known or (_block_of_files(target) if act == "block" else "")
-
-    return expects
-
-
-def _block_of_files(target: Target) -> str:
-    """What a block does at the gateways that it covers, where a component is files; empty where it
-    is not, or where some have an outpost and others have none."""
-    if _BLOCKS[target.kind] != _BLOCKS_FILES:
-        return ""
-    covered = instances.fleet().scope(target.instance)
-    with_outpost = [bool(command_recipients.outpost_of(one.name)) for one in covered]
-    if not covered or len(set(with_outpost)) > 1:
-        return ""
-    return _DISABLES if with_outpost[0] else _RUNS_ON
-
-
 def _register(kind: str) -> None:
     kinds = frozenset({kind})
     common: dict[str, Any] = {
@@ -319,7 +274,7 @@ def _register(kind: str) -> None:
             label="Block",
             risk=decision_severity.why_risky,
             stance=Stance.FINAL,
-            expects=_expects("block"),
+            expects=expected_outcome.expects("block"),
             commit=_Final("block", Decision.BLOCK, "Block"),
             sentence=_reads("Block {thing}"),
             look=decision_severity.look_before_blocking,
@@ -328,7 +283,7 @@ def _register(kind: str) -> None:
             validate=terminal_steps.check_gateway,
             hold=_hold,
             release=_release_own,
-            if_approved=_BLOCKS[kind],
+            if_approved=expected_outcome.BLOCKS[kind],
             if_denied="Nothing is blocked.",
             if_expired="Nothing is blocked for good; the hold stays until someone decides.",
             **final,
@@ -341,7 +296,7 @@ def _register(kind: str) -> None:
             label="Unblock",
             risk=decision_severity.why_risky,
             stance=Stance.LOOSEN,
-            expects=_expects("unblock"),
+            expects=expected_outcome.expects("unblock"),
             commit=_Final("unblock", Decision.NONE, "Unblock"),
             sentence=_reads("Unblock {thing}"),
             look=decision_severity.look_before_loosening,
@@ -361,7 +316,7 @@ def _register(kind: str) -> None:
             event=f"{kind}.allowed",
             label="Allow",
             stance=Stance.LOOSEN,
-            expects=_expects("allow"),
+            expects=expected_outcome.expects("allow"),
             commit=_Final("allow", Decision.ALLOW, "Allow"),
             risk=decision_severity.why_allow_is_risky,
             sentence=_reads("Allow {thing}"),
@@ -370,7 +325,7 @@ def _register(kind: str) -> None:
             already=no_change.allow,
             about_others=hold_and_block_owners.lifts_others,
             validate=_validate_allowing,
-            if_approved=_ALLOWS[kind],
+            if_approved=expected_outcome.ALLOWS[kind],
             if_denied="It stays as it is.",
             if_expired="It stays as it is.",
             **final,
@@ -397,7 +352,7 @@ def _register(kind: str) -> None:
             label="Release",
             risk=decision_severity.why_risky,
             stance=Stance.LOOSEN,
-            expects=_expects("release"),
+            expects=expected_outcome.expects("release"),
             commit=_release_by_hand,
             sentence=_reads("Release {thing} from hold"),
             look=_look_before_release,

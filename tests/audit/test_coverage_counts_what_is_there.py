@@ -14,7 +14,7 @@ from audit.evidence.log_proof_levels import LogSizes
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, Rollup
 from audit.recording import action_registry
-from audit.search import rollup_counts, sampled_estimates, search_sql
+from audit.search import exact_or_estimated_matches, rollup_counts, search_sql
 from audit.search.query_plan import plan_of
 from audit.sequencing import sequencer
 from tests.audit.factories import DraftFactory
@@ -91,7 +91,7 @@ def test_the_newest_event_of_an_instance_is_found_whatever_the_period(
 ) -> None:
     if sampled:
         monkeypatch.setattr(search_sql, "CAP", 20)
-        monkeypatch.setattr(sampled_estimates, "RUNS", 10)
+        monkeypatch.setattr(exact_or_estimated_matches, "RUNS", 10)
     names = [EventQuery.from_bar(f"instance:{name}") for name in ("edge-1", "gone")]
     size = EventRow.objects.count()
     edge, gone = count([], PERIODS[-1], names, LogSizes(signed=size)).named

@@ -12,7 +12,7 @@ import pytest
 from audit import exports
 from audit.evidence.log_proof_levels import current
 from audit.ledger.query import EventQuery
-from audit.search import event_search, sampled_estimates, search_sql
+from audit.search import event_search, exact_or_estimated_matches, search_sql
 from audit.search.facets_and_histograms import Facet
 from audit.sequencing import sequencer
 from benchmarks.events import drafts
@@ -32,8 +32,8 @@ def test_an_estimate_is_called_so_and_is_near(monkeypatch: pytest.MonkeyPatch) -
     list(record_many(drafts(0, SIZE, SIZE)))
     sequencer.run_once()
     monkeypatch.setattr(search_sql, "CAP", 50)
-    monkeypatch.setattr(sampled_estimates, "RUNS", 128)
-    monkeypatch.setattr(sampled_estimates, "RUN", 4)
+    monkeypatch.setattr(exact_or_estimated_matches, "RUNS", 128)
+    monkeypatch.setattr(exact_or_estimated_matches, "RUN", 4)
     for bar in BARS:
         query = EventQuery.from_bar(bar)
         truth, found = true(query), event_search.overview(query)

@@ -34,7 +34,6 @@ from audit.search import (
     event_search,
     exact_or_estimated_matches,
     rollups,
-    sampled_estimates,
     search_sql,
 )
 from audit.sequencing import sequencer, stored_tree_queries
@@ -120,8 +119,8 @@ def shared(
     if request.param == "sampled":
         monkeypatch.setattr(search_sql, "CAP", 20)
         monkeypatch.setattr(exact_or_estimated_matches, "_FAR", 30)
-        monkeypatch.setattr(sampled_estimates, "RUNS", 5)
-        monkeypatch.setattr(sampled_estimates, "RUN", 3)
+        monkeypatch.setattr(exact_or_estimated_matches, "RUNS", 5)
+        monkeypatch.setattr(exact_or_estimated_matches, "RUN", 3)
     patience = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)  # threads take turns more often, so more moments are met
     try:

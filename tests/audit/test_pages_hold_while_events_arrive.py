@@ -18,7 +18,7 @@ from django.db import connection
 from audit import clock
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.search import event_search, exact_or_estimated_matches, sampled_estimates, search_sql
+from audit.search import event_search, exact_or_estimated_matches, search_sql
 from audit.sequencing import sequencer
 from tests.audit.factories import DraftFactory
 from tests.support.recording import record_many
@@ -52,8 +52,8 @@ def trail(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> se
     if request.param == "sampled":
         monkeypatch.setattr(search_sql, "CAP", 4)
         monkeypatch.setattr(exact_or_estimated_matches, "_FAR", 10)
-        monkeypatch.setattr(sampled_estimates, "RUNS", 5)
-        monkeypatch.setattr(sampled_estimates, "RUN", 3)
+        monkeypatch.setattr(exact_or_estimated_matches, "RUNS", 5)
+        monkeypatch.setattr(exact_or_estimated_matches, "RUN", 3)
     write(24)
     sequencer.run_once()
     write(9)

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from audit.models import EventRow
-from audit.search import sampled_estimates, search_sql
+from audit.search import exact_or_estimated_matches, search_sql
 from audit.sequencing import sequencer
 from tests.audit.browsing import browser_of
 from tests.audit.factories import ADA, DraftFactory
@@ -42,7 +42,7 @@ URLS = (
 def browser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Client:
     if request.param == "sampled":
         monkeypatch.setattr(search_sql, "CAP", 20)
-        monkeypatch.setattr(sampled_estimates, "RUNS", 10)
+        monkeypatch.setattr(exact_or_estimated_matches, "RUNS", 10)
     list(record_many(DraftFactory.build(operation=f"op-{n // 2}") for n in range(300)))
     sequencer.run_once()
     return browser_of(ADA)

@@ -16,7 +16,7 @@ from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.recording.actors import Target
 from audit.recording.record import Draft
-from audit.search import event_search, exact_or_estimated_matches, sampled_estimates, search_sql
+from audit.search import event_search, exact_or_estimated_matches, search_sql
 from audit.sequencing import sequencer
 from audit.views.trail import operation_events
 from tests.audit.browsing import browser_of, text_of
@@ -150,8 +150,8 @@ def many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
     if request.param == "sampled":
         monkeypatch.setattr(search_sql, "CAP", 4)
         monkeypatch.setattr(exact_or_estimated_matches, "_FAR", 10)
-        monkeypatch.setattr(sampled_estimates, "RUNS", 5)
-        monkeypatch.setattr(sampled_estimates, "RUN", 3)
+        monkeypatch.setattr(exact_or_estimated_matches, "RUNS", 5)
+        monkeypatch.setattr(exact_or_estimated_matches, "RUN", 3)
     write(50)
     sequencer.run_once()
     write(10)

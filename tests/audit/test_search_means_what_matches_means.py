@@ -19,7 +19,7 @@ from audit.ledger.query.filter_keys import KEYS, ORDERS
 from audit.models import Checkpoint, EventRow, Openings
 from audit.recording.actors import SYSTEM, Actor, Subject, Target
 from audit.recording.record import Draft
-from audit.search import event_search, exact_or_estimated_matches, sampled_estimates, search_sql
+from audit.search import event_search, exact_or_estimated_matches, search_sql
 from audit.search.index_tokens import _time_tokens, range_tokens, terms_of, word_token
 from audit.search.projection import refresh
 from audit.sequencing import sequencer
@@ -205,8 +205,8 @@ def large(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     monkeypatch.setattr(search_sql, "CAP", CAP)
     monkeypatch.setattr(search_sql, "_WIDE", 1)
     monkeypatch.setattr(exact_or_estimated_matches, "_FAR", 10)
-    monkeypatch.setattr(sampled_estimates, "RUNS", 10)
-    monkeypatch.setattr(sampled_estimates, "RUN", 4)
+    monkeypatch.setattr(exact_or_estimated_matches, "RUNS", 10)
+    monkeypatch.setattr(exact_or_estimated_matches, "RUN", 4)
     return corpus
 
 

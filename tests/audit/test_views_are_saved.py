@@ -21,7 +21,7 @@ from audit.recording import stored_event_loader
 from audit.recording.actors import Actor
 from audit.saved_views import changes, event_totals_from_rollups, person_erasure
 from audit.saved_views.changes import NotSaved, Wanted
-from audit.search import filter_parsing, sampled_estimates, search_sql
+from audit.search import exact_or_estimated_matches, filter_parsing, search_sql
 from audit.search.event_search import total
 from audit.sequencing import sequencer
 from audit.views.built_in_views import shipped
@@ -328,7 +328,7 @@ def test_who_has_no_identity_owns_nothing() -> None:
 def events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "sampled":
         monkeypatch.setattr(search_sql, "CAP", 20)
-        monkeypatch.setattr(sampled_estimates, "RUNS", 10)
+        monkeypatch.setattr(exact_or_estimated_matches, "RUNS", 10)
     list(record_many(DraftFactory.build(operation=f"op-{n // 2}") for n in range(300)))
     sequencer.run_once()
     list(record_many(DraftFactory.build() for _ in range(3)))  # these wait for their place

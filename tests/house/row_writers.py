@@ -97,13 +97,12 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.db.process_locks": ("sql", "locks"),
     "audit.db.leases": ("instance", "who does a due row, and until when"),
     "audit.coverage.event_counts_by_filter": ("sql", "reads"),
-    "audit.search.exact_or_estimated_matches": ("sql", "reads words"),
     "audit.search.projection": (
         "EventRow ExportBlock instance sql",
         "search rows, made from entries",
     ),
     "audit.search.rollups": ("Rollup sql", "counts, made from entries"),
-    "audit.search.sampled_estimates": ("sql", "reads estimates"),
+    "audit.search.exact_or_estimated_matches": ("sql", "reads words and estimates"),
     "audit.proofs.cosigned_note": ("sql", "reads cosignatures"),
     "audit.search.search_sql": ("sql", "reads search rows"),
     "audit.erasure.erase_names_in_text": (
