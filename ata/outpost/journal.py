@@ -139,10 +139,9 @@ class Journal:
         were refused before, a report had only that they are not reported."""
         position = self.position
         before = position.get("refused", {})
-        names = [name for name in gateway_facts.NAMES if name in content and name not in before]
-        known = {name: one for name, one in position.get("facts", {}).items() if name not in names}
-        alone = bool(content.get("alone"))
-        refused = before | dict.fromkeys(names, alone)
+        new = {name for name in gateway_facts.NAMES if name in content and name not in before}
+        known = {name: one for name, one in position.get("facts", {}).items() if name not in new}
+        refused = before | dict.fromkeys(sorted(new), bool(content.get("alone")))
         self._folder.write(POSITION, {**position, "facts": known, "refused": refused})
 
     def _adopt(self) -> None:
