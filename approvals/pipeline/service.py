@@ -359,7 +359,9 @@ def _row(request: _Request, now: datetime) -> dict[str, Any]:
         "state_digest": state,
         "policy_digest": request.policy.digest,
         "rule": request.rule.as_json(),
-        "single_person": eligible_approver_check.only_requester_can(request.rule, request.actor),
+        "single_person": eligible_approver_check.only_requester_can(
+            request.rule, request.actor, request.verb.by_passkey(request.target, request.params)
+        ),
         "requester": actor_json.to_json(request.actor) if request.actor.sub else {},
         "requester_iss": request.actor.iss,
         "requester_sub": request.actor.sub,

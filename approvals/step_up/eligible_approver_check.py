@@ -7,14 +7,19 @@ from approvals.errors import Refused
 from audit.recording.actors import Actor
 
 
-def only_requester_can(rule: policy.Decision, actor: Actor) -> bool:
+def only_requester_can(rule: policy.Decision, actor: Actor, exceeds_phone: bool = False) -> bool:
     """Whether the requester is the only one who could approve (labelled single-person).
+
+    Args:
+        exceeds_phone: a phone cannot show whole what is asked, so that it takes a passkey.
 
     Raises:
         Refused: nobody at all could. An automatic ask waits for somebody instead.
     """
     if not actor.sub:
         return False
+    if exceeds_phone:
+        _check_passkeys(rule, actor)
     tried = _first_of(rule)
     if tried and rule.approver == "self" and rule.first == {"iss": actor.iss, "sub": actor.sub}:
         return False
@@ -38,6 +43,19 @@ def only_requester_can(rule: policy.Decision, actor: Actor) -> bool:
         "No one who could approve this has signed in yet. "
         f"Ask someone with the role {' or '.join(rule.approver_roles)} to sign in once.",
     )
+
+
+def _check_passkeys(rule: policy.Decision, actor: Actor) -> None:
+    """Refuse what no one who could approve it has a passkey for that counts."""
+    roles = rule.approver_roles
+    able = people_directory.roster(roles=roles, approver=rule.approver, requester=actor)
+    alone = None if able else people_directory.only_person(roles=roles, requester=actor)
+    if not people_directory.with_passkeys([*able, *filter(None, [alone])]):
+        raise Refused(
+            "no_approver",
+            "A phone cannot show all of this, and no one who could approve it has a passkey. "
+            "Change less at once, or have an approver enrol a passkey first.",
+        )
 
 
 def _first_of(rule: policy.Decision) -> list[int]:

@@ -83,6 +83,14 @@ def test_a_change_that_does_not_fit_a_phone_is_approved_by_passkey_next_to_all_o
     assert "more" not in approval.sentence.rpartition("first: ")[2]
 
 
+def test_a_change_that_needs_a_passkey_nobody_has_is_refused_with_what_to_do(
+    lamps: Lamps, phones: Phones, amir: Actor, anya: Actor
+) -> None:
+    with pytest.raises(Refused, match="no one who could approve it has a passkey") as refused:
+        change(amir)
+    assert refused.value.code == "no_approver" and not Approval.objects.exists()
+
+
 def test_what_is_taken_away_is_named_before_times(
     lamps: Lamps, phones: Phones, amir: Actor, anya: Actor
 ) -> None:

@@ -20,6 +20,7 @@ from connections.models import ConnectedAccount, Notice, State
 from connections.revocation import deletion_step
 from connections.sync import update_accounts
 from tests.accounts.trail import events
+from tests.approvals.policies import keyed
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Gateway, know, subject
@@ -87,6 +88,10 @@ def test_more_accounts_than_a_phone_names_are_approved_by_passkey(ids: list[str]
         fact = update_accounts.Fact(f"cac_{number}", "github", ("repo",), None, None)
         made = update_accounts.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
         ids.append(str(made.id))
+    with pytest.raises(Refused, match="has a passkey"):
+        decide("selection.revoke", ids)
+    assert Approval.objects.count() == 1
+    keyed(Actor(iss=settings.ENV.issuer, sub=subject("admin2")))
     approval = decide("selection.revoke", ids).approval
     assert approval.rule["channel"] == "passkey"
     assert approval.sentence == "Revoke 15 accounts (GitHub) of 3 people"

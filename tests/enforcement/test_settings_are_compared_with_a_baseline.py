@@ -29,6 +29,7 @@ from enforcement.posture import (
     settings_catalogue,
 )
 from enforcement.posture.comparison import Reading
+from tests.approvals.policies import keyed
 from tests.enforcement import gateway_statuses
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.gateways import known
@@ -60,7 +61,7 @@ def amir(db: None, tmp_path: Path, settings: LazySettings) -> Actor:
     (tmp_path / "demo" / "instances.toml").write_text(
         '[[instance]]\nname = "edge-1"\nbase_url = "http://127.0.0.1:9"\n'
     )
-    known("admin2", "admin", name="Anna Admin")
+    keyed(known("admin2", "admin", name="Anna Admin").as_actor(via="web"))
     return replace(known("admin", "admin", name="Amir Admin").as_actor(via="web"), fresh=True)
 
 

@@ -43,6 +43,13 @@ TARGETS: dict[str, tuple[Target, dict[str, Any]]] = {
         {"settings": {"guardrail": "on"}, "base": 0},
     ),
     "person.set_access_end": (Target("person", "auth0|oona"), {"last_day": "2199-01-01"}),
+    "review.reassign": (
+        Target("review", "0190a000-0000-7000-8000-000000000001"),
+        {
+            "person": {"iss": "https://acme.example/", "sub": "auth0|oona"},
+            "reviewer": {"iss": "https://acme.example/", "sub": "auth0|anya"},
+        },
+    ),
 }
 """The closed table: these decisions need it, where they are about others in the case of a key."""
 WEB: dict[str, tuple[str, dict[str, str]]] = {
@@ -54,6 +61,7 @@ WEB: dict[str, tuple[str, dict[str, str]]] = {
         "/people/1/access-end/",
         {"last_day": "2199-01-01", "reason": "x"},
     ),
+    "review.reassign": ("/people/1/offboard/", {"reason": "x"}),
     **{
         verb: (f"/audit/erasures/{SUBJECT}/decide/", {"verb": verb, "reason": "x", "matter": "m-1"})
         for verb in ("subject.erase", "legal_hold.place", "legal_hold.lift")
