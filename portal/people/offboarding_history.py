@@ -60,6 +60,13 @@ def record_start(order: Order) -> None:
     )
 
 
+def last_started(person: Person) -> datetime | None:
+    """When the latest offboarding of a person was started; None where none was."""
+    query = EventQuery.parse({"action": [STARTED], "target": [person.sub]})
+    rows = event_search.page(query, limit=1).rows
+    return rows[0].time if rows else None
+
+
 def offboardings_of(person: Person) -> list[Offboarding]:
     """The latest offboardings of a person, the newest first."""
     query = EventQuery.parse({"action": [STARTED], "target": [person.sub]})

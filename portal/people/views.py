@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from approvals.access_ends import end_in_words
 from approvals.access_ends.set_access_end import may_get_end
-from portal.people import access_end_page, person_facts, person_lookup
+from portal.people import access_end_page, offboarding_history, person_facts, person_lookup
 
 
 @require_safe
@@ -22,6 +22,7 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
     auditors."""
     me, somebody = person_lookup.fetch(request, person_id)
     own = person_lookup.is_own(me, somebody)
+    may_offboard = "admin" in me.roles and not own
     accounts = person_facts.accounts_of(somebody)
     applications = person_facts.applications_of(somebody)
     end = end_in_words.shown_of(somebody.iss, somebody.sub)
@@ -42,7 +43,8 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "roles": person_facts.roles_of(somebody),
         "passkeys": person_facts.passkeys_of(somebody),
         "browsers": person_facts.browsers_of(somebody),
-        "may_offboard": "admin" in me.roles and not own,
+        "may_offboard": may_offboard,
+        "offboarded": offboarding_history.last_started(somebody) if may_offboard else None,
         "end": end,
         "end_asked": access_end_page.waiting_for(somebody),
         "may_get_end": somebody.iss == settings.ENV.issuer and (may_get_end(somebody) or end),

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from approvals import clock
+from approvals import auth0_clients, clock
 from audit.models import EventRow
 from audit.sequencing import sequencer
 from connections.application_grants import consent_and_token_sync
@@ -65,7 +65,7 @@ def test_a_list_that_could_not_be_read_is_not_loaded_again(
 ) -> None:
     cache.clear()
     mia = signed_in("member1")
-    monkeypatch.setattr(consent_and_token_sync.auth0_clients, "management", lambda: None)
+    monkeypatch.setattr(auth0_clients, "management", lambda: None)
     answer = mia.post(READ, HTTP_HX_REQUEST="true")
     assert answer.status_code == 204 and "HX-Refresh" not in answer
 

@@ -140,6 +140,24 @@ def test_what_another_admin_did_in_the_same_moment_is_not_listed(admin: Client) 
     assert "Anya Admin froze" not in text(admin, url_of("member1"))
 
 
+def test_who_keeps_a_role_is_said_to_decide_still_until_the_provider_takes_it_away(
+    admin: Client,
+) -> None:
+    signed_in("operator", "operator")
+    signed_in("member1")
+    own, said = (
+        f"/people/{person('operator').pk}/",
+        "They can still sign in and decide as operator.",
+    )
+    assert said not in text(admin, own)
+    page = offboard(admin, "operator", colleague=str(person("admin2").pk))
+    assert said in page and "Only the identity provider takes a role away" in page
+    assert said in text(admin, own) and "was started" in text(admin, own)
+    Person.objects.filter(pk=person("operator").pk).update(roles=[])
+    assert said not in text(admin, own) and "was started" in text(admin, own)
+    assert "decide as" not in offboard(admin, "member1")
+
+
 def test_an_offboarding_that_finds_nothing_to_do_is_not_recorded(admin: Client) -> None:
     signed_in("member1")
     offboard(admin, "member1")
