@@ -113,17 +113,31 @@ def _is_old(me: Actor) -> bool:
     return at is None or at < clock.now() - _FRESH
 
 
+def _displayed(me: Actor) -> tuple[object, ...]:
+    """What one's own page displays, except for the time of the last sync."""
+    rows = consent_and_token_search.found(me, "", everybody=False)
+    read = _read(me, everybody=False)
+    parts = rows.values_list(
+        "id", "client_name", "audiences", "scopes", "created_at", "last_used_at", "state", "detail"
+    )
+    return list(parts), read["read_at"] is None, read["newer_sign_in"]
+
+
 @require_POST
 def read_again(request: HttpRequest) -> HttpResponse:
-    """Ask Auth0 now for one's own consents and refresh tokens; an open page that asks because its
-    list is old is loaded again once that was read."""
+    """Ask Auth0 now for one's own consents and refresh tokens.
+
+    A page that asks when it opens, because its list is old, is not reloaded under its reader: it
+    links to the new list if that differs."""
     me = actor(request)
     if request.headers.get("HX-Request"):
-        answer = HttpResponse(status=HTTPStatus.NO_CONTENT)
+        before = _displayed(me)
         asked = cache.add(_BUSY_KEY + me.key, True, _BUSY_S)
-        if asked and consent_and_token_sync.one_person(me.iss, me.sub) and not _is_old(me):
-            answer["HX-Refresh"] = "true"
-        return answer
+        if not asked or not consent_and_token_sync.one_person(me.iss, me.sub) or _is_old(me):
+            return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        read_at = consent_and_token_sync.last_read(me.iss, me.sub)
+        context = {"changed": _displayed(me) != before, "read_at": read_at}
+        return render(request, "connections/_applications_read.html", context)
     if not cache.add(_BUSY_KEY + me.key, True, _BUSY_S):
         messages.error(request, f"Auth0 was asked less than {_BUSY_S} seconds ago. Try again soon.")
     elif consent_and_token_sync.one_person(me.iss, me.sub):
