@@ -102,7 +102,7 @@ def test_a_denied_revocation_lifts_the_refusal(house: House) -> None:
 def test_an_auditor_sees_a_connection_and_cannot_revoke_it(house: House) -> None:
     admin = house.visit("admin", "/connections/inventory/").page
     admin.locator("tr").filter(has_text="member1@acme.example").first.get_by_role(
-        "link", name="member1@acme.example"
+        "link", name="Mia Member"
     ).click()
     admin.wait_for_url(ONE_CONNECTION)
     path = admin.url.removeprefix(house.stack.portal)
