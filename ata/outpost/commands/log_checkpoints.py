@@ -73,21 +73,23 @@ def extend(checkpoint: str, growth: object, pins: Mapping[str, Any], seen: Seen)
         detail = "Its checkpoint does not go on from one that was seen before: it is smaller."
         raise CommandRefused("proof_refused", detail)
     is_same = (head.size, head.root.hex()) == (seen.size, seen.root)
-    if head.size == seen.size and not is_same:
+    if head.size == seen.size and seen.size and not is_same:
         raise LogForked(checkpoint)
     if not is_same and (growth is not None or seen.is_proven):
-        _check_growth(checkpoint, head, growth, seen)
+        _check_growth(head, growth, seen)
     return Seen(head.size, head.root.hex(), seen.is_proven or growth is not None)
 
 
-def _check_growth(checkpoint: str, head: Checkpoint, growth: object, seen: Seen) -> None:
+def _check_growth(head: Checkpoint, growth: object, seen: Seen) -> None:
     if not seen.size:
         return
     hashes = _hashes(growth, seen)
     try:
         merkle.verify_consistency(seen.size, bytes.fromhex(seen.root), head.size, head.root, hashes)
     except ProofError:
-        raise LogForked(checkpoint) from None
+        # Hashes are not signed: wrong ones show no second history.
+        detail = f"The proof that the log only grew since it had {seen.size} entries does not hold."
+        raise CommandRefused("no_consistency", detail) from None
 
 
 def _hashes(growth: object, seen: Seen) -> list[bytes]:

@@ -154,7 +154,7 @@ def _by_another_log(portal: Portal, one: Envelope) -> Envelope:
     return portal.decide("release", portal.intent("tool.release", "Bash"))
 
 
-def _of_a_smaller_log(portal: Portal, one: Envelope) -> Envelope:
+def _of_another_history(portal: Portal, one: Envelope) -> Envelope:
     portal.leaves.clear()
     return portal.decide("release", portal.intent("tool.release", "Bash"))
 
@@ -228,7 +228,7 @@ REFUSED: dict[str, tuple[str, Callable[[Portal, Envelope], Envelope]]] = {
     "no entry": ("proof_refused", _without("entry")),
     "nobody": ("no_evidence", _without("human")),
     "another log": ("proof_refused", _by_another_log),
-    "a smaller log": ("proof_refused", _of_a_smaller_log),
+    "another history": ("log_forked", _of_another_history),
     "another entry": ("proof_refused", _with_another_entry),
     "an edited entry": ("proof_refused", _with_an_edited_entry),
     "an edited intent": ("intent_refused", _with_an_edited_intent),
