@@ -143,3 +143,36 @@ def test_a_range_that_is_too_long_for_a_browser_is_left_to_ata(
     report = found_by_page(reader, {"a": packed(huge)})["a"]
     assert report["verdict"]["words"] == "This audit file itself is NOT checked here."
     assert "use `ata verify`" in json.dumps(report["checks"])
+
+
+@pytest.mark.parametrize("what", ["note", "period"])
+def test_a_file_that_breaks_the_check_leaves_no_earlier_report_standing(
+    world: World, reader: Reader, what: str
+) -> None:
+    members = unpacked(world.file())
+    if what == "note":
+        broken = members | {manifests.SIGNATURE: b"\xff\xfe"}
+    else:
+        broken = signed_again(
+            members, lambda one: one["period"].update(after=["2020-01-01T00:00:00.000000Z"])
+        )
+    reader.trusts_everything()
+    (good,) = found_by_page(reader, {"a": packed(members)}).values()
+    assert good["verdict"]["state"] == "apart"
+    (bad,) = found_by_page(reader, {"a": packed(broken)}).values()
+    assert bad["verdict"]["state"] == "failed"
+    assert "No entry is missing" not in reader.page.locator("#summary").inner_text()
+
+
+def test_packs_that_the_manifest_does_not_name_are_not_counted(
+    world: World, reader: Reader
+) -> None:
+    members = unpacked(world.file())
+    pack = next(body for name, body in members.items() if "evidence/items-" in name)
+    more = {"evidence/items-998.zip": pack, "__MACOSX/evidence/items-001.zip": pack}
+    reader.trusts_everything()
+    packs = [name for name in members if "evidence/items-" in name]
+    reports = reader.finds(1 + len(packs), {"a": packed(more | members)})
+    (file,) = (one for one in reports if one.get("file"))
+    said = "1 other archive in it is not in its manifest, and not checked."
+    assert said in file["verdict"]["reasons"]

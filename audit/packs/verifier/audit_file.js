@@ -6,19 +6,40 @@ const longestComment = 65_535;
 const mostInside = 4 * longest; // bytes of all packs of one audit file
 const mostPacks = 999; // no more names fit the form
 
-// The evidence packs in an audit file as [{name, bytes}], or null where the bytes are none.
+// The evidence packs in an audit file as [{name, bytes}], or null where the bytes are none. Where the
+// file has a manifest, only those that it names; `others` counts the rest.
 async function packsInside(bytes) {
-  const listed = membersListed(bytes).filter((one) => partOfAuditFile.test(one.name));
-  if (!listed.length) return null;
+  const all = membersListed(bytes).filter((one) => !isAddedBySystem(one.name));
+  if (!all.some((one) => partOfAuditFile.test(one.name))) return null;
+  const named = await packsNamed(bytes, all);
   const budget = { left: mostInside };
   const found = [];
-  for (const one of listed) {
+  found.others = 0;
+  for (const one of all) {
     const name = packInAuditFile.exec(one.name)?.[1];
-    if (name && found.length < mostPacks) {
-      found.push({ name, bytes: await memberBytes(bytes, one, budget) });
-    }
+    if (!name) continue;
+    if (found.length >= mostPacks || !(named?.has(name) ?? true)) found.others += 1;
+    else found.push({ name, bytes: await memberBytes(bytes, one, budget) });
+    named?.delete(name);
   }
   return found;
+}
+
+async function packsNamed(bytes, all) {
+  const one = all.find(({ name }) => /(?:^|\/)manifest\.json$/.test(name));
+  try {
+    const said = parsed(await memberBytes(bytes, one, { left: longestManifest }), 'it');
+    return new Set(said.members.map((member) => member.name));
+  } catch {
+    return null;
+  }
+}
+
+function isAddedBySystem(name) {
+  const parts = name.split('/');
+  const last = parts[parts.length - 1];
+  const files = ['.DS_Store', 'Thumbs.db', 'desktop.ini'];
+  return parts[0] === '__MACOSX' || files.includes(last) || last.startsWith('._');
 }
 
 // What the directory at the end of a ZIP lists; nothing where there is none that can be read.

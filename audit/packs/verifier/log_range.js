@@ -10,6 +10,7 @@ const longestUnpacked = 1024 * 1024 * 1024;
 const mostEntries = 200_000;
 const mostAuditFiles = 2_000;
 const stampForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+const periodForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000000Z$/;
 const sha256Form = /^[0-9a-f]{64}$/;
 
 // The checks in order, of which the first that does not hold ends them, and what was read.
@@ -64,7 +65,7 @@ function isAuditManifest({ origin, tree, range, period, members }) {
     isObject(tree) && Number.isSafeInteger(tree.size) && sha256Form.test(tree.root) &&
     isObject(range) && typeof range.complete === 'boolean' &&
     [range.start, range.end].every(Number.isSafeInteger) &&
-    isObject(period) && [period.after, period.before].every((one) => stampForm.test(one)) &&
+    isObject(period) && [period.after, period.before].every((one) => typeof one === 'string' && periodForm.test(one)) &&
     period.after < period.before &&
     Array.isArray(members) && members.length <= mostAuditFiles &&
     members.every((one) => isObject(one) && typeof one.name === 'string' &&
@@ -75,7 +76,7 @@ function isAuditManifest({ origin, tree, range, period, members }) {
 // Members without a folder around them and what systems add; a name that could be two is refused.
 function membersByName(listed) {
   const kept = listed.filter(({ name }) => !name.endsWith('/') && !isAddedBySystem(name));
-  if (kept.length > mostAuditFiles || Math.min(...listed.map((one) => one.offset)) > 0) {
+  if (kept.length > mostAuditFiles || !listed.some((one) => one.offset === 0)) {
     throw new Refused('it has too many files, or something stands before its first one');
   }
   const inside = kept.find(({ name }) => name.endsWith(`/${manifestName}`));
@@ -95,16 +96,9 @@ function membersByName(listed) {
   return found;
 }
 
-function isAddedBySystem(name) {
-  const parts = name.split('/');
-  const last = parts[parts.length - 1];
-  const files = ['.DS_Store', 'Thumbs.db', 'desktop.ini'];
-  return parts[0] === '__MACOSX' || files.includes(last) || last.startsWith('._');
-}
-
 async function manifestSignedBy(file, logs) {
   if (!logs.length) throw new Refused(noLogKey, 'unchecked');
-  const note = parseNote(textOf(file.note));
+  const note = parseNote(readText(file.note, 'its signature'));
   const { origin, key_statements: statements } = file.manifest;
   try {
     await verifyNote(note, logs, origin);
@@ -114,6 +108,14 @@ async function manifestSignedBy(file, logs) {
   }
   if (note.text !== file.statement) throw new Refused('the signature is over another manifest');
   return `${origin} signed it, and so each file.`;
+}
+
+function readText(bytes, what) {
+  try {
+    return textOf(bytes);
+  } catch {
+    throw new Refused(`${what} is not UTF-8`);
+  }
 }
 
 async function eachFile(bytes, file) {
@@ -238,10 +240,21 @@ function recordedAt({ entry }) {
 
 // The report of the file around the packs: what it concludes from the entries is not checked here.
 async function reportOfAuditFile(bytes, packs, logs) {
+  try {
+    return await checkedAuditFile(bytes, packs, logs);
+  } catch (error) {
+    const words = `NOT verified. The file cannot be checked here: ${error}.`;
+    const verdict = { state: 'failed', words, reasons: [] };
+    return { ok: false, intact: false, file: true, verdict, words: '', checks: [], events: [], not_proven: [nothing] };
+  }
+}
+
+async function checkedAuditFile(bytes, packs, logs) {
   const { checks, file } = await checkedRange(bytes, logs);
   const bad = checks.filter((one) => one.state === 'failed').map((one) => one.name);
   const open = checks.some((one) => one.state !== 'ok');
-  const verdict = { state: 'apart', words: auditFileWords, reasons: [auditFileHolds(packs.length)] };
+  const reasons = [auditFileHolds(packs.length), ...(packs.others ? [othersLeft(packs.others)] : [])];
+  const verdict = { state: 'apart', words: auditFileWords, reasons };
   if (bad.length) Object.assign(verdict, { state: 'failed', words: `NOT verified. Failed: ${bad.join('; ')}.` });
   else if (!logs.length) Object.assign(verdict, { state: 'unsigned', words: unsignedWords });
   else if (!open) verdict.words = file.manifest.range.complete ? noneMissing(file.manifest.period) : entriesHold;

@@ -202,6 +202,7 @@ function checksOf(checks) {
 
 async function take(files) {
   packs.length = 0;
+  show([]); // what was found before is of other files
   for (const file of files) {
     const bytes = new Uint8Array(await file.arrayBuffer());
     const inside = await packsInside(bytes);

@@ -45,6 +45,7 @@ const auditFileHolds = (n) =>
   n
     ? `It holds ${count(n, 'evidence pack')}. Each was checked here and has a report of its own.`
     : 'It holds no evidence pack.';
+const othersLeft = (n) => `${count(n, 'other archive')} in it ${n === 1 ? 'is' : 'are'} not in its manifest, and not checked.`;
 const noneMissingUnproven = 'That no row of the period is missing.';
 const auditFileLimits = [
   'Which rows are in a population and which items were drawn, that policies, reviews and roles are those ' +
