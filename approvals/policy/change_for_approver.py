@@ -23,7 +23,7 @@ from audit.ledger.format.allowed_field_values import SEVERITIES, gravest, severi
 class Gravity(IntEnum):
     """How grave a difference is; the smallest is the gravest."""
 
-    TAKES_AWAY = 0  # fewer people approve, or less is on hold
+    TAKES_AWAY = 0  # fewer or other people may approve, or less is on hold
     CHANGES = 1
     TIMES = 2
 
@@ -125,7 +125,7 @@ def _rules(before: Document, after: Document, expiry_s: int) -> Iterator[Differe
         if was is None:
             place = f"new rule {rule.id}, {number} of {len(after.rules)}"
             said = sentences.sentence(rule, after, expiry_s).rstrip(".")
-            yield Difference(place, said, Gravity.CHANGES, _WHO, _severity(rule))
+            yield Difference(place, said, Gravity.TAKES_AWAY, _WHO, _severity(rule))
             continue
         yield from _within(was, rule, before, after, expiry_s)
         if stayed.index(rule.id) != places.index(rule.id):
@@ -243,7 +243,7 @@ def _groups(before: Document, after: Document, named: _Names) -> Iterator[Differ
         was, now = before.groups.get(name), after.groups.get(name)
         if was != now:
             said = f"{_members(now, named)}, before {_members(was, named)}"
-            yield Difference(f"group {name}", said, Gravity.CHANGES, _WHO)
+            yield Difference(f"group {name}", said, Gravity.TAKES_AWAY, _WHO)
 
 
 def _members(group: Group | None, named: _Names) -> str:

@@ -109,17 +109,28 @@ def listing(words: Sequence[str], last: str) -> str:
 
 def _what(rule: Rule) -> str:
     if rule.automatic:
-        return "What a finding requests automatically"
-    own = " that is another person’s" if rule.others else ""
+        which = "" if "*" in rule.verbs else f": {_acts(rule)}"
+        return f"What a finding requests automatically{which}{_whose(rule)}"
+    asked = " that a person asks for" if rule.automatic is False else ""
     if "*" in rule.verbs:
-        return f"Anything final or loosening{own}"
+        return f"Anything final or loosening{_whose(rule)}{asked}"
+    words = _acts(rule)
+    return words[:1].upper() + words[1:] + _whose(rule) + asked
+
+
+def _whose(rule: Rule) -> str:
+    if rule.others is None:
+        return ""
+    return " that is another person’s" if rule.others else " that is not another person’s"
+
+
+def _acts(rule: Rule) -> str:
     by_act: dict[str, list[str]] = {}
     for pattern in rule.verbs:
         kind, _, act = pattern.partition(".")
         by_act.setdefault(act, []).append(kind)
     parts = [_act(act, kinds) for act, kinds in by_act.items()]
-    words = listing(parts, "or")
-    return words[:1].upper() + words[1:] + own
+    return listing(parts, "or")
 
 
 def _act(act: str, kinds: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from approvals import people_directory, policy
 from approvals.errors import Refused
+from approvals.models import Passkey
 from audit.recording.actors import Actor
 
 
@@ -46,16 +47,24 @@ def only_requester_can(rule: policy.Decision, actor: Actor, exceeds_phone: bool 
 
 
 def _check_passkeys(rule: policy.Decision, actor: Actor) -> None:
-    """Refuse what no one who could approve it has a passkey for that counts."""
-    roles = rule.approver_roles
-    able = people_directory.roster(roles=roles, approver=rule.approver, requester=actor)
-    alone = None if able else people_directory.only_person(roles=roles, requester=actor)
-    if not people_directory.with_passkeys([*able, *filter(None, [alone])]):
-        raise Refused(
-            "no_approver",
-            "A phone cannot show all of this, and no one who could approve it has a passkey. "
-            "Change less at once, or have an approver enrol a passkey first.",
-        )
+    """Refuse what too few of those who could approve it have a passkey for that counts. For one's
+    own requests each passkey of one's own does."""
+    roles, needed = rule.approver_roles, 1
+    if rule.approver == "group":
+        able, needed = people_directory.group(rule.as_json(), actor), rule.count
+    else:
+        able = people_directory.roster(roles=roles, approver=rule.approver, requester=actor)
+    if not able and (alone := people_directory.only_person(roles=roles, requester=actor)):
+        able = [alone]
+    keyed = people_directory.with_passkeys(able)
+    own = [p.pk for p in able if (p.iss, p.sub) == (actor.iss, actor.sub)]
+    if len(keyed) >= needed or Passkey.objects.filter(person__in=own, revoked_at=None).exists():
+        return
+    raise Refused(
+        "no_approver",
+        "A phone cannot show all of this, and no one who could approve it has a passkey. "
+        "Change less at once, or have an approver enrol a passkey first.",
+    )
 
 
 def _first_of(rule: policy.Decision) -> list[int]:

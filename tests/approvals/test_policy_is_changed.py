@@ -91,6 +91,25 @@ def test_a_change_that_needs_a_passkey_nobody_has_is_refused_with_what_to_do(
     assert refused.value.code == "no_approver" and not Approval.objects.exists()
 
 
+def test_the_only_admin_may_answer_with_a_passkey_that_nobody_could_confirm(
+    lamps: Lamps, phones: Phones, amir: Actor
+) -> None:
+    key = keyed(amir)
+    key.approver_since = None
+    key.save()
+    assert change(amir).rule["channel"] == "passkey"
+
+
+def test_the_grave_part_of_a_rule_is_named_where_it_is_about_own_things_only(
+    lamps: Lamps, phones: Phones, amir: Actor, anya: Actor
+) -> None:
+    now = policy.current().as_json()
+    rules = [dict(one) for one in now["rules"]]
+    rules[-1] |= {"others": False, "automatic": False}
+    said = change(amir, now | {"number": now["number"] + 1, "rules": rules}).sentence
+    assert "that is not another person’s that a person asks for" in said
+
+
 def test_what_is_taken_away_is_named_before_times(
     lamps: Lamps, phones: Phones, amir: Actor, anya: Actor
 ) -> None:
