@@ -66,7 +66,8 @@ def test_who_approves_an_erasure_is_shown_the_end_of_access_that_ends_with_it() 
     amir, ada = acting("admin", "admin"), acting("auditor", "auditor")
     end(amir, ada, 3)
     waiting = asked_to_erase(ada)
-    assert f"{ada.key[:12]} and end what others restricted: 1 end of access. " in waiting.sentence
+    assert f"Erase every value of the person {ada.key[:12]} (named on the page" in waiting.sentence
+    assert "and end what others restricted: 1 end of access. " in waiting.sentence
     page = text_of(browser_of(amir).get(f"/audit/erasures/{ada.key}/"))
     assert "1 end of access" in page
 

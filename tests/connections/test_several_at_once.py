@@ -81,7 +81,7 @@ def answered(approval: Approval, travel: Travel) -> Approval:
 
 
 def test_more_accounts_than_a_phone_names_are_approved_by_passkey(ids: list[str]) -> None:
-    ConnectedAccount.objects.update(label="a" * 400)
+    ConnectedAccount.objects.update(label="a" * 100)
     approval = decide("selection.revoke", ids).approval
     assert approval.rule["channel"] == "ciba", "names are shortened"
     for number in range(12):

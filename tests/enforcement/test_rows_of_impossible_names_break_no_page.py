@@ -44,7 +44,7 @@ def admin(db: None) -> Actor:
 
 
 def freeze(text: str) -> None:
-    Freeze.objects.create(kind=text, name=text, by="auth0|x", since="2026-11-28T20:00:00Z")
+    Freeze.objects.create(kind=text[:10], name=text, by="auth0|x", since="2026-11-28T20:00:00Z")
 
 
 def legal_hold(text: str) -> None:
@@ -61,7 +61,7 @@ def policy_version(text: str) -> None:
 
 def session(text: str) -> None:
     mine = SignedInSession.objects.get()
-    mine.pk, mine.session_key, mine.public_id = None, "other", text
+    mine.pk, mine.session_key, mine.public_id = None, "other", text[:32]
     mine.save()
 
 
