@@ -52,7 +52,7 @@ def test_an_old_list_of_applications_is_read_again_when_its_owner_opens_it(
     page = milo.get(ACCESS).content.decode()
     assert f'hx-post="{READ}" hx-trigger="load"' in page
     answer = milo.post(READ, HTTP_HX_REQUEST="true")
-    assert f'<a href="{ACCESS}">show the new list</a>' in answer.content.decode()
+    assert f'<a href="{ACCESS}">show the new list</a>.' in answer.content.decode()
     assert "HX-Refresh" not in answer, "the page would be reloaded under its reader"
     assert AppAccess.objects.filter(sub=subject("member2")).exists()
     again = milo.get(ACCESS).content.decode()
