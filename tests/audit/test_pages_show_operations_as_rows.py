@@ -82,7 +82,7 @@ def test_an_operation_is_one_row_that_opens_to_its_events(ada: Client) -> None:
 
 def test_the_row_says_what_the_operation_came_to(ada: Client) -> None:
     found = {
-        name: operation.most_telling()
+        name: operation.telling
         for name, operation in operation_events.of_rows(EventRow.objects.all()).items()
     }
     assert [found[name].action for name in ("op-1", "op-3")] == ["skill.blocked", "approval.denied"]
@@ -106,7 +106,74 @@ def test_the_most_telling_event(events: list[str], telling: int) -> None:
         EventRow(action=action, outcome=outcome, source="portal")
         for action, outcome in (each.split() for each in events)
     ]
-    assert operation_events.Operation(made, len(made)).most_telling() is made[telling]
+    assert operation_events.most_telling(made) is made[telling]
+
+
+def first_row(page: str) -> tuple[str, str]:
+    """What the first row of an operation says: its severity, and its outcome without an icon."""
+    (severity, outcome), *_ = re.findall(
+        r'<td class="cell-what"><span class="sev[^"]*" title="(\w+) severity">.*?</details></td>'
+        r'<td class="fit"><span class="badge[^"]*">(?:<svg.*?</svg>)?([^<]*)</span>',
+        page,
+        re.S,
+    )
+    return severity, outcome
+
+
+@pytest.mark.parametrize("outcome", ["", "&severity=CRITICAL", "&outcome=failure"])
+def test_a_row_is_judged_of_all_events_however_many_answers_follow(outcome: str) -> None:
+    answers = [
+        draft("skill.blocked", end, "op-1", severity="INFO", source="defenseclaw")
+        for end in ["failure"] * 3 + ["success"] * 22
+    ]
+    decision = draft("skill.blocked", "pending", "op-1", severity="CRITICAL", actor=OLU)
+    list(record_many([decision, *answers]))
+    sequencer.run_once()
+    page = text_of(browser_of(ADA).get(f"/audit/?rows=operations{outcome}"))
+    assert first_row(page) == ("Critical", "later done")
+    assert rows(page)[0] == "26 events, 3 failed"
+    (operation,) = operation_events.of_rows(EventRow.objects.filter(operation="op-1")).values()
+    assert (operation.telling.source, operation.telling.outcome) == ("portal", "pending")
+    assert len(operation.events) == operation_events.SHOWN
+
+
+@pytest.mark.parametrize("end", ["failure", "denied", "expired", "unknown"])
+def test_a_row_of_success_says_what_inside_was_not(end: str) -> None:
+    made = [end, *["success"] * 21]
+    list(record_many(draft("connection.revoked", one, "op-1", severity="LOW") for one in made))
+    sequencer.run_once()
+    page = text_of(browser_of(ADA).get(f"/audit/?rows=operations&outcome={end}"))
+    assert first_row(page) == ("Low", "success")
+    assert rows(page) == [f"22 events, 1 {'failed' if end == 'failure' else end}"]
+
+
+def test_a_row_counts_every_outcome_that_its_own_does_not_say() -> None:
+    made = ["expired", "failure", "denied"]
+    list(record_many(draft("connection.revoked", one, "op-1") for one in made))
+    sequencer.run_once()
+    page = text_of(browser_of(ADA).get("/audit/?rows=operations&operation=op-1"))
+    assert rows(page) == ["3 events, 1 failed, 1 denied, 1 expired"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (["edge-1 failure", "edge-2 success"], "later failed"),
+        (["edge-1 failure", "edge-2 success", "edge-1 success"], "later done"),
+        (["edge-1 success", "edge-2 unknown"], "unknown"),
+    ],
+)
+def test_without_steps_the_worst_last_answer_of_the_gateways_counts(
+    answers: list[str], said: str
+) -> None:
+    made = [
+        draft("skill.blocked", end, "op-1", source="defenseclaw", instance=gateway)
+        for gateway, end in (each.split() for each in answers)
+    ]
+    list(record_many([draft("skill.blocked", "pending", "op-1", actor=OLU), *made]))
+    sequencer.run_once()
+    page = text_of(browser_of(ADA).get("/audit/?rows=operations&operation=op-1"))
+    assert first_row(page)[1] == said
 
 
 def test_a_filter_on_an_event_inside_shows_its_operation(ada: Client) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from django.db.models import Count, F, Max, Q, Window
+from django.db.models.functions import RowNumber
 
 from audit.models import EventRow
 from audit.views.trail.operation_outcomes import PENDING
@@ -13,54 +16,84 @@ from audit.views.trail.operation_outcomes import PENDING
 SHOWN: Final = 20
 """Events of one operation that a row opens to, the last recorded; the rest is a link away."""
 
-_COLUMNS: Final = ", ".join(f'"{field.column}"' for field in EventRow._meta.concrete_fields)
-_OF_ONE: Final = (
-    "FROM audit_eventrow WHERE operation = %s AND NOT (operation = '')"  # fits its index
-)
+UNSUCCESSFUL: Final = {
+    "failure": "failed",
+    "denied": "denied",
+    "expired": "expired",
+    "unknown": "unknown",
+}
+"""The outcomes that a row reports in words next to its count of events, with their words."""
+
+_ALIKE: Final = ("operation", "source", "action", "outcome")
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: its last events in the order of the log, and how many it has in all."""
+    """One operation: its last `events` in the order of the log, and what all of its events are.
+
+    `count` is how many it has, `severity` the gravest rank among them, `unsuccessful` how many have
+    each outcome of `UNSUCCESSFUL`, and `telling` the event that states the result."""
 
     events: Sequence[EventRow]
+    telling: EventRow
     count: int
+    severity: int
+    unsuccessful: Mapping[str, int]
 
-    def most_telling(self) -> EventRow:
-        """The event that says what the operation came to.
 
-        It is the last decision, or the last news of its request: neither an answer of a gateway to
-        a decision nor the approval that the decision follows.
-        """
-        own = [event for event in self.events if event.source == "portal"] or self.events
-        decided = {event.action for event in own if event.outcome == PENDING}
-        telling = [
-            event
-            for event in own
-            if event.action != "approval.approved"
-            and (event.outcome == PENDING or event.action not in decided)
-        ]
-        return (telling or own)[-1]
+def most_telling(events: Sequence[EventRow]) -> EventRow:
+    """The event that says what the operation came to, of its events in the order of the log.
+
+    It is the last decision, or the last news of its request: neither an answer of a gateway to a
+    decision nor the approval that the decision follows.
+    """
+    own = [event for event in events if event.source == "portal"] or events
+    decided = {event.action for event in own if event.outcome == PENDING}
+    telling = [
+        event
+        for event in own
+        if event.action != "approval.approved"
+        and (event.outcome == PENDING or event.action not in decided)
+    ]
+    return (telling or own)[-1]
 
 
 def of_rows(rows: Iterable[EventRow]) -> dict[str, Operation]:
-    """The operations of these rows that have more than one event; one query."""
-    names = sorted({row.operation for row in rows if row.operation})
+    """The operations of these rows that have more than one event; one query.
+
+    It reads the last events of each, and the last of those that have source, action and outcome in
+    common with how many they are: so all events count, however many answers follow a decision.
+    """
+    names = {row.operation for row in rows if row.operation}
     if not names:
         return {}
-    one = (
-        f"SELECT * FROM (SELECT {_COLUMNS}, (SELECT count(*) {_OF_ONE}) AS inside {_OF_ONE} "  # noqa: S608 - constant names
-        f"ORDER BY event DESC LIMIT {SHOWN}) o"
+    newest = F("event").desc()
+    of_these = EventRow.objects.exclude(operation="").filter(operation__in=names)  # fits its index
+    read = of_these.defer("terms").annotate(
+        back=Window(RowNumber(), partition_by="operation", order_by=newest),
+        back_alike=Window(RowNumber(), partition_by=_ALIKE, order_by=newest),
+        alike=Window(Count("event"), partition_by=_ALIKE),
+        gravest=Window(Max("severity"), partition_by=_ALIKE),
     )
-    found: dict[str, list[EventRow]] = defaultdict(list)
-    asked = " UNION ALL ".join([one] * len(names))
-    for event in EventRow.objects.raw(asked, [name for name in names for _ in range(2)]):
+    found = defaultdict(list)
+    for event in read.filter(Q(back__lte=SHOWN) | Q(back_alike=1)):
         found[event.operation].append(event)
-    return {
-        name: Operation(sorted(events, key=_place), events[0].inside)  # type: ignore[attr-defined]  # counted by the statement
-        for name, events in found.items()
-        if len(events) > 1
-    }
+    operations = {}
+    for name, unsorted in found.items():
+        events = sorted(unsorted, key=_place)
+        last = [event for event in events if event.back_alike == 1]
+        operations[name] = Operation(
+            events=[event for event in events if event.back <= SHOWN],
+            telling=most_telling(events),
+            count=sum(event.alike for event in last),
+            severity=max(event.gravest for event in last),
+            unsuccessful={
+                outcome: number
+                for outcome in UNSUCCESSFUL
+                if (number := sum(event.alike for event in last if event.outcome == outcome))
+            },
+        )
+    return {name: operation for name, operation in operations.items() if operation.count > 1}
 
 
 def _place(event: EventRow) -> tuple[bool, int, str]:

@@ -30,6 +30,14 @@ _RESULTS: Final[dict[str, str]] = {
     "expired": "later_expired",
     "cancelled": "later_cancelled",
 }
+_GRAVITY: Final = {
+    "success": 0,
+    "cancelled": 1,
+    "expired": 2,
+    "unknown": 3,
+    "denied": 4,
+    "failure": 5,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +89,18 @@ def _steps(operations: Collection[str]) -> dict[tuple[str, str], set[str]]:
 
 
 def _results(operations: Collection[str]) -> dict[tuple[str, str], str]:
-    """What later events of the operations say, for those whose steps are no longer kept."""
+    """What later events of the operations say, for those whose steps are no longer kept.
+
+    Of each gateway and target the last result counts; among those, the worst."""
     rows = EventRow.objects.exclude(operation="").filter(operation__in=operations)
     later = rows.exclude(outcome=PENDING).order_by("seq", "event")
-    return {
-        (o, action): _RESULTS.get(end, end)
-        for o, action, end in later.values_list("operation", "action", "outcome")
-    }
+    fields = ("operation", "action", "instance", "target_name", "outcome")
+    last = {tuple(key): end for *key, end in later.values_list(*fields)}
+    found: dict[tuple[str, str], str] = {}
+    for (operation, action, *_), end in last.items():
+        known = found.get((operation, action), end)
+        found[operation, action] = max(known, end, key=lambda one: _GRAVITY.get(one, 3))
+    return {key: _RESULTS.get(end, end) for key, end in found.items()}
 
 
 def _of_steps(states: set[str] | None) -> str:

@@ -27,8 +27,9 @@ class Row:
     """One event in the table. `index` is None until it is sequenced; `happened` is its `time` where
     that differs from `recorded_at`. `outcome` is that of its operation.
 
-    The row of an operation has the `events` in it, those `inside` that it opens to, `all_url` where
-    there are more, and when the `last` was recorded where that is later."""
+    The row of an operation has the `events` in it, how many are `unsuccessful` in words where its
+    outcome does not say so, those `inside` that it opens to, `all_url` where there are more, and
+    when the `last` was recorded where that is later."""
 
     id: UUID
     index: int | None
@@ -45,6 +46,7 @@ class Row:
     open: bool
     day: str
     events: int = 1
+    unsuccessful: str = ""
     inside: tuple[Inside, ...] = ()
     last: datetime | None = None
     all_url: str = ""
@@ -63,10 +65,9 @@ class Inside:
 
 def rows_of(found: Sequence[EventRow], reading: Reading, sizes: LogSizes) -> list[Row]:
     """Table rows of search rows; where operations are rows, that of an operation shows its most
-    telling event at the place of its first."""
+    telling event at the place of its first, and the gravest severity of all its events."""
     operations = operation_events.of_rows(found) if reading.operations else {}
-    shown = {name: each.most_telling() for name, each in operations.items()}
-    inside = [event for each in operations.values() for event in each.events]
+    inside = [event for each in operations.values() for event in (each.telling, *each.events)]
     ends = operation_outcomes.came_to_rows([*found, *inside])
 
     def end(event: EventRow) -> str:
@@ -78,7 +79,7 @@ def rows_of(found: Sequence[EventRow], reading: Reading, sizes: LogSizes) -> lis
         if operation is None:
             rows.append(_row(first, reading, sizes, end(first)))
             continue
-        row = _row(shown[first.operation], reading, sizes, end(shown[first.operation]))
+        row = _row(operation.telling, reading, sizes, end(operation.telling))
         rows.append(_of_operation(row, first, operation, reading, end))
     return rows
 
@@ -97,13 +98,14 @@ def _of_operation(
     every = EventQuery().including("operation", first.operation)
     return replace(
         row,
-        severity=SEVERITIES[max(event.severity for event in events)],
+        severity=SEVERITIES[operation.severity],
         time=first.time,
         recorded_at=first.recorded_at,
         happened=first.time if apart else None,
-        open=any(event.event == reading.event for event in events),
+        open=row.open or any(event.event == reading.event for event in events),
         day=_day(first, reading),
         events=operation.count,
+        unsuccessful=_unsuccessful(operation),
         inside=tuple(
             Inside(
                 event.sentence,
@@ -118,6 +120,15 @@ def _of_operation(
         if operation.count > len(events)
         else "",
     )
+
+
+def _unsuccessful(operation: operation_events.Operation) -> str:
+    """How many events were not successful, as "1 failed, 2 expired"; empty where the row's own
+    outcome says it all."""
+    if not operation.unsuccessful.keys() - {operation.telling.outcome}:
+        return ""
+    words = operation_events.UNSUCCESSFUL
+    return ", ".join(f"{n:,} {words[outcome]}" for outcome, n in operation.unsuccessful.items())
 
 
 def _row(row: EventRow, reading: Reading, sizes: LogSizes, outcome: str) -> Row:
