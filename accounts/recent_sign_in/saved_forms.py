@@ -89,8 +89,8 @@ def keep_for_browser(request: HttpRequest) -> str:
 
 
 def _is_full(mine: int = 0) -> bool:
-    """Whether other forms have all places. One address is not held to fewer: behind a proxy
-    everybody has the same."""
+    """Whether so many forms of nobody are kept already, without `mine`. The limit is one for all
+    addresses: behind a proxy every browser has the same."""
     return sealed_secrets.count(_KIND, f"{_BROWSER}.", clock.now()) - mine >= MOST_OF_NOBODY
 
 

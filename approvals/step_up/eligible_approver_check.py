@@ -47,8 +47,8 @@ def only_requester_can(rule: policy.Decision, actor: Actor, exceeds_phone: bool 
 
 
 def _check_passkeys(rule: policy.Decision, actor: Actor) -> None:
-    """Refuse what too few of those who could approve it have a passkey for that counts. For one's
-    own requests each passkey of one's own does."""
+    """Raise where no one who could approve has a passkey that counts; in a group, where fewer have
+    one than have to approve. For a person's own request any passkey of theirs counts."""
     roles, needed = rule.approver_roles, 1
     if rule.approver == "group":
         able, needed = people_directory.group(rule.as_json(), actor), rule.count

@@ -35,8 +35,8 @@ class Because:
 
 
 def because(approval: Approval, viewer: Actor) -> Because:
-    """The reason, and for things that scanners look at the finding it rests on; for a person who
-    is named by key alone, who that is."""
+    """The reason; for what scanners check, also the finding that it is for; for a person who is
+    named by key alone, also their name."""
     if approval.target_kind == bulk_decisions.KIND:
         return Because(approval.reason, accounts=tuple(bulk_decisions.listed(approval.params)))
     if approval.target_kind == erase_and_hold_decisions.KIND:

@@ -116,7 +116,7 @@ def _survey(
     query: EventQuery, sizes: LogSizes, person: str, decided: Sequence[str], operations: bool
 ) -> Survey:
     query = query.at("")
-    plan_of(query, sizes, person)  # a mistake is told before anything is read
+    plan_of(query, sizes, person)  # raises before anything is read
     finder = Finder.now(sizes.signed)
 
     def plan_for(query: EventQuery) -> Plan:

@@ -76,7 +76,7 @@ class Sample:
 
 
 def take_sample(plans: Sequence[Plan], columns: str, size: int) -> Sample:
-    """Look at the sample of a log of `size` events; one query.
+    """Read the sample of a log of `size` events; one query.
 
     Args:
         plans: conditions, each tested on every row.

@@ -77,7 +77,7 @@ def _consistency(log_size: int, size: int) -> list[bytes]:
 
 
 def of(effect: Effect, log: LogNow) -> dict[str, Any]:
-    """The evidence for the command of a remote step, in the log as it is now.
+    """Return the evidence for the command of a remote step, under the checkpoint of `log`.
 
     Raises:
         NoEvidence, NotYet: with why, in a sentence.

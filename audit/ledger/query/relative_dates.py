@@ -11,7 +11,7 @@ _DAYS: Final = {"today": 0, "yesterday": 1}
 
 
 def absolute(value: str, now: datetime) -> str:
-    """The date or time that a relative one names; any other value as it is. Days are those of UTC.
+    """Return a relative date as a date or time, and any other value unchanged. Days are UTC days.
 
     Args:
         now: with its zone, UTC.

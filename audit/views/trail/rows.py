@@ -27,9 +27,9 @@ class Row:
     """One event in the table. `index` is None until it is sequenced; `happened` is its `time` where
     that differs from `recorded_at`. `outcome` is that of its operation.
 
-    The row of an operation has the `events` in it, how many are `unsuccessful` in words where its
-    outcome does not say so, those `inside` that it opens to, `all_url` where there are more, and
-    when the `last` was recorded where that is later."""
+    The row of an operation also says how many `events` it has and, where its outcome does not show
+    it, how many failed (`unsuccessful`). It opens to the events `inside`; `all_url` lists all where
+    there are more. `last` is when the last one was recorded, where that is later."""
 
     id: UUID
     index: int | None
