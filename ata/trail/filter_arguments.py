@@ -33,7 +33,7 @@ def read_filters(arguments: Sequence[str]) -> EventQuery:
             bar.append(argument)
     now = datetime.now(UTC)
     written = EventQuery.from_bar(" ".join(bar), now=now)
-    for key, values in written.to_params().items():
+    for key, values in written.written_params().items():
         params[key] = [*params.get(key, []), *values]
     query = EventQuery.from_dict(params, now=now)
     problems = [error.message for error in (*written.errors, *query.errors)]

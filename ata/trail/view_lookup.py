@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from ata.clock import now
 from ata.errors import AtaError, usage_error
 from ata.portal.paging import PAGE, items_of
 
@@ -79,10 +81,10 @@ def narrowed(portal: Portal, name: str, query: EventQuery) -> EventQuery:
             code="view_unreadable",
             fix="Put it right on the portal's page of saved views.",
         )
-    typed = query.to_params()
+    typed = query.written_params()
     keys = {key.removeprefix("-") for key in typed}
     kept = {key: value for key, value in filter.items() if key.removeprefix("-") not in keys}
-    both = EventQuery.from_dict({**kept, **typed})
+    both = EventQuery.from_dict({**kept, **typed}, now=datetime.fromtimestamp(now(), UTC))
     if both.errors:
         raise usage_error(
             f"The filter cannot be read: {both.errors[0].message}.",

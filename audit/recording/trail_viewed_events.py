@@ -8,6 +8,7 @@ import logging
 from django.core.cache import cache
 from django.db import transaction
 
+from audit import clock
 from audit.db.storage_error_kinds import is_not_stored
 from audit.ledger.query import EventQuery
 from audit.recording.actors import Actor
@@ -20,7 +21,12 @@ QUIET_S = 600
 
 def digest_of(query: EventQuery) -> str:
     """Hex SHA-256 of a filter without its place; names a filter without telling what is in it."""
-    return hashlib.sha256(f"ata.filter.v1\n{query.at('').to_bar()}".encode()).hexdigest()
+    return digest_of_text(query.at("").to_bar())
+
+
+def digest_of_text(bar: str) -> str:
+    """The same for the text of a filter, whose relative dates stay relative."""
+    return hashlib.sha256(f"ata.filter.v1\n{bar}".encode()).hexdigest()
 
 
 def note(actor: Actor, query: EventQuery) -> bool:
@@ -29,8 +35,9 @@ def note(actor: Actor, query: EventQuery) -> bool:
     Where nothing can be stored the trail is shown all the same: people who look for what went
     wrong need it most then. The log of the process says so, and the next look tries again.
     """
-    digest = digest_of(query)
-    who = hashlib.sha256(f"{actor.iss}\n{actor.sub}\n{digest}".encode()).hexdigest()
+    written = digest_of_text(query.at("").written_bar())  # `12h` is one filter while time passes
+    day = f"{clock.now():%Y-%m-%d}" if query.relative else ""  # `before:today` gains a day at once
+    who = hashlib.sha256(f"{actor.iss}\n{actor.sub}\n{written}\n{day}".encode()).hexdigest()
     if not cache.add(f"audit.viewed:{who}", 1, QUIET_S):
         return False
     try:
@@ -38,7 +45,7 @@ def note(actor: Actor, query: EventQuery) -> bool:
             record(
                 actor,
                 "audit.viewed",
-                data={"filter": digest},
+                data={"filter": digest_of(query)},
                 private={"query": query.at("").to_bar(), "words": query.in_words()},
             )
     except Exception as error:

@@ -22,9 +22,8 @@ from audit.ledger.query import EventQuery, InvalidQuery
 from audit.models import NotifyBy, SavedView
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
-from audit.recording.trail_viewed_events import digest_of
+from audit.recording.trail_viewed_events import digest_of_text
 from audit.saved_views import new_row_notifications
-from audit.saved_views.stored_filter_parsing import query_of
 
 MOST: Final = 200
 """Views that one person may keep."""
@@ -121,7 +120,7 @@ def keep(actor: Actor, wanted: Wanted) -> SavedView:
             maker={"sub": actor.sub, "name": actor.name, "email": actor.email},
             name=clean.name,
             description=clean.description,
-            filter=clean.query.to_bar(),
+            filter=clean.query.written_bar(),
             shared=clean.shared,
             created=now,
             changed=now,
@@ -129,7 +128,7 @@ def keep(actor: Actor, wanted: Wanted) -> SavedView:
         if clean.notify_by is not None:
             _notify(view, clean.notify_by)
         if view.shared:
-            _tell_shared(actor, view, clean.query)
+            _tell_shared(actor, view)
     return view
 
 
@@ -150,16 +149,16 @@ def change(actor: Actor, view_id: UUID, wanted: Wanted) -> SavedView:
         before = (view.name, view.description, view.filter, view.shared)
         if clean.notify_by is not None:
             _notify(view, clean.notify_by)
-        if view.filter != clean.query.to_bar():
+        if view.filter != clean.query.written_bar():
             new_row_notifications.start_again(view)
         view.name, view.description = clean.name, clean.description
-        view.filter, view.shared = clean.query.to_bar(), clean.shared
+        view.filter, view.shared = clean.query.written_bar(), clean.shared
         if before == (view.name, view.description, view.filter, view.shared):
             return view
         view.changed = clock.now()
         view.save(update_fields=["name", "description", "filter", "shared", "changed"])
         if view.shared:
-            _tell_shared(actor, view, clean.query)
+            _tell_shared(actor, view)
         elif before[-1]:
             _tell_unshared(actor, view)
     return view
@@ -200,7 +199,7 @@ def bring_back(actor: Actor, view_id: UUID) -> SavedView:
         view.save(update_fields=["removed", "removed_by"])
         new_row_notifications.start_again(view)
         if view.shared:
-            _tell_shared(actor, view, query_of(view.filter))
+            _tell_shared(actor, view)
     return view
 
 
@@ -232,7 +231,7 @@ def _clean(wanted: Wanted) -> Wanted:
             "bad_description", f"A description has at most {LONGEST_DESCRIPTION} characters."
         )
     query = wanted.query.at("")
-    if len(query.to_bar()) > LONGEST_FILTER:
+    if len(query.written_bar()) > LONGEST_FILTER:
         raise NotSaved("bad_filter", f"A filter has at most {LONGEST_FILTER:,} characters.")
     if MARK in query.to_bar():  # what an erasure leaves must not be taken for what somebody wrote
         raise NotSaved("bad_filter", f"Leave {MARK} out of the filter: it finds no one.")
@@ -275,12 +274,12 @@ def _forget_older(actor: Actor) -> None:
     SavedView.objects.filter(id__in=older).delete()
 
 
-def _tell_shared(actor: Actor, view: SavedView, query: EventQuery) -> None:
+def _tell_shared(actor: Actor, view: SavedView) -> None:
     record(
         actor,
         "audit.view_shared",
         target=Target("view", view.name),
-        data={"view": str(view.id), "filter": digest_of(query)},
+        data={"view": str(view.id), "filter": digest_of_text(view.filter)},
         private={"query": view.filter, "description": view.description},
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import process_time
+from time import thread_time
 
 import pytest
 
@@ -32,12 +32,16 @@ def test_the_beginnings_of_words_are_found_without_reading_each_word_again() -> 
 
     def takes(words: list[str]) -> float:
         query = EventQuery.from_params({"q": [" ".join([*words, "zz"]), "w0000*"]})
-        begun = process_time()
-        assert query.matches(event)
-        return process_time() - begun
 
-    begins = [[f"w{n:05}*" for n in range(8_000 - size, 8_000)] for size in (1, 120)]
-    assert takes(begins[1]) < takes(begins[0]) + 0.04
+        def once() -> float:
+            begun = thread_time()
+            assert query.matches(event)
+            return thread_time() - begun
+
+        return min(once() for _ in range(5))
+
+    one, many = ([f"w{n:05}*" for n in range(8_000 - size, 8_000)] for size in (1, 120))
+    assert takes(many) < 4 * takes(one)
     assert not EventQuery.from_params({"q": "w1* v* blocked"}).matches(event)
     assert EventQuery.from_params({"q": "w0899* block* w0*"}).matches(event)
 

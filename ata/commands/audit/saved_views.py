@@ -72,8 +72,11 @@ def save(
     screen = open_screen(ctx, json_output)
     query = read_filters(filters or []).at("")
     body: dict[str, object] = {
-        "name": name, "filter": query.to_params(), "description": description, "shared": shared,
-    }  # fmt: skip
+        "name": name,
+        "filter": query.written_params(),
+        "description": description,
+        "shared": shared,
+    }
     with Portal.open() as portal:
         mine = [one for one in everything(portal)[1] if one.get("own")] if replace else []
         same = [one for one in mine if str(one.get("name")).casefold() == name.casefold()]

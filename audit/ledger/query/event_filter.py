@@ -21,6 +21,9 @@ MAX_WORDS = 100
 MAX_WORDS_READ = 2_000
 """The same for a filter that was written down before: the first versions had no bound."""
 
+_STARTS = {("after", False), ("before", True)}
+"""Keys whose values begin a range of time, and whether they exclude."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clause:
@@ -52,12 +55,14 @@ class EventQuery:
         order: one of `ORDERS`.
         cursor: opaque place to continue from, or "".
         errors: what was wrong; a query with errors refuses to match.
+        relative: each absolute time that was written as a relative date, and that date.
     """
 
     clauses: tuple[Clause, ...] = ()
     order: str = "newest"
     cursor: str = ""
     errors: tuple[QueryError, ...] = ()
+    relative: tuple[tuple[Pair, str], ...] = field(default=(), compare=False)
     _test: Callable[[dict[str, Any]], bool] | None = field(
         default=None, init=False, repr=False, compare=False
     )
@@ -88,7 +93,8 @@ class EventQuery:
     ) -> Self:
         """Read a query bar: `key:value`, `-key:value`, `"two words"`, bare words.
 
-        With `now`, `after` and `before` take relative dates too, which become absolute.
+        With `now`, `after` and `before` take relative dates too: the query has the absolute ones,
+        and `written_bar` and `written_params` return what was written.
         """
         pairs, errors = query_bar_syntax.read(text)
         return cls._from_pairs(pairs, errors, vocabulary, now)
@@ -135,11 +141,13 @@ class EventQuery:
         if len(pairs) > MAX_PAIRS:
             problems.append(QueryError("", f"a filter has at most {MAX_PAIRS} values"))
         found: dict[tuple[str, bool], dict[str, None]] = {}
+        relative: dict[Pair, str] = {}
         for name, excluded, written in pairs[:MAX_PAIRS]:
             try:
+                dated = written
                 if now is not None and name in ("after", "before"):
-                    written = relative_dates.absolute(written, now)
-                key, value = _read(name, excluded, written, vocabulary or {})
+                    dated = relative_dates.absolute(written, now)
+                key, value = _read(name, excluded, dated, vocabulary or {})
             except BadValue as error:
                 problems.append(QueryError(name, str(error), error.nearest))
                 continue
@@ -147,6 +155,8 @@ class EventQuery:
             if key.paging and values and value not in values:
                 problems.append(QueryError(name, f"{name} can be given only once"))
             values[value] = None
+            if dated != written:
+                relative[name, excluded, value] = written.strip().casefold()
         texts = (text for excluded in (False, True) for text in found.get(("q", excluded), ()))
         # Who writes a filter names a vocabulary; verifiers, who name none, read what was written.
         most = MAX_WORDS_READ if vocabulary is None else MAX_WORDS
@@ -160,7 +170,7 @@ class EventQuery:
         )
         order = next(iter(found.get(("order", False), {})), "newest")
         cursor = next(iter(found.get(("cursor", False), {})), "")
-        return cls(clauses, order, cursor, tuple(problems))
+        return cls(clauses, order, cursor, tuple(problems), tuple(relative.items()))
 
     def values(self, key: str, *, excluded: bool = False) -> tuple[str, ...]:
         """Return the values given for a key, in canonical spelling."""
@@ -171,8 +181,7 @@ class EventQuery:
 
     def including(self, key: str, value: str, *, excluded: bool = False) -> Self:
         """Return this query with one more value, back at the first page."""
-        pairs = [*self._pairs(), (key, excluded, value)]
-        return self._from_pairs(pairs, self.errors, None)
+        return self._of([*self._pairs(), (key, excluded, value)])
 
     def dropping(self, key: str, value: str | None = None, *, excluded: bool = False) -> Self:
         """Return this query without a value, or without the key, back at the first page."""
@@ -181,7 +190,34 @@ class EventQuery:
             for pair in self._pairs()
             if pair[:2] != (key, excluded) or value not in (None, pair[2])
         ]
-        return self._from_pairs(pairs, self.errors, None)
+        return self._of(pairs)
+
+    def _of(self, pairs: Sequence[Pair]) -> Self:
+        return replace(self._from_pairs(pairs, self.errors, None), relative=self.relative)
+
+    def fixed(self) -> Self:
+        """Return this query with absolute times alone, for what must not move with the clock."""
+        return replace(self, relative=())
+
+    def with_relative_of(self, other: Self) -> Self:
+        """Return this query with the relative dates of another, for the times that both have."""
+        return replace(self, relative=(*self.relative, *other.relative))
+
+    def as_of(self, start: datetime, end: datetime | None = None) -> Self:
+        """Return this query with the relative dates that begin its range computed at `start`, and
+        with those that end it computed at `end`; without `end` those are not changed."""
+        written = dict(self.relative)
+        moved = []
+        for pair in self._pairs():
+            then = start if pair[:2] in _STARTS else end
+            if pair in written and then is not None:
+                pair = (*pair[:2], relative_dates.absolute(written[pair], then))
+            moved.append(pair)
+        return self._of(moved)
+
+    def as_written(self, key: str, value: str, *, excluded: bool = False) -> str:
+        """Return a value as it was written: the relative date where it was one."""
+        return dict(self.relative).get((key, excluded, value), value)
 
     @property
     def newest_first(self) -> bool:
@@ -209,8 +245,15 @@ class EventQuery:
 
     def to_params(self) -> dict[str, list[str]]:
         """Return URL parameters that `from_params` reads back; the default order is left out."""
+        return self._params(self._pairs())
+
+    def written_params(self) -> dict[str, list[str]]:
+        """Return `to_params` with relative dates as they were written."""
+        return self._params(self._written())
+
+    def _params(self, pairs: Iterable[Pair]) -> dict[str, list[str]]:
         params: dict[str, list[str]] = {}
-        for key, excluded, value in self._pairs():
+        for key, excluded, value in pairs:
             params.setdefault(f"-{key}" if excluded else key, []).append(value)
         if self.cursor:
             params["cursor"] = [self.cursor]
@@ -219,6 +262,17 @@ class EventQuery:
     def to_bar(self) -> str:
         """Return the query-bar text that `from_bar` reads back, without the cursor."""
         return query_bar_syntax.write(self._pairs())
+
+    def written_bar(self) -> str:
+        """Return `to_bar` with relative dates as they were written."""
+        return query_bar_syntax.write(self._written())
+
+    def relative_in_words(self) -> str:
+        """Return what the relative dates mean, as `30d is 2026-10-31`; "" where there are none."""
+        used = (
+            (pair, self.as_written(pair[0], pair[2], excluded=pair[1])) for pair in self._pairs()
+        )
+        return ", ".join(f"{written} is {pair[2]}" for pair, written in used if written != pair[2])
 
     def in_words(self) -> str:
         """Return one sentence that says what is shown, without a final full stop."""
@@ -241,6 +295,10 @@ class EventQuery:
     def _pairs(self) -> list[Pair]:
         pairs = [(c.key, c.excluded, value) for c in self.clauses for value in c.values]
         return pairs if self.order == "newest" else [*pairs, ("order", False, self.order)]
+
+    def _written(self) -> list[Pair]:
+        written = dict(self.relative)
+        return [(*pair[:2], written.get(pair, pair[2])) for pair in self._pairs()]
 
 
 def _read(

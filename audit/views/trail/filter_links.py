@@ -64,7 +64,8 @@ def _chips_of(reading: Reading, clause: Clause) -> Iterator[Chip]:
     for value in clause.values:
         rest = query.dropping(key, value, excluded=out)
         turned = rest.including(key, value, excluded=not out)
-        yield Chip(text_of(key, value, out), reading.url(rest), out, reading.url(turned))
+        text = text_of(key, query.as_written(key, value, excluded=out), out)
+        yield Chip(text, reading.url(rest), out, reading.url(turned))
 
 
 def _many(clause: Clause) -> str:
@@ -173,7 +174,11 @@ def brief(query: EventQuery) -> str:
         _many(clause)
         if len(clause.values) > _MANY * 2
         else query_bar_syntax.write(
-            [(clause.key, clause.excluded, value) for value in clause.values]
+            [
+                (clause.key, out, query.as_written(clause.key, value, excluded=out))
+                for out in (clause.excluded,)
+                for value in clause.values
+            ]
         )
         for clause in query.clauses
     ]

@@ -39,7 +39,10 @@ def poll(request: HttpRequest) -> HttpResponse:
     """How many events of the filter were recorded after the page was made."""
     params = request.GET.copy()
     since, seen = (params.pop(name, [""])[-1] for name in ("since", "seen"))
-    query = read(params).query.at("").dropping("order")
+    reading = read(params)
+    if reading.mistakes:
+        return HttpResponse("This filter can’t be read. Reload the page.", status=422)
+    query = reading.query.at("").dropping("order")
     try:
         found = _newer(query, since, instant(seen))
     except ValueError:
@@ -70,5 +73,5 @@ def _newer(query: EventQuery, since: str, seen: datetime) -> list[EventRow]:
 
 
 def _poll_url(query: EventQuery, since: str, seen: str) -> str:
-    params = query.to_params() | {"since": [since], "seen": [seen]}
+    params = query.written_params() | {"since": [since], "seen": [seen]}
     return f"/audit/live/?{urlencode(params, doseq=True)}"
