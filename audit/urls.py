@@ -27,12 +27,14 @@ from audit.views.log import (
 from audit.views.trail import (
     new_event_count,
     trail_page,
+    value_completion,
 )
 
 urlpatterns = [
     path("services/collector/event", gateway_pushes.hec, name="gateway-push-hec"),
     path("audit/", trail_page.trail, name="audit"),
     path("audit/live/", new_event_count.poll, name="audit-live"),
+    path("audit/values/", value_completion.values, name="audit-values"),
     path("audit/events/<uuid:event_id>/", event_page.event, name="audit-event"),
     path("audit/events/<uuid:event_id>/proof", event_page.event_proof, name="audit-event-proof"),
     path("audit/events/<uuid:event_id>/entry", event_page.event_entry, name="audit-event-entry"),

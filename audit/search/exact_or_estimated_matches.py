@@ -26,9 +26,9 @@ COLUMNS = (
 )  # fmt: skip
 PLACE = {name: place for place, name in enumerate(COLUMNS)}
 _SEQ = PLACE["seq"]
-# Whom `actor:` finds by this very text.
-_ACTOR = "COALESCE(NULLIF(r.actor_email, ''), NULLIF(r.actor_name, ''), r.actor_sub)"
-SELECTED = ", ".join([*(f"r.{name}" for name in COLUMNS[:-1]), f"{_ACTOR} AS actor"])
+ACTOR = "COALESCE(NULLIF(r.actor_email, ''), NULLIF(r.actor_name, ''), r.actor_sub)"
+"""Of a row, the text that `actor:` finds its event by."""
+SELECTED = ", ".join([*(f"r.{name}" for name in COLUMNS[:-1]), f"{ACTOR} AS actor"])
 _MOST_WAITING = 5_000
 _FAR = 30_000  # positions; reading so many takes longer than asking the index
 
@@ -242,7 +242,7 @@ class Finder:
         parts, params = [], []
         for number in rare:
             plan, key = asked[number]
-            column = f"{_ACTOR if key == 'actor' else f'r.{key}'} AS value"
+            column = f"{ACTOR if key == 'actor' else f'r.{key}'} AS value"
             inner, values = search_sql.rows(
                 plan,
                 column,

@@ -28,7 +28,7 @@ for (const figure of document.querySelectorAll("[data-brush]")) {
     dragged ||= to !== from;
     if (dragged) paint(from, to);
   });
-  window.addEventListener("pointerup", (event) => {
+  addEventListener("pointerup", (event) => {
     const to = from < 0 ? -1 : at(event);
     if (dragged && to >= 0) apply(from, to);
     else paint(-1, -1);

@@ -5,10 +5,6 @@ let armed = 0;
 
 const off = () => localStorage.getItem(STORE) === "off";
 
-function typing(target) {
-  return target.closest("input, textarea, select, [contenteditable]") !== null;
-}
-
 function links() {
   return [...document.querySelectorAll("[data-rows] .row-link")];
 }
@@ -37,7 +33,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && event.target.matches?.("[data-query]")) event.target.blur();
   if (off() || event.defaultPrevented || event.isComposing) return;
   if (event.metaKey || event.ctrlKey || event.altKey) return;
-  if (!event.target.closest || typing(event.target)) return;
+  if (event.target.closest?.("input, textarea, select, [contenteditable]") !== null) return;
   if (document.querySelector("dialog[open]")) return;
   const place = Date.now() - armed < 1200 ? PLACES[event.key] : undefined;
   armed = 0;

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
+from approvals import clock
+from audit import clock as audit_clock
 from audit.db import insert_only
 from audit.evidence import storage
 from audit.migrations import _insert_only
 from audit.sequencing import sequencer
+from portal.mail_settings import mailer
 from tests.audit.factories import MIA, DraftFactory
+from tests.support.mailbox import Mailbox
 from tests.support.recording import record_many
 
 
@@ -57,3 +63,22 @@ def trail(db: None) -> None:
     list(record_many(DraftFactory.build(action="skill.blocked") for _ in range(7)))
     list(record_many(DraftFactory.build(action="token.refused", actor=MIA) for _ in range(5)))
     sequencer.run_once()
+
+
+@pytest.fixture
+def mailbox(settings: Any) -> Iterator[Mailbox]:
+    box = Mailbox().start()
+    settings.MAILERS = {"default": mailer(box.url)}
+    yield box
+    box.stop()
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    """Set the clocks of `approvals` and `audit`, which stand still from then on."""
+
+    def set_to(moment: datetime) -> None:
+        for one in (clock, audit_clock):
+            monkeypatch.setattr(one, "now", lambda: moment)
+
+    return set_to

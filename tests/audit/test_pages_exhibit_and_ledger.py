@@ -249,7 +249,11 @@ def test_verify_makes_a_run_that_waits_for_the_worker_then_passes(
     fragment = text_of(ada.get(answer["Location"], headers={"HX-Request": "true"}))
     assert "<html" not in fragment and "hx-trigger" not in fragment
     signed = Checkpoint.objects.count()
-    assert f"Verified: 2 entries and {signed} signed checkpoint" in fragment
+    assert "Of 2 entries, none was found changed or missing." in fragment
+    for label, value in (("Entries checked", "2"), ("Checkpoints", f"{signed} signed, ")):
+        assert f"<dt>{label}</dt><dd>{value}" in fragment
+    verdict, limit = fragment.index("none was found"), fragment.index("This check does not prove")
+    assert verdict < limit < fragment.index("Entries checked")
     for name in ("Events", "Personal values", "Search", "Tree", "Checkpoints", "Guards"):
         assert f"{name}:" in fragment
 
@@ -297,7 +301,9 @@ def test_a_run_whose_worker_died_says_so(event: Event, ada: Client) -> None:
     old = run.asked - timedelta(minutes=5)
     VerificationRun.objects.update(state=VerificationRun.State.RUNNING, seen=old, started=old)
     requested_runs.run_due()
-    assert "the worker was stopped" in text_of(ada.get(f"/audit/ledger/runs/{run.id}/"))
+    page = text_of(ada.get(f"/audit/ledger/runs/{run.id}/"))
+    assert "the worker was stopped" in page and "<h2>Verification did not finish</h2>" in page
+    assert "Verification failed" not in page and "none was found" not in page
 
 
 def test_verifying_is_for_readers_by_post_with_a_token() -> None:

@@ -62,8 +62,17 @@ def test_each_column_sorts_and_turns_around(ada: Client) -> None:
 
 
 def test_the_time_that_is_sorted_by_comes_first(ada: Client) -> None:
-    assert "happened <time" in text_of(ada.get("/audit/"))
-    assert "recorded <time" in text_of(ada.get("/audit/?order=happened"))
+    for path, first, other in (
+        ("/audit/", "Recorded", "Happened"),
+        ("/audit/?order=happened", "Happened", "Recorded"),
+    ):
+        page = text_of(ada.get(path))
+        assert f"{other.lower()} <time" in page
+        head = page.partition("data-rows")[2].partition("</thead>")[0]
+        heads = re.findall(r"(?s)<th .*?</th>", head)
+        assert re.findall(r'<a [^>]*title="[^>]*>(\w+)', heads[-1]) == [first, other]
+        row = re.search(r"(?s)<tr><td.*?</tr>", page.partition('id="rows"')[2])
+        assert row and row[0].count("<td") == len(heads), "no column is left blank"
 
 
 def test_rows_stand_under_the_day_that_they_are_sorted_by(ada: Client) -> None:

@@ -48,20 +48,26 @@ def test_a_built_in_view_takes_the_place_of_another(ada: Client) -> None:
     assert everything == "/audit/"
 
 
-@pytest.mark.parametrize(("label", "ago"), [("Today", 0), ("Last 7 days", 7), ("Last 30 days", 30)])
-def test_a_period_keeps_the_rest_of_the_filter(ada: Client, label: str, ago: int) -> None:
+@pytest.mark.parametrize(
+    ("label", "ago"), [("Today", "today"), ("Last 7 days", "7d"), ("Last 30 days", "30d")]
+)
+def test_a_period_keeps_the_rest_of_the_filter(ada: Client, label: str, ago: str) -> None:
     page = text_of(ada.get("/audit/", {"actor": MIA.email, "after": day(0)}))
     (url,) = links(page, label)
-    assert asked(url) == {"actor": [MIA.email], "after": [day(ago)]}
+    assert asked(url) == {"actor": [MIA.email], "after": [ago]}
+    assert f'aria-current="true">{label}<' in text_of(ada.get(url))
 
 
 @pytest.mark.parametrize(
     ("typed", "label", "expected"),
     [
-        ("mia last week", "Last 7 days", {"q": ["mia"], "after": [day(7)]}),
-        ("yesterday", "Yesterday", {"after": [day(1)], "before": [day(0)]}),
-        ("Today", "Today", {"after": [day(0)]}),
-        ("last month denied", "Last 30 days", {"q": ["denied"], "after": [day(30)]}),
+        ("mia last week", "Last 7 days", {"q": ["mia"], "after": ["7d"]}),
+        ("yesterday", "Yesterday", {"after": ["yesterday"], "before": ["today"]}),
+        ("Today", "Today", {"after": ["today"]}),
+        ("last month denied", "Last 30 days", {"q": ["denied"], "after": ["30d"]}),
+        ("30d", "after:30d", {"after": ["30d"]}),
+        ("denied after 14 days", "after:14d", {"q": ["denied"], "after": ["14d"]}),
+        ("last 12h mia", "after:12h", {"q": ["mia"], "after": ["12h"]}),
     ],
 )
 def test_a_period_in_words_is_offered_as_one(
@@ -70,6 +76,18 @@ def test_a_period_in_words_is_offered_as_one(
     page = text_of(ada.get("/audit/", {"q": typed}))
     assert "is searched for as words" in page
     assert expected in [asked(url) for url in links(page, label)]
+
+
+@pytest.mark.parametrize("typed", ["md5", "0d", "x30d", "30dx"])
+def test_what_is_no_number_of_days_or_hours_is_no_date(ada: Client, typed: str) -> None:
+    assert "after:" not in text_of(ada.get("/audit/", {"q": typed})).partition("<main")[2]
+
+
+def test_a_relative_date_with_its_key_is_a_filter_and_no_words(ada: Client) -> None:
+    answer = ada.get("/audit/", {"bar": "after:30d mia"}, follow=True)
+    page = text_of(answer)
+    assert "is searched for as words" not in page and "30d" in page
+    assert asked(answer.redirect_chain[-1][0]) == {"after": ["30d"], "q": ["mia"]}
 
 
 @pytest.mark.parametrize(
@@ -82,6 +100,11 @@ def test_a_period_in_words_is_offered_as_one(
 def test_a_word_for_a_key_suggests_the_key(ada: Client, key: str, right: str) -> None:
     page = text_of(ada.get("/audit/", {key: "2026-11-01"}))
     assert f'Did you mean <a href="/audit/?{right}=2026-11-01"><code>{right}</code></a>' in page
+
+
+def test_a_category_is_a_family_of_actions(ada: Client) -> None:
+    page = text_of(ada.get("/audit/", {"category": "token.*"}))
+    assert links(page, "action") == ["/audit/?action=token.%2A"]
 
 
 def test_the_remedy_finds_something(ada: Client) -> None:

@@ -200,6 +200,7 @@ _OTHER_NAMES: Final = {
     "to": "before",
     "gateway": "instance",
     "channel": "via",
+    "category": "action",
     "status": "outcome",
     "result": "outcome",
 }

@@ -11,9 +11,13 @@ from django.http import QueryDict
 
 from audit.ledger.query import KEYS, EventQuery, query_bar_syntax
 from audit.search import filter_parsing
+from audit.views.trail import custom_range
+from audit.views.trail.custom_range import RangeForm
 
 PATH = "/audit/"
-_OF_THE_PAGE = frozenset({"e", "bar", "live", "rows"})
+_OF_THE_PAGE = frozenset({"e", "bar", "live", "rows", *custom_range.FIELDS})
+_TIMES = frozenset({"after", "before", "-after", "-before"})
+"""Which the form of the range replaces."""
 OPERATIONS = "operations"
 
 type Pair = tuple[str, bool, str]
@@ -37,9 +41,10 @@ class Reading:
 
     Attributes:
         query: every part of the filter that can be read.
-        mistakes: the parts that cannot; shown, and never silently left out.
+        mistakes: the parts that cannot, of the range last; shown, and never silently left out.
         typed: what was typed into the bar, to be typed on when it holds a mistake.
-        from_bar: the filter came from the bar and belongs into the URL.
+        from_form: the bar or the form of the range was sent, whose filter belongs into the URL.
+        range: the form of the range as it was sent.
         event: id of the open event, or None.
         live: whether new events are to be announced.
         operations: whether the list has one row an operation, not one an event.
@@ -49,11 +54,17 @@ class Reading:
     query: EventQuery
     mistakes: tuple[Mistake, ...] = ()
     typed: str = ""
-    from_bar: bool = False
+    from_form: bool = False
+    range: RangeForm = custom_range.NOT_SENT
     event: UUID | None = None
     live: bool = False
     operations: bool = False
     path: str = PATH
+
+    @property
+    def bar_mistakes(self) -> tuple[Mistake, ...]:
+        """Without those of the range, which are shown at its fields."""
+        return self.mistakes[: len(self.mistakes) - len(self.range.problems)]
 
     def url(self, query: EventQuery | None = None, *, event: str = "", live: bool = False) -> str:
         """Address of the page for another filter; live and operations stay on where they are on."""
@@ -74,8 +85,8 @@ def url_of(
     operations: bool = False,
     path: str = PATH,
 ) -> str:
-    """Address of the trail, or of another page, for a filter."""
-    params = query.to_params()
+    """Address of the trail, or of another page, for a filter with its relative dates as written."""
+    params = query.written_params()
     if operations:
         params["rows"] = [OPERATIONS]
     if live:
@@ -87,10 +98,12 @@ def url_of(
 
 def read(params: QueryDict, path: str = PATH) -> Reading:
     """Read the parameters of a request; mistakes are reported pair by pair."""
+    range = custom_range.read(params)
+    left_out = _OF_THE_PAGE | (_TIMES if range.sent else frozenset())
     pairs = [
         (name.removeprefix("-"), name.startswith("-"), value)
         for name, values in params.lists()
-        if name not in _OF_THE_PAGE
+        if name not in left_out
         for value in values
         if value.strip()
     ]
@@ -98,7 +111,7 @@ def read(params: QueryDict, path: str = PATH) -> Reading:
     found, unreadable = query_bar_syntax.read(typed) if typed else ([], [])
     good: list[Pair] = []
     bad: list[tuple[Pair, str, str]] = []
-    for pair in [*pairs, *found]:
+    for pair in [*pairs, *found, *((key, False, value) for key, value in range.pairs)]:
         errors = _parse([pair]).errors
         if errors:
             bad.append((pair, errors[0].message, errors[0].nearest))
@@ -111,13 +124,18 @@ def read(params: QueryDict, path: str = PATH) -> Reading:
         Mistake(e.key, f"{e.message}.", e.nearest, typed, "", _address(good, path))
         for e in (*unreadable, *query.errors)
     ]
+    mistakes += [
+        Mistake(custom_range.LABELS[name], problem, "", "", "", _address(good, path))
+        for name, problem in range.problems.items()
+    ]
     if query.errors:
         query = EventQuery()
     return Reading(
         query,
         tuple(mistakes),
         typed=typed if mistakes else "",
-        from_bar=bool(typed),
+        from_form=bool(typed) or range.sent,
+        range=range,
         event=_uuid(params.get("e", "")),
         live="live" in params,
         operations=params.get("rows") == OPERATIONS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -27,6 +27,10 @@ _WORDS: Final = (
     (re.compile(r"\byesterday\b", re.I), None),
 )
 """Periods as people type them, and which of `_PERIODS` each means; None is yesterday."""
+_AGO: Final = re.compile(
+    r"\b(?:(?:after|since|last|past)\s*)?([1-9]\d{0,2})\s?(d|h)(?:ays?|ours?)?\b", re.I
+)
+"""A relative date without its key, such as `30d` or `last 14 days`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,13 @@ def presets(reading: Reading, today: datetime) -> list[dict[str, Any]]:
     return [everything, *_offered(reading, here, views), *_offered(reading, here, periods)]
 
 
+def is_custom(query: EventQuery, offered: Iterable[dict[str, Any]]) -> bool:
+    """Whether the filter has a range of time that none of the periods offered is."""
+    periods = {label for label, _ in _PERIODS}
+    preset = any(one["on"] for one in offered if one["label"] in periods)
+    return not preset and bool(query.values("after") or query.values("before"))
+
+
 def _offered(
     reading: Reading, here: EventQuery, offered: dict[str, EventQuery]
 ) -> Iterator[dict[str, Any]]:
@@ -61,7 +72,7 @@ def _offered(
         if _is_on(other, here):
             bare = _without(bare, other.clauses)
     for label, query in offered.items():
-        url = reading.url(_with(bare, query.clauses))
+        url = reading.url(_with(bare, query))
         yield {"label": label, "url": url, "on": _is_on(query, here)}
 
 
@@ -75,30 +86,36 @@ def _without(query: EventQuery, clauses: Iterable[Clause]) -> EventQuery:
     return query
 
 
-def _with(query: EventQuery, clauses: Iterable[Clause]) -> EventQuery:
-    query = _without(query, clauses)
-    for clause in clauses:
+def _with(query: EventQuery, other: EventQuery) -> EventQuery:
+    query = _without(query, other.clauses)
+    for clause in other.clauses:
         for value in clause.values:
             query = query.including(clause.key, value, excluded=clause.excluded)
-    return query
+    return query.with_relative_of(other)
 
 
 def _since(today: datetime, days: int) -> EventQuery:
-    return EventQuery().including("after", f"{today - timedelta(days=days):%Y-%m-%d}")
+    return EventQuery.from_dict({"after": f"{days}d" if days else "today"}, now=today)
 
 
 def periods_in_words(reading: Reading, today: datetime) -> list[Suggestion]:
     """For words such as `last week`, which the filter takes as free text: the period they mean."""
     found = []
     for text in reading.query.values("q"):
-        for pattern, which in _WORDS:
-            if match := pattern.search(text):
-                label, period = _meant(which, today)
-                rest = " ".join(pattern.sub(" ", text).split())
-                query = reading.query.at("").dropping("q", text)
-                query = query.including("q", rest) if rest else query
-                url = reading.url(_with(query, period.clauses))
-                found.append(Suggestion(match[0], label, url))
+        meant = [
+            (match, *_meant(which, today))
+            for pattern, which in _WORDS
+            if (match := pattern.search(text))
+        ]
+        if not meant and (match := _AGO.search(text)):
+            ago = f"{match[1]}{match[2].lower()}"
+            meant = [(match, f"after:{ago}", EventQuery.from_dict({"after": ago}, now=today))]
+        for match, label, period in meant:
+            rest = " ".join(match.re.sub(" ", text).split())
+            query = reading.query.at("").dropping("q", text)
+            query = query.including("q", rest) if rest else query
+            url = reading.url(_with(query, period))
+            found.append(Suggestion(match[0], label, url))
     return found
 
 
@@ -106,8 +123,7 @@ def _meant(which: int | None, today: datetime) -> tuple[str, EventQuery]:
     if which is not None:
         label, days = _PERIODS[which]
         return label, _since(today, days)
-    period = _since(today, 1).including("before", f"{today:%Y-%m-%d}")
-    return _YESTERDAY, period
+    return _YESTERDAY, EventQuery.from_dict({"after": "yesterday", "before": "today"}, now=today)
 
 
 def without_one_part(reading: Reading) -> Suggestion | None:

@@ -24,7 +24,12 @@ from audit.views.event import event_details
 from audit.views.read_permissions import for_readers
 from audit.views.sample_request_and_download import DRAWERS
 from audit.views.sample_request_and_download import PATH as SAMPLES
-from audit.views.trail import filter_links, new_event_count, presets_and_suggestions
+from audit.views.trail import (
+    custom_range,
+    filter_links,
+    new_event_count,
+    presets_and_suggestions,
+)
 from audit.views.trail.page_state import OPERATIONS, Reading, read, url_of
 from audit.views.trail.rows import rows_of
 
@@ -38,7 +43,7 @@ def trail(request: HttpRequest) -> HttpResponse:
     reading = read(request.GET)
     if getattr(request, "htmx", None) and request.htmx.target == "drawer":  # type: ignore[attr-defined]
         return _fragment(request, reading)
-    if reading.from_bar and not reading.mistakes:
+    if reading.from_form and not reading.mistakes:
         return HttpResponseRedirect(reading.url())
     if reading.mistakes:
         return render(request, "audit/trail.html", _unreadable(reading), status=422)
@@ -50,7 +55,7 @@ def trail(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reading.url(reading.query.at("")))
     context = _context(reading, overview)
     if actor(request).roles & set(DRAWERS):
-        context["sample_url"] = url_of(reading.query.at("").dropping("order"), path=SAMPLES)
+        context["sample_url"] = url_of(reading.query.at("").fixed().dropping("order"), path=SAMPLES)
     if reading.event:
         context["open"] = _open(reading, actor(request))
     trail_viewed_events.note(actor(request), reading.query)
@@ -85,6 +90,8 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
     onward = page.next_cursor and reading.url(query.at(page.next_cursor))
     size = page.tree_size
     here = url_of(query.at(""), live=reading.live).removeprefix("/audit/")
+    fixed = url_of(query.at("").fixed(), live=reading.live).removeprefix("/audit/")
+    presets = presets_and_suggestions.presets(reading, clock.now())
     return {
         "reading": reading,
         "rows": rows_of(page.rows, reading, log_proof_levels.LogSizes(signed=page.tree_size)),
@@ -93,6 +100,7 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
         "switch": _switch(reading),
         "size": size,
         "words": query.in_words(),
+        "relative": query.relative_in_words(),
         "filtered": bool(query.clauses),
         "chips": filter_links.chips(reading),
         "hidden": _hidden(reading),
@@ -100,7 +108,9 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
         "filters_on": filter_links.filters_on(query),
         "histogram": filter_links.bars(reading, overview),
         "bars_estimated": not overview.histogram.exact,
-        "presets": presets_and_suggestions.presets(reading, clock.now()),
+        "presets": presets,
+        "range": custom_range.fields(reading.range, query),
+        "range_on": presets_and_suggestions.is_custom(query, presets),
         "periods": presets_and_suggestions.periods_in_words(reading, clock.now()),
         "denied_requests": presets_and_suggestions.denied_requests(reading),
         "remedy": None if page.rows else presets_and_suggestions.without_one_part(reading),
@@ -111,7 +121,7 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
         "close_url": reading.url(),
         "pager_text": f"{len(page.rows):,} of {overview.listed} shown",
         "live": new_event_count.state(reading, size),
-        "export_url": f"/audit/exports/new/{here}",
+        "export_url": f"/audit/exports/new/{fixed}",
         "save_url": f"/audit/views/new/{here}" if query.clauses else "",
     }
 
@@ -122,6 +132,7 @@ def _unreadable(reading: Reading) -> dict[str, Any]:
         "reading": reading,
         "chips": filter_links.chips(reading, reading.mistakes),
         "hidden": _hidden(reading),
+        "range": custom_range.fields(reading.range, reading.query),
         "presets": [
             preset | {"on": False}
             for preset in presets_and_suggestions.presets(reading, clock.now())
@@ -144,6 +155,6 @@ def _switch(reading: Reading) -> list[dict[str, Any]]:
 
 def _hidden(reading: Reading) -> list[tuple[str, str]]:
     """What the query bar's form sends along with what is typed."""
-    params = reading.query.at("").to_params() | ({"live": ["1"]} if reading.live else {})
+    params = reading.query.at("").written_params() | ({"live": ["1"]} if reading.live else {})
     params |= {"rows": [OPERATIONS]} if reading.operations else {}
     return [(name, value) for name, values in params.items() for value in values]
