@@ -34,6 +34,11 @@ class InvalidAddress(Exception):
     """No letter can be made out to an address; names nothing of it."""
 
 
+def has_mail_server() -> bool:
+    """Whether letters go to a mail server, not to the output of the worker (`console://`)."""
+    return not str(settings.MAILERS["default"]["BACKEND"]).endswith("console.EmailBackend")
+
+
 def deliver(
     letter: Any,
     send: Callable[[], None],
@@ -57,13 +62,18 @@ def deliver(
         _note(letter, _NO_ADDRESS, **without_address)
     except (smtplib.SMTPException, OSError, HttpClientError) as error:
         # What a mail server says may repeat the address: the log has the kind of trouble only.
-        trouble, attempts = type(error).__name__, letter.attempts + 1
-        log.warning("%s %s was not sent: %s", letter._meta.label, letter.pk, trouble)
-        wait = timedelta(seconds=min(_FIRST_WAIT_S * 2 ** min(attempts - 1, 10), longest_wait_s))
-        said = f"{trouble}: tried {attempts} times"
-        _note(letter, said, attempts=attempts, due=clock.now() + wait)
+        try_later(letter, type(error).__name__, longest_wait_s=longest_wait_s)
     else:
         _note(letter, "", sent=clock.now(), **afterwards)
+
+
+def try_later(letter: Any, trouble: str, *, longest_wait_s: int) -> None:
+    """Have a letter tried later that could not be sent, or not even be written."""
+    attempts = letter.attempts + 1
+    log.warning("%s %s was not sent: %s", letter._meta.label, letter.pk, trouble)
+    wait = timedelta(seconds=min(_FIRST_WAIT_S * 2 ** min(attempts - 1, 10), longest_wait_s))
+    said = f"{trouble}: tried {attempts} times"
+    _note(letter, said, attempts=attempts, due=clock.now() + wait)
 
 
 def _note(letter: Any, detail: str, **changes: Any) -> None:

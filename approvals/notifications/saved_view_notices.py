@@ -28,20 +28,20 @@ from audit.saved_views.stored_filter_parsing import query_of
 AT_MOST_EVERY: Final = timedelta(hours=1)
 """The least time between two notices about one view."""
 _LOOK_EVERY: Final = timedelta(minutes=1)
-_LONGEST_WAIT_S: Final = 3600
-_BROKEN: Final = "The filter cannot be run any more. Nothing is sent until you correct it."
-_ROLE_LOST: Final = "Switched off on {:%d %b %Y}: you could not read the audit trail any more."
+LONGEST_WAIT_S: Final = 3600
+BROKEN: Final = "The filter cannot be run any more. Nothing is sent until you correct it."
+ROLE_LOST: Final = "Switched off on {:%d %b %Y}: you could not read the audit trail any more."
 
 
 def work(row: ViewNotification) -> None:
     """Count a view's new rows, and notify its owner if there are any and an hour has passed."""
     now, view = clock.now(), row.view
-    if row.notify_by == NotifyBy.NONE or view.removed is not None:
+    if row.notify_by in (NotifyBy.NONE, NotifyBy.WEEKLY) or view.removed is not None:
         _note(row, due=None)  # `new_row_notifications` sets it again
         return
     query = query_of(view.filter)
     if query.errors:
-        _note(row, detail=_BROKEN, due=now + AT_MOST_EVERY)
+        _note(row, detail=BROKEN, due=now + AT_MOST_EVERY)
         return
     counted = new_row_notifications.count(query, row.counted_to, row.found)
     if not _keep(row, counted):
@@ -66,9 +66,9 @@ def _keep(row: ViewNotification, counted: new_row_notifications.Counted) -> bool
 
 
 def _notify(row: ViewNotification, found: int, now: datetime) -> None:
-    owner = _owner(row.view)
+    owner = owner_of(row.view)
     if owner is None or not READERS.intersection(owner.roles_now):
-        new_row_notifications.switch_off(row.view, _ROLE_LOST.format(now))
+        new_row_notifications.switch_off(row.view, ROLE_LOST.format(now))
         return
     by = NotifyBy(row.notify_by)
     if why_not := new_row_notifications.unavailable(by, address=bool(owner.email)):
@@ -77,7 +77,7 @@ def _notify(row: ViewNotification, found: int, now: datetime) -> None:
     delivery.deliver(
         row,
         partial(_send, row, owner, found, now),
-        longest_wait_s=_LONGEST_WAIT_S,
+        longest_wait_s=LONGEST_WAIT_S,
         afterwards={"found": 0, "since": now, "attempts": 0, "due": now + _LOOK_EVERY},
         without_address={"due": now + AT_MOST_EVERY},
     )
@@ -91,7 +91,8 @@ def _send(row: ViewNotification, owner: Person, found: int, now: datetime) -> No
     delivery.mail(identifier, owner.email, subject(view, found), text(view, found, row.since))
 
 
-def _owner(view: SavedView) -> Person | None:
+def owner_of(view: SavedView) -> Person | None:
+    """The person who made the view, as the directory has them; None where it has not."""
     person = people_directory.find(settings.ENV.issuer, str(view.maker.get("sub", "")))
     return person if person is not None and person.subject.key == view.owner else None
 

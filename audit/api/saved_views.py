@@ -19,7 +19,7 @@ from audit.ledger.query import EventQuery
 from audit.models import NotifyBy, SavedView
 from audit.recording.actors import Actor
 from audit.recording.sentences import person
-from audit.saved_views import changes
+from audit.saved_views import changes, new_row_notifications
 from audit.saved_views.changes import NotSaved, NotYourView, Wanted
 from audit.saved_views.stored_filter_parsing import query_of
 from audit.search import event_search, filter_parsing
@@ -34,14 +34,15 @@ _POINTERS: Final = {
     "bad_filter": "/filter",
     "bad_notify_by": "/notify_by",
 }
-_NotifyBy = Literal["none", "email", "webhook"]
+_NotifyBy = Literal["none", "email", "weekly", "webhook"]
 _Cursor = Annotated[str, Field(pattern=paging.cursor(paging.ID))]
 
 
 class ViewIn(Schema):
     """The whole view. `filter` holds keys of the filter language with a value or a list.
 
-    `notify_by`: how you are notified of new rows; without it that stays as it is.
+    `notify_by`: how you are notified of new rows, `weekly` by one e-mail a week. Left out, it is
+    not changed.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -273,9 +274,10 @@ def _notified(view: SavedView, me: Actor) -> dict[str, str | None]:
     kept = getattr(view, "notification", None) if changes.is_own(me, view) else None
     if kept is None:
         return {"notify_by": NotifyBy.NONE.value, "notified": None, "notify_problem": ""}
+    sent = new_row_notifications.last_sent(kept)
     return {
         "notify_by": kept.notify_by,
-        "notified": rfc3339(kept.sent) if kept.sent else None,
+        "notified": rfc3339(sent) if sent else None,
         "notify_problem": kept.detail,
     }
 
@@ -288,4 +290,4 @@ def _shipped(one: ShippedView) -> dict[str, Any]:
 def _filter(query: EventQuery, text: str) -> dict[str, Any]:
     if query.errors:
         return {"filter": {}, "query": text, "words": ""}
-    return {"filter": query.to_params(), "query": text, "words": query.in_words()}
+    return {"filter": query.written_params(), "query": text, "words": query.in_words()}

@@ -149,7 +149,7 @@ register(
         40,
         saved_views.count,
         saved_views.forget,
-        [f"audit.SavedView.{name}" for name in saved_views.COLUMNS],
+        ["audit.WeeklyDigest.owner", *(f"audit.SavedView.{name}" for name in saved_views.COLUMNS)],
     )
 )
 register(Store("cache", "The cache of the portal", 65, lambda _whose: 0, _clear_cache))

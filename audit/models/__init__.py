@@ -7,7 +7,7 @@ from audit.models.imported_row import ImportedRow, RepeatedTag
 from audit.models.push_progress import PushProgress
 from audit.models.quarantined_row import QuarantinedRow
 from audit.models.row_form import RowForm
-from audit.models.saved_view import NotifyBy, SavedView, ViewNotification
+from audit.models.saved_view import NotifyBy, SavedView, ViewNotification, WeeklyDigest
 from audit.models.search_row_and_rollup import EventRow, Rollup
 from audit.models.time_token import TimeToken
 from audit.models.tree_and_checkpoints import Checkpoint, Cosignature, Entry, Tile
@@ -36,5 +36,6 @@ __all__ = [
     "TimeToken",
     "VerificationRun",
     "ViewNotification",
+    "WeeklyDigest",
     "WitnessState",
 ]

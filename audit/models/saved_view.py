@@ -13,10 +13,10 @@ from audit.models.exact_json_field import ExactJSONField
 class SavedView(models.Model):
     """One filter with a name. No evidence: it tells how somebody looks, and decides nothing.
 
-    `filter` is the canonical text of `EventQuery.to_bar`; it is parsed again at every use, so one
-    that an older version understood may have mistakes. A deleted one stays for a day, to be
-    restored by the person who removed it. `owner` and `removed_by` are subject keys; "" is nobody
-    any more.
+    `filter` is the canonical text of `EventQuery.written_bar`; it is parsed again at every use, so
+    its relative dates count from then, and one that an older version understood may have mistakes.
+    A deleted one stays for a day, to be restored by the person who removed it. `owner` and
+    `removed_by` are subject keys; "" is nobody any more.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -55,14 +55,15 @@ class NotifyBy(models.TextChoices):
 
     NONE = "none", "not"
     EMAIL = "email", "by e-mail"
+    WEEKLY = "weekly", "once a week by e-mail"
     WEBHOOK = "webhook", "to the team's webhook"
 
 
 class ViewNotification(models.Model):
     """How far the rows of one view were counted for its owner, and when they were last notified.
 
-    `due` is when it is looked at next, None where notifications are off. `found` of the rows with
-    an index below `counted_to` are new since `since`. `detail` says why nothing was sent.
+    `due` is when it is looked at next, None where notifications are off or weekly. `found` of the
+    rows with an index below `counted_to` are new since `since`. `detail` says why nothing was sent.
     """
 
     view = models.OneToOneField(
@@ -80,3 +81,20 @@ class ViewNotification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.view_id} {self.notify_by}: {self.found} since {self.since}"
+
+
+class WeeklyDigest(models.Model):
+    """When a person is next sent one e-mail about all their views with weekly notifications.
+
+    `owner` is their subject key. `detail` says why the last attempt sent nothing.
+    """
+
+    owner = models.CharField(max_length=64, primary_key=True)
+    sent = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    detail = models.CharField(max_length=200, default="", blank=True)
+    due = models.DateTimeField(db_index=True)
+    lease = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.owner} due {self.due}"

@@ -7,6 +7,7 @@ knows people, mail and the webhook.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from django.conf import settings
@@ -14,7 +15,8 @@ from django.conf import settings
 from audit import clock
 from audit.evidence import log_proof_levels
 from audit.ledger.query import EventQuery
-from audit.models import NotifyBy, SavedView, ViewNotification
+from audit.models import EventRow, NotifyBy, SavedView, ViewNotification
+from audit.saved_views import weekly_digest
 from audit.search import search_sql
 from audit.search.query_plan import Plan, plan_of
 from audit.sequencing import stored_tree_queries
@@ -46,11 +48,10 @@ def unavailable(by: NotifyBy, *, address: bool = True) -> str:
     Args:
         address: whether the owner has an e-mail address; a command line's token does not tell.
     """
-    if by == NotifyBy.EMAIL and settings.MAILERS["default"]["BACKEND"].endswith(
-        "console.EmailBackend"
-    ):
+    mailed = by in (NotifyBy.EMAIL, NotifyBy.WEEKLY)
+    if mailed and settings.MAILERS["default"]["BACKEND"].endswith("console.EmailBackend"):
         return "No mail server is configured. Set MAILER_URL where the portal runs."
-    if by == NotifyBy.EMAIL and not address:
+    if mailed and not address:
         return "Your account has no e-mail address. An admin adds one at Auth0."
     if by == NotifyBy.WEBHOOK and not settings.ENV.APPROVAL_WEBHOOK_URL:
         return "No webhook is configured. Set APPROVAL_WEBHOOK_URL where the portal runs."
@@ -72,8 +73,11 @@ def choose(view: SavedView, by: NotifyBy) -> None:
         switch_off(view, "")
         return
     changes: dict[str, object] = {"notify_by": by, "attempts": 0, "detail": "", "due": clock.now()}
-    if before == NotifyBy.NONE:
+    if before in (NotifyBy.NONE, NotifyBy.WEEKLY) or by == NotifyBy.WEEKLY:
         changes |= _from_now()
+    if by == NotifyBy.WEEKLY:
+        changes["due"] = None
+        weekly_digest.subscribe(view)
     ViewNotification.objects.update_or_create(view=view, defaults=changes)
 
 
@@ -85,7 +89,16 @@ def switch_off(view: SavedView, why: str) -> None:
 def start_again(view: SavedView) -> None:
     """Count from now on: the view finds other rows than before, or was not there."""
     kept = ViewNotification.objects.filter(view=view).exclude(notify_by=NotifyBy.NONE)
+    kept.filter(notify_by=NotifyBy.WEEKLY).update(detail="")
+    kept = kept.exclude(notify_by=NotifyBy.WEEKLY)
     kept.update(attempts=0, detail="", due=clock.now(), **_from_now())
+
+
+def last_sent(kept: ViewNotification) -> datetime | None:
+    """When the owner was last notified; of a weekly view by a digest, and since they chose it."""
+    if kept.sent is None or (kept.notify_by == NotifyBy.WEEKLY and kept.sent < kept.since):
+        return None
+    return kept.sent
 
 
 def _from_now() -> dict[str, object]:
@@ -95,13 +108,16 @@ def _from_now() -> dict[str, object]:
 def count(query: EventQuery, counted_to: int, found: int) -> Counted:
     """Count on from an index, with one query that reads a bounded range of the log.
 
+    A relative range such as `after:today` moved on since the rows were recorded: it begins where it
+    did when the first of them was.
+
     A filter by the strength of the log's proof takes in rows later than they came: only rows up to
     the strongest index that it can have now are counted, and the others when they get there.
 
     Raises:
         InvalidQuery: the filter cannot be run.
     """
-    plan = plan_of(query, log_proof_levels.current())
+    plan = plan_of(_as_of_first_row(query, counted_to), log_proof_levels.current())
     end = max(counted_to, _end(plan))
     if found > MOST:
         return Counted(end, found, complete=True)
@@ -110,6 +126,13 @@ def count(query: EventQuery, counted_to: int, found: int) -> Counted:
     if found > MOST:
         return Counted(end, found, complete=True)
     return Counted(until, found, complete=until == end)
+
+
+def _as_of_first_row(query: EventQuery, counted_to: int) -> EventQuery:
+    if not query.relative:
+        return query
+    first = EventRow.objects.filter(seq__gte=counted_to).order_by("seq").first()
+    return query.as_of(first.recorded_at) if first else query
 
 
 def _end(plan: Plan) -> int:

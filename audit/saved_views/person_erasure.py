@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 
 from audit.erasure import erase_names_in_text
 from audit.erasure.subject_and_store_registry import Whose
-from audit.models import SavedView, ViewNotification
+from audit.models import SavedView, ViewNotification, WeeklyDigest
 
 COLUMNS = ("owner", "removed_by", "maker", "name", "description", "filter")
 _TEXTS = ("name", "description", "filter")
@@ -27,6 +27,7 @@ def forget(whose: Whose) -> int:
     own = _of(whose)
     own.filter(Q(shared=False) | Q(removed__isnull=False), owner=whose.key).delete()
     own.filter(removed_by=whose.key).update(removed_by="")
+    WeeklyDigest.objects.filter(owner=whose.key).delete()
     ViewNotification.objects.filter(view__in=own.filter(owner=whose.key)).delete()
     own.filter(owner=whose.key).update(owner="", maker={})
     erase_names_in_text.scrub(SavedView, _TEXTS, whose)

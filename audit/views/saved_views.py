@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,12 @@ from audit.ledger.query import EventQuery, InvalidQuery, QueryError
 from audit.models import NotifyBy, SavedView
 from audit.recording.actors import Actor
 from audit.recording.sentences import person
-from audit.saved_views import changes, event_totals_from_rollups, new_row_notifications
+from audit.saved_views import (
+    changes,
+    event_totals_from_rollups,
+    new_row_notifications,
+    weekly_digest,
+)
 from audit.saved_views.changes import NotSaved, NotYourView, Wanted
 from audit.saved_views.stored_filter_parsing import query_of
 from audit.search import event_search, filter_parsing
@@ -39,9 +45,14 @@ _FIELDS = {
 _WAYS = {
     NotifyBy.NONE: "Do not notify me",
     NotifyBy.EMAIL: "By e-mail to {}",
+    NotifyBy.WEEKLY: "Once a week by e-mail to {}",
     NotifyBy.WEBHOOK: "To the team’s webhook",
 }
-_HINTS = {NotifyBy.WEBHOOK: "The team reads the name of the view, even of a private one."}
+_HINTS = {
+    NotifyBy.WEEKLY: "One e-mail for all such views, on Monday after 07:00 UTC, about the events "
+    "of the Monday to Sunday before. No e-mail in a week without new rows.",
+    NotifyBy.WEBHOOK: "The team reads the name of the view, even of a private one.",
+}
 _ONLY_ITS_OWNER = (
     "Only whoever saved a view changes it, and an admin removes one that is shared. "
     "Open it, and save what you see as a view of your own."
@@ -96,7 +107,7 @@ def new(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(f"/audit/?{request.GET.urlencode()}")
     query = reading.query.at("")
     if request.method != "POST":
-        return _form(request, {"bar": query.to_bar()}, "Save a view")
+        return _form(request, {"bar": query.written_bar()}, "Save a view")
     # The dialog on the trail has no field for the filter: it is that of the page.
     query = filter_parsing.from_bar(request.POST["bar"]) if "bar" in request.POST else query
     try:
@@ -135,9 +146,12 @@ def edit(request: HttpRequest, view_id: UUID) -> HttpResponse:
 @require_safe
 @for_readers
 def open_view(request: HttpRequest, view_id: UUID) -> HttpResponse:
-    """The trail with the filter that the view has now: what notices link to."""
+    """The trail with the filter that the view has now, in `week` alone where that is given: what
+    notices and digests link to."""
     found = _found(actor(request), view_id)
     query = query_of(found.filter)
+    if "week" in request.GET:
+        query = weekly_digest.query_of_week(query, _monday(request.GET["week"]))
     return redirect("audit-views") if query.errors else HttpResponseRedirect(url_of(query))
 
 
@@ -180,6 +194,13 @@ def _none(view_id: UUID) -> Http404:
     return Http404(f"no view {view_id}")
 
 
+def _monday(text: str) -> date:
+    try:
+        return weekly_digest.monday(text)
+    except ValueError:
+        raise Http404("week is the Monday that it begins with, such as 2026-11-23") from None
+
+
 def _page(params: QueryDict) -> int:
     text = params.get("page", "1")
     return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 5 else 1
@@ -203,7 +224,7 @@ def _typed(posted: QueryDict, query: EventQuery) -> dict[str, Any]:
     return {
         "name": posted.get("name", ""),
         "description": posted.get("description", ""),
-        "bar": posted.get("bar", query.to_bar()),
+        "bar": posted.get("bar", query.written_bar()),
         "shared": posted.get("shared") == "yes",
         "notify": posted.get("notify", ""),
     }
@@ -235,6 +256,7 @@ def _form(
         "view": view,
         "own": view is None or changes.is_own(me, view),
         "by": _maker(view) if view else "",
+        "relative": query_of(typed["bar"]).relative_in_words(),
         "trail_url": url_of(query_of(typed["bar"])) if not typed.get("problems") else "",
         "problem": _said(problem) if problem else "",
         "wrong": _field(problem) if problem else "",
@@ -267,7 +289,8 @@ def _notified(view: SavedView) -> dict[str, Any] | None:
     kept = getattr(view, "notification", None)
     if kept is None or (kept.notify_by == NotifyBy.NONE and not kept.detail):
         return None
-    return {"by": NotifyBy(kept.notify_by), "sent": kept.sent, "problem": kept.detail}
+    sent = new_row_notifications.last_sent(kept)
+    return {"by": NotifyBy(kept.notify_by), "sent": sent, "problem": kept.detail}
 
 
 def _field(problem: ValueError) -> str:
@@ -303,6 +326,7 @@ def _row(view: SavedView, me: Actor) -> dict[str, Any]:
         "query": query,
         "syntax": view.filter if problems else filter_links.brief(query),
         "words": "" if problems else query.in_words(),
+        "relative": query.relative_in_words(),
         "problems": problems,
         "url": "" if problems else url_of(query),
         "edit_url": f"/audit/views/{view.id}/" if changes.may_remove(me, view) else "",

@@ -30,11 +30,13 @@ from audit.models import EventRow, NotifyBy, SavedView, ViewNotification
 from audit.recording.actors import Actor, Target
 from audit.saved_views import changes, new_row_notifications, person_erasure
 from audit.saved_views.changes import NotSaved, Wanted
+from audit.search import filter_parsing
 from audit.sequencing import sequencer
 from portal.mail_settings import mailer
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.calling import Caller, caller
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.audit.weekly_digests import known
 from tests.support.mailbox import Mailbox
 from tests.support.receiver import Receiver
 from tests.support.recording import record_many
@@ -44,14 +46,6 @@ from tests.support.tenant import LocalTenant
 pytestmark = pytest.mark.django_db
 SECRET = "between the portal and the team"
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def mailbox(settings: Any) -> Iterator[Mailbox]:
-    box = Mailbox().start()
-    settings.MAILERS = {"default": mailer(box.url)}
-    yield box
-    box.stop()
 
 
 @pytest.fixture
@@ -67,14 +61,6 @@ def team(settings: Any) -> Iterator[Receiver]:
 def ada(db: None) -> Actor:
     """An auditor whom the directory knows."""
     return known(replace(ADA, iss=django_settings.ENV.issuer))
-
-
-def known(who: Actor) -> Actor:
-    Person.objects.create(
-        iss=who.iss, sub=who.sub, name=who.name, email=who.email, roles=sorted(who.roles),
-        updated=clock.now(),
-    )  # fmt: skip
-    return who
 
 
 def watched(
@@ -153,6 +139,26 @@ def test_rows_are_new_by_their_index_and_not_by_their_time(ada: Actor, mailbox: 
     assert EventRow.objects.get(action="token.refused").time < clock.now() - timedelta(days=1)
     look()
     assert len(mailbox.letters) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("after:today", 1), ("-before:today", 1), ("after:yesterday", 2), ("after:0h", 1), ("", 2)],
+)
+def test_rows_of_the_last_minutes_of_a_day_are_found_after_midnight(
+    ada: Actor, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, text: str, found: int
+) -> None:
+    midnight = audit_clock.now().replace(hour=0, minute=0, second=0) + timedelta(days=1)
+    monkeypatch.setattr(audit_clock, "now", lambda: midnight - timedelta(seconds=20))
+    query = filter_parsing.from_bar(f"action:token.refused {text}")
+    changes.keep(ada, Wanted("Refusals", query, notify_by=NotifyBy.EMAIL))
+    refusals(1, time=None)
+    refusals(1, time=midnight - timedelta(hours=30))
+    monkeypatch.setattr(audit_clock, "now", lambda: midnight + timedelta(seconds=20))
+    look()
+    assert [one["Subject"] for one in mailbox.letters] == [
+        f"{found} new row{'' if found == 1 else 's'}: Refusals"
+    ]
 
 
 def test_an_event_counts_once_it_has_its_place_in_the_log(ada: Actor, mailbox: Mailbox) -> None:
