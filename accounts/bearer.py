@@ -89,7 +89,7 @@ def _no_dpop(words: str) -> Problem:
 
 
 def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:
-    person = people_directory.find(claims.issuer, claims.subject)
+    person = people_directory.find_with_end(claims.issuer, claims.subject)
     claimed = Actor(
         iss=claims.issuer,
         sub=claims.subject,

@@ -3,7 +3,13 @@ the first of them by these names."""
 
 from django.urls import path
 
-from accounts.views import account, backchannel_logout, resend_saved_form, sign_in_and_sign_out
+from accounts.views import (
+    absence,
+    account,
+    backchannel_logout,
+    resend_saved_form,
+    sign_in_and_sign_out,
+)
 from accounts.views.break_glass import break_glass
 
 urlpatterns = [
@@ -24,6 +30,7 @@ urlpatterns = [
         name="oidc_backchannel_logout",
     ),
     path("account/", account.account, name="account"),
+    path("account/away/", absence.away, name="account-away"),
     path("account/sessions/<str:public_id>/end/", account.end_session, name="account-end-session"),
     path("account/sessions/end-others/", account.end_others, name="account-end-others"),
     path("account/history/download/", account.download_history, name="account-history"),

@@ -7,6 +7,7 @@ from importlib import import_module
 from django.apps import AppConfig
 
 _REGISTERING = (
+    "approvals.absence.absence_in_words",
     "approvals.access_ends.access_end_sentences",
     "approvals.access_ends.set_access_end",
     "approvals.erasure.erase_and_hold_decisions",

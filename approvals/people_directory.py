@@ -81,7 +81,7 @@ def roles_in_force(actor: Actor, person: Person | None) -> frozenset[str]:
         return roles
     if person is None:
         may_have_end = access_end.is_named(actor.sub)
-    else:  # `find` asked for it with the person
+    else:  # `find_with_end` asked for it with the person
         may_have_end = getattr(person, "may_have_end", True)
     return access_end.roles_left(actor.iss, actor.sub, roles) if may_have_end else roles
 
@@ -90,7 +90,7 @@ def with_current_roles(actor: Actor) -> Actor:
     """The actor with the roles that are in force now."""
     if not actor.sub:
         return actor
-    roles = roles_in_force(actor, find(actor.iss, actor.sub))
+    roles = roles_in_force(actor, find_with_end(actor.iss, actor.sub))
     return actor if roles == actor.roles else replace(actor, roles=roles)
 
 
@@ -129,6 +129,12 @@ def _save(person: Person, values: dict[str, Any]) -> Person:
 
 def find(iss: str, sub: str) -> Person | None:
     """The person of that identity, or None."""
+    return Person.objects.filter(iss=iss, sub=sub).first()
+
+
+def find_with_end(iss: str, sub: str) -> Person | None:
+    """The same, and whether an end of their access may be set: three times the work of `find`, and
+    one query less for `roles_in_force`."""
     found = Person.objects.filter(iss=iss, sub=sub)
     return found.annotate(may_have_end=access_end.may_have_end()).first()
 
@@ -165,7 +171,8 @@ def roster(
     `channel` wants a passkey, people who have none that counts come last.
 
     `self` asks the requester; `another` anyone with a role except the requester. People whose
-    device is known to be missing come last rather than never: the issuer may have e-mail.
+    device is known to be missing come last rather than never: the issuer may have e-mail. After
+    them come those who set that they are away.
     """
     if approver == "self":
         me = find(requester.iss, requester.sub)
@@ -177,12 +184,14 @@ def roster(
         .exclude(Q(iss=requester.iss) & Q(sub=requester.sub) & ~Q(sub=""))
     )
     able = [p for p in people if wanted & set(p.roles)]
+    now = clock.now()
     place = {identity: number for number, identity in enumerate(order)}
     keyed = with_passkeys(able) if channel in NEEDS_PASSKEY else {p.pk for p in able}
     return sorted(
         able,
         key=lambda p: (
             p.pk not in keyed,
+            p.is_away(now),
             p.phone is False,
             place.get((p.iss, p.sub), len(place)),
             p.on_call,

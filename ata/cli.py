@@ -80,6 +80,7 @@ COMMANDS: Final = {
         "approvals_list_wait_cancel:app",
         "List approvals, newest first; wait for one or withdraw it.",
     ),
+    "away": ("absence:away", "Say or set until when you are away as an approver."),
     "policy": ("policy_show_and_try:app", "Read the policy in force, or ask what it would do."),
     "manifest": (
         "connections.manifests_and_folders:app",
@@ -91,7 +92,7 @@ COMMANDS: Final = {
     ),
     "reviews": (
         "connections.access_reviews:app",
-        "List access reviews, open, decide or close one, or fetch its signed result.",
+        "List access reviews, open, decide, reassign or close one, or fetch its signed result.",
     ),
     "freeze": (
         "connections.freezes:freeze",

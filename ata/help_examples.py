@@ -47,6 +47,7 @@ EXAMPLES: Final[dict[str, str]] = {
     "approvals list": "approvals list --pending",
     "approvals wait": f"approvals wait {_ID}",
     "approvals cancel": f"approvals cancel {_ID}",
+    "away": "away --until 7d",
     "policy show": "policy show",
     "policy try": "policy try skill.block --severity HIGH",
     "manifest declare": "manifest declare github-mcp.json --new",
@@ -68,6 +69,8 @@ EXAMPLES: Final[dict[str, str]] = {
     "connections allowances end": f"connections allowances end {_ID}",
     "reviews open": "reviews open --title 'GitHub, winter' --due 2026-12-31 --connection github",
     "reviews close": f"reviews close {_ID}",
+    "reviews reassign": f"reviews reassign {_ID} --person 'auth0|1' --reviewer 'auth0|2' "
+    "--reason leaves",
     "reviews list": "reviews list",
     "reviews show": f"reviews show {_ID} --decision undecided",
     "reviews decide": f"reviews decide {_ID} 3 revoke --reason 'not used since March'",

@@ -20,6 +20,8 @@ from accounts.permissions import actor
 from accounts.sessions import service
 from accounts.views import account_history, browser_names
 from accounts.views.sign_in_summary import NEEDS_IT, assurance
+from approvals import clock
+from approvals.absence import set_absence
 from approvals.access_ends import end_in_words
 from approvals.errors import FRESH_FOR_S
 from approvals.passkeys import queries
@@ -33,6 +35,13 @@ from ui import person_links
 @never_cache
 def account(request: HttpRequest) -> HttpResponse:
     """Who I am at which issuer, where I am signed in, what I did."""
+    return page(request)
+
+
+def page(
+    request: HttpRequest, *, problem: str = "", typed: str = "", status: int = 200
+) -> HttpResponse:
+    """The page; where an absence was not set, with why and what was typed."""
     me = actor(request)
     current: SignedInSession | None = request.META.get("ATA_SESSION")
     context = {
@@ -49,9 +58,13 @@ def account(request: HttpRequest) -> HttpResponse:
         "history": account_history.mine(me, request.GET.get("cursor", "")),
         "decides": bool(me.roles & {"operator", "admin"}),
         "readable": bool(me.roles & {"auditor", "operator", "admin"}),
+        "away": set_absence.until(me),
+        "away_problem": problem,
+        "away_typed": typed,
+        "today": clock.now().date().isoformat(),
         "cli": f"export ATA_PORTAL={settings.PORTAL_URL}\nata login\nata status",
     }
-    return render(request, "accounts/account.html", context)
+    return render(request, "accounts/account.html", context, status=status)
 
 
 @require_POST

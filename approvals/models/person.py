@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -62,6 +63,7 @@ class Person(models.Model):
     on_call = models.PositiveSmallIntegerField(default=100)  # lower is asked first
     phone = models.BooleanField(null=True)  # enrolled for push; None = the issuer did not say
     last_asked = models.DateTimeField(null=True)
+    away_until = models.DateField(null=True)  # the last day (UTC), as the person set it
     updated = models.DateTimeField()
     listed_as = ListedAs(max_length=255, default="", editable=False)
 
@@ -91,6 +93,10 @@ class Person(models.Model):
     def roles_now(self) -> frozenset[str]:
         """The roles that count here: none once the person's access has ended."""
         return access_end.roles_left(self.iss, self.sub, frozenset(self.roles))
+
+    def is_away(self, at: datetime) -> bool:
+        """Whether others are asked first at this moment."""
+        return self.away_until is not None and at.astimezone(UTC).date() <= self.away_until
 
     def as_actor(self, via: str) -> Actor:
         """As the one who acts, through the channel named by `via`."""

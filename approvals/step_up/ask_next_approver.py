@@ -26,19 +26,24 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
         return add_ask(approval, first, now) if first else None
     if rule["approver"] == "group":
         return _ask_group(approval, requester, now)
-    tried = approval.asks.values_list("person_id", flat=True)
-    queue = people_directory.roster(
+    following = queue(approval, requester)
+    if not following and approval.single_person and not approval.asks.exists():
+        alone = people_directory.only_person(roles=rule["approver_roles"], requester=requester)
+        following = [alone] if alone else []
+    return add_ask(approval, following[0], now) if following else None
+
+
+def queue(approval: Approval, requester: Actor) -> list[Person]:
+    """Who was not tried yet, in the order of asking; of a rule without a group."""
+    rule = approval.rule
+    return people_directory.roster(
         roles=rule["approver_roles"],
         approver=rule["approver"],
         requester=requester,
-        tried=tried,
+        tried=approval.asks.values_list("person_id", flat=True),
         order=[(p.iss, p.sub) for p in policy.current().roster],
         channel=rule.get("channel", ""),
     )
-    if not queue and approval.single_person and not approval.asks.exists():
-        alone = people_directory.only_person(roles=rule["approver_roles"], requester=requester)
-        queue = [alone] if alone else []
-    return add_ask(approval, queue[0], now) if queue else None
 
 
 def _ask_group(approval: Approval, requester: Actor, now: datetime) -> Ask | None:

@@ -105,6 +105,7 @@ def status(ctx: typer.Context, json_output: Json = False) -> None:
 
 def whoami(ctx: typer.Context, json_output: Json = False) -> None:
     """Say your name, issuer, subject and roles, as the portal reads them now."""
+    from ata.commands import absence
     from ata.portal.api_client import Portal
 
     screen = open_screen(ctx, json_output)
@@ -112,15 +113,20 @@ def whoami(ctx: typer.Context, json_output: Json = False) -> None:
         raise not_signed_in()
     with Portal.open() as portal:
         who = portal.get("/v1/whoami").body
+        until, unknown = absence.read(portal)
     said = who.get("roles")
     roles = [str(role) for role in said] if isinstance(said, list) else []
     value = {name: who.get(name) or "" for name in ("iss", "sub", "name", "email")}
+    away = absence.sentence(until)
+    if unknown not in {"", "not_found"}:
+        away = f"not known ({safe(unknown)})"
     screen.result(
-        {**value, "roles": roles},
+        {**value, "roles": roles, "away_until": until, "away_known": not unknown},
         safe(str(value["name"] or value["email"] or value["sub"])),
         f"Issuer    {safe(str(value['iss']))}",
         f"Subject   {safe(str(value['sub']))}",
         f"Roles     {safe(', '.join(roles)) or 'member'}",
+        *([f"Away      {away}"] if away else []),
     )
 
 

@@ -173,6 +173,8 @@ connection.use_seen | Use seen by Auth0 | used {connection} past the broker | LO
 connection.exported | Connections exported | exported the inventory of connections | LOW
 manifest.declared | Manifest declared | declared the connections and scopes of {target} | LOW
 manifest.removed | Manifest removed | removed the manifest of {target} | LOW
+person.away_set | Away set | set their absence | LOW
+person.away_cleared | Away ended | ended their absence | LOW
 person.access_end_set | End of access set | set when the access of {target} ends | HIGH
 policy.changed | Policy changed | changed {target} | HIGH
 review.opened | Review opened | opened {target} | INFO

@@ -7,7 +7,7 @@ from accounts.bearer import bearer
 from api import problems
 from api.bodies import StrictParser
 from api.openapi import ContractAPI
-from approvals.api import policy_and_dry_run, post_decision_and_requests
+from approvals.api import absence, policy_and_dry_run, post_decision_and_requests
 from audit.api import event_search_proofs_reporting, gateway_pushes
 from connections.api import (
     access_reviews_and_decisions,
@@ -42,6 +42,7 @@ problems.register(api)
 api.add_router("", accounts_api.router)
 api.add_router("", post_decision_and_requests.router)
 api.add_router("", policy_and_dry_run.router)
+api.add_router("", absence.router)
 api.add_router("", component_at_gateways.router)
 api.add_router("", findings.router)
 api.add_router("", broker.router)

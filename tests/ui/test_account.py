@@ -12,6 +12,7 @@ from django.test import Client
 
 from accounts.models import SignedInSession
 from accounts.sessions.hashed_key_store import stored_key
+from approvals import people_directory
 from audit.models import ExportJob
 from audit.recording.actors import Actor, Subject, Target
 from audit.recording.record import record
@@ -207,3 +208,20 @@ def test_nobody_downloads_anothers_history(client: Client) -> None:
     assert signed_in("member2").get(f"/audit/exports/{job.pk}/download").status_code == 403
     wrong = mia.post(url, {"format": "exe"}, follow=True)
     assert "Nothing was downloaded" in wrong.content.decode()
+
+
+def test_a_members_three_own_pages_have_different_names_and_link_to_each_other() -> None:
+    client = signed_in("member1")
+    person = people_directory.find(settings.ENV.issuer, SUBS["member1"])
+    assert person
+    own = f"/people/{person.pk}/"
+    names = {
+        "/account/": "Profile and sign-in",
+        "/connections/": "My connected accounts",
+        own: "What acts for you",
+    }
+    for url, name in names.items():
+        page = client.get(url).content.decode()
+        main = page.partition("<main")[2]
+        assert f"<title>{name} · Auth0-ATA</title>" in page and f"<h1>{name}</h1>" in main
+        assert all(f'href="{other}"' in main for other in names if other != url)

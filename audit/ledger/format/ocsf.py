@@ -69,6 +69,8 @@ _ACTIONS: Final[Mapping[str, _Class]] = {
     "access.refused": (_API, _OTHER),
     "passkey.refused": (_ENTITY, _ENROLL),
     "person.offboarding_started": (_ENTITY, _UPDATE),
+    "person.away_set": (_ENTITY, _UPDATE),
+    "person.away_cleared": (_ENTITY, _UPDATE),
     "finding.opened": (_DETECTION, 1),
     "alert.acknowledged": (_DETECTION, 2),
     "alert.dismissed": (_DETECTION, 3),
