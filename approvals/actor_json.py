@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from audit.ledger.format import safe_display
 from audit.recording.actors import SYSTEM, Actor, EvidenceRef
 
 
@@ -42,6 +43,12 @@ def from_json(value: dict[str, Any]) -> Actor:
 def requester_name(requester: Actor) -> str:
     """Who asks, as people read it: what came through the broker was asked by an agent of theirs."""
     name = person_name(requester)
+    return f"an agent of {name}" if requester.via == "broker" else name
+
+
+def requester_in_sentence(requester: Actor, longest: int = safe_display.LONGEST) -> str:
+    """`requester_name` where an approver reads it."""
+    name = safe_display.person_in_sentence(person_name(requester), longest)
     return f"an agent of {name}" if requester.via == "broker" else name
 
 

@@ -45,8 +45,8 @@ def whose(account: ConnectedAccount, viewer: Actor) -> str:
 def to_approve(account: ConnectedAccount, longest: int = safe_display.LONGEST) -> str:
     """Such as `Mia Member's GitHub account octo-dev`, each name in at most `longest` characters."""
     title = safe_display.short(catalogue.title(account.connection), _LONGEST_TITLE)
-    whose = f"{safe_display.short(owner_name(account), longest)}'s {title} account"
-    return f"{whose} {safe_display.short(account.named, longest)}" if account.named else whose
+    whose = f"{safe_display.person_in_sentence(owner_name(account), longest)}'s {title} account"
+    return f"{whose} {safe_display.in_sentence(account.named, longest)}" if account.named else whose
 
 
 def person_name(iss: str, sub: str) -> str:

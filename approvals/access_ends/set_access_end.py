@@ -133,7 +133,7 @@ def _commit(ctx: CommitContext) -> Committed:
 
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
     found = people_directory.find(settings.ENV.issuer, target.name)
-    who = safe_display.short(str(found) if found else target.name)
+    who = safe_display.person_in_sentence(str(found) if found else target.name)
     day = _wanted(params)
     if day is None:
         return f"Let the access of {who} go on without an end"

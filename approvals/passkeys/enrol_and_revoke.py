@@ -174,11 +174,10 @@ def _severity(target: Target, _params: Mapping[str, Any]) -> str:
 def _enrol_sentence(target: Target, params: Mapping[str, Any]) -> str:
     key = queries.find(target.name)
     if target.kind == APPROVER and key is not None:
-        handle, owner = relying_party.short(key.handle), safe_display.short(str(key.person))
-        return (
-            f"Let {owner} approve other people's requests with the passkey “{key.name}” ({handle})"
-        )
-    return f"Enrol the passkey “{safe_display.short(params.get('name') or 'Passkey')}”"
+        handle, name = relying_party.short(key.handle), safe_display.quoted(key.name)
+        owner = safe_display.person_in_sentence(str(key.person))
+        return f"Let {owner} approve other people's requests with the passkey {name} ({handle})"
+    return f"Enrol the passkey {safe_display.quoted(params.get('name') or 'Passkey')}"
 
 
 def _revoke_sentence(target: Target, _params: Mapping[str, Any]) -> str:
@@ -190,7 +189,8 @@ def _revoke_sentence(target: Target, _params: Mapping[str, Any]) -> str:
 
 def _named(key: Passkey) -> str:
     handle = relying_party.short(key.handle)
-    return f"{safe_display.short(str(key.person))}'s passkey “{key.name}” ({handle})"
+    name, owner = safe_display.quoted(key.name), safe_display.person_in_sentence(str(key.person))
+    return f"{owner}'s passkey {name} ({handle})"
 
 
 registry.register(

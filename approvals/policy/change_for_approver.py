@@ -35,6 +35,7 @@ _TIME: Final = "how long people have to answer"
 _NEXT: Final = "who is asked after no answer"
 _GRAVE: Final = "how grave relaxing something never scanned is"
 _FIRST: Final = "who is asked first"
+_LONGEST_NAME: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,13 +255,17 @@ def _members(group: Group | None, named: _Names) -> str:
 
 def _people(people: list[PersonRef], named: _Names) -> str:
     """Each by name and subject: two people can have the same name."""
-    said = [safe_display.short(_called(p, named)) for p in people]
-    return sentences.listing(said, "and") or "as people were enrolled"
+    return (
+        sentences.listing([_called(one, named) for one in people], "and")
+        or "as people were enrolled"
+    )
 
 
 def _called(person: PersonRef, named: _Names) -> str:
-    name = named.get((person.iss, person.sub), "")
-    return f"{name} ({person.sub})" if name and name != person.sub else person.sub
+    name, sub = named.get((person.iss, person.sub), ""), safe_display.short(person.sub)
+    if not name or name == person.sub:
+        return sub
+    return f"{safe_display.person_in_sentence(name, _LONGEST_NAME)} ({sub})"
 
 
 def _rest(before: Document, after: Document, named: _Names) -> Iterator[Difference]:

@@ -17,6 +17,7 @@ from approvals.errors import Refused
 from approvals.pipeline.service import checked
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.keys.log_identity import LedgerIdentityError
+from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from connections import account_names, permissions
 from connections.access_reviews import (
@@ -278,6 +279,10 @@ def _decided(ctx: CommitContext, event: UUID) -> None:
     ReviewItem.objects.filter(pk=ctx.target.name).update(event=str(event))
 
 
+def _titled(act: str, title: str) -> str:
+    return f"{act} the access review {safe_display.quoted(title)}"
+
+
 def _about(target: Target, params: Mapping[str, Any]) -> str:
     item = _found(target)
     account = permissions.by_id(str(item.account))
@@ -297,7 +302,7 @@ registry.register(
         commit=_open,
         params=OpenParams,
         recorded=_opened,
-        sentence=lambda _target, params: f"Open the access review {params.get('title', '')}",
+        sentence=lambda _target, params: _titled("Open", params.get("title", "")),
     )
 )
 registry.register(
@@ -326,6 +331,6 @@ registry.register(
         prepare=_prepare_closing,
         commit=_close,
         recorded=_closed,
-        sentence=lambda target, _params: f"Close the access review {_review(target).title}",
+        sentence=lambda target, _params: _titled("Close", _review(target).title),
     )
 )

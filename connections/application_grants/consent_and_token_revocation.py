@@ -21,7 +21,7 @@ from approvals.registry import (
     Stance,
     Verb,
 )
-from audit.ledger.format.safe_display import short
+from audit.ledger.format.safe_display import in_sentence, person_in_sentence, short
 from audit.recording.actors import Actor, Target
 from auth0_client.errors import Auth0Error, Forbidden
 from auth0_client.management_api import Management
@@ -71,13 +71,13 @@ def _sentence(target: Target, _params: Mapping[str, Any]) -> str:
     row = find(target)
     person = people_directory.find(row.iss, row.sub)
     who = (person.name or person.email if person else "") or row.sub
-    return f"Revoke {short(who)}'s {in_words(row)}"
+    return f"Revoke {person_in_sentence(who)}'s {in_words(row)}"
 
 
 def in_words(row: AppAccess) -> str:
     """Such as `consent of ata-web for https://api.example (read:a)` or `refresh token of ata-cli of
     24 Nov 2026, 10:42 UTC`: an application may have several of each."""
-    said = f"{row.get_kind_display()} of {short(row.application)}"
+    said = f"{row.get_kind_display()} of {in_sentence(row.application)}"
     if row.created_at:
         return f"{said} of {account_names.minute(row.created_at)}"
     if row.audiences:

@@ -215,8 +215,8 @@ def _says(verb: str) -> Any:
             return whole
         people = {account.owner for account in rows}
         services = sorted({catalogue.title(account.connection) for account in rows})
-        owner = safe_display.short(account_names.owner_name(rows[0])) if len(people) == 1 else ""
-        whose = owner or f"{len(people)} people"
+        owner = safe_display.person_in_sentence(account_names.owner_name(rows[0]))
+        whose = owner if len(people) == 1 else f"{len(people)} people"
         return f"{verb} {_number(rows)} ({_short_list(services)}) of {whose}{_ends(params)}"
 
     return sentence

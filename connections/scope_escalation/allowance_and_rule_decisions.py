@@ -105,7 +105,7 @@ def _sentence(target: Target, params: Mapping[str, Any]) -> str:
     """What is wanted of the account; by name alone where the words take too much space."""
     account = account_of(target)
     kind, _, name = str(params["component"]).partition(":")
-    component, beware = named(kind, safe_display.short(name)), safe_display.warning(name)
+    component, beware = named(kind, safe_display.in_sentence(name)), safe_display.warning(name)
     whose = account_names.to_approve(account, account_names.LONGEST_NAME)
     begin = f"Let {component} use {whose} for {duration(params['for_s'])}"
     said = [

@@ -92,9 +92,10 @@ def _sentence(word: str) -> Any:
     def sentence(target: Target, params: Mapping[str, Any]) -> str:
         finding = find_finding(target.name, target.instance)
         if finding is None:
-            return f"{word} finding {safe_display.short(target.name)}"
-        about = called(finding.kind, safe_display.short(finding.name))
-        return f"{word} “{safe_display.short(finding.title, 200)}” in {about} on {finding.instance}"
+            return f"{word} finding {safe_display.in_sentence(target.name)}"
+        about = called(finding.kind, safe_display.in_sentence(finding.name))
+        title = safe_display.quoted(finding.title, 200)
+        return f"{word} {title} in {about} on {finding.instance}"
 
     return sentence
 

@@ -49,7 +49,7 @@ def needs(target: Target) -> list[str]:
 
 def _reads(words: str) -> Callable[[Target, Mapping[str, Any]], str]:
     def sentence(target: Target, params: Mapping[str, Any]) -> str:
-        thing = called(target.kind, safe_display.short(target.name))
+        thing = called(target.kind, safe_display.in_sentence(target.name))
         by_hand = ", carried out at the terminal there" if params.get("terminal") else ""
         return f"{words.format(thing=thing)} {where(target.instance)}{by_hand}"
 

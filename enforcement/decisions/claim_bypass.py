@@ -80,7 +80,9 @@ def _claim(ctx: CommitContext) -> Committed:
 
 def words_of(act: AdministrativeAct) -> str:
     """`skill-unblock of skill pdf-exfil at edge-1`."""
-    thing = f" of {called(act.kind, safe_display.short(act.name))}" if act.kind in KINDS else ""
+    thing = (
+        f" of {called(act.kind, safe_display.in_sentence(act.name))}" if act.kind in KINDS else ""
+    )
     return f"{act.action}{thing} at {act.instance}"
 
 

@@ -88,8 +88,8 @@ def why_risky(target: Target, params: Mapping[str, Any]) -> str:
         return "no finding is open" if scanned else _NOT_SCANNED.get(target.kind, _NO_SCAN_READ)
     more = sum(one.pk != chosen.pk for one in counting)
     others = f", and {more} more" if more else ""
-    title = safe_display.short(chosen.title, _LONGEST_TITLE)
-    return f"a scanner found “{title}” ({chosen.severity.lower()}){others}"
+    title = safe_display.quoted(chosen.title, _LONGEST_TITLE)
+    return f"a scanner found {title} ({chosen.severity.lower()}){others}"
 
 
 _NO_SCAN_READ: Final = "no scan of it was read"

@@ -50,7 +50,7 @@ _WORDS: Final = {
 
 
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
-    thing = called(target.kind, safe_display.short(target.name))
+    thing = called(target.kind, safe_display.in_sentence(target.name))
     at = f"{where(target.instance)}, carried out at the terminal there"
     return f"{_WORDS[params['act']].format(thing)} {at}"
 
@@ -73,7 +73,7 @@ def _risk_of_restoring(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def _after_restoring(target: Target, _params: Mapping[str, Any]) -> str:
-    thing = called(target.kind, safe_display.short(target.name))
+    thing = called(target.kind, safe_display.in_sentence(target.name))
     return (
         f"A person runs DefenseClaw's command at {target.instance}; then agents there may use "
         f"{thing} again."

@@ -53,8 +53,8 @@ def test_another_admin_approves_and_the_new_policy_is_in_force(
     approval = change(amir)
     assert approval.severity == "CRITICAL"
     assert approval.sentence == (
-        "Change the approval policy: rule all (anything final or loosening): 90 seconds to "
-        "answer, before 5 minutes"
+        "Change the approval policy: rule all (any decision that is final or relaxes "
+        "something): 90 seconds to answer, before 5 minutes"
     )
     assert approval.risk == "it changes how long people have to answer"
     work()
@@ -107,7 +107,7 @@ def test_the_grave_part_of_a_rule_is_named_where_it_is_about_own_things_only(
     rules = [dict(one) for one in now["rules"]]
     rules[-1] |= {"others": False, "automatic": False}
     said = change(amir, now | {"number": now["number"] + 1, "rules": rules}).sentence
-    assert "that is not another person’s that a person asks for" in said
+    assert "requested by a person, about what is not another person’s" in said
 
 
 def test_what_is_taken_away_is_named_before_times(
@@ -120,10 +120,11 @@ def test_what_is_taken_away_is_named_before_times(
     approval = change(amir, now | {"number": now["number"] + 1, "rules": rules})
     assert approval.rule["channel"] == "ciba"
     assert approval.sentence == (
-        "Change the approval policy: rule critical (anything final or loosening at severity "
-        "CRITICAL): nothing is on hold any more while a request waits; the hold ends if no one "
-        "answers, before it stayed; rule high (anything final or loosening at severity HIGH): "
-        "2 minutes to answer, before 5 minutes"
+        "Change the approval policy: rule critical (any decision that is final or relaxes "
+        "something at severity CRITICAL): nothing is on hold any more while a request waits; the "
+        "hold ends if no one "
+        "answers, before it stayed; rule high (any decision that is final or relaxes "
+        "something at severity HIGH): 2 minutes to answer, before 5 minutes"
     )
     assert approval.risk == (
         "it changes what is on hold while a request waits, what ends a hold and how long people "
@@ -138,7 +139,7 @@ def test_who_is_asked_first_is_named_to_the_approver(
     named = {"roster": [{"iss": anya.iss, "sub": anya.sub}]}
     approval = change(amir, now | {"number": now["number"] + 1} | named)
     assert approval.sentence == (
-        f"Change the approval policy: order on call: {anya.name} ({anya.sub}), before as people "
+        f"Change the approval policy: order on call: “{anya.name}” ({anya.sub}), before as people "
         "were enrolled"
     )
     assert approval.risk == "it changes who is asked first"

@@ -115,8 +115,8 @@ def test_the_request_names_exactly_the_escalation(mcp: Gateway) -> None:
         "for_s": 3600,
     }
     assert approval.sentence == (
-        "Let MCP server github-mcp use Olu Operator's GitHub account for 1 hour: administer their "
-        "organisations (admin:org); delete repositories (delete_repo)"
+        "Let MCP server github-mcp use “Olu Operator”'s GitHub account for 1 hour: administer "
+        "their organisations (admin:org); delete repositories (delete_repo)"
     )
     [asked] = approval.asks.all()
     to_owner = {fact.name: fact.text for fact in facts(approval, asked.person)}
@@ -388,7 +388,7 @@ def test_the_request_says_in_plain_words_what_would_be_allowed(
     assert "For 1 hour the portal would let" in page
     assert "delete repositories" in page
     assert "It was asked for by release-bot, as its gateway said; that is not proven." in page
-    assert "release-bot (name not proven), an agent of Olu Operator" in page
+    assert "release-bot (name not proven), an agent of “Olu Operator”" in page
     assert "at the broker" in page
 
 

@@ -71,9 +71,9 @@ def test_where_excess_is_refused_later_tokens_are(account: ConnectedAccount) -> 
 def test_the_account_is_named_as_its_owner_and_its_provider_do(account: ConnectedAccount) -> None:
     named = registry.get(GRANT).account
     target = Target("connection", str(account.id))
-    assert named(target, {}) == "Mia Member's GitHub account member1-github, id 671075 at GitHub"
+    assert named(target, {}) == "“Mia Member”'s GitHub account member1-github, id 671075 at GitHub"
     ConnectedAccount.objects.update(label="", provider_user="")
-    assert named(target, {}) == "Mia Member's GitHub account, connected on 12 Nov 2026"
+    assert named(target, {}) == "“Mia Member”'s GitHub account, connected on 12 Nov 2026"
 
 
 def test_a_component_that_passes_for_another_is_warned_about(account: ConnectedAccount) -> None:

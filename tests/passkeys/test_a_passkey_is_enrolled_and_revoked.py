@@ -59,7 +59,9 @@ def test_another_person_makes_it_an_approver_key(olu: Actor, oona: Actor) -> Non
     assert (approval.severity, approval.single_person) == ("CRITICAL", False)
     assert approval.current and approval.current.person.sub == oona.sub
     named = f"passkey “Laptop” ({relying_party.short(key_of(made).handle)})"
-    assert approval.sentence == f"Let Olu Operator approve other people's requests with the {named}"
+    assert (
+        approval.sentence == f"Let “Olu Operator” approve other people's requests with the {named}"
+    )
     assert say(approval, "approve") == ""
     assert key_of(made).approver_since is not None
     own, others = events("passkey.enrolled")

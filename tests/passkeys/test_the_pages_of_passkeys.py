@@ -358,7 +358,7 @@ def test_the_request_to_confirm_reads_as_what_it_is(olu: Actor, oona: Actor) -> 
     words = said(browser("operator2").get(f"/approvals/{approval.id}/"))
     short = relying_party.short(key_of(at).handle)
     assert (
-        f"Let Olu Operator approve other people's requests with the passkey “Laptop” ({short})"
+        f"Let “Olu Operator” approve other people's requests with the passkey “Laptop” ({short})"
         in words
     )
     assert "own requests only" in words

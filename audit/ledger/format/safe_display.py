@@ -7,6 +7,8 @@ matter for ASCII names; no dependency, for the table of UTS 39 is large and most
 
 from __future__ import annotations
 
+import re
+import string
 import unicodedata
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -31,14 +33,30 @@ _IGNORED: Final = (
     range(0x3164, 0x3165),
     range(0xFE00, 0xFE10),
     range(0xFFA0, 0xFFA1),
+    range(0x13441, 0x13443),
+    range(0x16FE4, 0x16FE5),
+    range(0x1D159, 0x1D15A),
     range(0xE0100, 0xE01F0),
 )
-"""Letters and marks without a glyph (Default_Ignorable_Code_Point, and the empty Braille one)."""
+"""Letters, marks and symbols without a glyph: Default_Ignorable_Code_Point, the empty Braille one,
+two blank hieroglyphs, the Khitan filler and the null notehead."""
+
+STRAIGHT_QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟", '"'))
+"""What a reason in quotes has instead of quotes that could end it. Answers of phones repeat it in
+these words, so that another table would void those that wait."""
+_QUOTES: Final = frozenset('"“”„‟«»❝❞❠〝〞〟＂⹂″‶‴‷⁗ʺˮ˝״🙶🙷🙸⸂⸃⸄⸅⸉⸊⸌⸍⸜⸝⸠⸡⸢⸣⸤⸥')
+"""Quotes, and what could pass for the double ones that a name stands in."""
+_HALVES: Final = "'‘’‚‛`´′‵ʹʻʼʽʾʿˈˊˋ‹›❛❜❟＇"
+"""Of which two are such a quote."""
+_INNER: Final = str.maketrans(dict.fromkeys(_QUOTES, "'"))
+_PAIR: Final = re.compile(f"[{_HALVES}]{{2,}}")
 
 _LOOKALIKES: Final = dict(
     zip(
-        "аеорсухіјѕһԁԛԝӏвкмнтАВЕКМНОРСТХІЈЅαονρτυικχΑΒΕΖΗΙΚΜΝΟΡΤΥΧօսհոցյıɡɑ",
-        "aeopcyxijshdqwlbkmhtABEKMHOPCTXIJSaovptuikxABEZHIKMNOPTYXouhngjiga",
+        "аеорсухіјѕһԁԛԝӏвкмнтАВЕКМНОРСТХІЈЅαονρτυικχΑΒΕΖΗΙΚΜΝΟΡΤΥΧօսհոցյıɡɑ"
+        "ꓮꓐꓚꓓꓰꓝꓖꓧꓲꓙꓗꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜᎠᎡᎢᎥᎩᎪᎫᎬᎳᎷᎻᎽᏀᏃᏒᏔᏕᏙᏚᏞᏟᏢᏦᏧᏴ",
+        "aeopcyxijshdqwlbkmhtABEKMHOPCTXIJSaovptuikxABEZHIKMNOPTYXouhngjiga"
+        "ABCDEFGHIJKLMNOPRSTUVWXYZDRTiYAJEWMHYGZRWSVSLCPKJB",
         strict=True,
     )
 )
@@ -48,6 +66,7 @@ _SCRIPTS: Final = (
     "GREEK",
     "ARMENIAN",
     "CHEROKEE",
+    "LISU",
     "COPTIC",
     "HEBREW",
     "ARABIC",
@@ -73,10 +92,14 @@ def short(name: str, longest: int = LONGEST) -> str:
     number of characters between them and, from `LONGEST` on, the first half of its SHA-256 (below,
     two that differ only in the middle are shown alike).
     """
+    return _short(name, longest, _WRITTEN_OUT)
+
+
+def _short(name: str, longest: int, also: frozenset[str]) -> str:
     plain = name.isascii() and name.isprintable() and "  " not in name and name == name.strip()
-    if plain and len(name) <= longest:
+    if plain and len(name) <= longest and also.isdisjoint(name.replace(" ", "")):
         return name
-    units = list(_units(name, _WRITTEN_OUT))
+    units = list(_units(name, also))
     if sum(len(shown) for shown, _ in units) <= longest:
         return "".join(shown for shown, _ in units)
     digest = f", SHA-256 {_digest(name)}" if longest >= LONGEST else ""
@@ -85,6 +108,52 @@ def short(name: str, longest: int = LONGEST) -> str:
     left_out = len(name) - sum(count for _, count in (*start, *end))
     between = f" … ⟨{left_out:,} characters{digest}⟩ … "
     return between.join("".join(shown for shown, _ in some) for some in (start, end))
+
+
+def quoted(text: str, longest: int = LONGEST) -> str:
+    """A text that others chose, `short` and in quotes, none of which it can close."""
+    return f"“{_PAIR.sub("'", short(text, longest).translate(_INNER))}”"
+
+
+def in_sentence(name: str, longest: int = LONGEST) -> str:
+    """A name as a sentence has it: `short`, and in quotes unless it is plainly no word of ours.
+
+    Without quotes are Latin letters without accents that have a digit or one of `-_.@/:|` between
+    them (`pdf-exfil`): others could be read as words of the sentence. Quotes that could end these
+    are written out, so that no two names are shown alike.
+    """
+    plain = len(name) <= longest and _is_identifier(name)
+    return name if plain else f"“{_quotable(name, longest)}”"
+
+
+def person_in_sentence(name: str, longest: int = LONGEST) -> str:
+    """A person's name as a sentence has it: as `in_sentence` has others, without quotes only where
+    it is an e-mail address or a subject (`auth0|…`)."""
+    plain = len(name) <= longest and _is_address(name)
+    return name if plain else f"“{_quotable(name, longest)}”"
+
+
+_ALNUM: Final = frozenset(string.ascii_letters + string.digits)
+_OF_IDENTIFIERS: Final = _ALNUM | frozenset("-_.@/:|")
+_OF_ADDRESSES: Final = _ALNUM | frozenset("-_.+@|")
+
+
+def _is_identifier(name: str) -> bool:
+    return _has_only(_OF_IDENTIFIERS, name) and not name.isalpha()
+
+
+def _is_address(name: str) -> bool:
+    return _has_only(_OF_ADDRESSES, name) and ("|" in name or "." in name.partition("@")[2])
+
+
+def _has_only(characters: frozenset[str], name: str) -> bool:
+    return characters.issuperset(name) and name[:1] in _ALNUM and name[-1:] in _ALNUM
+
+
+def _quotable(name: str, longest: int) -> str:
+    """The name, `short`, without quotes that could end those it stands in."""
+    pairs = frozenset(_HALVES) if _PAIR.search(name) else frozenset()
+    return _short(name, longest, _WRITTEN_OUT | _QUOTES | pairs)
 
 
 def shortened(sentence: str, longest: int) -> str:
@@ -162,7 +231,9 @@ def warning(name: str) -> str:
     scripts = sorted({found for char in name if (found := _script(char))})
     skeleton = "".join(_LOOKALIKES.get(char, char) for char in unicodedata.normalize("NFKC", name))
     if skeleton.isascii():
-        return f"looks like {short(skeleton)} but is not: {_foreign(name)}"
+        like = _quotable(skeleton, LONGEST)
+        like = f"“{like}”" if " " in like else like  # answers of phones may repeat these words
+        return f"looks like {like} but is not: {_foreign(name)}"
     if len(scripts) > 1:
         return f"mixes {' and '.join(script.capitalize() for script in scripts)} letters"
     return ""

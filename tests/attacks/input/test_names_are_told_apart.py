@@ -48,6 +48,14 @@ def test_two_names_are_never_shown_alike(one: int, other: int) -> None:
     assert safe_display.short(ALIKE[one]) != safe_display.short(ALIKE[other])
 
 
+QUOTED = ["a b", "“a b”", '"a b"', "„a b‟", "⟨U+201C⟩a b⟨U+201D⟩", "a”b", "a⟨U+201D⟩b"]
+
+
+@pytest.mark.parametrize("one, other", list(combinations(QUOTED, 2)))
+def test_two_names_are_never_alike_in_a_sentence(one: str, other: str) -> None:
+    assert safe_display.in_sentence(one) != safe_display.in_sentence(other)
+
+
 def test_a_name_that_is_typed_as_another_is_shown_is_not_shown_like_it() -> None:
     for name in ALIKE:
         if (shown := safe_display.short(name)) != name:
