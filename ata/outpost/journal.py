@@ -14,15 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ata import clock
 from ata.log.durable_files import write_durably
-from ata.outpost import gateway_facts
+from ata.outpost import gateway_facts, refused_reports
 from ata.outpost.state_folder import StateFolder, read_object
 
 MOST_BYTES: Final = 64 * 2**20
 OUTGOING: Final = "outgoing.json"
 CHAIN: Final = "chain.json"
 POSITION: Final = "position.json"
+REFUSED_OUTCOMES: Final = "refused-outcomes.json"
 FIRST_PREVIOUS: Final = "0" * 64
+_MOST_NOTED: Final = 100
 _REMEMBERED: Final = 200
 """So many digests of acknowledged reports are kept, for a portal that lost the last ones."""
 
@@ -54,7 +57,7 @@ class Journal:
         sequence = self._last() + 1
         dropped = self._overflow(len(json.dumps(content)))
         if dropped:
-            content = _with_lost(content, [read_object(path) for path in dropped])
+            content = refused_reports.with_lost(content, [read_object(path) for path in dropped])
             content["drops"] = [_sequence(path) for path in dropped]
             # What was read of the gateway's state may be in them: it is reported again.
             position = {**position, "facts": {}}
@@ -122,17 +125,36 @@ class Journal:
         (self._folder.path / OUTGOING).unlink(missing_ok=True)
         return True
 
-    def refuse(self, report: Outgoing) -> None:
-        """Send in a report's place that its rows are lost: the portal cannot take them in. What it
-        has of the gateway's state is known at the portal no more, and is among `refused` then."""
+    def refuse(self, report: Outgoing, code: str) -> str:
+        """Send less in a report's place, which the portal cannot take in. What it has of the
+        gateway's state is known at the portal no more, and is among `refused` then.
+
+        Args:
+            code: the portal's.
+
+        Returns: what is sent instead, in a sentence.
+        """
         path = self._path(report.sequence)
         content = read_object(path)
         self._forget_facts(content)
-        said = _with_lost({"rows": [], "ranges": [], "created": content["created"]}, [content])
+        instead = refused_reports.instead_of(content, code)
+        if instead.outcome is not None:
+            self._note_outcome(instead.outcome, code)
+        for later in instead.later:
+            self.append(later, self.position)
         # The number was not taken, so another report may have it; the signed one goes first.
         (self._folder.path / OUTGOING).unlink(missing_ok=True)
-        position = {**content["position"]}
-        write_durably(path, json.dumps({**said, "refused": True, "position": position}))
+        write_durably(path, json.dumps({**instead.content, "position": content["position"]}))
+        return f"The portal could not take in a report: {instead.words}."
+
+    def _note_outcome(self, outcome: Mapping[str, Any], code: str) -> None:
+        """Keep what became of a command where the portal does not take that in, for `status`."""
+        known = self._folder.read(REFUSED_OUTCOMES).get("outcomes", [])
+        others = [one for one in known if one["id"] != outcome["id"]]
+        noted = {"at": clock.format_time(clock.now()), "portal": code} | {
+            name: outcome[name] for name in ("id", "n", "state", "code")
+        }
+        self._folder.write(REFUSED_OUTCOMES, {"outcomes": [*others, noted][-_MOST_NOTED:]})
 
     def _forget_facts(self, content: Mapping[str, Any]) -> None:
         """Note which facts a refused report has, and whether it had nothing else. Of those that
@@ -188,33 +210,3 @@ class Journal:
 
 def _sequence(path: Path) -> int:
     return int(path.stem)
-
-
-def _with_lost(content: dict[str, Any], lost: list[dict[str, Any]]) -> dict[str, Any]:
-    """The content, with the rows of lost ones among what was dropped."""
-    spans: dict[str, list[list[int]]] = {}
-    for one in lost:
-        for span in one.get("dropped", []):
-            _add(spans.setdefault(span["table"], []), span["first"], span["last"])
-        for table, (first, last) in one.get("spans", {}).items():
-            _add(spans.setdefault(table, []), first, last)
-    why = next((one["why"] for one in [content, *lost] if one.get("why")), "")
-    dropped = [
-        {"table": table, "first": first, "last": last}
-        for table, found in spans.items()
-        for first, last in found
-    ]
-    said = content | {"dropped": [*content.get("dropped", []), *dropped], "why": why}
-    # What was carried out is never dropped: the portal waits for it.
-    if outcomes := [done for one in [*lost, content] for done in one.get("commands", [])]:
-        said["commands"] = outcomes
-    return said
-
-
-def _add(spans: list[list[int]], first: int, last: int) -> None:
-    """Add a span; spans that touch become one."""
-    for span in spans:
-        if first <= span[1] + 1 and last >= span[0] - 1:
-            span[0], span[1] = min(first, span[0]), max(last, span[1])
-            return
-    spans.append([first, last])

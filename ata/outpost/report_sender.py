@@ -142,9 +142,7 @@ class Sender:
         if found is not None and found[1].get("refused"):
             words = "The portal does not take in what this version of ata reports."
             return Outcome(Kind.ENDED, code, words)
-        self._journal.refuse(report)
-        words = "The portal could not take in a report; its rows are said to be lost."
-        return Outcome(Kind.LATER, code, words)
+        return Outcome(Kind.LATER, code, self._journal.refuse(report, code))
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any]:

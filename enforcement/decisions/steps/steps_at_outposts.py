@@ -34,6 +34,7 @@ ALTERED: Final = (
     "decide again."
 )
 _RESTRICTING_AGAIN: Final = "gateway_down"
+_OUTCOME_REFUSED: Final = "outcome_refused"
 _LOOKS_AGAIN_S: Final = 2.0
 _ALTERED_S: Final = 60.0
 _LONGEST: Final = timedelta(minutes=10)
@@ -139,6 +140,9 @@ def _reported(outpost: Outpost, command: OutpostCommand, payload: dict[str, Any]
         proof = command.act in command_format.RELAXING
         did = "did not accept the proof" if proof else "refused it"
         return EffectResult("failed", f"{where} {did}: {detail or data['code']}.", data=data)
+    if command.state == CommandState.UNPROVEN and data["code"] == _OUTCOME_REFUSED:
+        unknown = f"What the outpost at {outpost.instance} did is not known here. {detail}."
+        return EffectResult("failed", unknown, data=data)
     if command.state == CommandState.UNPROVEN:
         why = detail or data["code"]
         return EffectResult("failed", f"{where} does not know whether it did it: {why}.", data=data)

@@ -42,8 +42,10 @@ class Receiver:
     commands: list[dict[str, Any]] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
     refuses: set[str] = field(default_factory=set)  # reports that have one of these
+    refuses_outcomes: set[str] = field(default_factory=set)  # of these commands, but in short
     log_sizes: list[int] = field(default_factory=list)  # that requests for commands named
     complete: Complete | None = None
+    decision: Callable[[str, int], Answer] | None = None  # of a command, by id and log size
     checkpoint: str = ""  # at enrolment
     hangs_s: float = 0.0  # before each answer about commands but the first
 
@@ -59,6 +61,9 @@ class Receiver:
         """Commands after a number, at once or within the seconds that the outpost waits."""
         address, _, query = path.partition("?")
         self._check_proof(address, proof, b"", "GET")
+        if address.endswith("/decision"):
+            id_, size = address.split("/")[-2], int(query.removeprefix("log_size="))
+            return self.decision(id_, size) if self.decision else (503, {"code": "busy"})
         asked = {
             name: int(value) for name, _, value in (p.partition("=") for p in query.split("&"))
         }
@@ -99,7 +104,12 @@ class Receiver:
             return 503, {"code": "busy"}
         if self.refuses & {name for name, value in said["report"].items() if value}:
             return 422, {"code": "invalid_request"}
+        if any(self._refuses_outcome(one) for one in said["report"].get("commands", [])):
+            return 422, {"code": "invalid_request"}
         return self._take(said)
+
+    def _refuses_outcome(self, outcome: dict[str, Any]) -> bool:
+        return outcome["id"] in self.refuses_outcomes and outcome["code"] != "outcome_refused"
 
     def _check_proof(self, path: str, proof: str, body: bytes, method: str = "POST") -> None:
         header, claims, signature = proof.split(".")

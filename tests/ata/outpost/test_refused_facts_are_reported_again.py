@@ -92,6 +92,24 @@ def test_a_refused_fact_that_changes_is_tried_after_a_minute_and_after_a_restart
     assert last(receiver, "config")["guardrail.mode"] == "m59"
 
 
+def test_no_row_is_lost_with_a_fact_that_changes_while_the_portal_is_away(
+    begin: Begin, rows: Rows, receiver: Receiver, seconds: Seconds, data: Path
+) -> None:
+    receiver.refuses = {"config"}
+    outpost = begin()
+    steps(outpost, seconds, 10)
+    receiver.answers = [(503, {"code": "busy"})] * 1000
+    steps(outpost, seconds, 61, each=60)
+    (data / "config.yaml").write_text("gateway: {api_port: 9}\nguardrail: {mode: observe}\n")
+    rows.act("meanwhile")
+    steps(outpost, seconds, 2, each=60)
+    receiver.answers = []
+    steps(outpost, seconds, 10, each=60)
+    assert [row["row"]["target"] for row in receiver.rows] == ["meanwhile"]
+    assert not any(report.get("dropped") for report in receiver.reports)
+    assert last(receiver, "health")["not_reported"] == ["config"]
+
+
 def test_a_portal_that_refuses_the_health_gets_the_rest(
     begin: Begin, rows: Rows, receiver: Receiver, seconds: Seconds, folder: StateFolder
 ) -> None:
