@@ -106,13 +106,14 @@ def status(ctx: typer.Context, json_output: Json = False) -> None:
     """Say what was reported, what was carried out or refused and why, and what is wrong."""
     from ata.outpost.commands.command_journal import log_as_accepted, newest
     from ata.outpost.commands.log_checkpoints import FORKED
+    from ata.outpost.journal import REFUSED_OUTCOMES
     from ata.outpost.state_folder import STATUS, StateFolder
 
     screen = open_screen(ctx, json_output)
     folder = StateFolder()
     found = _require_enrolment(folder)
     last = folder.read(STATUS)
-    log, forked_at = log_as_accepted(folder)
+    log, forked_at, not_in_log = log_as_accepted(folder)
     waiting = sum(1 for _ in folder.journal.glob("[0-9]*.json"))
     value = {
         "outpost": found.outpost,
@@ -129,7 +130,9 @@ def status(ctx: typer.Context, json_output: Json = False) -> None:
         "takes_commands": found.takes_commands,
         "log_size": log.size,
         "log_forked_at": forked_at,
+        "not_in_log": not_in_log,
         "commands": newest(folder, _MOST_COMMANDS),
+        "refused_outcomes": folder.read(REFUSED_OUTCOMES).get("outcomes", []),
     }
     at = value["acknowledged_at"] or "never"
     sentences = [
@@ -145,7 +148,13 @@ def status(ctx: typer.Context, json_output: Json = False) -> None:
         sentences.append(f"{forked_at} {FORKED}")
     elif not log.is_proven:
         sentences.append("The portal has not proven yet that its log only grows.")
+    if not_in_log:
+        sentences.append(
+            f"The portal's log did not show the decisions of {len(not_in_log)} holds or blocks "
+            "within ten minutes. They stay in force here."
+        )
     sentences += [_sentence(one) for one in value["commands"]]
+    sentences += [_refused_outcome(one) for one in value["refused_outcomes"]]
     screen.result(value, *sentences)
 
 
@@ -192,6 +201,15 @@ def _sentence(one: dict[str, Any]) -> str:
     left = f" {len(one['left'])} entries of others stay." if one["left"] else ""
     what = " ".join(one[part] for part in ("act", "kind", "name") if one[part]) or one["id"]
     return safe(f"{one['at']} {what}: {one['state']}{code}.{why}{left}")
+
+
+def _refused_outcome(one: dict[str, Any]) -> str:
+    """An outcome that the portal did not take in."""
+    code = f" ({one['code']})" if one["code"] else ""
+    return safe(
+        f"{one['at']} The portal refused the report that the command {one['id']} is "
+        f"{one['state']}{code}: {one['portal']}."
+    )
 
 
 def _require_enrolment(folder: StateFolder) -> Enrolment:

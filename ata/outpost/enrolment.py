@@ -50,6 +50,7 @@ class Enrolment:
     enrolled_at: str
     cli_path: str = ""
     cli_sha256: str = ""
+    has_journal: bool = False  # of commands, since the enrolment
 
     @property
     def takes_commands(self) -> bool:
@@ -108,7 +109,7 @@ def enrol(folder: StateFolder, code: str, portal: str, instance: str, data: Path
         key = device_key.load(folder.key) or device_key.make(folder.key)
         answer = _ask(key, portal, {"code": code, "public_key": key.public_key, **about})
         pins = answer["pins"]
-        _keep_checkpoint(folder, key, pins, answer.get("checkpoint"))
+        has_journal = _keep_checkpoint(folder, key, pins, answer.get("checkpoint"))
         found = Enrolment(
             outpost=key.outpost,
             instance=instance,
@@ -120,6 +121,7 @@ def enrol(folder: StateFolder, code: str, portal: str, instance: str, data: Path
             enrolled_at=clock.format_time(clock.now()),
             cli_path=about["cli_path"],
             cli_sha256=about["cli_sha256"],
+            has_journal=has_journal,
         )
         folder.write(ENROLMENT, asdict(found))
     return found
@@ -127,15 +129,15 @@ def enrol(folder: StateFolder, code: str, portal: str, instance: str, data: Path
 
 def _keep_checkpoint(
     folder: StateFolder, key: DeviceKey, pins: Mapping[str, Any], checkpoint: object
-) -> None:
-    """Journal the log's newest checkpoint, from which it may only grow; a portal of an earlier
-    version gives none.
+) -> bool:
+    """Journal the log's newest checkpoint, from which it may only grow, and return whether there is
+    one; a portal of an earlier version gives none.
 
     Raises:
         AtaError: the pinned log did not sign it.
     """
     if checkpoint is None or "hold_key" not in pins:
-        return
+        return False
     try:
         seen = log_checkpoints.first(checkpoint, pins["vkeys"], pins["origin"])
     except NoteError as error:
@@ -145,6 +147,7 @@ def _keep_checkpoint(
             fix="Have the outpost revoked, and ask an admin of the portal.",
         ) from error
     CommandJournal(folder, key).write("checkpoint", seen=asdict(seen))
+    return True
 
 
 def pins_digest(pins: dict[str, Any]) -> str:

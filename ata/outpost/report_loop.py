@@ -28,6 +28,7 @@ LONGEST_WAIT_S: Final = 60.0
 SUSPENDED_WAIT_S: Final = 300.0
 """A suspended outpost asks so often whether it was resumed."""
 _HEALTH_EVERY_S: Final = 20.0
+MOST_NOT_IN_LOG: Final = 20
 _REFUSED_AGAIN_S: Final = 3600.0
 """Facts that the portal refused are sent again so often."""
 
@@ -152,7 +153,7 @@ class Outpost:
         if self._health_at is None or now - self._health_at >= _HEALTH_EVERY_S:
             self._health = self._ask_gateway()
             self._health_at = now
-        self._facts["health"] = self._health | self._fork_of_log()
+        self._facts["health"] = self._health | self._about_commands()
 
     def _ask_gateway(self) -> dict[str, Any]:
         """How the gateway is; of one that does not answer also since when this was seen."""
@@ -170,10 +171,17 @@ class Outpost:
         self._no_entries_since = self._no_entries_since or clock.format_time(clock.now())
         return {"no_entries_since": self._no_entries_since}
 
-    def _fork_of_log(self) -> dict[str, str]:
-        """Since when the portal's log is known to have two histories; empty where it has one."""
-        forked_at = self._commands.log_forked_at if self._commands is not None else ""
-        return {"log_forked_at": forked_at} if forked_at else {}
+    def _about_commands(self) -> dict[str, Any]:
+        """Which journal of commands this is, so that the portal notices another one, since when the
+        portal's log is known to have two histories, and which decisions it does not show."""
+        if self._commands is None:
+            return {}
+        found = {
+            "journal": self._commands.journal_id,
+            "log_forked_at": self._commands.log_forked_at,
+            "not_in_log": self._commands.not_in_log[:MOST_NOT_IN_LOG],
+        }
+        return {name: value for name, value in found.items() if value or name == "journal"}
 
     def journal(self) -> None:
         """Write a report's content when something pressing is new, else once a minute."""

@@ -1,10 +1,12 @@
-"""`GET /v1/outposts/commands`: what an outpost has to carry out, signed, in order."""
+"""`GET /v1/outposts/commands`: what an outpost has to carry out, signed, in order; and what shows
+that the log has the decision of a command."""
 
 from __future__ import annotations
 
 import json
 from contextlib import nullcontext
 from typing import Annotated, Any
+from uuid import UUID
 
 from django.http import HttpRequest, JsonResponse
 from ninja import Query, Router, Schema
@@ -42,6 +44,12 @@ class CommandsOut(Schema):
 
     commands: list[CommandOut]
     last: int
+
+
+class DecisionOut(Schema):
+    """What shows that the log has the decision of a command; null while it does not."""
+
+    decision: dict[str, Any] | None
 
 
 @router.get(
@@ -86,6 +94,32 @@ def commands(
         "last": found[-1].n if found else after,
     }
     return JsonResponse(answer, headers={"Cache-Control": "no-store"})
+
+
+@router.get(
+    "/commands/{id}/decision",
+    auth=None,
+    operation_id="portal_api_outposts_decision",
+    summary="The entry of the decision of a command, for its outpost",
+    response=DecisionOut,
+    openapi_extra=openapi.PUBLIC | {"parameters": [HEADER]} | openapi.may(401, 403, 404, 409, 422),
+)
+def decision(
+    request: HttpRequest,
+    id: UUID,
+    log_size: Annotated[int, Query(ge=0, le=2**53 - 1)] = 0,
+) -> JsonResponse:
+    """Null while the signed log does not have it. `log_size` as for commands."""
+    outpost = proven_outpost(request)
+    _check_not_contested(outpost)
+    command = OutpostCommand.objects.filter(pk=id, outpost=outpost).first()
+    if command is None or not issued_commands.is_sealed(command):
+        raise Problem(404, "not_found", "No command of this outpost has that id.")
+    try:
+        found = approval_evidence.decision_of(command, approval_evidence.log_now(log_size))
+    except ProofError:
+        found = None
+    return JsonResponse({"decision": found}, headers={"Cache-Control": "no-store"})
 
 
 def _evidence(command: OutpostCommand, log: LogNow) -> dict[str, Any] | None:

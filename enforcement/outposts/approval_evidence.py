@@ -3,7 +3,8 @@
 The entry of the answer with its proof under the newest checkpoint, that the log only grew since the
 one that the outpost accepted last, the text of the intent, and what
 the person signed: a passkey assertion, else the issuer's approval token. A token is given away once
-it expired, as to any other reader (`audit.evidence.storage.release`).
+it expired, as to any other reader (`audit.evidence.storage.release`). A hold or block needs none of
+that: an outpost looks for the entry of its decision afterwards.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from audit.ledger.format import entry as entries
 from audit.ledger.merkle import ProofError
 from audit.models import Checkpoint, Entry, Event, EventRow
 from audit.proofs import proofs_and_tiles
+from audit.recording.stored_event_loader import openings_of
 from audit.sequencing import signed_state, stored_tree_queries
+from enforcement.models import OutpostCommand
 
 _ACTIONS: Final = {Answer.APPROVED: "approval.approved", Answer.DENIED: "approval.denied"}
 _KINDS: Final = ("assertion", "approval_token")
@@ -96,6 +99,39 @@ def of(effect: Effect, log: LogNow) -> dict[str, Any]:
         "consistency": log.growth,
         "intent": approval.intent,
         "human": _human(signed),
+    }
+
+
+def decision_of(command: OutpostCommand, log: LogNow) -> dict[str, Any] | None:
+    """The first entry about the component of a command under its operation, its proof under the
+    checkpoint of `log`, and the salt of the component's name in it; None where the signed log has
+    no such entry, or the name was erased.
+
+    Raises:
+        ProofError: what is stored of the tree has gaps.
+    """
+    said, newest = json.loads(command.body), log.checkpoint
+    if newest is None or not said["operation"]:
+        return None
+    rows = EventRow.objects.filter(
+        operation=said["operation"],
+        target_kind=said["kind"],
+        target_name=said["name"],
+        action__startswith=f"{said['kind']}.",
+        seq__lt=newest.size,
+    )
+    first = rows.order_by("seq").values_list("event", flat=True).first()
+    index = Entry.objects.filter(event=first).values_list("seq", flat=True).first()
+    if first is None or index is None:
+        return None
+    opened = [one for one in openings_of([first]).get(first, []) if one.path == "target.name"]
+    if not opened:
+        return None
+    return {
+        "entry": b64encode(proofs_and_tiles.entry_of(first)).decode(),
+        "proof": proofs_and_tiles.proof_at(index, newest),
+        "consistency": log.growth,
+        "salt": b64encode(opened[0].salt).decode(),
     }
 
 

@@ -21,6 +21,7 @@ from audit.recording.record import record
 from enforcement.models import CommandState, Outpost, OutpostCommand
 from enforcement.outposts import issued_commands
 
+COMMAND_ID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _MOST_ENTRIES: Final = 200
 _MAY_BECOME_DONE: Final = frozenset({CommandState.FAILED, CommandState.UNPROVEN})
 """An outpost goes on trying what restricts, and reports it again when it is in force."""
@@ -33,7 +34,7 @@ class CommandResult(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+    id: str = Field(pattern=COMMAND_ID)
     n: int = Field(ge=1, le=2**53 - 1)
     state: Literal["done", "refused", "failed", "unproven"]
     code: str = Field("", max_length=60, pattern=r"^[a-z0-9_]*$")

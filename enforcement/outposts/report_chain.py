@@ -7,18 +7,27 @@ after another report than ours, show that a second holder of the key goes on els
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import transaction
 
 from approvals import due_work
+from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
-from enforcement.models import Outpost, OutpostReport, OutpostState
-from enforcement.outposts import command_results, report_contents, sealed_rows
+from audit.recording.stored_event_loader import AlteredEntry, load_many
+from enforcement.models import Outpost, OutpostCommand, OutpostReport, OutpostState
+from enforcement.outposts import (
+    command_results,
+    issued_commands,
+    report_contents,
+    sealed_rows,
+)
 from enforcement.outposts.report_format import Report
 from enforcement.posture import drift
 
@@ -32,6 +41,17 @@ FORKED: Final = (
     "The log showed this outpost two histories: it got a checkpoint that the log's key signed and "
     "that does not go on from an earlier one. It relaxes nothing any more, and holds go on. Find "
     "out who used the log's key, then revoke it and enrol a new one."
+)
+JOURNAL_LOST: Final = (
+    "The journal of commands of this outpost is another one than before: someone removed it or "
+    "wrote to it, so the outpost does not know what it carried out before. Find out who, then "
+    "revoke it and enrol a new one. Holds go on."
+)
+_ALARMS: Final = {"log_forked": FORKED, "journal_lost": JOURNAL_LOST}
+MOST_NOT_IN_LOG: Final = 20
+NOT_IN_LOG: Final = (
+    "It carried out a hold or block whose decision the log did not show within ten minutes. It "
+    "stays in force there. If no one here decided it, someone else signs commands with our key."
 )
 
 
@@ -107,6 +127,9 @@ def _store(outpost_id: str, signed: Signed, actor: Actor, now: datetime) -> Take
 def _append(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> None:
     report = signed.report
     report_contents.record_contents(outpost, report, signed.digest, actor, now)
+    for code in _found_now(outpost, report.health):
+        _raise_alarm(outpost, code, report.n, actor)
+    _record_not_in_log(outpost, report.health, report.n, actor)
     command_results.take(outpost, report.commands, report.n, actor)
     OutpostReport.objects.create(
         outpost=outpost,
@@ -122,7 +145,8 @@ def _append(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> No
     read = dict.fromkeys(_not_reported(report)) | {
         name: value for name in _FACTS if (value := getattr(report, name)) is not None
     }
-    _record_fork(outpost, report.health, report.n, actor)
+    if isinstance(health := read.get("health"), dict):
+        read["health"] = _journal(outpost) | health
     state, _ = OutpostState.objects.update_or_create(outpost=outpost, defaults=read | {"at": now})
     if report.entries is None and state.entries is not None:
         state.entries = command_results.entries_after(state.entries, report.commands)
@@ -160,21 +184,97 @@ def _contest(outpost: Outpost, signed: Signed, actor: Actor, now: datetime) -> N
     )
 
 
-def _record_fork(
-    outpost: Outpost, health: Mapping[str, Any] | None, report: int, actor: Actor
-) -> None:
-    """Record it the first time that an outpost reports two histories of the log."""
-    known = OutpostState.objects.filter(outpost=outpost).first()
-    if not has_fork(health) or (known is not None and has_fork(known.health)):
+def _found_now(outpost: Outpost, health: Mapping[str, Any] | None) -> Iterator[str]:
+    """Codes of alarms that a report gives reason for, next to the one before it. A journal is
+    named by its first line, and stays the same one as long as lines are only added."""
+    if has_fork(health):
+        yield "log_forked"
+    state = OutpostState.objects.filter(outpost=outpost).first()
+    before = state.health.get("journal") if state and isinstance(state.health, dict) else None
+    if before and (health or {}).get("journal", before) != before:
+        yield "journal_lost"
+
+
+def _raise_alarm(outpost: Outpost, code: str, report: int, actor: Actor) -> None:
+    """Record an alarm about an outpost once, as the trail has it."""
+    if _ALARMS[code] in alarms(outpost):
         return
     record(
         actor,
         "ledger.alarm",
         outcome="failure",
         target=Target("outpost", outpost.instance, outpost.instance),
-        data={"code": "log_forked", "outpost": outpost.id, "report": report},
-        reason=FORKED,
+        data={"code": code, "outpost": outpost.id, "report": report},
+        reason=_ALARMS[code],
     )
+
+
+def alarms(outpost: Outpost) -> list[str]:
+    """The sentences of the alarms about an outpost that are on record."""
+    codes = {one.get("code") for one in _alarm_data(outpost)}
+    return [words for code, words in _ALARMS.items() if code in codes]
+
+
+def _alarm_data(outpost: Outpost) -> list[Mapping[str, Any]]:
+    """The data of the alarms about an outpost, and of no earlier one of its gateway; of those that
+    were altered nothing."""
+    found = EventRow.objects.filter(
+        action="ledger.alarm", target_kind="outpost", target_name=outpost.instance
+    )
+    ids = list(found.order_by("recorded_at").values_list("event", flat=True))
+    try:
+        events = load_many(ids)
+    except AlteredEntry:
+        events = [event for one in ids for event in _readable(one)]
+    return [one["data"] for one in events if one["data"].get("outpost") == outpost.id]
+
+
+def _readable(event: UUID) -> list[dict[str, Any]]:
+    try:
+        return load_many([event])
+    except AlteredEntry:
+        return []
+
+
+def _journal(outpost: Outpost) -> dict[str, Any]:
+    """The journal of commands that an outpost named last; a report without it forgets none."""
+    state = OutpostState.objects.filter(outpost=outpost).first()
+    health = state.health if state and isinstance(state.health, dict) else {}
+    return {"journal": health["journal"]} if "journal" in health else {}
+
+
+def _record_not_in_log(
+    outpost: Outpost, health: Mapping[str, Any] | None, report: int, actor: Actor
+) -> None:
+    """Record each command of an outpost once whose decision it did not find in the log."""
+    issued = OutpostCommand.objects.filter(pk__in=not_in_log(health), outpost=outpost)
+    found = {str(one.pk) for one in issued if issued_commands.is_sealed(one)}
+    known = {one.get("command") for one in _alarm_data(outpost)} if found else set()
+    for command in sorted(found - known):
+        record(
+            actor,
+            "ledger.alarm",
+            outcome="failure",
+            target=Target("outpost", outpost.instance, outpost.instance),
+            data={
+                "code": "command_not_in_log",
+                "outpost": outpost.id,
+                "command": command,
+                "report": report,
+            },
+            reason=NOT_IN_LOG,
+        )
+
+
+def not_in_log(health: object) -> set[str]:
+    """Ids of holds and blocks whose decision an outpost reported as not in the log."""
+    found = health.get("not_in_log") if isinstance(health, Mapping) else None
+    named = found[:MOST_NOT_IN_LOG] if isinstance(found, list) else []
+    return {
+        one
+        for one in named
+        if isinstance(one, str) and re.fullmatch(command_results.COMMAND_ID, one)
+    }
 
 
 def has_fork(health: object) -> bool:

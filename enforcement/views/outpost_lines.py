@@ -40,10 +40,20 @@ def by_instance(able: Mapping[str, Outpost], now: datetime) -> dict[str, Outpost
             line if is_altered else _line(one, now),
             commands=_commands(one, now),
             refused=_refused(one),
-            log=report_chain.FORKED if report_chain.has_fork(health.get(one.pk)) else "",
+            log=_alarms(one, health.get(one.pk)),
             carries_out=name in able,
         )
     return lines
+
+
+def _alarms(outpost: Outpost, health: object) -> str:
+    """What the trail has against it, and what it reports itself."""
+    found = report_chain.alarms(outpost)
+    if report_chain.has_fork(health) and report_chain.FORKED not in found:
+        found.append(report_chain.FORKED)
+    if report_chain.not_in_log(health):
+        found.append(report_chain.NOT_IN_LOG)
+    return " ".join(found)
 
 
 def _commands(outpost: Outpost, now: datetime) -> str:

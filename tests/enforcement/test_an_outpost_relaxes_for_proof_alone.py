@@ -22,6 +22,7 @@ from approvals.pipeline import deny_expire_cancel, final_approval, locks
 from approvals.pipeline.service import perform
 from approvals.policy import evaluation
 from approvals.policy.sentences import if_nobody_answers
+from ata.outpost import refused_reports
 from audit.evidence import storage
 from audit.keys import keyring
 from audit.ledger import inclusion_proof_file, passkey_assertions
@@ -202,6 +203,24 @@ def test_a_refused_proof_is_shown(
     found = step("gateway.release")
     words = "The outpost at edge-1 did not accept the proof: The checkpoint is older."
     assert (found.state, found.detail) == ("failed", words)
+
+
+def test_an_outcome_that_this_portal_refused_is_shown_as_not_known_here(
+    device: Device, olu: Actor, do_due: Work
+) -> None:
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    [command] = device.commands()
+    outcome = {"id": command["id"], "n": command["n"]}
+    short = refused_reports._in_short(outcome, "invalid_request")
+    assert device.send(commands=[short]).status_code == 200
+    do_due()
+    found = step("gateway.hold")
+    assert (found.state, found.detail) == (
+        "failed",
+        "What the outpost at edge-1 did is not known here. The portal refused its report "
+        "(invalid_request); `ata outpost status` at the gateway has it.",
+    )
 
 
 @pytest.mark.parametrize(

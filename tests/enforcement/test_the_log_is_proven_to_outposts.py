@@ -18,6 +18,7 @@ from audit.models import EventRow
 from audit.recording.actors import Actor
 from audit.recording.stored_event_loader import load
 from audit.sequencing import sequencer, signed_state
+from enforcement.models import OutpostState
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Town, known
 from tests.enforcement.outpost_device import ENROL, Device, code_of
@@ -122,6 +123,50 @@ def test_two_histories_that_an_outpost_reports_are_one_alarm_and_on_its_page(
     perform(olu, "mcp.hold", SERVER)
     do_due()
     assert [one["act"] for one in device.commands()] == ["hold"], "holds go on"
+
+
+def test_two_histories_are_one_alarm_whatever_is_reported_or_written_in_between(
+    device: Device,
+) -> None:
+    forked = {"up": True, "log_forked_at": "2026-11-30T12:00:00.000000Z"}
+    for health in (forked, {"up": True}, forked, None, forked | {"up": False}):
+        assert device.send(health=health).status_code == 200
+    OutpostState.objects.update(health={"up": True})
+    assert device.send(health=forked).status_code == 200
+    OutpostState.objects.all().delete()
+    assert device.send(health=forked).status_code == 200
+    assert EventRow.objects.filter(action="ledger.alarm").count() == 1
+    OutpostState.objects.update(health={"up": True})
+    page = browser("admin", "admin").get("/enforcement/fleet/").content.decode()
+    assert "showed this outpost two histories" in page, "also where somebody wrote it away"
+
+
+def test_another_journal_of_commands_is_one_alarm_and_on_its_page(
+    device: Device, olu: Actor, do_due: Work
+) -> None:
+    for health in ({"up": True}, {"journal": ""}, {"journal": "aa"}, None, {"journal": "aa"}):
+        assert device.send(health=health).status_code == 200
+    assert not EventRow.objects.filter(action="ledger.alarm").exists()
+    for journal in ("", "bb", "cc"):
+        assert device.send(health={"up": True, "journal": journal}).status_code == 200
+    [event] = EventRow.objects.filter(action="ledger.alarm")
+    said = load(event.event)
+    assert (said["severity"], said["data"]["code"]) == ("CRITICAL", "journal_lost")
+    page = browser("admin", "admin").get("/enforcement/fleet/").content.decode()
+    assert "is another one than before" in page
+    perform(olu, "mcp.hold", SERVER)
+    do_due()
+    assert [one["act"] for one in device.commands()] == ["hold"], "holds go on"
+
+
+@pytest.mark.parametrize("between", [{"up": True}, {"not_reported": ["health"]}])
+def test_a_report_without_its_journal_does_not_hide_another_one(
+    device: Device, between: dict[str, Any]
+) -> None:
+    for health in ({"up": True, "journal": "aa"}, between, {"up": True, "journal": "bb"}):
+        assert device.send(health=health).status_code == 200
+    [event] = EventRow.objects.filter(action="ledger.alarm")
+    assert load(event.event)["data"]["code"] == "journal_lost"
 
 
 def test_a_log_with_gaps_delays_no_hold(

@@ -14,6 +14,7 @@ from ata.errors import AtaError
 from ata.outpost.commands.command_execution import Executor
 from ata.outpost.commands.command_intake import Intake
 from ata.outpost.commands.command_journal import CommandJournal
+from ata.outpost.commands.decisions_in_log import DecisionsInLog
 from ata.outpost.commands.gateway_calls import Gateway
 from ata.outpost.device_key import DeviceKey
 from ata.outpost.enrolment import Enrolment
@@ -25,6 +26,7 @@ LONGEST_WAIT_S: Final = 25
 _WAIT_WHILE_FAILING_S: Final = 5
 _SHORTEST_PAUSE_S: Final = 2.0
 _LOOK_S: Final = 1.0
+_DECISION_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 60.0
 _MOST_REPORTED: Final = 100
 
@@ -34,7 +36,7 @@ class Commands:
 
     def __init__(self, folder: StateFolder, key: DeviceKey, enrolment: Enrolment) -> None:
         self._key, self._portal = key, enrolment.portal
-        self._journal = CommandJournal(folder, key)
+        self._journal = CommandJournal(folder, key, is_begun=enrolment.has_journal)
         data = Path(enrolment.data_folder)
         gateway = Gateway(data, enrolment.cli_path, enrolment.cli_sha256)
         self._intake = Intake(
@@ -44,6 +46,7 @@ class Commands:
             enrolment.outpost,
             enrolment.instance,
         )
+        self._decisions = DecisionsInLog(self._journal, enrolment.pins)
         self._client = open_client(enrolment.portal)
         self._stop, self._failures = threading.Event(), 0
         self._thread: threading.Thread | None = None
@@ -69,7 +72,9 @@ class Commands:
             AtaError: the portal did not answer, or answered something else.
         """
         self._intake.carry_out(self._arrived)
-        return self._intake.take(self._fetch(wait), self._arrived) > 0
+        is_new = self._intake.take(self._fetch(wait), self._arrived) > 0
+        self._decisions.look(self._decision)
+        return is_new
 
     @property
     def has_outcome(self) -> threading.Event:
@@ -77,9 +82,19 @@ class Commands:
         return self._journal.has_outcome
 
     @property
+    def journal_id(self) -> str:
+        """The digest of the journal's first line; empty where it has none yet."""
+        return self._journal.first
+
+    @property
     def log_forked_at(self) -> str:
         """When the portal's log was found to have two histories; empty where it was not."""
         return self._journal.history.forked_at
+
+    @property
+    def not_in_log(self) -> list[str]:
+        """Holds and blocks whose decision the log did not show for ten minutes, by id."""
+        return sorted(self._journal.history.not_in_log)
 
     def outcomes(self) -> list[dict[str, Any]]:
         """What no report has yet, oldest first."""
@@ -129,22 +144,42 @@ class Commands:
             return []
 
     def _fetch(self, wait: int, patience_s: float = 10.0) -> list[Any]:
-        url = self._portal + COMMANDS
-        proof = self._key.proof(url, b"", int(clock.now()), "GET")
-        history = self._journal.history
-        query = {"after": history.last, "wait": wait, "log_size": history.seen.size}
-        with answering("The portal", self._portal, "The outpost tries again."):
-            answer = self._client.get(
-                url, params=query, headers={"DPoP": proof}, timeout=wait + patience_s
-            )
-        try:
-            found = json.loads(answer.content)["commands"] if answer.status_code == 200 else None
-        except (ValueError, KeyError, TypeError, RecursionError):
-            found = None
+        status, answer = self._get(
+            COMMANDS, wait + patience_s, after=self._journal.history.last, wait=wait
+        )
+        found = answer.get("commands") if status == 200 else None
         if not isinstance(found, list):
             raise AtaError(
-                f"The portal answered {answer.status_code} when asked for commands.",
+                f"The portal answered {status} when asked for commands.",
                 code="unexpected_answer",
                 fix="`ata outpost status` says how reports fare.",
             )
         return found
+
+    def _decision(self, id_: str) -> dict[str, Any] | None:
+        """What the portal says of the decision of a command; None where it says nothing now."""
+        try:
+            status, answer = self._get(f"{COMMANDS}/{id_}/decision", _DECISION_S)
+        except AtaError:
+            return None
+        is_answer = status == 200 or (status, answer.get("code")) == (404, "not_found")
+        return answer if is_answer else None
+
+    def _get(self, path: str, patience_s: float, **query: int) -> tuple[int, dict[str, Any]]:
+        """Status and JSON object of an answer; an empty one for any other body.
+
+        Raises:
+            AtaError: the portal did not answer.
+        """
+        url = self._portal + path
+        proof = self._key.proof(url, b"", int(clock.now()), "GET")
+        query["log_size"] = self._journal.history.seen.size
+        with answering("The portal", self._portal, "The outpost tries again."):
+            answer = self._client.get(
+                url, params=query, headers={"DPoP": proof}, timeout=patience_s
+            )
+        try:
+            found = json.loads(answer.content)
+        except (ValueError, RecursionError):
+            found = None
+        return answer.status_code, found if isinstance(found, dict) else {}

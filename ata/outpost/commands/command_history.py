@@ -74,6 +74,12 @@ class History:
         self.open: dict[str, Progress] = {}
         self.outcomes: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self.unreported: set[str] = set()
+        self.unproven: dict[str, Command] = {}
+        """Holds and blocks whose decision the log has not shown."""
+        self.not_in_log: dict[str, str] = {}
+        """Of these, those that it did not show for ten minutes, and when that was found."""
+        self.shown_by: dict[tuple[str, ...], str] = {}
+        """Which command a decision was found for, by its use."""
         self._targets: dict[TargetKey, TargetHistory] = {}
 
     def target(self, key: TargetKey) -> TargetHistory:
@@ -86,6 +92,8 @@ class History:
             "journal_changed": self._journal_changed,
             "checkpoint": self._checkpoint,
             "log_forked": self._log_forked,
+            "in_log": self._in_log,
+            "not_in_log": self._not_in_log,
             "accepted": self._accepted,
             "refused": self._refused,
             "started": self._started,
@@ -107,6 +115,15 @@ class History:
     def _log_forked(self, record: Mapping[str, Any]) -> None:
         self.forked_at = record["at"]
 
+    def _in_log(self, record: Mapping[str, Any]) -> None:
+        self.seen = Seen(**record["seen"])
+        self.not_in_log.pop(record["id"], None)
+        command = self.unproven.pop(record["id"])
+        self.shown_by[command.use] = command.id
+
+    def _not_in_log(self, record: Mapping[str, Any]) -> None:
+        self.not_in_log[record["id"]] = record["at"]
+
     def _accepted(self, record: Mapping[str, Any]) -> None:
         command = Command(**record["command"])
         self.last = max(self.last, command.n)
@@ -116,6 +133,8 @@ class History:
             target.first_restricting = target.first_restricting or command.n
             target.newest_restricting = max(target.newest_restricting, command.n)
             target.restricted_at = max(target.restricted_at, command.issued_at)
+            if record.get("awaits_log"):
+                self.unproven[command.id] = command
         else:
             target.accepted.setdefault(command.intent_hash, command.n)
             self.seen = Seen(**record["seen"])

@@ -99,7 +99,7 @@ class Intake:
         if command.n <= max([target.newest, *(one.n for one in waiting)]):
             raise CommandRefused("older_command", "It is not newer than what was carried out.")
         if command.is_restricting:
-            return {}
+            return {"awaits_log": True} if history.seen.is_proven else {}
         if history.was_changed:
             detail = "The journal of this outpost was changed by others, so it ends no hold."
             raise CommandRefused("journal_changed", detail)

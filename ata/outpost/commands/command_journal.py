@@ -28,17 +28,18 @@ _FIRST: Final = "0" * 64
 class CommandJournal:
     """The journal of one outpost; `history` is what its lines say.
 
+    `first` is the digest of its first line, which no other journal has, and
     `has_outcome` is set whenever a line has an outcome to report.
     """
 
-    def __init__(self, folder: StateFolder, key: DeviceKey) -> None:
+    def __init__(self, folder: StateFolder, key: DeviceKey, *, is_begun: bool = False) -> None:
         self.has_outcome = threading.Event()
         self._folder, self._key = folder, key
         self._path = folder.path / LINES
         self._lock = threading.Lock()
-        self._size, self._count, self._digest = 0, 0, _FIRST
+        self._size, self._count, self._digest, self.first = 0, 0, _FIRST, ""
         self.history = History()
-        if not self._load():
+        if not self._load(is_begun):
             self._start_again()
 
     def write(self, step: str, **said: Any) -> None:
@@ -51,6 +52,7 @@ class CommandJournal:
             append_durably(self._path, self._size, line)
             self._size, self._count = self._size + len(line), self._count + 1
             self._digest = hashlib.sha256(line).hexdigest()
+            self.first = self.first or self._digest
             self._folder.write(HEAD, {"lines": self._count, "digest": self._digest})
             self.history.add(record)
         if "outcome" in record:
@@ -77,13 +79,14 @@ class CommandJournal:
         if ids:
             self.write("report_again", ids=ids)
 
-    def _load(self) -> bool:
-        """Read the lines; False where they are not those that were written."""
+    def _load(self, is_begun: bool) -> bool:
+        """Read the lines; False where they are not those that were written, or none are left of a
+        journal that was begun."""
         head = self._folder.read(HEAD)
         try:
             raw = self._path.read_bytes()
         except FileNotFoundError:
-            return not head
+            return not head and not is_begun
         whole = raw[: raw.rfind(b"\n") + 1]
         at_head = _FIRST if not head else ""
         for line in whole.splitlines(keepends=True):
@@ -92,6 +95,7 @@ class CommandJournal:
                 return False
             self._size, self._count = self._size + len(line), self._count + 1
             self._digest = hashlib.sha256(line).hexdigest()
+            self.first = self.first or self._digest
             self.history.add(record)
             if self._count == head.get("lines"):
                 at_head = self._digest
@@ -114,7 +118,7 @@ class CommandJournal:
         if self._path.exists():
             name = f"{LINES}.changed-{int(clock.now())}"
             self._path.rename(self._path.with_name(name))
-        self._size, self._count, self._digest = 0, 0, _FIRST
+        self._size, self._count, self._digest, self.first = 0, 0, _FIRST, ""
         self.history = History()
         write_durably(self._path, "")
         self._folder.write(HEAD, {})
@@ -141,16 +145,22 @@ def newest(folder: StateFolder, most: int) -> list[dict[str, Any]]:
     return list(found.values())[-most:]
 
 
-def log_as_accepted(folder: StateFolder) -> tuple[Seen, str]:
-    """The newest checkpoint of the log that was accepted, and when the log was found to have two
-    histories, for a person who asks; the signatures of the lines are not verified."""
+def log_as_accepted(folder: StateFolder) -> tuple[Seen, str, list[str]]:
+    """The newest checkpoint of the log that was accepted, when the log was found to have two
+    histories, and the commands whose decision it did not show for ten minutes; for a person who
+    asks: the signatures of the lines are not verified."""
     seen, forked_at = Seen(), ""
+    missing: dict[str, None] = {}
     for record in _records(folder):
         if "seen" in record:
             seen = Seen(**record["seen"])
         if record["step"] == "log_forked":
             forked_at = record["at"]
-    return seen, forked_at
+        if record["step"] == "not_in_log":
+            missing[record["id"]] = None
+        if record["step"] == "in_log":
+            missing.pop(record["id"], None)
+    return seen, forked_at, list(missing)
 
 
 def _records(folder: StateFolder) -> Iterator[dict[str, Any]]:

@@ -16,18 +16,11 @@ from typing import Any, Final
 from ata import clock
 from ata.outpost.commands import log_checkpoints
 from ata.outpost.commands.log_checkpoints import Seen
-from ata.outpost.commands.signed_command import Command, CommandRefused, unb64, unb64url
-from audit.ledger import (
-    inclusion_proof_file,
-    issuer_tokens,
-    person_and_log_levels,
-    signed_intent_match,
-)
+from ata.outpost.commands.signed_command import Command, CommandRefused, unb64url
+from audit.ledger import issuer_tokens, person_and_log_levels, signed_intent_match
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError, parsed
 from audit.ledger.issuer_tokens import TokenError
-from audit.ledger.merkle import ProofError
-from audit.ledger.note import NoteError
 from audit.ledger.passkey_assertions import Passkey
 
 _MOST_BYTES: Final = 2**20
@@ -68,7 +61,7 @@ def verify(command: Command, evidence: object, pins: Mapping[str, Any], seen: Se
     """
     if not isinstance(evidence, dict) or not isinstance(evidence.get("human"), dict):
         raise CommandRefused("no_evidence", "It came without the evidence of a person's decision.")
-    entry, now = _entry(evidence, pins, seen)
+    entry, now = log_checkpoints.entry_in_log(evidence, pins, seen)
     document = _document(entry, command)
     text = evidence.get("intent")
     if not isinstance(text, str) or len(text) > _MOST_BYTES:
@@ -88,17 +81,6 @@ def verify(command: Command, evidence: object, pins: Mapping[str, Any], seen: Se
     if _needs_another(intent, document) and _is_of(person, intent["actor"]):
         raise _refused("human", "At CRITICAL it takes another person than the one who asked")
     return Proven(denied, now, _decided_at(document, evidence["human"]))
-
-
-def _entry(evidence: Mapping[str, Any], pins: Mapping[str, Any], seen: Seen) -> tuple[bytes, Seen]:
-    try:
-        proof = inclusion_proof_file.parse(str(evidence.get("proof")))
-        now = log_checkpoints.extend(proof.checkpoint, evidence.get("consistency"), pins, seen)
-        entry = unb64(evidence.get("entry"))
-        inclusion_proof_file.verify(proof, entry, list(pins["vkeys"]))
-    except (ProofError, NoteError, ValueError) as error:
-        raise _refused("proof", str(error)) from error
-    return entry, now
 
 
 def _document(entry: bytes, command: Command) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ata.outpost.commands.signed_command import CommandRefused, unb64
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger import merkle
+from audit.ledger import inclusion_proof_file, merkle
 from audit.ledger.checkpoint import Checkpoint
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError
@@ -78,6 +78,24 @@ def extend(checkpoint: str, growth: object, pins: Mapping[str, Any], seen: Seen)
     if not is_same and (growth is not None or seen.is_proven):
         _check_growth(head, growth, seen)
     return Seen(head.size, head.root.hex(), seen.is_proven or growth is not None)
+
+
+def entry_in_log(
+    evidence: Mapping[str, Any], pins: Mapping[str, Any], seen: Seen
+) -> tuple[bytes, Seen]:
+    """The entry of `evidence` that a checkpoint has which goes on from `seen`, and that checkpoint.
+
+    Raises:
+        CommandRefused: `proof_refused`, `no_consistency`; LogForked: `log_forked`.
+    """
+    try:
+        proof = inclusion_proof_file.parse(str(evidence.get("proof")))
+        now = extend(proof.checkpoint, evidence.get("consistency"), pins, seen)
+        entry = unb64(evidence.get("entry"))
+        inclusion_proof_file.verify(proof, entry, list(pins["vkeys"]))
+    except (ProofError, NoteError, ValueError) as error:
+        raise CommandRefused("proof_refused", f"{error}.") from error
+    return entry, now
 
 
 def _check_growth(head: Checkpoint, growth: object, seen: Seen) -> None:

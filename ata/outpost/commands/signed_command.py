@@ -75,6 +75,12 @@ class Command:
         return self.kind, self.name
 
     @property
+    def use(self) -> tuple[str, ...]:
+        """What of a decision this is, which no other command is: a hold that stays where another
+        ends has the operation of that end, and the intent of its request."""
+        return self.operation, self.act, *self.target, self.intent_hash
+
+    @property
     def is_restricting(self) -> bool:
         """Whether the signature alone is enough."""
         return self.act in RESTRICTING

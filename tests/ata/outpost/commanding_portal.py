@@ -168,6 +168,34 @@ class Portal:
         self.leaves.append(merkle.leaf_hash(entry))
         return entry, self.proof(len(self.leaves) - 1)
 
+    def decided(self, command: dict[str, Any], **changes: Any) -> dict[str, Any]:
+        """Add the entry of a command's decision to the log: its number and what opens its name."""
+        now = stamp(datetime.now(UTC))
+        target = {"kind": command["kind"], "name": command["name"], "instance": ""}
+        fields = {
+            "time": now,
+            "recorded_at": now,
+            "action": f"{command['kind']}.held",
+            "outcome": "pending",
+            "actor": OLU,
+            "operation": command["operation"],
+            "target": target,
+        } | changes
+        built = entries.build(fields, id=uuid.uuid4())
+        self.leaves.append(merkle.leaf_hash(built.entry))
+        [salt] = [one.salt for one in built.openings if one.path == "target.name"]
+        entry, opened = (b64encode(one).decode() for one in (built.entry, salt))
+        return {"index": len(self.leaves) - 1, "entry": entry, "salt": opened}
+
+    def shown(self, decided: dict[str, Any], log_size: int) -> dict[str, Any]:
+        """What proves such an entry to an outpost that accepted the log up to a size."""
+        return {
+            "entry": decided["entry"],
+            "salt": decided["salt"],
+            "proof": self.proof(decided["index"]),
+            "consistency": self.grown(log_size),
+        }
+
     def checkpoint(self) -> str:
         """The newest one, signed."""
         text = checkpoint.format(ORIGIN, len(self.leaves), merkle.root(self.leaves))
@@ -183,11 +211,15 @@ class Portal:
         evidence = envelope["evidence"]
         if not evidence:
             return envelope
+        proof = self.proof(inclusion_proof_file.parse(evidence["proof"]).index)
+        grown = {"proof": proof, "consistency": self.grown(log_size)}
+        return envelope | {"evidence": evidence | grown}
+
+    def grown(self, log_size: int) -> dict[str, Any]:
+        """The proof that the log only grew since it had so many entries."""
         size, first = len(self.leaves), 0 < log_size <= len(self.leaves)
         path = merkle.consistency_proof(self.leaves, log_size, size) if first else []
-        grown = {"from": log_size, "hashes": [b64encode(one).decode() for one in path]}
-        proof = self.proof(inclusion_proof_file.parse(evidence["proof"]).index)
-        return envelope | {"evidence": evidence | {"proof": proof, "consistency": grown}}
+        return {"from": log_size, "hashes": [b64encode(one).decode() for one in path]}
 
     def assertion(self, intent_hash: str, said: dict[str, str], **changes: Any) -> dict[str, Any]:
         challenge = hashlib.sha256(

@@ -15,9 +15,11 @@ type Enrol = Callable[..., Commanded]
 
 
 def started(edge: Commanded) -> list[str]:
-    """The names of the components, in the order in which calls about them began."""
-    lines = (edge.folder.path / "commands.jsonl").read_text().splitlines()
-    records = [json.loads(line)["record"] for line in lines]
+    """The names of the components, in the order in which calls about them began, whole lines only:
+    it may be read while the outpost writes."""
+    journal = edge.folder.path / "commands.jsonl"
+    lines = journal.read_text().splitlines(keepends=True) if journal.exists() else []
+    records = [json.loads(line)["record"] for line in lines if line.endswith("\n")]
     names = {
         one["command"]["id"]: one["command"]["name"] for one in records if one["step"] == "accepted"
     }
@@ -57,7 +59,7 @@ def test_what_is_issued_while_a_command_line_runs_takes_its_turn_among_those_tha
     outcomes: list[dict[str, object]] = []
     runner = threading.Thread(target=lambda: outcomes.extend(edge.carry_out()))
     runner.start()
-    eventually(lambda: edge.receiver.asked and started(edge), "the first call", 30)
+    eventually(lambda: edge.receiver.asked and started(edge), "the first call")
     edge.send(edge.portal.restrict("hold", "tool", "Bash"))
     go.touch()
     runner.join(60)
@@ -84,7 +86,7 @@ def test_what_was_accepted_waits_for_no_portal_that_hangs(commanded: Enrol) -> N
     edge.receiver.hangs_s = 4.0
     runner = threading.Thread(target=edge.carry_out)
     runner.start()
-    eventually(lambda: edge.receiver.asked and started(edge), "the first call", 30)
+    eventually(lambda: edge.receiver.asked and started(edge), "the first call")
     edge.send(edge.portal.restrict("hold", "tool", "Bash"))
     go.touch()
     runner.join(60)

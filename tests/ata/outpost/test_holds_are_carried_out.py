@@ -104,6 +104,17 @@ def test_a_hold_waits_for_a_gateway_that_is_down_and_says_so(commanded: Enrol) -
     assert edge.entries("mcp", "github")
 
 
+def test_a_hold_by_the_command_line_waits_for_a_gateway_that_is_down(commanded: Enrol) -> None:
+    """At 0.2.0 the command line asks the gateway to disable a skill."""
+    edge = commanded("0.2.0", "--openclaw=connected")
+    edge.stop()
+    edge.send(edge.portal.restrict("hold", "skill", "pdf"))
+    assert edge.refusals() == ["failed gateway_down"]
+    edge.start()
+    assert edge.refusals() == ["done "]
+    assert [row["actions"] for row in edge.entries("skill", "pdf")] == [{"runtime": "disable"}]
+
+
 def test_a_hold_is_carried_out_within_two_seconds_of_its_issue(commanded: Enrol) -> None:
     edge = commanded("head")
     with edge.outpost() as outpost:

@@ -38,9 +38,9 @@ def test_an_outcome_waits_for_no_interval(
     monkeypatch.setattr(report_loop, "EVERY_S", 3600.0)
     edge = commanded("head")
     with edge.outpost() as outpost, running(outpost):
-        eventually(lambda: edge.receiver.reports, "the first report", 30)
+        eventually(lambda: edge.receiver.reports, "the first report")
         command = edge.send(edge.portal.restrict("hold", "tool", "Bash"))
-        [outcome] = eventually(lambda: edge.receiver.outcomes, "its outcome", 30)
+        [outcome] = eventually(lambda: edge.receiver.outcomes, "its outcome")
         assert outcome["id"] == command["id"]
 
 

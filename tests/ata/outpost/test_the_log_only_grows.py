@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from ata.cli import app
 from ata.errors import AtaError
-from ata.outpost.commands.command_journal import LINES
+from ata.outpost.commands.command_journal import HEAD, LINES
 from audit.ledger import merkle, note
 from tests.ata.outpost.commanded import Commanded
 from tests.ata.outpost.commanding_portal import ORIGIN, Portal
@@ -104,6 +104,19 @@ def test_a_log_with_another_history_relaxes_nothing_any_more_and_holds_go_on(
     assert health[-1]["log_forked_at"] and "log_forked_at" not in health[0]
     lines = (edge.folder.path / LINES).read_text()
     assert edge.portal.log.name in lines, "the checkpoint of the other history is kept as proof"
+
+
+def test_a_journal_that_was_removed_whole_relaxes_nothing_and_is_reported(edge: Commanded) -> None:
+    held(edge)
+    edge.receiver.commands.clear()
+    for name in (LINES, HEAD):
+        (edge.folder.path / name).unlink()
+    edge.send(release(edge.portal))
+    assert edge.refusals() == ["refused journal_changed"] and edge.entries("tool", "Bash")
+    held(edge, "Read")
+    health = [one["health"] for one in edge.receiver.reports if "health" in one]
+    first, second = dict.fromkeys(one["journal"] for one in health)
+    assert first and second
 
 
 def test_a_forked_checkpoint_that_another_key_signed_is_no_fork(edge: Commanded) -> None:
