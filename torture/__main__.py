@@ -29,17 +29,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m torture", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1, 100_000))
     parser.add_argument("--instants", type=int, default=300)
+    parser.add_argument("--part", choices=("everything", "outposts"), default="everything")
     parser.add_argument("--engine", choices=("both", "sqlite", "postgres"), default="both")
     parser.add_argument("--data", type=Path, help="folder of DefenseClaw databases to import, too")
     parser.add_argument("--keep", action="store_true", help="keep the folder that was written to")
     options = parser.parse_args()
+    if options.part == "outposts":
+        options.engine = "sqlite"
     on_postgres = options.instants // SHARE_OF_POSTGRES if options.engine == "both" else 0
     parts = {
         "sqlite": [("SQLite", options.instants)],
         "postgres": [("PostgreSQL", options.instants)],
         "both": [("SQLite", options.instants - on_postgres), ("PostgreSQL", on_postgres)],
     }[options.engine]
-    print(f"Seed {options.seed}: again with 'make torture SEED={options.seed}'", flush=True)
+    part = f" PART={options.part}" if options.part != "everything" else ""
+    print(f"Seed {options.seed}: again with 'make torture{part} SEED={options.seed}'", flush=True)
     failed = [_part(name, count, options) for name, count in parts if count]
     return int(any(failed))
 
@@ -59,12 +63,12 @@ def _part(engine: str, instants: int, options: argparse.Namespace) -> int:
         "PUSHES_PER_MINUTE": "100000",
         "TENANT_CIBA_INTERVAL_S": "1",
     }
-    command = [
-        *(sys.executable, "-m", "torture.part"),
-        *("--seed", str(options.seed), "--instants", str(instants)),
-        *("--sources", *map(str, _sources(folder, options))),
-        *(("--postgres",) if engine == "PostgreSQL" else ()),
-    ]
+    module = "torture.part" if options.part == "everything" else "torture.outposts.part"
+    command = [sys.executable, "-m", module]
+    command += ["--seed", str(options.seed), "--instants", str(instants)]
+    if options.part == "everything":
+        command += ["--sources", *map(str, _sources(folder, options))]
+        command += ["--postgres"] if engine == "PostgreSQL" else []
     failed = 1
     part = subprocess.Popen(command, cwd=CHECKOUT, env=environment)
     try:

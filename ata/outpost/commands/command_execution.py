@@ -2,7 +2,7 @@
 
 What a call answers is recorded and proves nothing; the gateway's entries do. Whatever kills this
 process in between, `carry_out` is called again: what restricts is repeated where the entries do not
-show it, a call that relaxes is never made twice.
+show it, a call that relaxes or moves files is never made twice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ata.outpost.commands.call_plans import WayBack
 from ata.outpost.commands.command_history import Added, Place, Progress
 from ata.outpost.commands.command_journal import CommandJournal
 from ata.outpost.commands.gateway_calls import Call, Gateway
-from ata.outpost.commands.signed_command import CommandRefused
+from ata.outpost.commands.signed_command import WITH_FILES, Command, CommandRefused
 from ata.outpost.commands.target_entries import EntriesUnreadable, Rows
 
 MOST_DETAIL: Final = 500
@@ -25,6 +25,7 @@ MOST_DETAIL: Final = 500
 _MOST_ROWS: Final = 200
 _TRIES: Final = 3
 _FIRST_PAUSE_S: Final = 0.5
+_MOVES_FILES: Final = Call("quarantine")
 _ORPHAN_S: Final = 20.0
 """So long a call of a killed process may still run."""
 _UNREADABLE: Final = "What the gateway's database has now could not be read."
@@ -71,16 +72,22 @@ class Executor:
         command = progress.command
         calls = call_plans.restricting(command)
         stands = self._read_now(progress)
+        moves_already = _MOVES_FILES.name in progress.started and not progress.is_failing
         if progress.started:
             calls = call_plans.missing(command, stands or [])
         else:
             progress.before = stands
         rows: Rows = []
         said = _Round()
+        # Asked before: a call may be what ends the gateway, and is not made again for ever then.
+        was_down = command.kind in WITH_FILES and not self._gateway.is_up()
         for n in range(_TRIES):
-            said = self._make(progress, calls)
+            said = self._make(progress, _not_twice(progress, calls))
+            if n == 0 and moves_already:
+                self._wait_for_files(command)
             rows = self._read_back(progress)
             calls = call_plans.missing(command, rows)
+            said.down = said.down or was_down
             if not calls or said.down or said.refused:
                 break
             if n + 1 < _TRIES:
@@ -106,6 +113,16 @@ class Executor:
         else:
             why = f"The gateway's entries do not show it: {', '.join(sorted(verbs))}."
             self._conclude(progress, "failed", "not_applied", why, rows)
+
+    def _wait_for_files(self, command: Command) -> None:
+        """Wait while a quarantine that a killed process had begun may still move files."""
+        waited = 0.0
+        while waited < _ORPHAN_S:
+            rows = target_entries.read(self._gateway.data, command.target)
+            if _MOVES_FILES not in call_plans.missing(command, rows):
+                return
+            self._pause(1.0)
+            waited += 1.0
 
     def _relax(self, progress: Progress) -> None:
         way = self._wait_for_orphans(progress)
@@ -219,6 +236,11 @@ class Executor:
     ) -> None:
         outcome = _outcome(progress, state, code, detail, rows, left)
         self._journal.write("concluded", outcome=outcome)
+
+
+def _not_twice(progress: Progress, calls: Sequence[Call]) -> list[Call]:
+    """The calls without a quarantine that was begun before, which is only read back."""
+    return [one for one in calls if one != _MOVES_FILES or one.name not in progress.started]
 
 
 def _outcome(

@@ -33,7 +33,7 @@ def written(self, name, **said):
     if name == step and when == "within":
         command_journal.append_durably = lambda *a: (durable_files.append_durably(*a), die())
     write(self, name, **said)
-    if name == step and when == "after":
+    if step in (name, f"{name} {said.get('call')}") and when == "after":
         die()
 command_journal.CommandJournal.write = written
 outpost = Outpost(StateFolder(folder))
@@ -115,3 +115,29 @@ def test_a_hold_that_others_undid_meanwhile_is_placed_again(commanded: Enrol) ->
     assert edge.refusals() == ["done "]
     assert [row["actions"] for row in edge.entries("skill", "pdf")] == [{"runtime": "disable"}]
     assert len(edge.run_ids("skill-disable")) == 2
+
+
+def test_a_quarantine_that_was_begun_is_read_back_and_not_repeated(commanded: Enrol) -> None:
+    edge = commanded("head", "--agent=claudecode")
+    edge.put("skill", "claudecode", "pdf")
+    hold = edge.portal.restrict("hold", "skill", "pdf", strength="quarantine")
+    command = edge.send(hold)
+    killed(edge, "started quarantine", "after")
+    begun = f"sleep 1; exec {edge.home}/bin/defenseclaw skill quarantine '--reason=$1' pdf"
+    words = ["sh", "-c", begun.replace("'", '"'), "sh", f"[ATA {command['tag']}]"]
+    with subprocess.Popen(words, env={**os.environ, "DEFENSECLAW_RUN_ID": "begun"}):
+        assert edge.refusals() == ["done "]
+    assert edge.run_ids("skill-quarantine") == ["begun"]
+
+
+def test_a_quarantine_that_was_begun_and_does_not_show_fails(
+    commanded: Enrol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge = commanded("head", "--agent=claudecode")
+    folder = edge.put("skill", "claudecode", "pdf")
+    edge.send(edge.portal.restrict("hold", "skill", "pdf", strength="quarantine"))
+    killed(edge, "started quarantine", "after")
+    monkeypatch.setattr("ata.outpost.commands.command_execution._ORPHAN_S", 1.0)
+    assert edge.refusals() == ["failed not_applied"]
+    assert folder.exists() and edge.run_ids("skill-quarantine") == []
+    assert [row["actions"] for row in edge.entries("skill", "pdf")] == [{"runtime": "disable"}]
