@@ -1,8 +1,9 @@
 """The names of skills, servers, plugins and tools that are known here, and the nearest to a typo.
 
-A name is known when a gateway lists it, a scan or a finding is about it, a decision or a hold
-stands on it, or a manifest declares it. A decision about any other name has to be confirmed: at a
-gateway a typo would be recorded as done and stop nothing.
+A name is known when a gateway lists it, its outpost reported an entry about it or its quarantine, a
+scan or a finding is about it, a decision or a hold stands on it, or a manifest declares it. A
+decision about any other name has to be confirmed: at a gateway a typo would be recorded as done and
+stop nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from enforcement.component_kinds import KINDS, called
 from enforcement.decisions.block_allow_hold import OPERATOR
+from enforcement.gateways import instances
 from enforcement.models import Asset, Decision, Finding, Scan, Watch
+from enforcement.outposts import reported_facts
 
 _COMPARED: Final = 2000
 """Names that a typo is compared with: comparing takes time for each."""
@@ -54,7 +57,7 @@ def check(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
     ):
         return
     if not is_known(target.kind, target.name):
-        thing = called(target.kind, safe_display.short(target.name))
+        thing = called(target.kind, safe_display.in_sentence(target.name))
         words = f"No gateway, scan, finding or manifest knows {thing}"
         raise UnknownName(words, nearest(target.kind, target.name))
 
@@ -113,6 +116,8 @@ def _tables() -> tuple[QuerySet[Scan] | QuerySet[Finding] | QuerySet[Asset], ...
 def _elsewhere(kind: str) -> Iterator[Iterable[str]]:
     for watch in Watch.objects.exclude(name=""):
         yield {line["name"] for line in (*watch.blocked, *watch.allowed) if line["kind"] == kind}
+    for report in reported_facts.last_reports(instances.fleet().outposts).values():
+        yield report.names(kind)
     for names in declared_names:
         yield names(kind)
 

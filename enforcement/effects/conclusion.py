@@ -23,6 +23,7 @@ RULES_OFF_IN: Final = frozenset({V084, HEAD})
 """Generations in which an allow of a tool switches every rule off for it."""
 _INSTALLED: Final = frozenset({"skill", "plugin"})
 _ONLY_MARKED: Final = "it is only marked as quarantined there, and its files may be back"
+_KEPT: Final = "the gateway keeps the folder that its entry names, also when it is created again"
 _LIES: Final = "its files are in quarantine there, and may have been installed again since"
 
 
@@ -181,7 +182,7 @@ def _sum_up(
     if State.UNKNOWN in states and (counts.lies or counts.marked):
         return Summary.UNKNOWN, why
     if (counts.at_install if facts.kind in _INSTALLED else counts.install) == "block":
-        return _of_block(facts, agent, ways, why)
+        return _of_block(facts, agent, counts, ways, why)
     if State.UNKNOWN in states and counts.disabled is not False:
         return Summary.UNKNOWN, why
     if counts.disabled:
@@ -193,11 +194,11 @@ def _sum_up(
 
 
 def _of_block(
-    facts: GatewayFacts, agent: Agent, ways: tuple[WayState, ...], why: str
+    facts: GatewayFacts, agent: Agent, counts: InForce, ways: tuple[WayState, ...], why: str
 ) -> tuple[Summary, str]:
     if facts.kind in _INSTALLED:
         if agent.watched:
-            return Summary.AT_NEXT_INSTALL, ""
+            return (Summary.RECORDED_ONLY, _KEPT) if counts.keeps else (Summary.AT_NEXT_INSTALL, "")
         if agent.watched is None:
             return Summary.UNKNOWN, "which agent's folders it watches is not known"
         return Summary.RECORDED_ONLY, "the gateway does not watch its folders"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Final
 
 V020: Final = "0.2.0"
@@ -25,6 +26,14 @@ _AGENTS: Final = {
     "geminicli": "Gemini CLI",
     "openclaw": "OpenClaw",
 }
+_FOLDERS: Final = {
+    "claudecode": ".claude",
+    "codex": ".codex",
+    "cursor": ".cursor",
+    "geminicli": ".gemini",
+    "openclaw": ".openclaw",
+}
+"""Where each agent has its skills and plugins, below the user's home."""
 
 
 def agent_label(agent: str) -> str:
@@ -46,7 +55,8 @@ class Entry:
     `runtime` and `file` are None where only the lists over REST were read, which do not have them.
     `recorded`: a record says that its files are in quarantine; None where no records can be read.
     False also where the audit log has an act since that let the files come back. `ours`: its reason
-    has the tag of a decision of this portal, of a `hold` or a `block`.
+    has the tag of a decision of this portal, of a `hold` or a `block`. `path`: the folder that it
+    names; empty where it names none, or only the lists were read.
     """
 
     name: str
@@ -56,6 +66,7 @@ class Entry:
     runtime: str | None = ""  # disable | ""
     recorded: bool | None = None
     ours: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +129,8 @@ class InForce:
     `marked`: an entry says that its files are in quarantine. The mark stays after an unblock, an
     allow and a restore, so files are `quarantined` only where a block still stands that would move
     them again, and no missing record contradicts it. `lies`: a copy is in the quarantine folder,
-    which does not say that none was installed since.
+    which does not say that none was installed since. `keeps`: an entry names the agent's folder of
+    it, which HEAD then leaves in place.
     """
 
     install: str | None
@@ -127,6 +139,7 @@ class InForce:
     quarantined: bool | None
     marked: bool = False
     lies: bool = False
+    keeps: bool = False
 
 
 def in_force(facts: GatewayFacts, agent: Agent) -> InForce:
@@ -154,7 +167,14 @@ def in_force(facts: GatewayFacts, agent: Agent) -> InForce:
         proven or (None if marked or unread or lies else False),
         bool(marked),
         lies,
+        facts.generation == HEAD and any(_names_folder(e, agent) for e in (*own, *for_all)),
     )
+
+
+def _names_folder(entry: Entry, agent: Agent) -> bool:
+    """Whether HEAD takes the folder for one that was restored: a restore leaves such an entry, and
+    so does a block on its command line."""
+    return not entry.file and _FOLDERS.get(agent.name, "") in PurePath(entry.path).parts
 
 
 def _lies_in_quarantine(facts: GatewayFacts, agent: Agent) -> bool:

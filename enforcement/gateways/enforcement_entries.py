@@ -51,7 +51,7 @@ def _about(source: sqlite3.Connection, kind: str, name: str) -> tuple[Entry, ...
     columns = {row[1] for row in source.execute("PRAGMA table_info(actions)")}
     connector = "connector" if "connector" in columns else "''"
     rows = source.execute(
-        f"SELECT target_name, {connector}, actions_json FROM actions "  # noqa: S608 - fixed names
+        f"SELECT target_name, {connector}, actions_json, source_path FROM actions "  # noqa: S608 - fixed names
         "WHERE target_type = :kind AND (target_name = :name OR (:kind = 'tool' AND target_name "
         "LIKE '@%' AND substr(target_name, -length(:name) - 1) = '/' || :name))",
         {"kind": kind, "name": name},
@@ -106,7 +106,8 @@ def _entry(row: sqlite3.Row, recorded: bool | None) -> Entry:
     if not isinstance(said, dict):
         return Entry(str(row[0]), str(row[1] or ""), "", None, None)
     install, file, runtime = (str(said.get(one) or "") for one in _FIELDS)
-    return Entry(str(row[0]), str(row[1] or ""), install, file, runtime, recorded)
+    path = str(row[3] or "")
+    return Entry(str(row[0]), str(row[1] or ""), install, file, runtime, recorded, path=path)
 
 
 def in_lists(

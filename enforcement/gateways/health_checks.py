@@ -16,7 +16,7 @@ from typing import Final
 from django.db.models import Q
 
 from approvals import clock
-from approvals.models import Effect, EffectState
+from enforcement import waiting_steps
 from enforcement.decisions import hold_and_release_at_gateway
 from enforcement.decisions.steps import remote_steps
 from enforcement.gateways import effect_change_events
@@ -108,7 +108,7 @@ def note(instance: Instance, said: Probe, now: datetime) -> None:
         fields += ["settings", "posture"]
     watch.save(update_fields=fields)
     if came_back:
-        _try_again_now(instance.name, now)
+        waiting_steps.try_now(instance.name, now)
     if said.health is not None:
         hold_and_release_at_gateway.send_waiting(instance.name, said.blocked)
         if ReportedSettings.from_json(watch.settings).met_openclaw:
@@ -131,13 +131,3 @@ def forget(names: Iterable[str]) -> None:
             settings={},
             posture={},
         )
-
-
-def _try_again_now(name: str, now: datetime) -> None:
-    """A gateway that answers again is sent at once what it missed."""
-    Effect.objects.filter(
-        instance=name,
-        kind__startswith="gateway.",
-        state__in=[EffectState.PENDING, EffectState.UNKNOWN],
-        due__gt=now,
-    ).update(due=now)

@@ -23,6 +23,7 @@ from approvals.models import Approval
 from audit.recording import enrolment_entries
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
+from enforcement import waiting_steps
 from enforcement.models import EnrolmentCode, Outpost
 from enforcement.outposts import sealed_rows, trust_pinned_at_enrolment
 
@@ -179,6 +180,7 @@ def _enrol(digest: str, device: Device, actor: Actor, pinned: Mapping[str, Any])
             "cli_path": device.cli_path,
         },
     )
+    waiting_steps.try_now(device.instance, now)
     return outpost
 
 

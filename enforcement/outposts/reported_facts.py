@@ -69,6 +69,10 @@ class LastReport:
         agents = frozenset(self._agents_by_thing.get((kind, name), ()))
         return agents if agents or len(self._quarantine) < _MOST_NAMES else None
 
+    def names(self, kind: str) -> set[str]:
+        """What of a kind it has an entry about or in quarantine."""
+        return {name for of, name in (*self._rows_by_thing, *self._agents_by_thing) if of == kind}
+
     @cached_property
     def _rows_by_thing(self) -> Mapping[_Thing, list[Mapping[str, Any]]]:
         return _by_thing(self._entries or ())
@@ -121,7 +125,8 @@ def _entry(row: Mapping[str, Any]) -> Entry:
     if not isinstance(said, dict):
         return Entry(name, connector, "", None, None)
     install, file, runtime = (str(said.get(field) or "") for field in _FIELDS)
-    return Entry(name, connector, install, file, runtime, ours=_ours(str(row.get("reason") or "")))
+    ours, path = _ours(str(row.get("reason") or "")), str(row.get("source_path") or "")
+    return Entry(name, connector, install, file, runtime, ours=ours, path=path)
 
 
 def _ours(reason: str) -> str:

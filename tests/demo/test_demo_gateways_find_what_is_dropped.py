@@ -34,8 +34,8 @@ def test_what_agents_start_with_is_scanned_and_nothing_of_it_is_critical(tmp_pat
     for agent in ("claudecode", "codex"):
         installed_components.install(tmp_path / "laptop", agent)
     with running(tmp_path, "laptop", *HEAD) as gateway:
-        assert eventually(about(gateway, "deploy-helper"), "a scan of it", 30) == "HIGH"
-        assert eventually(about(gateway, "tab-counter"), "a scan of it", 30) == "LOW"
+        assert eventually(about(gateway, "deploy-helper"), "a scan of it") == "HIGH"
+        assert eventually(about(gateway, "tab-counter"), "a scan of it") == "LOW"
         assert "CRITICAL" not in scans(gateway).values()
 
 
@@ -54,8 +54,8 @@ def test_a_malicious_skill_is_found_critical_and_its_gateway_leaves_it_to_us(
     with running(tmp_path, "laptop", *options) as gateway:
         folder = malicious_skill.drop(gateway.home, "pdf-exfil", agent)
         if options[0] != "0.2.0":
-            assert eventually(about(gateway, "pdf-exfil"), "a scan of it", 30) == "CRITICAL"
-        eventually(lambda: "sidecar-watcher-verdict" in gateway.actions(), "a verdict", 30)
+            assert eventually(about(gateway, "pdf-exfil"), "a scan of it") == "CRITICAL"
+        eventually(lambda: "sidecar-watcher-verdict" in gateway.actions(), "a verdict")
         assert "watcher-block" not in gateway.actions()
         assert (folder / "SKILL.md").is_file()
 

@@ -313,3 +313,16 @@ def calls(conclude: Callable[[list[Asset]], object], decided: list[Asset]) -> in
     profile = cProfile.Profile()
     profile.runcall(conclude, decided)
     return sum(one.callcount for one in profile.getstats())
+
+
+def test_what_waited_for_a_gateway_is_sent_to_its_outpost_once_that_enrols(
+    town: Town, amir: Actor, olu: Actor, do_due: Work
+) -> None:
+    """The portal could not reach it and tries again after minutes; what it waits for is there."""
+    perform(olu, "skill.hold", Target("skill", "pdf-exfil", "edge-1"))
+    later = clock.now() + timedelta(minutes=5)
+    Effect.objects.update(due=later, detail="edge-1 does not answer.")
+    Device(instance="edge-1").enrol(amir)
+    do_due()
+    step = Effect.objects.get(kind="gateway.hold")
+    assert "Waits until the outpost at edge-1 fetches it" in step.detail

@@ -52,6 +52,37 @@ def test_a_block_of_a_skill_moves_it_only_in_the_folders_that_are_watched() -> N
     assert codex.why == "the gateway does not watch its folders"
 
 
+@pytest.mark.parametrize(
+    "entries",
+    [
+        (Entry("github", install="block", path="~/.claude/skills/github"),),
+        # After a restore the agent's own entry is empty, and names the folder.
+        (
+            Entry("github", install="block"),
+            Entry("github", "claudecode", path="~/.claude/skills/x"),
+        ),
+    ],
+)
+def test_head_keeps_a_blocked_skill_in_the_folder_that_an_entry_names(
+    entries: tuple[Entry, ...],
+) -> None:
+    claude, *_ = conclude(at_head("skill", *entries))
+    assert claude.summary == Summary.RECORDED_ONLY
+    assert "keeps the folder that its entry names" in in_words([claude])[0]
+    [older] = conclude(replace(at_head("skill", *entries, agents=(CLAUDE,)), generation=V084))
+    assert older.summary == Summary.AT_NEXT_INSTALL
+
+
+def test_a_folder_of_another_agent_or_of_a_quarantine_keeps_nothing() -> None:
+    for entry in (
+        Entry("github", install="block", path="~/.codex/skills/github"),
+        Entry("github", install="block", file="quarantine", recorded=False, path="/x/.claude/y"),
+    ):
+        claude, *_ = conclude(at_head("skill", entry))
+        assert claude.why != "the gateway keeps the folder that its entry names", entry
+        assert claude.summary != Summary.RECORDED_ONLY, entry
+
+
 def test_what_could_not_be_read_is_unknown_and_never_open() -> None:
     listed = Entry("github", install="", file=None, runtime=None)
     [skill] = conclude(at_head("skill", listed, agents=(CLAUDE,)))

@@ -18,6 +18,8 @@ from enforcement import known_names
 from enforcement.models import Asset
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town, known
+from tests.enforcement.outpost_device import Device
+from tests.enforcement.test_an_outpost_gets_signed_commands import row
 
 pytestmark = pytest.mark.django_db
 Look = Callable[[], int]
@@ -92,6 +94,20 @@ def test_scans_gateways_and_manifests_know_names(
         assert known_names.is_known("skill", name)
     assert not known_names.is_known("mcp", "scanned")
     assert not known_names.is_known("mcp", "listed")
+
+
+def test_what_an_outpost_reported_is_known(town: Town, olu: Actor) -> None:
+    """Somebody disabled it or moved it to quarantine at the gateway itself, and it has no scan."""
+    known("admin2", "admin", name="Anna Admin")
+    device = Device(instance="edge-1").enrol(known("admin", "admin").as_actor(via="web"))
+    device.send(
+        entries=[row("disabled", runtime="disable"), row("s", "mcp")],
+        quarantine=["skills/codex/moved", "plugins/old"],
+    )
+    for kind, name in (("skill", "disabled"), ("mcp", "s"), ("skill", "moved"), ("plugin", "old")):
+        assert known_names.is_known(kind, name), name
+        assert not known_names.is_known("tool", name)
+    assert known_names.nearest("skill", "dis-abled") == ("disabled",)
 
 
 def test_a_member_is_refused_without_learning_a_name(edge: Edge, look: Look, olu: Actor) -> None:

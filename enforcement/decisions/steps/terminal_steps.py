@@ -2,8 +2,9 @@
 
 The portal sends nothing to that gateway. The step is done once a row of it with the tag of the step
 is known (from an import, a push, the report of an outpost, or its database on this host) and the
-gateway's lists have it, where they show such an act. Where no row arrives in five minutes, the
-lists alone decide.
+gateway's lists have it, where they show such an act. Where an outpost reads the gateway, its
+database does not count: what came of the act arrives with the row. Where no row arrives in five
+minutes, the lists alone decide.
 """
 
 from __future__ import annotations
@@ -142,6 +143,8 @@ def _row(payload: dict[str, Any], run: EffectRun) -> str:
     instance = instances.fleet().named(run.instance)
     if instance is None or instance.audit_db is None:
         return ""
+    if (facts := _reported(payload, run)) and not facts.outdated:
+        return ""  # the last report may be older than the row
     try:
         with opened(instance.audit_db) as source:
             texts = source.rows_of(run.operation)
