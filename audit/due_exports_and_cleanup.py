@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from audit import clock, exports
-from audit.exports import line_block_cache
 from audit.saved_views import changes
 
 
@@ -14,5 +13,4 @@ def run() -> int:
     """
     now = clock.now()
     looked_after = exports.run_due() + exports.drop_expired(now)
-    line_block_cache.fill()
     return looked_after + changes.purge(now)

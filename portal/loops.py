@@ -7,6 +7,7 @@ number of workers may run them, since due rows are claimed and the log has one h
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,10 @@ from serving.private_file_modes import keep_private
 log = logging.getLogger("portal.loops")
 
 Loop = Callable[[threading.Event], None]
+
+_TURN_S = 0.0005
+"""A loop that waited for a disk gets the interpreter back after so long at most, not after 5 ms: it
+waits at each row, so loops that only compute made what gateways push ten seconds late."""
 
 
 def repeat(work: Callable[[], object], every_s: float) -> Loop:
@@ -47,6 +52,7 @@ def loops() -> dict[str, Loop]:
     from approvals.due_work import ASKING, LETTERS, STEPS, sweep
     from approvals.erasure import replay
     from approvals.notifications import saved_view_notices as views
+    from approvals.notifications import weekly_digests
     from audit import (
         due_exports_and_cleanup,
         exports,
@@ -55,6 +61,7 @@ def loops() -> dict[str, Loop]:
     from audit.erasure import (
         process_caches,
     )
+    from audit.exports import line_block_cache
     from audit.ingest.pushes import drain
     from audit.proofs import (
         timestamping,
@@ -79,18 +86,21 @@ def loops() -> dict[str, Loop]:
     steps = Lanes("steps", threads=8)
     letters = Lanes("letters", threads=2)
     view_notices = Lanes("view-notices", threads=1)  # many views delay no letter about a request
+    digests = Lanes("weekly-digests", threads=1)  # a long count delays no notice
     return {
         "asking": repeat(lambda: sweep(asking, ASKING), 0.5),
         "remote-steps": repeat(lambda: sweep(steps, STEPS), 0.5),
         "letters": repeat(lambda: sweep(letters, LETTERS), 1.0),
         "owner-letters": repeat(lambda: sweep(letters, owners.LETTERS), 2.0),
         "view-notices": repeat(lambda: sweep(view_notices, views.LETTERS), 2.0),
+        "weekly-digests": repeat(lambda: sweep(digests, weekly_digests.LETTERS), 30.0),
         "sequencer": sequencer.loop,
         "witnesses": witnesses.loop,
         "time": timestamping.loop,
         "verifying": continuous.loop,
         "audit-due": repeat(due_exports_and_cleanup.run, 1.0),
         "gateway-pushes": repeat(drain.run_due, 0.25),
+        "export-lines": repeat(line_block_cache.fill, 5.0),  # a fifth of the time, for a cache
         "exports": repeat(exports.run_due, 1.0),  # a short one does not wait behind a long one
         "audit-verify": repeat(requested_runs.run_due, 1.0),
         "thinning": repeat(checkpoint_thinning.run_due, 600.0),
@@ -146,6 +156,7 @@ class Loops(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no typ
     def start(self, worker: Any) -> None:
         """One supervised thread a loop; a worker that stands still is ended."""
         stuck_interpreter_watchdog.start()
+        sys.setswitchinterval(_TURN_S)
         for name, loop in loops().items():
             thread = threading.Thread(
                 target=supervise, args=(name, loop, self.stop_now), name=name, daemon=True

@@ -33,12 +33,16 @@ _STEPS: Final = {
 }
 
 
-def step_of(row: AdministrativeAct) -> Effect | None:
-    """The step that an act without a tag was done for; None where there is none."""
+def step_of(row: AdministrativeAct, generation: str) -> Effect | None:
+    """The step that an act without a tag was done for; None where there is none.
+
+    Args:
+        generation: of the gateway that has the row.
+    """
     fetched = OutpostCommand.objects.exclude(fetched_at=None).values("pk")
     sent = Q(attempts__gt=0) | Q(pk__in=fetched)
     ours = Q(kind__in=_STEPS.get(row.act, ())) & sent
-    if _generation(row.instance) == V020:
+    if generation == V020:
         ours |= Q(kind__in=_AT_TERMINALS, payload__act=row.act)
     steps = Effect.objects.filter(
         ours,
@@ -60,7 +64,7 @@ def step_of(row: AdministrativeAct) -> Effect | None:
     return None
 
 
-def _generation(instance: str) -> str:
+def generation_of(instance: str) -> str:
     """As the gateway answered last; as its outpost enrolled where the portal does not ask it."""
     fleet = instances.fleet()
     if instance not in {one.name for one in fleet.asked} and instance in fleet.outposts:

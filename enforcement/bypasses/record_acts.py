@@ -12,6 +12,8 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from audit.importing.source_row_identity import bypass_id
 from audit.recording.actors import Actor, Target
 from audit.recording.record import Draft, record
@@ -36,9 +38,10 @@ def record_acts(instance: str, drafts: Sequence[Draft], reporter: Actor) -> None
     since = _watched_since(instance) if found else None
     if since is None:
         return
+    generation = decision_of_act.generation_of(instance)
     for draft, act in found:
         if draft.time is not None and draft.time >= since:
-            _take(instance, draft, act, reporter)
+            _take(instance, generation, draft, act, reporter)
 
 
 def _act_of(draft: Draft) -> Act | None:
@@ -57,7 +60,7 @@ def _watched_since(instance: str) -> datetime | None:
     return min([*watched, *enrolled], default=None)
 
 
-def _take(instance: str, draft: Draft, act: Act, reporter: Actor) -> None:
+def _take(instance: str, generation: str, draft: Draft, act: Act, reporter: Actor) -> None:
     assert draft.id is not None and draft.time is not None
     named = draft.target or Target("", "", instance)
     target = named if named.kind in KINDS else Target("gateway", instance, instance)
@@ -77,7 +80,7 @@ def _take(instance: str, draft: Draft, act: Act, reporter: Actor) -> None:
         row.part_of = _first_of_decision(row)
     elif (same := _same_act(row)) is not None:
         row.operation, row.part_of = same.operation, same.event
-    elif (step := decision_of_act.step_of(row)) is not None:
+    elif (step := decision_of_act.step_of(row, generation)) is not None:
         row.operation, row.part_of = step.operation, _first_of_decision(row, step.operation)
     else:
         row.bypass = _record_bypass(row, target, draft, reporter)
@@ -97,22 +100,19 @@ def _same_act(row: AdministrativeAct) -> AdministrativeAct | None:
     """An act that left several rows is one: the same way, the same moment, for another agent or
     under the other name that DefenseClaw logs it by.
     """
+    written = {"action": row.action, "connector": row.connector}
     near = AdministrativeAct.objects.filter(
         instance=row.instance,
         act=row.act,
         relaxes=row.relaxes,
         part_of=None,
         at__range=(row.at - _SAME_ACT, row.at + _SAME_ACT),
-    )
+    ).exclude(**written)
     if row.act != CONFIGURATION:
         bare = row.action.removeprefix("api-")
         near = near.filter(kind=row.kind, name=row.name, action__in=[bare, f"api-{bare}"])
-    for one in near.order_by("-at"):
-        rows = AdministrativeAct.objects.filter(part_of=one.event)
-        written = {(one.action, one.connector), *rows.values_list("action", "connector")}
-        if (row.action, row.connector) not in written:
-            return one
-    return None
+    has_it = AdministrativeAct.objects.filter(part_of=OuterRef("event"), **written)
+    return near.exclude(Exists(has_it)).order_by("-at").first()
 
 
 def _record_bypass(row: AdministrativeAct, target: Target, draft: Draft, reporter: Actor) -> UUID:

@@ -29,7 +29,9 @@ class AdministrativeAct(models.Model):
     class Meta:
         indexes = (
             models.Index(fields=["instance", "kind", "name", "at"], name="act_target"),
+            models.Index(fields=["instance", "act", "at"], name="act_moment"),
             models.Index(fields=["operation"], name="act_operation"),
+            models.Index(fields=["part_of"], name="act_part_of"),
         )
 
     def __str__(self) -> str:

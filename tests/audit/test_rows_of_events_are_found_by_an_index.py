@@ -24,7 +24,7 @@ APPROVAL: Any = SimpleNamespace(pk="a-1", operation="op-1", reason="", sentence=
 LOOKUPS: dict[str, Callable[[], Any]] = {
     "the events of an operation": lambda: list(EventRow.of_operation("op-1")),
     "the reason of a denial": lambda: cancel_resend_confirm_denial._has_reason(APPROVAL),
-    "what people were asked": lambda: recheck._shown_otherwise(APPROVAL),
+    "what people were asked": lambda: recheck._event_of_asking(APPROVAL),
 }
 
 

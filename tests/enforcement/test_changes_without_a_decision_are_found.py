@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
 from audit import importing
@@ -123,6 +125,19 @@ def test_rows_of_one_act_are_one(edge: Edge, look: Look) -> None:
         "api-skill-disable",
         "skill-disable",
     ], "the third is another act"
+
+
+def test_a_flood_of_alike_acts_costs_as_many_queries_for_each(edge: Edge, look: Look) -> None:
+    """Who holds the token of a gateway can write them; each was compared with all before it."""
+    now, queries = clock.now(), []
+    for number in range(4):
+        for one in range(20):
+            command_row(edge, f"{number}-{one}", "skill-enable", now)
+        with CaptureQueriesContext(connection) as asked:
+            take(edge)
+        queries.append(len(asked))
+    assert len(found()) == 80
+    assert queries[3] == queries[1]
 
 
 @pytest.mark.parametrize(
