@@ -167,7 +167,7 @@ def _write(
 ) -> UUID:
     asked: Subject | None = ask.person.subject if ask else None
     private = {"sentence": approval.sentence, "intent": approval.intent, **(private or {})}
-    for name in ("if_approved", "risk", "account"):
+    for name in ("if_approved", "risk", "account", "requested_by"):
         if said := getattr(approval, name):
             private[name] = said
     if asked:

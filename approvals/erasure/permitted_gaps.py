@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Model
 
 from approvals.erasure import record_of_emptied_columns
+from approvals.models import Approval
 from audit.erasure.subject_and_store_registry import MARK
 from audit.ledger.format.commitment import subject_key
 
@@ -44,6 +45,20 @@ class Excuses:
         if who is not None:
             whose = whose & {subject_key(*map(str, who))}
         return not (whose and _lacks(said, event))
+
+
+def sentence_without(verb: str) -> str:
+    """What an erasure leaves of the sentence of a request by the person."""
+    return f"{verb}, asked by a person who was erased"
+
+
+def is_emptied(approval: Approval) -> bool:
+    """Whether a request says nothing any more, since who asked for it was erased."""
+    empty = ("intent", "reason", "if_approved", "params", "risk", "account", "requested_by")
+    if any(getattr(approval, column) for column in empty):
+        return False
+    left = (approval.target_name, approval.requester_sub, approval.sentence)
+    return left == (MARK, MARK, sentence_without(approval.verb))
 
 
 def _lacks(row: Any, event: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from approvals import idempotency, registry
+from approvals.erasure import permitted_gaps
 from approvals.models import (
     AccessEnd,
     Approval,
@@ -50,7 +51,7 @@ from audit.recording.actors import Actor, Target
 NAME = "Erased person"
 _APPROVAL = (
     *("target_name", "params", "reason", "sentence", "intent", "rule", "requester"),
-    *("risk", "account"),
+    *("risk", "account", "requested_by"),
     *("requester_sub", "folded", "outcome_detail", "answered_by"),
 )
 _EFFECT = ("actor", "target_name", "label", "payload", "detail")
@@ -119,7 +120,7 @@ def _count_requests(whose: Whose) -> int:
 
 _EMPTIED = (
     *("params", "reason", "intent", "sentence", "if_approved", "outcome_detail", "target_name"),
-    *("risk", "account", "requester", "requester_sub"),
+    *("risk", "account", "requested_by", "requester", "requester_sub"),
 )
 
 
@@ -128,9 +129,9 @@ def _erase_requests(whose: Whose) -> int:
     own, whole = list(_requested(whose)), seals.sealed_now()
     for approval in own:
         approval.params, approval.reason, approval.intent = {}, "", ""
-        approval.sentence = f"{approval.verb}, asked by a person who was erased"
+        approval.sentence = permitted_gaps.sentence_without(approval.verb)
         approval.if_approved, approval.outcome_detail, approval.target_name = "", "", MARK
-        approval.risk, approval.account = "", ""
+        approval.risk, approval.account, approval.requested_by = "", "", ""
         approval.requester = _nobody(approval.requester)
         approval.requester_sub = MARK
         approval.save(update_fields=_EMPTIED)
@@ -207,7 +208,10 @@ def _erase_people(whose: Whose) -> int:
             continue
         person.sub, person.name, person.email = nameless, NAME, ""
         person.roles, person.phone, person.last_asked = [], None, None
-        person.save(update_fields=["sub", "name", "email", "roles", "phone", "last_asked"])
+        person.away_until = None
+        person.save(
+            update_fields=["sub", "name", "email", "roles", "phone", "last_asked", "away_until"]
+        )
     return len(found)
 
 

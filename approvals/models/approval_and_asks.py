@@ -70,6 +70,7 @@ class Approval(models.Model):
     if_approved = models.CharField(max_length=255, blank=True)  # what was expected of an approval
     risk = models.CharField(max_length=255, blank=True)  # why it is as grave as `severity` says
     account = models.CharField(max_length=255, blank=True)  # whose account it is about, in words
+    requested_by = models.CharField(max_length=255, blank=True)  # in the words approvers read
     intent = models.TextField()  # the exact canonical text that intent_hash covers
     intent_hash = models.CharField(max_length=64, unique=True)
     state_digest = models.CharField(max_length=64)

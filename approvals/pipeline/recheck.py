@@ -5,11 +5,14 @@ its time is not over, and policy, state, roles and approvers are as they were (D
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from approvals import actor_json, clock, people_directory, policy, registry
+from approvals.erasure import permitted_gaps
+from approvals.erasure.permitted_gaps import Excuses
 from approvals.models import Approval, AskState, Person
 from approvals.pipeline import intent
 from approvals.step_up import owner_must_approve_first, rate_limit
@@ -49,43 +52,81 @@ def no_longer_true(approval: Approval) -> str:
 
 def intent_broken(approval: Approval) -> str:
     """`intent_differs`, `intent_expired`, or empty."""
+    if not _is_whole(approval) or differs(approval, _event_of_asking(approval)):
+        return "intent_differs"
     try:
-        said = json.loads(approval.intent)
-        not_after = datetime.fromisoformat(said["not_after"])
+        not_after = datetime.fromisoformat(json.loads(approval.intent)["not_after"])
     except (ValueError, KeyError, TypeError):
-        return "intent_differs"
-    if intent.intent_hash(approval.intent.encode()) != approval.intent_hash:
-        return "intent_differs"
-    if any(said.get(name) != value for name, value in _row(approval).items()):
-        return "intent_differs"
-    if _shown_otherwise(approval):
         return "intent_differs"
     late = clock.now() - READ_WITHIN
     return "intent_expired" if late > min(not_after, approval.expires_at) else ""
 
 
-def _shown_otherwise(approval: Approval) -> bool:
-    """Whether the words that people read, and the reason, are others than when it was asked for.
-
-    No intent holds them; the event of the asking does. What an erasure took may be missing.
-    """
+def _event_of_asking(approval: Approval) -> Mapping[str, Any] | None:
     asked = EventRow.of_operation(approval.operation).filter(
         approval=str(approval.pk), action="approval.requested"
     )
     first = asked.order_by("event").values_list("event", flat=True).first()
-    if first is None:
+    return load(first) if first else None
+
+
+def differs(approval: Approval, asked: Mapping[str, Any] | None) -> bool:
+    """Whether a request's row says something else than its intent, or than the event of the asking.
+
+    The words that people read, the reason, and who asks are in no intent; the event has them. What
+    an erasure took may be missing.
+
+    Args:
+        asked: the first `approval.requested` of the request; None where there is none.
+    """
+    if asked is None:
         return True
-    intent = load(first)
+    if permitted_gaps.is_emptied(approval):
+        return False
+    if not _is_whole(approval) and MARK not in approval.intent:
+        return True
+    return _unlike_intent(approval) or _shown_otherwise(approval, asked)
+
+
+def _is_whole(approval: Approval) -> bool:
+    return intent.intent_hash(approval.intent.encode()) == approval.intent_hash
+
+
+def _unlike_intent(approval: Approval) -> bool:
+    try:
+        said = json.loads(approval.intent)
+    except ValueError:
+        return True
+    if not isinstance(said, dict):
+        return True
+    return any(said.get(name) != value for name, value in _row(approval).items())
+
+
+def _shown_otherwise(approval: Approval, event: Mapping[str, Any]) -> bool:
+    by = actor_json.from_json(approval.requester)
+    if (by.iss, by.sub) != (approval.requester_iss, approval.requester_sub):
+        return True
     return any(
-        isinstance(said, str) and said != row and MARK not in row
-        for said, row in (
-            (intent["reason"], approval.reason),
-            (intent["data"].get("sentence"), approval.sentence),
-            (intent["data"].get("if_approved", ""), approval.if_approved),
-            (intent["data"].get("risk", ""), approval.risk),
-            (intent["data"].get("account", ""), approval.account),
+        _altered(approval, column, row, said)
+        for column, row, said in (
+            ("intent", approval.intent, event["data"].get("intent")),
+            ("reason", approval.reason, event["reason"]),
+            ("sentence", approval.sentence, event["data"].get("sentence")),
+            ("if_approved", approval.if_approved, event["data"].get("if_approved", "")),
+            ("risk", approval.risk, event["data"].get("risk", "")),
+            ("account", approval.account, event["data"].get("account", "")),
+            ("requested_by", approval.requested_by, event["data"].get("requested_by", "")),
+            ("requester", by.name, event["actor"].get("name")),
+            ("requester", by.via, event["via"]),
+            ("requester", by.agent, event["agent"]),
         )
     )
+
+
+def _altered(approval: Approval, column: str, row: str, said: object) -> bool:
+    if not isinstance(said, str) or said == row:
+        return False
+    return MARK not in row or Excuses().differ(approval, column, row, said)
 
 
 def _row(approval: Approval) -> dict[str, Any]:

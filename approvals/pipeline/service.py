@@ -22,7 +22,7 @@ from approvals.pipeline.commit import commit_now
 from approvals.pipeline.target_holds import place_hold
 from approvals.policy import break_glass_limits
 from approvals.registry import Stance, Verb
-from approvals.step_up import eligible_approver_check, rate_limit
+from approvals.step_up import approver_facts, eligible_approver_check, rate_limit
 from approvals.step_up.ask_next_approver import ask_next
 from audit.clock import uuid7
 from audit.ledger.format import safe_display
@@ -354,6 +354,7 @@ def _row(request: _Request, now: datetime) -> dict[str, Any]:
         **registry.facts(
             request.verb, request.actor, request.target, request.params, request.severity
         ),
+        "requested_by": approver_facts.requested_by(request.actor, request.params),
         "intent": made.text,
         "intent_hash": made.hash,
         "state_digest": state,

@@ -5,8 +5,9 @@ Every row is a pure function of what the request has stored, since a signed answ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from approvals import actor_json, policy, registry
 from approvals.models import Approval, Person
@@ -111,20 +112,20 @@ def _reason(approval: Approval) -> Fact:
     if not is_by_agent(requester):
         return _quoted(safe_display.visible(" ".join(words)), MAX_TEXT - len("“”"))
     line = safe_display.visible(" ".join("(link removed)" if _is_link(w) else w for w in words))
-    beware = " ⚠ some letters look like others" if safe_display.warning(line) else ""
+    beware = f" ⚠ {_ALIKE}" if safe_display.warning(line) else ""
     return _quoted(line, MAX_AGENT_TEXT, f"{beware} (the agent’s own words, not verified)")
 
 
+_ALIKE: Final = "some letters look like others"
+
+
 def _quoted(line: str, longest: int, after: str = "") -> Fact:
-    line = line.translate(_STRAIGHT)  # a reason must not close its own quote
+    line = line.translate(safe_display.STRAIGHT_QUOTES)  # a reason must not close its own quote
     whole = f"“{line}”{after}"
     if len(line) <= longest:
         return Fact("reason", "Reason", whole)
     text = f"“{line[: longest - len(IN_PORTAL)]}”{IN_PORTAL}{after}"
     return Fact("reason", "Reason", text, whole)
-
-
-_STRAIGHT: Final = str.maketrans("“”„‟", '""""')
 
 
 def _is_link(word: str) -> bool:
@@ -137,19 +138,49 @@ def is_by_agent(requester: Actor) -> bool:
     return requester.via == "broker" or bool(requester.agent)
 
 
+def requested_by(requester: Actor, params: Mapping[str, Any]) -> str:
+    """Who asks, for the row of a request: an agent with its person, each name in quotes where it
+    could read as our words, in at most `MAX_TEXT` characters. Empty where a finding asked."""
+    if not requester.sub:
+        return ""
+    name = actor_json.requester_in_sentence(requester, _LONGEST_NAME)
+    agent = _agent_of(requester, params)
+    if not agent:
+        return name
+    beware = safe_display.warning(agent)
+    if len(beware) > _LONGEST_WARNING:
+        beware = _ALIKE
+    said = f" ⚠ {beware}" if beware else ""
+    return f"{safe_display.in_sentence(agent, _LONGEST_NAME)}{said} (name not proven), {name}"
+
+
+_LONGEST_NAME: Final = 58
+_LONGEST_WARNING: Final = 96
+
+
+def _agent_of(requester: Actor, params: Mapping[str, Any]) -> str:
+    agent = requester.agent or str(params.get("agent") or "")
+    return agent if is_by_agent(requester) else ""
+
+
 def _requester(approval: Approval) -> str:
     requester = actor_json.from_json(approval.requester)
     if not requester.sub:
         return "automatic, for a finding"
-    name = actor_json.requester_name(requester)
-    agent = requester.agent or str(approval.params.get("agent") or "")
-    if is_by_agent(requester) and agent:
-        beware = safe_display.warning(agent)
-        said = f" ⚠ {safe_display.short(beware)}" if beware else ""
-        name = f"{safe_display.short(agent, 60)}{said} (name not proven), {name}"
+    name = approval.requested_by or _as_before(requester, approval.params)
     if approval.single_person:
         return f"{name}, who may approve it alone: no one else has the role"
     return name
+
+
+def _as_before(requester: Actor, params: Mapping[str, Any]) -> str:
+    """Who asks, of requests from before `requested_by` was kept: answers repeat these words."""
+    name = actor_json.requester_name(requester)
+    if not (agent := _agent_of(requester, params)):
+        return name
+    beware = safe_display.warning(agent)
+    said = f" ⚠ {safe_display.short(beware)}" if beware else ""
+    return f"{safe_display.short(agent, 60)}{said} (name not proven), {name}"
 
 
 def _if_approved(approval: Approval, verb: Verb | None) -> str:

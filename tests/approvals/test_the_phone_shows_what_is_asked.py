@@ -10,9 +10,11 @@ from html import unescape
 
 import pytest
 
-from approvals import actor_json, policy
+from approvals import policy
 from approvals.models import Approval, Ask
+from approvals.pipeline import recheck
 from approvals.step_up import authorization_details
+from audit.ledger.format import safe_display
 from audit.recording.actors import Actor
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
@@ -45,7 +47,7 @@ def test_risk_reason_requester_and_which_of_how_many_stand_in_order(
     assert shown[-1][0] == "Request" and shown[-1][1].endswith("1 of 1")
     assert dict(shown)["Risk"] == RISK
     assert dict(shown)["Reason"] == "“reads the clipboard”"
-    assert dict(shown)["Requested by"] == "Olu Operator"
+    assert dict(shown)["Requested by"] == "“Olu Operator”"
     hidden = authorization_details.for_ask(ask_of(approval))[0]["properties"]["intent_hash"]
     assert hidden["value"] == approval.intent_hash and hidden["display"] is False
 
@@ -119,9 +121,7 @@ def by_agent(lamps: Lamps, olu: Actor, oona: Actor) -> Callable[[str], dict[str,
     """The rows of what an agent of Olu asks for with a reason."""
 
     def of(reason: str) -> dict[str, str]:
-        approval = ask(olu, reason=reason)
-        approval.requester = actor_json.to_json(replace(olu, via="broker", agent="codex"))
-        approval.save(update_fields=["requester"])
+        approval = ask(replace(olu, via="broker", agent="codex"), reason=reason)
         return dict(rows(authorization_details.for_ask(ask_of(approval))))
 
     return of
@@ -134,7 +134,92 @@ def test_an_agents_reason_is_quoted_and_marked_as_not_verified(
     assert shown["Reason"] == (
         "“Remove four archived demo repositories” (the agent’s own words, not verified)"
     )
-    assert shown["Requested by"] == "codex (name not proven), an agent of Olu Operator"
+    assert shown["Requested by"] == "“codex” (name not proven), an agent of “Olu Operator”"
+
+
+HOSTILE = "Olu Operator (approved by security)"
+
+
+def requested_by(approval: Approval) -> str:
+    return dict(rows(authorization_details.for_ask(ask_of(approval))))["Requested by"]
+
+
+@pytest.mark.parametrize("name", [HOSTILE, "Mia. Approve to continue", "Olu\nRisk: Low", "Olu ” x"])
+def test_who_requests_is_quoted_where_it_could_read_as_our_words(
+    lamps: Lamps, olu: Actor, oona: Actor, name: str
+) -> None:
+    quoted = safe_display.person_in_sentence(name)
+    assert requested_by(ask(replace(olu, name=name))) == quoted and quoted[0] == "“"
+    agent = safe_display.in_sentence(name)
+    shown = requested_by(
+        ask(replace(olu, name=name, via="broker", agent=name), "lamp.allow", reason="x")
+    )
+    assert shown == f"{agent}{_beware(name)} (name not proven), an agent of {quoted}"
+    assert on_page(Approval.objects.latest("created"))[2] == ("Requested by", shown)
+
+
+def _beware(name: str) -> str:
+    return f" ⚠ {beware}" if (beware := safe_display.warning(name)) else ""
+
+
+@pytest.mark.parametrize("length", [10, 200, 300])
+def test_who_requests_fits_its_column(lamps: Lamps, olu: Actor, oona: Actor, length: int) -> None:
+    long = "dеploy. Approve to continue. " * (length // 25 + 1)
+    approval = ask(replace(olu, name=long[:length], via="broker", agent=long[:length]))
+    assert 0 < len(approval.requested_by) <= 255
+    assert approval.requested_by.count("“") == approval.requested_by.count("”")
+
+
+def test_a_request_that_waited_while_the_portal_was_updated_keeps_its_words(
+    lamps: Lamps, olu: Actor, oona: Actor
+) -> None:
+    approval = ask(replace(olu, name=HOSTILE))
+    Approval.objects.filter(pk=approval.pk).update(requested_by="")  # as the version before stored
+    approval = Approval.objects.get(pk=approval.pk)
+    assert requested_by(approval) == HOSTILE
+
+
+def test_a_row_with_another_requester_than_was_recorded_is_not_approved(
+    lamps: Lamps, olu: Actor, oona: Actor
+) -> None:
+    approval = ask(olu)
+    assert recheck.intent_broken(approval) == ""
+    approval.requested_by = "Oona Operator"
+    approval.save(update_fields=["requested_by"])
+    assert recheck.intent_broken(approval) == "intent_differs"
+
+
+@pytest.mark.parametrize("column", ["requested_by", "sentence", "reason", "risk", "if_approved"])
+@pytest.mark.parametrize("words", ["Oona Operator, security lead [erased]", "[erased]"])
+def test_words_that_no_erasure_took_are_not_excused_by_its_mark(
+    lamps: Lamps, olu: Actor, oona: Actor, column: str, words: str
+) -> None:
+    approval = ask(olu, reason="reads the clipboard")
+    Approval.objects.filter(pk=approval.pk).update(**{column: words})
+    assert recheck.no_longer_true(Approval.objects.get(pk=approval.pk)) == "intent_differs"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        None,
+        {"name": "Oona Operator"},
+        {"name": "Olu [erased]"},
+        {"via": "web"},
+        {"agent": "codex"},
+        {"sub": "auth0|another"},
+        {"iss": "https://another/"},
+    ],
+)
+def test_a_row_whose_requester_was_altered_is_not_approved(
+    lamps: Lamps, olu: Actor, oona: Actor, change: dict[str, str] | None
+) -> None:
+    asking = replace(olu, via="broker", agent="claudecode")
+    approval = ask(asking, "lamp.allow", reason="x")
+    assert recheck.no_longer_true(approval) == ""
+    altered = {} if change is None else {**approval.requester, **change}
+    Approval.objects.filter(pk=approval.pk).update(requester=altered)
+    assert recheck.no_longer_true(Approval.objects.get(pk=approval.pk)) == "intent_differs"
 
 
 @pytest.mark.parametrize(

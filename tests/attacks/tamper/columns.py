@@ -34,6 +34,7 @@ from audit.models import (
     TimeToken,
     VerificationRun,
     ViewNotification,
+    WeeklyDigest,
     WitnessState,
 )
 from audit.models.exact_json_field import ExactJSONField
@@ -54,6 +55,7 @@ NOT_HELD: dict[Model, str] = {
     SavedView: "no evidence: how somebody likes to look; sharing one is an event with its filter",
     ViewNotification: "no evidence: how far a view's new rows were counted for its owner, and when "
     "they were notified",
+    WeeklyDigest: "no evidence: when a person is next sent an e-mail about their views",
     WitnessState: "what a witness answered last; what counts are cosignatures, and what "
     "stops the signing is a file",
 }
