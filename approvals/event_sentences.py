@@ -58,10 +58,12 @@ _HOW = {"ciba": "by phone", "passkey": "with a passkey"}
 
 
 def denied(event: PublicEvent) -> str:
-    """The asked person denied, as far as is known."""
+    """The asked person denied, as far as is known; with who requested it."""
+    requester = shown(_data(event).get("requested_by"))
+    about = f"{_what(event)}, requested by {requester}" if requester else _what(event)
     if _data(event).get("inferred"):
-        return f"{_asked(event)} appears to have denied (unconfirmed): {_what(event)}"
-    return f"{person(event.get('actor'))} denied: {_what(event)}"
+        return f"{_asked(event)} appears to have denied (unconfirmed): {about}"
+    return f"{person(event.get('actor'))} denied: {about}"
 
 
 def expired(event: PublicEvent) -> str:

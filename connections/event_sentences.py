@@ -5,22 +5,13 @@ Each action has a sentence with the names of `_words` in braces, or a function t
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from audit.recording import action_registry
-from audit.recording.sentences import PublicEvent, Sentence, person, phrase, shown, target
+from audit.recording.sentences import PublicEvent, Sentence, person, phrase, shown, texts
 from connections.scopes import catalogue
 
-_TAILS = {
-    "failure": " (failed)",
-    "denied": " (denied)",
-    "expired": " (expired)",
-    "cancelled": " (cancelled)",
-    "pending": " (not finished when recorded)",
-    "unknown": " (outcome unknown)",
-}
 _STEPS = {
     ("auth0.delete_connected_account", "success"): "{Whose} was deleted at Auth0",
     ("auth0.delete_connected_account", "failure"): "{Whose} could not be deleted at Auth0",
@@ -77,55 +68,47 @@ def _data(event: PublicEvent) -> Mapping[str, Any]:
 
 
 def _words(event: PublicEvent) -> Mapping[str, str]:
-    """What sentences name, and each text of the event's data; empty what the event does not say."""
-    data = _data(event)
-    name = shown(event.get("connection")) or shown(data.get("connection"))
-    title = catalogue.title(name) if name else ""
-    account, skill = shown(data.get("account")), shown(event.get("skill"))
-    kind = "consent" if shown(data.get("kind")) == "grant" else "refresh token"
-    leaver, reviewer = (_named(data.get(key)) for key in ("person", "reviewer"))
-    number = (
-        "1 connection" if data.get("number") == 1 else f"{shown(data.get('number'))} connections"
-    )
-    said = {key: shown(value) for key, value in data.items() if not isinstance(value, list)}
+    """What sentences name; empty what the event does not say."""
+    said, data = texts(event), _data(event)
+    title = catalogue.title(said["connection"]) if said["connection"] else ""
+    account, skill = said["account"], said["skill"]
+    owned = f"{title} {'account' if account else 'connection'} {account}".strip()
+    kind = "consent" if said["kind"] == "grant" else "refresh token"
+    owner = _owner(event)
     words = said | {
-        "who": person(event.get("actor")),
-        "whose": _of(event, f"{title} {'account' if account else 'connection'} {account}".strip()),
-        "access": _of(event, f"{kind} of {said.get('application') or 'an application'}"),
-        "owner": _owner(event) or "the owner",
+        "whose": _of(owner, said["who"], owned),
+        "access": _of(owner, said["who"], f"{kind} of {said['application'] or 'an application'}"),
+        "owner": owner or "the owner",
         "title": title,
         "asked": title or "a connection",
         "service": title or "provider",
-        "user": skill.partition(":")[2] or skill or shown(event.get("agent")) or "An unnamed agent",
-        "for": person(event.get("on_behalf_of") or event.get("actor")),
-        "client": said.get("client_id") or "an unnamed application",
-        "component": said.get("component", "").partition(":")[2] or "a component",
-        "connections": number,
-        "setting": said.get("words", "").rstrip("."),
+        "user": skill.partition(":")[2] or skill or said["agent"] or "An unnamed agent",
+        "client": said["client_id"] or "an unnamed application",
+        "component": said["component"].partition(":")[2] or "a component",
+        "connections": f"{said['number']} connection{'s' * (data.get('number') != 1)}",
+        "setting": said["words"].rstrip("."),
         "frozen": _frozen(event, said),
-        "review": f"the access review “{said.get('title', '')}”",
-        "leaver": leaver,
-        "reviewer": reviewer,
-        "granted": _listed(data.get("scopes"), ""),
-        "excess": _listed(data.get("excess_scopes"), "undeclared scopes"),
-        "allowed": _listed(data.get("allowed_scopes"), "more"),
-        "tail": _TAILS.get(str(event.get("outcome")), ""),
+        "review": f"the access review “{said['title']}”",
+        "leaver": _named(data.get("person"), said["person"]),
+        "reviewer": _named(data.get("reviewer"), said["reviewer"]),
+        "excess": said["excess_scopes"] or "undeclared scopes",
+        "allowed": said["allowed_scopes"] or "more",
     }
     upper = {key.capitalize(): _upper(words[key]) for key in ("whose", "access")}
-    return defaultdict(str, words | upper)
+    return words | upper
 
 
 def _frozen(event: PublicEvent, said: Mapping[str, str]) -> str:
     """What is frozen; a person who froze themselves is not named a second time."""
-    who, what = event.get("actor") or {}, event.get("target") or {}
-    if event.get("action") == "person.frozen" and who.get("sub") == what.get("name"):
+    actor = event.get("actor") or {}
+    if event.get("action") == "person.frozen" and actor.get("sub") == said["name"]:
         return "their own access"
-    return said.get("what") or target(event)
+    return said["what"] or said["target"]
 
 
-def _named(value: Any) -> str:
+def _named(value: Any, said: str) -> str:
     gone = "a person who was erased"
-    return person(value, gone) if isinstance(value, Mapping) else shown(value) or gone
+    return person(value, gone) if isinstance(value, Mapping) else said or gone
 
 
 def _owner(event: PublicEvent) -> str:
@@ -134,20 +117,15 @@ def _owner(event: PublicEvent) -> str:
     return person(owner, "") if isinstance(owner, Mapping) else ""
 
 
-def _of(event: PublicEvent, what: str) -> str:
+def _of(owner: str, who: str, what: str) -> str:
     """Such as `Mia Member's GitHub account octo-dev`, as far as the event tells."""
-    owner = _owner(event)
     if not owner:
         return f"a {what}"
-    return f"their own {what}" if owner == person(event.get("actor"), "") else f"{owner}'s {what}"
+    return f"their own {what}" if owner == who else f"{owner}'s {what}"
 
 
 def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _listed(names: Any, otherwise: str) -> str:
-    return ", ".join(map(shown, names)) if isinstance(names, list) else otherwise
 
 
 def _stays_suspended(event: PublicEvent) -> bool:
@@ -156,7 +134,7 @@ def _stays_suspended(event: PublicEvent) -> bool:
 
 def _connected(event: PublicEvent) -> str:
     others = ", which others suspended before" if _stays_suspended(event) else ""
-    return f"{{who}} connected {{whose}}{{tail}}{others}"
+    return f"{{who}} connected {{whose}}{{outcome}}{others}"
 
 
 def _resumed(event: PublicEvent) -> str:
@@ -165,13 +143,13 @@ def _resumed(event: PublicEvent) -> str:
     words = "lifted one suspension of" if stays else "resumed"
     if _data(event).get("undoes"):
         words = "took back the revocation of"
-    return f"{{who}} {words} {{whose}}{{tail}}" + (", which stayed suspended" if stays else "")
+    return f"{{who}} {words} {{whose}}{{outcome}}" + (", which stayed suspended" if stays else "")
 
 
 def _revoked(event: PublicEvent) -> str:
     """The decision, or the result of one of its remote steps."""
     step = shown(_data(event).get("step")), str(event.get("outcome"))
-    return _STEPS.get(step, "{who} revoked {whose}{tail}")
+    return _STEPS.get(step, "{who} revoked {whose}{outcome}")
 
 
 def _drifted(sentences: Mapping[str, str], otherwise: str) -> Sentence:
@@ -186,7 +164,7 @@ def _use_seen(event: PublicEvent) -> str:
 def _access_revoked(event: PublicEvent) -> str:
     """The decision, or the result of its remote step."""
     if not shown(_data(event).get("step")):
-        return "{who} revoked {access}{tail}"
+        return "{who} revoked {access}{outcome}"
     if event.get("outcome") == "success":
         return "{Access} was deleted at Auth0"
     return "{Access} could not be deleted at Auth0"
@@ -199,7 +177,7 @@ def _gap_found(event: PublicEvent) -> str:
 
 def _exchanged(event: PublicEvent) -> str:
     """`github-mcp exchanged a GitHub token for Mia Member (repo, read:user)`."""
-    scopes = " ({granted})" if _listed(_data(event).get("scopes"), "") else ""
+    scopes = " ({scopes})" if _data(event).get("scopes") else ""
     return "{user} exchanged a {service} token for {for}" + scopes
 
 
@@ -215,8 +193,8 @@ def _refused(event: PublicEvent) -> str:
 def _escalated(event: PublicEvent) -> str:
     """`github-mcp asked GitHub for more than its manifest declares: delete_repo (denied)`."""
     if _data(event).get("returned_by"):
-        return "Auth0 gave {user} a {asked} token with undeclared scopes: {excess}{tail}"
-    tail = " (a person was asked)" if event.get("outcome") == "pending" else "{tail}"
+        return "Auth0 gave {user} a {asked} token with undeclared scopes: {excess}{outcome}"
+    tail = " (a person was asked)" if event.get("outcome") == "pending" else "{outcome}"
     return "{user} asked {asked} for more than its manifest declares: {excess}" + tail
 
 
@@ -224,12 +202,12 @@ def _exported(event: PublicEvent) -> str:
     """`Ada Auditor exported the inventory of connections`, or what else was taken away."""
     if _data(event).get("what") != "review_result":
         return _EXPORTED(event)
-    return "{who} exported the signed result of {review}{tail}".format_map(_words(event))
+    return "{who} exported the signed result of {review}{outcome}".format_map(_words(event))
 
 
 _SENTENCES: Mapping[str, str | Sentence] = {
     "connection.connected": _connected,
-    "connection.suspended": "{who} suspended {whose}{tail}",
+    "connection.suspended": "{who} suspended {whose}{outcome}",
     "connection.resumed": _resumed,
     "connection.revoked": _revoked,
     "connection.reconciled": _drifted(_DRIFT, "Auth0-ATA compared {whose} with Auth0"),
@@ -237,29 +215,29 @@ _SENTENCES: Mapping[str, str | Sentence] = {
     "tenant_log.gap_found": _gap_found,
     "access.revoked": _access_revoked,
     "access.reconciled": _drifted(_DRIFT_OF_ACCESS, "Auth0-ATA compared {access} with Auth0"),
-    "selection.revoked": "{who} revoked {connections}{tail}",
-    "selection.suspended": "{who} suspended {connections}{tail}",
-    "selection.held": "{who} suspended {connections} until their revocation was decided{tail}",
-    "selection.released": "{who} resumed {connections}{tail}",
+    "selection.revoked": "{who} revoked {connections}{outcome}",
+    "selection.suspended": "{who} suspended {connections}{outcome}",
+    "selection.held": "{who} suspended {connections} until their revocation was decided{outcome}",
+    "selection.released": "{who} resumed {connections}{outcome}",
     "connection.fell_asleep": "{Whose} was paused while unused: {why}",
     "connection.awake": "{Whose} resumed: {why}",
-    "connection.woken": "{who} resumed {whose} for agents{tail}",
-    "connection.restricted": "{who} restricted {title}: {setting}{tail}",
-    "connection.relaxed": "{who} relaxed {title}: {setting}{tail}",
-    **{f"{one}.frozen": "{who} froze {frozen}{tail}" for one in _FROZEN},
-    **{f"{one}.unfrozen": "{who} unfroze {frozen}{tail}" for one in _FROZEN},
-    "person.offboarding_started": "{who} started offboarding {frozen}{tail}",
+    "connection.woken": "{who} resumed {whose} for agents{outcome}",
+    "connection.restricted": "{who} restricted {title}: {setting}{outcome}",
+    "connection.relaxed": "{who} relaxed {title}: {setting}{outcome}",
+    **{f"{one}.frozen": "{who} froze {frozen}{outcome}" for one in _FROZEN},
+    **{f"{one}.unfrozen": "{who} unfroze {frozen}{outcome}" for one in _FROZEN},
+    "person.offboarding_started": "{who} started offboarding {frozen}{outcome}",
     "token.exchanged": _exchanged,
     "token.refused": _refused,
     "scope.escalated": _escalated,
-    "scope.granted": "{who} gave {component} {allowed} on {whose}{tail}",
-    "scope.withdrawn": "{who} withdrew {allowed} of {component} on {whose}{tail}",
-    "review.opened": "{who} opened {review} of {accounts} accounts{tail}",
-    "review.decided": "{who} decided to {choice} {whose} in {review}{tail}",
+    "scope.granted": "{who} gave {component} {allowed} on {whose}{outcome}",
+    "scope.withdrawn": "{who} withdrew {allowed} of {component} on {whose}{outcome}",
+    "review.opened": "{who} opened {review} of {accounts} accounts{outcome}",
+    "review.decided": "{who} decided to {choice} {whose} in {review}{outcome}",
     "review.reassigned": "{who} reassigned {review} from {leaver} to {reviewer}: {accounts} "
-    "to decide{tail}",
+    "to decide{outcome}",
     "review.closed": "{who} closed {review}: {kept} kept, {reduced} reduced, {revoked} revoked, "
-    "{undecided} undecided{tail}",
+    "{undecided} undecided{outcome}",
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from audit.recording import action_registry
-from audit.recording.sentences import PublicEvent, Sentence, person, shown
+from audit.recording.sentences import PublicEvent, Sentence, approvers, people, shown, texts
 from enforcement.component_kinds import KINDS, called
 from enforcement.decisions.steps.later_decision_wins import COMMAND, TERMINAL
 from enforcement.effects.gateway_facts import agent_label
@@ -26,28 +26,21 @@ def _data(event: PublicEvent) -> Mapping[str, Any]:
 
 def _words(event: PublicEvent) -> Mapping[str, str]:
     """What sentences name."""
-    data, target, actor = _data(event), event.get("target") or {}, event.get("actor") or {}
-    approver, detail = data.get("approver"), shown(data.get("detail")).rstrip(".")
-    approved = isinstance(approver, Mapping) and shown(approver.get("sub")) != shown(
-        actor.get("sub")
-    )
-    about = shown(data.get("about"))
-    return {
-        "who": person(event.get("actor")),
-        "thing": called(str(target.get("kind", "")), shown(target.get("name"))),
-        "name": shown(target.get("name")),
-        "instance": shown(event.get("instance")),
+    said, data = texts(event), _data(event)
+    target, approved = event.get("target") or {}, approvers(event)
+    detail, about = said["detail"].rstrip("."), said["about"]
+    actor = (event.get("actor") or {}).get("sub")
+    by_others = any(one.get("sub") != actor for one in approved)
+    return said | {
+        "thing": called(str(target.get("kind", "")), said["name"]),
         "scope": _scope(target, data.get("gateways")),
-        "by": f", approved by {person(approver)}" if approved else "",
+        "by": f", approved by {people(approved)}" if by_others else "",
         "detail": f": {detail}" if detail else "",
-        "title": shown(data.get("title")),
         "in": f" in {about}" if about else "",
-        "about": about,
-        "act": shown(data.get("reported_action")) or "an act",
+        "act": said["reported_action"] or "an act",
         "effect": _effect(data.get("effect")),
-        "setting": settings_catalogue.label(shown(data.get("setting"))),
-        "approved": shown(data.get("expected")),
-        "seen": shown(data.get("seen")),
+        "setting": settings_catalogue.label(said["setting"]),
+        "approved": said["expected"],
     }
 
 

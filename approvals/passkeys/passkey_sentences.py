@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from audit.recording import action_registry
-from audit.recording.sentences import ERASED, PublicEvent, after_approval, person, shown
+from audit.recording.sentences import (
+    ERASED,
+    PublicEvent,
+    after_approval,
+    approvers,
+    people,
+    person,
+    shown,
+)
 
 
 def _data(event: PublicEvent) -> Mapping[str, Any]:
@@ -29,8 +37,8 @@ def enrolled(event: PublicEvent) -> str:
     """One person enrolled a key; or two let it count for others."""
     who, key = person(event.get("actor")), _named(event)
     if _data(event).get("counts_for") == "others":
-        approver = _data(event).get("approver")
-        by = f", confirmed by {person(approver)}" if isinstance(approver, Mapping) else ""
+        confirmed = people(approvers(event))
+        by = f", confirmed by {confirmed}" if confirmed else ""
         return f"{who} may approve what others ask for with the {key}{by}"
     return f"{who} enrolled the {key} for their own requests{after_approval(event)}"
 

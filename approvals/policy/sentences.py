@@ -58,7 +58,8 @@ def sentence(rule: Rule, document: Document, expiry_s: int) -> str:
 
 
 def situations(rule: Rule) -> str:
-    """What a rule is about, with its severities: `Anything final or loosening at severity HIGH`."""
+    """What a rule is about, with its severities: `Any decision that is final or relaxes something
+    at severity HIGH`."""
     return f"{_what(rule)}{_severities(rule)}{_requesters(rule)}"
 
 
@@ -111,9 +112,11 @@ def _what(rule: Rule) -> str:
     if rule.automatic:
         which = "" if "*" in rule.verbs else f": {_acts(rule)}"
         return f"What a finding requests automatically{which}{_whose(rule)}"
-    asked = " that a person asks for" if rule.automatic is False else ""
     if "*" in rule.verbs:
-        return f"Anything final or loosening{_whose(rule)}{asked}"
+        asked = ", requested by a person," if rule.automatic is False else ""
+        about = _whose(rule).replace(" that is", " about what is")
+        return f"Any decision that is final or relaxes something{asked}{about}".rstrip(",")
+    asked = " that a person asks for" if rule.automatic is False else ""
     words = _acts(rule)
     return words[:1].upper() + words[1:] + _whose(rule) + asked
 
@@ -136,7 +139,7 @@ def _acts(rule: Rule) -> str:
 def _act(act: str, kinds: list[str]) -> str:
     things = "anything" if "*" in kinds else listing([called(k) for k in kinds], "or")
     if act == "*":
-        return f"anything final or loosening about {things}"
+        return f"any decision that is final or relaxes something about {things}"
     return f"{_gerund(act).lower()} {things}"
 
 

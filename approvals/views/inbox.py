@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from approvals import proven_approvals
 from approvals.models import Approval, Ask, AskState, Status
+from approvals.proven_approvals import Signature
 from approvals.views import request_labels
 from approvals.views.holds_that_stay import why_hold_stays
 from approvals.views.request_labels import Standing
@@ -92,7 +95,7 @@ def inbox(viewer: Actor, wanted: RequestFilter = EVERYTHING) -> Inbox:
     theirs = _asked_of(viewer).filter(approval=OuterRef("pk"), state__in=OPEN_ASKS)
     found = wanted.narrow(visible(viewer)).filter(status=Status.PENDING)
     pending = found.annotate(theirs=Exists(theirs)).order_by("-theirs", "-created")
-    rows = [row_of(approval, viewer) for approval in pending[:_MOST_PENDING]]
+    rows = rows_of(pending[:_MOST_PENDING], viewer)
     for_me = [r for r in rows if r.ask and _is(r.ask, viewer)]
     rest = [r for r in rows if r not in for_me]
     by_me = [r for r in rest if _asked_by(r.approval, viewer)]
@@ -110,19 +113,28 @@ def closed(
         found = found.filter(created__lt=before)
     page = list(found.order_by("-created")[: HISTORY_PAGE + 1])
     more = page[HISTORY_PAGE - 1].created if len(page) > HISTORY_PAGE else None
-    return [row_of(a, viewer) for a in page[:HISTORY_PAGE]], more
+    return rows_of(page[:HISTORY_PAGE], viewer), more
 
 
-def row_of(approval: Approval, viewer: Actor) -> Row:
-    """An approval whose asks were prefetched, as a row."""
-    ask = request_labels.shown_ask(sorted(approval.asks.all(), key=lambda a: a.number), viewer)
+def rows_of(approvals: Iterable[Approval], viewer: Actor) -> list[Row]:
+    """Approvals whose asks were prefetched, as rows."""
+    listed = list(approvals)
+    signed = proven_approvals.signatures(listed)
+    return [_row(approval, viewer, signed[approval.pk]) for approval in listed]
+
+
+def _row(approval: Approval, viewer: Actor, signed: Collection[Signature]) -> Row:
+    asks = sorted(approval.asks.all(), key=lambda a: a.number)
+    answered = request_labels.answered_asks(approval, asks)
+    ask = request_labels.shown_ask(answered or asks, viewer)
+    named = answered or ([ask] if ask else [])
     return Row(
         approval=approval,
         ask=ask,
-        standing=request_labels.standing(approval, ask, viewer),
+        standing=request_labels.standing(approval, ask, viewer, signed),
         requester=request_labels.requester_name(approval, viewer),
-        asked=request_labels.person_name(ask.person, viewer) if ask else "",
-        outcome=request_labels.outcome_words(approval, viewer) if approval.outcome else "",
+        asked=" and ".join(request_labels.person_name(one.person, viewer) for one in named),
+        outcome=request_labels.outcome_words(approval, viewer, signed) if approval.outcome else "",
         total_s=request_labels.total_s(approval, ask),
         hold_stays=why_hold_stays(approval),
     )

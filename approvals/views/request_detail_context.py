@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from approvals import cancel_resend_confirm_denial, clock
+from django.db.models import Prefetch, prefetch_related_objects
+
+from approvals import cancel_resend_confirm_denial, clock, proven_approvals
+from approvals.absence import absence_in_words
 from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeState, Status
+from approvals.notifications import delivery
 from approvals.pipeline.deny_expire_cancel import confirming_ends_hold
+from approvals.proven_approvals import Signature
 from approvals.step_up import rate_limit, take_ciba_or_passkey_answer
 from approvals.step_up.approver_facts import Fact, facts
 from approvals.views import request_labels
@@ -71,6 +77,7 @@ class Detail:
     version: str
     by_passkey: Offer | None
     hold_stays: str
+    away: str
 
     @property
     def waiting(self) -> bool:
@@ -120,25 +127,24 @@ def version_of(approval: Approval) -> str:
 def detail(approval: Approval, viewer: Actor) -> Detail:
     """The page of one approval as `viewer` may see it."""
     version = version_of(approval)  # first: what changes while the rest is read is read again
-    asks = list(
-        approval.asks.select_related("person").prefetch_related("notices").order_by("number")
-    )
-    for one in asks:
-        one.approval = approval
-    ask = request_labels.shown_ask(asks, viewer)
+    in_order = Ask.objects.select_related("person").prefetch_related("notices").order_by("number")
+    prefetch_related_objects([approval], Prefetch("asks", in_order))
+    asks = list(approval.asks.all())
+    ask = request_labels.shown_ask(request_labels.answered_asks(approval, asks) or asks, viewer)
     effects = list(Effect.objects.filter(operation=approval.operation).order_by("created", "id"))
     readable = bool(viewer.roles & _MAY_READ)
     event_url = f"/audit/events/{approval.event_id}/" if readable and approval.event_id else ""
     asked = request_labels.person_name(ask.person, viewer) if ask else ""
+    signed = proven_approvals.signatures([approval])[approval.pk]
     no_longer = request_labels.no_longer_possible(approval)
     pending = approval.status == Status.PENDING
     can_confirm = cancel_resend_confirm_denial.may_confirm_denial(viewer, approval)
     return Detail(
         approval=approval,
         ask=ask,
-        standing=request_labels.standing(approval, ask, viewer),
-        asks=[_asked(one, approval, viewer) for one in asks],
-        steps=steps(approval, ask, effects, viewer, event_url),
+        standing=request_labels.standing(approval, ask, viewer, signed),
+        asks=[_asked(one, approval, viewer, signed) for one in asks],
+        steps=steps(approval, ask, effects, viewer, signed, event_url),
         because=because(approval, viewer),
         history=history(approval, viewer),
         requester=request_labels.requester_name(approval, viewer),
@@ -152,7 +158,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         facts=facts(approval, ask.person if ask else None, reader=viewer),
         policy=request_labels.policy_sentence(approval, ask),
         changed_usual_time=request_labels.changed_usual_time(approval),
-        outcome=request_labels.outcome_words(approval, viewer) if approval.outcome else "",
+        outcome=request_labels.outcome_words(approval, viewer, signed) if approval.outcome else "",
         phones_may_show=request_labels.phones_may_show(approval, asks),
         no_longer=no_longer,
         phone_url=phone_url(ask.person.sub) if ask and pending else "",
@@ -170,6 +176,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         version=version,
         by_passkey=offer(approval, asks, viewer, still_true=not no_longer),
         hold_stays=why_hold_stays(approval, ask_gateways=True),
+        away=absence_in_words.of_request(approval, ask, asked) if ask and pending else "",
     )
 
 
@@ -178,12 +185,12 @@ def _is_live(approval: Approval, effects: list[Effect]) -> bool:
     return approval.status != Status.CLOSED or approval.inferred or open_effects(effects)
 
 
-def _asked(ask: Ask, approval: Approval, viewer: Actor) -> Asked:
+def _asked(ask: Ask, approval: Approval, viewer: Actor, signed: Collection[Signature]) -> Asked:
     name = request_labels.person_name(ask.person, viewer)
     return Asked(
         ask=ask,
         name="You" if name == "you" else name,
-        standing=request_labels.ask_standing(ask, approval),
+        standing=request_labels.ask_standing(ask, approval, signed),
         detail=ask.detail,
         notices=[notice for notice in ask.notices.all() if notice.state in _WORTH_SAYING],
         url=person_links.page_of(viewer, ask.person),
@@ -192,4 +199,5 @@ def _asked(ask: Ask, approval: Approval, viewer: Actor) -> Asked:
 
 def as_context(found: Detail) -> dict[str, Any]:
     """Context of `approvals/detail.html` and its live part."""
-    return {"found": found, "approval": found.approval}
+    mailed = delivery.has_mail_server()
+    return {"found": found, "approval": found.approval, "mailed": mailed}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 
 from approvals import actor_json, clock, policy, registry
-from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
+from approvals.models import Answer, Approval, Ask, AskState, Channel, Outcome, Person, Status
 from approvals.pipeline import overtaken_requests, recheck
+from approvals.proven_approvals import Signature, all_signed, approved_asks, is_signed
 from approvals.registry import Verb
 from approvals.step_up import owner_must_approve_first, rate_limit
 from audit.recording.actors import Actor
@@ -60,7 +61,7 @@ def requester_name(approval: Approval, viewer: Actor | None = None) -> str:
     asked = actor_json.from_json(approval.requester)
     if viewer is not None and (asked.iss, asked.sub) == (viewer.iss, viewer.sub):
         return "an agent of yours" if asked.via == "broker" else "you"
-    return actor_json.requester_name(asked)
+    return actor_json.requester_in_sentence(asked)
 
 
 def channel_of(approval: Approval) -> str:
@@ -70,22 +71,49 @@ def channel_of(approval: Approval) -> str:
 
 
 def answerer_name(approval: Approval, viewer: Actor | None = None) -> str:
-    """Who answered, or is inferred to have."""
+    """Who answered, or is inferred to have; all of them where several approved."""
+    if approval.answer == Answer.APPROVED and (asks := approved_asks(approval)):
+        return _names(asks, viewer)
     who = actor_json.from_json(approval.answered_by)
     if viewer is not None and (who.iss, who.sub) == (viewer.iss, viewer.sub):
         return "you"
     return actor_json.person_name(who)
 
 
-def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -> Standing:
-    """Where it is, as a badge."""
+def _names(asks: Iterable[Ask], viewer: Actor | None) -> str:
+    return " and ".join(person_name(ask.person, viewer) for ask in asks)
+
+
+def answered_asks(approval: Approval, asks: Iterable[Ask]) -> list[Ask]:
+    """The asks whose answers closed an approval; empty while it is open or had no answer."""
+    state = _ANSWERED.get(approval.answer)
+    if not state or approval.status != Status.CLOSED:
+        return []
+    return _by_person(ask for ask in asks if ask.state == state)
+
+
+def _by_person(asks: Iterable[Ask]) -> list[Ask]:
+    in_order = sorted(asks, key=lambda ask: ask.number)
+    return list({ask.person_id: ask for ask in in_order}.values())
+
+
+_ANSWERED: dict[str, str] = {
+    Answer.APPROVED: AskState.APPROVED,
+    Answer.DENIED: AskState.DENIED,
+}
+
+
+def standing(
+    approval: Approval, ask: Ask | None, viewer: Actor | None, signed: Collection[Signature]
+) -> Standing:
+    """Where it is, as a badge; `signed` are those whose signed approval is at hand."""
     if approval.status == Status.CLOSED:
-        return _closed(approval)
+        return _closed(approval, signed)
     if ask is None:
         return Standing("warn", "users", "waiting for someone to ask")
     needed = owner_must_approve_first.needed(approval)
     if needed > 1:
-        said = sum(one.state == AskState.APPROVED for one in approval.asks.all())
+        said = sum(is_signed(one, signed) for one in approved_asks(approval))
         return Standing("info", "users", f"{said} of {needed} approved")
     if rate_limit.waits(ask):
         return _ITS_TURN
@@ -139,8 +167,10 @@ def how_to_answer(ask: Ask) -> str:
     return f"If your phone shows this code, answer there, {joint} with your passkey."
 
 
-def _closed(approval: Approval) -> Standing:
+def _closed(approval: Approval, signed: Collection[Signature]) -> Standing:
     match approval.outcome:
+        case Outcome.APPROVED if not all_signed(approval, signed):
+            return _NO_PROOF
         case Outcome.APPROVED:
             return Standing("ok", "check", "approved")
         case Outcome.DENIED if approval.inferred:
@@ -155,11 +185,15 @@ def _closed(approval: Approval) -> Standing:
             return Standing("bad", "octagon-alert", "failed")
 
 
-def outcome_words(approval: Approval, viewer: Actor | None = None) -> str:
-    """What came of a closed approval, in one or two sentences."""
+def outcome_words(
+    approval: Approval, viewer: Actor | None = None, signed: Collection[Signature] = ()
+) -> str:
+    """What came of a closed approval, in one or two sentences; `signed` as `standing` takes it."""
     name = answerer_name(approval, viewer) or "Somebody"
-    who = "You" if name == "you" else name
+    who = at_the_beginning(name)
     match approval.outcome:
+        case Outcome.APPROVED if not all_signed(approval, signed):
+            return _without_proof(approval, name, viewer, signed)
         case Outcome.APPROVED:
             return f"{who} approved exactly this request, and it was applied."
         case Outcome.DENIED if approval.inferred:
@@ -180,6 +214,27 @@ def outcome_words(approval: Approval, viewer: Actor | None = None) -> str:
             )
         case _:
             return f"{approval.outcome_detail} Nothing was committed. {_hold(approval)}"
+
+
+def at_the_beginning(name: str) -> str:
+    """A name where a sentence begins: `You` for `you`."""
+    return (
+        "You" + name.removeprefix("you") if name == "you" or name.startswith("you and ") else name
+    )
+
+
+def recorded_as_approved(name: str) -> str:
+    """What a page says in place of `X approved` where no signature of theirs verifies."""
+    return f"Recorded as approved by {name}; no proof found"
+
+
+def _without_proof(
+    approval: Approval, name: str, viewer: Actor | None, signed: Collection[Signature]
+) -> str:
+    asks = approved_asks(approval)
+    lacking = [ask for ask in asks if not is_signed(ask, signed)]
+    of = f" that {_names(lacking, viewer)} approved" if len(lacking) < len(asks) else ""
+    return f"{recorded_as_approved(name)}{of}. It is recorded as applied."
 
 
 def _there_was_time(approval: Approval) -> str:
@@ -260,6 +315,7 @@ def total_s(approval: Approval, ask: Ask | None) -> int:
     return max(1, round((until - begun).total_seconds()))
 
 
+_NO_PROOF = Standing("warn", "help", "recorded as approved; no proof found")
 _ITS_TURN = Standing("info", "clock", "waiting for its turn")
 _ASKS: dict[str, Standing] = {
     AskState.STARTING: Standing("info", "send", "being sent"),
@@ -273,8 +329,10 @@ _ASKS: dict[str, Standing] = {
 }
 
 
-def ask_standing(ask: Ask, approval: Approval) -> Standing:
+def ask_standing(ask: Ask, approval: Approval, signed: Collection[Signature]) -> Standing:
     """Where one ask is. An open ask of a closed approval is only listened to."""
+    if ask.state == AskState.APPROVED and not is_signed(ask, signed):
+        return _NO_PROOF
     if ask.state == AskState.DENIED and approval.inferred:
         return Standing("warn", "help", "denied, inferred")
     if approval.status == Status.CLOSED and ask.state in {AskState.STARTING, AskState.WAITING}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from approvals.models import (
@@ -16,7 +16,14 @@ from approvals.models import (
     Outcome,
     Status,
 )
-from approvals.views.request_labels import awaited, person_name, whose
+from approvals.proven_approvals import Signature, all_signed, approved_asks, is_signed
+from approvals.views.request_labels import (
+    at_the_beginning,
+    awaited,
+    person_name,
+    recorded_as_approved,
+    whose,
+)
 from audit.recording.actors import Actor
 from ui import local_tenant
 
@@ -36,15 +43,20 @@ def steps(
     ask: Ask | None,
     effects: Sequence[Effect],
     viewer: Actor,
+    signed: Collection[Signature],
     event_url: str = "",
 ) -> list[Step]:
-    """All steps in order; what did not happen says so."""
+    """All steps in order; what did not happen says so. `ask` is the one that the page is about,
+    `signed` are those whose signed approval is at hand."""
     held = [e for e in effects if e.event.endswith(_HOLDS)]
     ended = [e for e in effects if e.event.endswith(_RELEASES) and e.verb == approval.verb]
     ended = [] if _is_release_itself(approval) else ended
     own = [e for e in effects if e not in held and e not in ended]
-    found = [*_hold(approval, held), *_ask_steps(approval, ask, viewer)]
-    found += [_signature(approval, ask), _commit(approval, event_url)]
+    found = _hold(approval, held)
+    for one in approved_asks(approval):
+        found += _approved_before(one, viewer, signed) if one != ask else []
+    found += _ask_steps(approval, ask, viewer, signed)
+    found += [_signature(approval, ask, signed), _commit(approval, event_url)]
     found += [_remote(e) for e in own] + _release(approval, ended)
     return [step for step in found if step]
 
@@ -68,7 +80,9 @@ def _hold(approval: Approval, effects: Sequence[Effect]) -> list[Step]:
     return [{"state": state, "text": f"Hold at {places}", "detail": detail}]
 
 
-def _ask_steps(approval: Approval, ask: Ask | None, viewer: Actor) -> list[Step]:
+def _ask_steps(
+    approval: Approval, ask: Ask | None, viewer: Actor, signed: Collection[Signature]
+) -> list[Step]:
     closed = approval.status == Status.CLOSED
     if ask is None:
         state = "not" if closed else "doing"
@@ -78,7 +92,20 @@ def _ask_steps(approval: Approval, ask: Ask | None, viewer: Actor) -> list[Step]
             {"state": "not" if closed else "todo", "text": "Answer"},
         ]
     name = person_name(ask.person, viewer)
+    if approval.answer == Answer.APPROVED:
+        return [_push(ask, name, closed), _approved(ask, name, signed)]
     return [_push(ask, name, closed), _answer(approval, ask, name, closed)]
+
+
+def _approved_before(ask: Ask, viewer: Actor, signed: Collection[Signature]) -> list[Step]:
+    name = person_name(ask.person, viewer)
+    return [_push(ask, name, closed=False), _approved(ask, name, signed)]
+
+
+def _approved(ask: Ask, name: str, signed: Collection[Signature]) -> Step:
+    if is_signed(ask, signed):
+        return {"state": "done", "text": f"{at_the_beginning(name)} approved"}
+    return {"state": "unknown", "text": recorded_as_approved(name)}
 
 
 def _push(ask: Ask, name: str, closed: bool) -> Step:
@@ -94,10 +121,8 @@ def _push(ask: Ask, name: str, closed: bool) -> Step:
 
 
 def _answer(approval: Approval, ask: Ask, name: str, closed: bool) -> Step:
-    who = name[:1].upper() + name[1:]
+    who = at_the_beginning(name)
     match approval.answer:
-        case Answer.APPROVED:
-            return {"state": "done", "text": f"{who} approved"}
         case Answer.DENIED if approval.inferred:
             return {"state": "unknown", "text": f"{who} denied, as far as the clock tells"}
         case Answer.DENIED:
@@ -124,13 +149,15 @@ _SIGNATURES: dict[str, str] = {
 }
 
 
-def _signature(approval: Approval, ask: Ask | None) -> Step:
+def _signature(approval: Approval, ask: Ask | None, signed: Collection[Signature]) -> Step:
     by = Channel(ask.channel) if ask else Channel.CIBA
     if by == Channel.EITHER and ask and len(ask.answers) == 1:
         by = Channel(next(iter(ask.answers)))
     whose_ = f"{_issuer()}’s signature" if by == Channel.CIBA else _SIGNATURES[by]
     text = f"Check {whose_.removeprefix('DEMO: ')}"
     if approval.answer == Answer.APPROVED:
+        if not all_signed(approval, signed):
+            return {"state": "unknown", "text": text, "detail": "it was not found"}
         return {"state": "done", "text": f"{whose_[:1].upper()}{whose_[1:]} checked"}
     if approval.status != Status.CLOSED:
         return {"state": "todo", "text": text}

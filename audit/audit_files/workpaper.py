@@ -19,6 +19,7 @@ from audit.audit_files import item_evidence, policies_in_period, range_lines_and
 from audit.audit_files.audit_scope import Scope, why_unanswered
 from audit.audit_files.range_lines_and_tables import RangePass
 from audit.exports.xlsx import LONGEST
+from audit.ledger.audit_file_format.signed_manifest import shown_time
 from audit.ledger.audit_file_format.tables_of_range import REQUIREMENT, Found
 from audit.ledger.format.allowed_field_values import HUMAN_WORDS
 from audit.models import EventRow
@@ -150,10 +151,16 @@ def write(scope: Scope, file: BinaryIO) -> int:
 def _about(scope: Scope, found: RangePass, cut: Sequence[str]) -> Iterator[tuple[str, Cell]]:
     start, end = scope.range
     yield "Framework", f"{scope.framework.title} ({scope.framework.source})"
-    yield "Period (UTC)", f"{scope.within.after[:10]} to before {scope.within.before[:10]}"
+    after, before = map(shown_time, (scope.within.after, scope.within.before))
+    yield "Period (UTC)", f"{after} to before {before}"
     yield "Log", scope.origin
     yield "Signed tree", f"{scope.tree.size:,} entries, root {bytes(scope.tree.root).hex()}"
-    yield "Range", f"entries {start:,} to {end - 1:,}"
+    until = (
+        ""
+        if scope.last_signed is None
+        else ", the last one of the signed tree: the period ends later"
+    )
+    yield "Range", f"entries {start:,} to {end - 1:,}{until}"
     yield "Seed", scope.seed or "given by the signed tree"
     yield "Items", len(found.items)
     yield (
@@ -212,11 +219,17 @@ def _event(
         row.sentence if row else event["action"],
         event["outcome"],
         _person(event["actor"]),
-        _person(event["data"].get("approver")),
+        _approvers(event["data"]),
         f"{HUMAN_WORDS[level]} ({level})" if level in HUMAN_WORDS else level,
         evidence,
         event["id"],
     )
+
+
+def _approvers(data: Mapping[str, Any]) -> str:
+    several = data.get("approvers")
+    named = several if isinstance(several, list) and several else [data.get("approver")]
+    return " and ".join(filter(None, map(_person, named)))
 
 
 def _person(person: object) -> str:

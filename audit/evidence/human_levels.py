@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from audit.evidence import storage
@@ -31,14 +31,39 @@ def explain(
 
     Never from mere presence: `audit.ledger.person_and_log_levels` verifies each body.
     """
-    references = event["evidence"]
-    if not references:
+    if not event["evidence"]:
         return _NOTHING
-    bodies = storage.bodies(reference["digest"] for reference in references)
-    signed = any(reference["kind"] == "assertion" for reference in references)
-    passkeys = _passkeys() if signed else {}
     trusted = storage.IssuerKeys() if keys is None else keys
-    return person_and_log_levels.human(dict(event), bodies, trusted, passkeys)
+    judged = _judged(event, trusted, _passkeys() if _has_assertion(event) else {})
+    return person_and_log_levels.level_of(dict(event), judged)
+
+
+def signatures(events: Sequence[Mapping[str, Any]]) -> list[set[tuple[str, str, str]]]:
+    """Of each public event, issuer and subject of those whose signature over its very intent is in
+    its evidence, and its kind: `approval_token` or `assertion`."""
+    keys = storage.IssuerKeys()
+    passkeys = _passkeys() if any(map(_has_assertion, events)) else {}
+    return [
+        {
+            (*one.person, one.kind)
+            for one in _judged(event, keys, passkeys)
+            if one.counts and one.signs
+        }
+        for event in events
+    ]
+
+
+def _judged(
+    event: Mapping[str, Any],
+    keys: person_and_log_levels.IssuerKeys,
+    passkeys: Mapping[str, Passkey],
+) -> tuple[person_and_log_levels.Judged, ...]:
+    bodies = storage.bodies(reference["digest"] for reference in event["evidence"])
+    return tuple(person_and_log_levels.judge(dict(event), bodies, keys, passkeys))
+
+
+def _has_assertion(event: Mapping[str, Any]) -> bool:
+    return any(reference["kind"] == "assertion" for reference in event["evidence"])
 
 
 def level(event: Mapping[str, Any], keys: person_and_log_levels.IssuerKeys | None = None) -> str:

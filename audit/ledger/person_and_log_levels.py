@@ -128,6 +128,11 @@ class Judged:
         """Whether it raises the level."""
         return self.state == "counts"
 
+    @property
+    def signs(self) -> bool:
+        """Whether it is a signature over the intent, and not only a sign-in."""
+        return self.kind != "id_token"
+
 
 def judge(
     event: dict[str, Any],
@@ -252,8 +257,8 @@ def _issuer_approval(act: _Act, body: bytes, issuer_keys: IssuerKeys) -> _Proven
         raise Aside("nothing at hand says which act the intent is")
     issued = _issued(claims, event)
     return (claims["iss"], claims["sub"]), (
-        f"{claims['iss']} signed that the approver accepted exactly this request at "
-        f"{issued:%Y-%m-%d %H:%M:%S} UTC."
+        f"{claims['iss']} signed that {_who_signed(event, claims)} accepted exactly this "
+        f"request at {issued:%Y-%m-%d %H:%M:%S} UTC."
     )
 
 
@@ -278,7 +283,8 @@ def _passkey_decision(act: _Act, body: bytes, passkeys: Mapping[str, Passkey]) -
         raise AssertionFailed("no second person had confirmed its passkey for what others ask")
     revoked = found.passkey.revoked_at
     since = f" It was revoked later, at {revoked:%Y-%m-%d %H:%M:%S} UTC." if revoked else ""
-    said = f"The person's own passkey, after verifying its user, signed this very intent.{since}"
+    who = _who_signed(event, owner)
+    said = f"The passkey of {who}, after verifying its user, signed this very intent.{since}"
     return (owner["iss"], owner["sub"]), said
 
 
@@ -294,6 +300,16 @@ def approvers(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for approver in (data.get("approver"), *(others if isinstance(others, list) else ())):
         if isinstance(approver, dict):
             yield {"iss": event["actor"]["iss"]} | approver
+
+
+def _who_signed(event: dict[str, Any], signer: Mapping[str, Any]) -> str:
+    """Name and subject of who signed, as the event names them."""
+    iss, sub = str(signer["iss"]), str(signer["sub"])
+    for one in _deciders(event):
+        name = one.get("name")
+        if (one.get("iss"), one.get("sub")) == (iss, sub) and isinstance(name, str) and name:
+            return f"{name} ({sub})"
+    return sub
 
 
 def _same_person(claims: Mapping[str, Any], person: Mapping[str, Any]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import models
 from django.db.models import Q, QuerySet
 
@@ -138,6 +140,11 @@ class EventRow(models.Model):
         SQLite takes a partial index only where its condition is in the query.
         """
         return cls.objects.exclude(operation="").filter(operation=operation)
+
+    @classmethod
+    def of_operations(cls, operations: Collection[str]) -> QuerySet[EventRow]:
+        """The rows of several operations, as `of_operation` finds those of one."""
+        return cls.objects.exclude(operation="").filter(operation__in=operations)
 
 
 class Rollup(models.Model):

@@ -5,6 +5,7 @@ Every function takes the public event JSON (DESIGN 2.5), whose personal values m
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +22,12 @@ _OUTCOMES = {
     "cancelled": " (cancelled)",
     "pending": " (not finished when recorded)",
     "unknown": " (outcome unknown)",
+}
+_UNNAMED = {
+    "connection": "a connection",
+    "agent": "an agent",
+    "skill": "no named skill",
+    "instance": "no instance",
 }
 
 
@@ -41,6 +48,19 @@ def person(value: Mapping[str, Any] | None, nobody: str = "Someone") -> str:
     return nobody
 
 
+def approvers(event: PublicEvent) -> list[Mapping[str, Any]]:
+    """All who approved what the event is about, as it names them."""
+    data = event.get("data") or {}
+    several, one = data.get("approvers"), data.get("approver")
+    named = several if isinstance(several, list) and several else [one]
+    return [who for who in named if isinstance(who, Mapping)]
+
+
+def people(named: list[Mapping[str, Any]]) -> str:
+    """Names of several people: `Anya Admin and Amir Admin`."""
+    return " and ".join(map(person, named))
+
+
 def target(event: PublicEvent) -> str:
     """Kind and name of the target, such as `skill pdf-exfil`; empty when there is none."""
     value = event.get("target")
@@ -50,6 +70,32 @@ def target(event: PublicEvent) -> str:
     if kind == "subject":  # 64 digits: nobody reads more of them than the pages show
         name = name[:12]
     return f"{kind.replace('_', ' ')} {name}".strip()
+
+
+def texts(event: PublicEvent) -> defaultdict[str, str]:
+    """What a sentence may name: each text of the data, lists with commas; who, where, how it ended.
+
+    Empty what the event does not say. `who` acted, `for` whom; `outcome` is empty after success,
+    else such as ` (denied)`.
+    """
+    data, named = event.get("data"), event.get("target") or {}
+    found = data if isinstance(data, Mapping) else {}
+    said: defaultdict[str, str] = defaultdict(str)
+    said |= {
+        key: ", ".join(map(shown, value)) if isinstance(value, list) else shown(value)
+        for key, value in found.items()
+    }
+    return said | {
+        "who": person(event.get("actor")),
+        "for": person(event.get("on_behalf_of") or event.get("actor")),
+        "target": target(event),
+        "name": shown(named.get("name")),
+        "connection": shown(event.get("connection")) or shown(found.get("connection")),
+        "agent": shown(event.get("agent")),
+        "skill": shown(event.get("skill")),
+        "instance": shown(event.get("instance")),
+        "outcome": _OUTCOMES.get(str(event.get("outcome")), ""),
+    }
 
 
 def place(event: PublicEvent) -> str:
@@ -81,13 +127,8 @@ def phrase(words: str, *, says_outcome: bool = False) -> Sentence:
     """
 
     def sentence(event: PublicEvent) -> str:
-        sentence = words.format(
-            target=target(event) or "something",
-            connection=shown(event.get("connection")) or "a connection",
-            agent=shown(event.get("agent")) or "an agent",
-            skill=shown(event.get("skill")) or "no named skill",
-            instance=shown(event.get("instance")) or "no instance",
-        )
+        said = {key: shown(event.get(key)) or otherwise for key, otherwise in _UNNAMED.items()}
+        sentence = words.format(target=target(event) or "something", **said)
         principal = event.get("on_behalf_of")
         behalf = f" for {person(principal)}" if principal else ""
         start = f"{person(event.get('actor'))} {sentence}{place(event)}{behalf}"

@@ -89,14 +89,14 @@ def requests_by(person: Person, viewer: Actor) -> list[inbox.Row]:
     asked = inbox.visible(viewer).filter(
         status=Status.PENDING, requester_iss=person.iss, requester_sub=person.sub
     )
-    return [inbox.row_of(approval, viewer) for approval in asked.order_by("-created")]
+    return inbox.rows_of(asked.order_by("-created"), viewer)
 
 
 def requests_to(person: Person, viewer: Actor) -> list[inbox.Row]:
     """Requests that wait for this person's answer, as far as the viewer may see them."""
     waiting = inbox.waiting_for(person.as_actor("web")).values("pk")
     found = inbox.visible(viewer).filter(pk__in=waiting).order_by("-created")
-    return [inbox.row_of(approval, viewer) for approval in found]
+    return inbox.rows_of(found, viewer)
 
 
 def reviews_of(person: Person) -> list[tuple[Review, int]]:

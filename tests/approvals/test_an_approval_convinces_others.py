@@ -57,7 +57,8 @@ def test_the_pack_of_an_approved_act_convinces_with_the_issuers_own_keys(
     (decision,) = [one for one in report.events if "lamp.blocked" in dict(one.said)["What"]]
     approved = dict(decision.said)["Approved"]
     assert (
-        approved.startswith(f"By {oona.name or oona.email}") and "exactly this request" in approved
+        approved.startswith(f"According to the record, {oona.name or oona.email}")
+        and "exactly this request" in approved
     )
 
     alone = pack_check.check(later.body, pack_check.Roots(log))

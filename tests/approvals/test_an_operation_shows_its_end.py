@@ -41,9 +41,9 @@ def test_a_request_is_pending_until_it_is_answered_and_then_shows_the_answer(
     phones.answer("operator2", code_of(approval), "approve")
     work()
     row = row_of("approval.requested")
-    assert ">pending<" not in row and ">later approved<" in row
+    assert ">pending<" not in row and ">approved later<" in row
     page = page_of("approval.requested")
-    assert ">later approved<" in page and ">success<" not in page
+    assert ">approved later<" in page and ">success<" not in page
     assert "Outcome as recorded" in page and "pending" in page
 
 
@@ -56,7 +56,7 @@ def test_a_decision_whose_gateways_acknowledged_is_not_pending(
     assert ">pending<" in row_of("lamp.held")
     work()
     row = row_of("lamp.held")
-    assert ">pending<" not in row and ">later done<" in row.partition("</tr>")[2]
+    assert ">pending<" not in row and ">done later<" in row.partition("</tr>")[2]
 
 
 def test_a_step_that_failed_is_a_failure_of_its_operation(
@@ -66,4 +66,4 @@ def test_a_step_that_failed_is_a_failure_of_its_operation(
     lamps.remote = [EffectResult("failed", "it refused")]
     perform(olu, "lamp.hold", Target("lamp", "porch"), severity="LOW")
     work()
-    assert ">later failed<" in row_of("lamp.held") and ">pending<" not in row_of("lamp.held")
+    assert ">failed later<" in row_of("lamp.held") and ">pending<" not in row_of("lamp.held")

@@ -48,12 +48,12 @@ def test_the_page_says_what_will_happen_and_shows_the_code_big(waiting: Approval
     shown = text(page(signed_in("operator", "operator"), waiting))
     for words in (
         code_of(waiting),
-        "The phone of Oona Operator must show this same code. If it doesn’t, deny.",
+        "The phone of Oona Operator must show this same code. If it doesn’t, tell them to deny.",
         "waiting for Oona Operator’s phone",
         "Block lamp hall everywhere",
         "Risk Critical: it is not undone automatically; raised from Low by the requester",
         "Reason “burns",
-        "Requested by Olu Operator",
+        "Requested by “Olu Operator”",
         "If approved The lamp stays dark.",
         "If denied Nothing happens. On hold meanwhile; a denial ends the hold. If no one answers, ",
         "Received on the web",
@@ -68,7 +68,7 @@ def test_the_page_says_what_will_happen_and_shows_the_code_big(waiting: Approval
 
 def test_the_asked_person_reads_about_their_own_phone(waiting: Approval) -> None:
     shown = text(page(signed_in("operator2", "operator"), waiting))
-    assert "Your phone must show this same code" in shown
+    assert "Your phone must show this same code. If it doesn’t, deny." in shown
     assert "waiting for your phone" in shown
 
 
@@ -273,7 +273,7 @@ def test_an_inferred_denial_is_labelled_and_its_person_confirms_it(
         ("expired", False, "Nothing was committed. The hold ended."),
         ("failed", True, "Auth0 was away. Nothing was committed. The hold stays."),
         ("denied", False, "Oona Operator denied it. Nothing was committed. The hold ended."),
-        ("approved", False, "Oona Operator approved exactly this request, and it was applied."),
+        ("approved", False, "Recorded as approved by Oona Operator; no proof found."),
     ],
 )
 def test_every_end_is_said_in_words(

@@ -33,7 +33,10 @@ def test_the_banner_counts_requests_that_are_over_and_not_what_is_on_hold(lamps:
     known("operator2", "operator")
     closed(lamps, "expired")
     shown = banner()
-    assert "1 request is over and its hold stays until someone decides." in shown
+    assert (
+        "1 request has ended, but what it put on hold is still on hold. "
+        "Decide it to end its hold." in shown
+    )
     assert "stays on hold because" not in shown
 
 
@@ -42,7 +45,7 @@ def test_a_denial_that_waits_for_its_evidence_is_not_counted_as_nobody_decided(
 ) -> None:
     known("operator2", "operator")
     closed(lamps, "denied", inferred=True)
-    assert "its hold stays" not in banner()
+    assert "is still on hold" not in banner()
 
 
 def test_an_admin_who_suspends_an_account_acted_with_administrative_access() -> None:

@@ -132,7 +132,7 @@ def test_a_rule_reads_as_one_sentence() -> None:
         "request.",
         "Unblocking anything: the one who asks approves by e-mail within 1 hour; nothing changes "
         "meanwhile; if no one answers nothing is committed; a denial ends the request.",
-        "Anything final or loosening at severity LOW: committed at once.",
+        "Any decision that is final or relaxes something at severity LOW: committed at once.",
     ]
 
 

@@ -111,6 +111,14 @@ def test_errors_stand_beside_the_field_and_at_the_top_and_nothing_is_lost(admin:
     assert (kept["r0-verbs"], kept["r0-within_s"], kept["r0-id"]) == (["nonsense"], ["5"], ["mine"])
 
 
+def test_a_count_without_a_group_is_refused_and_kept(admin: Client) -> None:
+    page = step(admin, form(admin.get(EDIT)), "review", r4__count="2")
+    assert page.status_code == 422
+    assert "2 needs a group: choose one under Who, or enter 1." in text(page)
+    assert '<a href="#r4-count">' in page.content.decode()
+    assert form(page)["r4-count"] == ["2"]
+
+
 def test_a_rule_below_the_floor_is_told_at_its_place(admin: Client) -> None:
     sent = form(admin.get(EDIT))
     page = step(admin, sent, "review", r3__who="none")
@@ -232,3 +240,29 @@ def test_a_form_that_says_anything_is_only_a_wrong_policy(admin: Client) -> None
     assert admin.post(EDIT, odd | long).status_code == 422
     assert admin.post(PROPOSE, {"document": "[1]"}).status_code == 302
     assert policy.in_force().document.number == 0
+
+
+def test_the_form_lists_decisions_and_says_which_names_a_rule_may_have(admin: Client) -> None:
+    page = step(admin, form(admin.get(EDIT)), "add")
+    shown = page.content.decode()
+    assert '<datalist id="decisions">' in shown and '<option value="skill.allow">' in shown
+    assert 'href="#decisions-list"' in shown and 'id="decisions-list"' in shown
+    assert "small letters, digits and hyphens" in text(page)
+
+
+def test_a_rule_whose_decisions_hold_nothing_says_that_its_hold_has_no_effect(
+    admin: Client,
+) -> None:
+    said = "None of these decisions puts anything on hold"
+    sent = form(step(admin, form(admin.get(EDIT)), "add"))
+    page = step(admin, sent, "preview", r0__verbs="skill.block", r0__while_pending="hold")
+    some = text(page).count(said)
+    page = step(admin, sent, "preview", r0__verbs="skill.allow", r0__while_pending="hold")
+    assert text(page).count(said) == some + 1
+
+
+def test_the_policy_says_that_a_change_asks_for_a_new_sign_in(db: None) -> None:
+    said = "A change asks for a sign-in of the last ten minutes"
+    for role in ("admin", "auditor"):
+        page = text(signed_in(role, role).get("/approvals/policy/"))
+        assert (said in page) is (role == "admin")

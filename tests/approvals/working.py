@@ -45,7 +45,7 @@ def run_out(approval: Approval, work: Work) -> None:
     work()  # who was never asked is not silent
     left = (approval.asks.latest("number").expires_at - clock.now()).total_seconds()
     time.sleep(max(0.0, left))
-    eventually(noticed, "the end of a request", 60)
+    eventually(noticed, "the end of a request")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import re
 import pytest
 from django.test import Client
 
-from approvals.models import Approval
+from approvals.models import Approval, Person
 from enforcement.models import Asset
 from enforcement.views.requester_and_approver import requested_and_approved
 from tests.enforcement.answering import approve
@@ -38,7 +38,7 @@ def block(client: Client, severity: str) -> None:
 def test_a_block_that_another_person_approved_names_both(olu_web: Client) -> None:
     block(olu_web, "CRITICAL")
     approve(Approval.objects.get())
-    both = "equested by Olu Operator, approved by Oona Operator"
+    both = "equested by Olu Operator, recorded as approved by Oona Operator; no proof found"
     assert f"R{both} " in text(olu_web, PAGE) and "Decided by" not in text(olu_web, PAGE)
     assert f"r{both} odd" in text(olu_web, "/enforcement/", list="blocked")
 
@@ -54,7 +54,8 @@ def test_a_block_that_needed_no_approval_names_who_decided(olu_web: Client) -> N
 def test_one_who_approved_their_own_request_is_named_once(olu_web: Client) -> None:
     block(olu_web, "CRITICAL")
     approval = approve(Approval.objects.get())
-    approval.answered_by = approval.requester
-    approval.save(update_fields=["answered_by"])
+    olu = Person.objects.get(sub=approval.requester_sub)
+    approval.asks.update(person=olu)
     row = Asset.objects.get()
-    assert requested_and_approved([row]) == {row.pk: "requested and approved by Olu Operator"}
+    said = "requested and recorded as approved by Olu Operator; no proof found"
+    assert requested_and_approved([row]) == {row.pk: said}

@@ -151,6 +151,7 @@ def test_a_good_pack_is_verified_and_read_in_plain_words(act: Act, reader: Reade
     assert page.locator("#summary").inner_text() == "1 pack verified."
     assert page.get_by_text("Olu Operator (auth0|olu at").count() >= 1
     assert page.get_by_text("What is not proven").is_visible()
+    assert page.locator("main > section").first.get_attribute("id") == "found", "it comes first"
     shots(page, "verifier-good")
 
 

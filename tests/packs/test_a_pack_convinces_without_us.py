@@ -42,8 +42,11 @@ def test_every_check_of_a_good_pack_holds_and_the_person_is_proven_twice(act: Ac
     blocked = dict(report.events[-1].said)
     assert blocked["Who"].startswith("Olu Operator (auth0|olu at ")
     assert "skill.blocked on skill pdf-exfil at edge-1" in blocked["What"]
-    assert blocked["Approved"].startswith("By Ben Backup (auth0|ben at ")
-    assert "passkey" in blocked["Approved"] and "signed that the approver" in blocked["Approved"]
+    assert blocked["Approved"].startswith("According to the record, Ben Backup (auth0|ben at ")
+    assert (
+        " signed that Ben Backup (auth0|ben) accepted exactly this request" in blocked["Approved"]
+    )
+    assert "passkey" in blocked["Approved"]
 
 
 def test_an_ordinary_zip_program_opens_it(act: Act) -> None:
@@ -237,7 +240,9 @@ def test_the_command_line_says_who_what_and_when_first(act: Act, ata: Ata, tmp_p
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert lines.index("Not proven:") > next(
-        at for at, line in enumerate(lines) if line.startswith("Approved: By Ben Backup")
+        at
+        for at, line in enumerate(lines)
+        if line.startswith("Approved: According to the record, Ben Backup")
     )
     assert "✗" not in done.stdout
     assert "Person: signed twice for this act (H3)" in done.stdout

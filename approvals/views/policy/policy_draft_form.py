@@ -53,6 +53,7 @@ class RuleDraft:
     on_denial: str = "release"
     on_expiry: str = "keep_hold"
     sentence: str = ""
+    nothing_held: bool = False  # none of its decisions has a hold
     open: bool = False
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -120,6 +121,7 @@ class Draft:
     def check(self, number: int) -> Document | None:
         """The document, or None with every problem noted where it is."""
         self._names_twice()
+        self._counts_without_group()
         try:
             made = read(self.as_json(number))
         except BadDocument as bad:
@@ -138,6 +140,7 @@ class Draft:
                 made = Rule.model_validate(rule.as_json())
                 document = read(self.as_json(0) | {"rules": [made.model_dump()]})
                 rule.sentence = sentences.sentence(made, document, settings.STEP_UP_EXPIRY_S)
+                rule.nothing_held = made.while_pending == "hold" and not sentences.holds(made)
             except (BadDocument, ValueError):
                 rule.sentence = ""
 
@@ -147,6 +150,12 @@ class Draft:
             if names[group.name] > 1:
                 group.error = "Two groups have this name."
                 self.errors.append((f"g{place}-name", group.error))
+
+    def _counts_without_group(self) -> None:
+        for place, rule in enumerate(self.rules):
+            if rule.count not in {"", "1"} and not rule.who.startswith("group:"):
+                said = f"{rule.count} needs a group: choose one under Who, or enter 1."
+                self._note(f"/rules/{place}/count", said)
 
     def _note(self, where: str, said: str) -> None:
         parts = where.strip("/").split("/")

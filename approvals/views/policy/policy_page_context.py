@@ -10,11 +10,12 @@ from uuid import UUID
 
 from django.conf import settings
 
-from approvals import actor_json, policy, registry
+from approvals import actor_json, policy, proven_approvals, registry
 from approvals.erasure.erased_or_altered_documents import Standing
 from approvals.models import Approval, Outcome, PolicyVersion
-from approvals.policy import diff, policy_in_force, rules_table, sentences
-from approvals.policy.document import Document
+from approvals.pipeline.intent import digest
+from approvals.policy import diff, policy_change, policy_in_force, rules_table, sentences
+from approvals.policy.document import BadDocument, Document, read
 from approvals.policy.policy_in_force import InForce
 from approvals.registry import Stance, Verb
 
@@ -29,22 +30,22 @@ _HISTORY = 50
 
 ALWAYS = (
     "Restrictions and acknowledgements apply immediately at any severity.",
-    "What is your own you decide about at once, except to end what someone else restricted: that "
-    "takes them or an approval.",
+    "You decide about your own accounts at once. Ending what someone else restricted takes them or "
+    "an approval.",
     "Severity is the highest of open findings, the latest scan and what the caller says: a caller "
     "may raise it, never lower it. What relaxes a component counts at least as grave as a request "
     "to block that waits, a hold and each earlier finding that no one settled. Dismissing a "
     "finding counts as that finding, and ends no hold and no block.",
-    "Something final or loosening at HIGH or CRITICAL always needs a person, and CRITICAL, the "
-    "policy, keys and what a finding requests automatically need another one than the one who "
+    "What is final or relaxes something at HIGH or CRITICAL always needs a person, and CRITICAL, "
+    "the policy, keys and what a finding requests automatically need another one than the one who "
     "asks. Where no one else holds the role, the one who asks may approve, and the record says "
     "single-person. No policy can go below that.",
     "An approval takes effect only if nothing has changed and the same policy is in force.",
     "A manifest gains no permission, connection or address that another person did not approve.",
     "A component that a caller names gets a credential only after an allow, unless an admin left "
     "those open that no one decided on.",
-    "The broker goes by the component that a caller names. The name is asserted: who names another "
-    "component gets that component's rights.",
+    "The broker goes by the component that a caller names. The name is asserted: a caller "
+    "that gives another component's name gets its rights.",
 )
 """What holds under every policy."""
 
@@ -109,7 +110,7 @@ def in_words(found: InForce) -> Policy:
         ],
         otherwise=[
             "If no rule matches, it applies immediately.",
-            f"Loosening something that was never scanned counts as "
+            f"Relaxing something that was never scanned counts as "
             f"{document.never_scanned_loosening}.",
         ],
         groups=[
@@ -161,13 +162,26 @@ def history() -> list[Version]:
 
 
 def approver(version: Version) -> str:
-    """Who approved a version, with how it was where one person did both; empty where nobody did."""
+    """By whom a version was approved, and how where one person did both; empty where nobody did."""
     found = Approval.objects.filter(pk=version.approval).first() if version.approval else None
     if found is None or found.outcome != Outcome.APPROVED:
         return ""
-    who = actor_json.from_json(found.answered_by)
-    name = who.name or who.email or who.sub
-    return f"{name} (single-person)" if found.single_person else name
+    names = " and ".join(str(ask.person) for ask in proven_approvals.approved_asks(found))
+    said = f"{names} (single-person)" if found.single_person else names
+    signed = proven_approvals.signatures([found])[found.pk]
+    if proven_approvals.all_signed(found, signed) and _made(found, version):
+        return f"approved by {said}"
+    return f"recorded as approved by {said or 'no one named'}; no proof found"
+
+
+def _made(approval: Approval, version: Version) -> bool:
+    """Whether a request was for this version; its row may name any request."""
+    if approval.verb != policy_change.VERB:
+        return False
+    try:
+        return digest(read(approval.params["document"]).as_json()) == version.digest
+    except (BadDocument, KeyError):
+        return False
 
 
 def _author(row: PolicyVersion) -> str:

@@ -81,15 +81,20 @@ def _what(event: Mapping[str, Any]) -> str:
 
 def _approved(event: Mapping[str, Any], judged: Iterable[Judged]) -> str:
     proofs = [one.sentence for one in judged if one.counts and one.kind != "id_token"]
-    approver = event["data"].get("approver")
-    by = person(approver) if isinstance(approver, dict) else ""
+    by = " and ".join(dict.fromkeys(map(person, _approvers(event["data"]))))
     if proofs:
-        return " ".join([*([f"By {by}."] if by else []), *proofs])
+        return " ".join([*([f"According to the record, {by} approved."] if by else []), *proofs])
     if by:
         return f"The record says that {by} approved; no signature that you can check shows it."
     if event["approval"]:
         return "It belongs to an approval and names no answer with a signature that you can check."
     return "No one was asked."
+
+
+def _approvers(data: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    one, several = data.get("approver"), data.get("approvers")
+    named = several if isinstance(several, list) and several else [one]
+    return [who for who in named if isinstance(who, dict)]
 
 
 def person(who: Mapping[str, Any]) -> str:

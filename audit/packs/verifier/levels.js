@@ -107,7 +107,7 @@ async function approval(act, body, issuerKeys) {
     throw new Refused('nothing at hand says which act the intent is', 'aside');
   }
   const at = momentOf(issuedAt(claims, event));
-  const sentence = `${claims.iss} signed that the approver accepted exactly this request at ${at}.`;
+  const sentence = `${claims.iss} signed that ${whoSigned(event, claims)} accepted exactly this request at ${at}.`;
   return { sentence, person: claims };
 }
 
@@ -135,7 +135,7 @@ async function passkeyDecision(act, body, passkeys) {
     throw new Refused('no second person had confirmed its passkey for what others ask');
   }
   const later = passkey.revoked_at ? ` It was revoked later, at ${moment(passkey.revoked_at)}.` : '';
-  const sentence = `The person's own passkey, after verifying its user, signed this very intent.${later}`;
+  const sentence = `The passkey of ${whoSigned(event, passkey)}, after verifying its user, signed this very intent.${later}`;
   return { sentence, person: passkey };
 }
 
@@ -147,6 +147,12 @@ function approversOf(event) {
   const { approver, approvers } = event.data;
   const named = [approver, ...(Array.isArray(approvers) ? approvers : [])].filter(isObject);
   return named.map((one) => ({ iss: event.actor.iss, ...one }));
+}
+
+// Name and subject of who signed, as the event names them.
+function whoSigned(event, { iss, sub }) {
+  const named = deciders(event).find((one) => one.iss === iss && one.sub === sub && shown(one.name));
+  return named ? personOf({ name: named.name, sub }) : sub;
 }
 
 function samePerson(claims, person) {

@@ -21,7 +21,7 @@ const names = {
   assertion: 'A passkey signed this very act',
   files: 'Every file is the one in the manifest',
   range: 'The entries are those of the signed log',
-  reaches: 'The range reaches over the whole period',
+  reaches: 'The range reaches over the period, or to the end of the signed tree',
 };
 
 const earlier = 'Not checked, because an earlier check failed.';
@@ -38,6 +38,9 @@ const auditFileWords = 'This audit file itself is NOT checked here.';
 const noneMissing = ({ after, before }) =>
   `No entry is missing that the log recorded from ${moment(after)} to before ${moment(before)}. ` +
   'What the file concludes from them is NOT checked here.';
+const lastSigned = 'the last one of the signed tree';
+const laterUnproven = (until) =>
+  `That no row of the period is missing after ${until}, ${lastSigned}: the period ends later.`;
 const entriesHold =
   'Its entries are those of the log. That no row is missing is NOT proven, and what it concludes ' +
   'from them is NOT checked here.';
@@ -51,8 +54,9 @@ const auditFileLimits = [
   'Which rows are in a population and which items were drawn, that policies, reviews and roles are those ' +
     'of the log, and that its packs belong to it. `ata verify FILE.zip --vkey log.key` checks all of that.',
 ];
-const rangeLimits = ({ range }) => [
+const rangeLimits = ({ range }, until) => [
   ...(range.complete ? [] : [noneMissingUnproven]),
+  ...(until ? [laterUnproven(until)] : []),
   ...auditFileLimits,
   'That no event of the period was recorded after the end of the range, as an import can do.',
   'That what the entries say is true: they show what was recorded, and that it was not changed.',
@@ -124,9 +128,10 @@ function approvedOf(event, judged) {
   const proofs = judged
     .filter((one) => one.state === 'counts' && one.kind !== 'id_token')
     .map((one) => one.sentence);
-  const { approver } = event.data;
-  const by = isObject(approver) ? personOf(approver) : '';
-  if (proofs.length) return [...(by ? [`By ${by}.`] : []), ...proofs].join(' ');
+  const { approver, approvers } = event.data;
+  const named = Array.isArray(approvers) && approvers.length ? approvers : [approver];
+  const by = [...new Set(named.filter(isObject).map(personOf))].join(' and ');
+  if (proofs.length) return [...(by ? [`According to the record, ${by} approved.`] : []), ...proofs].join(' ');
   if (by) return `The record says that ${by} approved; no signature that you can check shows it.`;
   if (event.approval) {
     return 'It belongs to an approval and names no answer with a signature that you can check.';
