@@ -85,6 +85,7 @@ _OF_MANY: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (ReviewLines, ("text",)),
 )
 """Texts about many people: a name could be a word of them."""
+_WHO_DECIDES = ("admins", "reassignments")
 _OWN = {
     "ConnectedAccount": ("sub", "auth0_id", "label", "provider_user", "scopes", "state_reason"),
     "AppAccess": ("sub", "auth0_id", "client_id", "client_name", "detail"),
@@ -140,9 +141,12 @@ def _restricted_by_others(whose: Whose) -> Iterator[Restriction]:
 
 
 def _lock(whose: Whose) -> None:
-    """Nobody freezes the person, or suspends or revokes an account of theirs, meanwhile."""
+    """Nobody freezes the person, suspends or revokes an account of theirs, or changes who decides
+    in a review that names them, meanwhile. Reviews before accounts, as decisions lock them."""
     for sub in sorted(whose.subs):
         locks.lock_decisions(Target(FrozenKind.PERSON, sub))
+    reviews = erase_names_in_text.naming(Review.objects.select_for_update(), _WHO_DECIDES, whose)
+    list(reviews.order_by("pk").values_list("pk", flat=True))
     theirs = ConnectedAccount.objects.filter(whose.of()).select_for_update()
     list(theirs.order_by("pk").values_list("pk", flat=True))
 
@@ -210,10 +214,32 @@ def _erase(whose: Whose) -> int:
     )
     Freeze.objects.filter(by__in=whose.subs).update(by=MARK, by_name="", reason="")
     whole = queued_job_seals.sealed_now()
+    gone += _mark_reviewers_apart(whose)
     gone += sum(erase_names_in_text.scrub(model, fields, whose) for model, fields in _SCRUBBED)
     gone += erase_names_in_text.scrub(Review, ("result",), whose, names=False) + _scrub_lines(whose)
     queued_job_seals.reseal(whole)
     return gone
+
+
+def _mark_reviewers_apart(whose: Whose) -> int:
+    """Take the person out of who decides in reviews, by a mark that no other person has in that
+    review: one more `[erased]` than before. Else what one erased reviewer was given would count as
+    another one's. Returns in how many reviews."""
+    changed = 0
+    # Locked here as well: a reassignment made by them may have been committed since the first lock.
+    reviews = Review.objects.select_for_update().order_by("pk")
+    for review in list(erase_names_in_text.naming(reviews, _WHO_DECIDES, whose)):
+        moved = [one for one in review.reassignments if isinstance(one, dict)]
+        named_in = [*review.admins, *(part for one in moved for part in one.values())]
+        people = [one for one in named_in if isinstance(one, dict)]
+        theirs = [one for one in people if (one.get("iss"), one.get("sub")) in whose.people]
+        mark = MARK * (1 + max((str(one.get("sub")).count(MARK) for one in people), default=0))
+        for one in theirs:
+            one["sub"] = mark
+        if theirs:
+            review.save(update_fields=_WHO_DECIDES)
+            changed += 1
+    return changed
 
 
 def _scrub_lines(whose: Whose) -> int:

@@ -3,7 +3,8 @@ another reviewer.
 
 It moves who decides and decides nothing. The other one is an admin, never decides so on their own
 accounts, and is judged again at each decision. Only what somebody decides whose access is frozen is
-reassigned, as offboarding does: no admin takes a review from an owner who is there.
+reassigned, as offboarding does: no admin takes a review from an owner who is there. Nobody makes
+themselves the reviewer: an admin may freeze a person alone, and would decide in their place alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from approvals.models import Person
 from approvals.pipeline import locks
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
-from audit.recording.actors import Target
+from audit.recording.actors import Actor, Target
 from connections.access_reviews import reminders, reviewer_permissions, work_lease
 from connections.access_reviews.reassigned_reviewers import Identity, identity_of
 from connections.models import Freeze, FrozenKind, Review
@@ -57,10 +58,12 @@ def waiting_for(person: Identity) -> list[tuple[Review, int]]:
     return found
 
 
-def why_not_reassigned(review: Review, person: Identity, reviewer: Person) -> str:
-    """Why a reviewer cannot decide in the place of a person; empty where they can."""
+def why_not_reassigned(review: Review, person: Identity, reviewer: Person, by: Actor) -> str:
+    """Why an admin cannot have a reviewer decide in the place of a person; empty where they can."""
     if (reviewer.iss, reviewer.sub) == person:
         return "They leave."
+    if (reviewer.iss, reviewer.sub) == (by.iss, by.sub):
+        return "You cannot choose yourself: another admin can choose you."
     if not people_directory.with_role("admin").filter(pk=reviewer.pk).exists():
         return f"{reviewer} is not an admin."
     if _is_frozen(reviewer.sub):
@@ -122,7 +125,7 @@ def _commit(ctx: CommitContext) -> Committed:
     number, own = waiting.count(), waiting.filter(_owned(reviewer)).count()
     if not number:
         raise NothingToDo(_NOTHING)
-    if why := why_not_reassigned(review, person, reviewer):
+    if why := why_not_reassigned(review, person, reviewer, ctx.actor):
         raise Refused("not_reviewer", why, pointer="/params/reviewer")
     now = clock.now()
     review.reassignments.append(
@@ -165,9 +168,11 @@ def _named(person: Identity) -> str:
 
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
     person, reviewer = (
-        safe_display.short(_named(identity_of(params[name]))) for name in ("person", "reviewer")
+        safe_display.person_in_sentence(_named(identity_of(params[name])))
+        for name in ("person", "reviewer")
     )
-    return f"Reassign the access review {_review(target).title} from {person} to {reviewer}"
+    title = safe_display.quoted(_review(target).title)
+    return f"Reassign the access review {title} from {person} to {reviewer}"
 
 
 registry.register(

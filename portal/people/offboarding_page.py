@@ -39,16 +39,27 @@ _LONGEST = 500
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @needs_role("admin")
-@needs_fresh_sign_in()
 def offboard(request: HttpRequest, person_id: int) -> HttpResponseBase:
-    """What will be done and what was done; on POST do what is left, then lead back here."""
+    """What will be done and what was done; on POST do what is left, then lead back here.
+
+    While requests wait, the page asks here again what came of them: that changes nothing and
+    needs no fresh sign-in, so that nobody is led to one from under what they typed.
+    """
+    if request.method == "GET" and request.headers.get("HX-Request"):
+        admin, person = person_lookup.fetch(request, person_id)
+        return _page(request, Order(admin, person), polled=True)
+    return _offboard(request, person_id)
+
+
+@needs_fresh_sign_in()
+def _offboard(request: HttpRequest, person_id: int) -> HttpResponseBase:
     admin, person = person_lookup.fetch(request, person_id)
     if person_lookup.is_own(admin, person):
         raise PermissionDenied("You cannot offboard yourself. Ask another admin.")
     if request.method != "POST":
         return _page(request, Order(admin, person))
     chosen, problem = _colleague(request, person)
-    reviewer, no_reviewer = _reviewer(request, person)
+    reviewer, no_reviewer = _reviewer(request, admin, person)
     problem = problem or no_reviewer
     order = Order(
         admin,
@@ -81,7 +92,12 @@ def _take_all(request: HttpRequest, order: Order) -> None:
 
 
 def _page(
-    request: HttpRequest, order: Order, *, problem: str = "", status: int = 200
+    request: HttpRequest,
+    order: Order,
+    *,
+    problem: str = "",
+    status: int = 200,
+    polled: bool = False,
 ) -> HttpResponse:
     past = offboarding_history.offboardings_of(order.person)
     if past:
@@ -105,25 +121,28 @@ def _page(
             (review, number, _why_review_stays(review, order))
             for review, number in reassign_reviewer.waiting_for(_identity(order.person))
         ],
-        "reviewers": _reviewers(order.person),
+        "reviewers": _reviewers(order.admin, order.person),
         "remains": what_remains.of(order.person),
         "can_end_sessions": offboarding_steps.can_end_sessions(order),
         "colleagues": _colleagues(order.person),
         "order": order,
         "problem": problem,
+        "polled": polled,
+        "form_is_empty": request.GET.get("form") == "empty",
         "crumbs": [
             {"text": str(order.person), "url": f"/people/{order.person.pk}/"},
             {"text": "Offboard"},
         ],
     }
-    return render(request, "people/offboard.html", context, status=status)
+    template = "people/offboard.html" + ("#progress" if polled else "")
+    return render(request, template, context, status=status)
 
 
 def _waiting(admin: Actor, past: list[Offboarding]) -> list[inbox.Row]:
     """Requests that these offboardings made and nobody answered yet, each with its code."""
     made = {row.operation for one in past for row in one.decisions if row.operation}
     found = inbox.visible(admin).filter(status=Status.PENDING, operation__in=made)
-    return [inbox.row_of(approval, admin) for approval in found.order_by("created")]
+    return inbox.rows_of(found.order_by("created"), admin)
 
 
 def _why_stays(approval: Approval, order: Order) -> str:
@@ -135,22 +154,24 @@ def _why_stays(approval: Approval, order: Order) -> str:
 def _why_review_stays(review: Review, order: Order) -> str:
     if order.reviewer is None:
         return ""
-    return reassign_reviewer.why_not_reassigned(review, _identity(order.person), order.reviewer)
+    whose = _identity(order.person)
+    return reassign_reviewer.why_not_reassigned(review, whose, order.reviewer, order.admin)
 
 
 def _identity(person: Person) -> tuple[str, str]:
     return person.iss, person.sub
 
 
-def _reviewers(person: Person) -> list[Person]:
-    """Who can decide access reviews in the place of somebody who leaves."""
-    return [one for one in reviewer_permissions.admins() if one.pk != person.pk]
+def _reviewers(admin: Actor, person: Person) -> list[Person]:
+    """Who can decide access reviews in the place of somebody who leaves; never who offboards."""
+    not_these = {_identity(person), (admin.iss, admin.sub)}
+    return [one for one in reviewer_permissions.admins() if _identity(one) not in not_these]
 
 
-def _reviewer(request: HttpRequest, person: Person) -> tuple[Person | None, str]:
+def _reviewer(request: HttpRequest, admin: Actor, person: Person) -> tuple[Person | None, str]:
     """The reviewer who was chosen, and what is wrong with the choice."""
     wanted = request.POST.get("reviewer", "")
-    found = {str(one.pk): one for one in _reviewers(person)}
+    found = {str(one.pk): one for one in _reviewers(admin, person)}
     if wanted in found:
         return found[wanted], ""
     if wanted:

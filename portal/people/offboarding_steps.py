@@ -227,7 +227,7 @@ def _reviews(order: Order) -> Iterator[Step]:
         return
     whose = (order.person.iss, order.person.sub)
     for review, _ in reassign_reviewer.waiting_for(whose):
-        if not reassign_reviewer.why_not_reassigned(review, whose, reviewer):
+        if not reassign_reviewer.why_not_reassigned(review, whose, reviewer, order.admin):
             yield _decision(
                 order,
                 f"Have {reviewer} decide instead in the access review {review.title}",

@@ -45,11 +45,11 @@ def admin(who: str = "admin") -> Actor:
     return replace(person(who, "admin"), fresh=True)
 
 
-def third() -> Person:
+def third(name: str = "tess") -> Person:
     """Tess, one more admin."""
-    given = {"name": "Tess", "email": "tess@acme.example", "roles": ["admin"]}
+    given = {"name": name.capitalize(), "email": f"{name}@acme.example", "roles": ["admin"]}
     found, _ = Person.objects.get_or_create(
-        iss=person("admin").iss, sub="auth0|tess", defaults={**given, "updated": clock.now()}
+        iss=person("admin").iss, sub=f"auth0|{name}", defaults={**given, "updated": clock.now()}
     )
     return found
 
@@ -156,16 +156,45 @@ def test_after_the_due_day_other_admins_decide_too_and_who_left_does_not(owned: 
 
 
 def test_nobody_gets_their_own_account_to_decide_by_it(named: Review) -> None:
-    reassign(named, subject("admin"), subject("admin2"))
+    reassign(named, subject("admin"), subject("admin2"), by=tess())
     assert waits_for(admin("admin2"), named) == {subject("member1"), subject("member2")}
     own = named.items.get(sub=subject("admin2"))
     with pytest.raises(Refused, match="Only the named admins"):
         decide(admin("admin2"), own, "keep", "mine")
     [told] = events("review.reassigned")
     assert (told["data"]["accounts"], told["data"]["not_reassigned"]) == (2, 1)
-    assert refused(named, subject("admin"), subject("admin2")) == "not_reviewer"
+    assert refused(named, subject("admin"), subject("admin2"), by=tess()) == "not_reviewer"
     reassign(named, subject("admin"), third().sub)
     assert waits_for(tess(), named) == {subject("admin2")}
+
+
+@pytest.mark.parametrize("via", ["web", "api", "cli"])
+def test_no_admin_takes_a_review_over_alone(via: Any) -> None:
+    connected("member1", "github")
+    named = opened(**ADMINS)
+    anya = replace(admin("admin2"), via=via)
+    perform(anya, "person.freeze", Target("person", subject("admin")), reason="gone")
+    assert refused(named, subject("admin"), subject("admin2"), by=anya) == "not_reviewer"
+    assert named.reassignments == [] and not events("review.reassigned")
+    item = only(named)
+    with pytest.raises(Refused, match="Only the named admins"):
+        decide(anya, item, "keep")
+    reassign(named, subject("admin"), third().sub, by=anya)
+    perform(anya, "person.freeze", Target("person", third().sub), reason="gone")
+    assert refused(named, third().sub, subject("admin2"), by=anya) == "not_reviewer"
+    with pytest.raises(Refused, match="Only the named admins"):
+        decide(anya, item, "keep")
+
+
+def test_no_admin_takes_over_alone_what_an_owner_decides(owned: Review) -> None:
+    assert refused(owned, subject("member1"), subject("admin"), by=admin()) == "not_reviewer"
+    with pytest.raises(Refused, match="Its owner decides"):
+        decide(admin(), owned.items.get(sub=subject("member1")), "keep")
+
+
+def test_another_admin_gives_a_review_to_who_froze_its_reviewer(named: Review) -> None:
+    reassign(named, subject("admin"), subject("admin2"), by=tess())
+    decide(admin("admin2"), named.items.get(sub=subject("member1")), "keep")
 
 
 def test_a_reviewer_who_leaves_too_is_followed_by_the_next(owned: Review) -> None:
@@ -287,8 +316,9 @@ def test_a_reviewer_who_lost_the_role_decides_nothing_and_is_followed_by_another
     assert refusal(stale, "review.decide", Target("review_item", str(item.pk)),
                    params={"choice": "keep"}) == "not_permitted"  # fmt: skip
     Freeze.objects.create(kind="person", name=third().sub, by="x", since=clock.now())
-    reassign(named, third().sub, subject("admin2"))
-    assert waits_for(admin("admin2"), named) == {subject("member1"), subject("member2")}
+    reassign(named, third().sub, third("rosa").sub)
+    rosa = third("rosa").as_actor("web")
+    assert waits_for(rosa, named) >= {subject("member1"), subject("member2")}
 
 
 def test_the_role_that_is_lost_before_the_commit_counts(
@@ -345,6 +375,23 @@ def test_an_erasure_of_who_left_loses_nobody_who_decides(named: Review) -> None:
     assert waits_for(tess(), named) >= {subject("member1"), subject("member2")}
     [told] = events("review.reassigned")
     assert "from a person who was erased to Tess" in action_registry.sentence(told)
+    assert problems() == []
+
+
+def test_two_erased_reviewers_are_not_taken_for_one_another(owned: Review) -> None:
+    """Mia's part goes to Tess, and Milo's to Rosa and then to Anya; Tess and Rosa are erased."""
+    frozen("member2")
+    reassign(owned, subject("member1"), third().sub)
+    reassign(owned, subject("member2"), third("rosa").sub)
+    Freeze.objects.create(kind="person", name=third("rosa").sub, by="x", since=clock.now())
+    reassign(owned, third("rosa").sub, subject("admin2"), by=admin())
+    assert waits_for(admin("admin2"), owned) == {subject("member2")}
+    for who in ("tess", "rosa"):
+        erased(third(who).sub)
+    owned.refresh_from_db()
+    assert "auth0|tess" not in str(owned.reassignments)
+    assert "auth0|rosa" not in str(owned.reassignments)
+    assert waits_for(admin("admin2"), owned) == {subject("member2")}
     assert problems() == []
 
 

@@ -92,7 +92,7 @@ def test_everything_is_one_press_and_each_step_is_recorded_apart(admin: Client) 
     assert mine.state == State.SUSPENDED  # on hold while its revocation waits
     operations = {one["operation"] for one in events("person.frozen") + events("passkey.revoked")}
     assert len(operations) == 2
-    assert "asked Anya Admin to approve: Revoke Mia Member" in seen(page)
+    assert "asked Anya Admin to approve: Revoke “Mia Member”" in seen(page)
 
 
 def test_what_will_be_done_and_afterwards_what_was_done_is_listed(admin: Client) -> None:
@@ -109,9 +109,9 @@ def test_what_will_be_done_and_afterwards_what_was_done_is_listed(admin: Client)
         assert "Started by Amir Admin" in done and "left the company" in done
         assert "Answers in their place Anya Admin" in done
         for step in (
-            "Amir Admin froze Mia Member",
+            "Amir Admin froze “Mia Member”",
             "revoked Mia Member’s passkey “Laptop”",
-            "asked Anya Admin to approve: Revoke 1 account: Mia Member's GitHub account",
+            "asked Anya Admin to approve: Revoke 1 account: “Mia Member”'s GitHub account",
         ):
             assert step in done
         assert f"{Freeze.objects.get().since:%H:%M}" in done
@@ -399,7 +399,7 @@ def test_two_consents_of_one_application_are_told_apart_where_somebody_approves(
     page = text(admin, url_of("member1"))
     offboard(admin, "member1")
     asked = Approval.objects.filter(verb="access.revoke").values_list("sentence", flat=True)
-    of = "Revoke Mia Member's"
+    of = "Revoke “Mia Member”'s"
     assert set(asked) == {
         f"{of} consent of ata-web for https://calendar.example (read:events)",
         f"{of} consent of ata-web for https://mail.example (send:mail, read:mail)",
@@ -426,3 +426,35 @@ def test_the_page_shows_the_code_of_each_request_until_it_is_answered(admin: Cli
     after = text(admin, url_of("member1"))
     assert not any(code in after for code in codes)
     assert "Waiting for an approval" not in after
+
+
+def test_the_page_shows_what_came_of_its_requests_without_being_loaded_again(
+    admin: Client,
+) -> None:
+    signed_in("member1")
+    account("member1", live_s=600)
+    page = offboard(admin, "member1")
+    polled = f"{url_of('member1')}?form=empty"
+    assert f'hx-get="{polled}"' in page and 'hx-trigger="every 2s"' in page
+    (approval,) = Approval.objects.filter(status=Status.PENDING)
+    cancel_resend_confirm_denial.cancel(actor("admin"), str(approval.id))
+    for session in SignedInSession.objects.all():
+        session.auth_time -= timedelta(hours=1)
+        session.save()
+    asked = admin.get(url_of("member1"), headers={"HX-Request": "true"})
+    part = asked.content.decode()
+    assert asked.status_code == 200, "it leads nobody to a sign-in from under what they type"
+    assert "<form" not in part and "<html" not in part, "what is typed stays"
+    assert "The form below is as it was loaded." in part
+    assert "every 2s" not in part, "nothing waits any more"
+    assert 'id="what-remains"' in part and "hx-swap-oob" in part
+    part = admin.get(polled, headers={"HX-Request": "true"}).content.decode()
+    assert 'id="what-is-left"' in part and "Revoke their connections" in part
+
+
+@pytest.mark.parametrize("who", ["auditor", "operator", "member2"])
+def test_nobody_but_an_admin_reads_what_came_of_an_offboarding(admin: Client, who: str) -> None:
+    signed_in("member1")
+    others = signed_in(who, *([] if who == "member2" else [who]))
+    asked = others.get(url_of("member1"), headers={"HX-Request": "true"})
+    assert asked.status_code == 403

@@ -1,4 +1,4 @@
-"""`ata reviews list|show|open|decide|revoke|close|result`: access reviews."""
+"""`ata reviews list|show|open|decide|revoke|reassign|close|result`: access reviews."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import typer
 
-from ata.commands.connections import open_and_close_review
+from ata.commands.connections import open_and_close_review, reassign_review
 from ata.errors import AtaError, ExitCode, usage_error
 from ata.options import Json, NoWait, Reason, open_screen
 from ata.output.safe_text import safe
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from ata.portal.api_client import Portal
 
 app = typer.Typer(
-    help="List access reviews, open, decide or close one, or fetch its signed result.",
+    help="List access reviews, open, decide, reassign or close one, or fetch its signed result.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
 )
 app.command("open")(open_and_close_review.begin)
 app.command("close")(open_and_close_review.close)
+app.command("reassign")(reassign_review.reassign)
 _PATH = "/v1/reviews"
 Review = Annotated[str, typer.Argument(metavar="REVIEW", help="The review's id.")]
 Account = Annotated[
