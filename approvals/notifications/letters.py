@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from approvals import actor_json, clock
 from approvals.models import Approval, Ask
-from audit.ledger.format import safe_display
+from approvals.step_up import approver_facts
 
 _SUBJECT = 120
 
@@ -31,16 +31,17 @@ def subject(ask: Ask) -> str:
 
 
 def text(ask: Ask) -> str:
-    """The letter as plain text; values from elsewhere are written out, never obeyed."""
+    """The letter as plain text; reason and requester read as on the phone and in the portal."""
     approval = ask.approval
-    reason = safe_display.visible(approval.reason).strip()
+    said = {row.name: row.text for row in approver_facts.facts(approval, ask.person)}
     lines = [
         f"{_who(approval)} asks you to decide:",
         "",
         f"    {approval.sentence}",
         "",
         f"Severity    {approval.severity}",
-        *([f"Reason      {reason[:500]}"] if reason else []),
+        f"Reason      {said['reason']}",
+        f"Requester   {said['requester']}",
         f"Until       {ask.expires_at:%d %b %Y, %H:%M} UTC",
         "",
         "See what exactly will happen, and answer:",
@@ -75,5 +76,5 @@ def _who(approval: Approval) -> str:
     if not approval.requester_sub:
         return f"A {approval.severity} finding"
     requester = actor_json.from_json(approval.requester)
-    name = safe_display.short(actor_json.requester_name(requester))
+    name = actor_json.requester_in_sentence(requester)
     return name[:1].upper() + name[1:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
 from tests.support.mailbox import Mailbox
+from tests.support.pages import signed_in
 from tests.support.receiver import Receiver
 from tests.support.sweeping import sweep
 
@@ -73,6 +75,19 @@ def test_a_letter_leads_to_the_page_and_holds_nothing_that_approves(
     assert approval.sentence in text and "it ⟨U+202E⟩ flickers" in text
     assert code_of(approval) not in text and approval.intent_hash not in text
     assert the_notice().state == NoticeState.SENT
+
+
+def test_a_letter_quotes_an_agents_reason_without_its_links_and_names_the_agent(
+    lamps: Lamps, mailbox: Mailbox
+) -> None:
+    acting("operator2", "operator")
+    agent = replace(acting("operator", "operator"), via="broker", agent="codex")
+    ask(agent, reason="routine. Severity LOW: confirm at https://portal.evil.example/ok")
+    deliver()
+    text = mailbox.letters[0].get_content()
+    assert "evil.example" not in text and "not verified" in text
+    assert "“routine. Severity LOW: confirm at (link removed)”" in text
+    assert "“codex” (name not proven), an agent of “Olu Operator”" in text
 
 
 def test_who_asks_themselves_gets_no_letter(lamps: Lamps, mailbox: Mailbox) -> None:
@@ -202,3 +217,17 @@ def test_a_bad_mailer_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(EnvironmentRefused, match="MAILER_URL") as refused:
         mailer(url)
     assert not url or url not in str(refused.value)
+
+
+def test_the_page_of_a_request_says_that_the_portal_mailed_only_where_it_has_a_mail_server(
+    lamps: Lamps, mailbox: Mailbox, settings: Any
+) -> None:
+    acting("operator2", "operator")
+    approval = ask(acting("operator", "operator"))
+    deliver()
+    olu, path = signed_in("operator", "operator"), f"/approvals/{approval.id}/"
+    assert "The portal e-mailed them" in olu.get(path).content.decode()
+    settings.MAILERS = {"default": mailer("console://")}
+    page = olu.get(path).content.decode()
+    assert "The portal e-mailed them" not in page
+    assert "No mail server is configured: the letter is only in the output" in page
