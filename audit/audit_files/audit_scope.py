@@ -110,7 +110,7 @@ class Scope:
         signed = EventRow.objects.filter(seq__lt=self.tree.size)
         found = signed.filter(mine).aggregate(first=Min("seq"), last=Max("seq"))
         if found["first"] is None:
-            raise NotPossible("No signed event is of this period. Choose a longer one.")
+            raise NotPossible("No signed event is of this period. Choose another one.")
         first, last = found["first"], found["last"] + 1
         # A clock that was set back can leave more than one that belongs to the period.
         while first > 0 and not _recorded(first) < start:
@@ -123,6 +123,13 @@ class Scope:
                 f"{MOST_ENTRIES:,}. Choose a shorter period."
             )
         return first, last
+
+    @cached_property
+    def last_signed(self) -> int | None:
+        """The last signed entry where the period ends later than that was recorded; else None."""
+        last = self.range[1] - 1
+        ends_there = last + 1 == self.tree.size and _recorded(last) < self.period.end
+        return last if ends_there else None
 
     def counts(self) -> dict[str, int]:
         """Rows of each table by its id, from the counts that are kept by the hour."""

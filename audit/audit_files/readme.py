@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from audit.audit_files.audit_scope import Scope
+from audit.ledger.audit_file_format.signed_manifest import shown_time
 
 _TEXT = """\
 AUDIT FILE OF AUTH0-ATA, FORMAT ata.audit-file.v1
@@ -42,7 +43,8 @@ Compare it there, or use a copy that you kept: a page that came in a file cannot
 
 Keep this file as you keep personal data: it names people.
 """
-_COMPLETE = "all entries of the period; values only of those in a population"
+_COMPLETE = "all entries of the period{until}; values only of those in a population"
+_UNTIL = " up to entry {last:,}, the last one of the signed tree"
 _PARTIAL = "the entries of the populations; of all others only a hash"
 
 
@@ -53,11 +55,13 @@ def readme(scope: Scope, verifier_sha256: str) -> str:
         scope: of the file.
         verifier_sha256: hex digest of the `verify.html` in it.
     """
+    last = scope.last_signed
+    until = "" if last is None else _UNTIL.format(last=last)
     return _TEXT.format(
         framework=scope.framework.title,
-        after=scope.within.after[:10],
-        before=scope.within.before[:10],
+        after=shown_time(scope.within.after),
+        before=shown_time(scope.within.before),
         portal=settings.PORTAL_URL,
-        range=_COMPLETE if scope.complete else _PARTIAL,
+        range=_COMPLETE.format(until=until) if scope.complete else _PARTIAL,
         sha256=verifier_sha256,
     )

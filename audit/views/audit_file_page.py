@@ -156,8 +156,12 @@ def _scope(given: dict[str, str]) -> Scope:
 
 
 def _period(given: Mapping[str, str]) -> Period:
-    """Whole days, so that a page and what is downloaded from it later are of one period."""
-    until = clock.now().date() + timedelta(days=1)
+    """Whole days, so that a page and what is downloaded from it later are of one period.
+
+    Where nothing is asked it ends before today: only of a time that is over can a file prove that
+    no row is missing.
+    """
+    until = clock.now().date()
     after = str(until - timedelta(days=_UNASKED)) if not given["before"] else ""
     return Period.read(
         {"after": given["after"] or after, "before": given["before"] or str(until)}, clock.now()
@@ -165,7 +169,7 @@ def _period(given: Mapping[str, str]) -> Period:
 
 
 def _choices() -> list[dict[str, Any]]:
-    until = clock.now().date() + timedelta(days=1)
+    until = clock.now().date()
     return [
         {"days": days, "after": str(until - timedelta(days=days)), "before": str(until)}
         for days in _CHOICES

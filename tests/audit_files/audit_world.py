@@ -7,10 +7,12 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from approvals.models import PolicyVersion
 from approvals.pipeline.intent import digest
@@ -29,6 +31,8 @@ from tests.audit.factories import ADA, OLU
 from tests.packs.act import Act, directory, jwks, keep, signed_act, token
 
 FRAMEWORK = "eu-ai-act"
+WITH_TODAY = f"before={clock.now() + timedelta(days=1):%Y-%m-%d}"
+"""Of a query string: the pages end a period before today where nothing is asked."""
 NEXT_POLICY = {**DEFAULT, "number": 1}
 
 type Members = dict[str, bytes]
@@ -44,8 +48,13 @@ class World:
 
     @property
     def period(self) -> Period:
-        """From yesterday to tomorrow, whole hours."""
+        """From yesterday to tomorrow, whole hours; one entry is recorded after its end."""
         return whole_hours(clock.now() - timedelta(days=1), clock.now() + timedelta(days=1))
+
+    @property
+    def unfinished_period(self) -> Period:
+        """From yesterday to a day after the newest entry."""
+        return replace(self.period, end=self.period.end + timedelta(days=2))
 
     def scope(self, **changes: Any) -> Scope:
         return audit_scope.scope(FRAMEWORK, changes.pop("period", self.period), **changes)
@@ -85,6 +94,14 @@ def whole_hours(start: datetime, end: datetime) -> Period:
     return Period(first, last)
 
 
+def record_at(moment: datetime) -> None:
+    """Record and sign one entry when the clock shows this moment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", lambda: moment)
+        record(OLU, "audit.viewed")
+    sequencer.run_once()
+
+
 def audited(folder: Path) -> World:
     """Decisions of the period, with one before it and a change of the policy in it."""
     for _ in range(3):
@@ -104,7 +121,7 @@ def audited(folder: Path) -> World:
     for number in range(4):
         record(OLU, "token.exchanged", data={"number": number}, evidence=[keep(*sign_in)])
     record(OLU, "access.refused", target=Target("page", "/audit/"), reason="=1+1")
-    sequencer.run_once()
+    record_at(clock.now() + timedelta(days=1))
     return World(folder, act, str(changed.id))
 
 
@@ -112,6 +129,13 @@ def unpacked(body: bytes) -> Members:
     """Members by name."""
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def last_entry(members: Members) -> str:
+    """The last entry of the range as both verifiers name it."""
+    line = json.loads(members[manifests.RANGE].splitlines()[-1])
+    recorded = json.loads(line["entry"])["recorded_at"]
+    return f"entry {line['index']:,}, recorded {recorded[:19].replace('T', ' ')} UTC"
 
 
 def packed(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:

@@ -21,7 +21,7 @@ from audit.ledger.packs.pack_check import Roots
 from audit.ledger.trust_policy import NONE, Policy
 from audit.proofs import proofs_and_tiles
 from tests.audit.factories import ADA
-from tests.audit_files.audit_world import World, packed, signed_again, unpacked
+from tests.audit_files.audit_world import World, last_entry, packed, signed_again, unpacked
 from tests.audit_files.test_a_doctored_audit_file_is_never_verified import DOCTORED
 from tests.packs.verifier_in_chromium import Reader, browser, reader
 
@@ -75,7 +75,20 @@ def test_an_honest_file_shows_that_no_entry_of_its_period_is_missing(
         assert report["verdict"]["state"] == "apart" and report["ok"] is False
         words = report["verdict"]["words"]
         assert words.startswith("No entry is missing that the log recorded from "), words
+        assert f" to before {world.period.end:%Y-%m-%d %H:%M:%S} UTC. " in words, words
         assert words.endswith("What the file concludes from them is NOT checked here.")
+
+
+def test_a_period_that_ends_after_the_signed_log_is_not_shown_to_be_whole(
+    world: World, reader: Reader
+) -> None:
+    body = world.file(period=world.unfinished_period)
+    reader.trusts_everything()
+    report = found_by_page(reader, {"a": body})["a"]
+    assert "That no row is missing is NOT proven" in report["verdict"]["words"]
+    assert "No entry is missing" not in json.dumps(report)
+    last = f"{last_entry(unpacked(body))}, the last one of the signed tree"
+    assert report["not_proven"][0].startswith(f"That no row of the period is missing after {last}")
 
 
 def test_a_file_without_the_other_entries_does_not_show_that(world: World, reader: Reader) -> None:

@@ -27,13 +27,13 @@ from tests.ata.ata_process import Ata
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.conftest import unguarded
 from tests.audit.factories import ADA
-from tests.audit_files.audit_world import FRAMEWORK, World, unpacked
+from tests.audit_files.audit_world import FRAMEWORK, WITH_TODAY, World, unpacked
 
 __all__ = ["unguarded"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unguarded")]
 
-ZIP = f"/audit/file/zip?framework={FRAMEWORK}&others=with"
-WORKPAPER = f"/audit/file/workpaper?framework={FRAMEWORK}&others=with"
+ZIP = f"/audit/file/zip?framework={FRAMEWORK}&others=with&{WITH_TODAY}"
+WORKPAPER = f"/audit/file/workpaper?framework={FRAMEWORK}&others=with&{WITH_TODAY}"
 FILES = (ZIP, WORKPAPER)
 
 

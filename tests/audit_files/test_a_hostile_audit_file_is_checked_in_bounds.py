@@ -76,6 +76,18 @@ def of_bytes() -> bytes:
     return file_of(FEW, more={f"policies/{number:064x}.json": body for number in range(11)})
 
 
+def is_refused_within(within_s: float, body: bytes, says: str) -> bool:
+    """Whether one of three checks takes fewer seconds of processor: a loaded machine makes some of
+    them dearer."""
+
+    def spent() -> float:
+        begun = process_time()
+        assert says in failure(body)
+        return process_time() - begun
+
+    return any(spent() < within_s for _ in range(3))
+
+
 @pytest.mark.parametrize(
     ("make", "says", "within_s"),
     [
@@ -89,18 +101,12 @@ def of_bytes() -> bytes:
 def test_it_is_refused_before_the_work_is_done(
     make: Callable[[], bytes], says: str, within_s: float
 ) -> None:
-    body = make()
-    begun = process_time()
-    assert says in failure(body)
-    assert process_time() - begun < within_s
+    assert is_refused_within(within_s, make(), says)
 
 
 def test_values_are_counted_over_all_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entry_range, "MOST_PARTS", 500_000)
-    body = of_numbers()
-    begun = process_time()
-    assert "The entries have more than 500,000 values" in failure(body)
-    assert process_time() - begun < 2.0
+    assert is_refused_within(2.0, of_numbers(), "The entries have more than 500,000 values")
 
 
 def test_the_largest_file_has_half_of_what_is_read() -> None:

@@ -7,18 +7,22 @@ import io
 import json
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from audit import clock
 from audit.audit_files import audit_scope, zip_file
+from audit.coverage import Period
 from audit.ledger import note
 from audit.ledger.audit_file_format import signed_manifest as manifests
 from audit.packs.verify_html import verifier
 from audit.proofs import proofs_and_tiles
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.ata.ata_process import Ata
 from tests.audit.factories import ADA, MIA, OLU
-from tests.audit_files.audit_world import World, packed, unpacked
+from tests.audit_files.audit_world import World, last_entry, packed, record_at, unpacked
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +36,61 @@ def test_an_honest_file_is_verified_with_a_key_from_elsewhere(world: World, ata:
     result = ata.here("verify", world.save(world.file()), *world.keys())
     assert (result.exit_code, "✓ Verified: nothing in it was changed" in result.output) == (0, True)
     assert "✗" not in result.output
+
+
+def test_no_row_is_claimed_to_be_there_where_the_period_ends_after_the_last_signed_entry(
+    world: World, ata: Ata
+) -> None:
+    body = world.file(period=world.unfinished_period)
+    members = unpacked(body)
+    last = last_entry(members)
+    result = ata.here("verify", world.save(body), *world.keys())
+    assert (result.exit_code, "✓ Verified" in result.output) == (1, False), result.output
+    assert (
+        "That no row is missing is NOT proven: the period ends after the last entry"
+        in result.output
+    )
+    assert f"is missing after {last}, the last one of the signed tree" in result.output
+    assert f"the period up to {last.split(',')[0]}, the last" in members["README.txt"].decode()
+    assert "ends after all that was recorded in the period" not in result.output
+
+
+def test_an_older_tree_does_not_hide_what_was_recorded_after_it(world: World, ata: Ata) -> None:
+    """The owner of the log's key can sign a file of any tree that the log ever had."""
+    old = world.scope().tree.size
+    record_at(world.unfinished_period.end - timedelta(hours=1))
+    newest = world.file(period=world.unfinished_period)
+    assert json.loads(unpacked(newest)[manifests.MANIFEST])["range"]["end"] == old + 1
+    body = world.file(period=world.unfinished_period, tree=old)
+    result = ata.here("verify", world.save(body), *world.keys())
+    assert (result.exit_code, "✓ Verified" in result.output) == (1, False), result.output
+
+
+def test_a_period_after_the_whole_log_is_not_verified(world: World, ata: Ata) -> None:
+    now = clock.now()
+    scope = world.scope(period=Period(now + timedelta(days=5), now + timedelta(days=15)))
+    scope.__dict__["range"] = (scope.tree.size - 2, scope.tree.size)
+    zip_file.write(ADA, scope, clock.now(), into := io.BytesIO())
+    result = ata.here("verify", world.save(into.getvalue()), *world.keys())
+    assert (result.exit_code, "✓ Verified" in result.output) == (1, False), result.output
+
+
+def test_a_period_that_ended_before_the_last_signed_entry_is_covered_whole(
+    world: World, ata: Ata
+) -> None:
+    body = world.file()
+    output = ata.here("verify", world.save(body), *world.keys()).output
+    assert "no row of the period is missing, and" in output
+    assert "ends after all that was recorded in the period" in output
+    assert "all entries of the period;" in unpacked(body)["README.txt"].decode()
+
+
+def test_a_period_that_begins_within_a_day_is_not_called_by_the_day(world: World, ata: Ata) -> None:
+    begins = world.period.start + timedelta(hours=15, minutes=50, seconds=5)
+    body = world.file(period=replace(world.period, start=begins))
+    said = f"{begins:%Y-%m-%d %H:%M:%S} UTC to before {world.period.end:%Y-%m-%d}"
+    assert said in ata.here("verify", world.save(body), *world.keys()).output
+    assert said in unpacked(body)["README.txt"].decode()
 
 
 def test_without_a_key_from_elsewhere_it_is_only_consistent_with_itself(
@@ -93,9 +152,6 @@ def test_who_leaves_the_other_entries_out_is_not_told_that_no_row_is_missing(
 
 
 def test_it_has_values_of_the_rows_in_it_and_of_nobody_else(world: World) -> None:
-    from audit.recording.record import record
-    from audit.sequencing import sequencer
-
     record(MIA, "audit.viewed", reason="a private reason")
     sequencer.run_once()
     body = world.file()

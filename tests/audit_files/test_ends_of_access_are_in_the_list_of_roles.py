@@ -27,6 +27,7 @@ from tests.audit_files.audit_world import (
     Members,
     World,
     packed,
+    record_at,
     signed_again,
     unpacked,
     whole_hours,
@@ -174,7 +175,7 @@ def test_an_entry_without_a_day_is_no_end_and_stops_nothing(world: World, ata: A
     for data in ({}, {"last_day": None}, {"last_day": {"at": 1}}):
         record(OLU, "person.access_end_set", target=Target("person", ADA.sub), data=data)
     record(OLU, "person.access_end_set", data={"last_day": day(3)})
-    sequencer.run_once()
+    record_at(world.period.end)
     body = world.file()
     assert roles_of(unpacked(body))["ends"] == []
     result = ata.here("verify", world.save(body), *world.keys())

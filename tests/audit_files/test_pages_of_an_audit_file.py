@@ -26,7 +26,7 @@ from audit.sequencing import sequencer
 from tests.ata.ata_process import Ata
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU
-from tests.audit_files.audit_world import FRAMEWORK, World, unpacked
+from tests.audit_files.audit_world import FRAMEWORK, WITH_TODAY, World, unpacked
 
 pytestmark = pytest.mark.django_db
 
@@ -34,9 +34,9 @@ AMIR = Actor(
     iss=ADA.iss, sub="auth0|amir", name="Amir Admin", email="amir@acme.example",
     roles=frozenset({"admin"}),
 )  # fmt: skip
-PAGE = f"/audit/file/?framework={FRAMEWORK}"
-ZIP = f"/audit/file/zip?framework={FRAMEWORK}&others=with"
-WORKPAPER = f"/audit/file/workpaper?framework={FRAMEWORK}&others=with"
+PAGE = f"/audit/file/?framework={FRAMEWORK}&{WITH_TODAY}"
+ZIP = f"/audit/file/zip?framework={FRAMEWORK}&others=with&{WITH_TODAY}"
+WORKPAPER = f"/audit/file/workpaper?framework={FRAMEWORK}&others=with&{WITH_TODAY}"
 
 
 def words(answer: Any) -> str:
@@ -57,13 +57,13 @@ def test_the_page_says_what_the_file_holds_and_discloses_before_it_offers_it(wor
     first = ada.get(PAGE)
     said = words(first)
     assert "2. What it will hold" in said and "3. What it discloses" in said
-    assert "Yes, with the other 5 entries of the period" in said
+    assert "Yes, with the other 6 entries of the period" in said
     assert not re.search(r"[Aa]bout [\d.]+ (?:KB|MB|bytes)", said), said
     assert ZIP.partition("?")[0] not in text_of(first), "nothing is offered before it is asked"
     second = ada.get(f"{PAGE}&others=without")
     assert "4. Download" in words(second)
     link = re.search(r'href="(/audit/file/zip\?[^"]+)"', text_of(second))
-    assert link and "others=without" in link[1] and "tree=14" in link[1]
+    assert link and "others=without" in link[1] and "tree=15" in link[1]
     assert hashlib.sha256(verifier()).hexdigest() in text_of(second)
     assert not exported()
 
@@ -93,7 +93,7 @@ def test_a_period_in_which_no_population_has_a_row_is_said_before_the_download(
 
 @pytest.mark.parametrize("framework", [one.id for one in FRAMEWORKS])
 def test_each_framework_has_a_file_and_a_workpaper(world: World, ata: Ata, framework: str) -> None:
-    ada, query = browser_of(ADA), f"framework={framework}&others=with"
+    ada, query = browser_of(ADA), f"framework={framework}&others=with&{WITH_TODAY}"
     page = ada.get(f"/audit/file/?{query}")
     assert page.status_code == 200 and "4. Download" in words(page)
     got = body(ada.get(f"/audit/file/zip?{query}"))
@@ -110,7 +110,7 @@ def test_each_framework_has_a_file_and_a_workpaper(world: World, ata: Ata, frame
 
 
 def test_a_requirement_that_only_evidence_answers_is_listed_as_such(world: World) -> None:
-    said = words(browser_of(ADA).get("/audit/file/?framework=nist-800-53"))
+    said = words(browser_of(ADA).get(f"/audit/file/?framework=nist-800-53&{WITH_TODAY}"))
     assert "AU-10 non-repudiation It needs evidence, not a field of entries." in said, said
 
 
@@ -120,6 +120,20 @@ def test_the_page_reads_the_range_and_its_counts_once(world: World) -> None:
     ranges = [one["sql"] for one in asked if "MIN(" in one["sql"] and "MAX(" in one["sql"]]
     assert len([sql for sql in ranges if "recorded_at" in sql]) == 1, ranges
     assert not [one for one in asked if "LENGTH(" in one["sql"]]
+
+
+def test_the_page_says_where_its_period_ends_after_the_signed_log(world: World) -> None:
+    said = "so the file cannot prove that no row of it is missing: choose a period that is over."
+    later = f"{world.unfinished_period.end:%Y-%m-%d}"
+    assert said in words(browser_of(ADA).get(f"{PAGE}&others=with&before={later}"))
+    assert said not in words(browser_of(ADA).get(f"{PAGE}&others=with"))
+
+
+def test_a_period_that_nobody_chose_ends_before_today(world: World) -> None:
+    page = text_of(browser_of(ADA).get(f"/audit/file/?framework={FRAMEWORK}&others=with"))
+    today = f"{clock.now():%Y-%m-%d}"
+    assert f'name="before" type="date" value="{today}"' in page
+    assert page.count(f"&amp;before={today}#step2") == 4
 
 
 def test_compliance_leads_to_it(world: World) -> None:

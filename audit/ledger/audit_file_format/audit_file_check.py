@@ -51,7 +51,7 @@ MANIFEST: Final = "The manifest can be read"
 SIGNED: Final = "A log you trust signed the manifest"
 MEMBERS: Final = "Every file is the one in the manifest"
 ENTRIES: Final = "The entries are those of the signed log"
-REACHES: Final = "The range reaches over the whole period"
+REACHES: Final = "The range reaches over the period, or to the end of the signed tree"
 TABLES: Final = "Each population has all its rows"
 TABLES_OPEN: Final = "Each population has the rows that are listed"
 SAMPLES: Final = "Each sample is the one that its seed draws"
@@ -97,6 +97,7 @@ class _Checking:
         self.roots, self.brought = roots, bool(roots.policy.logs)
         self.fingerprint = fingerprint
         self.witnessed = False
+        self.until = ""
         self.gaps: list[str] = []
         self.limits: list[str] = []
         self.packs: list[PackSummary] = []
@@ -146,7 +147,8 @@ class _Checking:
 
     def _report(self) -> AuditFileReport:
         period, framework = self.manifest["period"], self.manifest["framework"]["title"]
-        words = f"{framework}, {period['after'][:10]} to before {period['before'][:10]}"
+        after, before = (manifests.shown_time(period[name]) for name in ("after", "before"))
+        words = f"{framework}, {after} to before {before}"
         return AuditFileReport(
             words,
             str(self.manifest["origin"]),
@@ -154,6 +156,7 @@ class _Checking:
             tuple(self.packs),
             brought=self.brought,
             complete=self._complete,
+            until=self.until,
             witnessed=self.witnessed,
             unlisted=self.unlisted,
             gaps=tuple(self.gaps),
@@ -300,7 +303,14 @@ class _Checking:
             raise CheckFailed("entries that were recorded in the period stand before the range")
         if said["end"] < read.head.size and last["recorded_at"] < period["before"]:
             raise CheckFailed("entries that were recorded in the period stand after the range")
-        return "It begins before and ends after all that was recorded in the period."
+        if last["recorded_at"] >= period["before"]:
+            return "It begins before and ends after all that was recorded in the period."
+        recorded = last["recorded_at"][:19].replace("T", " ")
+        self.until = f"entry {said['end'] - 1:,}, recorded {recorded} UTC"
+        return (
+            f"It begins before all that was recorded in the period, and ends with {self.until}, "
+            "the last one of the signed tree."
+        )
 
     def _tables(self, read: RangeRead) -> str:
         rows = 0
@@ -311,7 +321,8 @@ class _Checking:
                     f"lists {said['rows']:,} or others"
                 )
             rows += len(one.events)
-        return f"{rows:,} rows of {len(read.tables.found)} tables."
+        until = f", up to {self.until}" if self.until else ""
+        return f"{rows:,} rows of {len(read.tables.found)} tables{until}."
 
     def _samples(self, read: RangeRead) -> str:
         tree = {"origin": read.head.origin, "size": read.head.size, "root": read.head.root}

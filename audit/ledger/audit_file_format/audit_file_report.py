@@ -27,6 +27,13 @@ _INCOMPLETE: Final = (
     "That no row, no change of the policy and no review is missing: the file was made without the "
     "other entries of the period."
 )
+_LATER: Final = (
+    "That no row, no change of the policy and no review of the period is missing after {until}, "
+    "the last one of the signed tree: the period ends later."
+)
+_ENDS_LATER: Final = (
+    "That no row is missing is NOT proven: the period ends after the last entry of the signed tree."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,7 @@ class AuditFileReport:
         words: framework and period.
         brought: whether the key came from elsewhere than the file.
         complete: whether the file claims that no row is missing.
+        until: the last entry of the range where the period ends later than that was recorded.
         witnessed: whether the witnesses that the verifier asks for cosigned the tree.
         unlisted: files in the archive that the manifest does not name.
         gaps: what else keeps it from being verified, a sentence each.
@@ -71,6 +79,7 @@ class AuditFileReport:
     packs: tuple[PackSummary, ...]
     brought: bool = False
     complete: bool = False
+    until: str = ""
     witnessed: bool = False
     unlisted: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
@@ -93,6 +102,8 @@ class AuditFileReport:
         gaps = []
         if not self.complete:
             gaps.append("That no row is missing is NOT proven.")
+        elif self.until:
+            gaps.append(_ENDS_LATER)
         gaps += self.gaps
         unproven = [one for one in self.packs if one.state == UNPROVEN]
         if unproven:
@@ -114,6 +125,8 @@ class AuditFileReport:
         found = [*_ALWAYS, *([] if self.witnessed else [SAME_FOR_ALL_UNPROVEN])]
         if not self.complete:
             found.insert(0, _INCOMPLETE)
+        if self.until:
+            found.insert(0, _LATER.format(until=self.until))
         return (*found, *self.limits, *self.withheld)
 
     def to_dict(self) -> dict[str, Any]:

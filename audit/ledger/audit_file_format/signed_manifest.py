@@ -52,6 +52,12 @@ class ManifestError(ValueError):
     """It is no manifest of an audit file; the message says why."""
 
 
+def shown_time(moment: str) -> str:
+    """A time of the period as people read it: the day alone where it begins there, in UTC."""
+    day, _, time = moment.partition("T")
+    return day if time == "00:00:00.000000Z" else f"{day} {time[:8]} UTC"
+
+
 def is_member(name: str) -> bool:
     """Whether an audit file has members of that name."""
     return _NAME.fullmatch(name) is not None

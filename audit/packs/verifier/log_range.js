@@ -229,7 +229,17 @@ async function reachesOver(file) {
   if (range.end < tree.size && recordedAt(file.last) < period.before) {
     throw new Refused('entries that were recorded in the period stand after the range');
   }
-  return 'It begins before and ends after all that was recorded in the period.';
+  file.until = signedUntil(file);
+  return file.until
+    ? `It begins before all that was recorded in the period, and ends with ${file.until}, ${lastSigned}.`
+    : 'It begins before and ends after all that was recorded in the period.';
+}
+
+// The last signed entry where the period ends later than it, else ''.
+function signedUntil({ manifest: { range, period }, last }) {
+  const recorded = recordedAt(last);
+  if (recorded >= period.before) return '';
+  return `entry ${(range.end - 1).toLocaleString('en')}, recorded ${moment(recorded)}`;
 }
 
 function recordedAt({ entry }) {
@@ -257,7 +267,7 @@ async function checkedAuditFile(bytes, packs, logs) {
   const verdict = { state: 'apart', words: auditFileWords, reasons };
   if (bad.length) Object.assign(verdict, { state: 'failed', words: `NOT verified. Failed: ${bad.join('; ')}.` });
   else if (!logs.length) Object.assign(verdict, { state: 'unsigned', words: unsignedWords });
-  else if (!open) verdict.words = file.manifest.range.complete ? noneMissing(file.manifest.period) : entriesHold;
-  const limits = open ? [noneMissingUnproven, ...auditFileLimits] : rangeLimits(file.manifest);
+  else if (!open) verdict.words = file.manifest.range.complete && !file.until ? noneMissing(file.manifest.period) : entriesHold;
+  const limits = open ? [noneMissingUnproven, ...auditFileLimits] : rangeLimits(file.manifest, file.until);
   return { ok: false, intact: !bad.length, file: true, verdict, words: '', checks, events: [], not_proven: limits };
 }

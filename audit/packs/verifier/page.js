@@ -98,7 +98,8 @@ async function run() {
 function show(reports) {
   byId('found').hidden = !reports.length;
   byId('summary').textContent = summaryOf(reports);
-  const rank = (report) => Object.keys(tones).indexOf(report.verdict.state);
+  // An audit file stands before its packs, but for those that failed.
+  const rank = ({ file, verdict }) => Math.max(Object.keys(tones).indexOf(verdict.state), file ? 2.5 : 0);
   const worstFirst = [...reports].sort((a, b) => rank(b) - rank(a));
   byId('reports').replaceChildren(...worstFirst.map(reportOf));
   globalThis.reports = reports;
@@ -140,19 +141,26 @@ function reportOf(report) {
   const body = element('div', { class: 'body' });
   if (reasons.length) {
     const rows = reasons.map((reason) => element('li', {}, plain(reason)));
-    body.append(element('ul', { class: 'reasons' }, ...rows));
+    body.append(folded('Why', element('ul', { class: 'reasons' }, ...rows)));
   }
   if (report.words) {
     body.append(element('p', {}, `${ownDescription} ${plain(report.words)}`));
   }
   if (report.checks.length) body.append(element('h4', {}, report.file ? 'The file' : 'The pack'), checksOf(report.checks));
   for (const event of report.events) body.append(eventOf(event));
-  body.append(element('h4', {}, 'What is not proven'));
   const limits = report.not_proven.map((limit) =>
     element('li', { class: 'aside' }, element('span', { class: 'mark' }, '–'), plain(limit)),
   );
-  body.append(element('ul', {}, ...limits));
+  body.append(folded('What is not proven', element('ul', {}, ...limits)));
   return element('article', { class: 'report', 'data-ok': report.ok }, head, body);
+}
+
+// Open where it is short.
+function folded(title, list) {
+  const size = list.children.length;
+  const made = element('details', {}, element('summary', {}, `${title} (${size})`), list);
+  made.open = size < 6;
+  return made;
 }
 
 function eventOf(event) {
