@@ -30,6 +30,7 @@ from audit.sequencing import stored_tree_queries
 from audit.views.trail import filter_links
 from audit.views.trail.page_state import read, url_of
 from audit.views.trail.rows import emphasised, shown_outcome
+from ui.main_swap import swap_main
 
 PATH: Final = "/audit/sample/"
 DRAWERS: Final = ("admin", "auditor")
@@ -45,7 +46,7 @@ _CRUMB: Final = {"text": "Sample", "url": PATH}
 def new(request: HttpRequest) -> HttpResponse:
     """The form for the filter in the URL, and its earlier draws; POST asks for a sample."""
     found = read(request.GET, PATH)
-    if found.from_bar and not found.mistakes:
+    if found.from_form and not found.mistakes:
         return HttpResponseRedirect(found.url())
     query, problem = found.query.at("").dropping("order"), ""
     typed = {"size": request.POST.get("size", str(USUAL)), "seed": request.POST.get("seed", "")}
@@ -92,9 +93,6 @@ def sample(request: HttpRequest, sample_id: UUID) -> HttpResponse:
         raise Http404(f"{error}") from None
     except SampleError as error:
         ask, problem = samples.find(sample_id), sentence(error)
-    polled = bool(request.headers.get("HX-Request"))
-    if polled and (ask.drawn or problem):
-        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     if ask.drawn and ask.query is not None:
         trail_viewed_events.note(me, ask.query)
     earlier, count = samples.of_filter(ask.filter, _EARLIER)
@@ -118,6 +116,8 @@ def sample(request: HttpRequest, sample_id: UUID) -> HttpResponse:
     }
     response = render(request, "audit/sample.html", context)
     response["Vary"] = "HX-Request"
+    if request.headers.get("HX-Request") and not context["waiting"]:
+        swap_main(response)
     return response
 
 

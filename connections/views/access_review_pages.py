@@ -32,6 +32,7 @@ from connections.models import NOT_HELD, Choice, ConnectedAccount, Review, Revie
 from connections.permissions import SEES_ALL
 from connections.scopes import catalogue
 from connections.views.inventory import download_responses, filter_links
+from ui.main_swap import swap_main
 from ui.refused_request_audit_flag import tell
 
 PAGE = 100
@@ -77,14 +78,16 @@ def reviews(request: HttpRequest) -> HttpResponse:
         "waiting": reviewer_permissions.waiting_for(me, now),
         "opening": opening,
         "live": any(not one.problem for one in opening),
+        "here": request.get_full_path(),
     }
     template = "connections/reviews.html"
-    if request.htmx:  # type: ignore[attr-defined]  # django_htmx adds it
+    polled = bool(request.htmx)  # type: ignore[attr-defined]  # django_htmx adds it
+    if polled and context["live"]:
         template += "#opening"
     answer = render(request, template, context)
     answer["Vary"] = "HX-Request"
-    if request.htmx and not context["live"]:  # type: ignore[attr-defined]  # as above
-        answer["HX-Refresh"] = "true"  # it opened: the list has it now
+    if polled and not context["live"]:  # it opened: the list has it now
+        swap_main(answer)
     return answer
 
 
@@ -97,15 +100,18 @@ def _behind(seen: QuerySet[Review], id: str) -> QuerySet[Review]:
 
 
 def _how_far(me: Actor, page: list[Review]) -> dict[UUID, tuple[int, int]]:
-    """Decided accounts and all of them, of each review, as far as the person sees them."""
+    """Decided accounts and those to decide, of each review, as far as the person sees them: of an
+    open one without what was revoked meanwhile, which nobody can decide."""
     items = ReviewItem.objects.filter(review__in=page).order_by()
     number: Max | Count = Max("number")  # accounts are numbered from 1: the last is their count
     if not me.roles & SEES_ALL:
         items, number = items.filter(iss=me.iss, sub=me.sub), Count("pk")
     total = items.values_list("review").annotate(number)
     answered = items.filter(choice__in=Choice.values).values_list("review").annotate(Count("pk"))
-    done = dict(answered)
-    return {review: (done.get(review, 0), many) for review, many in total}
+    unfinished = items.filter(review__closed_at=None)
+    over = reviewer_permissions.without_decision(unfinished).values_list("review")
+    done, ended = dict(answered), dict(over.annotate(Count("pk")))
+    return {review: (done.get(review, 0), many - ended.get(review, 0)) for review, many in total}
 
 
 def _overdue(review: Review, now: Any) -> bool:
@@ -207,7 +213,8 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
     """How far a review is, and each account in it."""
     me, found = fetch(request, review_id)
     closing = large_reviews.being_closed(found)
-    if request.htmx:  # type: ignore[attr-defined]  # django_htmx adds it
+    polled = bool(request.htmx)  # type: ignore[attr-defined]  # django_htmx adds it
+    if polled and closing and not closing.problem:
         return _closing(request, found, closing)
     now = clock.now()
     shown = request.GET.get("show", "")
@@ -245,6 +252,7 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "left": reviewer_permissions.undecided(me, found, now).count(),
         "overdue": _overdue(found, now),
         "closing": closing,
+        "here": request.get_full_path(),
         "changed": _changed(reviewer_permissions.items(me, found), found),
         "may": "admin" in me.roles,
         "overseer": bool(me.roles & SEES_ALL),
@@ -262,6 +270,8 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
     }
     answer = render(request, "connections/review.html", context)
     answer["Vary"] = "HX-Request"
+    if polled:  # it is closed, or open again: the whole page says so
+        swap_main(answer)
     return answer
 
 
@@ -272,15 +282,16 @@ def _reassigned(one: Mapping[str, Any], names: Mapping[tuple[str, str], str]) ->
     return called | {"at": datetime.fromisoformat(one["at"]), "event": one["event"]}
 
 
-def _closing(
-    request: HttpRequest, review: Review, closing: large_reviews.UnderWay | None
-) -> HttpResponse:
+def _closing(request: HttpRequest, review: Review, closing: large_reviews.UnderWay) -> HttpResponse:
     """How far the closing is, a piece of the page that asks for itself."""
-    context = {"review": review, "closing": closing, "may": "admin" in actor(request).roles}
+    context = {
+        "review": review,
+        "closing": closing,
+        "here": request.get_full_path(),
+        "may": "admin" in actor(request).roles,
+    }
     answer = render(request, "connections/review.html#closing", context)
     answer["Vary"] = "HX-Request"
-    if closing is None or closing.problem:
-        answer["HX-Refresh"] = "true"  # it is closed, or open again: the whole page says so
     return answer
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
@@ -44,7 +45,7 @@ def applications(request: HttpRequest) -> HttpResponse:
     rows = consent_and_token_search.found(me, wanted if everybody else "", everybody=everybody)
     ending = rows.filter(state=AccessState.REVOKING).count()
     if "ending" in request.GET:
-        return _poll(ending, request.GET["ending"])
+        return _poll(request, ending)
     page = list(rows[: PAGE + 1])
     others = _others_of(page)
     owners = {p.sub: p for p in Person.objects.filter(iss=me.iss, sub__in={r.sub for r in page})}
@@ -52,7 +53,7 @@ def applications(request: HttpRequest) -> HttpResponse:
         "crumbs": [
             {"text": "Accounts", "url": "/connections/inventory/"}
             if everybody
-            else {"text": "My accounts", "url": "/connections/"},
+            else {"text": "My connected accounts", "url": "/connections/"},
             {"text": "Applications"},
         ],
         "rows": [
@@ -67,6 +68,7 @@ def applications(request: HttpRequest) -> HttpResponse:
         ],
         "more": len(page) > PAGE,
         "everybody": everybody,
+        "portal_client": settings.ENV.AUTH0_CLIENT_ID,
         "may_see_all": bool(me.roles & permissions.SEES_ALL),
         "wanted": wanted,
         "export_query": urlencode(
@@ -80,12 +82,14 @@ def applications(request: HttpRequest) -> HttpResponse:
     return render(request, "connections/applications.html", context)
 
 
-def _poll(ending: int, shown: str) -> HttpResponse:
-    """Have the page loaded again once another number of revocations is under way than it shows."""
-    answer = HttpResponse(status=HTTPStatus.NO_CONTENT)
-    if str(ending) != shown:
-        answer["HX-Refresh"] = "true"
-    return answer
+def _poll(request: HttpRequest, ending: int) -> HttpResponse:
+    """A link to the new list once another number of revocations is under way than the page shows.
+    It is not reloaded under its reader, who may be typing a reason."""
+    if str(ending) == request.GET["ending"]:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    kept = {name: request.GET[name] for name in ("all", "q") if request.GET.get(name)}
+    context = {"query": urlencode(kept)}
+    return render(request, "connections/_applications_changed.html", context)
 
 
 def _read(me: Actor, *, everybody: bool) -> dict[str, Any]:
@@ -94,14 +98,21 @@ def _read(me: Actor, *, everybody: bool) -> dict[str, Any]:
     at = schedule.finished if schedule else None
     if not everybody:
         at = consent_and_token_sync.last_read(me.iss, me.sub)
-    signed_in = CommandLineSignIn.objects.filter(iss=me.iss, sub=me.sub).first()
-    later = signed_in and (at is None or signed_in.auth_time > at)
     return {
         "read_at": at,
         "old": not everybody and _is_old(me),
         "read_detail": schedule.detail if schedule else "",
-        "newer_sign_in": signed_in.auth_time if signed_in and later and not everybody else None,
+        "newer_sign_in": None if everybody else newer_sign_in(me.iss, me.sub),
     }
+
+
+def newer_sign_in(iss: str, sub: str) -> datetime | None:
+    """When a command line signed in as a person after Auth0's list of their applications was read,
+    which does not have it yet; None where none did."""
+    at = consent_and_token_sync.last_read(iss, sub)
+    signed_in = CommandLineSignIn.objects.filter(iss=iss, sub=sub).first()
+    later = signed_in and (at is None or signed_in.auth_time > at)
+    return signed_in.auth_time if signed_in and later else None
 
 
 def _counted(number: int) -> str:

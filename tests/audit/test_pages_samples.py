@@ -97,15 +97,19 @@ def test_a_sample_is_asked_for_then_drawn_then_shown_in_its_order() -> None:
     assert "This is the only sample of this filter." in said
 
 
-def test_a_page_that_waits_is_made_anew_once_the_sample_is_drawn() -> None:
+def test_a_page_that_waits_shows_the_sample_once_it_is_drawn() -> None:
     happens(9)
     ada = browser_of(ADA)
     page = ada.post("/audit/sample/", FORM)["Location"]
     polled = {"HX-Request": "true"}
-    assert "HX-Refresh" not in ada.get(page, headers=polled)
+    assert "HX-Retarget" not in ada.get(page, headers=polled)
     sequencer.run_once()
     answer = ada.get(page, headers=polled)
-    assert (answer.status_code, answer["HX-Refresh"]) == (204, "true")
+    assert "HX-Refresh" not in answer, "the page would be reloaded under its reader"
+    assert (answer["HX-Retarget"], answer["HX-Reselect"]) == ("#main", "#main")
+    assert answer["HX-Reswap"] == "outerHTML"
+    assert '<main id="main"' in text_of(answer) and "Sample of 5 events" in text_of(answer)
+    assert "HX-Retarget" not in ada.get(page)
 
 
 def test_looking_at_the_drawn_events_is_recorded_as_a_look_at_their_filter() -> None:

@@ -125,7 +125,7 @@ def test_ending_ones_own_asks_once_and_says_what_was_asked_and_what_stays(
     assert "You ended the access" not in page and "being revoked" in page
 
 
-def test_a_page_that_shows_a_revocation_under_way_loads_again_once_it_ended(
+def test_a_page_that_shows_a_revocation_under_way_links_to_the_new_list_once_it_ended(
     milos: list[AppAccess], visitor: Visitors
 ) -> None:
     milo, url = visitor("member2"), "/connections/access/"
@@ -135,7 +135,11 @@ def test_a_page_that_shows_a_revocation_under_way_loads_again_once_it_ended(
     waits = milo.get(unescape(poll))
     assert waits.status_code == 204 and "HX-Refresh" not in waits.headers
     sweep()
-    assert milo.get(unescape(poll)).headers["HX-Refresh"] == "true"
+    ended = milo.get(unescape(poll))
+    assert "HX-Refresh" not in ended.headers, "the page would be reloaded under its reader"
+    part = ended.content.decode()
+    assert f'<a href="{url}">show the new list</a>' in part and "<form" not in part
+    assert "hx-get" not in part, "it asks no more"
 
 
 def test_an_admins_revocation_waits_for_another_phone(
@@ -242,3 +246,17 @@ def test_an_empty_list_is_no_all_clear_and_is_read_again_on_demand(
     again = milo.follow(milo.post("/connections/access/read/")).content.decode()
     assert AppAccess.objects.filter(sub=subject("member2"), kind="refresh_token").exists()
     assert "Revoke" in again and "A command line signed in as you" not in again
+
+
+def test_the_list_says_which_application_is_this_portal(
+    milos: list[AppAccess], visitor: Visitors
+) -> None:
+    row = AppAccess.objects.filter(sub=subject("member2")).order_by("pk").first()
+    assert row is not None
+    AppAccess.objects.exclude(pk=row.pk).delete()
+    milo = visitor("member2")
+    for client, said in ((settings.ENV.AUTH0_CLIENT_ID, True), ("another", False)):
+        AppAccess.objects.filter(pk=row.pk).update(client_id=client)
+        page = milo.get("/connections/access/").content.decode()
+        assert ("this portal</span>" in page) is said
+        assert ("It is this portal: you may be asked" in page) is said

@@ -94,11 +94,13 @@ def test_whoever_opens_goes_on_and_the_worker_opens_it(anya: Client) -> None:
     assert not Review.anyhow.exists() and not events("review.opened")
     page = text(anya)
     assert "is being opened" in page and "Spring" in page and 'hx-trigger="every 2s"' in page
-    assert "HX-Refresh" not in anya.get(LIST, headers={"HX-Request": "true"})
+    older = f"{LIST}?before={uuid7()}"
+    assert f'hx-get="{older}" hx-trigger="every 2s"' in text(anya, older), "it stays on its page"
+    assert not is_over(anya, LIST)
     assert large_reviews.run_due() == 1
     review = Review.objects.get()
     assert review.items.count() == 3 and frozen_account_list.stands(review).whole
-    assert anya.get(LIST, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+    assert is_over(anya, LIST)
     assert not ReviewWork.objects.exists() and large_reviews.run_due() == 0
     [event] = events("review.opened")
     assert (event["actor"]["sub"], event["via"]) == (subject("admin"), "web")
@@ -182,12 +184,12 @@ def test_closing_says_how_far_it_is_and_is_signed_by_the_worker(
     def look(one: Review) -> None:
         real(one)
         piece = anya.get(path, headers={"HX-Request": "true"})
-        assert "HX-Refresh" not in piece and b"<html" not in piece.content
+        assert "HX-Retarget" not in piece and b"<html" not in piece.content
         seen.append(piece.context["closing"].done)
 
     monkeypatch.setattr(work_lease, "go_on", look)
     assert large_reviews.run_due() == 1
-    assert seen == [0, 1, 2, 3] and piece_is_over(anya, path)
+    assert seen == [0, 1, 2, 3] and is_over(anya, path)
     review.refresh_from_db()
     assert (
         review.closed_at and signed_result_file.stands(review).whole and len(file_of(review)) == 4
@@ -201,8 +203,16 @@ def text_after(client: Client, path: str) -> str:
     return client.post(path, follow=True).content.decode()
 
 
-def piece_is_over(client: Client, path: str) -> bool:
-    return client.get(path, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+def is_over(client: Client, path: str) -> bool:
+    """Whether a poll ends in the whole page, put in the place of what is shown and not reloaded."""
+    answer = client.get(path, headers={"HX-Request": "true"})
+    assert "HX-Refresh" not in answer
+    if "HX-Retarget" not in answer:
+        return False
+    assert [answer[f"HX-Re{name}"] for name in ("target", "select")] == ["#main", "#main"]
+    assert answer["HX-Reswap"] == "outerHTML"
+    page = answer.content.decode()
+    return '<main id="main"' in page and "every 2s" not in page
 
 
 def test_asking_twice_is_one_piece_of_work(anya: Client) -> None:
@@ -289,7 +299,7 @@ def test_a_closing_that_failed_says_so_and_can_be_asked_for_again(
         broken.setattr(signed_result_file, "read", lambda _: 1 / 0)
         large_reviews.run_due()
     page = text(anya, path)
-    assert "It was not closed." in page and "Close and sign" in page and piece_is_over(anya, path)
+    assert "It was not closed." in page and "Close and sign" in page and is_over(anya, path)
     anya.post(f"{path}close/")
     again()
     review.refresh_from_db()

@@ -94,6 +94,7 @@ def test_what_was_revoked_meanwhile_is_counted_apart_from_what_is_undecided(
     ConnectedAccount.objects.filter(pk=mia.pk).update(state=State.REVOKED)
     page = _words(client.get(f"{LIST}{review.id}/").content.decode())
     assert "1 undecided" in page and "1 revoked meanwhile" in page and "0 of 1" in page
+    assert "0 of 1" in _words(client.get(LIST).content.decode()), "the list counts the same"
     assert "2 accounts would be listed as undecided" in page
     assert "1 of them was revoked meanwhile." in page
     left = _words(client.get(f"{LIST}{review.id}/?show=undecided").content.decode())

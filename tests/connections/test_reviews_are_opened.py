@@ -240,7 +240,9 @@ def test_an_item_of_another_review_is_not_found(mia: ConnectedAccount) -> None:
 
 def test_nothing_yet_says_so(db: None) -> None:
     assert "No review yet" in signed_in("admin", "admin").get(LIST).content.decode()
-    assert "shows here and on My accounts" in signed_in("member1").get(LIST).content.decode()
+    assert (
+        "shows here and on My connected accounts" in signed_in("member1").get(LIST).content.decode()
+    )
 
 
 def test_the_page_of_a_large_review_costs_few_queries(
