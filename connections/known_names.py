@@ -23,6 +23,10 @@ _AGENT: Final = re.compile(r"[ -~]+")
 _COMPARED: Final = 2000
 """Names that a typo is compared with: comparing takes time for each."""
 _OFFERED: Final = 3
+_LISTED: Final = 8
+"""Seen names that the answer lists where none is near."""
+COMPONENTS: Final = frozenset({"skill", "mcp", "plugin", "tool"})
+"""Kinds of what an operator blocks; an agent is none of them."""
 _OIDC: Final = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 
 
@@ -39,11 +43,31 @@ def check_agent(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
         return
     if Use.objects.filter(agent=name).exists() or _is_in_an_event(name):
         return
-    known = Use.objects.filter(first_of_agent=True).values_list("agent", flat=True)[:_COMPARED]
+    known = seen_agents(_COMPARED)
     by_letters = {one.casefold(): one for one in known}
     near = get_close_matches(name.casefold(), by_letters, n=_OFFERED, cutoff=0.7)
     words = f"No agent was seen with the name {safe_display.short(name)}"
+    if known and not near:
+        words += f". Seen: {', '.join(map(safe_display.short, known[:_LISTED]))}"
+        words += f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
     raise UnknownName(words, tuple(by_letters[one] for one in near))
+
+
+def seen_agents(most: int) -> list[str]:
+    """Names of agents that used an account, by name."""
+    seen = Use.objects.filter(first_of_agent=True).exclude(agent="")
+    return list(seen.order_by("agent").values_list("agent", flat=True).distinct()[:most])
+
+
+def components_named(name: str) -> list[tuple[str, str]]:
+    """The kind of each skill, MCP server, plugin or tool that used an account or is in an event
+    under this name, and its name."""
+    used = {f"{kind}:{name}": kind for kind in COMPONENTS}
+    skills = Use.objects.filter(skill__in=used).values_list("skill", flat=True).distinct()
+    rows = event_search.page(EventQuery().including("target", name)).rows
+    about = {row.target_kind for row in rows if row.target_name == name}
+    kinds = {used[skill] for skill in skills} | (about & COMPONENTS)
+    return [(kind, name) for kind in sorted(kinds)]
 
 
 def can_be_an_agent(name: str) -> bool:

@@ -21,7 +21,8 @@ from audit.recording.actors import Actor, Target
 from connections import account_names, known_names
 from connections.broker.errors import TokenRefusal
 from connections.lifecycle import restriction_stack
-from connections.models import ConnectedAccount, Freeze, FrozenKind, Use
+from connections.models import ConnectedAccount, Freeze, FrozenKind
+from connections.notifications import freeze_notices
 from connections.scopes import catalogue
 from connections.status.account_status import EVERYTHING
 
@@ -84,8 +85,8 @@ def title(kind: str, name: str) -> str:
         return "everything" if name == EVERYTHING else safe_display.short(catalogue.title(name))
     if kind == FrozenKind.PERSON:
         person = _person(name)
-        return safe_display.short(str(person) if person else name)
-    return f"agent {safe_display.short(name)}"
+        return safe_display.person_in_sentence(str(person) if person else name)
+    return f"agent {safe_display.in_sentence(name)}"
 
 
 def titles(targets: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -94,7 +95,7 @@ def titles(targets: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     subs = [name for kind, name in listed if kind == FrozenKind.PERSON]
     people = {one.sub: str(one) for one in Person.objects.filter(sub__in=subs)}
     return {
-        (kind, name): safe_display.short(people.get(name, name))
+        (kind, name): safe_display.person_in_sentence(people.get(name, name))
         if kind == FrozenKind.PERSON
         else title(kind, name)
         for kind, name in listed
@@ -103,10 +104,9 @@ def titles(targets: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
 
 def suggestions() -> dict[str, list[tuple[str, str]]]:
     """What there is to freeze, as `(name, words)`, for the form."""
-    agents = Use.objects.exclude(agent="").values_list("agent", flat=True).distinct()
     services = ConnectedAccount.objects.values_list("connection", flat=True).distinct()
     return {
-        "agent": [(name, name) for name in sorted(set(agents))[:200]],
+        "agent": [(name, name) for name in known_names.seen_agents(200)],
         "service": [(name, catalogue.title(name)) for name in sorted(set(services))],
         "person": sorted(
             ((person.sub, _name_and_email(person)) for person in _holders().order_by("pk")[:200]),
@@ -153,6 +153,7 @@ def _commit_freeze(ctx: CommitContext) -> Committed:
         by_name=(ctx.actor.name or ctx.actor.email)[:254],
         since=clock.now(),
     )
+    freeze_notices.tell_owners(ctx, "frozen")
     return _committed(ctx)
 
 
@@ -189,6 +190,7 @@ def _commit_unfreeze(ctx: CommitContext) -> Committed:
         raise NothingToDo(_not_frozen(ctx.target))
     restriction_stack.check(ctx, *(one.by for one in freezes))
     placed(ctx.target).delete()
+    freeze_notices.tell_owners(ctx, "unfrozen")
     return _committed(ctx)
 
 
@@ -251,9 +253,9 @@ def _risk_of_unfreezing(target: Target, _params: Mapping[str, Any]) -> str:
 
 
 def _in_words(freeze: Freeze) -> str:
-    by, day = safe_display.short(freeze.by_name or freeze.by), f"{freeze.since:%d %b %Y}"
-    why = f" (“{safe_display.short(freeze.reason, 80)}”)" if freeze.reason else ", no reason given"
-    return f"frozen by {by} on {day}{why}"
+    by = safe_display.person_in_sentence(freeze.by_name or freeze.by)
+    why = f" ({safe_display.quoted(freeze.reason, 80)})" if freeze.reason else ", no reason given"
+    return f"frozen by {by} on {freeze.since:%d %b %Y}{why}"
 
 
 _STAYS: Final = {

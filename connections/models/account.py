@@ -145,6 +145,13 @@ class ConnectedAccount(models.Model):
         day, last = self.elsewhere_on, self.last_used_at
         return day is not None and (last is None or last.astimezone(UTC).date() < day)
 
+    @property
+    def token_without_end(self) -> bool:
+        """Whether the provider named no end of the token that was issued last: one that it named
+        is after the use."""
+        used, ends = self.last_used_at, self.last_token_expires_at
+        return used is not None and (ends is None or ends <= used)
+
     def turn(self, state: State, at: datetime, *, reason: str = "", by: str = "") -> None:
         """Change the state (not saved), keeping when, why and by whose hand."""
         self.state, self.state_since = state, at

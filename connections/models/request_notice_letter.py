@@ -36,6 +36,7 @@ class Notice(models.Model):
     sub = models.CharField(max_length=255)
     account = models.ForeignKey("connections.ConnectedAccount", models.CASCADE)
     code = models.CharField(max_length=30)  # suspended | revoked | resumed
+    agent = models.CharField(max_length=100, blank=True)  # what a freeze is of; reported
     by = models.CharField(max_length=200, blank=True)  # display name of who did it
     reason = models.CharField(max_length=500, blank=True)
     created = models.DateTimeField()

@@ -17,12 +17,18 @@ def tell_owners(accounts: Iterable[ConnectedAccount], code: str, by: Actor, reas
 
 
 def tell(
-    accounts: Iterable[ConnectedAccount], code: str, by: str, reason: str, *, letter: bool = True
+    accounts: Iterable[ConnectedAccount],
+    code: str,
+    by: str,
+    reason: str,
+    *,
+    letter: bool = True,
+    agent: str = "",
 ) -> None:
     """The same, about what was done by somebody or something that is no person we know; in a
     bounded number of queries.
 
-    Without `letter` where the owner gets one about it anyway.
+    Without `letter` where the owner gets one about it anyway; `agent` is what a freeze is of.
     """
     now, owned = clock.now(), list(accounts)
     if letter:
@@ -30,7 +36,7 @@ def tell(
     Notice.objects.bulk_create(
         (
             Notice(
-                iss=one.iss, sub=one.sub, account=one, code=code,
+                iss=one.iss, sub=one.sub, account=one, code=code, agent=agent,
                 by=by[:200], reason=reason[:500], created=now,
             )
             for one in owned

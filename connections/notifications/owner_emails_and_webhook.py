@@ -36,6 +36,12 @@ _WORDS: Final = {
     "No token was issued.",
     "scope_withdrawn": "{by} withdrew extra access to your {what}.",
     "manifest_widened": "{by} let a component use more of your {what}.",
+    "agent_frozen": "{by} froze the agent {agent}, which used your {what}. "
+    "From then on the portal refused it tokens.",
+    "agent_unfrozen": "{by} lifted the freeze of the agent {agent}, which used your {what}.",
+    "person_frozen": "{by} froze access to your accounts. "
+    "From then on the portal refused every agent their tokens.",
+    "person_unfrozen": "{by} lifted the freeze of your accounts.",
 }
 
 
@@ -122,8 +128,10 @@ def text(notices: Sequence[Notice]) -> str:
 def _lines(notice: Notice) -> list[str]:
     by = safe_display.short(notice.by) or "An admin"
     what = safe_display.visible(account_names.in_words(notice.account))
+    agent = safe_display.short(notice.agent)
     said = _WORDS.get(notice.code, "Something about your {what} changed ({by}).")
-    lines = [f"  - {notice.created:%d %b, %H:%M} UTC: {said.format(by=by, what=what)}"]
+    said = said.format(by=by, what=what, agent=agent)
+    lines = [f"  - {notice.created:%d %b, %H:%M} UTC: {said}"]
     reason = safe_display.visible(notice.reason).strip()
     return [*lines, f"    Reason: {reason}"] if reason else lines
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.contrib import messages
-from django.db.models import Count, Max
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,19 +12,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import actor, needs_role
-from approvals import clock
 from approvals.errors import UnknownName
 from approvals.models import Approval, Person, Status
 from approvals.pipeline.service import Performed
+from approvals.policy.sentences import called
 from audit.recording.actors import Target
 from connections import account_names, known_names
-from connections.lifecycle import freezes
-from connections.models import ConnectedAccount, Freeze, FrozenKind
+from connections.lifecycle import after_freeze, freezes
+from connections.models import Freeze, FrozenKind
 from connections.status.account_status import EVERYTHING
 from connections.views.decide import decide, relax_form, relax_with_reason
 from ui import person_links
 
 _KINDS = frozenset(FrozenKind.values)
+_LISTED = 50
+"""Accounts with a token that may still work that the page lists."""
 _WORDS = {
     "agent": "the agent",
     "person": "the person",
@@ -43,7 +44,7 @@ def frozen(request: HttpRequest) -> HttpResponseBase:
 
 
 def _page(
-    request: HttpRequest, given: dict[str, str], *, status: int = 200, unknown: bool = False
+    request: HttpRequest, given: dict[str, str], *, status: int = 200, unknown: str = ""
 ) -> HttpResponse:
     waiting = {
         (one.target_kind, one.target_name): one
@@ -56,6 +57,8 @@ def _page(
         by_target.setdefault((one.kind, one.name), []).append(one)
     titles = freezes.titles(by_target)
     pages = _pages_of_people(request, by_target)
+    live = after_freeze.live_tokens()
+    remainders = after_freeze.remainders(by_target, live)
     rows = [
         {
             "freezes": several,
@@ -63,6 +66,7 @@ def _page(
             "title": titles[key],
             "asked": waiting.get(key),
             "url": pages.get(key[1], "") if key[0] == FrozenKind.PERSON else "",
+            "goes_on": remainders[key],
         }
         for key, several in by_target.items()
     ]
@@ -72,12 +76,21 @@ def _page(
         "suggestions": freezes.suggestions(),
         "given": given,
         "unknown": unknown,
+        "components": _components(unknown),
         "everything": freezes.everything_is(),
-        "live": ConnectedAccount.objects.filter(last_token_expires_at__gt=clock.now()).aggregate(
-            accounts=Count("pk"), until=Max("last_token_expires_at")
-        ),
+        "live": live[:_LISTED],
+        "live_more": len(live) > _LISTED,
+        "live_until": live[0].ends if live and live[0].until else "",
+        "endless": any(one.until is None for one in live),
+        "all_read": len(live) < after_freeze.READ,
     }
     return render(request, "connections/freeze.html", context, status=status)
+
+
+def _components(unknown: str) -> list[tuple[str, str, str]]:
+    """What an unknown name of an agent is the name of: kind, name and the kind in words."""
+    found = known_names.components_named(unknown) if unknown else []
+    return [(kind, name, called(kind)) for kind, name in found]
 
 
 def _pages_of_people(request: HttpRequest, targets: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -108,7 +121,7 @@ def freeze(request: HttpRequest) -> HttpResponseBase:
         known_names.check_agent(me, freezes.verb_of(kind, "freeze"), target, new=confirmed)
     except UnknownName as unknown:
         messages.error(request, f"Nothing was frozen. {unknown.detail}")
-        return _page(request, request.POST.dict(), status=422, unknown=True)
+        return _page(request, request.POST.dict(), status=422, unknown=name)
     if (done := _freeze(request, "freeze", kind, name)) is None:
         return _page(request, request.POST.dict(), status=422)
     return _after(done, request, "froze", kind, name)

@@ -38,10 +38,15 @@ _ANSWERS = ("approval.approved", "approval.denied")
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """An account with the time until which the last token issued for it works."""
+    """An account with the time until which the last token issued for it works.
+
+    Attributes:
+        endless: whether the provider named no end of that token, which may still work.
+    """
 
     card: Card
     until: datetime | None
+    endless: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +61,13 @@ def accounts_of(person: Person) -> list[Live]:
     """Accounts by which agents can act as this person now: those that are held, and those that
     ended while a token issued before still works."""
     now = clock.now()
-    return [
-        Live(card, at if (at := card.account.last_token_expires_at) and at > now else None)
-        for card in member_overview.cards(person.as_actor("web"), also_live_tokens=True)
-    ]
+    cards = member_overview.cards(person.as_actor("web"), also_live_tokens=True)
+    return [_live(card, now) for card in cards]
+
+
+def _live(card: Card, now: datetime) -> Live:
+    ends = card.account.last_token_expires_at
+    return Live(card, ends if ends and ends > now else None, card.account.token_without_end)
 
 
 def applications_of(person: Person) -> Sequence[AppAccess]:

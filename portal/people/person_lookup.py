@@ -30,5 +30,5 @@ def fetch(request: HttpRequest, person_id: int) -> tuple[Actor, Person]:
     person = Person.objects.filter(pk=person_id).exclude(sub__startswith=_ERASED).first()
     if person is None or not (is_own(me, person) or me.roles & SEES_ALL):
         raise Http404
-    mark_entry(request, "/account/" if is_own(me, person) else "/connections/inventory/")
+    mark_entry(request, "/connections/" if is_own(me, person) else "/connections/inventory/")
     return me, person

@@ -7,11 +7,15 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from approvals import clock
 from approvals.access_ends import end_in_words
 from approvals.access_ends.set_access_end import may_get_end
+from approvals.models import Person
+from connections.views.application_grants import newer_sign_in
 from portal.people import access_end_page, offboarding_history, person_facts, person_lookup
 
 
@@ -31,7 +35,11 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "own": own,
         "accounts": accounts,
         "live_until": max((one.until for one in accounts if one.until), default=None),
+        "endless": any(one.endless for one in accounts),
         "applications": applications,
+        "applications_url": _applications_url(somebody, own=own),
+        "newer_sign_in": newer_sign_in(somebody.iss, somebody.sub),
+        "may_end": own or "admin" in me.roles,
         "acting": len(accounts) + len(applications),
         "freezes": person_facts.freezes_of(somebody),
         "decisions": person_facts.decisions_of(somebody),
@@ -45,8 +53,15 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "browsers": person_facts.browsers_of(somebody),
         "may_offboard": may_offboard,
         "offboarded": offboarding_history.last_started(somebody) if may_offboard else None,
+        "away": somebody.away_until if somebody.is_away(clock.now()) else None,
         "end": end,
         "end_asked": access_end_page.waiting_for(somebody),
         "may_get_end": somebody.iss == settings.ENV.issuer and (may_get_end(somebody) or end),
     }
     return render(request, "people/person.html", context)
+
+
+def _applications_url(person: Person, *, own: bool) -> str:
+    """Where consents and refresh tokens of a person are listed and revoked."""
+    query = "" if own else "?" + urlencode({"all": "1", "q": person.sub})
+    return reverse("connections:applications") + query

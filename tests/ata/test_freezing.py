@@ -45,6 +45,12 @@ def test_the_name_of_an_agent_is_confirmed_with_an_option(signed_in: Ata, portal
     assert signed_in.here("freeze", "me", "--new").exit_code == 2
 
 
+@pytest.mark.parametrize("act", ["freeze", "unfreeze"])
+def test_the_help_says_that_the_reason_is_sent(ata: Ata, act: str) -> None:
+    said = " ".join(ata.here(act, "--help").stdout.replace("│", " ").split())
+    assert "The reason is sent to the person, or to the owners of the agent" in said
+
+
 def test_oneself_is_who_is_signed_in(signed_in: Ata, portal: StandIn) -> None:
     portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
     assert signed_in.here("freeze", "me").exit_code == 0

@@ -10,13 +10,15 @@ from django.conf import settings
 from django.test import Client
 
 from approvals import clock
+from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.models import Entry
 from audit.recording.actors import Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from connections.models import ConnectedAccount, Use
+from connections.models import ConnectedAccount, State, Use
 from connections.sync import update_accounts
+from portal.search import results
 from tests.connections.random_inventories import owner
 from tests.connections.test_freezing_stops_at_once import admin, freeze
 from tests.connections.test_the_inventory_shows_everybody import make
@@ -72,15 +74,15 @@ def test_map_and_changes_have_the_freeze_and_its_end_of_an_agent(used: Connected
     freeze("agent", "claudecode")
     sequencer.run_once()
     page = shown(auditor, "/connections/map/?compare=0")
-    assert "− lost Agent claudecode : Frozen" in page
+    assert "− lost Agent “claudecode” : Frozen" in page
     assert "seen: claudecode frozen" in page
     page = shown(auditor, "/connections/inventory/changes/?from=0")
-    assert "Agent claudecode Frozen" in page
+    assert "Agent “claudecode” Frozen" in page
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "called"),
-    [("person", SUBS["member1"], "Mia Member"), ("service", "github", "GitHub")],
+    [("person", SUBS["member1"], "“Mia Member”"), ("service", "github", "GitHub")],
 )
 def test_changes_call_what_was_frozen_by_name(
     used: ConnectedAccount, kind: str, name: str, called: str
@@ -108,6 +110,26 @@ def test_search_finds_an_agent_that_was_frozen_before_it_was_seen(used: Connecte
     assert "strange agent" not in shown(signed_in("member1"), "/search/?q=strange")
 
 
+def test_search_shows_what_is_restricted_before_other_matches(used: ConnectedAccount) -> None:
+    know("admin", "auditor", "member2")
+    now, last = clock.now(), results.MOST + 1
+    for number in range(last + 1):
+        Use.objects.create(account=used, agent=f"bot-{number}", count=1, first=now, last=now)
+        given = {"name": f"Bot Person {number}", "sub": f"auth0|bot-{number}", "updated": now}
+        Person.objects.create(iss=settings.ENV.issuer, roles=[], **given)
+        make("member1", f"svc-{number}", label="bot")
+    freeze("agent", f"bot-{last}")
+    freeze("person", f"auth0|bot-{last}")
+    freeze("service", f"svc-{last}")
+    ConnectedAccount.objects.filter(connection=f"svc-{last - 1}").update(state=State.SUSPENDED)
+    for who in (signed_in("auditor", "auditor"), signed_in("member1")):
+        page = shown(who, "/search/?q=bot")
+        assert f"bot-{last} agent frozen" in page and "bot-0 agent" in page
+        assert "bot-6 agent" not in page, "the list is cut"
+        assert page.count(" suspended") == 1 and " frozen " in page.partition("Agents")[0]
+    assert f"Bot Person {last}" in shown(signed_in("auditor", "auditor"), "/search/?q=bot")
+
+
 def test_search_says_of_a_frozen_person_and_their_account_that_they_are_frozen(
     used: ConnectedAccount,
 ) -> None:
@@ -122,7 +144,12 @@ def test_search_says_of_a_frozen_person_and_their_account_that_they_are_frozen(
 @pytest.mark.parametrize(
     ("kind", "name", "home", "mine"),
     [
-        ("agent", "claudecode", "Agent claudecode: frozen by", "The agent claudecode is frozen"),
+        (
+            "agent",
+            "claudecode",
+            "Agent “claudecode”: frozen by",
+            "The agent “claudecode” is frozen",
+        ),
         ("service", "github", "All GitHub accounts: frozen by", "All GitHub accounts are frozen"),
     ],
 )

@@ -109,7 +109,9 @@ def test_who_approves_an_unfreeze_reads_what_works_again_who_froze_it_and_why(db
     perform(person("admin2", "admin"), "person.freeze", target, reason="on leave")
     approval = perform(admin(), "person.unfreeze", target).approval
     assert approval is not None
-    assert approval.risk.startswith("agents get tokens for Mia Member's accounts again; frozen by ")
+    assert approval.risk.startswith(
+        "agents get tokens for “Mia Member”'s accounts again; frozen by "
+    )
     assert approval.risk.endswith(f" on {clock.now():%d %b %Y} (“on leave”)")
     shown = {fact.name: fact.text for fact in facts(approval, None)}
     assert shown["if_denied"].startswith("Their access stays frozen.")
@@ -151,7 +153,7 @@ def test_it_reads_as_what_it_is(db: None) -> None:
 
 def test_what_is_so_already_changes_nothing(db: None) -> None:
     freeze("agent", "claw")
-    with pytest.raises(Refused, match=r"Agent claw is already frozen by .* since") as refused:
+    with pytest.raises(Refused, match=r"Agent “claw” is already frozen by .* since") as refused:
         freeze("agent", "claw")
     assert refused.value.code == "nothing_to_do"
     with pytest.raises(Refused) as refused:
@@ -216,7 +218,7 @@ def test_an_admin_freezes_and_asks_for_the_end_on_the_page(db: None) -> None:
     )
     assert answer.status_code == 302
     page = client.get("/connections/freeze/").content.decode()
-    assert "agent claw" in page and "Unfreeze…" in page and "odd" in page
+    assert "agent “claw”" in page and "Unfreeze…" in page and "odd" in page
     answer = client.post("/connections/freeze/agent/claw/unfreeze/", {"reason": "it was us"})
     assert answer["Location"] == f"/approvals/{Approval.objects.get().id}/"
     assert "Waits for approval" in client.get("/connections/freeze/").content.decode()
@@ -226,7 +228,7 @@ def test_the_form_of_an_unfreeze_says_what_follows_and_takes_a_reason(db: None) 
     freeze("agent", "claw", by=person("admin2", "admin"))
     client, path = signed_in("admin", "admin"), "/connections/freeze/agent/claw/unfreeze/"
     page = client.get(path).content.decode()
-    assert "<h1>Unfreeze agent claw</h1>" in page and 'name="reason"' in page
+    assert "Unfreeze agent “claw”" in page and 'name="reason"' in page
     assert (
         "If approved: Agents get tokens again" in page
         and "If denied: The agent stays frozen" in page
@@ -243,7 +245,7 @@ def test_the_form_of_what_is_not_frozen_leads_back(db: None) -> None:
     client = signed_in("admin", "admin")
     answer = client.get("/connections/freeze/agent/claw/unfreeze/", follow=True)
     assert answer.redirect_chain == [("/connections/freeze/", 302)]
-    assert "No freeze of agent claw was in force." in answer.content.decode()
+    assert "No freeze of agent “claw” was in force." in answer.content.decode()
 
 
 @pytest.mark.parametrize("given", [{}, {"kind": "agent"}, {"kind": "planet", "name_planet": "x"}])
@@ -259,7 +261,7 @@ def test_what_names_nothing_freezes_nothing_and_loses_nothing(
 def test_an_auditor_sees_it_and_is_offered_no_act(db: None) -> None:
     freeze("agent", "claw")
     page = signed_in("auditor", "auditor").get("/connections/freeze/").content.decode()
-    assert "agent claw" in page and "Unfreeze…" not in page and "Freeze now" not in page
+    assert "agent “claw”" in page and "Unfreeze…" not in page and "Freeze now" not in page
 
 
 @pytest.mark.parametrize("path", ["now/", "agent/claw/unfreeze/"])

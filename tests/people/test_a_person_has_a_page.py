@@ -9,6 +9,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import CommandLineSignIn
+from approvals import clock
 from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
@@ -62,9 +64,9 @@ def test_a_member_reads_their_own_page_in_the_second_person() -> None:
     assert not re.search(r"\b(they|them|their|theirs)\b", said)
 
 
-def test_the_page_stands_under_accounts_and_ones_own_under_the_account() -> None:
+def test_the_page_stands_under_accounts_and_ones_own_under_ones_accounts() -> None:
     mia, admin = signed_in("member1"), signed_in("admin", "admin")
-    for client, url in ((mia, "/account/"), (admin, "/connections/inventory/")):
+    for client, url in ((mia, "/connections/"), (admin, "/connections/inventory/")):
         page = client.get(page_of("member1")).content.decode()
         assert re.search(rf'<a[^>]*href="{url}"[^>]*aria-current', page), url
 
@@ -167,7 +169,7 @@ def test_search_requests_and_accounts_lead_to_the_page() -> None:
         ("/account/", "admin"),
     ):
         assert f'href="{page_of(who)}"' in admin.get(url).content.decode(), url
-    assert "Revoke Mia Member's GitHub account octo-mia" in text(admin, page_of("admin2"))
+    assert "Revoke “Mia Member”'s GitHub account octo-mia" in text(admin, page_of("admin2"))
     assert "they asked" in text(signed_in("auditor", "auditor"), page_of("admin"))
 
 
@@ -181,3 +183,37 @@ def test_an_event_leads_to_who_acted_and_only_for_those_who_may_see_it() -> None
     url = f"/audit/events/{done.event_id}/"
     assert link in signed_in("auditor", "auditor").get(url).content.decode()
     assert link not in signed_in("operator", "operator").get(url).content.decode()
+
+
+def test_each_row_of_what_acts_for_you_says_how_it_ends() -> None:
+    mia = signed_in("member1")
+    held = account("member1", "octo-mia")
+    application("member1", "Laptop CLI")
+    page = mia.get(page_of("member1")).content.decode()
+    assert f'href="/connections/{held.pk}/revoke/">Disconnect…</a>' in page
+    assert 'href="/connections/access/">Revoke…</a>' in page
+    admins = signed_in("admin", "admin").get(page_of("member1")).content.decode()
+    assert f'href="/connections/{held.pk}/">on its page</a>' in admins
+    assert "/connections/access/?all=1&amp;q=" in admins
+    auditors = text(signed_in("auditor", "auditor"), page_of("member1"))
+    assert "an admin or its owner can" in auditors
+    ConnectedAccount.objects.filter(pk=held.pk).update(state=State.REVOCATION_PENDING)
+    assert "gives no token" in text(mia, page_of("member1"))
+
+
+def test_a_command_line_that_signed_in_after_the_list_was_read_is_named() -> None:
+    mia = signed_in("member1")
+    assert "A command line signed in as you" not in text(mia, page_of("member1"))
+    CommandLineSignIn.objects.create(
+        iss=person("member1").iss,
+        sub=person("member1").sub,
+        id_token_digest="0" * 64,
+        auth_time=clock.now(),
+    )
+    assert "A command line signed in as you" in text(mia, page_of("member1"))
+    assert "A command line signed in as them" in text(
+        signed_in("admin", "admin"), page_of("member1")
+    )
+    home = text(mia, "/")
+    assert "A command line signed in as you just now, after Auth0’s list of them was read" in home
+    assert "Auth0 listed none" not in home

@@ -43,7 +43,10 @@ def freeze(
     new: New = False,
     json_output: Json = False,
 ) -> None:
-    """Freeze an agent, a connection, a person or everything: no token from the next request on."""
+    """Freeze an agent, a connection, a person or everything: no token from the next request on.
+
+    The reason is sent to the person, or to the owners of the agent, that is frozen.
+    """
     if new and what != What.AGENT:
         raise usage_error("--new confirms the name of an agent.", "ata freeze agent NAME --new")
     _decide(ctx, "freeze", what, name, reason, wait=True, json_output=json_output, new=new)
@@ -57,7 +60,10 @@ def unfreeze(
     no_wait: NoWait = False,
     json_output: Json = False,
 ) -> None:
-    """End a freeze, once that is approved."""
+    """End a freeze, once that is approved.
+
+    The reason is sent to the person, or to the owners of the agent, whose freeze ends.
+    """
     _decide(ctx, "unfreeze", what, name, reason, wait=not no_wait, json_output=json_output)
 
 
