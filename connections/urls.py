@@ -8,6 +8,7 @@ from connections.views import (
     access_review_pages,
     application_grants,
     connect,
+    connect_agent,
     connection_detail,
     escalation_list_and_rules,
     freeze,
@@ -31,6 +32,7 @@ app_name = "connections"
 urlpatterns = [
     path("connections/", my_connections.mine, name="mine"),
     path("connections/pending/", my_connections.pending_fragment, name="pending"),
+    path("connections/agents/", connect_agent.connect_agent, name="connect-agent"),
     path("connections/finish/", connect.finish, name="finish"),
     path("connections/notices/seen/", my_connections.put_notices_away, name="notices-seen"),
     path(

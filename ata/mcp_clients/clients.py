@@ -39,26 +39,48 @@ class Form:
     """Whether an entry says `"type": "stdio"`."""
     after: str
     """What makes the client read its file again."""
+    places: tuple[str, ...]
+    """Where its file is, for people: the last part is the name of the file."""
 
 
 FORMS: Final = {
     Client.CLAUDE_DESKTOP: Form(
-        "Claude Desktop", "mcpServers", False, "Quit Claude Desktop and start it again."
+        "Claude Desktop",
+        "mcpServers",
+        False,
+        "Quit Claude Desktop and start it again.",
+        (
+            "~/Library/Application Support/Claude/claude_desktop_config.json",
+            "%APPDATA%/Claude/claude_desktop_config.json",
+        ),
     ),
     Client.CLAUDE_CODE: Form(
         "Claude Code",
         "mcpServers",
         True,
         "Start `claude` in this folder again and approve the server.",
+        (".mcp.json",),
     ),
     Client.CODEX: Form(
-        "Codex", "mcp_servers", False, "Start `codex` again; /mcp lists the server."
+        "Codex",
+        "mcp_servers",
+        False,
+        "Start `codex` again; /mcp lists the server.",
+        ("~/.codex/config.toml",),
     ),
     Client.CURSOR: Form(
-        "Cursor", "mcpServers", False, "Switch the server on in Cursor's MCP settings."
+        "Cursor",
+        "mcpServers",
+        False,
+        "Switch the server on in Cursor's MCP settings.",
+        ("~/.cursor/mcp.json",),
     ),
     Client.VSCODE: Form(
-        "VS Code", "servers", True, "Run MCP: List Servers in VS Code and start it."
+        "VS Code",
+        "servers",
+        True,
+        "Run MCP: List Servers in VS Code and start it.",
+        (".vscode/mcp.json",),
     ),
 }
 
@@ -89,10 +111,17 @@ def _settings(home: Path) -> Path:
 
 
 def entry(
-    client: Client, name: str, command: Sequence[str], before: Mapping[str, object] | None
+    client: Client,
+    name: str,
+    command: Sequence[str],
+    before: Mapping[str, object] | None = None,
+    ata: Sequence[str] = (),
 ) -> dict[str, object]:
-    """The entry of a server that `ata` runs; other fields of `before` are kept."""
-    program, *first = _ata()
+    """The entry of a server that `ata` runs; other fields of `before` are kept.
+
+    `ata` is how this command line is started: without it, as it was started here.
+    """
+    program, *first = ata or _ata()
     args = [*first, "mcp", "run", name, "--agent", client.value, "--", *command]
     kept = {key: value for key, value in (before or {}).items() if key not in OURS}
     typed = {"type": "stdio"} if FORMS[client].typed else {}

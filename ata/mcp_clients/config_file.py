@@ -76,7 +76,7 @@ class ConfigFile:
 
     def text_of(self, name: str, entry: Mapping[str, object]) -> str:
         """The entry as it would stand in a file without others."""
-        return _without(self).rendered(name, entry)
+        return entry_text(self.path, self._key, name, entry)
 
     def rendered(self, name: str, entry: Mapping[str, object] | None) -> str:
         """The whole file with the entry, or without it.
@@ -178,11 +178,11 @@ class ConfigFile:
         )
 
 
-def _without(file: ConfigFile) -> ConfigFile:
-    """The same kind of file, empty."""
+def entry_text(path: Path, key: str, name: str, entry: Mapping[str, object]) -> str:
+    """The entry as a file at `path` has it that has no other; nothing is read."""
     empty = object.__new__(ConfigFile)
-    empty.path, empty._key, empty._text, empty._value = file.path, file._key, "", {}
-    return empty
+    empty.path, empty._key, empty._text, empty._value = path, key, "", {}
+    return empty.rendered(name, entry)
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -81,6 +81,13 @@ class Agent:
         self.write(json.dumps(said))
         return self.receive()
 
+    def answer(self, method: str, request: int) -> dict[str, Any]:
+        """Call, and skip the notifications that the server sends before its answer."""
+        heard = self.call(method, request)
+        while heard.get("id") != request:
+            heard = self.receive()
+        return heard
+
 
 def asked(broker: StandIn) -> int:
     return len(broker.seen("GET", "/v1/auth/token"))
