@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
-from django.db.models import Q
+from django.db.models import Min, Q
 
 from connections.models import ConnectedAccount, ManifestNeed, State
 from connections.scopes import containment
@@ -47,6 +47,12 @@ def fit(connection: str, granted: Iterable[str], declared: Mapping[str, set[str]
 def idle_before(now: datetime) -> datetime:
     """The midnight (UTC) before which a last use makes an account idle."""
     return datetime.combine((now - IDLE).astimezone(UTC).date(), time(), UTC)
+
+
+def tracking_began(now: datetime) -> date | None:
+    """The day on which the first account was watched, where it is less than 90 days ago."""
+    first = ConnectedAccount.objects.aggregate(first=Min("watched_since"))["first"]
+    return first.astimezone(UTC).date() if first and first >= idle_before(now) else None
 
 
 def is_idle(account: ConnectedAccount, now: datetime) -> bool:

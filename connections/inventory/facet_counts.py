@@ -141,6 +141,7 @@ class Counts:
 
     live: int = 0
     idle: int = 0
+    unseen: int = 0
     excess: int = 0
     reconnect: int = 0
     finishing: int = 0
@@ -203,6 +204,7 @@ class Tally:
         return Counts(
             live=usable(cell for cell, _ in self.rows),
             idle=shown["idle"],
+            unseen=shown["unseen"],
             excess=shown["excess"],
             reconnect=states[Code.NEEDS_RECONNECT],
             finishing=states[Code.REVOCATION_PENDING],

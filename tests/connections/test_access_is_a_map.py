@@ -36,12 +36,14 @@ from connections.lifecycle import bulk_decisions
 from connections.models import AllowRule, ConnectedAccount
 from connections.status.account_status import ENDED, USABLE
 from connections.sync import update_accounts
+from connections.views.inventory.access_map_attention import Attention, attention
 from tests.connections.random_inventories import anything, owner
 from tests.connections.visitor import know, subject
 from tests.support.pages import keep_the_shell, signed_in
 
 PAGE = "/connections/map/"
 NOW = clock.now()
+LONG = timedelta(days=200)
 
 
 def text(answer: Any) -> str:
@@ -196,7 +198,7 @@ def story(db: None) -> ConnectedAccount:
 def test_the_page_answers_who_may_use_what_and_what_changed(story: ConnectedAccount) -> None:
     auditor = signed_in("auditor", "auditor")
     page = text(auditor.get(f"{PAGE}?compare=1"))
-    assert "1 component is declared for usable accounts of 1 person" in page
+    assert "1 component may write or delete with 1 account not seen in use" in page
     assert "+ 2 gained · − 0 lost" in page and "in its manifest, no use seen, newly usable" in page
     assert "2 changes since" in page and "+ gained" in page
     assert "It never says that an agent cannot" in page
@@ -215,7 +217,7 @@ def test_a_frozen_person_is_called_by_name(story: ConnectedAccount) -> None:
     perform(by(), "person.freeze", Target("person", subject("member1")), reason="a test")
     sequencer.run_once()
     page = text(signed_in("auditor", "auditor").get(f"{PAGE}?compare={before}"))
-    assert "Mia Member : Frozen" in page and "frozen" in page and "1 lost" in page
+    assert "“Mia Member” : Frozen" in page and "frozen" in page and "1 lost" in page
 
 
 def test_a_change_is_amber_only_where_it_is_risky(story: ConnectedAccount) -> None:
@@ -330,3 +332,74 @@ def test_the_map_asks_the_same_however_many_accounts_there_are(
     sequencer.run_once()
     many = queries()
     assert len(many) == len(few), "\n".join(many)
+
+
+def risky(number: str, **more: Any) -> Account:
+    """An account that has a scope of the manifest that can write."""
+    return account(number, **({"scopes": ("repo",), "watched_since": NOW - LONG} | more))
+
+
+def at(*accounts: Account, refused: frozenset[str] = frozenset()) -> Attention | None:
+    """The headline and the first open cell for the map of these accounts."""
+    one = inventory(*accounts)
+    return attention(component_map(one, one, NOW, NOW), refused, NOW)
+
+
+@pytest.mark.parametrize(
+    ("accounts", "said"),
+    [
+        (
+            [risky("a"), risky("b", last_used_at=NOW - timedelta(days=95))],
+            "1 component may write or delete with 2 accounts not seen in use for 90 days",
+        ),
+        (
+            [risky("a", watched_since=NOW), risky("b", last_used_at=NOW)],
+            "1 component may write or delete with 1 account not seen in use since tracking began "
+            f"on {NOW.day} {NOW:%b %Y}",
+        ),
+        (
+            [risky("a", watched_since=NOW), risky("b", watched_since=NOW - timedelta(days=9))],
+            "1 component may write or delete with 2 accounts not seen in use since tracking of "
+            "each began",
+        ),
+    ],
+)
+def test_the_headline_names_unused_accounts_and_no_more_time_than_was_watched(
+    accounts: list[Account], said: str
+) -> None:
+    found = at(*accounts)
+    assert found and found.headline == said
+
+
+@pytest.mark.parametrize(
+    "calm",
+    [
+        risky("a", scopes=("read:user",)),
+        risky("a", state="suspended"),
+        risky("a", last_used_at=NOW - timedelta(days=2)),
+        risky("a", watched_since=None),
+        risky("a", seen={"app": f"{NOW:%Y-%m-%d}"}),
+    ],
+)
+def test_an_account_that_is_used_or_closed_or_harmless_makes_no_headline(calm: Account) -> None:
+    assert at(calm) is None
+
+
+def test_a_component_that_the_broker_refuses_makes_no_headline() -> None:
+    assert at(risky("a")) and at(risky("a"), refused=frozenset({"mcp:hub"})) is None
+
+
+def test_the_cell_that_matters_most_is_shown_until_one_is_chosen_or_the_panel_closed(
+    story: ConnectedAccount,
+) -> None:
+    auditor = signed_in("auditor", "auditor")
+    page = text(auditor.get(f"{PAGE}?compare=1"))
+    assert "1 component may write or delete with 1 account not seen in use since tracking" in page
+    assert "Shown first: the component may write or delete" in page
+    assert "The manifest of mcp:hub names GitHub" in page and "Owner Mia Member" in page
+    closed = text(auditor.get(f"{PAGE}?compare=1&account="))
+    assert "Choose a dot" in closed and "Shown first" not in closed
+    chosen = text(auditor.get(f"{PAGE}?compare=1&account={story.pk}&component=mcp:hub"))
+    assert "The manifest of mcp:hub names GitHub" in chosen and "Shown first" not in chosen
+    past = text(auditor.get(f"{PAGE}?compare=1&now=3"))
+    assert "1 component was declared for usable accounts of 1 person" in past

@@ -48,6 +48,26 @@ def town(db: None, github_mcp: manifest_store.Declaration) -> None:
     make("member2", "slack", state=State.REVOKED)
 
 
+@pytest.mark.parametrize(
+    ("watched", "said"),
+    [
+        (timedelta(days=200), ("1", "no use seen for 90 days", "?show=idle")),
+        (timedelta(days=20), ("1", "no use seen since tracking began on {}", "?show=unseen")),
+    ],
+)
+def test_a_tile_claims_no_longer_without_use_than_the_portal_watched(
+    db: None, visitor: Visitors, watched: timedelta, said: tuple[str, str, str]
+) -> None:
+    know("member1", "member2")
+    began, now = clock.now() - watched, clock.now()
+    make("member1", watched_since=began)
+    make("member2", watched_since=now, last_used_at=now)
+    page = visitor("admin").get("/connections/inventory/").content.decode()
+    count, label, url = said
+    label = label.format(f"{began.day} {began:%b %Y}")
+    assert f'href="{url}"><b>{count}</b><span>{label}</span>' in page
+
+
 @pytest.mark.parametrize("query", ["?ownr=x", "?state=suspendet", "?show=idel"])
 def test_a_filter_that_cannot_be_read_is_an_error_and_lists_nothing(
     town: None, visitor: Visitors, query: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -21,11 +21,16 @@ from connections.auth_ibom import fact_collection
 from connections.auth_ibom.record_types import ERASED
 from connections.component_manifests import refused_components
 from connections.inventory import component_map
-from connections.inventory.component_map import Map, Mark, Row
+from connections.inventory.component_map import Cell, Map, Mark, Row
 from connections.models import FrozenKind
 from connections.scopes import catalogue
 from connections.status.account_status import Code
-from connections.views.inventory import access_map_changes, access_map_panel
+from connections.views.inventory import (
+    access_map_attention,
+    access_map_changes,
+    access_map_panel,
+)
+from connections.views.inventory.access_map_attention import Attention
 
 SHOWN: Final = 200
 """Accounts on the page; the list of accounts has all of them."""
@@ -37,6 +42,7 @@ MARKS: Final = {
     Mark.BARRED: "account gives no tokens now",
     Mark.ENDED: "account ended",
 }
+type _Owner = tuple[str, str, list[dict[str, Any]]]  # name, e-mail address, rows
 _CHANGES: Final = {"gained": "newly usable", "lost": "no longer usable"}
 
 
@@ -60,15 +66,18 @@ def access_map(request: HttpRequest) -> HttpResponse:
     )
     lines = access_map_changes.lines(compared)
     signs = Counter(line.sign for line in lines)
-    picked = access_map_panel.chosen(
-        found, request.GET.get("account", ""), request.GET.get("component", "-")
-    )
+    live = not now
+    refused = refused_components.among(_declared(found)) if live else set()
+    attention = access_map_attention.attention(found, refused, compared.now) if live else None
+    picked = _picked(request, found, attention)
+    owners = _owners(found.rows[:SHOWN], actor(request))
     context |= {
         "compared": compared,
-        "title": headline(found, live=not now),
-        "facts": facts(found, live=not now),
+        "title": attention.headline if attention else headline(found, live=live),
+        "facts": facts(found, refused),
         "columns": [(name, *_split(name)) for name in found.components],
-        "owners": list(_owners(found.rows[:SHOWN], actor(request))),
+        "owners": owners,
+        "panel_owner": _owner_of(picked, owners),
         "left": max(0, len(found.rows) - SHOWN),
         "gained": signs["+"],
         "lost": signs["−"],
@@ -81,12 +90,30 @@ def access_map(request: HttpRequest) -> HttpResponse:
         "query": urlencode(
             {key: value for key, value in (("compare", compare), ("now", now)) if value}
         ),
-        "panel": access_map_panel.panel(*picked, compared, actor(request), live=not now)
+        "attention": attention,
+        "unasked": "account" not in request.GET,
+        "panel": access_map_panel.panel(*picked, compared, actor(request), live=live)
         if picked
         else None,
         "may_decide": "admin" in actor(request).roles,
     }
     return render(request, "connections/map.html", context)
+
+
+def _picked(
+    request: HttpRequest, found: Map, attention: Attention | None
+) -> tuple[Row, Cell] | None:
+    """The cell that was chosen, or the one to show first; none once the panel was closed."""
+    chosen = request.GET.get("account")
+    if chosen is None:
+        return access_map_attention.first_cell(found, attention)
+    return access_map_panel.chosen(found, chosen, request.GET.get("component", "-"))
+
+
+def _owner_of(picked: tuple[Row, Cell] | None, owners: Sequence[_Owner]) -> str:
+    """The name under which the row of a cell stands; empty beyond the rows of the page."""
+    row = picked and picked[0]
+    return next((name for name, _, rows in owners if any(one["row"] is row for one in rows)), "")
 
 
 def headline(found: Map, *, live: bool) -> str:
@@ -104,8 +131,8 @@ def headline(found: Map, *, live: bool) -> str:
     )
 
 
-def facts(found: Map, *, live: bool) -> str:
-    """What stands under the headline; `live`: with what is decided about components now."""
+def facts(found: Map, refused: Collection[str]) -> str:
+    """What stands under the headline; `refused`: components that the broker gives no token now."""
     rows = [row for row in found.rows if not row.ended]
     states = [row for row in rows if not row.usable]
     risky = [row for row in rows if catalogue.any_risky(row.account.connection, row.account.scopes)]
@@ -113,8 +140,8 @@ def facts(found: Map, *, live: bool) -> str:
     parts = [_plural(len(rows), "account")]
     parts += [f"{len(states)} that {_give(states)} no tokens now"] if states else []
     parts += [f"{len(risky)} can write or delete"] if risky else []
-    parts += [f"of {len(unused)} no use was seen"] if unused else []
-    if live and (refused := refused_components.among(_declared(found))):
+    parts += [f"{len(unused)} without any use seen"] if unused else []
+    if refused:
         parts.append(
             f"{_plural(len(refused), 'component')} blocked, on hold or not allowed: the broker "
             f"refuses {'it' if len(refused) == 1 else 'them'}"
@@ -141,11 +168,11 @@ def _split(component: str) -> tuple[str, str]:
     return (name, kind) if colon else ("no component", "named")
 
 
-def _owners(rows: Sequence[Row], me: Actor) -> list[tuple[str, str, list[dict[str, Any]]]]:
+def _owners(rows: Sequence[Row], me: Actor) -> list[_Owner]:
     """Rows under the names and e-mail addresses of their owners."""
     people = Person.objects.filter(sub__in={row.account.sub for row in rows})
     known = {(person.iss, person.sub): person for person in people}
-    owners: dict[tuple[str, str], tuple[str, str, list[dict[str, Any]]]] = {}
+    owners: dict[tuple[str, str], _Owner] = {}
     for row in rows:
         whose = (row.account.iss, row.account.sub)
         person = known.get(whose)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from audit.ledger.format import safe_display
 from connections.inventory import FILTERS, GROUPS, SHOWN, SHOWS, SOURCES, UNNAMED, Inventory, Query
+from connections.inventory.declared_fit import tracking_began
 from connections.scopes import catalogue
 from connections.status.account_status import Code
 
@@ -108,12 +110,20 @@ def groupings(query: Query) -> list[dict[str, Any]]:
     ]
 
 
-def tiles(found: Inventory) -> list[dict[str, Any]]:
-    """The figures that somebody should look at."""
+def tiles(found: Inventory, now: datetime) -> list[dict[str, Any]]:
+    """The tiles above the list of accounts.
+
+    None can be unused for 90 days where the portal watches for less: the tile says since when.
+    """
     counts = found.counts
+    unused = (counts.idle, "no use seen for 90 days", "?show=idle", "")
+    if not counts.idle and (began := tracking_began(now)):
+        since = f"no use seen since tracking began on {began.day} {began:%b %Y}"
+        unused = (counts.unseen, since, "?show=unseen", "")
+    live = "live connection" if counts.live == 1 else "live connections"
     rows = (
-        (counts.live, "live connections", "?state=connected&state=expiring", ""),
-        (counts.idle, "no use seen for 90 days", "?show=idle", ""),
+        (counts.live, live, "?state=connected&state=expiring", ""),
+        unused,
         (counts.excess, "over-privileged", "?show=excess", "warn"),
         (counts.reconnect, "need reconnecting", "?state=needs_reconnect", "bad"),
         (counts.finishing, "revocations in progress", "?state=revocation_pending", "warn"),
