@@ -74,6 +74,7 @@ class Progress:
         done_size: entries that it covered.
         done_s: seconds that it took.
         done_found: how many things it found wrong, the first time or again.
+        began: when the present round began; None where an earlier version reported it.
         at, size: entries that the present round has behind it, and all that it covers.
         recent: entries that were checked when they were signed; the log up to there is covered.
         alarm: what was found, and found again; empty while everything holds.
@@ -87,6 +88,7 @@ class Progress:
     size: int = 0
     recent: int = 0
     alarm: str = ""
+    began: datetime | None = None
 
     @property
     def coverage(self) -> int:
@@ -98,16 +100,21 @@ class Progress:
         """What the worker last reported; empty where it reported nothing."""
         try:
             values = json.loads((log_identity.folder() / "rounds").read_text())
-            done = datetime.fromisoformat(values["done"]) if values["done"] else None
-            return cls(**{**values, "done": done})
+            done, began = _moment(values["done"]), _moment(values.get("began", ""))
+            return cls(**{**values, "done": done, "began": began})
         except (OSError, ValueError, TypeError, KeyError):
             return cls()
 
     def write(self) -> None:
         """Tell pages and metrics."""
         values = {name: getattr(self, name) for name in self.__slots__}
-        values["done"] = rfc3339(self.done) if self.done else ""
+        for name in ("done", "began"):
+            values[name] = rfc3339(values[name]) if values[name] else ""
         write_durably(log_identity.folder() / "rounds", json.dumps(values).encode())
+
+
+def _moment(said: str) -> datetime | None:
+    return datetime.fromisoformat(said) if said else None
 
 
 class Round:
@@ -115,7 +122,7 @@ class Round:
 
     def __init__(self, size: int, papers: orphans.Share, number: int) -> None:
         storage.forget_read()
-        self.began = time.monotonic()
+        self.began, self.began_at = time.monotonic(), clock.now()
         self.size, self.at = size, 0
         self.findings = Findings()
         self._leaves = LeafChecker(self.findings)
@@ -277,6 +284,7 @@ class Rounds:
             said["recent"] = self._newest.upto
         if self._round is not None:
             said |= {"at": self._round.at, "size": self._round.size}
+            said["began"] = self._round.began_at
         elif "done_size" in said:
             said |= {"at": said["done_size"], "size": said["done_size"]}
         self._reported = replace(self._reported, **said)

@@ -42,7 +42,7 @@ def _lines(now: datetime) -> Iterator[str]:
     verified = continuous.Progress.read()
     alarm = bool(sequencer.stopped_reason() or verified.alarm)
     yield _gauge("ata_ledger_alarm", "1 while signing is stopped or the log does not hold.", alarm)
-    if verified.done:
+    if verified.done and verified.done_size:
         age = (now - verified.done).total_seconds()
         yield _gauge("ata_ledger_verified_age_seconds", "Since the last whole round ended.", age)
     yield _gauge(

@@ -173,15 +173,16 @@ def _banners(signed_in: bool, roles: frozenset[str], counts: Counts) -> list[dic
             }
         )
     if counts.stuck:
-        are = "1 request is over and its hold stays"
+        text = "1 request has ended, but what it put on hold is still on hold. Decide it"
         if counts.stuck > 1:
-            are = f"{counts.stuck} requests are over and their holds stay"
+            ended = f"{counts.stuck} requests have ended, but what they put on hold"
+            text = f"{ended} is still on hold. Decide each"
         found.append(
             {
                 "level": "hold",
-                "text": f"{are} until someone decides.",
+                "text": f"{text} to end its hold.",
                 "url": "/enforcement/?list=held",
-                "action": "Decide" if "operator" in roles else "Look",
+                "action": "Decide" if "operator" in roles else "View",
             }
         )
     return found

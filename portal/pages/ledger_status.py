@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
 
-from audit import witnesses
+from audit import clock, witnesses
 from audit.evidence import log_proof_levels
 from audit.models import VerificationRun, WitnessState
 from audit.sequencing import sequencer
 from audit.sequencing.signed_state import newest_checkpoint
 from audit.verification import continuous
-from ui import times
+from ui import outage_banners, times
 
 _FOR_S = 2
+_RECENT = timedelta(days=1)
+"""So long after it ended a check is named with its time."""
 _KEY = "shell.ledger"
 _OVER = (VerificationRun.State.PASSED, VerificationRun.State.FAILED)
 
@@ -41,15 +43,19 @@ def broken() -> str:
 
 
 def _read() -> dict[str, Any]:
-    signed = newest_checkpoint()
     run = VerificationRun.objects.filter(state__in=_OVER).order_by("-finished").first()
-    verified_to, verified_at = _verified(run)
+    round_ = continuous.Progress.read()
+    signed = newest_checkpoint()
+    size = signed.size if signed else 0
+    verified_to, verified_at = _verified(run, round_, size)
     witnessed = log_proof_levels.current().witnessed
     found: dict[str, Any] = {
-        "size": signed.size if signed else 0,
+        "size": size,
         "signed_at": signed.created if signed else None,
         "verified_to": verified_to,
         "verified_at": verified_at,
+        "last_check_failed": not verified_at and round_.done_found > 0,
+        "first_check_runs": round_.at < round_.size and not round_.done_size,
         "witnessed": witnessed,
         **_witnesses(witnessed),
     }
@@ -67,7 +73,18 @@ def _read() -> dict[str, Any]:
 def _in_words(found: Mapping[str, Any]) -> dict[str, str]:
     """The sentence of the strip, and the exact figures behind it."""
     words, at = found["words"], found["verified_at"]
-    done = "verified" if at else "signed, not verified yet"
+    done, silent, now = "verified", outage_banners.health().worker, clock.now()
+    if at and (silent or now - at > _RECENT):
+        day = times.absolute(at, now).rpartition(",")[0]  # the strip is narrow
+        done = f"not checked since {day}" if silent else f"last verified {day}"
+    elif silent:
+        since = f" since {times.absolute(silent.since, now)} UTC" if silent.since else ""
+        done = f"signed, not verified yet, checks not running{since}"
+    elif found["last_check_failed"]:
+        done = "signed, the last check failed and is repeated"
+    elif not at:
+        runs = found["first_check_runs"]
+        done = f"signed, {'first check still running' if runs else 'not verified yet'}"
     alone = found["state"] == "bad" or not found["size"]
     summary = f"Log: {words}" if alone else f"Log {done} · {words}"
     figures = f"{found['size']:,} entries signed."
@@ -78,14 +95,24 @@ def _in_words(found: Mapping[str, Any]) -> dict[str, str]:
     return {"summary": summary, "title": figures}
 
 
-def _verified(run: VerificationRun | None) -> tuple[int, datetime | None]:
-    """How many entries were last verified as a whole, on request or by a round that found
-    nothing, and when that ended."""
-    asked = (int(run.result.get("size", 0)), run.finished) if run else (0, None)
-    round_ = continuous.Progress.read()
-    if round_.done is None or round_.done_found or (asked[1] and asked[1] >= round_.done):
+def _verified(
+    run: VerificationRun | None, round_: continuous.Progress, size: int
+) -> tuple[int, datetime | None]:
+    """How many entries were last verified as a whole, on request or by a round, where nothing was
+    found, and when that ended.
+
+    What covered no entries verified none, and what covered more than there are was about another
+    log: a database was restored.
+    """
+    asked: tuple[int, datetime | None] = (0, None)
+    if run and run.state == VerificationRun.State.PASSED:
+        covered = int(run.result.get("size", 0))
+        asked = (covered, run.finished) if 0 < covered <= size else asked
+    if round_.done is None or not 0 < round_.done_size <= size:
         return asked
-    return round_.done_size, round_.done
+    if asked[1] and asked[1] >= round_.done:
+        return asked
+    return (0, None) if round_.done_found else (round_.done_size, round_.done)
 
 
 _OBJECTS = (WitnessState.State.REFUSES, WitnessState.State.CONFLICT)

@@ -115,9 +115,11 @@ def test_the_alarm_goes_when_a_whole_round_holds(log: list[UUID]) -> None:
 
 def test_the_house_says_what_was_found(client: Client, var_dir: Path) -> None:
     ada = browser_of(ADA)
-    assert "It has told nothing yet" in text_of(ada.get("/audit/ledger/"))
+    assert "No check has ended yet" in text_of(ada.get("/audit/ledger/"))
     Progress(at=256, size=SIZE).write()
-    assert "The first round has 42 % of 600 entries" in text_of(ada.get("/audit/ledger/"))
+    assert "The first check is still running: 42 % of 600 entries so far." in text_of(
+        ada.get("/audit/ledger/")
+    )
     assert "verified_age" not in text_of(client.get("/metrics"))
     Progress(done=clock.now(), done_size=SIZE, at=256, size=SIZE, alarm="index 3: bent").write()
     page = text_of(ada.get("/audit/ledger/"))

@@ -92,6 +92,11 @@ def test_the_api_page_shows_every_call_to_strangers(client: Client) -> None:
         assert path in page
 
 
+def test_the_api_page_has_each_group_once(client: Client) -> None:
+    names = re.findall(r'<h2 id="group-\d+">([^<]+)', client.get("/v1/docs").content.decode())
+    assert len(names) > 5 and len(names) == len(set(names))
+
+
 def test_the_api_page_cites_no_document_that_its_reader_lacks(client: Client) -> None:
     page = client.get("/v1/docs").content.decode()
     assert "`" not in page and "<code>POST /v1/decisions</code>" in page

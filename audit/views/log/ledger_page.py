@@ -45,6 +45,7 @@ from audit.verification import (
 from audit.views.log import whole_log_download
 from audit.views.log.verification_run_description import RunWords, in_words
 from audit.views.read_permissions import for_readers
+from ui import outage_banners
 
 _SHOWN = 10
 
@@ -63,6 +64,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "pending": stored_tree_queries.pending(),
         "stopped": stopped_reason(),
         "rounds": continuous.Progress.read(),
+        "no_worker": outage_banners.health().worker,
         "origin": proofs_and_tiles.origin(),
         "keys": _keys(),
         "adoptions": _adoptions(size),

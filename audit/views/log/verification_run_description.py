@@ -54,8 +54,11 @@ class RunWords:
     Attributes:
         live: it is not over; ask again.
         ok: everything held.
+        verdict: the result as a heading.
         said: one sentence.
         size: entries that it covered; 0 before it ended.
+        checkpoints: signed checkpoints that it compared with the entries.
+        pending: events without an entry number that it read too.
         steps: for components/steps.html, one a kind of check.
         problems: what did not hold, by index and reason.
     """
@@ -64,6 +67,7 @@ class RunWords:
     live: bool
     ok: bool
     tone: str
+    verdict: str
     said: str
     asked: datetime
     asked_by: str
@@ -71,6 +75,8 @@ class RunWords:
     checked: int
     total: int
     size: int
+    checkpoints: int
+    pending: int
     steps: list[dict[str, Any]]
     problems: list[dict[str, Any]]
     more: int
@@ -88,6 +94,7 @@ def in_words(run: VerificationRun, now: datetime) -> RunWords:
         tone={_STATE.PASSED: "ok", _STATE.FAILED: "bad", _STATE.BROKEN: "bad"}.get(
             _STATE(run.state), "info"
         ),
+        verdict=_verdict(run, result),
         said=_said(run, result, now),
         asked=run.asked,
         asked_by=run.requested_by,
@@ -95,11 +102,25 @@ def in_words(run: VerificationRun, now: datetime) -> RunWords:
         checked=run.checked,
         total=run.total,
         size=int(result.get("size", 0)),
+        checkpoints=int(result.get("checkpoints", 0)),
+        pending=int(result.get("pending", 0)),
         steps=[_step(check, problems, result) for check in _CHECKS] if result.get("size") else [],
         problems=problems,
         more=max(0, result.get("problem_count", 0) - len(problems)),
         url=f"/audit/ledger/runs/{run.id}/",
     )
+
+
+def _verdict(run: VerificationRun, result: dict[str, Any]) -> str:
+    match run.state:
+        case _STATE.PASSED:
+            return f"Verified up to #{result.get('size', 0):,}"
+        case _STATE.FAILED:
+            return "Verification failed"
+        case _STATE.BROKEN:
+            return "Verification did not finish"
+        case _:
+            return "Verifying"
 
 
 def _said(run: VerificationRun, result: dict[str, Any], now: datetime) -> str:
