@@ -14,11 +14,13 @@ from approvals.errors import Refused
 from approvals.policy import break_glass_limits
 from audit.ledger.format.allowed_field_values import SEVERITIES, gravest, severity_rank
 from audit.recording.actors import Actor, Target
+from enforcement.effects.conclusion import Summary
 from enforcement.gateways import effects_at_gateways
 from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.gateways.effects_at_gateways import GatewayEffect
 from ui.times import duration
 
+_RESTRICTS = frozenset({"block", "hold"})
 _TONES = {"block": "danger", "hold": "", "release": "", "unblock": "", "allow": ""}
 _ICONS = {
     "block": "ban",
@@ -41,6 +43,17 @@ class Act:
     needs: str
     step_up: bool
     effects: tuple[str, ...] = ()
+    leaves_use: bool = False
+    """Whether it restricts and yet something is not known to be stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Afterwards:
+    """What agents could do after an act of that `label`; `tone` is that of a notice."""
+
+    label: str
+    tone: str
+    sentences: tuple[str, ...]
 
 
 class DecideForm(forms.Form):
@@ -69,14 +82,20 @@ def acts(
     return [act for act in found if act is not None]
 
 
-def afterwards(found: Sequence[Act]) -> list[tuple[str, tuple[str, ...]]]:
-    """What agents could do after each act; acts that come to the same in one line, as `Block or
-    Hold`."""
-    labels: dict[tuple[str, ...], list[str]] = {}
+def afterwards(found: Sequence[Act]) -> list[Afterwards]:
+    """What agents could do after each act; acts that come to the same are one: `Block or Hold`."""
+    alike: dict[tuple[str, ...], list[Act]] = {}
     for act in found:
         if act.effects:
-            labels.setdefault(act.effects, []).append(act.label)
-    return [(" or ".join(names), effects) for effects, names in labels.items()]
+            alike.setdefault(act.effects, []).append(act)
+    return [
+        Afterwards(
+            " or ".join(act.label for act in some),
+            "warn" if any(act.leaves_use for act in some) else "info",
+            effects,
+        )
+        for effects, some in alike.items()
+    ]
 
 
 def _sensible(states: Sequence[At]) -> list[str]:
@@ -106,6 +125,7 @@ def _act(verb_name: str, act: str, target: Target, person: Actor, raised_to: str
         return None
     if rule.kind == "refuse":
         return None
+    effects = effects_at_gateways.everywhere(target.kind, target.name, act)
     return Act(
         act,
         "Clear the decision" if act == "unblock" else verb.label,
@@ -113,12 +133,14 @@ def _act(verb_name: str, act: str, target: Target, person: Actor, raised_to: str
         _ICONS[act],
         policy.in_words(rule.as_json(), verb, duration(rule.within_s or settings.STEP_UP_EXPIRY_S)),
         rule.kind == "require",
-        tuple(effects_at_gateways.grouped(_afterwards(act, target))),
+        tuple(effects_at_gateways.grouped(effects)),
+        act in _RESTRICTS and not all(_all_stopped(effect) for effect in effects),
     )
 
 
-def _afterwards(act: str, target: Target) -> list[GatewayEffect]:
-    return effects_at_gateways.everywhere(target.kind, target.name, act)
+def _all_stopped(effect: GatewayEffect) -> bool:
+    agents = () if effect.not_sent or effect.only_copies else effect.agents
+    return bool(agents) and all(one.summary == Summary.STOPPED for one in agents)
 
 
 def raised(found: str) -> list[str]:

@@ -60,6 +60,7 @@ def index(request: HttpRequest) -> HttpResponse:
         if by.list in finding_hold_and_decision_lists.OF_FINDINGS
         else [],
         "page": page,
+        "rows": finding_hold_and_decision_lists.with_decisions(page),
         "older_url": by.url(page=str(page.next_page_number())) if page.has_next() else "",
         "newer_url": by.url(page=str(page.previous_page_number())) if page.has_previous() else "",
         "held": finding_hold_and_decision_lists.held(by.q) if by.list == "held" else [],

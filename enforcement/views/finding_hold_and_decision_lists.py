@@ -85,6 +85,35 @@ class Filter:
         return found
 
 
+def with_decisions(findings: Iterable[Finding]) -> list[tuple[Finding, str, str]]:
+    """Each with `held`, `blocked`, `allowed` or nothing: what was decided here and counts at its
+    gateway. Of a hold or block also what it comes to for agents, in one word."""
+    found = list(findings)
+    named = Asset.objects.filter(name__in={one.name for one in found})
+    by: dict[tuple[str, str], list[Asset]] = {}
+    for asset in named.exclude(holder="", decision=Decision.NONE):
+        by.setdefault((asset.kind, asset.name), []).append(asset)
+    decided = [_strictest(by.get((one.kind, one.name), ()), one.instance) for one in found]
+    restricting = {row.pk: row for word, row in decided if row and word != "allowed"}
+    effects = effects_of_decisions.overall_of_each(restricting.values())
+    return [
+        (one, word, str(effects.get(row.pk, "")) if row else "")
+        for one, (word, row) in zip(found, decided, strict=True)
+    ]
+
+
+def _strictest(assets: Iterable[Asset], instance: str) -> tuple[str, Asset | None]:
+    """The word for the strictest decision that counts at a gateway, and its row."""
+    here = [one for one in assets if one.instance in {"", instance}]
+    for row in here:
+        if row.holder:
+            return "held", row
+    for row in here:
+        if row.decision == Decision.BLOCK:
+            return "blocked", row
+    return ("allowed", here[0]) if here else ("", None)
+
+
 def _mistake(key: str, value: str, known: set[str]) -> dict[str, str]:
     """For `components/query_bar.html`."""
     values = ", ".join(sorted(known)) or "none is registered"

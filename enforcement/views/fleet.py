@@ -50,7 +50,6 @@ def gateway_line(instance: Instance, found: Watch | None, heard: LastHeard) -> d
         "deaf": deaf,
         "reads": _reads(instance, heard, why) or reads,
         "last_read": found.read_at if found else None,
-        "noted_every": int(periodic_scan_import.NOTED_EVERY.total_seconds()),
         "read_since": found.read_since if found and not why else None,
         "longest_gap": int(unreachable_gateway_reasons.STALE.total_seconds()),
     }

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from approvals import clock
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.recording.actors import Actor
 from enforcement.component_kinds import KINDS, called, noun
+from enforcement.effects.overall_effect import Overall
 from enforcement.findings import decision_queue
 from enforcement.gateways import instances, last_heard, unmonitored_gateways
 from enforcement.gateways.unmonitored_gateways import Deaf
-from enforcement.models import Asset, ConcludedEffect, Finding, Watch
+from enforcement.models import Asset, ConcludedEffect, Decision, Finding, Watch
+from enforcement.views import effects_of_decisions
 from portal.home.auditor import latest
 from portal.home.panel_types import MOST, Fact, Home, Line, Panel
 
 _UNDECIDED = "/enforcement/?list=undecided"
 _HOLDS = "/enforcement/?list=held"
 _GATEWAYS = "/enforcement/fleet/"
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def operator(me: Actor) -> Home:
@@ -50,6 +53,7 @@ def operator(me: Actor) -> Home:
                 _UNDECIDED,
                 "View all",
             ),
+            *_not_stopping(),
             latest(),
             Panel(
                 "On hold",
@@ -69,6 +73,13 @@ def operator(me: Actor) -> Home:
             ),
         ],
     )
+
+
+def gateways_for_admins(me: Actor) -> Home:
+    """Gateways of which something is not known, where the part of operators does not name them."""
+    if "operator" in me.roles:
+        return Home()
+    return Home(panels=_deaf_gateways(unmonitored_gateways.everywhere()))
 
 
 def _counted(count: int, one: str) -> str:
@@ -117,7 +128,8 @@ def _deaf_gateways(unknown: list[Deaf]) -> list[Panel]:
 
 
 def _differing() -> list[Panel]:
-    """Gateways that do less than was decided; no panel where there is none."""
+    """Gateways where a decision comes to something else than when it was acknowledged; no panel
+    where there is none."""
     found = ConcludedEffect.objects.filter(differs=True).order_by("-since")
     lines = [
         Line(
@@ -129,10 +141,43 @@ def _differing() -> list[Panel]:
         )
         for one in found[:MOST]
     ]
-    url = "/audit/?action=effect.differs"
-    return (
-        [Panel("Decisions that a gateway does not enforce", lines, "", url, "All")] if lines else []
-    )
+    url, action = "/audit/?action=effect.differs", "Every such change"
+    title = "Decisions whose effect at a gateway changed"
+    return [Panel(title, lines, "", url, action, foot=_more(found.count()))] if lines else []
+
+
+def _not_stopping() -> list[Panel]:
+    """Holds and blocks that do not stop every agent, holds first and then the newest; no panel
+    where there is none."""
+    restricting = Asset.objects.filter(~Q(holder="") | Q(decision=Decision.BLOCK))
+    rows = list(restricting.order_by("kind", "name", "instance"))
+    effects = effects_of_decisions.overall_of_each(rows)
+    open_ones = {Overall.NOT_STOPPED, Overall.PARTLY_STOPPED}
+    found = [row for row in rows if effects[row.pk] in open_ones]
+    found.sort(key=lambda row: (bool(row.holder), row.held_at or row.decided_at or _LONG_AGO))
+    found.reverse()
+    lines = [
+        Line(
+            called(row.kind, row.name),
+            f"/enforcement/{row.kind}/{row.name}/",
+            row.held_at if row.holder else row.decided_at,
+            badge=str(effects[row.pk]),
+            detail=f"{'On hold' if row.holder else 'Blocked'} "
+            f"{f'on {row.instance}' if row.instance else 'at every gateway'}",
+        )
+        for row in found[:MOST]
+    ]
+    title = f"{len(found):,} holds and blocks that do not stop every agent"
+    if len(found) == 1:
+        title = "1 hold or block that does not stop every agent"
+    more = len(found) - len(lines)
+    foot = f"{more:,} more in the lists On hold and Blocked." if more else ""
+    return [Panel(title, lines, "", _HOLDS, "View on hold", foot=foot)] if lines else []
+
+
+def _more(count: int) -> str:
+    """What a panel leaves out, as its last line; empty where it shows all."""
+    return f"{count - MOST:,} more changed." if count > MOST else ""
 
 
 def _finding(found: Finding) -> Line:

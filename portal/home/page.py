@@ -17,7 +17,7 @@ from portal.home.changes_without_decision import unclaimed
 from portal.home.connection_panels import admin, mine
 from portal.home.first_steps import first_steps
 from portal.home.gateway_settings import changed_settings
-from portal.home.operator import operator
+from portal.home.operator import gateways_for_admins, operator
 from portal.home.panel_types import Fact, Home, Panel
 from portal.home.scope_escalation import watch
 
@@ -28,6 +28,7 @@ type Part = Callable[[Actor], Home]
 _BY_ROLE: tuple[tuple[str, str, Part], ...] = (
     ("admin", "First steps", first_steps),
     ("operator", "Enforcement", operator),
+    ("admin", "Gateways", gateways_for_admins),
     ("auditor", "The audit trail", auditor),
     ("operator", "Changes without a decision", unclaimed),
     ("admin", "Changes without a decision", unclaimed),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -96,16 +97,19 @@ def test_a_mode_that_changes_is_recorded_once_and_so_is_the_way_back(
     assert "it is in observe mode" in str(list(opened.values_list("values", flat=True)))
     web = browser("operator", "operator")
     home = web.get("/").content.decode()
-    assert "Decisions that a gateway does not enforce" in home
+    assert "Decisions whose effect at a gateway changed" in home
     assert "Not stopped for Claude Code: it is in observe mode" in home
+    assert "1 hold or block that does not stop every agent" in home
     page = web.get("/enforcement/tool/Bash/").content.decode()
+    assert re.search(r'"Decision there">.{0,200}blocked', page, re.S)
+    assert re.search(r'"Effect on agents">.{0,300}partly stopped', page, re.S)
     assert "was found to differ from the decision" in page
     assert "Its entries were read from its audit database" in page
     for _ in range(2):
         look()
     assert effects() == [("effect.differs", HIGH), ("effect.changed", MEDIUM)]
     home = web.get("/").content.decode()
-    assert "Decisions that a gateway does not enforce" not in home
+    assert "Decisions whose effect at a gateway changed" not in home
 
 
 @pytest.mark.parametrize(("act", "severity"), [("block", HIGH), ("hold", HIGH), ("allow", MEDIUM)])

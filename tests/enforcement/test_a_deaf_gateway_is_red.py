@@ -58,6 +58,20 @@ def test_one_that_does_not_answer_is_red_at_the_next_look(
     assert red(web) == ([], False)
 
 
+@pytest.mark.parametrize("roles", [("admin",), ("admin", "operator")])
+def test_home_of_an_admin_names_one_that_does_not_answer(
+    town: Town, edge: Edge, look: Look, roles: tuple[str, ...]
+) -> None:
+    web = browser("admin", *roles)
+    assert TITLE not in web.get("/").content.decode()
+    edge.stop()
+    look()
+    page = web.get("/").content.decode()
+    named = re.findall(r'<a [^>]*href="/enforcement/fleet/"[^>]*>edge-1 does not answer', page)
+    assert TITLE in page and len(named) == 1, page
+    assert web.get("/enforcement/fleet/").status_code == 200
+
+
 @pytest.mark.parametrize(("passed", "count"), [(59, 0), (61, 2)])
 def test_without_a_worker_that_asks_they_are_red_after_a_minute(
     town: Town, look: Look, monkeypatch: pytest.MonkeyPatch, passed: int, count: int

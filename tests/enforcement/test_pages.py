@@ -232,6 +232,8 @@ def test_the_fleet_tells_who_answers(town: Town, look: Look, olu_web: Client) ->
     shown = text(olu_web, "/enforcement/fleet/")
     assert "DEMO" in shown and "answering" in shown and "edge-2 does not answer." in shown
     assert "claudecode" in shown and "Set to be read every 2 seconds." in shown
+    tones = dict(re.findall(r'badge t-(\w+)"><svg.*?</svg>(online|offline)<', shown))
+    assert tones == {"ok": "online", "bad": "offline"}
     town.write('\n[[instance]]\nname = "edge-3"\nbase_url = "ftp://x"\ngateway_token_file = "t"\n')
     shown = text(olu_web, "/enforcement/fleet/")
     assert "instance 3 (edge-3): base_url: write http://HOST:PORT" in shown

@@ -83,7 +83,7 @@ def test_an_acknowledged_block_that_stops_nothing_goes_on_warning(
     do_due()
     look()
     shown = text(olu_web, "/enforcement/skill/evil-skill/")
-    assert "acknowledged by 2 of 2 gateways not stopped" in shown
+    assert "acknowledged by 2 of 2 gateways effect on agents not stopped" in shown
     assert "blocked not stopped" in shown
     assert "Not stopped for Claude Code at edge-1 and edge-2." in shown
 
@@ -95,7 +95,10 @@ def test_a_block_that_stops_every_use_warns_of_nothing(
     do_due()
     look()
     shown = text(olu_web, "/enforcement/tool/Bash/")
-    assert "acknowledged by 2 of 2 gateways stopped" in shown and "blocked stopped" in shown
+    assert (
+        "acknowledged by 2 of 2 gateways effect on agents stopped" in shown
+        and "blocked stopped" in shown
+    )
     assert olu_web.get("/enforcement/tool/Bash/").context["not_stopped"] == ""
 
 
