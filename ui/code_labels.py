@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Tone (a `t-*` class), icon (a symbol of `img/icons.svg`) and the words for one code."""
+    """Tone (a `t-*` class), icon (a symbol of `img/icons.svg`) and the words for one code, and what
+    they mean where the words alone do not say it."""
 
     tone: str
     icon: str
     words: str
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,15 @@ OUTCOMES: dict[str, Look] = {
     "cancelled": Look("off", "circle-slash", "cancelled"),
 }
 
+_ENDED = "Recorded as pending. This is how its operation ended."
 STATES: dict[str, Look] = {
     # Of an event that was recorded as pending: how its operation ended.
-    "later_approved": Look("ok", "check", "later approved"),
-    "later_done": Look("ok", "check", "later done"),
-    "later_denied": Look("bad", "x", "later denied"),
-    "later_failed": Look("bad", "octagon-alert", "later failed"),
-    "later_expired": Look("warn", "clock", "later expired"),
-    "later_cancelled": Look("off", "circle-slash", "later cancelled"),
+    "later_approved": Look("ok", "check", "approved later", _ENDED),
+    "later_done": Look("ok", "check", "done later", _ENDED),
+    "later_denied": Look("bad", "x", "denied later", _ENDED),
+    "later_failed": Look("bad", "octagon-alert", "failed later", _ENDED),
+    "later_expired": Look("warn", "clock", "expired later", _ENDED),
+    "later_cancelled": Look("off", "circle-slash", "cancelled later", _ENDED),
     "connected": Look("ok", "plug", "connected"),
     "expiring": Look("warn", "hourglass", "expiring"),
     "asleep": Look("hold", "moon", "paused"),
@@ -71,6 +74,8 @@ STATES: dict[str, Look] = {
     "done": Look("ok", "check", "done"),
     "closed": Look("off", "circle-slash", "closed"),
     "answering": Look("ok", "radio", "answering"),
+    "online": Look("ok", "radio", "online"),
+    "offline": Look("bad", "unplug", "offline"),
     "deaf": Look("bad", "unplug", "partly unknown"),
     "not answering": Look("bad", "unplug", "not answering"),
     "not_enforced": Look("warn", "triangle-alert", "not enforced"),

@@ -179,7 +179,8 @@ def refusal_of(account: ConnectedAccount) -> TokenRefusal:
         return TokenRefusal(
             409,
             "reconnect_required",
-            f"{title} no longer honours this connection. Connect it again on the page My accounts.",
+            f"{title} no longer honours this connection. Connect it again on the page "
+            "My connected accounts.",
             account=account,
         )
     return TokenRefusal(

@@ -131,7 +131,7 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
 
 def _crumbs(me: Actor, account: ConnectedAccount) -> list[dict[str, str]]:
     everyones = {"text": "Accounts", "url": "/connections/inventory/"}
-    mine = {"text": "My accounts", "url": "/connections/"}
+    mine = {"text": "My connected accounts", "url": "/connections/"}
     first = mine if permissions.is_owner(me, account) else everyones
     return [first, {"text": catalogue.title(account.connection)}]
 

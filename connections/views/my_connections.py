@@ -1,4 +1,4 @@
-"""My accounts: who can act as me, and what I can do about it."""
+"""My connected accounts: who can act as me, and what I can do about it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from connections.access_reviews import reviewer_permissions
 from connections.component_manifests import manifest_store
 from connections.consent import connectable_services, prompts_for_missing_connections
 from connections.lifecycle import freezes
-from connections.notifications import notices_on_owner_pages
+from connections.notifications import freeze_notices, notices_on_owner_pages
 from connections.revocation import deletion_step
 from connections.scopes import catalogue
 from connections.status import member_overview
@@ -52,6 +52,7 @@ def mine(request: HttpRequest) -> HttpResponse:
             (notice, catalogue.title(notice.account.connection))
             for notice in notices_on_owner_pages.for_person(me.iss, me.sub)
         ],
+        "frozen_codes": freeze_notices.CODES,
         "reviews": reviewer_permissions.waiting_for(me, clock.now()),
         **_ending(cards),
     }

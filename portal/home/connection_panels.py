@@ -27,6 +27,7 @@ from connections.scopes import catalogue
 from connections.status import member_overview, state_filters
 from connections.status.account_status import USABLE, Standing
 from connections.status.member_overview import Past, Summary
+from connections.views.application_grants import newer_sign_in
 from enforcement.component_kinds import called
 from portal.home.auditor import latest, log_status, reviews
 from portal.home.break_glass_and_quarantine import break_glass, set_aside
@@ -47,6 +48,12 @@ _VERBS = {
     "scope_repeated": "keeps asking for more than it declares on",
     "scope_withdrawn": "withdrew extra access to",
     "manifest_widened": "let a component use more of",
+    "agent_frozen": "froze the agent {agent}, which used",
+    "agent_unfrozen": "lifted the freeze of the agent {agent}, which used",
+}
+_OF_THE_PERSON = {
+    "person_frozen": "froze access to your accounts",
+    "person_unfrozen": "lifted the freeze of your accounts",
 }
 
 
@@ -98,7 +105,7 @@ def policy_in_force() -> Panel:
     rules = len(policy.current().rules)
     text = f"{rules} rule{'' if rules == 1 else 's'} in force"
     author = (newest.author.get("name") or "") if newest else ""
-    detail = f"changed by {author}" if author else "as the portal came with"
+    detail = f"changed by {author}" if author else "the default policy"
     lines = [Line(text, _POLICY, newest.created if newest else None, detail=detail)]
     return Panel("Policy", lines, "", _POLICY, "View policy", narrow=True)
 
@@ -107,7 +114,7 @@ def mine(me: Actor) -> Home:
     """What everybody has: own connections, requests to connect, what others did to them."""
     done, asked = _notices(me), _needs(me)
     panels = [
-        Panel(title, lines, "", _MINE, "My accounts")
+        Panel(title, lines, "", _MINE, "My connected accounts")
         for title, lines in (("Changes to your accounts", done), ("Requests for you", asked))
         if lines
     ]
@@ -117,13 +124,13 @@ def mine(me: Actor) -> Home:
     standings = state_filters.of_all(accounts.order_by("connection", "pk")[:MOST])
     title, facts = _agents(me)
     if url := person_links.page_of_subject(me, me.iss, me.sub):
-        facts.append(Fact("View all that acts for you", url))
+        facts.append(Fact("View all accounts and applications that act for you", url))
     panel = Panel(
         "Your accounts",
         [_account(a, stands) for a, stands in standings.items()],
         "No account is connected.",
         _MINE,
-        "My accounts",
+        "My connected accounts",
         foot=_applications_known(me, facts),
     )
     return Home(title=title, facts=facts, panels=[*panels, panel])
@@ -133,6 +140,11 @@ def _applications_known(me: Actor, facts: list[Fact]) -> str:
     """Which applications can act for this person is only known as of the last reading."""
     at = consent_and_token_sync.last_read(me.iss, me.sub)
     said = "Applications that you approved or signed in to need no connected account."
+    if newer := newer_sign_in(me.iss, me.sub):
+        return (
+            f"{said} A command line signed in as you {_clock(newer)}, after Auth0’s list of them "
+            "was read: Applications can read it again."
+        )
     if at is None:
         return f"{said} Auth0’s list of them has not been read yet."
     if any(fact.url == _APPLICATIONS for fact in facts):
@@ -175,15 +187,16 @@ def _needs(me: Actor) -> list[Line]:
 def _notices(me: Actor) -> list[Line]:
     found = Notice.objects.filter(iss=me.iss, sub=me.sub, seen=None).select_related("account")
     return [
-        Line(
-            f"{n.by or 'Someone'} {_VERBS.get(n.code, n.code)} your "
-            f"{account_names.in_words(n.account)}",
-            _MINE,
-            n.created,
-            detail=n.reason,
-        )
+        Line(f"{n.by or 'Someone'} {_done(n)}", _MINE, n.created, detail=n.reason)
         for n in found.order_by("-created")[:MOST]
     ]
+
+
+def _done(notice: Notice) -> str:
+    if whole := _OF_THE_PERSON.get(notice.code):
+        return whole
+    verb = _VERBS.get(notice.code, notice.code).format(agent=notice.agent)
+    return f"{verb} your {account_names.in_words(notice.account)}"
 
 
 def _agents(me: Actor) -> tuple[str, list[Fact]]:
@@ -195,6 +208,9 @@ def _agents(me: Actor) -> tuple[str, list[Fact]]:
         facts.append(Fact(f"Last used by {found.last_user}, {_clock(found.last_used_at)}", _MINE))
     if found.tokens_until is not None:
         facts.append(Fact(_tokens_until(found.tokens_until), _MINE, "warn"))
+    if newer := newer_sign_in(me.iss, me.sub):
+        said = f"A command line signed in as you {_clock(newer)}"
+        facts.append(Fact(said, _APPLICATIONS, "warn"))
     if found.applications:
         many = "1 application" if found.applications == 1 else f"{found.applications} applications"
         facts.append(Fact(f"{many} can act for you without an account", _APPLICATIONS))

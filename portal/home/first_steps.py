@@ -11,6 +11,7 @@ from audit.models import EventRow
 from audit.recording.actors import Actor
 from enforcement.gateways import instances
 from enforcement.models import Watch
+from enforcement.outposts import reported_facts
 from portal.home.panel_types import FirstStep, Home
 from ui import local_tenant
 
@@ -63,8 +64,11 @@ def _device() -> FirstStep:
 
 
 def _gateway() -> FirstStep:
-    heard = Watch.objects.exclude(name="").filter(reachable=True).order_by("name")
-    seen = ", ".join(heard.values_list("name", flat=True)[:3])
+    watches = Watch.objects.exclude(name="").filter(reachable=True)
+    heard = set(watches.values_list("name", flat=True))
+    reports = reported_facts.last_reports(instances.fleet().outposts)
+    heard |= {name for name, last in reports.items() if last.health.get("up") is True}
+    seen = ", ".join(sorted(heard)[:3])
     return FirstStep(
         "Register a gateway",
         done=bool(seen),
@@ -83,6 +87,8 @@ def _agent() -> FirstStep:
         done=bool(seen),
         seen=seen or "No agent has got a token yet.",
         fix="ata login\nata mcp run github-mcp -- COMMAND_OF_THE_SERVER",
+        url=reverse("connections:connect-agent"),
+        action="Connect an agent…",
     )
 
 

@@ -70,7 +70,8 @@ _FOR_STAFF: tuple[Section, ...] = (
             Page("/connections/access/", "Applications"),
             Page("/connections/remediations/", "Pending steps", _OVERSEERS),
             Page("/connections/freeze/", "Frozen access", _ADMIN),
-            Page("/connections/", "My accounts"),
+            Page("/connections/", "My connected accounts"),
+            Page("/connections/agents/", "Connect an agent"),
         ),
     ),
     Section(
@@ -98,7 +99,7 @@ _FOR_STAFF: tuple[Section, ...] = (
             Page("/approvals/policy/", "Policy"),
             Page("/connections/settings/", "Idle access", _OVERSEERS),
             Page("/account/passkeys/", "Passkeys", _STAFF),
-            Page("/account/", "Your account"),
+            Page("/account/", "Profile and sign-in"),
         ),
     ),
 )
@@ -106,9 +107,13 @@ _FOR_STAFF: tuple[Section, ...] = (
 _FOR_MEMBERS: tuple[Section, ...] = (
     Section("Home", "home", (Page("/", "Home"),), bar=True),
     Section(
-        "My accounts",
+        "Connected accounts",
         "plug",
-        (Page("/connections/", "Accounts"), Page("/connections/access/", "Applications")),
+        (
+            Page("/connections/", "Accounts"),
+            Page("/connections/access/", "Applications"),
+            Page("/connections/agents/", "Connect an agent"),
+        ),
         bar=True,
     ),
     Section(
@@ -118,7 +123,7 @@ _FOR_MEMBERS: tuple[Section, ...] = (
         "mine",
         bar=True,
     ),
-    Section("My history", "history", (Page("/account/", "Account and history"),), bar=True),
+    Section("Profile", "user", (Page("/account/", "Profile and sign-in"),), bar=True),
 )
 
 

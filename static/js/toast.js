@@ -1,5 +1,5 @@
-// Short words in the polite live region. Text only, never markup.
-// Say one with an "ata:toast" event, or from the server with HX-Trigger {"toast": {text, level}}.
+// Messages in the live region, text only: by an "ata:toast" event, or HX-Trigger
+// {"toast": {text, level}} of the server.
 function toast({ text, level = "ok" }) {
   const region = document.getElementById("toasts");
   if (!region || !text) return;

@@ -19,6 +19,8 @@ from portal.home import first_steps
 from portal.home.panel_types import FirstStep
 from tests.approvals.lamps import furnish
 from tests.approvals.people_of import acting, known
+from tests.enforcement import gateways as of_gateways
+from tests.enforcement.outpost_device import Device
 from tests.support.pages import signed_in
 
 pytestmark = pytest.mark.usefixtures("house")
@@ -63,6 +65,17 @@ def test_each_step_is_done_once_the_portal_saw_it(monkeypatch: pytest.MonkeyPatc
     Approval.objects.update(outcome=Outcome.APPROVED, event_id=event.id)
     assert done() == [2, 3, 4, 5, 6]
     assert str(event.id) in steps()[5].url
+
+
+def test_a_gateway_that_answers_its_outpost_is_registered() -> None:
+    of_gateways.known("admin2", "admin")
+    device = Device(instance="edge-9").enrol(
+        of_gateways.known("admin", "admin").as_actor(via="web")
+    )
+    device.send(health={"up": False})
+    assert 4 not in done()
+    device.send(health={"up": True})
+    assert 4 in done() and steps()[3].seen == "edge-9 answered."
 
 
 def test_where_the_demo_runs_there_are_no_steps(tmp_path: Path, settings: Any) -> None:

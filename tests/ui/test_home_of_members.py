@@ -68,6 +68,12 @@ def test_a_member_reads_which_agents_can_act_as_them() -> None:
     assert "not-mine" not in words and "findings" not in words
 
 
+def at(moment: datetime) -> str:
+    """As the page writes it: with the day where that is another one."""
+    today = moment.date() == clock.now().date()
+    return f"{moment:%H:%M}" if today else f"{moment.day} {moment:%b %H:%M}"
+
+
 def test_a_member_without_accounts_reads_that_applications_can_act_without_one() -> None:
     words = shown(signed_in("member1"))
     assert "You have no connected account" in words
@@ -85,7 +91,7 @@ def test_a_member_whose_accounts_were_revoked_reads_the_last_use_and_which_token
     used_by_codex(State.REVOKED, soon)
     words = shown(signed_in("member1"))
     assert "1 agent used your accounts Last used by codex, 5 min ago" in words
-    assert f"Tokens already issued work until they expire, the last at {soon:%H:%M} UTC" in words
+    assert f"Tokens already issued work until they expire, the last at {at(soon)} UTC" in words
     assert "No agent was seen" not in words and "no agent can act" not in words
 
 
@@ -101,7 +107,7 @@ def test_a_frozen_member_reads_who_froze_the_access_and_which_tokens_work() -> N
     assert "Access to your accounts is frozen Frozen by Amir Admin, 2 min ago" in words
     assert "Last used by codex, 5 min ago" in words
     until = "Tokens already issued work until they expire, the last"
-    assert f"{until} at {soon:%H:%M} UTC" in words and "can act for you" not in words
+    assert f"{until} at {at(soon)} UTC" in words and "can act for you" not in words
     page = re.sub(r"<[^>]+>", "", client.get("/connections/").content.decode())
     assert "can act for you" not in page and "Last used: codex" in page
     assert "Frozen by Amir Admin" in page

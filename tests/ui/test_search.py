@@ -57,6 +57,15 @@ def test_staff_find_an_item_with_its_state() -> None:
     assert "pdf-server MCP server on hold" in found
 
 
+def test_a_filter_of_the_trail_is_offered_as_one_to_who_may_read_it() -> None:
+    client = signed_in("auditor", "auditor")
+    answer = client.get("/search/", {"q": "after:30d outcome:denied"}).content.decode()
+    assert 'href="/audit/?bar=after%3A30d+outcome%3Adenied"' in answer
+    for words in ("pdf-exfil", "mcp:github-mcp", "since:30d", "10:30", '"after:30d"'):
+        assert "Filter the audit trail" not in results(client, words)
+    assert "Filter the audit trail" not in results(signed_in("member1"), "after:30d")
+
+
 def test_staff_find_requests_accounts_and_people_with_their_state() -> None:
     signed_in("member1")
     account("member1", "octo-mia")
@@ -132,6 +141,39 @@ def test_searching_costs_the_same_however_much_is_stored() -> None:
         request_of("operator", f"octo-{number}")
     account("member2", "octo-milo")
     assert cost() <= few
+
+
+def _accounts_of_each_state(number: int) -> None:
+    """So many accounts, of which each third is suspended, of two services."""
+    for at in range(number):
+        one = account("member1", f"octo-{at:02}")
+        state = State.SUSPENDED if at % 3 == 2 else State.CONNECTED
+        service = "github" if at % 2 else "slack"
+        ConnectedAccount.objects.filter(pk=one.pk).update(
+            state=state, connection=service, auth0_id=f"cac_{at}"
+        )
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, 5, 6, 7, 8, 11, 17, 18, 25])
+def test_suspended_accounts_come_first_then_others_in_order(number: int) -> None:
+    _accounts_of_each_state(number)
+    rows = sorted(
+        ConnectedAccount.objects.all(),
+        key=lambda row: (row.state != State.SUSPENDED, row.connection, row.pk),
+    )
+    shown = re.findall(r"octo-\d\d", results(signed_in("admin", "admin"), "octo-"))
+    assert shown == [row.label for row in rows[:6]]
+
+
+def test_no_search_sorts_all_accounts_that_match() -> None:
+    _accounts_of_each_state(25)
+    ada = signed_in("admin", "admin")
+    with CaptureQueriesContext(connection) as queries:
+        results(ada, "octo-")
+    said = [one["sql"] for one in queries if 'FROM "connections_connectedaccount"' in one["sql"]]
+    lists = [sql for sql in said if "octo-" in sql and 'ORDER BY "connections_' in sql]
+    assert 1 <= len(lists) <= 2 and all("LIMIT 6" in sql for sql in lists)
+    assert not any("ORDER BY CASE" in sql for sql in said)
 
 
 def test_a_name_that_is_too_long_is_refused_and_stays() -> None:

@@ -116,6 +116,28 @@ def test_the_entry_of_the_page_is_marked() -> None:
     assert [tab["label"] for tab in found["nav_tabs"] if tab["current"]] == ["Policy"]
 
 
+@pytest.mark.parametrize(
+    ("who", "roles", "section", "before"),
+    [
+        ("member1", (), "Connected accounts", "Applications"),
+        ("auditor", ("auditor",), "Access", "My connected accounts"),
+        ("operator", ("operator",), "Access", "My connected accounts"),
+        ("admin", ("admin",), "Access", "My connected accounts"),
+    ],
+)
+def test_connecting_an_agent_is_a_tab_next_to_the_accounts(
+    who: str, roles: tuple[str, ...], section: str, before: str
+) -> None:
+    client = signed_in(who, *roles)
+    found = shell(client, "/connections/agents/")
+    assert [entry["label"] for entry in found["nav"] if entry["current"]] == [section]
+    labels = [tab["label"] for tab in found["nav_tabs"]]
+    assert labels[-2:] == [before, "Connect an agent"]
+    assert [tab["label"] for tab in found["nav_tabs"] if tab["current"]] == labels[-1:]
+    page = client.get("/connections/agents/").content.decode()
+    assert '<a href="/connections/agents/" aria-current="page">Connect an agent</a>' in page
+
+
 def test_the_bar_of_a_phone_has_at_most_four_entries() -> None:
     for who, roles in (("member1", ()), ("operator", ("operator",)), ("auditor", ("auditor",))):
         found = shell(signed_in(who, *roles))
@@ -239,7 +261,7 @@ def test_no_page_of_the_former_menu_is_lost() -> None:
 def test_a_member_sees_accounts_requests_and_their_history_only() -> None:
     found = shell(signed_in("member1"))
     labels = [entry["label"] for entry in found["nav"]]
-    assert labels == ["Home", "My accounts", "Requests", "My history"]
+    assert labels == ["Home", "Connected accounts", "Requests", "Profile"]
 
 
 def test_every_page_shows_the_pages_of_its_section() -> None:
@@ -251,7 +273,7 @@ def test_every_page_shows_the_pages_of_its_section() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/audit/", "/account/"])
 def test_admins_reach_freezing_access_from_every_page(path: str) -> None:
-    offered = b'href="/connections/freeze/#freeze"'
+    offered = b'href="/connections/freeze/"'
     assert offered in signed_in("admin", "admin").get(path).content
     assert offered not in signed_in("operator", "operator").get(path).content
 
@@ -317,7 +339,9 @@ def test_every_page_leads_to_what_acts_for_the_person() -> None:
     person = Person.objects.get(sub=SUBS["member1"])
     assert f'<a href="/people/{person.pk}/">' in page and "What acts for you" in page
     home = signed_in("member1").get("/").content.decode()
-    assert f'href="/people/{person.pk}/">View all that acts for you' in home
+    assert (
+        f'href="/people/{person.pk}/">View all accounts and applications that act for you' in home
+    )
 
 
 def test_the_menu_of_a_phone_names_nothing_twice_and_no_keyboard() -> None:

@@ -11,6 +11,7 @@ from django.template import Context, Template
 
 from ui import code_labels, icons, times
 from ui.histogram import HEIGHT, Bucket, histogram
+from ui.templatetags.ata import outcome
 
 NOW = datetime(2026, 11, 24, 14, 2, 11, tzinfo=UTC)
 
@@ -51,6 +52,12 @@ def test_an_outcome_has_a_shape_and_a_word() -> None:
     assert "t-bad" in html
     assert "<svg" in html
     assert html.rstrip("</span>\n").endswith("denied")
+
+
+def test_an_outcome_that_came_later_has_its_meaning_in_its_title() -> None:
+    shown = outcome("later_done")
+    assert ' title="Recorded as pending.' in shown and ">done later<" in shown
+    assert "title=" not in outcome("success")
 
 
 def test_outcomes_of_one_tone_differ_in_shape() -> None:

@@ -94,10 +94,12 @@ def outcome(value: str, text: str = "", line: bool = False) -> SafeString:
     """Outcome or state of anything, by shape and colour; `line` drops the fill in dense rows."""
     found = code_labels.look(str(value))
     more = " badge-line" if line else ""
+    title = format_html(' title="{}"', found.meaning) if found.meaning else ""
     return format_html(
-        '<span class="badge t-{}{}">{}{}</span>',
+        '<span class="badge t-{}{}"{}>{}{}</span>',
         found.tone,
         more,
+        title,
         icons.svg(found.icon),
         text or found.words,
     )
