@@ -52,6 +52,9 @@ _TAIL: Final = """
   since.
 - An outpost reports which files lie in quarantine. A mark without them counts for nothing. Files
   that lie there without a block and a mark are *unknown*: they may have been installed again.
+- HEAD leaves a blocked skill or plugin in the folder that an entry names, also when that is created
+  again: a block on its command line and a restore leave such an entry. Without `audit_db` or an
+  outpost the portal does not see it.
 - What a gateway that was not read for more than a minute does now: all of it is *unknown*, with
   the time at which it was last read. So it is where only an outpost reads it and that one is
   suspended or contested, or did not report for three minutes.

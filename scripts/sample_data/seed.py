@@ -248,7 +248,7 @@ def _carry_out(person: Person, phones: Phones, plan: Plan) -> str:
         found = person.call("GET", f"approvals/{approval}")
         phones.answer(found["asked_sub"], found["binding_message"], plan.answer)
         while person.call("GET", f"approvals/{approval}")["status"] == "pending":
-            time.sleep(0.5)
+            time.sleep(1)  # the worker asks the tenant once a second
     return approval
 
 

@@ -24,7 +24,7 @@ def test_a_server_that_goes_on_speaking_is_ended_within_seconds_of_a_refusal(
     opened = agent.call("tick")["result"]
     broker.on("GET", "/v1/auth/token", FROZEN)
     gone = f"/proc/{opened['pid']}"
-    eventually(lambda: not Path(gone).exists(), "the end of the server", 30)
+    eventually(lambda: not Path(gone).exists(), "the end of the server")
     heard = agent.call("ping", 2)
     while "method" in heard:
         heard = agent.receive()
@@ -128,9 +128,9 @@ def test_a_failure_that_passes_does_not_hide_a_later_refusal(
     opened = agent.call("tick")["result"]
     broker.on("GET", "/v1/auth/token", failure)
     before = asked(broker)
-    eventually(lambda: asked(broker) > before, "a question of its own accord", 30)
+    eventually(lambda: asked(broker) > before, "a question to the broker without a call")
     broker.on("GET", "/v1/auth/token", FROZEN)
-    eventually(lambda: not exists(opened["pid"]), "the end of the server", 30)
+    eventually(lambda: not exists(opened["pid"]), "the end of the server")
     assert True not in prompts(broker)[before:]
 
 
@@ -141,7 +141,7 @@ def test_a_server_is_ended_whose_credential_expires_while_the_broker_fails(
     broker.on("GET", "/v1/auth/token", Reply(200, given))
     opened = agent.call("tick")["result"]
     broker.on("GET", "/v1/auth/token", Reply(429, {"code": "rate_limited"}))
-    eventually(lambda: not exists(opened["pid"]), "the end of the server", 40)
+    eventually(lambda: not exists(opened["pid"]), "the end of the server")
     heard = agent.call("ping", 2)
     while "method" in heard:
         heard = agent.receive()
@@ -203,7 +203,7 @@ def test_a_pipe_that_nobody_reads_keeps_no_server_alive(
     process = signed_in.start(*command)
     assert process.stdin
     try:
-        eventually(lambda: note.exists() and note.read_text(), "the start of the server", 30)
+        eventually(lambda: note.exists() and note.read_text(), "the start of the server")
         os.set_blocking(process.stdin.fileno(), False)
         rest = memoryview(before)
         until = time.monotonic() + 8
@@ -213,7 +213,7 @@ def test_a_pipe_that_nobody_reads_keeps_no_server_alive(
             time.sleep(0.001)
         broker.on("GET", "/v1/auth/token", FROZEN)
         os.write(process.stdin.fileno(), after)
-        eventually(lambda: not exists(note.read_text()), "the end of the server", 40)
+        eventually(lambda: not exists(note.read_text()), "the end of the server")
         assert resident_kb(process.pid) < 200_000
     finally:
         process.kill()

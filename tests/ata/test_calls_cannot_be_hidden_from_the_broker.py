@@ -189,11 +189,10 @@ def test_nobody_is_asked_for_approval_until_the_agent_wants_something(
     opened = agent.call("tick")["result"]
     broker.on("GET", "/v1/auth/token", needs_approval)
     before = asked(broker)
-    eventually(lambda: asked(broker) > before, "a question of its own accord", 30)
-    agent.call("ping")
+    eventually(lambda: asked(broker) > before, "a question to the broker without a call")
+    agent.answer("ping", 2)
     assert True not in prompts(broker)[before:]
-    while "method" in (heard := agent.call("tools/call", 2)):
-        pass
+    heard = agent.answer("tools/call", 3)
     assert heard["error"]["data"]["code"] == "scope_escalation_pending"
     assert prompts(broker)[before:].count(True) == 1
     assert Path(f"/proc/{opened['pid']}").exists(), "what was given was given"

@@ -35,6 +35,8 @@ def _copied_file(folder: Path) -> str:
     path = folder / f"{_COPY}.sqlite3"
     copy = sqlite3.connect(path)
     connection.connection.backup(copy)
+    # As every database of the portal is. Of two first connections that both set it, one fails.
+    copy.execute("PRAGMA journal_mode=WAL")
     copy.close()
     return str(path)
 

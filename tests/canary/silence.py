@@ -63,7 +63,7 @@ def _take_away(house: House) -> list[Path]:
 
     with asking:
         taken = delivered.files(call)
-        eventually(signed, "the inventories' events in the signed tree", 60)
+        eventually(signed, "the inventories' events in the signed tree")
         taken |= delivered.manifests(call, taken)
     folder = house.homes / "delivered"
     folder.mkdir(exist_ok=True)

@@ -88,7 +88,7 @@ def test_what_two_froze_is_one_line_with_both_names(mias: ConnectedAccount) -> N
     freeze("admin2")
     signed_in("admin2", "admin")
     page = signed_in("admin", "admin").get("/connections/freeze/").content.decode()
-    assert page.count("<strong>agent claw</strong>") == 1
+    assert page.count("<strong><bdi>agent “claw”</bdi></strong>") == 1
     assert "by admin<br>" in page or "by admin2<br>" in page
     assert page.count("Unfreeze…") == 1
 

@@ -105,7 +105,7 @@ def test_with_step_up_its_owner_wakes_it_on_their_phone(
     assert refused(caller)["approval_id"] == told["approval_id"], "the same request"
     approval = Approval.objects.get(pk=told["approval_id"])
     assert approval.rule["approver"] == "self"
-    assert approval.sentence.startswith("Resume Olu Operator's GitHub account")
+    assert approval.sentence.startswith("Resume “Olu Operator”'s GitHub account")
     sweep()
     phone.approve(approval)
     travel(6)

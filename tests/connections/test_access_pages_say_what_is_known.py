@@ -120,7 +120,7 @@ def test_who_froze_themselves_is_named_once(db: None) -> None:
     sequencer.run_once()
     rows = EventRow.objects.filter(action="person.frozen").order_by("event")
     said = [row.sentence for row in rows]
-    assert said[0].endswith("froze their own access") and said[1].endswith("froze Mia Member")
+    assert said[0].endswith("froze their own access") and said[1].endswith("froze “Mia Member”")
 
 
 def test_the_map_speaks_of_accounts_of_others_as_theirs(db: None) -> None:

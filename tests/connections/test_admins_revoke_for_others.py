@@ -99,7 +99,7 @@ def test_asking_suspends_at_once_and_tells_the_owner(
     amir: Visitor, theirs: ConnectedAccount, gateway: Gateways
 ) -> None:
     approval = ask(amir, theirs)
-    assert approval.sentence == "Revoke Milo Member's GitHub account " + theirs.provider_user
+    assert approval.sentence == "Revoke “Milo Member”'s GitHub account " + theirs.provider_user
     assert fresh(theirs).state == State.SUSPENDED
     assert gateway("member2").exchange().json()["code"] == "connection_suspended"
     told = notices_on_owner_pages.for_person(theirs.iss, theirs.sub)

@@ -62,5 +62,5 @@ def test_what_an_approver_reads_about_long_names_fits_its_columns(mias: Connecte
     columns = {one.name: one.max_length or 0 for one in Approval._meta.fields}
     for name in ("if_approved", "risk", "account"):
         assert len(getattr(asked, name)) <= columns[name], name
-    assert asked.account.startswith("MMMMM") and asked.account.endswith("vvvvv")
+    assert asked.account.startswith("“MMMMM") and asked.account.endswith("vvvvv")
     assert re.search(r" … \d+ characters … ", asked.account)

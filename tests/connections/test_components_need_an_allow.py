@@ -103,4 +103,6 @@ def test_opening_waits_for_another_admin_and_closing_does_not() -> None:
 
 def test_the_policy_page_says_that_the_component_is_asserted(visitor: Visitors) -> None:
     page: Any = visitor("admin").get("/approvals/policy/")
-    assert "who names another component gets that component&#x27;s rights" in page.content.decode()
+    assert (
+        "a caller that gives another component&#x27;s name gets its rights" in page.content.decode()
+    )

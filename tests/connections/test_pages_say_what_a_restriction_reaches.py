@@ -61,7 +61,10 @@ def test_freezing_is_said_to_refuse_new_tokens_and_not_those_already_issued() ->
     assert "Freezing refuses every agent a new token immediately" in mine
     assert mine.count("Tokens already issued work until they expire.") == 2
     admins = page("admin", "/connections/freeze/", "admin")
-    assert "No agent gets a new token of theirs." in admins and "acts as them" not in admins
+    assert (
+        "Agents get no new tokens for this person’s accounts." in admins
+        and "acts as them" not in admins
+    )
 
 
 def test_a_denied_revocation_ends_its_own_hold_alone_and_says_so_before() -> None:

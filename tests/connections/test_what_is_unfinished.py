@@ -78,7 +78,7 @@ def test_a_deletion_waits_for_its_owner(account: ConnectedAccount) -> None:
 def test_a_request_waits_for_whoever_is_asked(account: ConnectedAccount) -> None:
     perform(person("admin", "admin"), "connection.revoke", target(account), reason="x")
     [(what, who, state)] = told()
-    assert what.startswith("Revoke Mia Member's GitHub account") and state == "waits"
+    assert what.startswith("Revoke “Mia Member”'s GitHub account") and state == "waits"
     assert who.startswith("Anya Admin")
 
 

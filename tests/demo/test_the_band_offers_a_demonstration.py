@@ -75,7 +75,7 @@ def test_a_simulated_finding_is_found_as_any_other_and_asks_by_itself(
         periodic_scan_import.poll_due()
         return Finding.objects.filter(name=skill, severity="CRITICAL").exists()
 
-    eventually(found, "the finding", 30)
+    eventually(found, "the finding")
     assert Approval.objects.get(target_name=skill).severity == "CRITICAL"
 
 

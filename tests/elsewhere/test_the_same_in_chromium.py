@@ -78,7 +78,7 @@ def test_an_account_is_connected_and_revoked_by_people_with_browsers(
     eventually(lambda: place.push("anya", code), "a push after the limit")
     phone = browsers.opens("anya", f"{place.vault.issuer}phone")
     asked = phone.locator("article").filter(has_text=code)
-    expect(asked).to_contain_text("Revoke Uma Elsewhere's Slack account uma-at-slack")
+    expect(asked).to_contain_text("Revoke “Uma Elsewhere”'s Slack account uma-at-slack")
     asked.get_by_role("button", name="Approve").click()
     expect(asked).to_have_count(0)
     expect(amir.get_by_text("approved", exact=False).first).to_be_visible()

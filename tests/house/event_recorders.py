@@ -26,6 +26,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"passkey.refused"}),
         "an enrolment that was not",
     ),
+    "approvals.absence.set_absence": (
+        frozenset({"person.away_set", "person.away_cleared"}),
+        "an approver set until when they are away, or ended it; who may approve does not change",
+    ),
     "approvals.audit_events": (frozenset({"*"}), "the room's own facts: approval.*"),
     "audit.evidence.body_and_pack_access": (
         frozenset({"audit.exported", "evidence.read"}),

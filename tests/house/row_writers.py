@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 WRITERS: Final[dict[str, tuple[str, str]]] = {
+    "approvals.absence.set_absence": ("instance", "until when an approver is away"),
     "approvals.access_ends.set_access_end": (
         "AccessEnd instance",
         "commit of the verb person.set_access_end",
@@ -62,6 +63,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "ViewNotification instance",
         "how many new rows a saved view has, and when its owner was notified",
     ),
+    "approvals.notifications.weekly_digests": (
+        "instance",
+        "when the weekly digest of somebody's saved views was sent, and is due next",
+    ),
     "approvals.step_up.rate_limit": (
         "Approval Ask",
         "whose turn a push is, and until when the others wait",
@@ -110,8 +115,9 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "replaces an erased person's words in rows of every room",
     ),
     "audit.sequencing.sequencer": ("Checkpoint", "what it signed"),
+    "audit.saved_views.weekly_digest": ("WeeklyDigest", "that a person wants a weekly digest"),
     "audit.saved_views.person_erasure": (
-        "ViewNotification instance",
+        "ViewNotification WeeklyDigest instance",
         "takes an erased person out of saved views",
     ),
     "audit.saved_views.new_row_notifications": (
@@ -317,7 +323,9 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "ConcludedEffect instance",
         "what was last concluded at a gateway",
     ),
-    "enforcement.gateways.health_checks": ("Effect instance", "how a gateway is; wakes its steps"),
+    "enforcement.gateways.health_checks": ("instance", "how a gateway is"),
+    "enforcement.waiting_steps": ("Effect", "when steps at a gateway are tried next"),
+    "approvals.api.absence": ("instance", "a route that is called delete, no row"),
     "connections.api.manifests": ("instance", "a route that is called delete, no row"),
     "audit.api.saved_views": ("instance", "a method of the API, no row"),
     "accounts.api": ("CommandLineSignIn", "the newest sign-in of a command line"),

@@ -55,7 +55,7 @@ HOLD_NOBODY: Final = {
     "http_client.client._public_authorities": "certificates that everybody trusts",
     "portal.v1.docs._schema": "our own document",
     "portal.v1.docs.document": "our own document",
-    "portal.v1.docs.operations": "our own document",
+    "portal.v1.docs._listing": "our own document",
     "portal.env._names": _SETTINGS,
     "portal.pages.context.version": "our version",
     "ui.icons.symbols": "our own drawings",

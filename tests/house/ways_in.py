@@ -19,6 +19,7 @@ ROUTES: Final[Ways] = {
     "oidc/backchannel-logout/": ("records", "sessions that the issuer ended"),
     "account/sessions/<str:public_id>/end/": ("records", "ends the person's own session"),
     "account/sessions/end-others/": ("records", "ends the person's own sessions"),
+    "account/away/": ("records", "that the person is away as an approver, or back"),
     "account/history/download/": ("records", "that the person took their own history away"),
     "account/passkeys/new/": ("decides", "passkey.enrol"),
     "account/passkeys/<str:handle>/name/": ("keeps", "the person's own name for their passkey"),
@@ -137,6 +138,8 @@ OPERATIONS: Final[Ways] = {
         "decides",
         "asks for scope.grant, does connection.wake; records each exchange and refusal",
     ),
+    "PUT /v1/absence": ("records", "that the person is away as an approver"),
+    "DELETE /v1/absence": ("records", "that the person is back"),
     "PUT /v1/manifests/{kind}/{path:name}": ("decides", "manifest.declare"),
     "DELETE /v1/manifests/{kind}/{path:name}": ("decides", "manifest.remove"),
     "POST /v1/outposts/codes": ("records", "that the code of an approved enrolment was shown"),
@@ -212,6 +215,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     "time": ("audit.proofs.timestamping.loop", "keeps", "time tokens about checkpoints"),
     "audit-due": ("audit.due_exports_and_cleanup.run", "records", "exports that are due"),
     "exports": ("audit.exports.jobs.run_due", "records", "exports that are due"),
+    "export-lines": ("audit.exports.line_block_cache.fill", "keeps", "packed lines for exports"),
     "audit-verify": (
         "audit.verification.requested_runs.run_due",
         "records",
@@ -272,6 +276,11 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "approvals.notifications.saved_view_notices.LETTERS",
         "keeps",
         "notices to owners of saved views that gained rows",
+    ),
+    "weekly-digests": (
+        "approvals.notifications.weekly_digests.LETTERS",
+        "keeps",
+        "one e-mail a week to owners of saved views that gained rows",
     ),
     "letters": ("approvals.due_work.LETTERS", "keeps", "letters about requests"),
     "reviews": (

@@ -50,8 +50,6 @@ def test_a_killed_worker_comes_back_and_goes_on(house: House) -> None:
     house.stack.drop_malicious_skill(skill)
     eventually(lambda: processes(house.stack, "celery") - before, "a new worker")
     eventually(
-        lambda: skill in house.stack.enforced("laptop-mia"),
-        "the hold that the new worker wrote",
-        40,
+        lambda: skill in house.stack.enforced("laptop-mia"), "the hold that the new worker wrote"
     )
     assert httpx.get(f"{house.stack.portal}/readyz").status_code == 200

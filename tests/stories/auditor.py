@@ -41,7 +41,7 @@ def test_the_first_screen_says_how_many_decisions_name_a_human(house: House) -> 
 
 def test_a_filter_lives_in_the_address_and_opens_an_event(house: House) -> None:
     page = house.visit("auditor", "/audit/").page
-    bar = page.get_by_role("searchbox")
+    bar = page.get_by_role("combobox", name="Filter")
     bar.fill("action:approval.approved human:H2")
     bar.press("Enter")
     expect(page).to_have_url(re.compile(r"action=approval.approved"))

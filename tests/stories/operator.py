@@ -69,7 +69,7 @@ def test_a_denied_block_is_a_logged_override_and_the_hold_ends(house: House) -> 
     page = house.visit("operator").page
     code = open_request(page, house, skill)
     house.phone_asked_by(page, "operator").answer(code, "Deny")
-    eventually(lambda: skill not in house.stack.enforced("laptop-mia"), "the hold gone", 30)
+    eventually(lambda: skill not in house.stack.enforced("laptop-mia"), "the hold gone")
     assert skill not in house.stack.enforced("laptop-mia", "allowed")
     expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
     shots(page, "4-operator-override")

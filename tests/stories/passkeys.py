@@ -123,7 +123,7 @@ def test_a_passkey_and_the_phone_together_prove_an_approval_twice(house: House) 
     auditor = house.visit("auditor", event_of(house, tool)).page
     proven = auditor.get_by_role("main")
     expect(proven).to_contain_text("H3")
-    expect(proven).to_contain_text("own passkey")
+    expect(proven).to_contain_text("The passkey of Oona Operator")
     shots(auditor, "9-passkey-event")
 
     oona.goto(house.url("/account/"))

@@ -60,6 +60,9 @@ CALLS: Final[dict[str, Cost]] = {
     "POST /v1/ingest/defenseclaw/{instance}": Cost("proof first", 0, "the instance's ingest token"),
     "POST /v1/outposts/enrol": Cost("few rows", 4, "a proof by the device's key, then its code"),
     "GET /v1/outposts/commands": Cost("proof first", 2, "a proof by the key of an enrolled device"),
+    "GET /v1/outposts/commands/{id}/decision": Cost(
+        "proof first", 2, "a proof by the key of an enrolled device"
+    ),
     "POST /v1/outposts/reports": Cost("proof first", 2, "a proof by the key of an enrolled device"),
 }
 """Calls of the API that take no access token, by method and path."""
