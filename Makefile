@@ -49,9 +49,9 @@ reset: ## delete var/ (all data of the embedded mode)
 tamper-demo: install ## edit one row in a copy of the database and watch verification turn red
 	@$(PY) manage.py tamper_demo
 
-torture: install-dev ## kill anything at 300 seeded instants (SEED=7 INSTANTS=20 ENGINE=sqlite DATA=folder)
+torture: install-dev ## kill anything at 300 seeded instants (SEED=7 INSTANTS=20 PART=outposts ENGINE=sqlite DATA=folder)
 	@$(PY) -m torture --instants $(or $(INSTANTS),300) $(if $(SEED),--seed $(SEED)) \
-	  $(if $(ENGINE),--engine $(ENGINE)) $(if $(DATA),--data "$(DATA)")
+	  $(if $(PART),--part $(PART)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(DATA),--data "$(DATA)")
 
 gateways: install-dev ## replay what gateways did at stand-ins, and real ones (DEFENSECLAW_REAL=folder)
 	@$(PY) -m tests.gateways --write
@@ -64,7 +64,7 @@ attacks: install-dev ## 10,000 random attempts at the step-up, 10,000 honest che
 	@CHECKPOINTS=$(or $(MANY),10000) $(PY) -m pytest -q tests/attacks/ledger/test_honest_logs_raise_no_alarm.py
 
 longer: install-dev ## the tests that compare times, with nothing else running
-	@$(PY) -m pytest -m longer --ignore=tests/sequences
+	@$(PY) -m pytest -m longer $$(grep -rl "mark.longer" tests --include="test_*.py" --exclude-dir=sequences)
 
 sequences: export SEQUENCES := $(or $(SEQUENCES),500)
 sequences: export SEQUENCES_SEED := $(or $(SEQUENCES_SEED),1)

@@ -117,7 +117,6 @@ class Window:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.page.add_init_script(AXE)
         self._cdp: CDPSession = page.context.new_cdp_session(page)
         self._is_wide: bool | None = None
 
@@ -172,6 +171,8 @@ class Window:
         return found
 
     def _axe_once(self, within: list[str] | None) -> Generator[list[str], None, list[str]]:
+        if not self.page.evaluate("() => 'axe' in window"):
+            self._cdp.send("Runtime.evaluate", {"expression": AXE})
         self.page.evaluate(REMEMBER, sorted(self.looks))
         self.page.evaluate(_START, within)
         yield []

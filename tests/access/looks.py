@@ -12,6 +12,8 @@ from __future__ import annotations
 # earlier pages; those that passed here are kept for later ones.
 REMEMBER = """(known) => {
   const check = axe._audit.checks["color-contrast"];
+  const rule = axe._audit.rules.find((one) => one.id === "color-contrast");
+  const applies = rule.applies ??= rule.matches;
   const measure = check.measure ??= check.evaluate, passed = window.looksThatPass = [];
   const seen = new Set(known), styles = new Map(), boxes = new Map();
   const style = (node) => {
@@ -69,8 +71,21 @@ REMEMBER = """(known) => {
     }
     return hash(JSON.stringify(said.filter((part) => part !== "")));
   };
+  const looks = new Map();
+  const lookOf = (node) => {
+    if (!looks.has(node)) looks.set(node, look(node));
+    return looks.get(node);
+  };
+  // Axe reads all the text within an element to find out whether to measure the element's contrast.
+  // Skip elements without text, which it never measures, and looks that passed before.
+  const says = (node) => [...node.childNodes].some((one) => one.nodeType === 3 && one.data.trim());
+  const isOther = (node) => node.shadowRoot || node.matches("input, select, textarea, slot");
+  rule.matches = function (node, ...more) {
+    if (!isOther(node) && (!says(node) || seen.has(lookOf(node)))) return false;
+    return applies.call(this, node, ...more);
+  };
   check.evaluate = function (node, ...more) {
-    const key = look(node);
+    const key = lookOf(node);
     if (key && seen.has(key)) return true;
     const found = measure.call(this, node, ...more);
     if (key && found === true && !seen.has(key)) {

@@ -3,7 +3,7 @@
 They are about accounts, consents to applications, freezes, limits of a connection, and holds and
 blocks of a component at every gateway or at one.
 
-`SEQUENCES` is how many (40), `SEQUENCES_SEED` where they begin; what differs is named with its seed
+`SEQUENCES` is how many (20), `SEQUENCES_SEED` where they begin; what differs is named with its seed
 and its steps. `make sequences` runs 500 on each engine, and `.ci/run` so with every run.
 """
 
@@ -45,9 +45,9 @@ from enforcement.models import Asset, Decision
 from tests.sequences.stopping import FLEET
 from tests.sequences.world import World, people
 
-NUMBER = int(os.environ.get("SEQUENCES", "40"))
+NUMBER = int(os.environ.get("SEQUENCES", "20"))
 SEED = int(os.environ.get("SEQUENCES_SEED", "1"))
-STEPS = 35
+STEPS = 25
 TOGETHER = 20
 """So many share a transaction: in SQLite each savepoint rolled back makes the next one slower."""
 ALL = 500
@@ -350,32 +350,33 @@ def a_limit_is_of_who_set_it_last() -> Any:
     return _set(limits, "_set_by", set_by)
 
 
-DEFECTS = (
-    undo_returns_to_connected,
-    resuming_begins_the_idle_clock,
-    a_hold_passes_over_what_is_suspended,
-    connecting_again_lets_in,
-    an_arriving_account_takes_over_the_newest_restricted_account_alone,
-    an_approval_lets_in_past_what_it_does_not_end,
-    an_own_revocation_closes_other_requests,
-    a_comparison_saves_the_whole_row,
-    what_came_back_counts_as_revoked,
-    admins_resume_their_own_account_alone,
-    a_reading_of_applications_saves_the_whole_row,
-    admins_unfreeze_alone_what_another_froze,
-    a_person_unfreezes_themselves,
-    a_second_freeze_is_needless,
-    a_second_suspension_is_refused,
-    a_second_hold_is_needless,
-    a_second_block_is_needless,
-    operators_release_alone_what_another_held,
-    operators_unblock_alone_what_another_blocked,
-    a_block_forgets_whose_holds_it_ended,
-    one_gateway_is_excepted_from_a_hold_for_all,
-    a_hold_that_ended_hides_a_block_for_all,
-    admins_relax_alone_what_another_limited,
-    a_limit_is_of_who_set_it_last,
-)
+DEFECTS = {
+    undo_returns_to_connected: 15,
+    resuming_begins_the_idle_clock: 232,
+    a_hold_passes_over_what_is_suspended: 7,
+    connecting_again_lets_in: 8,
+    an_arriving_account_takes_over_the_newest_restricted_account_alone: 68,
+    an_approval_lets_in_past_what_it_does_not_end: 182,
+    an_own_revocation_closes_other_requests: 9,
+    a_comparison_saves_the_whole_row: 43,
+    what_came_back_counts_as_revoked: 79,
+    admins_resume_their_own_account_alone: 4,
+    a_reading_of_applications_saves_the_whole_row: 5,
+    admins_unfreeze_alone_what_another_froze: 11,
+    a_person_unfreezes_themselves: 24,
+    a_second_freeze_is_needless: 40,
+    a_second_suspension_is_refused: 2,
+    a_second_hold_is_needless: 18,
+    a_second_block_is_needless: 180,
+    operators_release_alone_what_another_held: 17,
+    operators_unblock_alone_what_another_blocked: 16,
+    a_block_forgets_whose_holds_it_ended: 40,
+    one_gateway_is_excepted_from_a_hold_for_all: 15,
+    a_hold_that_ended_hides_a_block_for_all: 143,
+    admins_relax_alone_what_another_limited: 62,
+    a_limit_is_of_who_set_it_last: 62,
+}
+"""Each with the number of the first sequence that finds it; that one is tried first."""
 
 
 @pytest.mark.parametrize("defect", DEFECTS)
@@ -391,10 +392,10 @@ def test_each_defect_that_was_found_would_be_found_again(
 ) -> None:
     people()
     with defect():
-        for n in range(SEED, SEED + 500):
+        for n in (DEFECTS[defect], *range(SEED, SEED + 500)):
             try:
                 sequence(str(n), monkeypatch)
             except AssertionError:
-                print(f"{connection.vendor}: {defect.__name__} found after {n - SEED + 1}")
+                print(f"{connection.vendor}: sequence {n} finds {defect.__name__}")
                 return
     pytest.fail("not found within 500 sequences")

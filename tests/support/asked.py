@@ -5,11 +5,12 @@
 
 The second writes `one_engine.txt`: all tests that were measured, but for the cheapest ones that
 ask every query, and for the files that are run on both engines whatever they ask. A query is its
-SQL without values, the line of the product that asks and the two that called it, in this process.
+SQL without values and the line of the product that asks, in this process.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import resource
 import sys
 from collections import defaultdict
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -31,7 +33,6 @@ _PRODUCT = (
     *("accounts", "api", "approvals", "audit", "auth0_client", "connections", "enforcement"),
     *("portal", "ui"),
 )
-_FRAMES = 3
 ON_BOTH = re.compile(
     r"tests/attacks|tests/callers|tests/faults"
     r"|tests/audit/test_(a_restore|estimates|import|old_checkpoints|pages_hold|pages_read"
@@ -52,7 +53,7 @@ ON_BOTH = re.compile(
 _TELLS_APART = re.compile(
     r"\bvendor\b|TEST_DATABASE_URL|\bthreading\b|ThreadPool|\binterleav|\bsubprocess\b"
 )
-"""What a file contains that names an engine, or uses several threads or processes."""
+"""What a test's text contains that names an engine, or uses several threads or processes."""
 
 _queries: dict[tuple[str, ...], int] = {}
 _asked: set[int] = set()
@@ -61,16 +62,15 @@ _tests: dict[str, tuple[float, list[int]]] = {}
 
 def _query(sql: Any) -> tuple[str, ...]:
     """The query as a name; empty if it is not the product's."""
-    found: list[str] = []
     frame = sys._getframe(2)
-    while frame is not None and len(found) < _FRAMES:
+    while frame is not None:
         code = frame.f_code
         if code.co_filename.startswith(_ROOTS) and "/migrations/" not in code.co_filename:
             name = code.co_filename.removeprefix(f"{_CHECKOUT}/")
-            found.append(f"{name}:{frame.f_lineno}")
+            shape = _MANY.sub("%s", _NUMBERS.sub("0", str(sql)))
+            return f"{name}:{frame.f_lineno}", f"{crc32(shape.encode()):08x}"
         frame = frame.f_back  # type: ignore[assignment]
-    shape = _MANY.sub("%s", _NUMBERS.sub("0", str(sql)))
-    return (*found, f"{crc32(shape.encode()):08x}") if found else ()
+    return ()
 
 
 _NUMBERS = re.compile(r"\d+")
@@ -130,21 +130,67 @@ def _measured(folder: Path) -> dict[str, tuple[float, set[tuple[str, ...]]]]:
     return {name: (cost, queries[name]) for name, cost in seconds.items()}
 
 
-_HAVE_AN_EVENT_ALONE = frozenset({"test_checkpoints_keep_time.py"})
-"""Files that take an event of `threading` to stop a loop, and no thread. On PostgreSQL the loop has
-to open a connection for its lock, which no test's transaction allows."""
+_ASK_NOTHING_APART = frozenset(
+    {
+        # An event of `threading` that stops a loop, and no thread. On PostgreSQL the loop has to
+        # open a connection for its lock, which no test's transaction allows.
+        "test_checkpoints_keep_time.py",
+        # The processes are a gateway's command line and a verifier: they have no database of ours.
+        "test_a_review_result_is_checked_offline.py",
+        "test_decisions_are_carried_out_at_the_terminal.py",
+        "test_disable_and_quarantine_at_the_terminal.py",
+        "test_guardrail_at_the_terminal.py",
+    }
+)
+"""Files that name what `_TELLS_APART` looks for, and ask nothing by it."""
 
 
 def on_both(name: str) -> bool:
-    """Whether a test runs on both engines whatever it asks: so do all of a file that tells them
-    apart, for what it skips on one of them was not measured there, or that asks from several
-    threads or processes, whose queries were not measured either."""
-    file = _CHECKOUT / name.partition("::")[0]
+    """Whether a test has to run on both engines, whatever its queries are: one that names an engine
+    may skip a part on the other, and the order of several threads or processes was not measured."""
+    file, _, test = name.partition("::")
+    path = _CHECKOUT / file
     return bool(ON_BOTH.match(name)) or (
-        file.name not in _HAVE_AN_EVENT_ALONE
-        and file.exists()
-        and bool(_TELLS_APART.search(file.read_text()))
+        path.name not in _ASK_NOTHING_APART
+        and path.exists()
+        and tells_apart(path, test.partition("::")[0])
     )
+
+
+def tells_apart(path: Path, test: str) -> bool:
+    """Whether `_TELLS_APART` matches a function or class of tests, or what it uses from its file:
+    helpers, fixtures, imports, marks."""
+    parts = _parts(path.read_text())
+    names = [test, "pytestmark", *(name for name, text in parts.items() if "autouse" in text)]
+    for name in names:  # grows while it is walked
+        if _TELLS_APART.search(parts.get(name, "")):
+            return True
+        names += sorted(_words(parts.get(name, "")) & parts.keys() - set(names))
+    return False
+
+
+@cache
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text))
+
+
+@cache
+def _parts(text: str) -> dict[str, str]:
+    """What a file defines or imports at its top: names and their texts."""
+    lines, parts = text.splitlines(), dict[str, str]()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", None) or ""
+            parts |= {one.asname or one.name: f"{module}.{one.name}" for one in node.names}
+            continue
+        first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+        body = "\n".join(lines[first - 1 : node.end_lineno])
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            parts[node.name] = body
+        else:
+            stored = (one for one in ast.walk(node) if isinstance(one, ast.Name))
+            parts |= {one.id: body for one in stored if isinstance(one.ctx, ast.Store)}
+    return parts
 
 
 def chosen(tests: dict[str, tuple[float, set[tuple[str, ...]]]]) -> set[str]:
