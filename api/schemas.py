@@ -228,6 +228,9 @@ class ApprovalOut(Closed):
     inferred: bool
     status: Literal["pending", "closed"]
     outcome: Literal["approved", "denied", "expired", "failed", "cancelled"] | None
+    proven: bool | None = Field(
+        description="Whether what each approver signed verifies; null unless approved"
+    )
     code: str | None
     detail: str | None
     binding_message: str | None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from approvals import clock
-from approvals.models import Approval, Ask, Effect, Status
+from django.db.models import Prefetch, prefetch_related_objects
+
+from approvals import clock, proven_approvals
+from approvals.models import Approval, Ask, Effect, Outcome, Status
+from approvals.proven_approvals import Signature
 from approvals.step_up import owner_must_approve_first
 
 
@@ -16,16 +19,16 @@ def as_json(approval: Approval) -> dict[str, Any]:
 
 
 def list_as_json(approvals: Iterable[Approval]) -> list[dict[str, Any]]:
-    """Several, in as many queries as one."""
+    """Several, in as many queries as one, and one for each evidence body that was not read yet."""
     found = list(approvals)
-    asks: dict[Any, list[Ask]] = {}
-    for ask in Ask.objects.filter(approval__in=found).select_related("person").order_by("number"):
-        asks.setdefault(ask.approval_id, []).append(ask)
+    in_order = Ask.objects.select_related("person").order_by("number")
+    prefetch_related_objects(found, Prefetch("asks", in_order))
+    signed = proven_approvals.signatures(found)
     effects: dict[str, list[Effect]] = {}
     of_these = Effect.objects.filter(operation__in={one.operation for one in found})
     for effect in of_these.order_by("created"):
         effects.setdefault(effect.operation, []).append(effect)
-    return [_one(a, asks.get(a.pk, ()), effects.get(a.operation, ())) for a in found]
+    return [_one(one, effects.get(one.operation, ()), signed[one.pk]) for one in found]
 
 
 def effect_as_json(effect: Effect) -> dict[str, str]:
@@ -40,8 +43,12 @@ def effect_as_json(effect: Effect) -> dict[str, str]:
     return said | {"tag": tag} if isinstance(tag, str) else said
 
 
-def _one(approval: Approval, asks: Sequence[Ask], effects: Sequence[Effect]) -> dict[str, Any]:
+def _one(
+    approval: Approval, effects: Sequence[Effect], signed: Collection[Signature]
+) -> dict[str, Any]:
+    asks = list(approval.asks.all())
     ask = asks[-1] if asks else None
+    approved = approval.outcome == Outcome.APPROVED
     waiting = ask.detail if ask and approval.status != Status.CLOSED else ""
     return {
         "id": str(approval.id),
@@ -58,6 +65,7 @@ def _one(approval: Approval, asks: Sequence[Ask], effects: Sequence[Effect]) -> 
         "inferred": approval.inferred,
         "status": approval.status,
         "outcome": approval.outcome or None,
+        "proven": proven_approvals.all_signed(approval, signed) if approved else None,
         "code": approval.outcome_code or None,
         "detail": approval.outcome_detail or waiting or None,
         "binding_message": ask.code if ask else None,

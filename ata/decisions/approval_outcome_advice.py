@@ -53,8 +53,10 @@ _OTHERWISE: Final = "Its page in the portal says more."
 
 
 def outcome_words(approval: Mapping[str, object]) -> str:
-    """`approved`, `denied`, …; an inferred denial is called one."""
+    """`approved`, `denied`, …; an inferred denial and an approval without proof are called that."""
     outcome = str(approval.get("outcome") or "")
+    if outcome == "approved" and approval.get("proven") is False:
+        return "recorded as approved, no proof found"
     if outcome == "denied" and approval.get("inferred"):
         return "denied (inferred), not yet confirmed"
     return outcome or "closed"

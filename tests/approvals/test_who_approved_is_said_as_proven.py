@@ -8,6 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from approvals.models import Answer, Approval, Ask, AskState, Outcome, Status
+from approvals.serializers import as_json
 from audit.evidence import storage
 from audit.recording.actors import Actor
 from tests.approvals.asking import ask, code_of, fresh
@@ -34,12 +35,14 @@ def test_an_approval_that_was_signed_is_said(
 ) -> None:
     approval = ask(olu)
     work()
+    assert as_json(fresh(approval))["proven"] is None
     phones.answer("operator2", code_of(fresh(approval)), "approve")
     work()
     page = text(reader(), f"/approvals/{approval.pk}/")
     assert "Oona Operator approved exactly this request" in page
     assert "signature checked" in page and NO_PROOF not in page
     assert NO_PROOF not in closed_row(reader())
+    assert as_json(fresh(approval))["proven"] is True
 
 
 def test_an_approval_that_someone_wrote_into_the_database_is_not_said(
@@ -58,6 +61,7 @@ def test_an_approval_that_someone_wrote_into_the_database_is_not_said(
     assert "recorded as approved; no proof found" in page, "who was asked"
     assert "signature checked" not in page
     assert "recorded as approved; no proof found" in closed_row(reader())
+    assert as_json(fresh(approval))["proven"] is False
 
 
 def test_one_voice_of_two_that_someone_wrote_into_the_database_does_not_count(
@@ -71,6 +75,7 @@ def test_one_voice_of_two_that_someone_wrote_into_the_database_does_not_count(
     assert "It is recorded as applied." in page and "approved exactly" not in page, page
     assert "no proof found that " in page
     assert "no proof found" in page.split("Progress")[1].split("Policy")[0]
+    assert as_json(fresh(approval))["proven"] is False
 
 
 def test_what_can_no_longer_be_read_proves_nothing(

@@ -425,6 +425,15 @@ def test_the_list_calls_an_inferred_denial_one(signed_in: Ata, portal: StandIn) 
     assert "denied (inferred), not yet confirmed" in signed_in("approvals").stdout
 
 
+def test_an_approval_without_proof_is_not_said_flatly(signed_in: Ata, portal: StandIn) -> None:
+    items = [approval("closed", "approved", proven=proven).body for proven in (False, True, None)]
+    portal.on("GET", "/v1/approvals", Reply(200, {"items": items}))
+    assert signed_in("approvals").stdout.count("recorded as approved, no proof found") == 1
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("closed", "approved", proven=False))
+    waited = signed_in.here("approvals", "wait", APPROVAL)
+    assert "recorded as approved, no proof found" in waited.stdout, waited.stdout
+
+
 def test_every_way_to_fail_that_the_pipeline_knows_has_its_advice() -> None:
     known = set()
     for path in (ROOT / "approvals").rglob("*.py"):
