@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from django.db.models import Q
 
 from enforcement.effects import overall_effect
 from enforcement.effects.conclusion import Summary, conclude
 from enforcement.effects.overall_effect import Overall
 from enforcement.gateways import effects_at_gateways, instances
-from enforcement.models import Asset, ConcludedEffect, Outpost, Watch
+from enforcement.models import Asset, ConcludedEffect, Decision, Outpost, Watch
 from enforcement.outposts import command_recipients, reported_facts
 
 
@@ -28,6 +32,26 @@ def overall_of_each(rows: Iterable[Asset]) -> dict[int, Overall]:
         )
         for row in decided
     }
+
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_OPEN: Final = frozenset({Overall.NOT_STOPPED, Overall.PARTLY_STOPPED})
+
+
+def not_fully_stopped() -> list[tuple[Asset, Overall]]:
+    """Holds and blocks that are known not to stop every agent, with the word for each: holds first,
+    then the newest."""
+    restricting = Asset.objects.filter(~Q(holder="") | Q(decision=Decision.BLOCK))
+    rows = list(restricting.order_by("kind", "name", "instance"))
+    effects = overall_of_each(rows)
+    found = [(row, effects[row.pk]) for row in rows if effects[row.pk] in _OPEN]
+    found.sort(key=lambda one: (bool(one[0].holder), since(one[0]) or _LONG_AGO), reverse=True)
+    return found
+
+
+def since(row: Asset) -> datetime | None:
+    """Since when a hold or block stands."""
+    return row.held_at if row.holder else row.decided_at
 
 
 class _Known:

@@ -64,6 +64,9 @@ def index(request: HttpRequest) -> HttpResponse:
         "older_url": by.url(page=str(page.next_page_number())) if page.has_next() else "",
         "newer_url": by.url(page=str(page.previous_page_number())) if page.has_previous() else "",
         "held": finding_hold_and_decision_lists.held(by.q) if by.list == "held" else [],
+        "not_stopped": finding_hold_and_decision_lists.not_stopped(by.q)
+        if by.list == "not_stopped"
+        else [],
         "this_list": [("list", by.list)],
         "of_findings": by.list in finding_hold_and_decision_lists.OF_FINDINGS,
         "kept": [*by.chosen.items(), *([("list", by.list)] if by.list != "findings" else [])],

@@ -23,7 +23,7 @@ from enforcement.views import effects_of_decisions
 from enforcement.views.requester_and_approver import requested_and_approved
 
 PAGE = 50
-LISTS = ("findings", "undecided", "held", "blocked", "allowed")
+LISTS = ("findings", "undecided", "held", "blocked", "not_stopped", "allowed")
 OF_FINDINGS = frozenset({"findings", "undecided"})
 _FILTERS = ("severity", "kind", "instance", "status")
 
@@ -199,6 +199,15 @@ def held(q: str = "") -> list[dict[str, Any]]:
     ]
 
 
+def not_stopped(q: str = "") -> list[dict[str, Any]]:
+    """Holds and blocks that do not stop every agent, as Home counts them."""
+    return [
+        {"asset": row, "effect": effect, "since": effects_of_decisions.since(row)}
+        for row, effect in effects_of_decisions.not_fully_stopped()
+        if _fits(q, row.kind, row.name, row.hold_reason, row.reason, row.instance)
+    ]
+
+
 def _pending(approval: Approval | None) -> Approval | None:
     return approval if approval and approval.status == Status.PENDING else None
 
@@ -243,7 +252,7 @@ def with_people_and_effects(rows: list[dict[str, Any]], decision: Decision) -> l
 
 
 def tabs(by: Filter) -> list[dict[str, Any]]:
-    """The five lists with their counts."""
+    """The lists with their counts; without one where it takes the effect of every decision."""
     counts = {
         "findings": Finding.objects.filter(decision_queue.with_status(FindingStatus.OPEN)).count(),
         "undecided": decision_queue.undecided().count(),
@@ -256,6 +265,7 @@ def tabs(by: Filter) -> list[dict[str, Any]]:
         "undecided": "Need a decision",
         "held": "On hold",
         "blocked": "Blocked",
+        "not_stopped": "Not fully stopped",
         "allowed": "Allowed",
     }
     return [
@@ -263,7 +273,7 @@ def tabs(by: Filter) -> list[dict[str, Any]]:
             "label": labels[name],
             "url": "/enforcement/" if name == "findings" else f"/enforcement/?list={name}",
             "current": by.list == name,
-            "count": counts[name],
+            "count": counts.get(name, 0),
         }
         for name in LISTS
     ]

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from approvals import clock
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.recording.actors import Actor
 from enforcement.component_kinds import KINDS, called, noun
-from enforcement.effects.overall_effect import Overall
 from enforcement.findings import decision_queue
 from enforcement.gateways import instances, last_heard, unmonitored_gateways
 from enforcement.gateways.unmonitored_gateways import Deaf
-from enforcement.models import Asset, ConcludedEffect, Decision, Finding, Watch
+from enforcement.models import Asset, ConcludedEffect, Finding, Watch
 from enforcement.views import effects_of_decisions
 from portal.home.auditor import latest
 from portal.home.panel_types import MOST, Fact, Home, Line, Panel
 
 _UNDECIDED = "/enforcement/?list=undecided"
 _HOLDS = "/enforcement/?list=held"
+_NOT_STOPPED = "/enforcement/?list=not_stopped"
 _GATEWAYS = "/enforcement/fleet/"
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def operator(me: Actor) -> Home:
@@ -147,32 +146,23 @@ def _differing() -> list[Panel]:
 
 
 def _not_stopping() -> list[Panel]:
-    """Holds and blocks that do not stop every agent, holds first and then the newest; no panel
-    where there is none."""
-    restricting = Asset.objects.filter(~Q(holder="") | Q(decision=Decision.BLOCK))
-    rows = list(restricting.order_by("kind", "name", "instance"))
-    effects = effects_of_decisions.overall_of_each(rows)
-    open_ones = {Overall.NOT_STOPPED, Overall.PARTLY_STOPPED}
-    found = [row for row in rows if effects[row.pk] in open_ones]
-    found.sort(key=lambda row: (bool(row.holder), row.held_at or row.decided_at or _LONG_AGO))
-    found.reverse()
+    """The first holds and blocks that do not stop every agent; no panel where there is none."""
+    found = effects_of_decisions.not_fully_stopped()
     lines = [
         Line(
             called(row.kind, row.name),
             f"/enforcement/{row.kind}/{row.name}/",
-            row.held_at if row.holder else row.decided_at,
-            badge=str(effects[row.pk]),
+            effects_of_decisions.since(row),
+            badge=str(effect),
             detail=f"{'On hold' if row.holder else 'Blocked'} "
             f"{f'on {row.instance}' if row.instance else 'at every gateway'}",
         )
-        for row in found[:MOST]
+        for row, effect in found[:MOST]
     ]
     title = f"{len(found):,} holds and blocks that do not stop every agent"
     if len(found) == 1:
         title = "1 hold or block that does not stop every agent"
-    more = len(found) - len(lines)
-    foot = f"{more:,} more in the lists On hold and Blocked." if more else ""
-    return [Panel(title, lines, "", _HOLDS, "View on hold", foot=foot)] if lines else []
+    return [Panel(title, lines, "", _NOT_STOPPED, "View all")] if lines else []
 
 
 def _more(count: int) -> str:

@@ -100,6 +100,10 @@ def test_a_mode_that_changes_is_recorded_once_and_so_is_the_way_back(
     assert "Decisions whose effect at a gateway changed" in home
     assert "Not stopped for Claude Code: it is in observe mode" in home
     assert "1 hold or block that does not stop every agent" in home
+    assert 'href="/enforcement/?list=not_stopped"' in home
+    listed = web.get("/enforcement/?list=not_stopped").content.decode()
+    assert "/enforcement/tool/Bash/" in listed and "partly stopped" in listed
+    assert "Bash" not in web.get("/enforcement/?list=not_stopped&q=curl").content.decode()
     page = web.get("/enforcement/tool/Bash/").content.decode()
     assert re.search(r'"Decision there">.{0,200}blocked', page, re.S)
     assert re.search(r'"Effect on agents">.{0,300}partly stopped', page, re.S)
@@ -110,6 +114,9 @@ def test_a_mode_that_changes_is_recorded_once_and_so_is_the_way_back(
     assert effects() == [("effect.differs", HIGH), ("effect.changed", MEDIUM)]
     home = web.get("/").content.decode()
     assert "Decisions whose effect at a gateway changed" not in home
+    assert "list=not_stopped" not in home
+    empty = web.get("/enforcement/?list=not_stopped").content.decode()
+    assert "No hold or block is known to leave an agent unstopped" in empty
 
 
 @pytest.mark.parametrize(("act", "severity"), [("block", HIGH), ("hold", HIGH), ("allow", MEDIUM)])
