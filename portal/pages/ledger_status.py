@@ -78,8 +78,7 @@ def _in_words(found: Mapping[str, Any]) -> dict[str, str]:
         day = times.absolute(at, now).rpartition(",")[0]  # the strip is narrow
         done = f"not checked since {day}" if silent else f"last verified {day}"
     elif silent:
-        since = f" since {times.absolute(silent.since, now)} UTC" if silent.since else ""
-        done = f"signed, not verified yet, checks not running{since}"
+        done = "signed, not verified yet, checks not running"
     elif found["last_check_failed"]:
         done = "signed, the last check failed and is repeated"
     elif not at:
@@ -90,6 +89,8 @@ def _in_words(found: Mapping[str, Any]) -> dict[str, str]:
     figures = f"{found['size']:,} entries signed."
     if at:
         figures += f" {found['verified_to']:,} of them verified, last at {times.full(at)}."
+    if silent and silent.since:
+        figures += f" The worker, which checks them, has not run since {times.full(silent.since)}."
     if found["witnessed"]:
         figures += f" Witnesses vouch for the first {found['witnessed']:,}."
     return {"summary": summary, "title": figures}

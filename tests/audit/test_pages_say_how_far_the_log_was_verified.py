@@ -92,7 +92,9 @@ def test_a_first_check_says_since_when_it_runs_and_that_no_worker_runs_it() -> N
     page = text_of(browser_of(ADA).get("/audit/ledger/"))
     assert "33 % of 3 entries so far, since" in page and "7 min ago" in page
     worker_is_away()
-    assert "not verified yet, checks not running since" in ledger_status.facts()["summary"]
+    facts = ledger_status.facts()
+    assert facts["summary"].startswith("Log signed, not verified yet, checks not running · ")
+    assert "The worker, which checks them, has not run since" in facts["title"]
     page = text_of(browser_of(ADA).get("/audit/ledger/"))
     assert "Checks are not running:" in page and "33 % of 3 entries were checked." in page
     assert "still running" not in page

@@ -193,7 +193,7 @@ def test_each_row_of_what_acts_for_you_says_how_it_ends() -> None:
     assert f'href="/connections/{held.pk}/revoke/">Disconnect…</a>' in page
     assert 'href="/connections/access/">Revoke…</a>' in page
     admins = signed_in("admin", "admin").get(page_of("member1")).content.decode()
-    assert f'href="/connections/{held.pk}/">on its page</a>' in admins
+    assert f'href="/connections/{held.pk}/">on&nbsp;its&nbsp;page</a>' in admins
     assert "/connections/access/?all=1&amp;q=" in admins
     auditors = text(signed_in("auditor", "auditor"), page_of("member1"))
     assert "an admin or its owner can" in auditors
