@@ -1,7 +1,7 @@
 """Continuous verification: what was just signed at once, everything older round by round.
 
-A round walks the whole log in small steps, a tenth of the worker's time, and ends with what only
-the whole can tell. What is found is looked at a second time: an alarm is for what stays wrong. The
+A round walks the whole log in small steps, in one turn a second that begins no step after a tenth
+of it, and ends with what only the whole can tell. What is found is looked at a second time: an alarm is for what stays wrong. The
 words of the full-text index are left to `verify_ledger`, which takes longer for them alone.
 """
 
@@ -58,7 +58,7 @@ from audit.verification.checks.tree_and_signed_checkpoints import TreeChecker
 from audit.verification.report import Findings, Problem, nearest
 from audit.verification.unreadable_rows import can_read
 
-SHARE = 0.1  # of the worker's time
+SHARE = 0.1  # of the time between two turns, in which a turn begins steps
 REST = timedelta(minutes=1)  # between two rounds
 _REPORT_EVERY = timedelta(seconds=5)
 _STEP = 256  # entries at a time
@@ -211,7 +211,7 @@ class Rounds:
         self._number = 0
 
     def turn(self, *, budget_s: float = SHARE) -> None:
-        """Check for about `budget_s`: what is new first, then the round."""
+        """Begin steps for `budget_s`: what is new first, then the round."""
         with process_locks.alone("rounds") as held:
             signed = signed_state.newest_checkpoint()
             if not held or signed is None:
@@ -292,7 +292,7 @@ class Rounds:
 
 
 def loop(stop: threading.Event, *, pause_s: float = 1.0) -> None:
-    """Verify a tenth of the time until `stop` is set."""
+    """Verify in one turn after the other until `stop` is set."""
     rounds = Rounds()
     while not stop.is_set():
         idle_database_connections.rest()
