@@ -19,6 +19,8 @@ from ui import outage_banners, times
 _FOR_S = 2
 _RECENT = timedelta(days=1)
 """So long after it ended a check is named with its time."""
+_FEW = 256
+"""So many entries at most are not verified yet where the log is called verified without more."""
 _KEY = "shell.ledger"
 _OVER = (VerificationRun.State.PASSED, VerificationRun.State.FAILED)
 
@@ -54,6 +56,7 @@ def _read() -> dict[str, Any]:
         "signed_at": signed.created if signed else None,
         "verified_to": verified_to,
         "verified_at": verified_at,
+        "followed_to": _followed(verified_to, round_, size),
         "last_check_failed": not verified_at and round_.done_found > 0,
         "first_check_runs": round_.at < round_.size and not round_.done_size,
         "witnessed": witnessed,
@@ -74,8 +77,11 @@ def _in_words(found: Mapping[str, Any]) -> dict[str, str]:
     """The sentence of the strip, and the exact figures behind it."""
     words, at = found["words"], found["verified_at"]
     done, silent, now = "verified", outage_banners.health().worker, clock.now()
-    if at and (silent or now - at > _RECENT):
-        day = times.absolute(at, now).rpartition(",")[0]  # the strip is narrow
+    is_old = at and (silent or now - at > _RECENT)
+    day = times.absolute(at, now).rpartition(",")[0] if is_old else ""  # the strip is narrow
+    if at and found["size"] - found["followed_to"] > _FEW:
+        done = f"verified up to #{found['followed_to'] - 1:,}" + (f" on {day}" if day else "")
+    elif day:
         done = f"not checked since {day}" if silent else f"last verified {day}"
     elif silent:
         done = "signed, not verified yet, checks not running"
@@ -136,3 +142,10 @@ def _witnesses(witnessed: int) -> dict[str, str]:
 def _where(result: dict[str, Any]) -> str:
     index = result.get("first_bad_index")
     return f"at #{index:,}" if isinstance(index, int) else "as a whole"
+
+
+def _followed(verified_to: int, round_: continuous.Progress, size: int) -> int:
+    """How many entries were verified in all, with those that were since they were signed: these
+    follow on a round that found nothing."""
+    follows = round_.done is not None and not round_.done_found and round_.recent <= size
+    return max(verified_to, round_.recent) if verified_to and follows else verified_to

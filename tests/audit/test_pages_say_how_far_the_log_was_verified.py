@@ -109,6 +109,27 @@ def test_where_no_worker_runs_the_header_says_when_the_log_was_last_verified() -
     assert ledger_status.facts()["summary"].startswith(said)
 
 
+def test_a_log_of_which_many_entries_are_not_verified_yet_is_not_called_verified(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ledger_status, "_FEW", 1)
+    signed(4)
+    now = clock.now()
+    said = []
+    for recent, found in ((2, 0), (3, 0), (4, 0), (4, 1)):
+        Progress(done=now, done_size=2, recent=recent, done_found=found).write()
+        header()
+        said.append(ledger_status.facts()["summary"].partition(" · ")[0])
+    assert said[:3] == ["Log verified up to #1", "Log verified", "Log verified"]
+    assert "verified" not in said[3]
+    VerificationRun.objects.create(state="passed", result={"size": 2}, finished=now)
+    Progress(recent=4).write()  # where a worker begins without a round it follows from its end on
+    header()
+    assert ledger_status.facts()["summary"].startswith("Log verified up to #1 · ")
+    worker_is_away()
+    assert f"Log verified up to #1 on {now.day} {now:%b} · " in ledger_status.facts()["summary"]
+
+
 def test_a_check_of_days_ago_is_named_with_its_time() -> None:
     signed(3)
     Progress(done=clock.now() - timedelta(days=30), done_size=3, recent=3).write()
