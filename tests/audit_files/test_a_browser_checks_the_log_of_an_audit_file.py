@@ -77,6 +77,7 @@ def test_an_honest_file_shows_that_no_entry_of_its_period_is_missing(
         assert words.startswith("No entry is missing that the log recorded from "), words
         assert f" to before {world.period.end:%Y-%m-%d %H:%M:%S} UTC. " in words, words
         assert words.endswith("What the file concludes from them is NOT checked here.")
+        assert any(one.startswith("That the portal's clock was") for one in report["not_proven"])
 
 
 def test_a_period_that_ends_after_the_signed_log_is_not_shown_to_be_whole(

@@ -36,6 +36,7 @@ def test_an_honest_file_is_verified_with_a_key_from_elsewhere(world: World, ata:
     result = ata.here("verify", world.save(world.file()), *world.keys())
     assert (result.exit_code, "✓ Verified: nothing in it was changed" in result.output) == (0, True)
     assert "✗" not in result.output
+    assert "That the portal's clock was right" in " ".join(result.output.split())
 
 
 def test_no_row_is_claimed_to_be_there_where_the_period_ends_after_the_last_signed_entry(

@@ -15,6 +15,8 @@ _ALWAYS: Final = (
     "That what the entries say is true: they show what was recorded, and that it was not changed.",
     "That nothing was left out of the log: what was never recorded is in no file.",
     "That no event of the period was recorded after the end of the range, as an import can do.",
+    "That the portal's clock was right: where it was ahead for one entry, the range may end there, "
+    "before other entries of the period.",
     "That no one tried other seeds, trees or filters before this file was made: agree on a seed "
     "first, or ask for the sample in the portal.",
     "That the first policy listed was still in force when the period began: of the entries before "

@@ -59,6 +59,8 @@ const rangeLimits = ({ range }, until) => [
   ...(until ? [laterUnproven(until)] : []),
   ...auditFileLimits,
   'That no event of the period was recorded after the end of the range, as an import can do.',
+  "That the portal's clock was right: where it was ahead for one entry, the range may end there, " +
+    'before other entries of the period.',
   'That what the entries say is true: they show what was recorded, and that it was not changed.',
   sameForAll,
 ];
