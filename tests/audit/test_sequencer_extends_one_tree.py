@@ -305,7 +305,10 @@ def test_a_lock_ends_with_its_block_though_its_session_went_back_to_the_pool(
             others = connection.copy()
             others.ensure_connection()  # the pool gives the session to somebody else
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database"
+                " WHERE locktype = 'advisory' AND datname = current_database()"
+            )
             assert cursor.fetchone() == (0,)
         others.close()
         with locked() as held:

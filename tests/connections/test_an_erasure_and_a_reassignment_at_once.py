@@ -25,6 +25,7 @@ from tests.audit.own_database import own_database
 from tests.connections.campaign import connected, opened
 from tests.connections.test_reviews_are_reassigned import frozen, reassign, third
 from tests.connections.visitor import know, subject
+from tests.support.interleaving import blocked
 
 
 @pytest.fixture
@@ -53,12 +54,6 @@ def reassigns(review: Review) -> None:
         reassign(review, subject("member2"), third("rosa").sub)
     finally:
         connection.close()
-
-
-def _one_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 def erases(gate: Barrier) -> None:
@@ -96,7 +91,7 @@ def test_a_reassignment_is_not_lost_while_another_reviewer_is_erased(
         verb.recorded(ctx, event)
         gate.wait()
         until = time.monotonic() + 10
-        while not _one_waits() and time.monotonic() < until:
+        while not blocked() and time.monotonic() < until:
             time.sleep(0.02)
 
     with own_database(tmp_path), ThreadPoolExecutor(2) as threads:

@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db import connection
 
+from tests.support.interleaving import blocked
+
 LONG_S = 60
 
 
@@ -85,9 +87,7 @@ def reads(table: str) -> Callable[[str], bool]:
 
 def somebody_waits_for_a_lock() -> None:
     """Return once a transaction waits for another (PostgreSQL)."""
-    with connection.cursor() as cursor:
-        for _ in range(100_000):
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
+    for _ in range(100_000):
+        if blocked():
+            return
     raise AssertionError("nobody waits")

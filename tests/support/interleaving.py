@@ -74,14 +74,14 @@ def thread_of(name: str) -> Iterator[Callable[..., Future[Any]]]:
 
 def wait_until_blocked(number: int = 1) -> None:
     """Until so many sessions of this database wait for a lock (PostgreSQL)."""
+    eventually(lambda: blocked() >= number, "a session that waits for a lock", LONGEST_S)
 
-    def blocked() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
-                " WHERE NOT granted AND datname = %s",
-                [connection.settings_dict["NAME"]],
-            )
-            return int(cursor.fetchone()[0]) >= number
 
-    eventually(blocked, "a session that waits for a lock", LONGEST_S)
+def blocked() -> int:
+    """How many sessions of this database wait for a lock; another run's do not count."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            " WHERE NOT granted AND datname = current_database()"
+        )
+        return int(cursor.fetchone()[0])
