@@ -100,7 +100,7 @@ set -- $pythons
 [ $# -gt 1 ] || set -- "$1" "$1"
 
 # A full disk: both commands name the folder and what is missing; with room the next run goes on.
-if [ "$(id -u)" = 0 ] && mkdir "$base/small" && mount -t tmpfs -o size=2g none "$base/small" 2>/dev/null; then
+if [ "$(id -u)" = 0 ] && mkdir "$base/small" && mount -t tmpfs -o size=3g none "$base/small" 2>/dev/null; then
   mounted="$base/small"
   git clone -q . "$mounted/copy"
   mount -o remount,size="$(($(du -sm "$mounted" | cut -f 1) + 8))m" "$mounted"
@@ -112,22 +112,24 @@ if [ "$(id -u)" = 0 ] && mkdir "$base/small" && mount -t tmpfs -o size=2g none "
       echo "make $command on a full disk does not say so: $said"; exit 1 ;;
     esac
   done
-  mount -o remount,size=2g "$mounted"
-  (cd "$mounted/copy" && as_plain_user PORTAL_PYTHON="$1" make install)
-  umount "$mounted"
-  mounted=
-  echo "full disk: both commands say what is missing, and go on with room"
+  mount -o remount,size=3g "$mounted"
+  echo "full disk: both commands say what is missing; the first make up goes on there, with room"
 else
   echo "full disk: not tried, no file system can be mounted here"
 fi
+
+copy_of() { # NUMBER: the folder of its checkout; the first one is on the disk that was full
+  if [ "$1" = 1 ] && [ -n "$mounted" ]; then echo "$mounted/copy"
+  else echo "$base/a path with spaces/$1"; fi
+}
 
 number=0
 ports=
 for python in "$@"; do
   number=$((number + 1))
-  copy="$base/a path with spaces/$number"
-  git clone -q . "$copy"
-  [ -z "$plain" ] || chown -R 65534:65534 "$base/a path with spaces" "$base/home"
+  copy=$(copy_of "$number")
+  [ -e "$copy" ] || git clone -q . "$copy"
+  [ -z "$plain" ] || chown -R 65534:65534 "$copy" "$base/home"
   port=$(free_ports)
   ports="$ports $port"
   # What an interrupted first run leaves: a .venv without pip.
@@ -153,7 +155,7 @@ for port in $ports; do
     [ "$waited" -le 900 ] || { tail -n 40 "$base/$number.log"; echo "make up $number: not ready"; exit 1; }
     sleep 1
   done
-  echo "make up $number: ready ($("$base/a path with spaces/$number/.venv/bin/python" -V))"
+  echo "make up $number: ready ($("$(copy_of "$number")/.venv/bin/python" -V))"
 done
 
 # The tests run next to the newest Python's, for `make test` takes the oldest; the others would only take

@@ -21,7 +21,7 @@ from tests.contract.running import Portal, beside
 from tests.support.sign_in import SUBS
 
 STRANGERS = 16
-ROUNDS = 60
+ROUNDS = 40
 TRIES = 3  # what is slow by chance, or by other work, is not so each time
 AT_MOST = 3.0  # times what the same page takes without them, as p95
 PROBE_WITHIN_S = 1.0
