@@ -16,6 +16,7 @@ _REGISTERING = (
     "approvals.event_sentences",
     "approvals.passkeys.enrol_and_revoke",
     "approvals.passkeys.passkey_sentences",
+    "approvals.pipeline.ledger_check",
     "approvals.policy.ledger_check",
     "approvals.policy.policy_change",
 )
