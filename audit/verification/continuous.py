@@ -1,8 +1,9 @@
 """Continuous verification: what was just signed at once, everything older round by round.
 
 A round walks the whole log in small steps, in one turn a second that begins no step after a tenth
-of it, and ends with what only the whole can tell. What is found is looked at a second time: an alarm is for what stays wrong. The
-words of the full-text index are left to `verify_ledger`, which takes longer for them alone.
+of it, and ends with what only the whole can tell. What is found is looked at a second time: an
+alarm is for what stays wrong. The words of the full-text index are left to `verify_ledger`, which
+takes longer for them alone.
 """
 
 from __future__ import annotations
