@@ -95,6 +95,9 @@ def _in_words(found: Mapping[str, Any]) -> dict[str, str]:
     figures = f"{found['size']:,} entries signed."
     if at:
         figures += f" {found['verified_to']:,} of them verified, last at {times.full(at)}."
+        if found["followed_to"] > found["verified_to"]:
+            last = found["followed_to"] - 1
+            figures += f" Those up to #{last:,} were verified as they were signed."
     if silent and silent.since:
         figures += f" The worker, which checks them, has not run since {times.full(silent.since)}."
     if found["witnessed"]:

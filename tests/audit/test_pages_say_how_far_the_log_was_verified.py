@@ -119,7 +119,10 @@ def test_a_log_of_which_many_entries_are_not_verified_yet_is_not_called_verified
     for recent, found in ((2, 0), (3, 0), (4, 0), (4, 1)):
         Progress(done=now, done_size=2, recent=recent, done_found=found).write()
         header()
-        said.append(ledger_status.facts()["summary"].partition(" · ")[0])
+        facts = ledger_status.facts()
+        said.append(facts["summary"].partition(" · ")[0])
+        as_signed = "Those up to #2 were verified as they were signed." in facts["title"]
+        assert as_signed == ((recent, found) == (3, 0)), facts["title"]
     assert said[:3] == ["Log verified up to #1", "Log verified", "Log verified"]
     assert "verified" not in said[3]
     VerificationRun.objects.create(state="passed", result={"size": 2}, finished=now)
