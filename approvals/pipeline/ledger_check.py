@@ -1,4 +1,4 @@
-"""Closed requests, held to the events that closed them; part of `verify_ledger`."""
+"""Compares closed requests with the events that closed them; part of `verify_ledger`."""
 
 from __future__ import annotations
 
