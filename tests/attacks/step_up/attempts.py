@@ -103,6 +103,8 @@ class World:
     lamps: Lamps
     time: Clockwork
     told: Told = field(default_factory=Told)
+    named: set[str] = field(default_factory=set)
+    """What `verify_ledger` has to say of rows that an attempt wrote itself."""
 
     def attempt(self, number: int) -> None:
         """One attempt, the same for the same number."""
@@ -126,6 +128,7 @@ class Attempt:
         self.approved_by: set[str] = set()
         self.when_effective: tuple[list[str], set[str]] | None = None
         self.opaque = False
+        self.row_closed = False
         self.target = Target("lamp", f"lamp-{number}")
 
     def run(self) -> None:
@@ -135,6 +138,7 @@ class Attempt:
         if approval is not None:
             self.world.told.asked += 1
             self._live_through(approval)
+            self._name_what_was_written(approval)
         self._judge(approval)
         self._tidy(approval)
 
@@ -275,6 +279,12 @@ class Attempt:
             self.world.told.without_approval += 1
             self._found(f"{gravest} effective; approved by {sorted(who)}; spoiled by {spoiled}")
 
+    def _name_what_was_written(self, approval: Approval) -> None:
+        """A row that somebody closed as approved, and no event says that it was."""
+        event = VERBS[self.verb][1]
+        if self.row_closed and not EventRow.objects.filter(action=event, approval=approval.pk):
+            self.world.named.add(f"no entry closed the request {approval.pk} as approved")
+
     def _found(self, words: str) -> None:
         self.world.told.findings.append(f"attempt {self.number}: {self.verb} {words}")
 
@@ -366,6 +376,7 @@ class Attempt:
             self.note("row says approved", spoils=False)
         else:
             Approval.objects.filter(pk=approval.pk).update(status="closed", outcome="approved")
+            self.row_closed = True
             self.note("row says closed")
 
     def answer_on_ask(self, approval: Approval) -> None:

@@ -28,6 +28,7 @@ def test_no_random_attempt_makes_a_grave_act_effective_without_its_approval(
     provider: PhoneProvider,
     olu: Actor,
     oona: Actor,
+    named: set[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     time = Clockwork()
@@ -40,6 +41,8 @@ def test_no_random_attempt_makes_a_grave_act_effective_without_its_approval(
     assert told.effective > 10, "some are approved, or nothing was tried"
     assert told.asked > SLICE / 4
     assert len(told.tampered) > 10
+    assert world.named, "some rows were closed by hand"
+    named |= world.named
 
 
 def test_the_oracle_finds_an_act_that_nobody_approved(
