@@ -173,14 +173,14 @@ def _banners(signed_in: bool, roles: frozenset[str], counts: Counts) -> list[dic
             }
         )
     if counts.stuck:
-        text = "1 request has ended, but what it put on hold is still on hold. Decide it"
+        text = "1 request has ended, and what it put on hold stays held until someone decides."
         if counts.stuck > 1:
-            ended = f"{counts.stuck} requests have ended, but what they put on hold"
-            text = f"{ended} is still on hold. Decide each"
+            ended = f"{counts.stuck} requests have ended, and what they put on hold"
+            text = f"{ended} stays held until someone decides."
         found.append(
             {
                 "level": "hold",
-                "text": f"{text} to end its hold.",
+                "text": text,
                 "url": "/enforcement/?list=held",
                 "action": "Decide" if "operator" in roles else "View",
             }

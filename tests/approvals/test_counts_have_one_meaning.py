@@ -33,10 +33,7 @@ def test_the_banner_counts_requests_that_are_over_and_not_what_is_on_hold(lamps:
     known("operator2", "operator")
     closed(lamps, "expired")
     shown = banner()
-    assert (
-        "1 request has ended, but what it put on hold is still on hold. "
-        "Decide it to end its hold." in shown
-    )
+    assert "1 request has ended, and what it put on hold stays held until someone decides." in shown
     assert "stays on hold because" not in shown
 
 
@@ -45,7 +42,7 @@ def test_a_denial_that_waits_for_its_evidence_is_not_counted_as_nobody_decided(
 ) -> None:
     known("operator2", "operator")
     closed(lamps, "denied", inferred=True)
-    assert "is still on hold" not in banner()
+    assert "stays held until" not in banner()
 
 
 def test_an_admin_who_suspends_an_account_acted_with_administrative_access() -> None:
