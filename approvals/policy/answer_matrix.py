@@ -76,7 +76,7 @@ class Cell:
     @property
     def answer(self) -> str:
         """Who has to approve, in two words."""
-        return in_short(self.trial.decision) if self.trial else ""
+        return in_short(self.trial) if self.trial else ""
 
     @property
     def strength(self) -> str:
@@ -86,7 +86,7 @@ class Cell:
     @property
     def was(self) -> str:
         """The earlier answer, where it is another one."""
-        old = in_short(self.before.decision) if self.before else ""
+        old = in_short(self.before) if self.before else ""
         return "" if old == self.answer else old
 
     @property
@@ -228,21 +228,26 @@ def unique(found: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def in_short(decision: Decision) -> str:
+def in_short(trial: Trial) -> str:
     """Who approves, as the answer in a cell."""
+    decision = trial.decision
     if decision.kind != "require":
         return "Immediate"
-    short = approver_in_short(decision, decision.within_s, " or ".join(decision.approver_roles))
+    roles = " or ".join(decision.approver_roles)
+    short = approver_in_short(decision, decision.within_s, roles, automatic=trial.automatic)
     return f"Owner, then {short[:1].lower()}{short[1:]}" if decision.first else short
 
 
-def approver_in_short(asks: Rule | Decision, within_s: int, roles: str) -> str:
+def approver_in_short(
+    asks: Rule | Decision, within_s: int, roles: str, *, automatic: bool = False
+) -> str:
     """Who approves and how, such as `2 of security, with a passkey`.
 
     Args:
         asks: what asks for an approval.
         within_s: seconds in which it has to be answered.
-        roles: of a second person; empty where any role can be.
+        roles: of who approves; empty where any role can be.
+        automatic: a finding requests it, so the approver is the first person.
     """
     if asks.approver == "self":
         own = OWN_DEVICE[asks.channel]
@@ -250,4 +255,5 @@ def approver_in_short(asks: Rule | Decision, within_s: int, roles: str) -> str:
     proof = "" if asks.channel == "ciba" else f", {sentences.CHANNELS[asks.channel]}"
     if asks.approver == "group":
         return f"{asks.count} of {asks.group}{proof}"
-    return f"2nd {roles or 'person'}{proof}"
+    who = roles or "person"
+    return f"{sentences.article(who).capitalize() if automatic else '2nd'} {who}{proof}"

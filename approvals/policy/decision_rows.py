@@ -73,7 +73,13 @@ KINDS: Final = (
         "restricts access",
         stance=Stance.TIGHTEN,
     ),
-    Kind("record", _ANY, "Acknowledge, review, connect", "is recorded", stance=Stance.RECORD),
+    Kind(
+        "record",
+        _ANY,
+        "Acknowledge, review, connect",
+        "recorded; no rule applies",
+        stance=Stance.RECORD,
+    ),
     Kind(
         "block",
         _COMPONENTS,

@@ -1,15 +1,17 @@
-"""The rules of a policy as a table: what each is about, and what it asks for in a few words."""
+"""The rules of a policy in short: as a table, and each with what it is about, who approves and what
+follows."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from approvals.policy import sentences
+from approvals.policy import decision_rows, sentences
 from approvals.policy.answer_matrix import approver_in_short, level
 from approvals.policy.document import Document, Rule
+from approvals.policy.first_matching_rule import is_about
 
 COLUMNS: Final = (
     ("within", "Within"),
@@ -62,16 +64,69 @@ def lines(document: Document, expiry_s: int) -> list[Line]:
     ]
 
 
-def held_in_part(document: Document) -> str:
-    """What `where possible` means in the table; empty where no rule says it."""
-    parts = [
-        sentences.what_is_held(rule)
-        for rule in document.rules
-        if rule.approver != "none" and sentences.holds(rule) and sentences.holds_only_some(rule)
-    ]
-    if not parts:
-        return ""
-    return f"Where possible: {sentences.listing(list(dict.fromkeys(parts)), 'or')} can be on hold."
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One rule: what it is about, who approves, and what follows as `(when, sentence)`."""
+
+    about: str
+    approver: str
+    follows: tuple[tuple[str, str], ...]
+
+
+def summary(rule: Rule, expiry_s: int) -> Summary:
+    """A rule in a few short sentences; `expiry_s` is the time given where it names none."""
+    about = sentences.matches(rule)
+    if rule.approver == "none":
+        return Summary(about, "It takes effect immediately: no one has to approve.", ())
+    within = sentences.duration(rule.within_s or expiry_s)
+    who = _who(rule, rule.within_s or expiry_s)
+    return Summary(about, f"{who[:1].upper()}{who[1:]} within {within}.", _follows(rule))
+
+
+def about_holds(rules: Sequence[Rule]) -> str:
+    """What `where possible` means, and what an outpost changes; empty where no rule says it."""
+    found = [rule for rule in rules if rule.approver != "none" and sentences.holds(rule)]
+    parts = [sentences.what_is_held(rule) for rule in found if sentences.holds_only_some(rule)]
+    said = []
+    if parts:
+        held = sentences.listing(list(dict.fromkeys(parts)), "or")
+        said.append(f"Where possible: {held} can be on hold.")
+    at_outposts = [rule for rule in found if _at_outposts(rule)]
+    if any(rule.on_denial == "release" for rule in at_outposts):
+        said.append(
+            "At a gateway with an outpost, a denial ends the hold only if it is signed by passkey."
+        )
+    if any(rule.on_expiry == "release" for rule in at_outposts):
+        said.append("At a gateway with an outpost, the hold stays if no one answers.")
+    return " ".join(said)
+
+
+def _at_outposts(rule: Rule) -> bool:
+    """Whether a rule is about anything that can be on hold at a gateway with an outpost."""
+    named = (name for kind in decision_rows.KINDS if kind.outposts for name, _ in kind.decisions)
+    return any(is_about(rule, name) for name in named)
+
+
+def _who(rule: Rule, within_s: int) -> str:
+    """Who approves, as the panel of a cell says it, as far as one rule is the same for all."""
+    roles = sentences.roles_of(rule)
+    automatic = bool(rule.automatic)
+    if rule.approver == "another" and not roles:
+        how = sentences.channel(rule.channel, within_s)
+        return f"{'a' if automatic else 'another'} person with the role approves {how}"
+    asks = rule.model_dump() | {"within_s": within_s, "approver_roles": [roles]}
+    return sentences.who_approves(asks, automatic=automatic)
+
+
+def _follows(rule: Rule) -> tuple[tuple[str, str], ...]:
+    held = sentences.holds(rule)
+    asks = rule.model_dump() | {"while_pending": "hold" if held else "open"}
+    possible = ", where possible" if sentences.holds_only_some(rule) else ""
+    return (
+        ("Until then", f"It is on hold{possible}." if held else "Nothing changes."),
+        ("No answer", sentences.after_no_answer(asks)),
+        ("Denied", sentences.hold_when_denied(asks) if held else "Nothing changes."),
+    )
 
 
 def _most_frequent(values: list[str]) -> str:
@@ -114,4 +169,5 @@ def _approver(rule: Rule, expiry_s: int) -> str:
     """As a cell of the matrix says it, as far as one rule is the same for all that it is about."""
     if rule.approver == "none":
         return "No one"
-    return approver_in_short(rule, rule.within_s or expiry_s, sentences.roles_of(rule))
+    within_s, roles = rule.within_s or expiry_s, sentences.roles_of(rule)
+    return approver_in_short(rule, within_s, roles, automatic=bool(rule.automatic))

@@ -5,6 +5,7 @@ The page, the phone's instruction, the audit trail and the dry run all speak fro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ CHANNELS: Final = {
     "both": "by phone and with a passkey",
     "either": "by phone or with a passkey",
 }
+_ANY: Final = "any decision that is final or relaxes something"
 _NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -66,6 +68,15 @@ def situations(rule: Rule) -> str:
 def applies_to(rule: Rule) -> str:
     """What a rule is about, without its severities."""
     return f"{_what(rule)}{_requesters(rule)}"
+
+
+def matches(rule: Rule) -> str:
+    """What a rule is about in few words, such as `Severity CRITICAL`."""
+    severities = f"severity {listing(list(rule.severities), 'or')}" if rule.severities else ""
+    said = ", ".join(part for part in (_matched(rule), severities) if part) or "any decision"
+    roles = listing([f"{article(role)} {role}" for role in rule.roles], "or")
+    people = roles or ("a person" if rule.automatic is False else "")
+    return said[:1].upper() + said[1:] + (f", requested by {people}" if people else "")
 
 
 def called(kind: str) -> str:
@@ -121,6 +132,19 @@ def _what(rule: Rule) -> str:
     return words[:1].upper() + words[1:] + _whose(rule) + asked
 
 
+def _matched(rule: Rule) -> str:
+    """What a rule is about, without severities and requesters; empty where that is anything."""
+    acts = "" if "*" in rule.verbs else _acts(rule).replace(f"{_ANY} about", "decisions about")
+    if rule.automatic:
+        acts = f"automatic requests from findings{f': {acts}' if acts else ''}"
+    if rule.others is None:
+        return acts
+    whose = "what another person restricted or owns"
+    if acts:
+        return f"{acts}, where it {'concerns' if rule.others else 'does not concern'} {whose}"
+    return f"anything {'about' if rule.others else 'but'} {whose}"
+
+
 def _whose(rule: Rule) -> str:
     if rule.others is None:
         return ""
@@ -139,7 +163,7 @@ def _acts(rule: Rule) -> str:
 def _act(act: str, kinds: list[str]) -> str:
     things = "anything" if "*" in kinds else listing([called(k) for k in kinds], "or")
     if act == "*":
-        return f"any decision that is final or relaxes something about {things}"
+        return f"{_ANY} about {things}"
     return f"{_gerund(act).lower()} {things}"
 
 
@@ -276,26 +300,30 @@ def article(word: str) -> str:
 # What applied to one approval, from the rule that is kept with it.
 
 
-def in_words(rule: Mapping[str, Any], verb: Verb | None, within: str) -> str:
-    """A decision as a sentence that people read on the approval page; `within` is "5 min"."""
+def in_words(
+    rule: Mapping[str, Any], verb: Verb | None, within: str, *, automatic: bool = False
+) -> str:
+    """A decision as a sentence that people read on the approval page; `within` is "5 min",
+    `automatic` that a finding requests it, no person."""
     label = verb.label if verb else "This"
     if rule["kind"] != "require":
         return f"{label} applies immediately."
-    held = "Held meanwhile. " if rule["while_pending"] == "hold" else ""
+    held = "On hold until then. " if rule["while_pending"] == "hold" else ""
+    who = who_approves(rule, automatic=automatic)
     return (
-        f"{label} at severity {rule['severity']}: {who_approves(rule)} within {within}. "
+        f"{label} at severity {rule['severity']}: {who} within {within}. "
         f"{held}{if_nobody_answers(rule)}"
     )
 
 
-def who_approves(rule: Mapping[str, Any]) -> str:
+def who_approves(rule: Mapping[str, Any], *, automatic: bool = False) -> str:
     """Whose approval the rule wants, such as `an operator other than the one who asked approves
-    by phone`."""
-    then = _then(rule)
+    by phone`. Where a finding requests it (`automatic`), there is nobody to be other than."""
+    then = _then(rule, automatic)
     return f"first its owner, then {then}" if rule.get("first") else then
 
 
-def _then(rule: Mapping[str, Any]) -> str:
+def _then(rule: Mapping[str, Any], automatic: bool) -> str:
     how = channel(str(rule.get("channel") or "ciba"), int(rule.get("within_s") or 0))
     if rule["approver"] == "self":
         own = how.replace("by phone", "on their own phone").replace("with a", "with their own")
@@ -303,10 +331,11 @@ def _then(rule: Mapping[str, Any]) -> str:
     count = int(rule.get("count") or 1)
     if rule["approver"] == "group":
         of = f"{_NUMBERS[count]} of the group {rule.get('group')}"
-        approve = "approve" if count > 1 else "approves"
-        return f"{of}, never the one who asked, {approve} {how}"
+        never = "" if automatic else ", never the one who asked,"
+        return f"{of}{never} {'approve' if count > 1 else 'approves'} {how}"
     roles = " or ".join(rule["approver_roles"]) or "owner"
-    return f"{article(roles)} {roles} other than the one who asked approves {how}"
+    other = "" if automatic else " other than the one who asked"
+    return f"{article(roles)} {roles}{other} approves {how}"
 
 
 def who_is_next(rule: Mapping[str, Any]) -> str:
@@ -331,6 +360,20 @@ def if_nobody_answers(rule: Mapping[str, Any]) -> str:
     else:
         ending = "the hold ends"
     return f"If no one answers, {following}{ending}."
+
+
+def after_no_answer(rule: Mapping[str, Any]) -> str:
+    """The same, below a heading that names the condition."""
+    said = if_nobody_answers(rule)
+    # The heading says it already, in whatever words the sentence begins with.
+    said = re.sub(r"^If no(?:body| one) answers, ", "", said)
+    return f"{said[:1].upper()}{said[1:]}"
+
+
+def hold_when_denied(rule: Mapping[str, Any]) -> str:
+    """What a denial does to the hold that the request placed."""
+    ends = rule["on_denial"] == "release"
+    return "The hold ends once the denial is proven." if ends else "The hold stays."
 
 
 def if_denied(rule: Mapping[str, Any], verb: Verb | None) -> str:

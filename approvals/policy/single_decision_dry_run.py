@@ -37,6 +37,7 @@ class Trial:
     rule: str
     place: int  # 1 = first; 0 = no rule
     why: tuple[str, ...]
+    automatic: bool = False  # a finding requests it, no person
 
 
 def make_situation(
@@ -115,10 +116,11 @@ def what_if(document: Document, verb: Verb, tried: Situation) -> Trial:
         lifted = ["The floor asks for more than that rule, and no policy goes below the floor."]
     return Trial(
         decision,
-        _sentence(decision, verb),
+        _sentence(decision, verb, automatic),
         rule.id if rule else "",
         place + 1 if place is not None else 0,
         (*passed, applies, *lifted),
+        automatic,
     )
 
 
@@ -130,7 +132,8 @@ def _always(verb: Verb, owns: bool) -> str:
     return "It only takes note; no rule is asked."
 
 
-def _sentence(decision: Decision, verb: Verb) -> str:
+def _sentence(decision: Decision, verb: Verb, automatic: bool) -> str:
     if decision.kind == "commit":
         return f"{verb.label} at severity {decision.severity}: committed at once."
-    return sentences.in_words(decision.as_json(), verb, sentences.duration(decision.within_s))
+    within = sentences.duration(decision.within_s)
+    return sentences.in_words(decision.as_json(), verb, within, automatic=automatic)

@@ -186,16 +186,22 @@ def _closed(approval: Approval, signed: Collection[Signature]) -> Standing:
 
 
 def outcome_words(
-    approval: Approval, viewer: Actor | None = None, signed: Collection[Signature] = ()
+    approval: Approval,
+    viewer: Actor | None = None,
+    signed: Collection[Signature] = (),
+    acknowledged: str = "",
 ) -> str:
-    """What came of a closed approval, in one or two sentences; `signed` as `standing` takes it."""
+    """What came of a closed approval, in one or two sentences; `signed` as `standing` takes it,
+    `acknowledged` a clause of `request_steps`."""
     name = answerer_name(approval, viewer) or "Somebody"
     who = at_the_beginning(name)
     match approval.outcome:
         case Outcome.APPROVED if not all_signed(approval, signed):
             return _without_proof(approval, name, viewer, signed)
         case Outcome.APPROVED:
-            return f"{who} approved exactly this request, and it was applied."
+            return (
+                f"{who} approved exactly this request. It was applied in this portal{acknowledged}."
+            )
         case Outcome.DENIED if approval.inferred:
             return (
                 f"Auth0 answers a denial and an expiry alike. {_there_was_time(approval)}, so we "
@@ -287,9 +293,8 @@ _CHANGED = {
 def policy_sentence(approval: Approval, ask: Ask | None) -> str:
     """The rule that applied, with the time that it gives."""
     given = int(approval.rule.get("within_s") or total_s(approval, ask))
-    said = policy.in_words(approval.rule, verb_of(approval), policy.duration(given))
-    # A finding asks in nobody's name, so there is nobody to be other than.
-    return said if approval.requester_sub else said.replace(" other than the one who asked", "")
+    within, automatic = policy.duration(given), not approval.requester_sub
+    return policy.in_words(approval.rule, verb_of(approval), within, automatic=automatic)
 
 
 def changed_usual_time(approval: Approval) -> str:

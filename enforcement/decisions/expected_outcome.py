@@ -27,9 +27,10 @@ BLOCKS: Final = {
 """What a block does at a gateway, for a phone; the page says it for each agent."""
 ALLOWS: Final = dict.fromkeys(
     ("skill", "plugin", "mcp"),
-    "Each gateway named is asked to admit it unscanned until it is blocked.",
+    "Each gateway named is asked to admit it without a scan until it is blocked.",
 ) | {
-    "tool": "Each gateway is asked to allow it; from 0.8.4 on every rule is then off for this tool."
+    "tool": "Each gateway is asked to allow it; from DefenseClaw 0.8.4 on this turns off every "
+    "rule for the tool."
 }
 
 

@@ -59,7 +59,7 @@ def test_the_page_says_what_will_happen_and_shows_the_code_big(waiting: Approval
         "Received on the web",
         "Who asked and who approves or denies are on the record.",
         "an operator other than the one who asked approves by phone within 5 min",
-        "DEMO: the local tenant took the push to Oona Operator’s device",
+        "DEMO: the local tenant accepted the push to Oona Operator’s device",
         "Check the local tenant’s signature",
         waiting.intent_hash,
     ):
@@ -291,7 +291,9 @@ def test_every_end_is_said_in_words(
         else {},
         closed=clock.now(),
     )
-    assert words in text(page(signed_in("auditor", "auditor"), waiting))
+    shown = text(page(signed_in("auditor", "auditor"), waiting))
+    assert words in shown and "If denied" not in shown
+    assert ("As approved" in shown) == (outcome == "approved")
 
 
 def test_a_single_person_approval_is_labelled(lamps: Lamps) -> None:
@@ -327,7 +329,27 @@ def test_the_inbox_tells_for_whom_things_wait(waiting: Approval) -> None:
     assert "Waiting for you 1" in text(oona.get("/approvals/"))
     assert "You asked 1" in text(olu.get("/approvals/"))
     assert "Waiting for others 1" in text(ada.get("/approvals/"))
-    assert "Block lamp" not in text(mia.get("/approvals/"))
+    none = text(mia.get("/approvals/"))
+    assert "Block lamp" not in none
+    assert "Requests Requests that wait for an answer, and past ones" in none
+    assert none.index("No request needs your answer.") < none.index("Denied")
+
+
+def test_what_waits_stands_above_the_filter_and_says_when_the_filter_hides_it(
+    waiting: Approval,
+) -> None:
+    oona = signed_in("operator2", "operator")
+    shown = text(oona.get("/approvals/"))
+    assert shown.index("Waiting for you 1") < shown.index("Requested by")
+    hidden = text(oona.get("/approvals/", {"by": "nobody"}))
+    assert "No request that this filter shows needs your answer." in hidden
+
+
+def test_what_waits_for_others_moves_with_what_waits_for_me(waiting: Approval) -> None:
+    client = signed_in("operator", "operator")
+    part = client.get("/approvals/waiting/?seen=").content.decode()
+    assert part.startswith('<div id="waiting"') and "You asked" in part
+    assert '<div id="waiting-others" hx-swap-oob="true"' in part
 
 
 def test_the_waiting_part_is_sent_only_when_it_changed(waiting: Approval) -> None:
@@ -393,9 +415,9 @@ def test_a_full_inbox_takes_few_queries(
 
 def test_the_policy_reads_as_sentences(lamps: Lamps) -> None:
     shown = text(signed_in("member1").get("/approvals/policy/"))
-    assert "at severity HIGH: the one who asks approves by phone within 5 minutes" in shown
-    assert "another person with the role approves by phone within 5 minutes" in shown
-    assert "if no one answers the next on call is asked" in shown
+    assert "Severity HIGH high The one who asked approves on their own phone within" in shown
+    assert "Another person with the role approves by phone within 5 minutes" in shown
+    assert "No answer The next on call is asked, and after the last one" in shown
     assert "Block: MCP server, plugin, skill or tool" in shown
     assert "a person’s data or a legal hold" in shown
 

@@ -74,8 +74,8 @@ def test_a_rule_reads_as_a_sentence(lamps: Lamps) -> None:
     rule = policy.decide(OPERATOR, verb, LAMP, "CRITICAL").as_json()
     assert policy.in_words(rule, verb, "5 min") == (
         "Block at severity CRITICAL: an operator other than the one who asked approves by phone "
-        "within 5 min. Held meanwhile. If no one answers, the next on call is asked, and after "
-        "the last one the hold stays until someone decides."
+        "within 5 min. On hold until then. If no one answers, the next on call is asked, and "
+        "after the last one the hold stays until someone decides."
     )
     loose = registry.get("lamp.allow")
     rule = policy.decide(OPERATOR, loose, LAMP, "HIGH").as_json()

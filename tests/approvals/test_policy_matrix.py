@@ -74,7 +74,7 @@ def test_each_cell_is_the_answer_of_the_dry_run_for_each_of_its_decisions(
                 if cell.trial is None:
                     continue
                 wanted = tried(document, case.known(), cell.severity, case.role, case.situation)
-                assert answer_matrix.in_short(wanted.decision) == cell.answer
+                assert answer_matrix.in_short(wanted) == cell.answer
                 assert wanted.rule == cell.trial.rule
                 seen.add((case.verb, cell.column))
     every = {(verb, severity) for verb in registry.names() for severity in SEVERITIES}
@@ -182,7 +182,7 @@ def test_the_panel_says_what_follows_by_decision_and_why_no_other_rule(db: None)
     assert "An operator other than the one who asked approves by phone within 5 minutes." in shown
     assert (
         "Allow, Unblock or Restore: It stays as it is." in shown
-        and "Release: The hold stays." in shown
+        and "Release: It stays on hold." in shown
     )
     assert "No answer in 5 min The next on call is asked" in shown
     assert "It is for severity HIGH." in shown and "It is for other people’s things." in shown
@@ -190,7 +190,35 @@ def test_the_panel_says_what_follows_by_decision_and_why_no_other_rule(db: None)
     assert "the record says single-person" in shown
     block = text(signed_in("member1").get(f"{PAGE}?row=block&at=CRITICAL"))
     assert "It is on hold." in block
+    assert "Nothing is blocked. The hold ends once the denial is proven." in block
     assert "At a gateway with an outpost it ends once the denial is signed by passkey." in block
+
+
+def test_a_block_that_a_finding_requests_takes_one_person_and_no_second(db: None) -> None:
+    row = next(row for row in matrix(policy.current()) if row.kind.key == "block-found")
+    assert row.at("CRITICAL").answer == "An operator"
+    shown = text(signed_in("member1").get(f"{PAGE}?row=block-found&at=CRITICAL"))
+    assert "An operator approves by phone within 5 minutes." in shown
+    assert "No policy can ask for less than a person here." in shown
+    assert "the requester may approve" not in shown, "no person requested it"
+    asked = f"{PAGE}?try-verb=skill.block&try-severity=CRITICAL&try-who=finding"
+    tried = text(signed_in("member1").get(asked))
+    assert "Block at severity CRITICAL: an operator approves by phone" in tried
+
+
+def test_no_requester_is_said_to_approve_in_place_of_a_group(db: None) -> None:
+    sec = {"sec": {"role": "operator"}}
+    in_force(rule("all", approver="group", group="sec", count=2), groups=sec)
+    shown = text(signed_in("member1").get(f"{PAGE}?row=block&at=CRITICAL"))
+    assert "Two of the group sec, never the one who asked, approve by phone" in shown
+    assert "No policy can ask for less than another person here." in shown
+    assert "the requester may approve" not in shown
+
+
+def test_no_answer_ends_no_hold_at_a_gateway_with_an_outpost(db: None) -> None:
+    in_force(rule("all", on_expiry="release"))
+    shown = text(signed_in("member1").get(f"{PAGE}?row=block&at=CRITICAL"))
+    assert "after the last one the hold ends. At a gateway with an outpost it stays" in shown
 
 
 def test_requests_of_a_rule_are_counted_and_members_count_their_own(lamps: Lamps) -> None:

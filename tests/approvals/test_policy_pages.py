@@ -73,7 +73,7 @@ def test_everybody_reads_it_and_only_admins_are_offered_to_change_it(
 ) -> None:
     client = signed_in("member1", *roles)
     page = client.get("/approvals/policy/")
-    assert "if no one answers the next on call is asked" in text(page)
+    assert "No answer The next on call is asked, and after the last one" in text(page)
     may = "admin" in roles
     assert ("Change the policy" in text(page)) is may
     assert client.get(EDIT).status_code == (200 if may else 403)
@@ -86,6 +86,18 @@ def test_the_form_begins_with_what_is_in_force_and_writes_nothing(admin: Client)
     again = step(admin, sent, "review")
     assert "Nothing: that is the policy in force already." in text(again)
     assert Event.objects.count() == before and not PolicyVersion.objects.exists()
+
+
+def test_each_rule_says_what_it_matches_who_approves_and_what_follows(admin: Client) -> None:
+    page = text(admin.get(EDIT))
+    assert "Automatic requests from findings findings-ask A person with the role approves" in page
+    assert "Severity HIGH high The one who asked approves on their own phone within" in page
+    assert "Denied The hold ends once the denial is proven. Edit rule 5" in page
+    assert "Where possible: a connection to be revoked or what is to be blocked" in page
+    policy_page = text(admin.get("/approvals/policy/"))
+    assert "Anything about what another person restricted or owns others-things" in policy_page
+    broken = text(step(admin, form(admin.get(EDIT)), "preview", r1__verbs="nonsense"))
+    assert "Not a whole rule yet. policy-and-keys" in broken and "Edit rule 2" in broken
 
 
 def test_rules_are_added_moved_and_removed_without_scripts(admin: Client) -> None:
@@ -217,7 +229,7 @@ def test_the_history_tells_versions_and_offers_to_go_back(admin: Client) -> None
     first = in_force(rule("first"))
     in_force(rule("second"))
     page = text(admin.get("/approvals/policy/"))
-    assert "Version 2" in page and "Version 1" in page and "as delivered" in page
+    assert "Version 2" in page and "Version 1" in page and "the default policy" in page
     one = admin.get(f"/approvals/policy/{first.digest}/")
     assert "New: rule first" in text(one) and "Propose this version again" in text(one)
     review = admin.get(f"/approvals/policy/review/?from={first.digest}")
@@ -262,7 +274,7 @@ def test_a_rule_whose_decisions_hold_nothing_says_that_its_hold_has_no_effect(
 
 
 def test_the_policy_says_that_a_change_asks_for_a_new_sign_in(db: None) -> None:
-    said = "A change asks for a sign-in of the last ten minutes"
+    said = "Changing the policy needs a sign-in with a second factor within the last ten minutes."
     for role in ("admin", "auditor"):
         page = text(signed_in(role, role).get("/approvals/policy/"))
         assert (said in page) is (role == "admin")

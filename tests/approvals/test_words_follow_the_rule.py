@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
@@ -10,8 +11,8 @@ from django.test import Client
 
 from approvals import policy
 from approvals.models import Approval, Ask, PolicyVersion
-from approvals.policy import sentences
-from approvals.policy.document import DEFAULT, Rule, read
+from approvals.policy import rules_table, sentences
+from approvals.policy.document import DEFAULT, SCHEMA, Rule, read
 from approvals.step_up import authorization_details
 from approvals.views import inbox
 from approvals.views.request_labels import changed_usual_time, policy_sentence
@@ -94,6 +95,70 @@ def test_a_rule_that_holds_nothing_says_that_a_denial_ends_the_request() -> None
     said = sentences.sentence(document.rules[1], document, 300)
     assert "nothing changes meanwhile" in said and said.endswith("a denial ends the request.")
     assert "the policy, a passkey, an outpost, a gateway, a person’s data or a legal hold" in said
+
+
+@pytest.mark.parametrize(
+    ("said", "rule_says"),
+    [
+        ("Any decision", {}),
+        ("Severity HIGH or CRITICAL", {"severities": ["HIGH", "CRITICAL"]}),
+        ("Automatic requests from findings", {"automatic": True}),
+        ("Any decision, requested by a person", {"automatic": False}),
+        ("Anything about what another person restricted or owns", {"others": True}),
+        ("Anything but what another person restricted or owns", {"others": False}),
+        ("Blocking a skill, severity LOW", {"verbs": ["skill.block"], "severities": ["LOW"]}),
+        ("Decisions about a skill", {"verbs": ["skill.*"]}),
+        (
+            "Unblocking anything, requested by an admin",
+            {"verbs": ["*.unblock"], "roles": ["admin"]},
+        ),
+        (
+            "Allowing a skill, where it concerns what another person restricted or owns",
+            {"verbs": ["skill.allow"], "others": True},
+        ),
+    ],
+)
+def test_the_first_line_of_a_rule_says_all_that_it_matches(
+    said: str, rule_says: dict[str, Any]
+) -> None:
+    made = Rule.model_validate({"id": "a", "verbs": ["*"], "approver": "another"} | rule_says)
+    assert rules_table.summary(made, 300).about == said
+
+
+def test_a_rule_about_findings_asks_a_person_and_no_other_one() -> None:
+    made = Rule.model_validate(
+        {"id": "a", "verbs": ["skill.block"], "automatic": True, "approver": "another"}
+    )
+    assert (
+        rules_table.summary(made, 300).approver == "An operator approves by phone within 5 minutes."
+    )
+    [line] = rules_table.lines(
+        read({"schema": SCHEMA, "number": 1, "rules": [made.model_dump()]}), 300
+    )
+    assert line.approver == "An operator"
+
+
+@pytest.mark.parametrize("on_expiry", ["release", "keep_hold"])
+@pytest.mark.parametrize("on_denial", ["release", "keep_hold"])
+def test_what_ends_a_hold_at_an_outpost_is_said_once_for_all_rules(
+    on_denial: str, on_expiry: str
+) -> None:
+    made = Rule.model_validate(
+        {
+            "id": "a",
+            "verbs": ["skill.block"],
+            "approver": "another",
+            "on_denial": on_denial,
+            "on_expiry": on_expiry,
+        }
+    )
+    said = rules_table.about_holds([made])
+    assert ("a denial ends the hold only if it is signed by passkey" in said) is (
+        on_denial == "release"
+    )
+    assert ("the hold stays if no one answers" in said) is (on_expiry == "release")
+    revokes = made.model_copy(update={"verbs": ["connection.revoke"]})
+    assert "outpost" not in rules_table.about_holds([revokes])
 
 
 @pytest.mark.parametrize("pattern", ["connection.resume", "*.resume", "access.revoke"])

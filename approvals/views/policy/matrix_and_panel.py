@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -163,7 +162,7 @@ def panel(
         facts=_facts(case, facts) if cell.trial else [],
         passed=_passed(document, facts, cell) if rules_read else [],
         floor=_floor(facts) if cell.trial else "",
-        single_person=asks and cell.strength == "second",
+        single_person=asks and _requester_alone_may(cell),
         acts=sentences.listing(unique(registry.get(n).label.lower() for n in row.verbs), "or"),
         used=_used(row, cell, counts),
     )
@@ -178,6 +177,13 @@ def _title(cell: Cell) -> str:
     if trial.decision.kind == "require":
         return "The minimum decides"
     return "No rule is asked" if _is_at_once(trial) else "No rule applies"
+
+
+def _requester_alone_may(cell: Cell) -> bool:
+    """Whether the requester may approve where no one else holds the role: no finding may, and no
+    one in place of a group."""
+    trial = cell.trial
+    return trial is not None and trial.decision.approver == "another" and not trial.automatic
 
 
 def _is_at_once(trial: Trial) -> bool:
@@ -197,7 +203,7 @@ def _sentence(cell: Cell, case: Case) -> str:
     if trial.decision.kind != "require":
         return "It takes effect immediately: no one has to approve."
     rule = trial.decision.as_json()
-    who = sentences.who_approves(rule)
+    who = sentences.who_approves(rule, automatic=trial.automatic)
     within = sentences.duration(trial.decision.within_s)
     return f"{who[:1].upper()}{who[1:]} within {within}."
 
@@ -213,7 +219,7 @@ def _steps(row: Row, cell: Cell, document: Document) -> list[Step]:
             "Until then": "It is on hold." if held else "Nothing changes.",
             "Approved": verb.if_approved or "It takes effect.",
             "Denied": _denied(rule, verb, row),
-            silence: _after_silence(rule),
+            silence: _after_silence(rule, row),
         }
         for title, text in texts.items():
             said.setdefault(title, {}).setdefault(text, []).append(verb)
@@ -221,8 +227,11 @@ def _steps(row: Row, cell: Cell, document: Document) -> list[Step]:
 
 
 def _denied(rule: Mapping[str, Any], verb: Verb, row: Row) -> str:
-    said = sentences.if_denied(rule, verb)
-    if row.kind.outposts and rule["while_pending"] == "hold" and rule["on_denial"] == "release":
+    said = verb.if_denied or "Nothing is committed."
+    if rule["while_pending"] != "hold":
+        return said
+    said = f"{said} {sentences.hold_when_denied(rule)}"
+    if row.kind.outposts and rule["on_denial"] == "release":
         return f"{said} At a gateway with an outpost it ends once the denial is signed by passkey."
     return said
 
@@ -231,11 +240,11 @@ def _within(cell: Cell) -> int:
     return cell.trial.decision.within_s if cell.trial else 0
 
 
-def _after_silence(rule: Mapping[str, Any]) -> str:
-    said = sentences.if_nobody_answers(rule)
-    # The panel's heading says it already, in whatever words the sentence begins with.
-    said = re.sub(r"^If no(?:body| one) answers, ", "", said)
-    return f"{said[:1].upper()}{said[1:]}"
+def _after_silence(rule: Mapping[str, Any], row: Row) -> str:
+    said = sentences.after_no_answer(rule)
+    if row.kind.outposts and rule["while_pending"] == "hold" and rule["on_expiry"] == "release":
+        return f"{said} At a gateway with an outpost it stays until someone decides."
+    return said
 
 
 def _by_sentence(texts: Mapping[str, Sequence[Verb]]) -> list[tuple[str, str]]:
@@ -295,6 +304,8 @@ def _reason(rule: Rule, facts: Situation, number: int, place: int) -> str:
 
 def _floor(facts: Situation) -> str:
     match minimum.least(facts):
+        case "another" if facts.automatic:
+            return "No policy can ask for less than a person here."
         case "another":
             return "No policy can ask for less than another person here."
         case "self":

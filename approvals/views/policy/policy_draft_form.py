@@ -14,7 +14,7 @@ from django.conf import settings
 from django.http import QueryDict
 
 from approvals import people_directory as directory
-from approvals.policy import minimum, sentences
+from approvals.policy import minimum, rules_table, sentences
 from approvals.policy.document import SCHEMA, BadDocument, Document, PersonRef, Rule, read
 from audit.ledger.format.allowed_field_values import ROLES, SEVERITIES
 
@@ -52,7 +52,7 @@ class RuleDraft:
     while_pending: str = "hold"
     on_denial: str = "release"
     on_expiry: str = "keep_hold"
-    sentence: str = ""
+    said: rules_table.Summary | None = None  # None where it is no whole rule
     nothing_held: bool = False  # none of its decisions has a hold
     open: bool = False
     errors: dict[str, str] = field(default_factory=dict)
@@ -101,6 +101,7 @@ class Draft:
     never_scanned: str = "HIGH"
     errors: list[tuple[str, str]] = field(default_factory=list)  # (id of the field, words)
     touched: str = ""  # id of the control that takes the focus
+    about_holds: str = ""
 
     def as_json(self, number: int) -> dict[str, Any]:
         """The document that this would be."""
@@ -134,15 +135,19 @@ class Draft:
         return None if self.errors or made is None else made
 
     def describe(self) -> None:
-        """Say each rule as a sentence, as far as it is one."""
+        """Say each rule in short, as far as it is one."""
+        whole = []
         for rule in self.rules:
             try:
                 made = Rule.model_validate(rule.as_json())
-                document = read(self.as_json(0) | {"rules": [made.model_dump()]})
-                rule.sentence = sentences.sentence(made, document, settings.STEP_UP_EXPIRY_S)
-                rule.nothing_held = made.while_pending == "hold" and not sentences.holds(made)
+                read(self.as_json(0) | {"rules": [made.model_dump()]})
             except (BadDocument, ValueError):
-                rule.sentence = ""
+                rule.said = None
+                continue
+            whole.append(made)
+            rule.said = rules_table.summary(made, settings.STEP_UP_EXPIRY_S)
+            rule.nothing_held = made.while_pending == "hold" and not sentences.holds(made)
+        self.about_holds = rules_table.about_holds(whole)
 
     def _names_twice(self) -> None:
         names = Counter(group.name for group in self.groups)

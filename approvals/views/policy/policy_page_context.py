@@ -29,16 +29,16 @@ _ORDER = (Stance.TIGHTEN, Stance.RECORD, Stance.FINAL, Stance.LOOSEN)
 _HISTORY = 50
 
 ALWAYS = (
-    "Restrictions and acknowledgements apply immediately at any severity.",
+    "Holding, suspending, freezing and acknowledging need no approval at any severity.",
     "You decide about your own accounts at once. Ending what someone else restricted takes them or "
     "an approval.",
     "Severity is the highest of open findings, the latest scan and what the caller says: a caller "
     "may raise it, never lower it. What relaxes a component counts at least as grave as a request "
     "to block that waits, a hold and each earlier finding that no one settled. Dismissing a "
     "finding counts as that finding, and ends no hold and no block.",
-    "What is final or relaxes something at HIGH or CRITICAL always needs a person, and CRITICAL, "
-    "the policy, keys and what a finding requests automatically need another one than the one who "
-    "asks. Where no one else holds the role, the one who asks may approve, and the record says "
+    "What is final or relaxes something at HIGH or CRITICAL always needs a person. So does what a "
+    "finding requests automatically. CRITICAL, the policy and keys need another one than the one "
+    "who asks. Where no one else holds the role, the one who asks may approve, and the record says "
     "single-person. No policy can go below that.",
     "An approval takes effect only if nothing has changed and the same policy is in force.",
     "A manifest gains no permission, connection or address that another person did not approve.",
@@ -52,11 +52,11 @@ ALWAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One rule: its place, its name and its sentence."""
+    """One rule: its place, its name and what it says in short."""
 
     place: int
     id: str
-    sentence: str
+    said: rules_table.Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Policy:
     broken: bool
     standing: Standing
     table: list[rules_table.Line]
-    held_in_part: str
+    about_holds: str
     usual_time: str
 
 
@@ -105,11 +105,12 @@ def in_words(found: InForce) -> Policy:
     named = policy_in_force.names_in(document)
     return Policy(
         rules=[
-            Shown(place, rule.id, sentences.sentence(rule, document, settings.STEP_UP_EXPIRY_S))
+            Shown(place, rule.id, rules_table.summary(rule, settings.STEP_UP_EXPIRY_S))
             for place, rule in enumerate(document.rules, start=1)
         ],
         otherwise=[
-            "If no rule matches, it applies immediately.",
+            "If no rule matches, it applies immediately, unless the minimum under every policy "
+            "asks for a person.",
             f"Relaxing something that was never scanned counts as "
             f"{document.never_scanned_loosening}.",
         ],
@@ -123,7 +124,7 @@ def in_words(found: InForce) -> Policy:
         broken=bool(found.broken),
         standing=found.standing,
         table=rules_table.lines(document, settings.STEP_UP_EXPIRY_S),
-        held_in_part=rules_table.held_in_part(document),
+        about_holds=rules_table.about_holds(document.rules),
         usual_time=sentences.duration(settings.STEP_UP_EXPIRY_S),
     )
 
