@@ -21,6 +21,7 @@ from enforcement.effects.ways_of_use import Lever, Way, ways_of
 
 RULES_OFF_IN: Final = frozenset({V084, HEAD})
 """Generations in which an allow of a tool switches every rule off for it."""
+NO_ENTRY: Final = "no entry there restricts it"
 _INSTALLED: Final = frozenset({"skill", "plugin"})
 _ONLY_MARKED: Final = "it is only marked as quarantined there, and its files may be back"
 _KEPT: Final = "the gateway keeps the folder that its entry names, also when it is created again"
@@ -190,7 +191,7 @@ def _sum_up(
     if counts.install == "allow" and facts.kind == "tool" and facts.generation in RULES_OFF_IN:
         return Summary.RULES_OFF, ""
     allowed = counts.install == "allow"
-    return Summary.OPEN, "an entry there allows it" if allowed else "no entry there restricts it"
+    return Summary.OPEN, "an entry there allows it" if allowed else NO_ENTRY
 
 
 def _of_block(

@@ -46,6 +46,18 @@ def overall_at(gateways: Iterable[Sequence[str]]) -> Overall:
     return overall(one for some in gateways for one in some or [Summary.UNKNOWN])
 
 
+def in_a_sentence(decided: str, found: Overall, *, installed: bool) -> str:
+    """`On hold, but agents can still use it.`: what a decision comes to; empty where all of it is
+    stopped. Of what is `installed` as files it is about copies that are there."""
+    it = "an installed copy" if installed else "it"
+    return {
+        Overall.STOPPED: "",
+        Overall.PARTLY_STOPPED: f"{decided}, but some uses are not known to be stopped.",
+        Overall.NOT_STOPPED: f"{decided}, but agents can still use {it}.",
+        Overall.NOT_KNOWN: f"{decided}, but it is not known whether agents can still use {it}.",
+    }[found]
+
+
 def where_not_stopped(gateways: Mapping[str, Sequence[AgentEffect]]) -> str:
     """`Not stopped for Codex at edge-1; not known at edge-2.`; empty where all of it is stopped."""
     clauses = [

@@ -79,8 +79,8 @@ def _pattern(effect: AgentEffect) -> str:
             return _in_part(effect)
         case Summary.AT_NEXT_INSTALL:
             return (
-                "Not stopped for {agents}: an installed copy can still be used. When its folder is "
-                "next created again or renamed, it is moved to quarantine."
+                "Not stopped for {agents}: an installed copy can still be used. The next time its "
+                "folder is created or renamed, it is moved to quarantine."
             )
         case Summary.ONLY_IN_ACTION_MODE:
             return f"Not stopped for {{agents}}{because}."

@@ -17,9 +17,10 @@ from audit.ledger.format import truncation
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.decisions.steps.later_decision_wins import STEPS
 from enforcement.effects import overall_effect
-from enforcement.effects.conclusion import AgentEffect, conclude
-from enforcement.effects.gateway_facts import IN_DATABASE, IN_REPORTS
+from enforcement.effects.conclusion import NO_ENTRY, AgentEffect, Summary, conclude
+from enforcement.effects.gateway_facts import IN_DATABASE, IN_REPORTS, agent_label
 from enforcement.effects.overall_effect import Overall
+from enforcement.effects.sentences import joined
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.gateways.instances import Instance
@@ -70,6 +71,19 @@ class At:
     def overall(self) -> Overall | None:
         """What a hold or block comes to for all its agents, in one word."""
         return overall_effect.overall(a.summary for a in self.agents) if self.restricts else None
+
+    @property
+    def use(self) -> Overall | None:
+        """The same, also where entries stop it without a decision; None where none restricts it."""
+        found = {a.summary for a in self.agents}
+        is_open = bool(found) and found <= {Summary.OPEN, Summary.RULES_OFF}
+        return None if is_open and not self.restricts else overall_effect.overall(found)
+
+    @property
+    def unrestricted_for(self) -> str:
+        """Its agents, where nothing was decided and no entry restricts it for any of them."""
+        is_open = self.code == "none" and all(agent.why == NO_ENTRY for agent in self.agents)
+        return joined([agent_label(agent.agent) for agent in self.agents]) if is_open else ""
 
     @property
     def waits(self) -> bool:
@@ -193,7 +207,7 @@ def _at(instance: Instance, wanted: str, step: Effect | None, listed: _Listed) -
             "that label, which is not the name of the component."
         )
         return At(instance, wanted, NOT_ENFORCED, words, since=step.updated)
-    words = f"{_past(wanted).capitalize()}: {listed.by} acknowledged it."
+    words = f"{listed.by.capitalize()} acknowledged the {wanted}."
     return At(instance, wanted, _WANTED[wanted], words, since=step.updated)
 
 

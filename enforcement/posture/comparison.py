@@ -48,7 +48,7 @@ class ComparedSetting:
     @property
     def label(self) -> str:
         """As pages name it."""
-        return settings_catalogue.label(self.setting)
+        return settings_catalogue.heading(self.setting)
 
     @property
     def worst(self) -> Seen | None:

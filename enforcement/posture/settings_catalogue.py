@@ -63,6 +63,14 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "managed": Family("Managed by the enterprise", _SWITCH),
     "config_file": Family("Content of config.yaml"),
 }
+_HEADINGS: Final[Mapping[str, str]] = {
+    "mode": "{} mode",
+    "fail_mode": "{} hook when the gateway is down",
+    "hook": "{} hook",
+    "hook_scripts": "{} hook scripts",
+    "watcher": "Folder watching",
+}
+"""How tables name what a sentence names by its label. Labels are in signed sentences: they stay."""
 _PLACES: Final = {family: place for place, family in enumerate(FAMILIES)}
 _OF_AGENTS: Final = frozenset({"mode", "fail_mode", "hook", "hook_scripts"})
 _HOSTS: Final = frozenset({"destination_host", "otel_host", "webhook_host"})
@@ -100,12 +108,19 @@ def _is_name(text: str) -> bool:
 
 
 def label(setting: str) -> str:
-    """`Mode of Codex`, as pages and sentences name a setting."""
+    """`Mode of Codex`, as sentences name a setting."""
     family, _, name = setting.partition(".")
     found = FAMILIES.get(family)
     if found is None:
         return setting
     return found.label.format(agent_label(name) if family in _OF_AGENTS else name)
+
+
+def heading(setting: str) -> str:
+    """`Codex mode`, as a table names it."""
+    family, _, name = setting.partition(".")
+    found = _HEADINGS.get(family)
+    return found.format(agent_label(name)) if found else label(setting)
 
 
 def order(setting: str) -> tuple[int, str]:

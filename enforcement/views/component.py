@@ -14,7 +14,7 @@ from audit.search import event_search
 from enforcement import known_names, name_warnings
 from enforcement.component_kinds import SCANNED, called, noun
 from enforcement.decisions import block_allow_hold, decision_severity
-from enforcement.effects.overall_effect import overall_at, where_not_stopped
+from enforcement.effects.overall_effect import in_a_sentence, overall_at, where_not_stopped
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.gateways.effects_at_gateways import INSTALLED
@@ -58,7 +58,7 @@ def context(
         "live": any(state.waits for state in states),
         "lacking": sum(state.code == decided_and_enforced_state.NOT_ENFORCED for state in states),
         "acknowledged": _acknowledged(states),
-        **_overall(states),
+        **_overall(kind, states),
         "found": found,
         "never_scanned": not found,
         "no_scan": _no_scan(kind),
@@ -118,18 +118,35 @@ def _unreported(
     if Scan.objects.filter(**about).exists() or Finding.objects.filter(**about).exists():
         return ""
     return (
-        f"No gateway has reported a {noun(kind)} of this name. A block or hold counts from its "
-        "next install, where the gateway watches the folder."
+        f"No gateway has reported a {noun(kind)} with this name. A hold or block takes effect at "
+        "its next install, where the gateway watches the folder."
     )
 
 
-def _overall(states: Sequence[At]) -> dict[str, str]:
-    """What a hold or block comes to at all gateways, in one word, and where it is not stopped."""
+def _overall(kind: str, states: Sequence[At]) -> dict[str, str]:
+    """What a hold or block comes to at all gateways, in one word and in one sentence, and where it
+    is not stopped."""
     restricting = {at.instance.name: at.agents for at in states if at.restricts}
     if not restricting:
         return {}
     found = overall_at([[str(a.summary) for a in agents] for agents in restricting.values()])
-    return {"overall": found, "not_stopped": where_not_stopped(restricting)}
+    return {
+        "overall": found,
+        "verdict": in_a_sentence(_decided(states), found, installed=kind in INSTALLED),
+        "not_stopped": where_not_stopped(restricting),
+    }
+
+
+def _decided(states: Sequence[At]) -> str:
+    """`On hold`, or `A hold is decided` where a gateway does not have it so."""
+    some = [at for at in states if at.restricts]
+    enforced = all(at.code != decided_and_enforced_state.NOT_ENFORCED for at in some)
+    kinds = {"hold" if "hold" in at.wanted or at.code == "held" else "block" for at in some}
+    if len(kinds) > 1:
+        return "On hold or blocked" if enforced else "A hold or block is decided"
+    [one] = kinds
+    listed = "On hold" if one == "hold" else "Blocked"
+    return listed if enforced else f"A {one} is decided"
 
 
 def pending(kind: str, name: str) -> list[Approval]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib import messages
@@ -26,7 +26,7 @@ from approvals.pipeline.service import Performed, perform
 from audit.importing import decision_tag_hmac
 from audit.recording.actors import Actor, Target
 from enforcement import known_names
-from enforcement.component_kinds import KINDS, called
+from enforcement.component_kinds import KINDS, called, noun
 from enforcement.decisions import decision_severity
 from enforcement.gateways import attempt_tags, decided_and_enforced_state, instances
 from enforcement.gateways.client import Gateway, GatewayError
@@ -42,6 +42,17 @@ from ui.times import duration
 reads = needs_role("operator", "auditor", "admin")
 _LONGEST_REASON = 300
 """Characters of a gateway's reason that a page shows."""
+_ADMISSION: Final = {
+    "allowed": "Would admit it without a scan.",
+    "blocked": "Would refuse to admit it.",
+    "clean": "Would admit it.",
+    "rejected": "Would refuse to admit it.",
+    "scan": "Would scan it first.",
+    "warning": "Would admit it with a warning.",
+    "": "Its answer has no verdict.",
+}
+"""DefenseClaw's verdicts about admission in words."""
+_UNKNOWN_VERDICT: Final = "Answered with a verdict that this portal does not know."
 
 
 @require_safe
@@ -97,10 +108,11 @@ def _decided(name: str, q: str) -> list[dict[str, object]]:
 @reads
 def fleet(request: HttpRequest) -> HttpResponse:
     """The registered gateways and how they are."""
-    name = "enforcement/fleet.html"
+    name, context = "enforcement/fleet.html", fleet_page.context(actor(request))
     if request.headers.get("HX-Request"):
         name += "#gateways"
-    answer = render(request, name, fleet_page.context(actor(request)))
+        context["polled"] = True
+    answer = render(request, name, context)
     patch_vary_headers(answer, ["HX-Request"])
     return answer
 
@@ -224,13 +236,18 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
             operation = attempt_tags.operation_of(reason, kind, name, instance.name)
             reason = decision_tag_hmac.without(reason)[:_LONGEST_REASON]
             answer = {"verdict": verdict, "reason": reason, "ours": ours, "operation": operation}
+            answer["answer"] = _ADMISSION.get(verdict, _UNKNOWN_VERDICT)
         except GatewayError as trouble:
-            answer = {"verdict": "", "reason": trouble.detail}
+            answer = {"trouble": trouble.detail}
         at = states.get(instance.name)
         said.append({"at": instance, **answer, "effect": at.effect if at else ()})
     not_asked = [one.name for one in fleet.with_outposts if one not in asked]
     context = {"said": said, "asked": now, "kind": kind, "name": name, "not_asked": not_asked}
-    context["called"] = called(kind, name)
+    context["crumbs"] = [
+        {"text": "Findings", "url": "/enforcement/"},
+        {"text": called(kind, name), "url": reverse("enforcement-asset", args=[kind, name])},
+        {"text": "What gateways answer"},
+    ]
     name_ = "#verdicts" if request.headers.get("HX-Request") else ""
     answer_ = render(request, f"enforcement/preview.html{name_}", context)
     patch_vary_headers(answer_, ["HX-Request"])
@@ -252,6 +269,9 @@ def _finding_context(row: Finding, person: Actor) -> dict[str, Any]:
         "crumbs": crumbs,
         "may_decide": "operator" in person.roles,
         "counts": row.status in COUNTING,
+        "may_be_decided": row.kind in KINDS
+        and not decision_severity.why_undecidable(Target(row.kind, row.name)),
+        "noun": noun(row.kind),
         "step_up": rule.kind == "require",
         "needs": policy.in_words(
             rule.as_json(), verb, duration(rule.within_s or settings.STEP_UP_EXPIRY_S)

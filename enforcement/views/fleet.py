@@ -36,7 +36,7 @@ def gateway_line(instance: Instance, found: Watch | None, heard: LastHeard) -> d
     now = clock.now()
     why = unreachable_gateway_reasons.why_not_read(instance, found, now)
     deaf = unmonitored_gateways.of_gateway(instance, found, heard, now)
-    reads = f"Set to be read every {int(periodic_scan_import.EVERY.total_seconds())} seconds."
+    reads = f"Set to be read every {int(periodic_scan_import.EVERY.total_seconds())} s."
     if found is None or found.read_at is None:
         reads = "About to be read."
     state = "deaf" if heard.answers and deaf else heard.state
@@ -103,4 +103,6 @@ def context(person: Actor) -> dict[str, Any]:
         "problem": fleet.problem,
         "configured": fleet.path is not None,
         "deaf": sum(bool(line["deaf"]) for line in lines),
+        "online": sum(line["state"] == "online" for line in lines),
+        "not_asked": sum(not line["state"] for line in lines),
     }

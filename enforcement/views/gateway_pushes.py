@@ -33,7 +33,6 @@ def pushes(request: HttpRequest, name: str) -> HttpResponse:
                 settings.ENV.portal_url, instance.name
             ),
             "crumbs": [
-                {"text": "Findings", "url": "/enforcement/"},
                 {"text": "Gateways", "url": "/enforcement/fleet/"},
                 {"text": instance.name},
             ],

@@ -121,7 +121,7 @@ def _form(
         "rows": [
             FormRow(
                 setting,
-                settings_catalogue.label(setting),
+                settings_catalogue.heading(setting),
                 values.get(setting, ""),
                 shown(approved.get(setting, "")),
                 shown(seen.get(setting, "")),
@@ -148,7 +148,6 @@ def _check(request: HttpRequest, name: str) -> None:
 
 def _crumbs(name: str, url: str = "") -> list[dict[str, str]]:
     return [
-        {"text": "Findings", "url": "/enforcement/"},
         {"text": "Gateways", "url": _GATEWAYS},
         {"text": name, "url": url},
     ]

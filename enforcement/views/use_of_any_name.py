@@ -62,7 +62,7 @@ def effects(request: HttpRequest) -> HttpResponse:
         "name": name,
         "crumbs": [
             {"text": "Findings", "url": "/enforcement/"},
-            {"text": "What agents may use"},
+            {"text": "What may agents use?"},
         ],
     }
     mistake = _mistake(kind, name) if kind or name else ""

@@ -15,7 +15,7 @@ SHOWN = {
     "gateways": [
         {
             "instance": "edge-1",
-            "detail": "Blocked: the gateway acknowledged it.",
+            "detail": "The gateway acknowledged the block.",
             "effect": ["Stopped for Codex.", "Not stopped for \x1b[2JCursor."],
         }
     ],
@@ -31,7 +31,7 @@ def test_each_gateway_has_its_sentences(signed_in: Ata, portal: StandIn) -> None
     assert said[:4] == [
         "mcp mcp://codex/github: HIGH",
         "A block of this name stops nothing.",
-        "edge-1: Blocked: the gateway acknowledged it.",
+        "edge-1: The gateway acknowledged the block.",
         "  Stopped for Codex.",
     ]
     assert len(said) == 5 and "\x1b" not in said[4]

@@ -99,16 +99,16 @@ def test_a_mode_that_changes_is_recorded_once_and_so_is_the_way_back(
     home = web.get("/").content.decode()
     assert "Decisions whose effect at a gateway changed" in home
     assert "Not stopped for Claude Code: it is in observe mode" in home
-    assert "1 hold or block that does not stop every agent" in home
+    assert "1 hold or block does not stop every agent" in home
     assert 'href="/enforcement/?list=not_stopped"' in home
     listed = web.get("/enforcement/?list=not_stopped").content.decode()
     assert "/enforcement/tool/Bash/" in listed and "partly stopped" in listed
     assert "Bash" not in web.get("/enforcement/?list=not_stopped&q=curl").content.decode()
     page = web.get("/enforcement/tool/Bash/").content.decode()
-    assert re.search(r'"Decision there">.{0,200}blocked', page, re.S)
+    assert re.search(r'"Decision">.{0,200}blocked', page, re.S)
     assert re.search(r'"Effect on agents">.{0,300}partly stopped', page, re.S)
     assert "was found to differ from the decision" in page
-    assert "Its entries were read from its audit database" in page
+    assert "Entries read from its audit database" in page
     for _ in range(2):
         look()
     assert effects() == [("effect.differs", HIGH), ("effect.changed", MEDIUM)]

@@ -80,7 +80,7 @@ def test_the_fleet_says_what_a_full_spool_refused_and_what_waits_too_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = browser("operator", "operator")
-    assert "Nothing is waiting." in text(client, "/enforcement/fleet/")
+    assert "No pushes waiting." in text(client, "/enforcement/fleet/")
     monkeypatch.setattr(spool, "MOST_FILES", 1)
     spool.keep("edge-3", spool.HEC, b"{}")
     with pytest.raises(spool.SpoolFull):

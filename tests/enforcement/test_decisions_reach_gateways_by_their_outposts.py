@@ -123,7 +123,7 @@ def test_the_state_there_is_what_its_outpost_read(device: Device, olu: Actor, do
         for one in decided_and_enforced_state.everywhere("skill", "pdf-exfil")
         if one.instance.name == INSTANCE
     ]
-    assert (at.code, at.words) == ("held", "On hold: its outpost acknowledged it.")
+    assert (at.code, at.words) == ("held", "Its outpost acknowledged the hold.")
     device.send(entries=[row("other", install="block")])
     OutpostState.objects.update(at=clock.now() + timedelta(seconds=5))
     states = decided_and_enforced_state.everywhere("skill", "pdf-exfil")

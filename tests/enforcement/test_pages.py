@@ -97,7 +97,7 @@ def test_deciding_on_a_page_tells_the_gateways_and_shows_their_answers(
     assert "decided to block skill pdf-exfil at 2 gateways" in answer.content.decode()
     do_due()
     shown = text(olu_web, PAGE)
-    assert "Blocked: the gateway acknowledged it." in shown
+    assert "The gateway acknowledged the block." in shown
     assert "Not enforced yet: edge-2 does not answer." in shown
     assert "not enforced everywhere" in shown and 'hx-trigger="every 2s"' in shown
     assert "edge-1 acknowledged the block of skill pdf-exfil (by Olu Operator)" in shown
@@ -145,7 +145,7 @@ def test_lists_asked_for_before_the_acknowledgement_say_nothing_against_it(
     for instance in instances.fleet().instances:
         health_checks.note(instance, asked[instance.name], clock.now())
     shown = text(olu_web, PAGE)
-    assert "Blocked: the gateway acknowledged it." in shown and "Not enforced" not in shown
+    assert "The gateway acknowledged the block." in shown and "Not enforced" not in shown
 
 
 def test_what_a_gateway_blocks_by_itself_is_listed_as_its_own(
@@ -231,9 +231,12 @@ def test_the_fleet_tells_who_answers(town: Town, look: Look, olu_web: Client) ->
     look()
     shown = text(olu_web, "/enforcement/fleet/")
     assert "DEMO" in shown and "answering" in shown and "edge-2 does not answer." in shown
-    assert "claudecode" in shown and "Set to be read every 2 seconds." in shown
+    assert "claudecode" in shown and "Set to be read every 2 s." in shown
     tones = dict(re.findall(r'badge t-(\w+)"><svg.*?</svg>(online|offline)<', shown))
     assert tones == {"ok": "online", "bad": "offline"}
+    part = olu_web.get("/enforcement/fleet/", HTTP_HX_REQUEST="true").content.decode()
+    assert '1 of 2 online · <span class="bad">1 not answering' in shown.partition("gateways-sub")[2]
+    assert "1 of 2 online" in part.partition('id="gateways-sub" hx-swap-oob="true">')[2]
     town.write('\n[[instance]]\nname = "edge-3"\nbase_url = "ftp://x"\ngateway_token_file = "t"\n')
     shown = text(olu_web, "/enforcement/fleet/")
     assert "instance 3 (edge-3): base_url: write http://HOST:PORT" in shown
@@ -246,8 +249,8 @@ def test_gateways_say_what_their_own_policy_would_do(
     edge.scan("pdf-exfil")
     look()
     shown = text(olu_web, "/enforcement/preview/skill/pdf-exfil/")
-    assert "max severity CRITICAL triggers block per policy" in shown
-    assert "awaiting scan" in shown  # edge-2 has no scan of it
+    assert "rejected</code>: max severity CRITICAL triggers block per policy" in shown
+    assert "scan</code>: awaiting scan" in shown  # edge-2 has no scan of it
 
 
 def test_names_with_slashes_have_pages_and_unknown_kinds_have_none(

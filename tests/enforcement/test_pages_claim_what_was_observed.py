@@ -18,6 +18,7 @@ from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from enforcement.effects.conclusion import AgentEffect, Summary
 from enforcement.gateways import attempt_tags, decided_and_enforced_state, effects_at_gateways
+from enforcement.gateways.client import Gateway
 from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, Watch
@@ -48,7 +49,7 @@ def test_an_acknowledged_hold_is_not_said_to_stop_a_use(
     olu_web.post(PAGE, {"act": "hold", "reason": "odd"})
     do_due()
     shown = text(olu_web, PAGE)
-    assert "On hold: the gateway acknowledged it." in shown
+    assert "The gateway acknowledged the hold." in shown
     assert "Not stopped for Claude Code: an installed copy can still be used." in shown
     assert escape(decided_and_enforced_state.REACH) in shown
     assert "It does not reach tokens already issued, nor what runs past a gateway" in shown
@@ -61,7 +62,7 @@ def test_an_answer_that_this_portals_hold_decides_is_not_called_the_gateways_own
     look()
     path = "/enforcement/preview/skill/notes/"
     before = text(olu_web, path)
-    assert "What each gateway answers" in before and re.search(r"Asked .*UTC", before)
+    assert "What gateways answer about notes" in before and re.search(r"Asked .*UTC", before)
     assert "own policy" not in before and "counts in this answer" not in before
     olu_web.post(PAGE, {"act": "hold", "reason": "odd"})
     do_due()
@@ -70,15 +71,48 @@ def test_an_answer_that_this_portals_hold_decides_is_not_called_the_gateways_own
     assert "own policy" not in text(olu_web, PAGE)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("allowed", "Would admit it without a scan."),
+        ("blocked", "Would refuse to admit it."),
+        ("clean", "Would admit it."),
+        ("rejected", "Would refuse to admit it."),
+        ("scan", "Would scan it first."),
+        ("warning", "Would admit it with a warning."),
+        ("deferred", "Answered with a verdict that this portal does not know."),
+        ("", "Its answer has no verdict."),
+    ],
+)
+def test_each_verdict_is_said_in_words_next_to_what_agents_can_do(
+    edge: Edge,
+    look: Look,
+    olu_web: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    verdict: str,
+    said: str,
+) -> None:
+    look()
+    monkeypatch.setattr(Gateway, "preview", lambda *_: (verdict, "by policy"))
+    page = text(olu_web, "/enforcement/preview/skill/notes/")
+    assert said in page
+    assert (f"<code>{verdict}</code>: by policy" in page) == bool(verdict)
+    assert "Not stopped for Claude Code: no entry there restricts it." in page
+    assert f'<a href="{PAGE}">skill notes</a>' in page
+    assert re.search(r'data-when="absolute">[^<.]+</time> UTC', page)
+
+
 def test_a_gateway_is_said_to_be_set_to_be_read_and_when_it_was(
     edge: Edge, look: Look, olu_web: Client
 ) -> None:
     look()
     shown = text(olu_web, "/enforcement/fleet/")
-    assert re.search(r"Set to be read every 2 seconds\.\s+Last read", re.sub("<[^>]+>", "", shown))
+    assert re.search(
+        r"Set to be read every 2 s\.\s+Last recorded read", re.sub("<[^>]+>", "", shown)
+    )
     assert "Read every" not in shown and "without a break" not in shown
     plain = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", shown))
-    assert re.search(r"Last read noted [^;.]+; no gap over 60 s since [^.]+ UTC\.", plain)
+    assert re.search(r"Last recorded read [^;.]+; no gap over 60 s since [^.]+ UTC\.", plain)
 
 
 def test_a_gateway_says_since_when_it_is_read_without_a_break(edge: Edge, look: Look) -> None:
@@ -108,9 +142,11 @@ def test_dismissing_says_that_it_ends_no_hold_and_the_policy_says_by_what_it_cou
     look()
     finding = Finding.objects.first()
     assert finding is not None
-    assert "Neither ends a hold or a block." in text(
-        olu_web, f"/enforcement/findings/{finding.pk}/"
-    )
+    path = f"/enforcement/findings/{finding.pk}/"
+    assert "Neither acknowledging nor dismissing ends a hold or block." in text(olu_web, path)
+    link = f'href="{PAGE}#decide">Block, hold or allow this skill…</a>'
+    assert link in text(olu_web, path)
+    assert link not in text(browser("auditor", "auditor"), path)
     [said] = [one for one in ALWAYS if "What relaxes" in one]
     assert "What relaxes a component" in said
     assert "Dismissing a finding counts as that finding, and ends no hold" in said
@@ -139,7 +175,7 @@ def test_a_component_with_scans_in_the_trail_alone_is_not_called_never_scanned(
     )
     shown = text(olu_web, "/enforcement/mcp/github-mcp/")
     assert "reported scan of mcp github-mcp" in shown
-    assert "never scanned" not in shown and "no scan result was read" in shown
+    assert "never scanned" not in shown and "MCP server · no scan result read" in shown
     said = "Only scans that this portal read from a gateway count; those that are only in the audit"
     assert said in shown and "relaxes a restriction counts as HIGH." in shown
 
@@ -154,7 +190,9 @@ def test_the_level_that_the_policy_gives_to_what_has_no_scan_is_named(
 def test_a_name_that_no_gateway_reported_is_said_to_be_one_first(
     edge: Edge, look: Look, olu_web: Client, do_due: Do
 ) -> None:
-    said = "No gateway has reported a skill of this name. A block or hold counts from its next"
+    said = (
+        "No gateway has reported a skill with this name. A hold or block takes effect at its next"
+    )
     assert said in text(olu_web, PAGE)
     olu_web.post(PAGE, {"act": "hold", "reason": "odd", "new": "on"})
     do_due()
@@ -197,13 +235,13 @@ def test_gateways_that_differ_in_their_agents_alone_share_a_sentence() -> None:
     found = [at("a", "claudecode", "codex", "cursor"), at("b", "claudecode", "codex"), at("c", "x")]
     assert effects_at_gateways.grouped(found) == [
         "Not stopped for Claude Code at a and b, for x at c: an installed copy can still be used. "
-        "When its folder is next created again or renamed, it is moved to quarantine.",
+        "The next time its folder is created or renamed, it is moved to quarantine.",
         "Not stopped for Codex and Cursor at a, for Codex at b: it is not watched.",
     ]
     assert effects_at_gateways.grouped(
         [at("a", "codex", "cursor"), at("b", "codex", "cursor")]
     ) == [
-        "At a and b: Not stopped for Codex: an installed copy can still be used. When its folder "
-        "is next created again or renamed, it is moved to quarantine. Not stopped for Cursor: it "
+        "At a and b: Not stopped for Codex: an installed copy can still be used. The next time "
+        "its folder is created or renamed, it is moved to quarantine. Not stopped for Cursor: it "
         "is not watched."
     ]

@@ -70,14 +70,17 @@ def body(client: Client, path: str) -> str:
 def test_the_page_of_gateways_shows_differences_first_and_links_the_rest() -> None:
     client = browser("operator", "operator")
     assert "No baseline is approved" in body(client, "/enforcement/fleet/")
+    text = re.sub(r" +", " ", body(client, SETTINGS))
+    assert "Guardrail no baseline on its API" in text and "not judged" not in text
+    assert "Gateways edge-1 edge-1 settings" in text and "Codex mode" in text
     approve_directly(
         **{"mode.claudecode": "action", "mode.codex": "action", "destination.siem": "on"}
     )
     text = body(client, "/enforcement/fleet/")
-    assert "1 setting not as approved" in text and "Mode of Codex" in text
+    assert "1 setting not as approved" in text and "Codex mode" in text
     text = re.sub(r" +", " ", body(client, SETTINGS))
-    assert text.index("Mode of Codex") < text.index("Mode of Claude Code")
-    assert "weaker Mode of Codex action observe its API" in text
+    assert text.index("Codex mode") < text.index("Claude Code mode")
+    assert "weaker Codex mode action observe its API" in text
     assert "Guardrail not judged on its API" in text
 
 
@@ -159,7 +162,7 @@ def test_any_name_is_answered_for_each_gateway_agent_and_way() -> None:
         settings=ReportedSettings.from_status(status).as_json(), listed_at=clock.now()
     )
     client = browser("operator", "operator")
-    assert "Any skill, MCP server" in body(client, EFFECTS)
+    assert "Enter the name of a skill, MCP server" in body(client, EFFECTS)
     text = re.sub(r" +", " ", body(client, f"{EFFECTS}?kind=skill&name=nobody-knows-this"))
     assert "Nothing here knows this name" in text
     assert "edge-1 Claude Code Skill tool unknown whether it is disabled there" in text

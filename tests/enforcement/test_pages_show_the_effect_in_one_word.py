@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -13,7 +15,13 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
 from enforcement.effects.conclusion import AgentEffect, Summary
-from enforcement.effects.overall_effect import Overall, overall, overall_at, where_not_stopped
+from enforcement.effects.overall_effect import (
+    Overall,
+    in_a_sentence,
+    overall,
+    overall_at,
+    where_not_stopped,
+)
 from enforcement.models import Asset, Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
@@ -76,6 +84,54 @@ def test_agents_for_which_it_is_not_stopped_are_named_once_for_all_their_gateway
     assert where_not_stopped(many).endswith("edge-3, edge-4 and 4 more gateways.")
 
 
+@pytest.mark.parametrize(
+    ("found", "installed", "sentence"),
+    [
+        (Overall.STOPPED, True, ""),
+        (Overall.PARTLY_STOPPED, True, "On hold, but some uses are not known to be stopped."),
+        (Overall.NOT_STOPPED, True, "On hold, but agents can still use an installed copy."),
+        (Overall.NOT_STOPPED, False, "On hold, but agents can still use it."),
+        (
+            Overall.NOT_KNOWN,
+            False,
+            "On hold, but it is not known whether agents can still use it.",
+        ),
+    ],
+)
+def test_a_decision_and_its_effect_are_one_sentence(
+    found: Overall, installed: bool, sentence: str
+) -> None:
+    assert in_a_sentence("On hold", found, installed=installed) == sentence
+
+
+def test_the_sentence_says_what_is_decided_and_what_is_so_at_gateways(
+    edge: Edge, olu_web: Client, look: Look, do_due: Do
+) -> None:
+    page = "/enforcement/skill/notes/"
+    but = ", but agents can still use an installed copy. Not stopped for Claude Code at edge-1"
+    edge.block("skill", "notes", "by hand")
+    look()
+    assert f"Blocked{but}." in text(olu_web, page)
+    olu_web.post(page, NEW | {"act": "hold", "reason": "odd", "instance": "edge-2"})
+    assert f"A hold or block is decided{but} and edge-2." in text(olu_web, page)
+    do_due()
+    look()
+    assert f"On hold or blocked{but} and edge-2." in text(olu_web, page)
+
+
+def test_the_list_of_what_is_not_stopped_counts_what_it_shows(
+    olu_web: Client, look: Look, do_due: Do
+) -> None:
+    for name in ("evil-skill", "odd-skill"):
+        block(olu_web, "skill", name)
+    do_due()
+    look()
+    listed = text(olu_web, "/enforcement/", list="not_stopped")
+    assert "2 holds and blocks do not stop every agent, as far as is known." in listed
+    found = text(olu_web, "/enforcement/", list="not_stopped", q="evil")
+    assert "Of those that match, 1 hold or block does not stop every agent" in found
+
+
 def test_an_acknowledged_block_that_stops_nothing_goes_on_warning(
     olu_web: Client, look: Look, do_due: Do
 ) -> None:
@@ -105,6 +161,23 @@ def test_a_block_that_stops_every_use_warns_of_nothing(
 def test_an_allow_is_not_said_to_stop_or_to_leave_open(olu_web: Client, do_due: Do) -> None:
     Asset.objects.create(kind="skill", name="notes", decision="allow", decided_at=clock.now())
     assert "overall" not in olu_web.get("/enforcement/skill/notes/").context
+
+
+def test_what_is_disabled_without_a_decision_is_not_said_to_be_unrestricted(
+    edge: Edge, olu_web: Client, look: Look
+) -> None:
+    look()
+    page = "/enforcement/skill/notes/"
+    assert text(olu_web, page).count("no decision not restricted for Claude Code") == 2
+    with closing(sqlite3.connect(edge.database, timeout=5)) as source, source:
+        source.execute(
+            "INSERT INTO actions (id, target_type, target_name, actions_json, updated_at)"
+            """ VALUES ('1', 'skill', 'notes', '{"runtime":"disable"}', '2026-11-28')"""
+        )
+    shown = text(olu_web, page)
+    assert "no decision partly stopped No decision:" in shown
+    assert "Skill tool and slash command; its files can still be read." in shown
+    assert shown.count("no decision not restricted for Claude Code") == 1, "at the other gateway"
 
 
 def test_the_lists_say_the_word_of_each_pages_head(

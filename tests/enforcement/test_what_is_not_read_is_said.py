@@ -77,7 +77,7 @@ def test_a_gateway_that_can_no_longer_be_read_says_so_and_since_when(
     town: Town, edge: Edge, look: Look, page: Callable[[], str]
 ) -> None:
     look()
-    assert "Set to be read every 2 seconds." in page()
+    assert "Set to be read every 2 s." in page()
     assert "gateway edge-1" not in warnings()
     text = (town.folder / "instances.toml").read_text()
     long = edge.database.with_name("x" * 300)  # ENAMETOOLONG: an OSError that root meets, too
@@ -85,7 +85,7 @@ def test_a_gateway_that_can_no_longer_be_read_says_so_and_since_when(
     look()
     shown = page()
     assert "Not read: its audit database cannot be opened (File name too long)." in shown
-    assert "Last read" in shown
+    assert "Last recorded read" in shown
     assert "cannot be opened (File name too long)" in warnings()["gateway edge-1"]
     town.write()
     look()
@@ -105,7 +105,7 @@ def test_a_row_with_an_impossible_count_stops_no_reading(
     connection.close()
     edge.scan("pdf-exfil")
     look()
-    assert "Set to be read every 2 seconds." in page()
+    assert "Set to be read every 2 s." in page()
     assert set(Scan.objects.values_list("name", flat=True)) == {"x", "pdf-exfil"}
 
 
