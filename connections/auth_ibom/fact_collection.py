@@ -133,8 +133,10 @@ def at(size: int, moment: datetime | None = None) -> Facts:
 
 
 def _recorded(size: int) -> datetime:
-    """When the last of so many entries was recorded."""
-    found = EventRow.objects.filter(seq=size - 1).values_list("recorded_at", flat=True).first()
+    """When the last of so many entries was recorded; of none, when the first entry was."""
+    found = (
+        EventRow.objects.filter(seq=max(0, size - 1)).values_list("recorded_at", flat=True).first()
+    )
     return found or clock.now()
 
 

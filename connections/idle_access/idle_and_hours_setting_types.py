@@ -203,6 +203,16 @@ class Setting:
             document.append(f"Agents get {title} tokens {self.hours.in_words()} only.")
         return " ".join(document)
 
+    def in_short(self) -> str:
+        """`Paused after 7 idle days. Resumes on next use.`, next to the title of the connection."""
+        if self.idle_h is None:
+            pause = "Never paused."
+        else:
+            asks = ", once the owner approves" if self.wake == OWNER else ""
+            pause = f"Paused after {span(self.idle_h, 'idle ')}. Resumes on next use{asks}."
+        hours = f"Tokens only {self.hours.in_words()}." if self.hours else "No hours set."
+        return f"{pause} {hours}"
+
 
 def tightens(old: Setting, new: Setting) -> bool:
     """Whether a change never allows what was not allowed before."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from django.conf import settings
 
+from approvals import clock
 from audit.models import EventRow
 from connections.component_manifests import manifest_store
 from connections.models import ConnectedAccount
@@ -103,12 +104,9 @@ def facts(account: ConnectedAccount) -> Iterator[Fact]:
         by = "to our token broker" if ours else account.auth0_used_by
         at = account.auth0_used_at
         yield Fact("Last token issued by Auth0", SOURCES["tenant_log"], at, by, at)
-    yield Fact(
-        "Last token expires",
-        SOURCES["broker"],
-        account.last_used_at,
-        moment=account.last_token_expires_at,
-    )
+    ends = account.last_token_expires_at
+    label = "Last token expired" if ends and ends <= clock.now() else "Last token expires"
+    yield Fact(label, SOURCES["broker"], account.last_used_at, moment=ends)
     if account.failures:
         text = f"{account.failures} since the last good one, the last {account.last_failure}"
         yield Fact("Failed exchanges", SOURCES["broker"], account.last_failure_at, text)

@@ -45,7 +45,8 @@ class Impact:
             whose = (
                 "its next token request" if len(users) == 1 else "the next token request of each"
             )
-            sentences.append(f"{', '.join(users)} used it; {whose} is refused.")
+            have = "has" if len(users) == 1 else "have"
+            sentences.append(f"{', '.join(users)} {have} used this account; {whose} is refused.")
         else:
             sentences.append("No agent has used it through our broker since tracking began.")
         if self.past_us:

@@ -46,7 +46,7 @@ def settings(request: HttpRequest) -> HttpResponseBase:
         {
             "name": name,
             "title": catalogue.title(name),
-            "words": ground.settings.get(name, Setting()).in_words(catalogue.title(name)),
+            "words": ground.settings.get(name, Setting()).in_short(),
             "kept": kept.get(name),
             "asleep": sleeping[name],
             "asked": waiting.get(name),

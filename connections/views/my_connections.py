@@ -15,7 +15,7 @@ from accounts.permissions import actor
 from approvals import clock
 from audit.recording.actors import Actor
 from connections.access_reviews import reviewer_permissions
-from connections.component_manifests import manifest_store
+from connections.component_manifests import manifest_store, refused_components
 from connections.consent import connectable_services, prompts_for_missing_connections
 from connections.lifecycle import freezes
 from connections.notifications import freeze_notices, notices_on_owner_pages
@@ -66,6 +66,8 @@ def _ending(cards: list[Card]) -> dict[str, Any]:
 
 def _needs(me: Actor) -> list[dict[str, Any]]:
     declared = manifest_store.needs_by_connection()
+    asked = prompts_for_missing_connections.open_for(me.iss, me.sub)
+    refused = refused_components.among({f"{need.kind}:{need.name}" for need in asked})
     return [
         {
             "need": need,
@@ -75,8 +77,9 @@ def _needs(me: Actor) -> list[dict[str, Any]]:
                 connectable_services.scopes_for(component, declared.get(need.connection, ())),
             ),
             "component": component,
+            "refused": component in refused,
         }
-        for need in prompts_for_missing_connections.open_for(me.iss, me.sub)
+        for need in asked
         for component in (f"{need.kind}:{need.name}",)
     ]
 

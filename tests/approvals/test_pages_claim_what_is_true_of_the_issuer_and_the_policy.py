@@ -41,9 +41,9 @@ def test_what_the_local_tenant_did_is_labelled_demo_and_not_said_of_auth0(
     monkeypatch.setattr(local_tenant, "is_local", lambda: local)
     shown = approved_page(lamps)
     by = "DEMO: the local tenant" if local else "Auth0"
-    assert f"{by} took the push to Oona Operator’s device" in shown
+    assert f"{by} accepted the push to Oona Operator’s device" in shown
     assert "signature checked" not in shown, "nothing was signed"
-    assert ("Auth0 took the push" in shown) != local
+    assert ("Auth0 accepted the push" in shown) != local
 
 
 def test_that_nobody_else_holds_the_role_is_said_where_the_floor_is() -> None:
@@ -62,8 +62,8 @@ def test_what_restricts_is_not_said_to_be_undone_where_it_cannot(lamps: Lamps) -
 
 def test_scope_watch_says_what_is_refused_and_what_a_rule_decides(client: Client) -> None:
     shown = signed_in("admin", "admin").get("/connections/scopes/").content.decode()
-    assert "What a component asks for beyond its manifest is refused until" in shown
-    assert "is issued or dropped by the rules of each connection" in shown
+    assert "A scope that a component’s manifest does not declare is refused until" in shown
+    assert "whether the token is issued and flagged, or dropped" in shown
 
 
 def test_a_stranger_reads_no_more_than_what_every_decision_has(client: Client) -> None:
@@ -76,8 +76,8 @@ def test_a_stranger_reads_no_more_than_what_every_decision_has(client: Client) -
 def test_exports_and_samples_say_what_they_list(client: Client) -> None:
     auditor = signed_in("auditor", "auditor")
     shown = auditor.get("/audit/exports/").content.decode()
-    assert "Files that were asked for here are kept" in shown and "Every file" not in shown
+    assert "Files requested here are kept" in shown and "Every file" not in shown
     assert "?action=audit.exported" in shown
     drawn = auditor.get("/audit/sample/").content.decode()
-    assert "No sample of exactly this filter was asked for before." in drawn
+    assert "None yet with exactly this filter." in drawn
     assert "?action=audit.sample_asked" in drawn and "nobody picked" not in drawn

@@ -42,11 +42,30 @@ def test_scopes_say_which_are_needed_and_by_what(account: ConnectedAccount) -> N
     shown = page(account)
     assert (
         "1 scope in excess" in shown.replace("</span>", "")
-        and "asks for 1 scope it doesn’t have" in shown
+        and "mcp:github-mcp needs 1 scope that is not granted" in shown
     )
     assert (
         "no manifest: excess" in shown and "Grants as reported by Auth0’s Management API" in shown
     )
+
+
+def test_a_scope_that_is_not_granted_is_not_among_those_that_agents_can_use(
+    account: ConnectedAccount,
+) -> None:
+    can, lacks = page(account).split("Needed, not granted")
+    assert "<code" in can.split("Agents can")[1] and "read:user" not in can.split("Agents can")[1]
+    assert "read:user" in lacks.split("</section>")[0]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "label"), [(-1, "Last token expired"), (1, "Last token expires")]
+)
+def test_a_token_that_expired_is_not_said_to_expire(
+    account: ConnectedAccount, minutes: int, label: str
+) -> None:
+    account.last_token_expires_at = clock.now() + timedelta(minutes=minutes)
+    facts = {fact.label: fact for fact in facts_with_sources.facts(account)}
+    assert facts[label].moment == account.last_token_expires_at
 
 
 def test_each_fact_has_a_source_and_what_is_not_known_says_so(account: ConnectedAccount) -> None:

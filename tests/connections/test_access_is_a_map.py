@@ -6,7 +6,7 @@ import html
 import random
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
 from approvals.pipeline.service import perform
-from audit.models import Entry
+from audit.models import Entry, EventRow
 from audit.recording.actors import Actor, Target
 from audit.sequencing import sequencer
 from connections.auth_ibom import fact_collection
@@ -36,7 +36,9 @@ from connections.lifecycle import bulk_decisions
 from connections.models import AllowRule, ConnectedAccount
 from connections.status.account_status import ENDED, USABLE
 from connections.sync import update_accounts
+from connections.views.inventory import access_map
 from connections.views.inventory.access_map_attention import Attention, attention
+from connections.views.inventory.access_map_changes import Line, ticks
 from tests.connections.random_inventories import anything, owner
 from tests.connections.visitor import know, subject
 from tests.support.pages import keep_the_shell, signed_in
@@ -198,7 +200,7 @@ def story(db: None) -> ConnectedAccount:
 def test_the_page_answers_who_may_use_what_and_what_changed(story: ConnectedAccount) -> None:
     auditor = signed_in("auditor", "auditor")
     page = text(auditor.get(f"{PAGE}?compare=1"))
-    assert "1 component may write or delete with 1 account not seen in use" in page
+    assert "1 component can write or delete through 1 unused account" in page
     assert "+ 2 gained · − 0 lost" in page and "in its manifest, no use seen, newly usable" in page
     assert "2 changes since" in page and "+ gained" in page
     assert "It never says that an agent cannot" in page
@@ -209,7 +211,7 @@ def test_the_page_answers_who_may_use_what_and_what_changed(story: ConnectedAcco
     sequencer.run_once()
     lost = text(auditor.get(f"{PAGE}?compare=3"))
     assert "+ 0 gained · − 1 lost" in lost and "Was connected, is suspended" in lost
-    assert "1 that gives no tokens now" in lost
+    assert "1 account · 1 suspended" in lost
 
 
 def test_a_frozen_person_is_called_by_name(story: ConnectedAccount) -> None:
@@ -240,7 +242,7 @@ def test_a_cell_explains_itself_and_a_past_one_claims_nothing_of_now(
     past = text(auditor.get(f"{PAGE}?compare=1&now=3&{asked}"))
     assert "not known for an earlier date" in past and "not decided" not in past
     other = text(auditor.get(f"{PAGE}?compare=1&account={story.pk}&component=mcp:other"))
-    assert "Choose a dot" in other
+    assert "Select a dot" in other
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -299,6 +301,38 @@ def test_dates_that_are_none_are_kept_and_explained(story: ConnectedAccount, que
     assert 'class="map' not in page, "no map under dates that cannot be read"
 
 
+def change_at(time: datetime) -> Line:
+    """A change of that time."""
+    return Line("+", False, "", "", "", [], [], time, "")
+
+
+def test_the_bars_of_the_first_and_the_last_day_stand_at_the_ends_of_the_timeline() -> None:
+    then = NOW - timedelta(days=7)
+    drawn = ticks([change_at(NOW), change_at(then)], then, NOW)
+    assert drawn is not None
+    first, last = drawn["days"]
+    assert (first.x, round(last.x + drawn["bar"], 2)) == (0, drawn["width"])
+    today = ticks([change_at(NOW)], NOW, NOW)
+    assert today is not None and today["days"][0].x + today["bar"] == today["width"]
+
+
+def test_a_comparison_with_no_entries_is_dated_before_the_first_entry(
+    story: ConnectedAccount,
+) -> None:
+    compared = fact_collection.compare("0", "")
+    assert compared.then == EventRow.objects.get(seq=0).recorded_at
+    page = text(signed_in("auditor", "auditor").get(f"{PAGE}?compare=0"))
+    assert ", before the first entry + " in page
+
+
+def test_the_panel_names_whose_account_it_is_beyond_the_rows_of_the_page(
+    story: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "mcp:hub and Mia Member’s GitHub" in text(signed_in("auditor", "auditor").get(PAGE))
+    monkeypatch.setattr(access_map, "SHOWN", 0)
+    assert "mcp:hub and Mia Member’s GitHub" in text(signed_in("auditor", "auditor").get(PAGE))
+
+
 def test_an_empty_log_says_so(db: None) -> None:
     page = text(signed_in("admin", "admin").get(f"{PAGE}?compare=0&now=0"))
     assert "No account at that date" in page and "Nothing changed since" in page
@@ -346,29 +380,30 @@ def at(*accounts: Account, refused: frozenset[str] = frozenset()) -> Attention |
 
 
 @pytest.mark.parametrize(
-    ("accounts", "said"),
+    ("accounts", "said", "meaning"),
     [
         (
             [risky("a"), risky("b", last_used_at=NOW - timedelta(days=95))],
-            "1 component may write or delete with 2 accounts not seen in use for 90 days",
+            "1 component can write or delete through 2 unused accounts",
+            "unused = no use seen for 90 days",
         ),
         (
             [risky("a", watched_since=NOW), risky("b", last_used_at=NOW)],
-            "1 component may write or delete with 1 account not seen in use since tracking began "
-            f"on {NOW.day} {NOW:%b %Y}",
+            "1 component can write or delete through 1 unused account",
+            f"unused = no use seen since tracking began on {NOW.day} {NOW:%b %Y}",
         ),
         (
             [risky("a", watched_since=NOW), risky("b", watched_since=NOW - timedelta(days=9))],
-            "1 component may write or delete with 2 accounts not seen in use since tracking of "
-            "each began",
+            "1 component can write or delete through 2 unused accounts",
+            "unused = no use seen since tracking of each began",
         ),
     ],
 )
 def test_the_headline_names_unused_accounts_and_no_more_time_than_was_watched(
-    accounts: list[Account], said: str
+    accounts: list[Account], said: str, meaning: str
 ) -> None:
     found = at(*accounts)
-    assert found and found.headline == said
+    assert found and (found.headline, found.meaning) == (said, meaning)
 
 
 @pytest.mark.parametrize(
@@ -394,11 +429,14 @@ def test_the_cell_that_matters_most_is_shown_until_one_is_chosen_or_the_panel_cl
 ) -> None:
     auditor = signed_in("auditor", "auditor")
     page = text(auditor.get(f"{PAGE}?compare=1"))
-    assert "1 component may write or delete with 1 account not seen in use since tracking" in page
+    assert (
+        "1 component can write or delete through 1 unused account unused = no use seen since"
+        in page
+    )
     assert "Shown first: the component may write or delete" in page
     assert "The manifest of mcp:hub names GitHub" in page and "Owner Mia Member" in page
     closed = text(auditor.get(f"{PAGE}?compare=1&account="))
-    assert "Choose a dot" in closed and "Shown first" not in closed
+    assert "Select a dot" in closed and "Shown first" not in closed
     chosen = text(auditor.get(f"{PAGE}?compare=1&account={story.pk}&component=mcp:hub"))
     assert "The manifest of mcp:hub names GitHub" in chosen and "Shown first" not in chosen
     past = text(auditor.get(f"{PAGE}?compare=1&now=3"))

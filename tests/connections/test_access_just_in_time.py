@@ -301,7 +301,7 @@ FORM = {"sleeps": "1", "idle": "7", "unit": "days", "wake": "owner", "reason": "
 def test_an_admin_sets_it_on_the_page(caller: Gateway) -> None:
     client = signed_in("admin", "admin")
     done = client.post("/connections/settings/github/", FORM, follow=True)
-    said = "GitHub is paused after 7 idle days and resumes on next use, once the owner approves"
+    said = "Paused after 7 idle days. Resumes on next use, once the owner approves. No hours set."
     assert said in done.content.decode()
     assert said in signed_in("auditor", "auditor").get("/connections/settings/").content.decode()
     wider = client.post("/connections/settings/github/", FORM | {"wake": "use"})

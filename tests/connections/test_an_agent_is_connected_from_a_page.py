@@ -109,7 +109,7 @@ def test_an_agent_that_is_frozen_is_said_to_be(mia: Browser) -> None:
     page = shown(mia, "?client=cursor")
     assert "“Amir” froze agent “cursor”: this agent gets no token." in page
     assert ": “why”. Ask an admin to lift it" in page
-    assert "the agent gets no token until what is marked above is resolved" in page
+    assert "the agent gets no token until every open item above is resolved" in page
     assert "froze" not in shown(mia, "?client=codex")
 
 
@@ -117,20 +117,20 @@ def test_the_first_use_is_seen_here(
     gateway: Callable[[str], Gateway], github_mcp: manifest_store.Declaration
 ) -> None:
     olu = signed_in("operator", "operator")
-    assert "by Cursor: <strong>never</strong>" in shown(olu, "?client=cursor")
+    assert "No use of github-mcp by Cursor seen yet." in shown(olu, "?client=cursor")
     headers = {"ata_agent": "cursor", "ata_skill": "mcp:github-mcp"}
     answer = gateway("operator").call("GET", "/v1/auth/token?connection=github", **headers)
     assert answer.status_code == 200, answer.content
     page = shown(olu, "?client=cursor")
-    assert "<strong>never</strong>" not in page and "; last use" in page
-    assert "by Codex: <strong>never</strong>" in shown(olu, "?client=codex")
+    assert "seen yet" not in page and "; last use" in page
+    assert "No use of github-mcp by Codex seen yet." in shown(olu, "?client=codex")
 
 
 def test_the_use_of_somebody_else_is_not_the_readers(mia: Browser) -> None:
     now = clock.now()
     use = {"agent": "cursor", "skill": "mcp:github-mcp", "first": now, "last": now}
     Use.objects.create(account=make("member2"), **use)
-    assert "<strong>never</strong>" in shown(mia, "?client=cursor")
+    assert "by Cursor seen yet." in shown(mia, "?client=cursor")
 
 
 def test_a_server_with_an_address_is_reached_by_the_proxy(mia: Browser) -> None:

@@ -241,7 +241,7 @@ def test_an_empty_list_is_no_all_clear_and_is_read_again_on_demand(
         auth_time=clock.now(),
     )
     page = milo.get("/connections/access/").content.decode()
-    assert "What was granted since then is not in this list." in page
+    assert "Anything granted since then is not in this list" in page
     assert "A command line signed in as you" in page
     again = milo.follow(milo.post("/connections/access/read/")).content.decode()
     assert AppAccess.objects.filter(sub=subject("member2"), kind="refresh_token").exists()

@@ -134,6 +134,11 @@ def test_a_setting_says_itself() -> None:
         "GitHub is paused after 7 idle days and resumes on next use, once the owner approves. "
         "Agents get GitHub tokens Mon–Fri 09:00–18:00 (Europe/Paris) only."
     )
+    assert Setting(168, OFFICE, "owner").in_short() == (
+        "Paused after 7 idle days. Resumes on next use, once the owner approves. "
+        "Tokens only Mon–Fri 09:00–18:00 (Europe/Paris)."
+    )
+    assert Setting(None, OFFICE).in_short().startswith("Never paused. Tokens only Mon–Fri")
     for setting in (Setting(), WEEK, Setting(36, NIGHT, "owner")):
         assert Setting.read(setting.as_json()) == setting
 

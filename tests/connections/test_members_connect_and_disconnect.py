@@ -12,7 +12,7 @@ import pytest
 from approvals.models import Effect, ShortLivedSecret
 from audit.models import EventRow
 from audit.recording.actors import Target
-from connections.component_manifests import manifest_store
+from connections.component_manifests import enforcement_decision_hook, manifest_store
 from connections.consent import prompts_for_missing_connections
 from connections.models import ConnectedAccount, State
 from connections.revocation import deletion_step
@@ -254,6 +254,19 @@ def test_a_grant_that_the_provider_ended_is_connected_again(
     assert gateway("member2").exchange().status_code == 200
 
 
+def test_a_server_that_is_refused_since_is_not_said_to_be_allowed(
+    milo: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know("member2")
+    prompts_for_missing_connections.ask_members(Target("mcp", "github-mcp"))
+    monkeypatch.setattr(
+        enforcement_decision_hook, "_source", lambda components: dict.fromkeys(components, "block")
+    )
+    page = milo.get("/connections/").content.decode()
+    assert "github-mcp needs GitHub" in page and "gets no token now" in page
+    assert "It is allowed" not in page
+
+
 def test_a_member_is_asked_to_connect_what_an_allowed_server_needs(milo: Visitor) -> None:
     know("member2")
     target = Target("mcp", "github-mcp")
@@ -261,6 +274,7 @@ def test_a_member_is_asked_to_connect_what_an_allowed_server_needs(milo: Visitor
     assert prompts_for_missing_connections.ask_members(target) == 0
     page = milo.get("/connections/").content.decode()
     assert "github-mcp needs GitHub" in page
+    assert "It is allowed and asks for this access." in page
     connect(milo)
     assert "github-mcp needs GitHub" not in milo.get("/connections/").content.decode()
     assert not prompts_for_missing_connections.open_for(account().iss, account().sub)

@@ -39,7 +39,7 @@ def test_a_revocation_refuses_the_next_token_request_and_says_how_long_issued_to
     account = used(connected("member1", "google", "openid"))
     shown = page("admin", f"/connections/{account.pk}/revoke/", "admin")
     until = f"{account.last_token_expires_at:%d %b %H:%M} UTC"
-    assert "calendar-sync used it; its next token request is refused." in shown
+    assert "calendar-sync has used this account; its next token request is refused." in shown
     assert f"Tokens already issued work at Google until {until}." in shown
     assert "next call" not in shown
 
@@ -128,7 +128,7 @@ def test_a_setting_without_limits_does_not_say_that_agents_may_use_an_account() 
     know("admin", "member1")
     decide("admin", "suspend", connected("member1", "slack", "chat:write"))
     shown = page("admin", "/connections/settings/", "admin")
-    assert "Slack accounts are never paused, and no hours are set." in shown
+    assert "Never paused. No hours set." in shown and "When unused access is paused" in shown
     assert "at any time" not in shown
 
 

@@ -286,7 +286,10 @@ def test_a_member_goes_through_theirs_and_sees_no_other(mia: ConnectedAccount) -
     other = connected("member2")
     review = opened()
     client = signed_in("member1")
-    assert "asks you about 2 accounts" in client.get("/connections/").content.decode()
+    assert ": 2 accounts need your decision by" in client.get("/connections/").content.decode()
+    home = client.get("/").content.decode()
+    assert f": 2 accounts need your decision by {review.due.day} {review.due:%b}" in home
+    assert f'href="{LIST}{review.id}/next/"' in home
     first = client.get(f"{LIST}{review.id}/next/")["Location"]
     page = client.get(first).content.decode()
     assert "1 of 2" in page and 'data-key="1"' in page and 'data-key="j"' in page

@@ -117,7 +117,7 @@ def test_what_a_gateway_confirmed_is_no_decision_of_who_asked_for_it() -> None:
         replace(actor("operator"), via=REPORTED), "skill.blocked", target=step, instance="edge-1"
     )
     found = text(signed_in("auditor", "auditor"), page_of("operator"))
-    assert "No decision of theirs is on record" in found
+    assert "No decisions on record" in found
 
 
 def test_what_somebody_of_the_same_name_did_is_not_on_the_page() -> None:
@@ -127,7 +127,7 @@ def test_what_somebody_of_the_same_name_did_is_not_on_the_page() -> None:
     named_alike = replace(actor("member1"), name=person("admin").sub, roles=frozenset({"admin"}))
     record(named_alike, "person.frozen", target=Target("person", "x"), reason="mine alone")
     found = text(signed_in("auditor", "auditor"), page_of("admin"))
-    assert "No decision of theirs is on record" in found
+    assert "No decisions on record" in found
     assert "not acted here with it yet" in found
 
 
@@ -193,7 +193,7 @@ def test_each_row_of_what_acts_for_you_says_how_it_ends() -> None:
     assert f'href="/connections/{held.pk}/revoke/">Disconnect…</a>' in page
     assert 'href="/connections/access/">Revoke…</a>' in page
     admins = signed_in("admin", "admin").get(page_of("member1")).content.decode()
-    assert f'href="/connections/{held.pk}/">on&nbsp;its&nbsp;page</a>' in admins
+    assert f'href="/connections/{held.pk}/">Open&nbsp;account</a>' in admins
     assert "/connections/access/?all=1&amp;q=" in admins
     auditors = text(signed_in("auditor", "auditor"), page_of("member1"))
     assert "an admin or its owner can" in auditors

@@ -80,7 +80,7 @@ def after(ahead: int) -> datetime:
 def test_an_admin_sets_it_on_the_persons_page_and_everybody_concerned_reads_it(
     admin: Client, ada: Client
 ) -> None:
-    assert "End of access…" in text(admin, f"/people/{person('auditor').pk}/")
+    assert "Set end date…" in text(admin, f"/people/{person('auditor').pk}/")
     assert "24:00 UTC" in text(admin, url_of("auditor"))
     done = admin.post(url_of("auditor"), {"last_day": day(12), "reason": "audit of 2026"})
     assert (done.status_code, done["Location"]) == (302, f"/people/{person('auditor').pk}/")

@@ -62,7 +62,7 @@ def test_what_an_owner_had_to_decide_is_handed_to_the_chosen_admin(admin: Client
     account("member1")
     review = opened()
     before = text(admin, url_of("member1"))
-    assert "Access reviews that wait for their decision Spring 1 account" in before
+    assert "Access reviews waiting for their decision Spring 1 account" in before
     assert "Admins decide on their accounts once it is due" in before
     after = offboard(admin, "member1", chosen("admin2"))
     assert left_for("admin2", review) == 1 and left_for("member1", review) == 0
@@ -70,7 +70,7 @@ def test_what_an_owner_had_to_decide_is_handed_to_the_chosen_admin(admin: Client
     assert "Decides access reviews in their place Anya Admin" in done
     assert "reassigned the access review “Spring” from Mia Member to Anya Admin" in done
     assert "The access review Spring: Anya Admin decides in their place" in after
-    assert "Access reviews that wait for their decision" not in after
+    assert "Access reviews waiting for their decision" not in after
     [told] = events("review.reassigned")
     assert told["actor"]["sub"] == person("admin").sub and told["reason"] == "left the company"
     [started] = events("person.offboarding_started")

@@ -139,6 +139,7 @@ def test_it_says_how_i_signed_in_and_what_a_fresh_sign_in_is_for() -> None:
         "just now, reported by the issuer",
         "a password and more than one factor",
         "two factors",
+        "pwd, MFA",
         "Reported by the issuer",
         "last 10 minutes",
         "changing the policy",

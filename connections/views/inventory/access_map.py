@@ -39,7 +39,7 @@ MARKS: Final = {
     Mark.RECENT: "used in the last 7 days",
     Mark.BEFORE: "used before",
     Mark.UNUSED: "in its manifest, no use seen",
-    Mark.BARRED: "account gives no tokens now",
+    Mark.BARRED: "account gives no tokens",
     Mark.ENDED: "account ended",
 }
 type _Owner = tuple[str, str, list[dict[str, Any]]]  # name, e-mail address, rows
@@ -74,10 +74,10 @@ def access_map(request: HttpRequest) -> HttpResponse:
     context |= {
         "compared": compared,
         "title": attention.headline if attention else headline(found, live=live),
-        "facts": facts(found, refused),
+        "facts": (f"{attention.meaning} · " if attention else "") + facts(found, refused),
         "columns": [(name, *_split(name)) for name in found.components],
         "owners": owners,
-        "panel_owner": _owner_of(picked, owners),
+        "panel_owner": _owner_of(picked, owners, actor(request)),
         "left": max(0, len(found.rows) - SHOWN),
         "gained": signs["+"],
         "lost": signs["−"],
@@ -110,10 +110,15 @@ def _picked(
     return access_map_panel.chosen(found, chosen, request.GET.get("component", "-"))
 
 
-def _owner_of(picked: tuple[Row, Cell] | None, owners: Sequence[_Owner]) -> str:
-    """The name under which the row of a cell stands; empty beyond the rows of the page."""
-    row = picked and picked[0]
-    return next((name for name, _, rows in owners if any(one["row"] is row for one in rows)), "")
+def _owner_of(picked: tuple[Row, Cell] | None, owners: Sequence[_Owner], me: Actor) -> str:
+    """The name of the owner of a cell's row, which may not be among the rows of the page."""
+    if picked is None:
+        return ""
+    row, _ = picked
+    for name, _, rows in owners:
+        if any(one["row"] is row for one in rows):
+            return name
+    return _owners([row], me)[0][0]
 
 
 def headline(found: Map, *, live: bool) -> str:
@@ -138,9 +143,9 @@ def facts(found: Map, refused: Collection[str]) -> str:
     risky = [row for row in rows if catalogue.any_risky(row.account.connection, row.account.scopes)]
     unused = [row for row in rows if row.account.last_used_at is None]
     parts = [_plural(len(rows), "account")]
-    parts += [f"{len(states)} that {_give(states)} no tokens now"] if states else []
+    parts += [f"{len(states)} {_state_of(states)}"] if states else []
     parts += [f"{len(risky)} can write or delete"] if risky else []
-    parts += [f"{len(unused)} without any use seen"] if unused else []
+    parts += [f"{len(unused)} with no use seen"] if unused else []
     if refused:
         parts.append(
             f"{_plural(len(refused), 'component')} blocked, on hold or not allowed: the broker "
@@ -154,8 +159,12 @@ def _declared(found: Map) -> set[str]:
     return {cell.component for row in found.rows for cell in row.cells if cell.now.may}
 
 
-def _give(rows: Sequence[Row]) -> str:
-    return "gives" if len(rows) == 1 else "give"
+def _state_of(rows: Sequence[Row]) -> str:
+    """The state of accounts that give no tokens, where it is one and its name fits any number."""
+    states = {Code(row.account.state) for row in rows}
+    if len(states) == 1 and states <= {Code.FROZEN, Code.SUSPENDED, Code.ASLEEP}:
+        return states.pop().label
+    return f"{'gives' if len(rows) == 1 else 'give'} no tokens"
 
 
 def _plural(count: int, one: str, many: str = "") -> str:

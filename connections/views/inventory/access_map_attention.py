@@ -28,9 +28,14 @@ class Attention:
         components = len({cell.component for _, cell in self.cells})
         accounts = len({row.account.id for row, _ in self.cells})
         return (
-            f"{_plural(components, 'component')} may write or delete with "
-            f"{_plural(accounts, 'account')} not seen in use {self.unseen}"
+            f"{_plural(components, 'component')} can write or delete through "
+            f"{_plural(accounts, 'unused account')}"
         )
+
+    @property
+    def meaning(self) -> str:
+        """What the headline calls unused."""
+        return f"unused = no use seen {self.unseen}"
 
 
 def attention(found: Map, refused: Collection[str], now: datetime) -> Attention | None:

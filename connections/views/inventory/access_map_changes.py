@@ -48,7 +48,7 @@ class Tick:
 
     day: date
     count: int
-    x: int
+    x: float
     y: int
     height: int
 
@@ -134,24 +134,26 @@ def _needed(declared: Declared | None) -> set[tuple[str, str]]:
 
 def ticks(found: Sequence[Line], then: datetime, now: datetime) -> dict[str, Any] | None:
     """A bar for each day with changes; None where there are none, or too many days."""
-    first, days = then.date(), (now.date() - then.date()).days + 1
+    last, days = now.date(), (now.date() - then.date()).days + 1
     counts = Counter(line.time.date() for line in found if line.time)
     if not counts or days > LONGEST:
         return None
     highest = max(counts.values())
+    width, bar = days * 8, round(days / 25, 2)  # as wide on the page for few days as for many
+    step = (width - bar) / max(1, days - 1)  # from the first label's edge to the last one's
     return {
-        "width": days * 8,
-        "bar": round(days / 25, 2),  # as wide on the page for few days as for many
+        "width": width,
+        "bar": bar,
         "days": [
             Tick(
                 day,
                 n,
-                (day - first).days * 8,
+                round(width - bar - (last - day).days * step, 2),
                 20 - _bar(n, highest),
                 _bar(n, highest),
             )
             for day, n in sorted(counts.items())
-            if day >= first
+            if day >= then.date()
         ],
     }
 
