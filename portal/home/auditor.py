@@ -14,7 +14,7 @@ from audit.views.actions_that_are_decisions import decision_actions
 from audit.views.trail import operation_outcomes
 from connections.models import Review
 from portal.home import break_glass_and_quarantine, daily_bars, exception_counts
-from portal.home.panel_types import MOST, Fact, Home, Line, Panel
+from portal.home.panel_types import MOST, Button, Fact, Home, Line, Panel
 from portal.pages import ledger_status
 
 _VERIFIED = ["H1", "H2", "H3"]
@@ -22,29 +22,33 @@ _LOOKED_AT = 60
 _LOG = "/audit/ledger/"
 _REVIEWS = "/connections/reviews/"
 _COUNTED = (
-    "Counted are decisions made in this portal. The audit trail also counts those that gateways "
-    "made themselves. A denial of a request is an answer and not a decision, and is in neither "
-    "number."
+    "This counts decisions made in this portal. The audit trail also counts those that gateways "
+    "made themselves. A denial of a request counts as an answer, not as a decision: it is in "
+    "neither number."
 )
+RECENT = "Recent decisions"
+_BUTTONS = [
+    Button("Build an audit file…", "/audit/file/", "shield-check"),
+    Button("New export…", "/audit/exports/new/", "download"),
+]
 _DONE = {"success", "approved", "later_approved", "later_done"}
 
 
 def auditor(me: Actor) -> Home:
     """The question an auditor comes with, answered first."""
     every, named = _count([]), _count(_VERIFIED)
-    title, lead = "No decision is on record yet", ""
+    title = "No decision is on record yet"
     if every.count:
         name = "name" if every.count != 1 else "names"
         of = "decision" if every.count == 1 else "decisions"
         title = f"{named} of {every} {of} made here {name} a verified person"
-        lead = f"{named.count / every.count:.0%}"
     return Home(
         title=title,
-        lead=lead,
         facts=_without(),
+        buttons=_BUTTONS,
         panels=[
             Panel(
-                "Decisions made here per day, by proof of the person",
+                "Decisions made here per day, by how the person was verified",
                 [],
                 "",
                 url([]),
@@ -69,12 +73,26 @@ def _count(levels: list[str]) -> event_search.Total:
 def _without() -> list[Fact]:
     """Decisions without a verified person, and those that gateways made themselves."""
     nameless = _count(["H0"])
-    imported = event_search.total(_query([], source="defenseclaw"))
     found = [Fact(f"View the other {nameless}", url(["H0"]))] if nameless.count else []
-    if imported.count:
-        words = f"{imported} more made at gateways, counted separately"
-        found.append(Fact(words, url([], source="defenseclaw")))
-    return found
+    return [*found, *_at_gateways()]
+
+
+def _at_gateways() -> list[Fact]:
+    """How many decisions gateways made themselves, and whether these name a verified person."""
+    every = event_search.total(_query([], source="defenseclaw"))
+    if not every.count:
+        return []
+    nameless = event_search.total(_query(["H0"], source="defenseclaw"))
+    made = f"{every} more {'was' if every.count == 1 else 'were'} made at gateways"
+    if nameless.exact and nameless == every:
+        said = f"{made} and name{'s' if every.count == 1 else ''} no verified person"
+    elif nameless.count:
+        name = "names" if nameless.count == 1 else "name"
+        said = f"{made}: {nameless} of them {name} no verified person"
+    else:
+        said = f"{made}, counted separately"
+    view = "View it" if every.count == 1 else "View them"
+    return [Fact(said[:1].upper() + said[1:]), Fact(view, url([], source="defenseclaw"))]
 
 
 def log_status() -> Panel:
@@ -109,7 +127,7 @@ def latest() -> Panel:
         )
         for taken, came_to in _newest()
     ]
-    return Panel("Recent decisions", lines, "No decision is on record yet.", url([]), "View all")
+    return Panel(RECENT, lines, "No decision is on record yet.", url([]), "View all")
 
 
 def _newest() -> list[tuple[EventRow, str]]:

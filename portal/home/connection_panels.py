@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import urlencode
 
 from django.db.models import Count, Q
+from django.urls import reverse
 
 from approvals import clock, policy
 from approvals.models import PolicyVersion
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor
 from connections import account_names, permissions
+from connections.access_reviews import reviewer_permissions
 from connections.application_grants import consent_and_token_sync
 from connections.inventory import facet_counts
 from connections.lifecycle import freezes
@@ -112,10 +115,13 @@ def policy_in_force() -> Panel:
 
 def mine(me: Actor) -> Home:
     """What everybody has: own connections, requests to connect, what others did to them."""
-    done, asked = _notices(me), _needs(me)
+    done, asked = _notices(me), [*_reviews(me), *_needs(me)]
     panels = [
-        Panel(title, lines, "", _MINE, "My connected accounts")
-        for title, lines in (("Changes to your accounts", done), ("Requests for you", asked))
+        Panel(title, lines, "", url, "My connected accounts")
+        for title, lines, url in (
+            ("Changes to your accounts", done, _MINE if me.roles else ""),
+            ("Requests for you", asked, ""),
+        )
         if lines
     ]
     if me.roles:
@@ -124,7 +130,7 @@ def mine(me: Actor) -> Home:
     standings = state_filters.of_all(accounts.order_by("connection", "pk")[:MOST])
     title, facts = _agents(me)
     if url := person_links.page_of_subject(me, me.iss, me.sub):
-        facts.append(Fact("View all accounts and applications that act for you", url))
+        facts.append(Fact("View all that acts for you", url))
     panel = Panel(
         "Your accounts",
         [_account(a, stands) for a, stands in standings.items()],
@@ -168,6 +174,31 @@ def _account(account: ConnectedAccount, standing: Standing) -> Line:
     )
 
 
+def _reviews(me: Actor) -> list[Line]:
+    """Access reviews that ask this person; admins have a panel with every open one."""
+    if "admin" in me.roles:
+        return []
+    now = clock.now()
+    return [
+        Line(
+            f"Access review “{review.title}”: {_undecided(left)}{_by(review.due, now)}",
+            reverse("connections:review", args=[review.pk]),
+            action="Decide…",
+            action_url=reverse("connections:review-next", args=[review.pk]),
+        )
+        for review, left in reviewer_permissions.waiting_for(me, now)[:MOST]
+    ]
+
+
+def _undecided(left: int) -> str:
+    return "1 account needs your decision" if left == 1 else f"{left:,} accounts need your decision"
+
+
+def _by(due: datetime, now: datetime) -> str:
+    day = f"{due.day} {due:%b}"
+    return f" by {day}" if now <= due else f", which was due on {day}"
+
+
 def _needs(me: Actor) -> list[Line]:
     found = Need.objects.filter(iss=me.iss, sub=me.sub, closed_at=None).order_by("asked_at")
     needs = list(found[:MOST])
@@ -178,6 +209,9 @@ def _needs(me: Actor) -> list[Line]:
             f"{catalogue.title(n.connection)} account",
             _MINE,
             n.asked_at,
+            action=f"Connect {catalogue.title(n.connection)}…",
+            action_url=f"{reverse('connections:connect', args=[n.connection])}?"
+            f"{urlencode({'for': f'{n.kind}:{n.name}'})}",
             detail="It would get no token: access is frozen." if n.connection in stopped else "",
         )
         for n in needs
@@ -205,7 +239,7 @@ def _agents(me: Actor) -> tuple[str, list[Fact]]:
     facts = [Fact(_frozen_by(me, found.frozen), _MINE, "warn")] if found.frozen else []
     facts += [Fact(_frozen_part(me, one), _MINE, "warn") for one in found.frozen_parts]
     if found.last_used_at is not None:
-        facts.append(Fact(f"Last used by {found.last_user}, {_clock(found.last_used_at)}", _MINE))
+        facts.append(Fact(f"Last used by {found.last_user}, {_clock(found.last_used_at)}"))
     if found.tokens_until is not None:
         facts.append(Fact(_tokens_until(found.tokens_until), _MINE, "warn"))
     if newer := newer_sign_in(me.iss, me.sub):

@@ -39,7 +39,7 @@ def panel() -> Panel:
             lines.append(Line(title, url, count=str(total)))
         else:
             none.append(title[0].lower() + title[1:])
-    foot = f"None of these: {', '.join(none)}." if none else ""
+    foot = f"None in 30 days: {', '.join(none)}." if none else ""
     return Panel("Exceptions in 30 days", lines, "No exception in 30 days.", foot=foot)
 
 

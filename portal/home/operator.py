@@ -75,10 +75,16 @@ def operator(me: Actor) -> Home:
 
 
 def gateways_for_admins(me: Actor) -> Home:
-    """Gateways of which something is not known, where the part of operators does not name them."""
+    """Findings that need a decision, and gateways of which something is not known, where the part
+    of operators does not name them."""
     if "operator" in me.roles:
         return Home()
-    return Home(panels=_deaf_gateways(unmonitored_gateways.everywhere()))
+    needs = decision_queue.undecided().count()
+    words = f"{_counted(needs, 'finding')} need{'s' if needs == 1 else ''} a decision"
+    return Home(
+        facts=[Fact(words, _UNDECIDED, "warn")] if needs else [],
+        panels=_deaf_gateways(unmonitored_gateways.everywhere()),
+    )
 
 
 def _counted(count: int, one: str) -> str:
@@ -159,9 +165,9 @@ def _not_stopping() -> list[Panel]:
         )
         for row, effect in found[:MOST]
     ]
-    title = f"{len(found):,} holds and blocks that do not stop every agent"
+    title = f"{len(found):,} holds and blocks do not stop every agent, as far as is known"
     if len(found) == 1:
-        title = "1 hold or block that does not stop every agent"
+        title = "1 hold or block does not stop every agent, as far as is known"
     return [Panel(title, lines, "", _NOT_STOPPED, "View all")] if lines else []
 
 
@@ -179,7 +185,8 @@ def _finding(found: Finding) -> Line:
         found.severity,
         detail=f"{found.title} · on {found.instance}" if decide else f"on {found.instance}",
         tag=noun(found.kind),
-        act_url=f"{decide}#decide" if decide else "",
+        action="Block or allow…" if decide else "",
+        action_url=f"{decide}#decide",
     )
 
 

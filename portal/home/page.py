@@ -7,12 +7,12 @@ people go when something is wrong.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from approvals.access_ends import end_in_words
 from approvals.views import inbox
 from audit.recording.actors import Actor
-from portal.home.auditor import auditor
+from portal.home.auditor import RECENT, auditor
 from portal.home.changes_without_decision import unclaimed
 from portal.home.connection_panels import admin, mine
 from portal.home.first_steps import first_steps
@@ -49,11 +49,16 @@ def home(me: Actor) -> Home:
     return Home(
         for_me=[row for part in parts for row in part.for_me],
         title=opening.title,
-        lead=opening.lead,
         facts=list({fact.text: fact for part in parts for fact in part.facts}.values()),
         steps=next((part.steps for part in parts if part.steps), []),
-        panels=list({p.title: p for part in parts for p in part.panels}.values()),
+        buttons=[button for part in parts for button in part.buttons],
+        panels=_ordered({p.title: p for part in parts for p in part.panels}.values()),
     )
+
+
+def _ordered(panels: Iterable[Panel]) -> list[Panel]:
+    """What still needs something stands above the decisions that were taken."""
+    return sorted(panels, key=lambda panel: panel.title == RECENT)
 
 
 def _safely(title: str, part: Part, me: Actor) -> Home:

@@ -25,7 +25,8 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class Line:
     """One row of a panel. `badge` is an outcome or state of the style guide, `tag` the kind of the
-    thing, `share` of 100 how old it is next to the oldest."""
+    thing, `action` a button that leads to `action_url`, `share` of 100 how old it is next to the
+    oldest."""
 
     text: str
     url: str = ""
@@ -35,7 +36,8 @@ class Line:
     detail: str = ""
     tag: str = ""
     count: str = ""
-    act_url: str = ""
+    action: str = ""
+    action_url: str = ""
     share: int | None = None
 
 
@@ -56,6 +58,15 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
+class Button:
+    """A main action of a role, in the head of the page."""
+
+    text: str
+    url: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True)
 class FirstStep:
     """One of the steps of an empty portal: what was seen of it, and a text to copy that does it."""
 
@@ -69,13 +80,12 @@ class FirstStep:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Everything home shows, or one role's part of it. `title` is the sentence it opens with and
-    `lead` the figure above that."""
+    """Everything home shows, or one role's part of it. `title` is the sentence it opens with."""
 
     for_me: list[Row] = field(default_factory=list)
     title: str = ""
-    lead: str = ""
     facts: list[Fact] = field(default_factory=list)
+    buttons: list[Button] = field(default_factory=list)
     panels: list[Panel] = field(default_factory=list)
     steps: list[FirstStep] = field(default_factory=list)
 

@@ -18,7 +18,7 @@ from audit.recording import action_registry
 from audit.recording.actors import SYSTEM, Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from connections.models import ConnectedAccount, Freeze, State
+from connections.models import ConnectedAccount, Freeze, Need, State
 from enforcement.findings import decision_queue
 from enforcement.models import Asset, Finding, Scan
 from portal.home import auditor, daily_bars, exception_counts, page
@@ -51,9 +51,9 @@ def test_home_takes_no_posts(client: Client) -> None:
     assert client.post("/").status_code == 405
 
 
-def decided(evidenced: bool, name: str) -> None:
+def decided(evidenced: bool, name: str, *, source: str = "portal") -> None:
     olu = Actor(iss=django_settings.ENV.issuer, sub=SUBS["operator"], name="Olu Operator")
-    record(olu, "skill.blocked", target=Target("skill", name), operation=name)
+    record(olu, "skill.blocked", source=source, target=Target("skill", name), operation=name)
     if evidenced:
         from audit.models import EventRow
 
@@ -72,10 +72,29 @@ def test_an_auditor_reads_how_many_decisions_name_a_verified_human() -> None:
     sequencer.run_once()
     client = signed_in("auditor", "auditor")
     words = shown(client)
-    assert "33% 1 of 3 decisions made here name a verified person View the other 2" in words
+    assert "1 of 3 decisions made here name a verified person View the other 2" in words
+    assert "Build an audit file… New export…" in words and "%" not in words
     link = re.search(r'href="(/audit/\?[^"]*human=H0[^"]*)"', client.get("/").content.decode())
     assert link and "action=skill.blocked" in link[1]
     assert "you rely on our word that everyone sees the same log" in words
+
+
+@pytest.mark.parametrize(
+    ("evidenced", "said"),
+    [
+        ([False], "1 more was made at gateways and names no verified person · View it"),
+        ([False] * 2, "2 more were made at gateways and name no verified person · View them"),
+        ([True, False], "2 more were made at gateways: 1 of them names no verified person"),
+        ([True] * 2, "2 more were made at gateways, counted separately"),
+    ],
+)
+def test_decisions_of_gateways_are_said_with_whether_they_name_a_person(
+    evidenced: list[bool], said: str
+) -> None:
+    for number, one in enumerate(evidenced):
+        decided(one, f"skill-{number}", source="defenseclaw")
+    sequencer.run_once()
+    assert said in shown(signed_in("auditor", "auditor"))
 
 
 def test_before_the_first_decision_home_counts_none() -> None:
@@ -169,9 +188,11 @@ def test_an_admin_reads_the_inventory_and_what_is_unfinished() -> None:
     account("member1", State.CONNECTED)
     account("member2", State.CONNECTED)
     account("member2", State.REVOCATION_PENDING, deletion_detail="waits for Milo to sign in")
+    found("pdf-exfil", "HIGH")
     words = shown(signed_in("admin", "admin"))
     assert "Agents can use 2 accounts of 2 people" in words
     assert "1 revocation in progress" in words
+    assert "1 finding needs a decision · View 2 accounts" in words
     assert "waits for Milo to sign in" in words
 
 
@@ -195,6 +216,15 @@ def test_two_approvers_of_one_request_who_did_not_answer_are_counted_as_approver
     [line] = [one for one in exception_counts.panel().lines if "approval.expired" in one.url]
     assert (line.text, line.count) == ("Approvers who did not answer in time", "2")
     assert action_registry.get("approval.expired").label == "Approver did not answer"
+
+
+def test_what_is_requested_of_an_admin_stands_above_recent_decisions() -> None:
+    Need.objects.create(
+        iss=django_settings.ENV.issuer, sub=SUBS["admin"], connection="slack", kind="mcp",
+        name="standup", asked_at=NOON,
+    )  # fmt: skip
+    words = shown(signed_in("admin", "admin"))
+    assert words.index("Requests for you") < words.index("Recent decisions")
 
 
 def test_two_roles_make_one_home_without_repeats() -> None:

@@ -61,9 +61,13 @@ def test_a_member_reads_which_agents_can_act_as_them() -> None:
     Need.objects.create(
         iss=mine.iss, sub=mine.sub, connection="slack", kind="mcp", name="standup", asked_at=NOON
     )
-    words = shown(signed_in("member1"))
+    client = signed_in("member1")
+    words = shown(client)
     assert "2 agents can act for you Last used by github-mcp, 3 Nov, 12:30 UTC" in words
     assert "MCP server standup was allowed and needs your Slack account" in words
+    page = client.get("/").content.decode()
+    assert 'href="/connections/connect/slack/?for=mcp%3Astandup"' in page
+    assert "Connect Slack…" in words and words.count("My connected accounts") == 1
     assert "GitHub account octo" in words
     assert "not-mine" not in words and "findings" not in words
 

@@ -190,5 +190,5 @@ def test_a_name_that_is_too_long_is_refused_and_stays() -> None:
 def test_block_or_allow_on_home_leads_to_the_search() -> None:
     page = signed_in("operator", "operator").get("/").content.decode()
     assert re.search(
-        r'<a class="btn" href="/search/">(?:(?!</a>).)*Search to block or allow…', page, re.S
+        r'<a class="btn" href="/search/">(?:(?!</a>).)*Block or allow something else…', page, re.S
     )
