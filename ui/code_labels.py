@@ -44,7 +44,7 @@ _ENDED = "Recorded as pending. This is how its operation ended."
 STATES: dict[str, Look] = {
     # Of an event that was recorded as pending: how its operation ended.
     "later_approved": Look("ok", "check", "approved later", _ENDED),
-    "later_done": Look("ok", "check", "done later", _ENDED),
+    "later_done": Look("ok", "check", "completed later", _ENDED),
     "later_denied": Look("bad", "x", "denied later", _ENDED),
     "later_failed": Look("bad", "octagon-alert", "failed later", _ENDED),
     "later_expired": Look("warn", "clock", "expired later", _ENDED),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Q
 from django.urls import reverse
 
 from approvals.erasure import erase_and_hold_decisions
-from approvals.models import Approval
+from approvals.models import Approval, Status
 from audit.erasure import subject_and_store_registry
 from audit.recording.actors import Actor
 from connections.lifecycle import bulk_decisions
 from enforcement.component_kinds import KINDS
 from enforcement.decisions import decision_severity
-from enforcement.models import Finding
+from enforcement.models import Asset, Decision, Finding
+from enforcement.views import effects_of_decisions
 from ui import person_links
 
 _MAY_LOOK = frozenset({"auditor", "operator", "admin"})
@@ -22,13 +24,15 @@ _MAY_LOOK = frozenset({"auditor", "operator", "admin"})
 @dataclass(frozen=True, slots=True)
 class Because:
     """`reason` as it was given; `finding` the gravest one, `more` how many others count;
-    `accounts` the id and words of each where it is about several; `person` and `person_url` whom a
-    request by subject key is about, for those who may see them."""
+    `effect` what a hold or block that is in force where the request was for comes to now, once the
+    request is over; `accounts` the id and words of each where it is about several; `person` and
+    `person_url` whom a request by subject key is about, for those who may see them."""
 
     reason: str
     finding: Finding | None = None
     more: int = 0
     url: str = ""
+    effect: str = ""
     accounts: tuple[tuple[str, str], ...] = ()
     person: str = ""
     person_url: str = ""
@@ -48,10 +52,23 @@ def because(approval: Approval, viewer: Actor) -> Because:
     chosen = decision_severity.find_finding(named, approval.target_instance) if named else None
     chosen = chosen or (found[0] if found else None)
     others = sum(chosen is not None and f.pk != chosen.pk for f in found)
-    url = ""
+    url = effect = ""
     if viewer.roles & _MAY_LOOK:
         url = reverse("enforcement-asset", args=[approval.target_kind, approval.target_name])
-    return Because(approval.reason, chosen, others, url)
+        effect = _effect_now(approval) if approval.status == Status.CLOSED else ""
+    return Because(approval.reason, chosen, others, url, effect)
+
+
+def _effect_now(approval: Approval) -> str:
+    """The word of Home and of the lists for it; empty where the request was for gateways that have
+    no hold or block of their own."""
+    decided = Asset.objects.filter(
+        kind=approval.target_kind,
+        name=approval.target_name,
+        instance=approval.target_instance,
+    )
+    restricting = decided.filter(~Q(holder="") | Q(decision=Decision.BLOCK))
+    return next(map(str, effects_of_decisions.overall_of_each(restricting).values()), "")
 
 
 def _about_person(approval: Approval, viewer: Actor) -> Because:

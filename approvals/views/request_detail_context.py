@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Prefetch, prefetch_related_objects
 
 from approvals import cancel_resend_confirm_denial, clock, proven_approvals
 from approvals.absence import absence_in_words
-from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeState, Status
+from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeState, Outcome, Status
 from approvals.notifications import delivery
 from approvals.pipeline.deny_expire_cancel import confirming_ends_hold
 from approvals.proven_approvals import Signature
@@ -23,7 +23,7 @@ from approvals.views.passkey_answers import Offer, offer
 from approvals.views.reason_and_finding_shown import Because, because
 from approvals.views.request_audit_history import History, history
 from approvals.views.request_labels import Standing
-from approvals.views.request_steps import Step, open_effects, steps
+from approvals.views.request_steps import Step, acknowledged, open_effects, steps
 from audit.recording.actors import Actor
 from ui import person_links
 from ui.local_tenant import phone_url
@@ -155,10 +155,14 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         asked=asked,
         asked_phone="Your phone" if asked == "you" else f"The phone of {asked}",
         total_s=request_labels.total_s(approval, ask),
-        facts=facts(approval, ask.person if ask else None, reader=viewer),
+        facts=_facts(approval, ask, viewer),
         policy=request_labels.policy_sentence(approval, ask),
         changed_usual_time=request_labels.changed_usual_time(approval),
-        outcome=request_labels.outcome_words(approval, viewer, signed) if approval.outcome else "",
+        outcome=request_labels.outcome_words(
+            approval, viewer, signed, acknowledged(approval, effects)
+        )
+        if approval.outcome
+        else "",
         phones_may_show=request_labels.phones_may_show(approval, asks),
         no_longer=no_longer,
         phone_url=phone_url(ask.person.sub) if ask and pending else "",
@@ -178,6 +182,18 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         hold_stays=why_hold_stays(approval, ask_gateways=True),
         away=absence_in_words.of_request(approval, ask, asked) if ask and pending else "",
     )
+
+
+def _facts(approval: Approval, ask: Ask | None, viewer: Actor) -> list[Fact]:
+    """What the approver reads. Of a request that is over, without what did not happen: what came of
+    a denial or of no answer is in its outcome."""
+    rows = facts(approval, ask.person if ask else None, reader=viewer)
+    if approval.status != Status.CLOSED:
+        return rows
+    rows = [row for row in rows if row.name != "if_denied"]
+    if approval.outcome != Outcome.APPROVED:
+        return [row for row in rows if row.name != "if_approved"]
+    return [replace(row, label="As approved") if row.name == "if_approved" else row for row in rows]
 
 
 def _is_live(approval: Approval, effects: list[Effect]) -> bool:

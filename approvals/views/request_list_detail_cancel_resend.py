@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.permissions import actor
 from approvals import cancel_resend_confirm_denial, clock, registry
 from approvals.errors import Refused
-from approvals.models import Approval
+from approvals.models import Approval, Status
 from approvals.views import gateway_baseline_changes, inbox, request_outcomes
 from approvals.views.policy import policy_and_version_pages
 from approvals.views.request_detail_context import as_context, detail, version_of
@@ -44,6 +44,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "newest": _page(wanted) if before else "",
         "before": before,
         "sees_all": sees_all,
+        "shows_waiting": not wanted.mistakes
+        and ((not before and not wanted.status) or wanted.status == Status.PENDING),
         "outcomes": request_outcomes.ended(clock.now()) if whole else None,
     }
     return render(request, "approvals/inbox.html", context, status=422 if wanted.mistakes else 200)
@@ -67,7 +69,7 @@ def index_live(request: HttpRequest) -> HttpResponse:
     if request.GET.get("seen") == found.version:
         return HttpResponse(status=204)
     sees_all = bool(me.roles & SEES_ALL)
-    context: dict[str, Any] = {"inbox": found, "sees_all": sees_all, "wanted": wanted}
+    context: dict[str, Any] = {"inbox": found, "sees_all": sees_all, "wanted": wanted, "live": True}
     if "whole" in request.GET:
         rows, older = inbox.closed(me, None)
         context |= {"closed": rows, "moved": True}

@@ -11,7 +11,6 @@ from typing import Final
 from django.db.models import F
 
 from approvals.models import Approval, Outcome, Status
-from ui import times
 
 DAYS: Final = 30
 NEWEST: Final = 2_000
@@ -20,7 +19,8 @@ NEWEST: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One outcome, its requests, and the time (`4:59`) within which half and 9 of 10 ended."""
+    """One outcome, its requests, and the time within which half and 9 of 10 ended, such as `38 s`
+    or `4 min 59 s`."""
 
     outcome: str
     count: int
@@ -57,4 +57,15 @@ def ended(now: datetime) -> RequestOutcomes:
 def _within(seconds: list[float], share: float) -> str:
     """The least of these times within which at least this share of them lies, in whole seconds."""
     at = sorted(seconds)[math.ceil(share * len(seconds)) - 1]
-    return times.clock(math.ceil(at))
+    return _in_words(math.ceil(at))
+
+
+def _in_words(seconds: int) -> str:
+    """`38 s`, `4 min 59 s`, `2 h 10 min`: from an hour on in minutes, rounded up."""
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        minutes, rest = divmod(seconds, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

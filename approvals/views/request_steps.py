@@ -30,6 +30,9 @@ from ui import local_tenant
 Step = dict[str, Any]
 _HOLDS = (".held", ".suspended")
 _RELEASES = (".released", ".resumed")
+_STAMP = "gateway.stamp"
+_NOT_ACKNOWLEDGED = frozenset({_STAMP, "gateway.terminal", "gateway.command"})
+"""Steps that name a person in a gateway's log, or are carried out by hand and read afterwards."""
 _STATES = {
     EffectState.DONE: "done",
     EffectState.FAILED: "failed",
@@ -48,10 +51,7 @@ def steps(
 ) -> list[Step]:
     """All steps in order; what did not happen says so. `ask` is the one that the page is about,
     `signed` are those whose signed approval is at hand."""
-    held = [e for e in effects if e.event.endswith(_HOLDS)]
-    ended = [e for e in effects if e.event.endswith(_RELEASES) and e.verb == approval.verb]
-    ended = [] if _is_release_itself(approval) else ended
-    own = [e for e in effects if e not in held and e not in ended]
+    held, own, ended = _in_groups(approval, effects)
     found = _hold(approval, held)
     for one in approved_asks(approval):
         found += _approved_before(one, viewer, signed) if one != ask else []
@@ -59,6 +59,31 @@ def steps(
     found += [_signature(approval, ask, signed), _commit(approval, event_url)]
     found += [_remote(e) for e in own] + _release(approval, ended)
     return [step for step in found if step]
+
+
+def _in_groups(
+    approval: Approval, effects: Sequence[Effect]
+) -> tuple[list[Effect], list[Effect], list[Effect]]:
+    """The steps of the hold, of the act itself, and of the end of the hold."""
+    held = [e for e in effects if e.event.endswith(_HOLDS)]
+    ended = [e for e in effects if e.event.endswith(_RELEASES) and e.verb == approval.verb]
+    ended = [] if _is_release_itself(approval) else ended
+    return held, [e for e in effects if e not in held and e not in ended], ended
+
+
+def acknowledged(approval: Approval, effects: Sequence[Effect]) -> str:
+    """Which gateways acknowledged the act itself, as a clause; empty where none is asked to."""
+    _, own, _ = _in_groups(approval, effects)
+    asked = [e for e in own if e.kind.startswith("gateway.") and e.kind not in _NOT_ACKNOWLEDGED]
+    done = [e for e in asked if e.state == EffectState.DONE]
+    if not asked:
+        return ""
+    if len(asked) == 1:
+        where = asked[0].instance
+        return f", and {where} acknowledged it" if done else f"; {where} has not acknowledged it"
+    if len(done) < len(asked):
+        return f"; {len(done)} of {len(asked)} gateways acknowledged it"
+    return f", and {len(asked)} gateways acknowledged it"
 
 
 def _is_release_itself(approval: Approval) -> bool:
@@ -117,7 +142,7 @@ def _push(ask: Ask, name: str, closed: bool) -> Step:
         return {"state": state, "text": f"Send the push {to}", "detail": ask.detail}
     if ask.state == AskState.FAILED and ask.detail.startswith(("not_enrolled", "issuer_unreach")):
         return {"state": "failed", "text": f"Send the push {to}", "detail": ask.detail}
-    return {"state": "done", "text": f"{_issuer()} took the push {to}", "when": ask.started}
+    return {"state": "done", "text": f"{_issuer()} accepted the push {to}", "when": ask.started}
 
 
 def _answer(approval: Approval, ask: Ask, name: str, closed: bool) -> Step:
@@ -138,7 +163,7 @@ def _answer(approval: Approval, ask: Ask, name: str, closed: bool) -> Step:
 
 
 def _issuer() -> str:
-    """Who takes a push and signs its answer."""
+    """Who accepts a push and signs its answer."""
     return "DEMO: the local tenant" if local_tenant.is_local() else "Auth0"
 
 
@@ -181,6 +206,8 @@ def _commit(approval: Approval, event_url: str) -> Step:
 
 def _remote(effect: Effect) -> Step:
     text = effect.label or f"{effect.kind} at {effect.instance}"
+    if effect.kind == _STAMP:
+        text = f"Record the decider in the audit log of {effect.instance}"
     step: Step = {"state": _STATES[EffectState(effect.state)], "text": text}
     if effect.detail and effect.state != EffectState.DONE:
         step["detail"] = effect.detail

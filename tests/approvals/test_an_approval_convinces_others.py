@@ -81,7 +81,7 @@ def test_the_page_of_an_approved_request_offers_its_pack_and_says_what_it_lacks(
     sequencer.run_once()
     said = text_of(browser_of(ADA).get(page))
     assert reverse("audit-event-pack", args=[fresh(approval).event_id]) in said
-    assert "withheld until" in said and "cannot prove who approved" in said
+    assert "withheld until" in said and "cannot prove to others who approved" in said
 
 
 def test_the_issuers_discovery_is_kept_beside_its_keys(

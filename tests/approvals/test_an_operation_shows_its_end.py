@@ -56,7 +56,7 @@ def test_a_decision_whose_gateways_acknowledged_is_not_pending(
     assert ">pending<" in row_of("lamp.held")
     work()
     row = row_of("lamp.held")
-    assert ">pending<" not in row and ">done later<" in row.partition("</tr>")[2]
+    assert ">pending<" not in row and ">completed later<" in row.partition("</tr>")[2]
 
 
 def test_a_step_that_failed_is_a_failure_of_its_operation(

@@ -40,7 +40,7 @@ def over(outcome: str, took_s: float, *, days_ago: float = 1) -> None:
 ROW = re.compile(
     r'<tr><td><a href="\?status=\w+">(\w+)</a></td>.*?</td>'
     r'<td class="num" [^>]+>(\d+)</td>'
-    r'<td class="num" [^>]+>([\d:]+)</td><td class="num" [^>]+>([\d:]+)</td></tr>'
+    r'<td class="num" [^>]+>([\w ]+)</td><td class="num" [^>]+>([\w ]+)</td></tr>'
 )
 
 
@@ -53,9 +53,25 @@ def test_each_outcome_has_its_count_and_its_times() -> None:
         over("approved", took_s)
     over("denied", 38)
     assert table(signed_in("auditor", "auditor")) == [
-        ("Approved", "10", "0:50", "5:00"),
-        ("Denied", "1", "0:38", "0:38"),
+        ("Approved", "10", "50 s", "5 min"),
+        ("Denied", "1", "38 s", "38 s"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("took_s", "said"),
+    [
+        (0.2, "1 s"),
+        (59.5, "1 min"),
+        (298.4, "4 min 59 s"),
+        (3541, "59 min 1 s"),
+        (3601, "1 h 1 min"),
+        (7741, "2 h 10 min"),
+    ],
+)
+def test_a_time_has_its_units_and_is_never_shorter_than_it_was(took_s: float, said: str) -> None:
+    over("approved", took_s)
+    assert table(signed_in("auditor", "auditor")) == [("Approved", "1", said, said)]
 
 
 def test_what_is_older_or_still_waits_is_not_counted() -> None:

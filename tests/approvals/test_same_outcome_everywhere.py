@@ -43,7 +43,7 @@ OUTCOMES = ("approved", "denied", "expired", "failed", "cancelled")
 DOORS = ("web", "cli", "api")
 EXIT = {"approved": 0, "failed": 1, "denied": 3, "expired": 4, "cancelled": 5}
 ON_THE_PAGE = {
-    "approved": "approved exactly this request, and it was applied",
+    "approved": "approved exactly this request. It was applied in this portal",
     "denied": "denied it. Nothing was committed",
     "expired": "No one answered in time",
     "failed": "Approved, but what was approved is no longer true",

@@ -7,10 +7,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from approvals.models import Answer, Approval, Ask, AskState, Outcome, Status
+from approvals.models import Answer, Approval, Ask, AskState, Effect, Outcome, Status
 from approvals.serializers import as_json
+from approvals.views import request_steps
 from audit.evidence import storage
 from audit.recording.actors import Actor
+from enforcement.models import Asset
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, known
@@ -41,8 +43,48 @@ def test_an_approval_that_was_signed_is_said(
     page = text(reader(), f"/approvals/{approval.pk}/")
     assert "Oona Operator approved exactly this request" in page
     assert "signature checked" in page and NO_PROOF not in page
+    assert "As approved The lamp stays dark." in page
+    assert "If approved" not in page and "If denied" not in page
     assert NO_PROOF not in closed_row(reader())
     assert as_json(fresh(approval))["proven"] is True
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([], ""),
+        ([("gateway.stamp", "done"), ("gateway.terminal", "done")], ""),
+        ([("gateway.block", "done"), ("gateway.stamp", "pending")], ", and edge-0 acknowledged it"),
+        ([("gateway.block", "failed")], "; edge-0 has not acknowledged it"),
+        ([("gateway.block", "done")] * 2, ", and 2 gateways acknowledged it"),
+        (
+            [("gateway.block", "done"), ("gateway.block", "unknown")],
+            "; 1 of 2 gateways acknowledged it",
+        ),
+    ],
+)
+def test_which_gateways_acknowledged_it_is_said_as_observed(
+    steps: list[tuple[str, str]], said: str
+) -> None:
+    approval = Approval(verb="skill.block")
+    effects = [
+        Effect(kind=kind, state=state, event="skill.blocked", instance=f"edge-{number}")
+        for number, (kind, state) in enumerate(steps)
+    ]
+    assert request_steps.acknowledged(approval, effects) == said
+
+
+def test_a_request_that_is_over_says_what_its_block_comes_to_now(lamps: Lamps, olu: Actor) -> None:
+    approval = ask(olu)
+    Asset.objects.create(kind="skill", name="pdf", decision="block")
+    about = {"target_kind": "skill", "target_name": "pdf", "target_instance": ""}
+    Approval.objects.filter(pk=approval.pk).update(**about)
+    where = f"/approvals/{approval.pk}/"
+    assert "Effect now" not in text(reader(), where)
+    Approval.objects.filter(pk=approval.pk).update(status=Status.CLOSED, outcome=Outcome.FAILED)
+    assert "Effect now effect not known View pdf" in text(reader(), where)
+    Asset.objects.update(decision="allow")
+    assert "Effect now" not in text(reader(), where)
 
 
 def test_an_approval_that_someone_wrote_into_the_database_is_not_said(

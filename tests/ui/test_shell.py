@@ -339,9 +339,7 @@ def test_every_page_leads_to_what_acts_for_the_person() -> None:
     person = Person.objects.get(sub=SUBS["member1"])
     assert f'<a href="/people/{person.pk}/">' in page and "What acts for you" in page
     home = signed_in("member1").get("/").content.decode()
-    assert (
-        f'href="/people/{person.pk}/">View all accounts and applications that act for you' in home
-    )
+    assert f'href="/people/{person.pk}/">View all that acts for you' in home
 
 
 def test_the_menu_of_a_phone_names_nothing_twice_and_no_keyboard() -> None:

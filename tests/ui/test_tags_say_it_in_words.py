@@ -56,7 +56,7 @@ def test_an_outcome_has_a_shape_and_a_word() -> None:
 
 def test_an_outcome_that_came_later_has_its_meaning_in_its_title() -> None:
     shown = outcome("later_done")
-    assert ' title="Recorded as pending.' in shown and ">done later<" in shown
+    assert ' title="Recorded as pending.' in shown and ">completed later<" in shown
     assert "title=" not in outcome("success")
 
 
