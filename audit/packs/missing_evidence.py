@@ -46,9 +46,11 @@ class Outlook:
             return "No event in it names a token or a passkey: this pack cannot prove who acted."
         if not self.unproven:
             return ""
-        parts = [*self._withheld(), *self._counted()]
-        yet = " yet" if self.until else ""
-        return f"{'; '.join(parts)}; this pack cannot prove {' or '.join(self.unproven)}{yet}."
+        unproven = " or ".join(self.unproven)
+        withheld, others = list(self._withheld()), list(self._counted())
+        if not others:
+            return f"{withheld[0]}. Until then, the pack alone cannot prove to others {unproven}."
+        return f"{'; '.join([*withheld, *others])}; this pack cannot prove {unproven}."
 
     def _withheld(self) -> Iterator[str]:
         if self.until:

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, BinaryIO, Final
 from urllib.parse import urlencode
@@ -19,7 +20,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import actor, needs_role
 from accounts.recent_sign_in.requirement import needs_fresh_sign_in
-from audit import clock
+from audit import clock, coverage
 from audit.audit_files import audit_scope, workpaper, zip_file
 from audit.audit_files.audit_scope import (
     MOST_ITEMS,
@@ -34,12 +35,14 @@ from audit.exports.xlsx import MEDIA_TYPE
 from audit.ledger.audit_file_format.tables_of_range import REQUIREMENT
 from audit.ledger.offline.samples import LONGEST_SEED, SampleError
 from audit.ledger.packs.report_sentences import sentence
+from audit.ledger.query import EventQuery
 from audit.packs.verify_html import verifier
 
 _READERS: Final = ("admin", "auditor")
 _KEYS: Final = ("framework", "after", "before", "items", "seed", "others")
 _CHOICES: Final = (7, 30, 90, 365)  # days
 _UNASKED: Final = 90
+_DAY: Final = timedelta(days=1)
 _OTHERS: Final = {"with": True, "without": False}
 _ANOTHER: Final = "Another audit file or workpaper is being made now. Try again in a few minutes."
 
@@ -187,6 +190,7 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
     }
     opened = scope.opened(counts)
     rows = min(opened, end - start)
+    empty = {} if rows else {"no_rows": _no_rows(scope), "with_today": _with_today(scope)}
     populations = [
         {
             "id": table.id,
@@ -202,6 +206,8 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
         "scope": scope,
         "framework": scope.framework,
         "period": scope.period,
+        "last_day": scope.period.end - _DAY,
+        **empty,
         "start": start,
         "last": end - 1,
         "entries": end - start,
@@ -212,6 +218,35 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
         "items": scope.items(counts),
         "decided": given["others"] in _OTHERS,
         "download": urlencode(asked),
+    }
+
+
+def _no_rows(scope: Scope) -> str:
+    """What is on record of a period in which no population has a row, and what to do."""
+    number = coverage.count([EventQuery()], scope.period).counted[0].n
+    said = "No event that happened in it is on record."
+    if number:
+        events = "1 event" if number == 1 else f"{number:,} events"
+        belong = "belongs" if number == 1 else "belong"
+        said = f"{events} that happened in it {belong} to none of those below."
+    return (
+        f"{said} Of a period that is over, the file can still prove that no entry is missing. "
+        "Choose a longer period, or another framework, for one with rows."
+    )
+
+
+def _with_today(scope: Scope) -> dict[str, str]:
+    """The way to the same period with today, where it ends before and has rows then."""
+    start, today = scope.period.start, clock.now().date()
+    if scope.period.end.date() != today:
+        return {}
+    longer = replace(scope.period, end=scope.period.end + _DAY)
+    if not any(replace(scope, period=longer).counts().values()):
+        return {}
+    dates = {"after": f"{start:%Y-%m-%d}", "before": f"{longer.end:%Y-%m-%d}"}
+    return {
+        "url": f"?{urlencode({'framework': scope.framework.id, **dates})}#step2",
+        "action": f"Show {start.day} {start:%b} to {today.day} {today:%b}, today included",
     }
 
 

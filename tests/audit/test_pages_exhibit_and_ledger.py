@@ -89,7 +89,7 @@ def plain(page: str) -> str:
 def test_an_exhibit_says_who_what_why_and_when(event: Event, ada: Client) -> None:
     sequencer.run_once()
     page = text_of(ada.get(f"/audit/events/{event.id}/"))
-    for words in (OLU.name, OLU.email, OLU.sub, OLU.iss, "operator then", "Skill blocked",
+    for words in (OLU.name, OLU.email, OLU.sub, OLU.iss, "operator at the time", "Skill blocked",
                   "edge-1", "exfiltrates documents", "UTC"):  # fmt: skip
         assert words in plain(page), words
     assert "<del>" in page and "held" in page and "<ins>" in page

@@ -59,9 +59,9 @@ def test_the_trail_leads_there_with_its_filter_whoever_may_draw() -> None:
 def test_the_form_says_what_is_drawn_from_and_that_nobody_chooses_the_seed() -> None:
     happens(9)
     page = words(browser_of(ADA), "/audit/sample/?action=skill.blocked")
-    assert "3 events of 9 to draw from now" in page
-    assert "which no one can know yet" in page and "recorded before anyone sees it" in page
-    assert "No sample of exactly this filter was asked for before." in page
+    assert "3 of 9 events match now" in page
+    assert "which no one can predict" in page and "recorded before anyone sees it" in page
+    assert "None yet with exactly this filter." in page
     assert not EventRow.objects.filter(action__startswith="audit.sample").exists()
 
 

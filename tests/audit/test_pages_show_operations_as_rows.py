@@ -88,7 +88,7 @@ def test_the_row_says_what_the_operation_came_to(ada: Client) -> None:
     assert [found[name].action for name in ("op-1", "op-3")] == ["skill.blocked", "approval.denied"]
     assert found["op-1"].outcome == "pending", "the decision, not what the gateway answered"
     page = text_of(ada.get("/audit/?rows=operations&operation=op-1"))
-    assert "done later" in page
+    assert "completed later" in page
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_row_is_judged_of_all_events_however_many_answers_follow(outcome: str)
     list(record_many([decision, *answers]))
     sequencer.run_once()
     page = text_of(browser_of(ADA).get(f"/audit/?rows=operations{outcome}"))
-    assert first_row(page) == ("Critical", "done later")
+    assert first_row(page) == ("Critical", "completed later")
     assert rows(page)[0] == "26 events, 3 failed"
     (operation,) = operation_events.of_rows(EventRow.objects.filter(operation="op-1")).values()
     assert (operation.telling.source, operation.telling.outcome) == ("portal", "pending")
@@ -159,7 +159,7 @@ def test_a_row_counts_every_outcome_that_its_own_does_not_say() -> None:
     ("answers", "said"),
     [
         (["edge-1 failure", "edge-2 success"], "failed later"),
-        (["edge-1 failure", "edge-2 success", "edge-1 success"], "done later"),
+        (["edge-1 failure", "edge-2 success", "edge-1 success"], "completed later"),
         (["edge-1 success", "edge-2 unknown"], "unknown"),
     ],
 )

@@ -217,7 +217,7 @@ def test_decisions_are_counted_and_lead_to_their_lists(trail: None, ada: Client)
     assert "1 decision" in page
     (without,) = links(page, "1 does not")
     assert [s.split()[0] for s in shown(text_of(ada.get(without)))] == ["Olu"]
-    (verified,) = links(page, "0 name a verified human")
+    (verified,) = links(page, "0 name a verified person")
     assert shown(text_of(ada.get(verified))) == []
 
 

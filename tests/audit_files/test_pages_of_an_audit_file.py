@@ -56,7 +56,7 @@ def test_the_page_says_what_the_file_holds_and_discloses_before_it_offers_it(wor
     ada = browser_of(ADA)
     first = ada.get(PAGE)
     said = words(first)
-    assert "2. What it will hold" in said and "3. What it discloses" in said
+    assert "2. Contents" in said and "3. What it discloses" in said
     assert "Yes, with the other 6 entries of the period" in said
     assert not re.search(r"[Aa]bout [\d.]+ (?:KB|MB|bytes)", said), said
     assert ZIP.partition("?")[0] not in text_of(first), "nothing is offered before it is asked"
@@ -73,9 +73,9 @@ def test_each_step_leads_to_the_next_one_and_focuses_its_heading(world: World) -
     ada = browser_of(ADA)
     first, second = text_of(ada.get(PAGE)), text_of(ada.get(f"{PAGE}&others=with"))
     assert 'method="get" action="/audit/file/#step2"' in first
-    button = re.search(r"<button ([^>]*)>Show what it will hold", first)
+    button = re.search(r"<button ([^>]*)>Preview contents", first)
     assert button and "formnovalidate" in button[1], "step 1 needs no answer of step 3"
-    assert '<h2 id="step2" tabindex="-1">2. What it will hold' in first
+    assert '<h2 id="step2" tabindex="-1">2. Contents' in first
     assert 'formaction="/audit/file/#step4">Continue</button>' in first
     assert 'formaction="/audit/file/#step4">Change</button>' in second
     assert '<h2 id="step4" tabindex="-1">4. Download' in second
@@ -87,8 +87,21 @@ def test_a_period_in_which_no_population_has_a_row_is_said_before_the_download(
 ) -> None:
     ada, said = browser_of(ADA), "No population has a row in this period."
     days = [f"{clock.now() - timedelta(days=ago):%Y-%m-%d}" for ago in (45, 35)]
-    assert said in text_of(ada.get(f"{PAGE}&after={days[0]}&before={days[1]}"))
+    page = text_of(ada.get(f"{PAGE}&after={days[0]}&before={days[1]}"))
+    assert said in page and "3 events that happened in it belong to none of those below." in page
     assert said not in text_of(ada.get(PAGE))
+
+
+def test_a_period_without_rows_that_ends_before_today_leads_to_the_one_with_today(
+    world: World,
+) -> None:
+    ada, today = browser_of(ADA), clock.now()
+    page = text_of(ada.get(f"/audit/file/?framework={FRAMEWORK}"))
+    link = re.search(r'href="(\?framework=[^"]+)">Show [^<]+, today included</a>', page)
+    last = today - timedelta(days=1)
+    assert link and f"{last.day} {last:%b %Y}</time>, whole days UTC" in page
+    longer = text_of(ada.get(f"/audit/file/{unescape(link[1])}"))
+    assert "No population has a row" not in longer and "today included" not in longer
 
 
 @pytest.mark.parametrize("framework", [one.id for one in FRAMEWORKS])

@@ -124,7 +124,7 @@ def test_every_member_of_a_pack_is_listed() -> None:
 
 
 def test_a_verified_human_is_what_the_auditors_document_says() -> None:
-    text = text_of("docs/auditors.md").partition("A *verified human*")[2].partition("With the")[0]
+    text = text_of("docs/auditors.md").partition("A *verified person*")[2].partition("With the")[0]
     assert "H1, H2 or H3" in text
     assert (
         tuple(re.findall(r"^- \*\*(H\d)\*\*", text, re.MULTILINE))

@@ -155,9 +155,10 @@ def test_the_whole_act_with_all_its_evidence_is_verified(act: Act) -> None:
 def test_the_event_page_says_before_the_download_what_the_pack_cannot_prove(act: Act) -> None:
     page = text_of(browser_of(ADA).get(reverse("audit-event", args=[decided_with_live_tokens()])))
     assert "2 tokens are withheld until" in page
-    assert "this pack cannot prove who approved or who acted yet." in page
+    assert "the pack alone cannot prove to others who approved or who acted." in page
+    assert "What this portal itself checked is listed under “What proves it”." in page
     whole = text_of(browser_of(ADA).get(reverse("audit-event", args=[act.blocked])))
-    assert "this pack cannot prove" not in whole
+    assert "cannot prove" not in whole
 
 
 def test_the_export_page_says_before_the_download_what_the_pack_cannot_prove(act: Act) -> None:

@@ -87,7 +87,7 @@ def test_a_token_that_still_opens_something_is_shown_to_nobody(act: Act) -> None
     fresh = keep("id_token", token(seconds_left=600), OLU)
     held = EvidenceItem.objects.get(digest=fresh.digest)
     page = text_of(reader(ADA).get(page_of(held)))
-    assert "This token is still valid" in page and "It is shown after" in page
+    assert "This token is still valid" in page and "It is shown once it has expired, after" in page
     assert "auth0|olu" not in page
     with pytest.raises(NotReleasable):
         body_and_pack_access.read(OLU, held, clock.now())

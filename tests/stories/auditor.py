@@ -98,7 +98,7 @@ def test_a_proof_is_checked_offline_with_keys_of_ones_own(house: House) -> None:
     page.locator(EVENTS).first.click()
     page.get_by_role("link", name="Open the exhibit").click()
     proof = download(page, "Download proof", house.homes / "event.tlog-proof")
-    entry = download(page, "Entry bytes", house.homes / "event.entry")
+    entry = download(page, "Raw entry", house.homes / "event.entry")
     key = house.homes / "log.key"
     key.write_text(httpx.get(house.url("/log/key"), timeout=60).text)
     ata = house.command_line("auditor")

@@ -197,7 +197,11 @@ def _who(event: dict[str, Any], viewer: Actor | None) -> list[Fact]:
     name, email = person(actor, ""), shown(actor["email"])
     return [
         _person(
-            Fact("Who", name or "no one named", note=_doubt(event) or (roles and f"{roles} then")),
+            Fact(
+                "Who",
+                name or "no one named",
+                note=_doubt(event) or (roles and f"{roles} at the time"),
+            ),
             actor,
             viewer,
         ),

@@ -63,9 +63,17 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
         "reads_all": reads_everything(actor(request)),
         "bodies": event_details.bodies_of(found.event, actor(request)),
         "permalink": f"{settings.PORTAL_URL}{found.url}",
-        "pack_lacks": pack_lacks(found.event, actor(request)) if found.proof else "",
+        "pack_lacks": _pack_lacks(found, actor(request)),
     }
     return render(request, "audit/event.html", context)
+
+
+def _pack_lacks(found: event_details.Exhibit, who: Actor) -> str:
+    """What the pack would lack, next to what the page lists as checked here."""
+    lacks = pack_lacks(found.event, who) if found.proof else ""
+    if lacks and found.human.proves:
+        return f"{lacks} What this portal itself checked is listed under “What proves it”."
+    return lacks
 
 
 def pack_lacks(event: dict[str, Any], who: Actor) -> str:

@@ -230,7 +230,7 @@ def _bar_label(start: datetime, step: timedelta) -> str:
 
 
 def decision_line(reading: Reading, overview: Overview) -> dict[str, Any] | None:
-    """ "N decisions: n name a verified human, m do not", each a link; None without decisions."""
+    """ "N decisions: n name a verified person, m do not", each a link; None without decisions."""
     counted = overview.decisions
     base = reading.query.dropping("human").dropping("human", excluded=True)
     every = decisions_by_verified_human.among(base, decision_actions())
