@@ -271,7 +271,7 @@ registry.register(
         ),
         risk=lambda _target, _params: "what is kept for a matter can then be destroyed",
         if_approved="The person can be erased, unless another hold is on them.",
-        if_denied="The hold stays.",
-        if_expired="The hold stays.",
+        if_denied="The legal hold stays.",
+        if_expired="The legal hold stays.",
     )
 )

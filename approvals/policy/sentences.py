@@ -381,6 +381,8 @@ def if_denied(rule: Mapping[str, Any], verb: Verb | None) -> str:
     said = (verb.if_denied if verb else "") or "Nothing is committed."
     if rule.get("while_pending") != "hold":
         return said
-    ends = "ends" if rule.get("on_denial") == "release" else "does not end"
-    signed = " signed with a passkey" if rule.get("signed_denial") and ends == "ends" else ""
-    return f"{said} On hold meanwhile; a denial{signed} {ends} the hold."
+    if rule.get("on_denial") != "release":
+        return f"{said} On hold meanwhile; a denial does not end the hold."
+    if rule.get("signed_denial"):
+        return f"{said} On hold meanwhile; a denial signed with a passkey ends the hold."
+    return f"{said} On hold meanwhile; a denial ends the hold once it is proven."

@@ -55,7 +55,8 @@ def test_the_page_says_what_will_happen_and_shows_the_code_big(waiting: Approval
         "Reason “burns",
         "Requested by “Olu Operator”",
         "If approved The lamp stays dark.",
-        "If denied Nothing happens. On hold meanwhile; a denial ends the hold. If no one answers, ",
+        "If denied Nothing happens. On hold meanwhile; a denial ends the hold once it is "
+        "proven. If no one answers, ",
         "Received on the web",
         "Who asked and who approves or denies are on the record.",
         "an operator other than the one who asked approves by phone within 5 min",

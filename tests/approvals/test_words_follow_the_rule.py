@@ -168,7 +168,8 @@ def test_what_cannot_be_held_is_not_said_to_be(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("on_denial", "said"), [("release", "ends"), ("keep_hold", "does not end")]
+    ("on_denial", "said"),
+    [("release", "ends the hold once it is proven"), ("keep_hold", "does not end the hold")],
 )
 def test_phone_and_page_say_the_same_about_a_denial(
     lamps: Lamps, on_denial: str, said: str
@@ -178,7 +179,7 @@ def test_phone_and_page_say_the_same_about_a_denial(
     known("operator2", "operator")
     approval = ask(olu)
     [sent] = authorization_details.for_ask(approval.asks.get())
-    denied = f"Nothing happens. On hold meanwhile; a denial {said} the hold. If no one answers, "
+    denied = f"Nothing happens. On hold meanwhile; a denial {said}. If no one answers, "
     assert sent["properties"]["if_denied"]["value"].startswith(denied)
     client = signed_in("operator", "operator")
     page = client.get(f"/approvals/{approval.pk}/").content.decode()

@@ -77,7 +77,10 @@ def test_a_denied_revocation_ends_its_own_hold_alone_and_says_so_before() -> Non
     asked = decide("admin", "revoke", account)
     assert asked.approval is not None
     request = page("admin", f"/approvals/{asked.approval.pk}/", "admin")
-    assert "any other suspension of it stays. On hold meanwhile; a denial ends the hold." in request
+    assert (
+        "any other suspension of it stays. On hold meanwhile; a denial ends the hold once it is "
+        "proven." in request
+    )
     deny(asked, "admin2")
     assert fresh(account).state == State.SUSPENDED
 
