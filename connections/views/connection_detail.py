@@ -162,7 +162,7 @@ def _steps(account: ConnectedAccount) -> list[dict[str, object]]:
                 "state": "not",
                 "text": f"{title} itself keeps the permission until it is removed there.",
                 "url": url,
-                "action": f"Look at {title}",
+                "action": f"View {title}",
             }
         )
     return sentences
