@@ -77,7 +77,11 @@ def summary(rule: Rule, expiry_s: int) -> Summary:
     """A rule in a few short sentences; `expiry_s` is the time given where it names none."""
     about = sentences.matches(rule)
     if rule.approver == "none":
-        return Summary(about, "It takes effect immediately: no one has to approve.", ())
+        return Summary(
+            about,
+            "It takes effect immediately, unless the minimum under every policy asks for a person.",
+            (),
+        )
     within = sentences.duration(rule.within_s or expiry_s)
     who = _who(rule, rule.within_s or expiry_s)
     return Summary(about, f"{who[:1].upper()}{who[1:]} within {within}.", _follows(rule))

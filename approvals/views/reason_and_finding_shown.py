@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from approvals.erasure import erase_and_hold_decisions
-from approvals.models import Approval, Status
+from approvals.models import Approval, Outcome, Status
 from audit.erasure import subject_and_store_registry
 from audit.recording.actors import Actor
 from connections.lifecycle import bulk_decisions
@@ -24,9 +24,9 @@ _MAY_LOOK = frozenset({"auditor", "operator", "admin"})
 @dataclass(frozen=True, slots=True)
 class Because:
     """`reason` as it was given; `finding` the gravest one, `more` how many others count;
-    `effect` what a hold or block that is in force where the request was for comes to now, once the
-    request is over; `accounts` the id and words of each where it is about several; `person` and
-    `person_url` whom a request by subject key is about, for those who may see them."""
+    `effect` what its hold, or the block that was approved, comes to now, once the request is over;
+    `accounts` the id and words of each where it is about several; `person` and `person_url` whom a
+    request by subject key is about, for those who may see them."""
 
     reason: str
     finding: Finding | None = None
@@ -60,15 +60,13 @@ def because(approval: Approval, viewer: Actor) -> Because:
 
 
 def _effect_now(approval: Approval) -> str:
-    """The word of Home and of the lists for it; empty where the request was for gateways that have
-    no hold or block of their own."""
-    decided = Asset.objects.filter(
-        kind=approval.target_kind,
-        name=approval.target_name,
-        instance=approval.target_instance,
-    )
-    restricting = decided.filter(~Q(holder="") | Q(decision=Decision.BLOCK))
-    return next(map(str, effects_of_decisions.overall_of_each(restricting).values()), "")
+    """The word of Home and of the lists for it; empty where neither is in force."""
+    its = Q(hold_approval=str(approval.pk)) & ~Q(holder="")
+    if approval.outcome == Outcome.APPROVED and approval.verb.endswith(".block"):
+        its |= Q(decision=Decision.BLOCK)
+    where = {"name": approval.target_name, "instance": approval.target_instance}
+    found = Asset.objects.filter(its, kind=approval.target_kind, **where)
+    return next(map(str, effects_of_decisions.overall_of_each(found).values()), "")
 
 
 def _about_person(approval: Approval, viewer: Actor) -> Because:

@@ -23,7 +23,7 @@ from approvals.views.passkey_answers import Offer, offer
 from approvals.views.reason_and_finding_shown import Because, because
 from approvals.views.request_audit_history import History, history
 from approvals.views.request_labels import Standing
-from approvals.views.request_steps import Step, acknowledged, open_effects, steps
+from approvals.views.request_steps import Step, open_effects, steps
 from audit.recording.actors import Actor
 from ui import person_links
 from ui.local_tenant import phone_url
@@ -158,9 +158,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         facts=_facts(approval, ask, viewer),
         policy=request_labels.policy_sentence(approval, ask),
         changed_usual_time=request_labels.changed_usual_time(approval),
-        outcome=request_labels.outcome_words(
-            approval, viewer, signed, acknowledged(approval, effects)
-        )
+        outcome=request_labels.outcome_words(approval, viewer, signed, effects)
         if approval.outcome
         else "",
         phones_may_show=request_labels.phones_may_show(approval, asks),
@@ -193,7 +191,9 @@ def _facts(approval: Approval, ask: Ask | None, viewer: Actor) -> list[Fact]:
     rows = [row for row in rows if row.name != "if_denied"]
     if approval.outcome != Outcome.APPROVED:
         return [row for row in rows if row.name != "if_approved"]
-    return [replace(row, label="As approved") if row.name == "if_approved" else row for row in rows]
+    return [
+        replace(row, label="As requested") if row.name == "if_approved" else row for row in rows
+    ]
 
 
 def _is_live(approval: Approval, effects: list[Effect]) -> bool:

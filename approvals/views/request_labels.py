@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from approvals import actor_json, clock, policy, registry
-from approvals.models import Answer, Approval, Ask, AskState, Channel, Outcome, Person, Status
+from approvals.models import (
+    Answer,
+    Approval,
+    Ask,
+    AskState,
+    Channel,
+    Effect,
+    Outcome,
+    Person,
+    Status,
+)
 from approvals.pipeline import overtaken_requests, recheck
 from approvals.proven_approvals import Signature, all_signed, approved_asks, is_signed
 from approvals.registry import Verb
@@ -189,19 +199,18 @@ def outcome_words(
     approval: Approval,
     viewer: Actor | None = None,
     signed: Collection[Signature] = (),
-    acknowledged: str = "",
+    effects: Sequence[Effect] = (),
 ) -> str:
     """What came of a closed approval, in one or two sentences; `signed` as `standing` takes it,
-    `acknowledged` a clause of `request_steps`."""
+    `effects` are its remote steps."""
     name = answerer_name(approval, viewer) or "Somebody"
     who = at_the_beginning(name)
     match approval.outcome:
         case Outcome.APPROVED if not all_signed(approval, signed):
             return _without_proof(approval, name, viewer, signed)
         case Outcome.APPROVED:
-            return (
-                f"{who} approved exactly this request. It was applied in this portal{acknowledged}."
-            )
+            remote = "; the steps say what came of it elsewhere" if effects else ""
+            return f"{who} approved exactly this request. It was applied in this portal{remote}."
         case Outcome.DENIED if approval.inferred:
             return (
                 f"Auth0 answers a denial and an expiry alike. {_there_was_time(approval)}, so we "

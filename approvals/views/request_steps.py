@@ -31,8 +31,6 @@ Step = dict[str, Any]
 _HOLDS = (".held", ".suspended")
 _RELEASES = (".released", ".resumed")
 _STAMP = "gateway.stamp"
-_NOT_ACKNOWLEDGED = frozenset({_STAMP, "gateway.terminal", "gateway.command"})
-"""Steps that name a person in a gateway's log, or are carried out by hand and read afterwards."""
 _STATES = {
     EffectState.DONE: "done",
     EffectState.FAILED: "failed",
@@ -51,7 +49,10 @@ def steps(
 ) -> list[Step]:
     """All steps in order; what did not happen says so. `ask` is the one that the page is about,
     `signed` are those whose signed approval is at hand."""
-    held, own, ended = _in_groups(approval, effects)
+    held = [e for e in effects if e.event.endswith(_HOLDS)]
+    ended = [e for e in effects if e.event.endswith(_RELEASES) and e.verb == approval.verb]
+    ended = [] if _is_release_itself(approval) else ended
+    own = [e for e in effects if e not in held and e not in ended]
     found = _hold(approval, held)
     for one in approved_asks(approval):
         found += _approved_before(one, viewer, signed) if one != ask else []
@@ -59,31 +60,6 @@ def steps(
     found += [_signature(approval, ask, signed), _commit(approval, event_url)]
     found += [_remote(e) for e in own] + _release(approval, ended)
     return [step for step in found if step]
-
-
-def _in_groups(
-    approval: Approval, effects: Sequence[Effect]
-) -> tuple[list[Effect], list[Effect], list[Effect]]:
-    """The steps of the hold, of the act itself, and of the end of the hold."""
-    held = [e for e in effects if e.event.endswith(_HOLDS)]
-    ended = [e for e in effects if e.event.endswith(_RELEASES) and e.verb == approval.verb]
-    ended = [] if _is_release_itself(approval) else ended
-    return held, [e for e in effects if e not in held and e not in ended], ended
-
-
-def acknowledged(approval: Approval, effects: Sequence[Effect]) -> str:
-    """Which gateways acknowledged the act itself, as a clause; empty where none is asked to."""
-    _, own, _ = _in_groups(approval, effects)
-    asked = [e for e in own if e.kind.startswith("gateway.") and e.kind not in _NOT_ACKNOWLEDGED]
-    done = [e for e in asked if e.state == EffectState.DONE]
-    if not asked:
-        return ""
-    if len(asked) == 1:
-        where = asked[0].instance
-        return f", and {where} acknowledged it" if done else f"; {where} has not acknowledged it"
-    if len(done) < len(asked):
-        return f"; {len(done)} of {len(asked)} gateways acknowledged it"
-    return f", and {len(asked)} gateways acknowledged it"
 
 
 def _is_release_itself(approval: Approval) -> bool:

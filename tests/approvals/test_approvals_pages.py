@@ -294,7 +294,7 @@ def test_every_end_is_said_in_words(
     )
     shown = text(page(signed_in("auditor", "auditor"), waiting))
     assert words in shown and "If denied" not in shown
-    assert ("As approved" in shown) == (outcome == "approved")
+    assert ("As requested" in shown) == (outcome == "approved")
 
 
 def test_a_single_person_approval_is_labelled(lamps: Lamps) -> None:

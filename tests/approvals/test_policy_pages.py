@@ -232,6 +232,7 @@ def test_the_history_tells_versions_and_offers_to_go_back(admin: Client) -> None
     assert "Version 2" in page and "Version 1" in page and "the default policy" in page
     one = admin.get(f"/approvals/policy/{first.digest}/")
     assert "New: rule first" in text(one) and "Propose this version again" in text(one)
+    assert "A rule applies only to decisions that are final or relax something" in text(one)
     review = admin.get(f"/approvals/policy/review/?from={first.digest}")
     assert "Back to version 1?" in text(review) and "Gone: rule second" in text(review)
     admin.post(PROPOSE, form(review))

@@ -7,9 +7,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from approvals import proven_approvals
 from approvals.models import Answer, Approval, Ask, AskState, Effect, Outcome, Status
 from approvals.serializers import as_json
-from approvals.views import request_steps
+from approvals.views import request_labels
+from approvals.views.reason_and_finding_shown import because
 from audit.evidence import storage
 from audit.recording.actors import Actor
 from enforcement.models import Asset
@@ -43,47 +45,66 @@ def test_an_approval_that_was_signed_is_said(
     page = text(reader(), f"/approvals/{approval.pk}/")
     assert "Oona Operator approved exactly this request" in page
     assert "signature checked" in page and NO_PROOF not in page
-    assert "As approved The lamp stays dark." in page
+    assert "As requested The lamp stays dark." in page
     assert "If approved" not in page and "If denied" not in page
     assert NO_PROOF not in closed_row(reader())
     assert as_json(fresh(approval))["proven"] is True
 
 
 @pytest.mark.parametrize(
-    ("steps", "said"),
+    ("effects", "said"),
     [
-        ([], ""),
-        ([("gateway.stamp", "done"), ("gateway.terminal", "done")], ""),
-        ([("gateway.block", "done"), ("gateway.stamp", "pending")], ", and edge-0 acknowledged it"),
-        ([("gateway.block", "failed")], "; edge-0 has not acknowledged it"),
-        ([("gateway.block", "done")] * 2, ", and 2 gateways acknowledged it"),
-        (
-            [("gateway.block", "done"), ("gateway.block", "unknown")],
-            "; 1 of 2 gateways acknowledged it",
-        ),
+        ([], "It was applied in this portal."),
+        ([Effect(state="unknown")], "in this portal; the steps say what came of it elsewhere."),
     ],
 )
-def test_which_gateways_acknowledged_it_is_said_as_observed(
-    steps: list[tuple[str, str]], said: str
+def test_what_gateways_did_is_said_by_the_steps_alone(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work,
+    effects: list[Effect], said: str,
+) -> None:  # fmt: skip
+    approval = ask(olu)
+    work()
+    phones.answer("operator2", code_of(fresh(approval)), "approve")
+    work()
+    done = fresh(approval)
+    signed = proven_approvals.signatures([done])[done.pk]
+    assert request_labels.outcome_words(done, None, signed, effects).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("verb", "outcome", "shown"),
+    [
+        ("skill.block", "approved", True),
+        ("skill.block", "denied", False),
+        ("skill.block", "failed", False),
+        ("skill.allow", "approved", False),
+        ("skill.release", "approved", False),
+    ],
+)
+def test_a_request_says_what_its_block_comes_to_now_and_no_other(
+    lamps: Lamps, olu: Actor, verb: str, outcome: str, shown: bool
 ) -> None:
-    approval = Approval(verb="skill.block")
-    effects = [
-        Effect(kind=kind, state=state, event="skill.blocked", instance=f"edge-{number}")
-        for number, (kind, state) in enumerate(steps)
-    ]
-    assert request_steps.acknowledged(approval, effects) == said
-
-
-def test_a_request_that_is_over_says_what_its_block_comes_to_now(lamps: Lamps, olu: Actor) -> None:
     approval = ask(olu)
     Asset.objects.create(kind="skill", name="pdf", decision="block")
+    about = {"target_kind": "skill", "target_name": "pdf", "target_instance": "", "verb": verb}
+    asked = Approval.objects.filter(pk=approval.pk)
+    asked.update(**about)
+    assert not because(fresh(approval), olu).effect, "still open"
+    asked.update(status=Status.CLOSED, outcome=outcome)
+    assert because(fresh(approval), olu).effect == ("effect_not_known" if shown else "")
+
+
+def test_a_request_that_is_over_says_what_its_hold_comes_to_now(lamps: Lamps, olu: Actor) -> None:
+    approval = ask(olu)
+    held = Asset.objects.create(
+        kind="skill", name="pdf", holder="x", hold_approval=str(approval.pk)
+    )
     about = {"target_kind": "skill", "target_name": "pdf", "target_instance": ""}
-    Approval.objects.filter(pk=approval.pk).update(**about)
+    over = {"status": Status.CLOSED, "outcome": Outcome.EXPIRED}
+    Approval.objects.filter(pk=approval.pk).update(**about, **over)
     where = f"/approvals/{approval.pk}/"
-    assert "Effect now" not in text(reader(), where)
-    Approval.objects.filter(pk=approval.pk).update(status=Status.CLOSED, outcome=Outcome.FAILED)
     assert "Effect now effect not known View pdf" in text(reader(), where)
-    Asset.objects.update(decision="allow")
+    Asset.objects.filter(pk=held.pk).update(hold_approval="another")
     assert "Effect now" not in text(reader(), where)
 
 

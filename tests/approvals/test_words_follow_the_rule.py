@@ -200,3 +200,9 @@ def test_going_back_to_no_version_offers_none_and_raises_no_alarm(
         assert (answer.status_code, answer["Location"]) == (302, "/approvals/policy/")
     assert "the safest is used" not in caplog.text
     assert not Approval.objects.exists() and not PolicyVersion.objects.exists()
+
+
+def test_a_rule_that_asks_no_one_says_that_the_minimum_may() -> None:
+    made = Rule.model_validate({"id": "a", "verbs": ["skill.unblock"], "approver": "none"})
+    said = rules_table.summary(made, 300)
+    assert said.approver.endswith("unless the minimum under every policy asks for a person.")
