@@ -125,7 +125,11 @@ def needs_reason(actor: Actor, item: ReviewItem, choice: str) -> str:
 def waiting_for(actor: Actor, now: datetime) -> list[tuple[Review, int]]:
     """Open reviews in which this person has something to decide, and how much."""
     found = []
-    for review in visible(actor).filter(closed_at=None).order_by("due"):
+    opened = visible(actor).filter(closed_at=None).order_by("due")
+    if "admin" not in actor.roles:  # who is no admin decides about their own accounts alone
+        mine = ReviewItem.objects.filter(review=OuterRef("pk"), iss=actor.iss, sub=actor.sub)
+        opened = opened.filter(Exists(mine))
+    for review in opened:
         left = undecided(actor, review, now).count()
         if left:
             found.append((review, left))

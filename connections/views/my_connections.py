@@ -35,7 +35,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     me = actor(request)
     if _should_finish(request, me):
         return redirect("connections:finish")
-    cards = member_overview.cards(me)
+    cards, now = member_overview.cards(me), clock.now()
     summary, needs = member_overview.summary(me), _needs(me)
     offers = [offer for offer in connectable_services.offers(me) if not offer.connected]
     named = {one.connection for one in offers} | {one["need"].connection for one in needs}
@@ -53,7 +53,10 @@ def mine(request: HttpRequest) -> HttpResponse:
             for notice in notices_on_owner_pages.for_person(me.iss, me.sub)
         ],
         "frozen_codes": freeze_notices.CODES,
-        "reviews": reviewer_permissions.waiting_for(me, clock.now()),
+        "reviews": [
+            (review, left, now > review.due)
+            for review, left in reviewer_permissions.waiting_for(me, now)
+        ],
         **_ending(cards),
     }
     return render(request, "connections/mine.html", context)

@@ -15,6 +15,7 @@ from audit.recording.actors import Actor
 from connections import account_names, permissions
 from connections.access_reviews import reviewer_permissions
 from connections.application_grants import consent_and_token_sync
+from connections.component_manifests import refused_components
 from connections.inventory import facet_counts
 from connections.lifecycle import freezes
 from connections.models import (
@@ -30,6 +31,7 @@ from connections.scopes import catalogue
 from connections.status import member_overview, state_filters
 from connections.status.account_status import USABLE, Standing
 from connections.status.member_overview import Past, Summary
+from connections.sync import connected_accounts
 from connections.views.application_grants import newer_sign_in
 from enforcement.component_kinds import called
 from portal.home.auditor import latest, log_status, reviews
@@ -181,13 +183,18 @@ def _reviews(me: Actor) -> list[Line]:
     now = clock.now()
     return [
         Line(
-            f"Access review “{review.title}”: {_undecided(left)}{_by(review.due, now)}",
+            f"Access review “{_quoted(review.title)}”: {_undecided(left)}{_by(review.due, now)}",
             reverse("connections:review", args=[review.pk]),
             action="Decide…",
             action_url=reverse("connections:review-next", args=[review.pk]),
         )
         for review, left in reviewer_permissions.waiting_for(me, now)[:MOST]
     ]
+
+
+def _quoted(title: str) -> str:
+    """A title that does not close its own quotes."""
+    return title.translate(safe_display.STRAIGHT_QUOTES)
 
 
 def _undecided(left: int) -> str:
@@ -202,20 +209,29 @@ def _by(due: datetime, now: datetime) -> str:
 def _needs(me: Actor) -> list[Line]:
     found = Need.objects.filter(iss=me.iss, sub=me.sub, closed_at=None).order_by("asked_at")
     needs = list(found[:MOST])
+    if not needs:
+        return []
     stopped = freezes.stopped_services(me.sub, {need.connection for need in needs})
-    return [
-        Line(
-            f"{called(n.kind, n.name)} was allowed and needs your "
-            f"{catalogue.title(n.connection)} account",
-            _MINE,
-            n.asked_at,
-            action=f"Connect {catalogue.title(n.connection)}…",
-            action_url=f"{reverse('connections:connect', args=[n.connection])}?"
-            f"{urlencode({'for': f'{n.kind}:{n.name}'})}",
-            detail="It would get no token: access is frozen." if n.connection in stopped else "",
-        )
-        for n in needs
-    ]
+    refused = refused_components.among({f"{need.kind}:{need.name}" for need in needs})
+    offered = set(connected_accounts.connectable())
+    return [_need(n, n.connection in stopped, refused, n.connection in offered) for n in needs]
+
+
+def _need(need: Need, frozen: bool, refused: set[str], offered: bool) -> Line:
+    """What a component asks a person to connect; no button where it would get no token."""
+    component, title = f"{need.kind}:{need.name}", catalogue.title(need.connection)
+    detail = "It would get no token: access is frozen." if frozen else ""
+    if component in refused:
+        detail = "It gets no token now."
+    connect = reverse("connections:connect", args=[need.connection])
+    return Line(
+        f"{called(need.kind, need.name)} was allowed and needs your {title} account",
+        _MINE,
+        need.asked_at,
+        action=f"Connect {title}…" if offered and component not in refused else "",
+        action_url=f"{connect}?{urlencode({'for': component})}",
+        detail=detail,
+    )
 
 
 def _notices(me: Actor) -> list[Line]:

@@ -274,7 +274,7 @@ def test_a_member_is_asked_to_connect_what_an_allowed_server_needs(milo: Visitor
     assert prompts_for_missing_connections.ask_members(target) == 0
     page = milo.get("/connections/").content.decode()
     assert "github-mcp needs GitHub" in page
-    assert "It is allowed and asks for this access." in page
+    assert "It was allowed and asks for this access." in page
     connect(milo)
     assert "github-mcp needs GitHub" not in milo.get("/connections/").content.decode()
     assert not prompts_for_missing_connections.open_for(account().iss, account().sub)

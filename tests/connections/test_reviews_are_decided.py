@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
 from approvals.errors import Refused
@@ -290,6 +293,10 @@ def test_a_member_goes_through_theirs_and_sees_no_other(mia: ConnectedAccount) -
     home = client.get("/").content.decode()
     assert f": 2 accounts need your decision by {review.due.day} {review.due:%b}" in home
     assert f'href="{LIST}{review.id}/next/"' in home
+    review.due = clock.now() - timedelta(days=1)
+    review.save()
+    late = client.get("/connections/").content.decode()
+    assert ": 2 accounts need your decision, which was due on" in late
     first = client.get(f"{LIST}{review.id}/next/")["Location"]
     page = client.get(first).content.decode()
     assert "1 of 2" in page and 'data-key="1"' in page and 'data-key="j"' in page
@@ -325,3 +332,11 @@ def test_an_auditor_sees_everything_and_is_offered_no_act(mia: ConnectedAccount)
     answer = client.post(path(only(review)), {"choice": "keep"})
     assert answer.status_code == 403
     assert ReviewItem.objects.get().choice == ""
+
+
+def test_reviews_of_others_cost_nobody_else_a_query(mia: ConnectedAccount) -> None:
+    for _ in range(3):
+        opened()
+    with CaptureQueriesContext(connection) as asked:
+        assert reviewer_permissions.waiting_for(person("auditor", "auditor"), clock.now()) == []
+    assert len(asked) == 1

@@ -17,6 +17,7 @@ from connections.models import (
     AllowRule,
     AppAccess,
     ConnectedAccount,
+    ConnectionSetting,
     Freeze,
     Need,
     Notice,
@@ -61,6 +62,8 @@ def test_a_member_reads_which_agents_can_act_as_them() -> None:
     Need.objects.create(
         iss=mine.iss, sub=mine.sub, connection="slack", kind="mcp", name="standup", asked_at=NOON
     )
+    Asset.objects.create(kind="mcp", name="standup", decision="allow")
+    ConnectionSetting.objects.create(name="slack", connectable=True, seen_at=NOON)
     client = signed_in("member1")
     words = shown(client)
     assert "2 agents can act for you Last used by github-mcp, 3 Nov, 12:30 UTC" in words
@@ -70,6 +73,28 @@ def test_a_member_reads_which_agents_can_act_as_them() -> None:
     assert "Connect Slack…" in words and words.count("My connected accounts") == 1
     assert "GitHub account octo" in words
     assert "not-mine" not in words and "findings" not in words
+
+
+@pytest.mark.parametrize(
+    ("decision", "connectable", "said"),
+    [
+        ("allow", True, "Connect Slack…"),
+        ("block", True, "It gets no token now."),
+        ("allow", False, ""),
+    ],
+)
+def test_home_offers_to_connect_only_what_can_be_used(
+    decision: str, connectable: bool, said: str
+) -> None:
+    mine = account("member1", State.CONNECTED)
+    Need.objects.create(
+        iss=mine.iss, sub=mine.sub, connection="slack", kind="mcp", name="standup", asked_at=NOON
+    )
+    Asset.objects.create(kind="mcp", name="standup", decision=decision)
+    ConnectionSetting.objects.create(name="slack", connectable=connectable, seen_at=NOON)
+    words = shown(signed_in("member1"))
+    assert "standup was allowed and needs your Slack account" in words and said in words
+    assert ("Connect Slack…" in words) == (said == "Connect Slack…")
 
 
 def at(moment: datetime) -> str:
