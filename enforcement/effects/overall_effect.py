@@ -49,7 +49,7 @@ def overall_at(gateways: Iterable[Sequence[str]]) -> Overall:
 def in_a_sentence(decided: str, found: Overall, *, installed: bool) -> str:
     """`On hold, but agents can still use it.`: what a decision comes to; empty where all of it is
     stopped. Of what is `installed` as files it is about copies that are there."""
-    it = "an installed copy" if installed else "it"
+    it = "copies that are installed" if installed else "it"
     return {
         Overall.STOPPED: "",
         Overall.PARTLY_STOPPED: f"{decided}, but some uses are not known to be stopped.",

@@ -165,9 +165,9 @@ def _not_stopping() -> list[Panel]:
         )
         for row, effect in found[:MOST]
     ]
-    title = f"{len(found):,} holds and blocks do not stop every agent, as far as is known"
+    title = f"{len(found):,} holds and blocks are not known to stop every agent"
     if len(found) == 1:
-        title = "1 hold or block does not stop every agent, as far as is known"
+        title = "1 hold or block is not known to stop every agent"
     return [Panel(title, lines, "", _NOT_STOPPED, "View all")] if lines else []
 
 

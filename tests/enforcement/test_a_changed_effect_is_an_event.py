@@ -99,7 +99,7 @@ def test_a_mode_that_changes_is_recorded_once_and_so_is_the_way_back(
     home = web.get("/").content.decode()
     assert "Decisions whose effect at a gateway changed" in home
     assert "Not stopped for Claude Code: it is in observe mode" in home
-    assert "1 hold or block does not stop every agent" in home
+    assert "1 hold or block is not known to stop every agent" in home
     assert 'href="/enforcement/?list=not_stopped"' in home
     listed = web.get("/enforcement/?list=not_stopped").content.decode()
     assert "/enforcement/tool/Bash/" in listed and "partly stopped" in listed

@@ -89,7 +89,7 @@ def test_agents_for_which_it_is_not_stopped_are_named_once_for_all_their_gateway
     [
         (Overall.STOPPED, True, ""),
         (Overall.PARTLY_STOPPED, True, "On hold, but some uses are not known to be stopped."),
-        (Overall.NOT_STOPPED, True, "On hold, but agents can still use an installed copy."),
+        (Overall.NOT_STOPPED, True, "On hold, but agents can still use copies that are installed."),
         (Overall.NOT_STOPPED, False, "On hold, but agents can still use it."),
         (
             Overall.NOT_KNOWN,
@@ -108,7 +108,8 @@ def test_the_sentence_says_what_is_decided_and_what_is_so_at_gateways(
     edge: Edge, olu_web: Client, look: Look, do_due: Do
 ) -> None:
     page = "/enforcement/skill/notes/"
-    but = ", but agents can still use an installed copy. Not stopped for Claude Code at edge-1"
+    but = ", but agents can still use copies that are installed. Not stopped for Claude Code at "
+    but += "edge-1"
     edge.block("skill", "notes", "by hand")
     look()
     assert f"Blocked{but}." in text(olu_web, page)
@@ -127,9 +128,9 @@ def test_the_list_of_what_is_not_stopped_counts_what_it_shows(
     do_due()
     look()
     listed = text(olu_web, "/enforcement/", list="not_stopped")
-    assert "2 holds and blocks do not stop every agent, as far as is known." in listed
+    assert "2 holds and blocks are not known to stop every agent." in listed
     found = text(olu_web, "/enforcement/", list="not_stopped", q="evil")
-    assert "Of those that match, 1 hold or block does not stop every agent" in found
+    assert "Of those that match, 1 hold or block is not known to stop every agent" in found
 
 
 def test_an_acknowledged_block_that_stops_nothing_goes_on_warning(
