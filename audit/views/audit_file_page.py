@@ -190,7 +190,9 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
     }
     opened = scope.opened(counts)
     rows = min(opened, end - start)
-    empty = {} if rows else {"no_rows": _no_rows(scope), "with_today": _with_today(scope)}
+    empty: dict[str, Any] = {}
+    if not rows:
+        empty = {"no_rows": _no_rows(scope), "with_today": _with_today(scope, _asked(given))}
     populations = [
         {
             "id": table.id,
@@ -228,14 +230,14 @@ def _no_rows(scope: Scope) -> str:
     if number:
         events = "1 event" if number == 1 else f"{number:,} events"
         belong = "belongs" if number == 1 else "belong"
-        said = f"{events} that happened in it {belong} to none of those below."
+        said = f"{events} that happened in it {belong} to no population below."
     return (
         f"{said} Of a period that is over, the file can still prove that no entry is missing. "
         "Choose a longer period, or another framework, for one with rows."
     )
 
 
-def _with_today(scope: Scope) -> dict[str, str]:
+def _with_today(scope: Scope, given: dict[str, str]) -> dict[str, str]:
     """The way to the same period with today, where it ends before and has rows then."""
     start, today = scope.period.start, clock.now().date()
     if scope.period.end.date() != today:
@@ -244,8 +246,10 @@ def _with_today(scope: Scope) -> dict[str, str]:
     if not any(replace(scope, period=longer).counts().values()):
         return {}
     dates = {"after": f"{start:%Y-%m-%d}", "before": f"{longer.end:%Y-%m-%d}"}
+    kept = {key: value for key, value in given.items() if key != "tree"}
+    longer_one = kept | {"framework": scope.framework.id, **dates}
     return {
-        "url": f"?{urlencode({'framework': scope.framework.id, **dates})}#step2",
+        "url": f"?{urlencode(longer_one)}#step2",
         "action": f"Show {start.day} {start:%b} to {today.day} {today:%b}, today included",
     }
 
