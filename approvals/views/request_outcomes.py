@@ -11,6 +11,7 @@ from typing import Final
 from django.db.models import F
 
 from approvals.models import Approval, Outcome, Status
+from ui import times
 
 DAYS: Final = 30
 NEWEST: Final = 2_000
@@ -20,7 +21,7 @@ NEWEST: Final = 2_000
 @dataclass(frozen=True, slots=True)
 class Row:
     """One outcome, its requests, and the time within which half and 9 of 10 ended, such as `38 s`
-    or `4 min 59 s`."""
+    or `5 min`."""
 
     outcome: str
     count: int
@@ -55,17 +56,7 @@ def ended(now: datetime) -> RequestOutcomes:
 
 
 def _within(seconds: list[float], share: float) -> str:
-    """The least of these times within which at least this share of them lies, in whole seconds."""
+    """The least of these times within which at least this share of them lies, rounded up."""
     at = sorted(seconds)[math.ceil(share * len(seconds)) - 1]
-    return _in_words(math.ceil(at))
-
-
-def _in_words(seconds: int) -> str:
-    """`38 s`, `4 min 59 s`, `2 h 10 min`: from an hour on in minutes, rounded up."""
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        minutes, rest = divmod(seconds, 60)
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(math.ceil(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    unit = next(size for size in (86_400, 60, 1) if at > size or size == 1)
+    return times.duration(math.ceil(at / unit) * unit)
