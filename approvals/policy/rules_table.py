@@ -13,6 +13,7 @@ from approvals.policy.answer_matrix import approver_in_short, level
 from approvals.policy.document import Document, Rule
 from approvals.policy.first_matching_rule import is_about
 
+UNLESS_THE_MINIMUM: Final = "unless the minimum under every policy asks for a person."
 COLUMNS: Final = (
     ("within", "Within"),
     ("meanwhile", "Until then"),
@@ -77,11 +78,7 @@ def summary(rule: Rule, expiry_s: int) -> Summary:
     """A rule in a few short sentences; `expiry_s` is the time given where it names none."""
     about = sentences.matches(rule)
     if rule.approver == "none":
-        return Summary(
-            about,
-            "It takes effect immediately, unless the minimum under every policy asks for a person.",
-            (),
-        )
+        return Summary(about, f"It takes effect immediately, {UNLESS_THE_MINIMUM}", ())
     within = sentences.duration(rule.within_s or expiry_s)
     who = _who(rule, rule.within_s or expiry_s)
     return Summary(about, f"{who[:1].upper()}{who[1:]} within {within}.", _follows(rule))

@@ -5,7 +5,6 @@ The page, the phone's instruction, the audit trail and the dry run all speak fro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -43,6 +42,7 @@ CHANNELS: Final = {
     "both": "by phone and with a passkey",
     "either": "by phone or with a passkey",
 }
+_OWNER_FIRST: Final = "If the owner or the next approver does not answer, nothing changes."
 _ANY: Final = "any decision that is final or relaxes something"
 _NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -349,8 +349,16 @@ def who_is_next(rule: Mapping[str, Any]) -> str:
 
 def if_nobody_answers(rule: Mapping[str, Any]) -> str:
     """What the rule does when time runs out."""
-    if rule.get("first"):
-        return "If the owner or the next approver does not answer, nothing changes."
+    return _OWNER_FIRST if rule.get("first") else f"If no one answers, {_without_answer(rule)}."
+
+
+def after_no_answer(rule: Mapping[str, Any]) -> str:
+    """The same, below a heading that names the condition."""
+    said = _without_answer(rule)
+    return _OWNER_FIRST if rule.get("first") else f"{said[:1].upper()}{said[1:]}."
+
+
+def _without_answer(rule: Mapping[str, Any]) -> str:
     escalates = rule["approver"] == "another" and rule.get("escalate", True)
     following = "the next on call is asked, and after the last one " if escalates else ""
     if rule["while_pending"] != "hold":
@@ -359,15 +367,7 @@ def if_nobody_answers(rule: Mapping[str, Any]) -> str:
         ending = "the hold stays until someone decides"
     else:
         ending = "the hold ends"
-    return f"If no one answers, {following}{ending}."
-
-
-def after_no_answer(rule: Mapping[str, Any]) -> str:
-    """The same, below a heading that names the condition."""
-    said = if_nobody_answers(rule)
-    # The heading says it already, in whatever words the sentence begins with.
-    said = re.sub(r"^If no(?:body| one) answers, ", "", said)
-    return f"{said[:1].upper()}{said[1:]}"
+    return f"{following}{ending}"
 
 
 def hold_when_denied(rule: Mapping[str, Any]) -> str:

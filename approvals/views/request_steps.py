@@ -30,7 +30,6 @@ from ui import local_tenant
 Step = dict[str, Any]
 _HOLDS = (".held", ".suspended")
 _RELEASES = (".released", ".resumed")
-_STAMP = "gateway.stamp"
 _STATES = {
     EffectState.DONE: "done",
     EffectState.FAILED: "failed",
@@ -182,8 +181,6 @@ def _commit(approval: Approval, event_url: str) -> Step:
 
 def _remote(effect: Effect) -> Step:
     text = effect.label or f"{effect.kind} at {effect.instance}"
-    if effect.kind == _STAMP:
-        text = f"Record the decider in the audit log of {effect.instance}"
     step: Step = {"state": _STATES[EffectState(effect.state)], "text": text}
     if effect.detail and effect.state != EffectState.DONE:
         step["detail"] = effect.detail

@@ -98,7 +98,10 @@ class _Final:
         stamp = actor_entry_for_gateway_log.payload(ctx, self.act, moved["before"])
         stamps = [
             EffectSpec(
-                "gateway.stamp", stamp, steps.instance, f"Name the person at {steps.instance}"
+                "gateway.stamp",
+                stamp,
+                steps.instance,
+                f"Record the decider in the audit log of {steps.instance}",
             )
             for steps in tell
             # Else its row has the tag.

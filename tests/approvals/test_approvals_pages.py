@@ -333,7 +333,7 @@ def test_the_inbox_tells_for_whom_things_wait(waiting: Approval) -> None:
     none = text(mia.get("/approvals/"))
     assert "Block lamp" not in none
     assert "Requests Requests that wait for an answer, and past ones" in none
-    assert none.index("No request needs your answer.") < none.index("Denied")
+    assert none.index("No approval request needs your answer.") < none.index("Denied")
 
 
 def test_what_waits_stands_above_the_filter_and_says_when_the_filter_hides_it(
@@ -343,7 +343,7 @@ def test_what_waits_stands_above_the_filter_and_says_when_the_filter_hides_it(
     shown = text(oona.get("/approvals/"))
     assert shown.index("Waiting for you 1") < shown.index("Requested by")
     hidden = text(oona.get("/approvals/", {"by": "nobody"}))
-    assert "No request that this filter shows needs your answer." in hidden
+    assert "No approval request that this filter shows needs your answer." in hidden
 
 
 def test_what_waits_for_others_moves_with_what_waits_for_me(waiting: Approval) -> None:

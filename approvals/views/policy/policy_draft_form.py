@@ -135,7 +135,7 @@ class Draft:
         return None if self.errors or made is None else made
 
     def describe(self) -> None:
-        """Say each rule in short, as far as it is one."""
+        """Set the short description of each rule; one that is not valid yet has none."""
         whole = []
         for rule in self.rules:
             try:

@@ -109,8 +109,7 @@ def in_words(found: InForce) -> Policy:
             for place, rule in enumerate(document.rules, start=1)
         ],
         otherwise=[
-            "If no rule matches, it applies immediately, unless the minimum under every policy "
-            "asks for a person.",
+            f"If no rule matches, it applies immediately, {rules_table.UNLESS_THE_MINIMUM}",
             f"Relaxing something that was never scanned counts as "
             f"{document.never_scanned_loosening}.",
         ],
