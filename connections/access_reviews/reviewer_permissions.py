@@ -25,6 +25,10 @@ def visible(actor: Actor) -> QuerySet[Review]:
     """The reviews that this person may see: those with an account of theirs, or all."""
     if actor.roles & SEES_ALL:
         return Review.objects.all()
+    return _with_own(actor)
+
+
+def _with_own(actor: Actor) -> QuerySet[Review]:
     own = ReviewItem.objects.filter(review=OuterRef("pk"), iss=actor.iss, sub=actor.sub)
     return Review.objects.filter(Exists(own))
 
@@ -125,11 +129,9 @@ def needs_reason(actor: Actor, item: ReviewItem, choice: str) -> str:
 def waiting_for(actor: Actor, now: datetime) -> list[tuple[Review, int]]:
     """Open reviews in which this person has something to decide, and how much."""
     found = []
-    opened = visible(actor).filter(closed_at=None).order_by("due")
-    if "admin" not in actor.roles:  # who is no admin decides about their own accounts alone
-        mine = ReviewItem.objects.filter(review=OuterRef("pk"), iss=actor.iss, sub=actor.sub)
-        opened = opened.filter(Exists(mine))
-    for review in opened:
+    # Only admins decide about accounts of others.
+    possible = visible(actor) if "admin" in actor.roles else _with_own(actor)
+    for review in possible.filter(closed_at=None).order_by("due"):
         left = undecided(actor, review, now).count()
         if left:
             found.append((review, left))

@@ -75,6 +75,7 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
         account, permissions.id_of(request.GET.get("before", ""))
     )
     needs = _needs(me, account)
+    missing = [need for need in needs if not need.granted]
     context = _context(me, account) | {
         "uses": account.uses.order_by("-last"),
         "frozen_agents": state_filters.now().frozen_agents,
@@ -85,7 +86,7 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "resumed": "before" in request.GET,
         "needs": needs,
         "granted": [need for need in needs if need.granted],
-        "missing": (missing := [need for need in needs if not need.granted]),
+        "missing": missing,
         "missed_by": sorted({name for need in missing for name in need.needed_by}),
         "excess": sum(need.excess for need in needs),
         "facts": list(facts_with_sources.facts(account)),
