@@ -10,10 +10,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+from tests.sequences.taken_out import ACTS, ENDED_BY, ENDS, TakenOut
+
 ALL = ""
 GATEWAYS = ("edge-1", "edge-2")
 SCOPES = (ALL, *GATEWAYS)
-RELAXING = ("release", "unblock", "allow")
+RELAXING = ("release", "unblock", "allow", *ENDS)
+AT_A_TERMINAL = 0.3
+"""How often somebody decides about what a person carries out there."""
 
 
 @dataclass
@@ -52,12 +56,15 @@ class Stopped:
     def __init__(self, operators: set[str]) -> None:
         self.operators, self.now = operators, 0.0
         self.scopes = {scope: Scope() for scope in SCOPES}
+        self.taken = TakenOut()
         self.requests: dict[str, Request] = {}
         self.covered: set[tuple[str, str, str]] = set()
         self._number = 0
 
     def likely(self, choose: random.Random) -> tuple[str, str]:
         """What somebody does next and where: what stands is what is decided on more often."""
+        if choose.random() < AT_A_TERMINAL:
+            return self._likely_at_a_terminal(choose)
         held = [name for name, one in self.scopes.items() if one.holds]
         blocked = [name for name, one in self.scopes.items() if one.decided == "block"]
         act = choose.choice(
@@ -71,16 +78,22 @@ class Stopped:
         often = {"release": held, "unblock": blocked, "hold": under}.get(act, ())
         return act, choose.choice([*SCOPES, *[one for one in often for _ in range(3)]])
 
+    def _likely_at_a_terminal(self, choose: random.Random) -> tuple[str, str]:
+        gateway = choose.choice(GATEWAYS)
+        taken = [ENDED_BY[act] for act in ENDED_BY if self.taken.hands({gateway}, {act})]
+        return choose.choice([*ACTS, *taken * 3]), gateway
+
     def decide(self, who: str, act: str, scope: str) -> str:
         """Restrict or relax; where the answer is asked, a request has to wait."""
         if who not in self.operators or self._is_needless(who, act, scope):
             return "refused"
         if act in RELAXING:
-            if act != "release" and scope and self.scopes[ALL].holds:
-                self._cover(self.scopes[ALL].holds[-1][0], who, f"{act} one under a hold of all")
+            if self._is_under_another(who, act, scope):
                 return "refused"
             for hand in sorted(self.whose(act, scope)):
                 self._cover(hand, who, act)
+            for hand in sorted(self._taken_out_by(act, scope)):
+                self._cover(hand, who, f"{act} what is out of use")
             if self.whose(act, scope) - {who}:
                 return "asked"
         self._do(who, act, scope)
@@ -95,9 +108,11 @@ class Stopped:
         return True
 
     def approve(self, key: str) -> bool:
-        """Whether it commits."""
+        """Whether it commits: not where nothing of anybody else's is left to ask about."""
         asked = self.requests.pop(key)
         assert asked.shown == self._shown(asked.act, asked.scope)
+        if not self.whose(asked.act, asked.scope) - {asked.by}:
+            return False
         self._do(asked.by, asked.act, asked.scope)
         return True
 
@@ -109,10 +124,13 @@ class Stopped:
         """Whose holds and blocks this would end, or be an exception from."""
         if act == "release":
             return {hand for hand, _ in self.scopes[scope].holds}
+        taken = self._taken_out_by(act, scope)
+        if act in ENDS:
+            return taken
         ended = self._replaced(scope)
         blocks = [*ended, self.scopes[ALL]]
         held = {hand for one in ended for hand, _ in one.holds}
-        return held.union(*(one.hands for one in blocks if one.decided == "block"))
+        return held.union(taken, *(one.hands for one in blocks if one.decided == "block"))
 
     def is_stopped(self, gateway: str) -> bool:
         """Whether the component does not run there."""
@@ -121,11 +139,27 @@ class Stopped:
 
     # Inside
 
+    def _taken_out_by(self, act: str, scope: str) -> set[str]:
+        """Whose disables and quarantines this could end: an unblock or allow may end a disable."""
+        if act not in {"unblock", "allow", *ENDS}:
+            return set()
+        return self.taken.hands({scope} if scope else GATEWAYS)
+
+    def _is_under_another(self, who: str, act: str, scope: str) -> bool:
+        """Whether a hold or block that this does not end is in its way."""
+        if act in ENDS:
+            covering = (self.scopes[ALL], self.scopes[scope])
+            return any(one.holds or one.decided == "block" for one in covering)
+        if act == "release" or not scope or not self.scopes[ALL].holds:
+            return False
+        self._cover(self.scopes[ALL].holds[-1][0], who, f"{act} one under a hold of all")
+        return True
+
     def _is_needless(self, who: str, act: str, scope: str) -> bool:
         own, deciding = self.scopes[scope], self._deciding(scope)
         if act == "release":
             return not own.holds
-        if act == "unblock":
+        if act in {"unblock", *ACTS}:
             return False
         seen = [own, self.scopes[ALL]] if scope else list(self.scopes.values())
         stands = [deciding] if scope else [one for one in seen if one.decided]
@@ -140,7 +174,9 @@ class Stopped:
     def _do(self, who: str, act: str, scope: str) -> None:
         own = self.scopes[scope]
         self._number += 1
-        if act == "hold":
+        if act in ACTS:
+            self.taken.decided(who, act, scope)
+        elif act == "hold":
             for hand in self.whose("unblock", scope):
                 self._cover(hand, who, "hold")
             own.holds.append((who, self._number))

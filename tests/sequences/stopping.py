@@ -1,24 +1,31 @@
-"""Steps of a sequence that hold, block and relax a component, at every gateway or at one."""
+"""Steps of a sequence that restrict and relax a component, at every gateway or at one: by holds and
+blocks, and by what a person carries out at the terminal of a gateway."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from approvals.errors import Refused
-from approvals.models import Effect
+from approvals.models import Effect, EffectState
 from approvals.pipeline.service import perform
+from audit.clock import uuid7
 from audit.recording.actors import Target
+from enforcement.decisions.hold_and_block_owners import brings_back_from_others
 from enforcement.decisions.hold_and_release_at_gateway import holder_of, is_hold
 from enforcement.gateways import decided_and_enforced_state
 from enforcement.gateways.instances import Fleet, Instance
-from enforcement.models import Asset, Scan
-from tests.sequences.stopped import GATEWAYS, Stopped
+from enforcement.models import AdministrativeAct, Asset, Scan
+from tests.sequences.stopped import GATEWAYS, SCOPES, Stopped
+from tests.sequences.taken_out import ACTS, ENDED_BY, ENDS
 
 if TYPE_CHECKING:
     from tests.sequences.world import World
 
 OPERATORS = ("operator", "colleague")
+CARRIED_OUT = 0.8
+"""How often a step at a terminal is carried out and not given up."""
 FLEET = Fleet(
     tuple(
         Instance(name=name, base_url="http://127.0.0.1:1", gateway_token_file=Path("none"))
@@ -53,10 +60,36 @@ class Stopping:
             self.model.asked(key, who, act, scope)
         return found == "done"
 
+    def at_the_terminal(self) -> bool:
+        """A person carries out a step there, perhaps one that was given up; or it is given up."""
+        taken, now = self.model.taken, self.world.time.at
+        number = self.world.choose.choice(taken.not_carried_out())
+        step, effect = taken.steps[number], self._commands()[number]
+        assert (effect.instance, effect.payload["act"]) == (step.gateway, step.act)
+        step.waits = False
+        if self.world.choose.random() < CARRIED_OUT:
+            step.at = now
+            _row_of(effect, self.world.time.now())
+        if effect.state == EffectState.PENDING:
+            state = EffectState.DONE if step.at == now else EffectState.FAILED
+            Effect.objects.filter(pk=effect.pk).update(state=state)
+        self.world.told.append(f"{step.act} of {step.by} at {step.gateway}: {effect.state}, {step}")
+        return False
+
+    def _commands(self) -> list[Effect]:
+        steps = Effect.objects.filter(target_name=self.name, kind="gateway.command")
+        return list(steps.order_by("id"))
+
     def _performs(self, who: str, act: str, scope: str) -> tuple[str, str]:
         target = Target("skill", self.name, scope)
+        verb, params = act, {}
+        if act in ACTS:
+            verb = "quarantine" if act in ENDED_BY else "restore"
+            params = {"terminal": True, "act": act}
         try:
-            done = perform(self.world.actor(who), f"skill.{act}", target, reason=f"by {who}")
+            done = perform(
+                self.world.actor(who), f"skill.{verb}", target, params=params, reason=f"by {who}"
+            )
         except Refused:
             return "", "refused"
         return (str(done.approval.pk), "asked") if done.approval else ("", "done")
@@ -75,6 +108,15 @@ class Stopping:
             assert stopped == expected, f"{gateway} stopped: {stopped}"
             wanted = decided_and_enforced_state.wanted_at(rows, gateway)
             assert (wanted in {"hold", "block"}) == expected, f"wanted at {gateway}: {wanted}"
+        self._check_same_whose()
+
+    def _check_same_whose(self) -> None:
+        """What others took out of use, for another operator and scope at each step."""
+        who = OPERATORS[self.world.steps % 2]
+        scope = SCOPES[self.world.steps % 3]
+        found = brings_back_from_others(self.world.actor(who), Target("skill", self.name, scope))
+        hands = self.model.taken.hands({scope} if scope else GATEWAYS)
+        assert found == bool(hands - {who}), f"out of use at {scope or 'all'} by {hands}"
 
     def _is_stopped(self, gateway: str) -> bool:
         """As a gateway that carries out every step ends: by what stands on its list."""
@@ -88,3 +130,12 @@ class Stopping:
             if lifts or kind in {"gateway.unblock", "gateway.allow"}:
                 reason = ""
         return bool(reason)
+
+
+def _row_of(effect: Effect, now: datetime) -> None:
+    """The row that the command leaves in the gateway's database, as an import records it."""
+    AdministrativeAct.objects.create(
+        event=uuid7(), instance=effect.instance, action=f"skill-{effect.payload['act']}",
+        act=effect.payload["act"], kind="skill", name=effect.target_name, at=now,
+        relaxes=effect.payload["act"] in ENDS, operation=effect.operation,
+    )  # fmt: skip

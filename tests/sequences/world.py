@@ -119,6 +119,7 @@ class World:
         accounts = self.model.accounts.values()
         sleeps = any(one.asleep(self.time.at) for one in accounts)
         gone = any(one.state == "gone" for one in accounts)
+        commands = self.stopping.model.taken.not_carried_out()
 
         def near(subject: str) -> int:
             return 3 if subject == self.subject else 1
@@ -128,7 +129,8 @@ class World:
             (self.answers, 12 * waits),
             (self.freezing.decides, 8 * near("freezes")),
             (self.limiting.decides, 3 * near("limits")),
-            (self.stopping.decides, 10 * near("components")),
+            (self.stopping.decides, 12 * near("components")),
+            (self.stopping.at_the_terminal, 4 * near("components") if commands else 0),
             (self.applications.decides, 5 * near("consents")),
             (self.applications.compares, 3 * near("consents")),
             (self._connects_again, 2),
