@@ -66,6 +66,7 @@ def hold_without_request(target: Target, reason: str) -> None:
     """
     with transaction.atomic(durable=True):
         one_at_a_time(f"decide {target.kind} {target.name}")  # as every decision about it
+        locks.lock_targets([target])  # an approval that commits has these
         commit_now(
             verb=registry.get(f"{target.kind}.hold"),
             actor=SYSTEM,

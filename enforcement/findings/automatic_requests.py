@@ -16,7 +16,7 @@ from approvals.pipeline.service import holds_target, perform
 from audit.recording.actors import SYSTEM, Target
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.gateways import instances
-from enforcement.models import AskNeed, Asset, Decision, Scan
+from enforcement.models import AskNeed, Decision, Scan
 
 log = logging.getLogger(__name__)
 
@@ -54,18 +54,32 @@ def _closed_requests() -> Iterator[Approval]:
 
 def _settle_joined() -> None:
     """A request that closed settles the scans that joined it; one that ended without a decision
-    (withdrawn or failed) leaves the newest scan of its target to ask."""
+    (withdrawn or failed) leaves the newest scan of its target to ask, and so does a denial about
+    other findings: nobody was shown what that scan found."""
     for approval in list(_closed_requests()):
         joined = Scan.objects.filter(ask=AskNeed.JOINED, approval=str(approval.pk)).order_by("id")
         undecided = approval.outcome in {Outcome.CANCELLED, Outcome.FAILED}
         for scan in joined:
-            if not undecided:
+            if not undecided and not _is_denied_unseen(approval, scan):
                 _note(scan, AskNeed.ASKED, scan.approval)
                 continue
             # Only the newest scan of a target asks again; it speaks for those before it.
             newer = Scan.objects.filter(kind=scan.kind, name=scan.name, id__gt=scan.pk)
             last = not newer.filter(ask__in=[AskNeed.JOINED, AskNeed.DUE, AskNeed.ASKED]).exists()
             _note(scan, AskNeed.DUE if last else AskNeed.NONE)
+
+
+def _is_denied_unseen(approval: Approval, scan: Scan) -> bool:
+    """Whether a block was denied for another content or other findings than those of this scan."""
+    if approval.outcome != Outcome.DENIED:
+        return False
+    shown = Scan.objects.filter(kind=scan.kind, name=scan.name, ask=AskNeed.ASKED)
+    about = (one for one in shown.filter(approval=str(approval.pk)) if _is_of(approval, one))
+    return not any((one.digest, _titles(one)) == (scan.digest, _titles(scan)) for one in about)
+
+
+def _is_of(approval: Approval, scan: Scan) -> bool:
+    return approval.folded == folded(scan)
 
 
 def _settle(scan: Scan) -> None:
@@ -76,14 +90,18 @@ def _settle(scan: Scan) -> None:
         if not mine:
             _hold_joined(scan, scope, waiting)
         _note(scan, AskNeed.ASKED if mine else AskNeed.JOINED, str(waiting.pk))
-    elif Asset.objects.filter(
-        kind=scan.kind, name=scan.name, instance=scope, decision=Decision.BLOCK
-    ).exists():
+    elif _is_blocked(scan):
         _note(scan, AskNeed.BLOCKED)
     elif before := _settled_before(scan):
         _note(scan, AskNeed.KNOWN, before.approval, _DECIDED if before.approval else _HISTORY)
     else:
         _ask(scan, scope)
+
+
+def _is_blocked(scan: Scan) -> bool:
+    """Whether a block is in force where it was found: a gateway can be excepted from that of all."""
+    row = stored_decisions_and_holds.decided_at(scan.kind, scan.name, scan.instance)
+    return row is not None and row.decision == Decision.BLOCK
 
 
 def _settled_before(scan: Scan) -> Scan | None:

@@ -14,7 +14,7 @@ from audit.recording.actors import Actor, Target
 from enforcement.audit_database import periodic_scan_import
 from enforcement.findings import automatic_requests
 from enforcement.models import Scan, Watch
-from tests.enforcement.gateways import Edge
+from tests.enforcement.gateways import Edge, settle
 
 pytestmark = pytest.mark.django_db
 SKILL = Target("skill", "pdf-exfil")
@@ -79,7 +79,38 @@ def test_a_finding_that_joined_a_withdrawn_request_asks_by_itself(
     assert newest is not None and newest.ask == "asked" and newest.approval == str(asked.pk)
 
 
-@pytest.mark.parametrize("outcome", ["approved", "denied", "expired"])
+def test_a_finding_that_joined_a_denied_request_asks_where_nobody_was_shown_it(
+    edge: Edge, look: Look, olu: Actor
+) -> None:
+    mine = perform(olu, "skill.block", SKILL, reason="sure", severity="CRITICAL").approval
+    assert mine is not None
+    edge.scan("pdf-exfil")
+    look()
+    assert Scan.objects.get().ask == "joined"
+    Approval.objects.update(status="closed", outcome="denied")
+    look()
+    asked = Approval.objects.get(status="pending")
+    assert not asked.requester_sub and asked.held
+
+
+@pytest.mark.parametrize(("title", "asks"), [("", False), ("Sends SSH keys to a stranger", True)])
+def test_a_denial_is_about_the_findings_that_were_shown(
+    edge: Edge, look: Look, title: str, asks: bool
+) -> None:
+    edge.scan("pdf-exfil")
+    look()
+    first = Approval.objects.get()
+    edge.scan("pdf-exfil")
+    look()
+    assert [one.ask for one in Scan.objects.order_by("id")] == ["asked", "joined"]
+    if title:
+        Scan.objects.latest("id").found.update(title=title)
+    Approval.objects.update(status="closed", outcome="denied")
+    look()
+    assert Approval.objects.exclude(pk=first.pk).filter(status="pending").exists() == asks
+
+
+@pytest.mark.parametrize("outcome", ["approved", "expired"])
 def test_scans_that_joined_a_request_are_settled_when_it_closes(
     edge: Edge, look: Look, olu: Actor, outcome: str
 ) -> None:
@@ -144,3 +175,16 @@ def test_a_graver_scan_voids_a_request_to_block(edge: Edge, look: Look, olu: Act
     edge.scan("pdf-exfil", severity="CRITICAL")
     look()
     assert no_longer_true(approval) == "state_changed"
+
+
+@pytest.mark.parametrize("act", ["allow", "unblock"])
+def test_a_gateway_that_is_excepted_from_a_block_of_all_asks_and_holds(
+    edge: Edge, look: Look, olu: Actor, act: str
+) -> None:
+    settle(olu, SKILL, "block")
+    settle(olu, Target("skill", "pdf-exfil", edge.name), act)
+    edge.scan("pdf-exfil")
+    look()
+    assert Scan.objects.get().ask == "asked"
+    asked = Approval.objects.get(status="pending")
+    assert not asked.requester_sub and asked.held

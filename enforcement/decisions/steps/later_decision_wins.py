@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from django.db.models import Q, QuerySet
+
 from approvals import clock
 from approvals.models import Effect, EffectState
 from approvals.registry import EffectResult, EffectRun
+from enforcement.gateways import instances
+from enforcement.models import Asset
 
 TERMINAL: Final = "gateway.terminal"
 """A block, unblock or allow that a person carries out at the gateway's own terminal."""
@@ -17,8 +21,9 @@ HOLD_STEPS: Final = ("gateway.hold", "gateway.release")
 STEPS: Final = FINAL_STEPS + HOLD_STEPS
 
 REPLACED: Final = "A later decision replaced it"
+_RELAXING: Final = ("gateway.unblock", "gateway.allow")
 _UNFINISHED = (EffectState.PENDING, EffectState.UNKNOWN)
-# What makes a step pointless once it was decided later. A hold never cancels a decision.
+# What makes a step pointless once it was decided later; see `_is_restricted_since` as well.
 _REPLACED_BY: Final = {
     "gateway.block": FINAL_STEPS,
     "gateway.unblock": FINAL_STEPS,
@@ -32,13 +37,30 @@ _REPLACED_BY: Final = {
 def not_now(step: str, kind: str, name: str, run: EffectRun) -> EffectResult | None:
     """Why this step must not be carried out now: replaced, or an earlier one is under way."""
     same = Effect.objects.filter(target_kind=kind, target_name=name, instance=run.instance)
-    later = same.filter(kind__in=_REPLACED_BY[step], id__gt=run.effect_id)
-    if later.exclude(state=EffectState.FAILED).exists():
+    later = same.filter(id__gt=run.effect_id)
+    replacing = later.filter(kind__in=_REPLACED_BY[step]).exclude(state=EffectState.FAILED)
+    if replacing.exists() or (step in _RELAXING and _is_restricted_since(step, later)):
         return EffectResult("failed", _replaced(run))
     earlier = same.filter(kind__in=STEPS, id__lt=run.effect_id, state__in=_UNFINISHED)
     if earlier.filter(lease__gt=clock.now()).exists():
         return EffectResult("pending", "waits for an earlier step at this gateway", retry_in_s=1.0)
     return None
+
+
+def _is_restricted_since(step: str, later: QuerySet[Effect]) -> bool:
+    """Whether a block or hold was decided after what relaxes. Also one that came to nothing at the
+    gateway: it was decided all the same, and what relaxes is older.
+
+    A hold takes an allow's place for good. An unblock that finds the hold ended goes on.
+    """
+    if later.filter(Q(kind="gateway.block") | Q(kind=TERMINAL, payload__act="block")).exists():
+        return True
+    held = later.filter(kind="gateway.hold").order_by("-id").first()
+    if held is None or step == "gateway.allow":
+        return held is not None
+    rows = Asset.objects.filter(kind=held.target_kind, name=held.target_name).exclude(holder="")
+    scopes = {held.instance, instances.fleet().scope_of(held.instance)}
+    return rows.filter(instance__in=scopes).exists()
 
 
 def is_followed(step: str, kind: str, name: str, run: EffectRun) -> bool:
