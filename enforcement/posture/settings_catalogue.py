@@ -123,6 +123,12 @@ def heading(setting: str) -> str:
     return found.format(agent_label(name)) if found else label(setting)
 
 
+def agent_of(setting: str) -> str:
+    """`Codex`, the agent that a setting is about; empty where it is about the gateway."""
+    family, _, name = setting.partition(".")
+    return agent_label(name) if family in _OF_AGENTS else ""
+
+
 def order(setting: str) -> tuple[int, str]:
     """Sorts settings as the catalogue has them."""
     family = setting.partition(".")[0]

@@ -19,7 +19,8 @@ from audit.models import EventRow
 from audit.recording.actors import Target
 from enforcement.component_kinds import KINDS
 from enforcement.decisions.claim_bypass import CLAIMANTS, KIND, words_of
-from enforcement.models import AdministrativeAct
+from enforcement.gateways import instances
+from enforcement.models import AdministrativeAct, Outpost
 from ui.current_navigation_entry import mark_entry
 from ui.refused_request_audit_flag import tell
 
@@ -41,11 +42,22 @@ def index(request: HttpRequest) -> HttpResponse:
     query = "?list=all&page=" if every else "?page="
     context = {
         "page": page,
+        "total": page.paginator.count,
+        "may_claim": bool(CLAIMANTS & actor(request).roles),
+        "import_only": _import_only(),
         "every": every,
         "older_url": f"{query}{page.next_page_number()}" if page.has_next() else "",
         "newer_url": f"{query}{page.previous_page_number()}" if page.has_previous() else "",
     }
     return render(request, "enforcement/bypasses.html", context)
+
+
+def _import_only() -> list[str]:
+    """The gateways of which no row arrives but by an import: neither a push nor a report can."""
+    reporting = Outpost.objects.filter(revoked_at=None, suspended_at=None)
+    names = set(reporting.values_list("instance", flat=True))
+    registered = instances.fleet().instances
+    return [i.name for i in registered if i.ingest_token_file is None and i.name not in names]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

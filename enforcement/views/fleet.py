@@ -1,4 +1,4 @@
-"""The fleet: each registered gateway, whether it answers, and what still has to be sent to it."""
+"""The gateways: whether each answers and is read, what is wrong there, and what still waits."""
 
 from __future__ import annotations
 
@@ -20,14 +20,57 @@ from enforcement.gateways import (
     unmonitored_gateways,
     unreachable_gateway_reasons,
 )
-from enforcement.gateways.instances import Instance
+from enforcement.gateways.instances import Fleet, Instance
 from enforcement.gateways.last_heard import LastHeard
 from enforcement.models import Finding, FindingStatus, Watch
-from enforcement.views import outpost_lines
+from enforcement.views import gateway_rows, outpost_lines
+from enforcement.views.gateway_rows import GatewayRow
 from enforcement.views.posture_rows import posture_of
 
 _LATE: Final = timedelta(seconds=60)
 """What a gateway pushed waits no longer for the worker where all is well."""
+
+
+def rows(only: str | None = None) -> list[GatewayRow]:
+    """Every gateway, in the order of the instances file, then those known by their outposts; or
+    the one that `only` names."""
+    fleet, now = instances.fleet(), clock.now()
+    watches = {w.name: w for w in Watch.objects.exclude(name="")}
+    heard = last_heard.everywhere(fleet, watches)
+    outposts = outpost_lines.by_instance(fleet.outposts, now)
+    reached = {one.name: one for one in fleet.with_outposts}
+    unfinished = Effect.objects.filter(
+        kind__in=STEPS, state__in=[EffectState.PENDING, EffectState.UNKNOWN]
+    )
+    waiting = dict(unfinished.values_list("instance").annotate(n=Count("pk")).order_by())
+    still_open = Finding.objects.filter(decision_queue.with_status(FindingStatus.OPEN))
+    findings = dict(still_open.values_list("instance").annotate(n=Count("pk")).order_by())
+    found = []
+    for name in dict.fromkeys([*reached, *outposts]):
+        if only not in {None, name}:
+            continue
+        instance, watch = reached.get(name), watches.get(name)
+        heard_of = heard.get(name, LastHeard())
+        line: dict[str, Any] = {"state": "", "deaf": []}
+        if instance is not None:
+            line = gateway_line(instance, watch, heard_of)
+        found.append(
+            GatewayRow(
+                name=name,
+                instance=instance,
+                state=line["state"],
+                heard=heard_of,
+                deaf=line["deaf"],
+                reading=line,
+                watch=watch,
+                posture=posture_of(name, now),
+                outpost=outposts.get(name),
+                pushes=pushes_of(instance) if instance and instance.base_url else {},
+                waiting=waiting.get(name, 0),
+                findings=findings.get(name, 0),
+            )
+        )
+    return found
 
 
 def gateway_line(instance: Instance, found: Watch | None, heard: LastHeard) -> dict[str, Any]:
@@ -77,32 +120,20 @@ def pushes_of(instance: Instance) -> dict[str, Any]:
 
 
 def context(person: Actor) -> dict[str, Any]:
-    """Everything the page shows to this person."""
-    fleet = instances.fleet()
-    watches = {w.name: w for w in Watch.objects.exclude(name="")}
-    unfinished = Effect.objects.filter(
-        kind__in=STEPS, state__in=[EffectState.PENDING, EffectState.UNKNOWN]
-    )
-    waiting = dict(unfinished.values_list("instance").annotate(n=Count("pk")).order_by())
-    still_open = Finding.objects.filter(decision_queue.with_status(FindingStatus.OPEN))
-    found = dict(still_open.values_list("instance").annotate(n=Count("pk")).order_by())
-    outposts = outpost_lines.by_instance(fleet.outposts, clock.now())
-    heard = last_heard.everywhere(fleet, watches)
-    lines = [
-        gateway_line(i, watches.get(i.name), heard[i.name])
-        | {"waiting": waiting.get(i.name, 0), "findings": found.get(i.name, 0)}
-        | {"pushes": pushes_of(i)}
-        | {"outpost": outposts.pop(i.name, None)}
-        | {"posture": posture_of(i.name, clock.now())}
-        for i in fleet.with_outposts
-    ]
+    """Everything the page shows to this person; gateways with trouble come first."""
+    fleet, found = instances.fleet(), rows()
     return {
-        "lines": lines,
-        "only_outposts": [(line, posture_of(name, clock.now())) for name, line in outposts.items()],
+        "rows": sorted(found, key=gateway_rows.rank),
+        "title": gateway_rows.title_of(found) if found else _no_gateway(fleet),
+        "states": gateway_rows.states_of(found),
         "may_enrol": "admin" in person.roles,
         "problem": fleet.problem,
         "configured": fleet.path is not None,
-        "deaf": sum(bool(line["deaf"]) for line in lines),
-        "online": sum(line["state"] == "online" for line in lines),
-        "not_asked": sum(not line["state"] for line in lines),
     }
+
+
+def _no_gateway(fleet: Fleet) -> str:
+    if fleet.problem:
+        return "The instances file has a problem"
+    named = "The instances file names no gateway"
+    return named if fleet.path is not None else "No gateway is registered"

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import needs_role
 from audit.ingest.pushes import sender_configuration
+from enforcement.bypasses.decision_of_act import generation_of
 from enforcement.gateways import instances
 from enforcement.views.fleet import pushes_of
 
@@ -28,13 +29,15 @@ def pushes(request: HttpRequest, name: str) -> HttpResponse:
         {
             "instance": instance,
             "pushes": pushes_of(instance),
+            "generation": generation_of(name),
             "variable": sender_configuration.VARIABLE,
             "configurations": sender_configuration.of_instance(
                 settings.ENV.portal_url, instance.name
             ),
             "crumbs": [
                 {"text": "Gateways", "url": "/enforcement/fleet/"},
-                {"text": instance.name},
+                {"text": instance.name, "url": f"/enforcement/fleet/{instance.name}/settings/"},
+                {"text": "Pushes"},
             ],
         },
     )

@@ -20,7 +20,8 @@ from audit.recording.actors import Target
 from enforcement.decisions.configure_gateway import VERB, in_force, is_gateway
 from enforcement.models import PostureBaseline
 from enforcement.posture import comparison, readings, settings_catalogue
-from enforcement.views.posture_rows import posture_of, shown
+from enforcement.views import fleet
+from enforcement.views.posture_rows import shown
 from ui.current_navigation_entry import mark_entry
 from ui.refused_request_audit_flag import tell
 
@@ -44,13 +45,19 @@ class FormRow:
 @never_cache
 @needs_role("operator", "auditor", "admin")
 def settings(request: HttpRequest, name: str) -> HttpResponse:
-    """Every setting that is read or approved, and the baselines so far."""
-    _check(request, name)
+    """The page of a gateway: how it is, every setting that is read or approved, its baselines."""
+    mark_entry(request, _GATEWAYS)
+    found = fleet.rows(only=name)
+    if not found:
+        raise Http404
+    is_admin = "admin" in actor(request).roles
     context = {
         "name": name,
-        "posture": posture_of(name, clock.now()),
+        "row": found[0],
+        "posture": found[0].posture,
         "history": PostureBaseline.objects.filter(instance=name).order_by("-number")[:20],
-        "may_configure": "admin" in actor(request).roles,
+        "may_configure": is_admin and is_gateway(name),
+        "may_enrol": is_admin,
         "crumbs": _crumbs(name),
     }
     return render(request, "enforcement/gateway_settings.html", context)

@@ -26,6 +26,12 @@ class OutpostLine:
     log: str = ""
     carries_out: bool = True
 
+    @property
+    def has_problem(self) -> bool:
+        """Whether someone has to look at it."""
+        found = self.tone in {"bad", "warn"} or self.refused or self.log
+        return bool(found) or not self.carries_out
+
 
 def by_instance(able: Mapping[str, Outpost], now: datetime) -> dict[str, OutpostLine]:
     """The outposts that are not revoked by decision, by the gateway they are next to; those that

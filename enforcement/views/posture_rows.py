@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from enforcement.models import PostureBaseline, PostureDifference
-from enforcement.posture import comparison, readings
+from enforcement.posture import comparison, readings, settings_catalogue
 from enforcement.posture.comparison import ComparedSetting
 
 _SOURCES = {"gateway": "its API", "outpost": "its outpost"}
@@ -25,6 +25,14 @@ class SettingRow:
     since: datetime | None
     tone: str
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows that one decision is about."""
+
+    title: str
+    rows: list[SettingRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,27 @@ class Posture:
     def weaker(self) -> bool:
         """Whether any difference weakens the gateway."""
         return any(row.tone == "bad" for row in self.rows)
+
+    @property
+    def groups(self) -> list[Group]:
+        """The rows by what was approved; before anything is, by the agent that they are about."""
+        name = _comparison_of if self.baseline else _subject_of
+        groups: dict[str, list[SettingRow]] = {}
+        for row in self.rows:
+            groups.setdefault(name(row), []).append(row)
+        return [Group(title, rows) for title, rows in groups.items()]
+
+
+def _comparison_of(row: SettingRow) -> str:
+    if row.tone:
+        return "Not as approved"
+    if not row.approved:
+        return "Not in the baseline"
+    return "As approved" if row.seen else "Approved, not known now"
+
+
+def _subject_of(row: SettingRow) -> str:
+    return settings_catalogue.agent_of(row.setting) or "Gateway"
 
 
 def posture_of(instance: str, now: datetime) -> Posture:
