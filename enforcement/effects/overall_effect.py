@@ -1,17 +1,16 @@
-"""The effect on all agents in one word, and the agents for which use is not stopped."""
+"""The effect on all agents in one word, and in one clause after the decision."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Final
 
-from enforcement.effects.conclusion import AgentEffect, Summary
-from enforcement.effects.gateway_facts import agent_label
+from enforcement.effects.conclusion import Summary
 from enforcement.effects.sentences import joined
 
-_NAMED: Final = 5
-"""Gateways that one clause names; of a large fleet the table below has the others."""
+_NAMED: Final = 2
+"""Gateways that one clause names; the table below has the others."""
 
 
 class Overall(StrEnum):
@@ -21,13 +20,6 @@ class Overall(StrEnum):
     PARTLY_STOPPED = "partly_stopped"
     NOT_STOPPED = "not_stopped"
     NOT_KNOWN = "effect_not_known"
-
-
-_NOT_STOPPED: Final = {
-    Overall.NOT_STOPPED: "not stopped",
-    Overall.PARTLY_STOPPED: "partly stopped",
-    Overall.NOT_KNOWN: "not known",
-}
 
 
 def overall(summaries: Iterable[str]) -> Overall:
@@ -46,43 +38,23 @@ def overall_at(gateways: Iterable[Sequence[str]]) -> Overall:
     return overall(one for some in gateways for one in some or [Summary.UNKNOWN])
 
 
-def in_a_sentence(decided: str, found: Overall, *, installed: bool) -> str:
-    """`On hold, but agents can still use it.`: what a decision comes to; empty where all of it is
-    stopped. Of what is `installed` as files it is about copies that are there."""
-    it = "copies that are installed" if installed else "it"
+def clause_after_decision(found: Overall, *, installed: bool, where: str = "") -> str:
+    """`, but agents can still use it`, as it follows a decision and `where` it counts. Of what is
+    `installed` as files it is about copies that are there."""
+    it = "installed copies" if installed else "it"
+    there = " there" if where else ""
     return {
-        Overall.STOPPED: "",
-        Overall.PARTLY_STOPPED: f"{decided}, but some uses are not known to be stopped.",
-        Overall.NOT_STOPPED: f"{decided}, but agents can still use {it}.",
-        Overall.NOT_KNOWN: f"{decided}, but it is not known whether agents can still use {it}.",
+        Overall.STOPPED: f", and every known use{there} is stopped",
+        Overall.PARTLY_STOPPED: f", but some uses{there} are not known to be stopped",
+        Overall.NOT_STOPPED: f", but agents{there} can still use {it}",
+        Overall.NOT_KNOWN: f", but it is not known whether agents{there} can still use {it}",
     }[found]
 
 
-def where_not_stopped(gateways: Mapping[str, Sequence[AgentEffect]]) -> str:
-    """`Not stopped for Codex at edge-1; not known at edge-2.`; empty where all of it is stopped."""
-    clauses = [
-        f"{words}{f' for {joined(agents)}' if agents else ''} at {_gateways(names)}"
-        for state, words in _NOT_STOPPED.items()
-        for agents, names in _by_agents(gateways, state).items()
-    ]
-    said = "; ".join(clauses)
-    return f"{said[0].upper()}{said[1:]}." if said else ""
-
-
-def _by_agents(
-    gateways: Mapping[str, Sequence[AgentEffect]], state: Overall
-) -> dict[tuple[str, ...], list[str]]:
-    """The gateways by the agents for which it has that state there; by none for no agent named."""
-    found: dict[tuple[str, ...], list[str]] = {}
-    for name, effects in gateways.items():
-        agents = tuple(agent_label(e.agent) for e in effects if overall([e.summary]) == state)
-        if agents or (not effects and state == Overall.NOT_KNOWN):
-            found.setdefault(agents, []).append(name)
-    return found
-
-
-def _gateways(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    if more < 2:
-        return joined(names)
-    return f"{', '.join(names[:_NAMED])} and {more} more gateways"
+def at_gateways(names: Sequence[str], every: int) -> str:
+    """` at edge-1 and edge-2`, ` at 3 of 5 gateways`; empty where it is all of `every` gateway."""
+    if len(names) == every:
+        return ""
+    return (
+        f" at {joined(names)}" if len(names) <= _NAMED else f" at {len(names)} of {every} gateways"
+    )

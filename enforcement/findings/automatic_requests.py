@@ -99,7 +99,7 @@ def _settle(scan: Scan) -> None:
 
 
 def _is_blocked(scan: Scan) -> bool:
-    """Whether a block is in force where it was found: a gateway can be excepted from that of all."""
+    """Whether a block is in force where it was found: one gateway may be excepted from it."""
     row = stored_decisions_and_holds.decided_at(scan.kind, scan.name, scan.instance)
     return row is not None and row.decision == Decision.BLOCK
 

@@ -16,10 +16,11 @@ from audit.importing import decision_tag_hmac
 from audit.ledger.format import truncation
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.decisions.steps.later_decision_wins import STEPS
-from enforcement.effects import overall_effect
+from enforcement.effects import overall_effect, remedies
 from enforcement.effects.conclusion import NO_ENTRY, AgentEffect, Summary, conclude
 from enforcement.effects.gateway_facts import IN_DATABASE, IN_REPORTS, agent_label
 from enforcement.effects.overall_effect import Overall
+from enforcement.effects.remedies import Reason
 from enforcement.effects.sentences import joined
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.effects_at_gateways import GatewayEffect
@@ -78,6 +79,26 @@ class At:
         found = {a.summary for a in self.agents}
         is_open = bool(found) and found <= {Summary.OPEN, Summary.RULES_OFF}
         return None if is_open and not self.restricts else overall_effect.overall(found)
+
+    @property
+    def explains(self) -> bool:
+        """Whether its words say why it is not as decided here, or that others decided it."""
+        return self.code == NOT_ENFORCED or (self.wanted == "none" and self.code != "none")
+
+    @property
+    def reasons(self) -> list[tuple[Reason, str]]:
+        """Why a hold or block does not stop every use, each with the agents that it is about."""
+        if not self.restricts:
+            return []
+        if not self.agents:
+            return [(remedies.NO_AGENT, "")]
+        found = remedies.by_reason(self.agents, has_outpost=self.entries_from == IN_REPORTS)
+        return [(reason, joined(agents)) for reason, agents in found.items()]
+
+    @property
+    def helps(self) -> list[str]:
+        """What helps, each once."""
+        return list(dict.fromkeys(reason.helps for reason, _ in self.reasons))
 
     @property
     def unrestricted_for(self) -> str:

@@ -14,11 +14,11 @@ from audit.search import event_search
 from enforcement import known_names, name_warnings
 from enforcement.component_kinds import SCANNED, called, noun
 from enforcement.decisions import block_allow_hold, decision_severity
-from enforcement.effects.overall_effect import in_a_sentence, overall_at, where_not_stopped
+from enforcement.effects.overall_effect import at_gateways, clause_after_decision, overall_at
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.gateways.effects_at_gateways import INSTALLED
-from enforcement.models import Asset, Finding, Scan
+from enforcement.models import Asset, Decision, Finding, Scan
 from enforcement.views import decide_form
 from enforcement.views.requester_and_approver import requested_and_approved
 
@@ -58,7 +58,7 @@ def context(
         "live": any(state.waits for state in states),
         "lacking": sum(state.code == decided_and_enforced_state.NOT_ENFORCED for state in states),
         "acknowledged": _acknowledged(states),
-        **_overall(kind, states),
+        "answer": answer(kind, states, rows),
         "found": found,
         "never_scanned": not found,
         "no_scan": _no_scan(kind),
@@ -72,6 +72,7 @@ def context(
         "approvals": pending(kind, name),
         "needs": block_allow_hold.needs(target) if kind == "mcp" else [],
         "acts": acts,
+        "main_action": decide_form.joined_labels(acts),
         "afterwards": decide_form.afterwards(acts),
         "why_no_acts": decision_severity.why_undecidable(target) or _REFUSED,
         "matches_nothing": name_warnings.why_it_stops_nothing(kind, name),
@@ -123,30 +124,51 @@ def _unreported(
     )
 
 
-def _overall(kind: str, states: Sequence[At]) -> dict[str, str]:
-    """What a hold or block comes to at all gateways, in one word and in one sentence, and where it
-    is not stopped."""
-    restricting = {at.instance.name: at.agents for at in states if at.restricts}
-    if not restricting:
-        return {}
-    found = overall_at([[str(a.summary) for a in agents] for agents in restricting.values()])
-    return {
-        "overall": found,
-        "verdict": in_a_sentence(_decided(states), found, installed=kind in INSTALLED),
-        "not_stopped": where_not_stopped(restricting),
+def answer(kind: str, states: Sequence[At], rows: Sequence[Asset]) -> dict[str, str]:
+    """The sentence that the page opens with: its `form`, and the words around the name."""
+    lacking = {
+        at.instance.name for at in states if at.code == decided_and_enforced_state.NOT_ENFORCED
     }
+    if restricting := [at for at in states if at.restricts]:
+        where = at_gateways([at.instance.name for at in restricting], len(states))
+        effect = _effect(kind, restricting, where)
+        if lacking.isdisjoint(at.instance.name for at in restricting):
+            return {"form": "is", "words": f"{_restricted(restricting)}{where}{effect}"}
+        return {"form": "decided", "decision": _decision(restricting), "words": f"{where}{effect}"}
+    if allowed := [at for at in states if "allow" in at.wanted or at.code == "allowed"]:
+        where = at_gateways([at.instance.name for at in allowed], len(states))
+        if lacking.isdisjoint(at.instance.name for at in allowed):
+            return {"form": "is", "words": f"allowed{where}"}
+        words = f"{where}, but is not in force everywhere"
+        return {"form": "decided", "decision": "An allow", "words": words}
+    if lacking:
+        return {"form": "not_lifted"}
+    if not states and any(row.holder or row.decision != Decision.NONE for row in rows):
+        words = ", but no gateway is registered"
+        return {"form": "decided", "decision": "A decision", "words": words}
+    return {"form": "none"}
 
 
-def _decided(states: Sequence[At]) -> str:
-    """`On hold`, or `A hold is decided` where a gateway does not have it so."""
-    some = [at for at in states if at.restricts]
-    enforced = all(at.code != decided_and_enforced_state.NOT_ENFORCED for at in some)
-    kinds = {"hold" if "hold" in at.wanted or at.code == "held" else "block" for at in some}
-    if len(kinds) > 1:
-        return "On hold or blocked" if enforced else "A hold or block is decided"
-    [one] = kinds
-    listed = "On hold" if one == "hold" else "Blocked"
-    return listed if enforced else f"A {one} is decided"
+def answer_of(kind: str, name: str) -> dict[str, str]:
+    """The same by its name, for other pages."""
+    everywhere = decided_and_enforced_state.everywhere(kind, name)
+    states = decided_and_enforced_state.with_effects(everywhere, kind, name)
+    return answer(kind, states, list(Asset.objects.filter(kind=kind, name=name)))
+
+
+def _effect(kind: str, restricting: Sequence[At], where: str) -> str:
+    found = overall_at([[str(agent.summary) for agent in at.agents] for at in restricting])
+    return clause_after_decision(found, installed=kind in INSTALLED, where=where)
+
+
+def _restricted(restricting: Sequence[At]) -> str:
+    found = {at.wanted == "hold" or at.code == "held" for at in restricting}
+    return "on hold or blocked" if len(found) > 1 else "on hold" if found == {True} else "blocked"
+
+
+def _decision(restricting: Sequence[At]) -> str:
+    found = _restricted(restricting)
+    return {"on hold": "A hold", "blocked": "A block"}.get(found, "A hold or block")
 
 
 def pending(kind: str, name: str) -> list[Approval]:

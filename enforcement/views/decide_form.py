@@ -82,6 +82,12 @@ def acts(
     return [act for act in found if act is not None]
 
 
+def joined_labels(found: Sequence[Act]) -> str:
+    """`Block, allow or hold`: the acts in one label; empty where there is none."""
+    labels = [act.label if n == 0 else act.label.lower() for n, act in enumerate(found)]
+    return " or ".join(filter(None, [", ".join(labels[:-1]), *labels[-1:]]))
+
+
 def afterwards(found: Sequence[Act]) -> list[Afterwards]:
     """What agents could do after each act; acts that come to the same are one: `Block or Hold`."""
     alike: dict[tuple[str, ...], list[Act]] = {}

@@ -1,17 +1,21 @@
-"""What each hold or block of a list comes to, in one word, with as many queries as for one."""
+"""What each hold or block of a list comes to and why, with as many queries as for one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from django.db.models import Q
 
-from enforcement.effects import overall_effect
-from enforcement.effects.conclusion import Summary, conclude
+from enforcement.effects import overall_effect, remedies
+from enforcement.effects.conclusion import AgentEffect, Summary, conclude
 from enforcement.effects.overall_effect import Overall
+from enforcement.effects.remedies import Reason
 from enforcement.gateways import effects_at_gateways, instances
+from enforcement.gateways.instances import Instance
 from enforcement.models import Asset, ConcludedEffect, Decision, Outpost, Watch
 from enforcement.outposts import command_recipients, reported_facts
 
@@ -49,6 +53,68 @@ def not_fully_stopped() -> list[tuple[Asset, Overall]]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class NotStopped:
+    """A hold or block that does not stop every agent; `also` are reasons besides its group's."""
+
+    asset: Asset
+    effect: Overall
+    also: tuple[Reason, ...] = ()
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it stands."""
+        return since(self.asset)
+
+
+def by_reason(found: Iterable[tuple[Asset, Overall]]) -> list[tuple[Reason, list[NotStopped]]]:
+    """Holds and blocks by the first reason why use goes on, the largest group first; each is in one
+    group only."""
+    rows = list(found)
+    reasons = reasons_of_each([row for row, _ in rows])
+    groups: dict[Reason, list[NotStopped]] = {}
+    for row, effect in rows:
+        first, *others = reasons[row.pk] or [remedies.CHANGED]
+        groups.setdefault(first, []).append(NotStopped(row, effect, tuple(others)))
+    return sorted(groups.items(), key=lambda one: (-len(one[1]), remedies.rank(one[0])))
+
+
+def reasons_of_each(rows: Iterable[Asset]) -> dict[int, list[Reason]]:
+    """Why each is not known to stop every agent, by its key; concluded from what is known now, with
+    one look at the database of each gateway."""
+    decided, fleet, known = list(rows), instances.fleet(), _Known()
+    covered = {row.pk: list(fleet.scope(row.instance)) for row in decided}
+    things: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for row in decided:
+        for one in covered[row.pk]:
+            things[one.name].add((row.kind, row.name))
+    gateways = {one.name: one for some in covered.values() for one in some}
+    reasons = {
+        (at, *thing): found
+        for at, some in things.items()
+        for thing, found in known.reasons(gateways[at], some)
+    }
+    return {
+        row.pk: sorted(
+            {
+                reason
+                for one in covered[row.pk]
+                for reason in reasons.get((one.name, row.kind, row.name), ())
+            },
+            key=remedies.rank,
+        )
+        for row in decided
+    }
+
+
+def last_decided(most: int) -> list[Asset]:
+    """The components that were last held, blocked or allowed, newest first."""
+    held = Asset.objects.exclude(holder="").order_by("-held_at")[:most]
+    decided = Asset.objects.filter(holder="").exclude(decision=Decision.NONE)
+    rows = [*held, *decided.order_by("-decided_at")[:most]]
+    return sorted(rows, key=lambda row: since(row) or _LONG_AGO, reverse=True)[:most]
+
+
 def since(row: Asset) -> datetime | None:
     """Since when a hold or block stands."""
     return row.held_at if row.holder else row.decided_at
@@ -64,6 +130,22 @@ class _Known:
         concluded = ConcludedEffect.objects.values_list("instance", "kind", "name", "agents")
         self._concluded = {tuple(key): agents for *key, agents in concluded}
 
+    def reasons(
+        self, instance: Instance, things: Iterable[tuple[str, str]]
+    ) -> Iterator[tuple[tuple[str, str], Sequence[Reason]]]:
+        """Why use of each thing is not known to be stopped at one gateway."""
+        watch, outpost = self._watches.get(instance.name), self._outposts.get(instance.name)
+        if outpost is not None:
+            report = self._reports[instance.name]
+            for kind, name in things:
+                facts = effects_at_gateways.facts_reported(outpost, report, watch, kind, name)
+                yield (kind, name), _reasons(conclude(facts), has_outpost=True)
+        elif watch is None or effects_at_gateways.why_outdated(watch):
+            yield from ((thing, (remedies.NOT_READ,)) for thing in things)
+        else:
+            for facts in effects_at_gateways.facts_of_all(instance, watch, things):
+                yield (facts.kind, facts.name), _reasons(conclude(facts), has_outpost=False)
+
     def summaries(self, instance: str, kind: str, name: str) -> Sequence[str]:
         """Of each agent of one gateway; none where nothing is known of it."""
         watch, outpost = self._watches.get(instance), self._outposts.get(instance)
@@ -74,3 +156,9 @@ class _Known:
         if effects_at_gateways.why_outdated(watch):
             return [str(Summary.UNKNOWN)]
         return [one["summary"] for one in self._concluded.get((instance, kind, name), ())]
+
+
+def _reasons(effects: Sequence[AgentEffect], *, has_outpost: bool) -> Sequence[Reason]:
+    if not effects:
+        return (remedies.NO_AGENT,)
+    return tuple(remedies.by_reason(effects, has_outpost=has_outpost))

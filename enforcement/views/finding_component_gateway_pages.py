@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.conf import settings
@@ -28,12 +29,14 @@ from audit.recording.actors import Actor, Target
 from enforcement import known_names
 from enforcement.component_kinds import KINDS, called, noun
 from enforcement.decisions import decision_severity
+from enforcement.effects.sentences import joined
+from enforcement.findings import decision_queue
 from enforcement.gateways import attempt_tags, decided_and_enforced_state, instances
 from enforcement.gateways.client import Gateway, GatewayError
 from enforcement.models import Decision, Finding
 from enforcement.models.scan_and_finding import COUNTING
 from enforcement.views import component as asset_page
-from enforcement.views import finding_hold_and_decision_lists
+from enforcement.views import effects_of_decisions, finding_hold_and_decision_lists
 from enforcement.views import fleet as fleet_page
 from enforcement.views.decide_form import DecideForm
 from ui.refused_request_audit_flag import tell
@@ -52,6 +55,16 @@ _ADMISSION: Final = {
     "": "Its answer has no verdict.",
 }
 """DefenseClaw's verdicts about admission in words."""
+_WOULD: Final = {
+    "allowed": "would admit {} without a scan",
+    "blocked": "would refuse {}",
+    "clean": "would admit {}",
+    "rejected": "would refuse {}",
+    "scan": "would scan {} first",
+    "warning": "would admit {} with a warning",
+}
+"""The same after the name of a gateway and around that of the component."""
+_NO_VERDICT: Final = "gave no known verdict on {}"
 _UNKNOWN_VERDICT: Final = "Answered with a verdict that this portal does not know."
 
 
@@ -60,38 +73,54 @@ _UNKNOWN_VERDICT: Final = "Answered with a verdict that this portal does not kno
 @reads
 def index(request: HttpRequest) -> HttpResponse:
     """Findings by severity, what is on hold, what is blocked and allowed."""
-    by = finding_hold_and_decision_lists.Filter.read(request.GET)
-    ordered = by.findings().select_related("scan").order_by("-rank", "-at", "-id")
-    page = Paginator(ordered, finding_hold_and_decision_lists.PAGE).get_page(by.before or 1)
-    context = {
+    lists = finding_hold_and_decision_lists
+    by, needs = lists.Filter.read(request.GET), decision_queue.count_undecided()
+    open_to_agents = effects_of_decisions.not_fully_stopped()
+    held = lists.held(by.q) if by.list == "held" else []
+    decided = _decided(by.list, by.q)
+    not_stopped = lists.not_stopped(open_to_agents, by.q) if by.list == "not_stopped" else []
+    not_stopped_count = sum(len(items) for _, items in not_stopped)
+    context: dict[str, Any] = {
         "by": by,
-        "tabs": finding_hold_and_decision_lists.tabs(by),
-        "chips": finding_hold_and_decision_lists.chips(by),
-        "facets": finding_hold_and_decision_lists.facets(by)
-        if by.list in finding_hold_and_decision_lists.OF_FINDINGS
-        else [],
-        "page": page,
-        "rows": finding_hold_and_decision_lists.with_decisions(page),
-        "older_url": by.url(page=str(page.next_page_number())) if page.has_next() else "",
-        "newer_url": by.url(page=str(page.previous_page_number())) if page.has_previous() else "",
-        "held": finding_hold_and_decision_lists.held(by.q) if by.list == "held" else [],
-        "not_stopped": finding_hold_and_decision_lists.not_stopped(by.q)
-        if by.list == "not_stopped"
-        else [],
+        "needs": needs,
+        "tabs": lists.tabs(by, needs, len(open_to_agents)),
+        "held": held,
+        "not_stopped": not_stopped,
+        "not_stopped_count": not_stopped_count,
+        "decided": decided,
+        "shown": len(held) + len(decided) + not_stopped_count,
         "this_list": [("list", by.list)],
-        "of_findings": by.list in finding_hold_and_decision_lists.OF_FINDINGS,
-        "kept": [*by.chosen.items(), *([("list", by.list)] if by.list != "findings" else [])],
-        "decided": _decided(by.list, by.q),
-        "waiting": finding_hold_and_decision_lists.unfinished(),
+        "waiting": lists.unfinished(),
         "may_decide": "operator" in actor(request).roles,
         "here": request.get_full_path(),
     }
-    held = by.list == "held" and request.headers.get("HX-Request")
-    context["moved"] = bool(held)
-    name = "enforcement/_held.html#list" if held else "enforcement/index.html"
+    if by.list in lists.OF_FINDINGS:
+        context |= _findings(by)
+    context["moved"] = bool(by.list == "held" and request.headers.get("HX-Request"))
+    name = "enforcement/_held.html#list" if context["moved"] else "enforcement/index.html"
     answer = render(request, name, context, status=422 if by.mistakes else 200)
     patch_vary_headers(answer, ["HX-Request"])
     return answer
+
+
+def _findings(by: finding_hold_and_decision_lists.Filter) -> dict[str, Any]:
+    """A page of findings by their components, or of components that need a decision."""
+    lists, found = finding_hold_and_decision_lists, by.findings()
+    undecided = by.list == "undecided"
+    rows = decision_queue.by_component(found) if undecided else lists.ordered(found)
+    page = Paginator(rows, lists.PAGE).get_page(by.before or 1)
+    components = decision_queue.components(page, found) if undecided else []
+    return {
+        "of_findings": True,
+        "chips": lists.chips(by),
+        "facets": lists.facets(by),
+        "kept": [*by.chosen.items(), *([("list", by.list)] if by.list != "findings" else [])],
+        "groups": [] if undecided else lists.grouped(page),
+        "components": lists.with_decisions(components),
+        "older_url": by.url(page=str(page.next_page_number())) if page.has_next() else "",
+        "newer_url": by.url(page=str(page.previous_page_number())) if page.has_previous() else "",
+        **lists.extent(found),
+    }
 
 
 def _decided(name: str, q: str) -> list[dict[str, object]]:
@@ -248,23 +277,55 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
         {"text": called(kind, name), "url": reverse("enforcement-asset", args=[kind, name])},
         {"text": "What gateways answer"},
     ]
+    context["answer"] = _in_one_sentence(said)
     name_ = "#verdicts" if request.headers.get("HX-Request") else ""
     answer_ = render(request, f"enforcement/preview.html{name_}", context)
     patch_vary_headers(answer_, ["HX-Request"])
     return answer_
 
 
+def _in_one_sentence(said: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
+    """What gateways answer, before and after the name of the component; None where none was asked.
+
+    `edge-1 would refuse` and `, and edge-2 would scan it first`.
+    """
+    by_answer: dict[str, list[str]] = {}
+    for one in said:
+        answer = _WOULD.get(one.get("verdict", ""), _NO_VERDICT)
+        by_answer.setdefault(answer, []).append(one["at"].name)
+    clauses = [(_some(names, len(said)), answer) for answer, names in by_answer.items()]
+    if not clauses:
+        return None
+    (who, first), *others = clauses
+    before, after = first.split("{}")
+    rest = [f", and {who} {answer.format('it')}" for who, answer in others[:1]]
+    if len(others) > 1:
+        rest = [f", and {sum(len(by_answer[answer]) for _, answer in others)} answer otherwise"]
+    return f"{who} {before.strip()}", "".join([after, *rest])
+
+
+def _some(names: Sequence[str], every: int) -> str:
+    if len(names) < 3:
+        return joined(names)
+    return f"All {every} gateways" if len(names) == every else f"{len(names)} gateways"
+
+
 def _finding_context(row: Finding, person: Actor) -> dict[str, Any]:
     """Everything the page shows."""
     crumbs = [{"text": "Findings", "url": "/enforcement/"}, {"text": row.title}]
+    about: dict[str, Any] = {}
     if row.kind in KINDS:
-        about = called(row.kind, row.name)
         page = reverse("enforcement-asset", args=[row.kind, row.name])
-        crumbs.insert(1, {"text": about, "url": page})
+        crumbs.insert(1, {"text": called(row.kind, row.name), "url": page})
+        about = {
+            "decided": asset_page.answer_of(row.kind, row.name),
+            "pending": asset_page.pending(row.kind, row.name)[:1],
+        }
     verb = registry.get("alert.dismiss")
     target = Target("alert", row.finding_id, row.instance)
     rule = policy.decide(person, verb, target, row.severity)
     return {
+        **about,
         "finding": row,
         "crumbs": crumbs,
         "may_decide": "operator" in person.roles,

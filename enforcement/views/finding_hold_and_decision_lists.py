@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet, Window
 from django.http import QueryDict
 
 from approvals.models import Approval, Effect, EffectState, Status
@@ -16,10 +17,16 @@ from audit.importing import decision_tag_hmac
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from enforcement.component_kinds import CALL, KINDS, noun
 from enforcement.decisions.steps.later_decision_wins import STEPS
+from enforcement.effects.overall_effect import Overall, clause_after_decision
+from enforcement.effects.remedies import Reason
+from enforcement.effects.sentences import joined
 from enforcement.findings import decision_queue
+from enforcement.findings.decision_queue import Component, Undecided
 from enforcement.gateways import instances
+from enforcement.gateways.effects_at_gateways import INSTALLED
 from enforcement.models import Asset, Decision, Finding, FindingStatus, Watch
 from enforcement.views import effects_of_decisions
+from enforcement.views.effects_of_decisions import NotStopped
 from enforcement.views.requester_and_approver import requested_and_approved
 
 PAGE = 50
@@ -85,21 +92,78 @@ class Filter:
         return found
 
 
-def with_decisions(findings: Iterable[Finding]) -> list[tuple[Finding, str, str]]:
-    """Each with `held`, `blocked`, `allowed` or nothing: what was decided here and counts at its
-    gateway. Of a hold or block also what it comes to for agents, in one word."""
-    found = list(findings)
-    named = Asset.objects.filter(name__in={one.name for one in found})
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A component, what is decided about it, and those of its findings that a page has."""
+
+    kind: str
+    name: str
+    findings: list[Finding]
+    decided: str
+
+
+def ordered(found: QuerySet[Finding]) -> QuerySet[Finding]:
+    """Findings by their components: the one with the gravest first, then with the newest."""
+    component = [F("kind"), F("name")]
+    worst = Window(Max("rank"), partition_by=component)
+    newest = Window(Max("at"), partition_by=component)
+    rows = found.annotate(worst=worst, newest=newest)
+    return rows.order_by("-worst", "-newest", "kind", "name", "-rank", "-at", "-id")
+
+
+def grouped(findings: Iterable[Finding]) -> list[Group]:
+    """Findings in the order of `ordered`, by component."""
+    by = [(key, list(some)) for key, some in groupby(findings, key=lambda f: (f.kind, f.name))]
+    words = decided_in_words((*key, sorted({f.instance for f in some})) for key, some in by)
+    return [Group(*key, some, said) for (key, some), said in zip(by, words, strict=True)]
+
+
+def with_decisions(components: Sequence[Component]) -> list[tuple[Component, str]]:
+    """Components that need a decision, each with what is decided about it so far."""
+    things = ((one.gravest.kind, one.gravest.name, one.at) for one in components)
+    return list(zip(components, decided_in_words(things), strict=True))
+
+
+def decided_in_words(things: Iterable[tuple[str, str, Sequence[str]]]) -> list[str]:
+    """What is decided here about each kind and name at these gateways and, of a hold or block, what
+    it comes to for agents; empty for what nothing is decided about."""
+    wanted = list(things)
+    named = Asset.objects.filter(name__in={name for _, name, _ in wanted})
     by: dict[tuple[str, str], list[Asset]] = {}
     for asset in named.exclude(holder="", decision=Decision.NONE):
         by.setdefault((asset.kind, asset.name), []).append(asset)
-    decided = [_strictest(by.get((one.kind, one.name), ()), one.instance) for one in found]
-    restricting = {row.pk: row for word, row in decided if row and word != "allowed"}
-    effects = effects_of_decisions.overall_of_each(restricting.values())
+    every = [row for kind, name, _ in wanted for row in by.get((kind, name), ())]
+    restricting = (row for row in every if row.holder or row.decision == Decision.BLOCK)
+    effects = effects_of_decisions.overall_of_each(restricting)
     return [
-        (one, word, str(effects.get(row.pk, "")) if row else "")
-        for one, (word, row) in zip(found, decided, strict=True)
+        _decided_in_words(by.get((kind, name), []), at, effects) if kind in KINDS else ""
+        for kind, name, at in wanted
     ]
+
+
+def _decided_in_words(
+    rows: Sequence[Asset], at: Sequence[str], effects: Mapping[int, Overall]
+) -> str:
+    if not rows:
+        return "No decision"
+    without, said = [], []
+    for instance in at:
+        word, row = _strictest(rows, instance)
+        if row is None:
+            without.append(instance)
+        else:
+            said.append(_decision_in_words(word, row, effects.get(row.pk)))
+    if without:
+        said.append(f"No decision for {joined(without)}")
+    return ". ".join(dict.fromkeys(said))
+
+
+def _decision_in_words(word: str, row: Asset, effect: Overall | None) -> str:
+    where = f" at {row.instance}" if row.instance else ""
+    decided = {"held": "On hold", "blocked": "Blocked", "allowed": "Allowed"}[word] + where
+    if effect is None or word == "allowed":
+        return decided
+    return decided + clause_after_decision(effect, installed=row.kind in INSTALLED, where=where)
 
 
 def _strictest(assets: Iterable[Asset], instance: str) -> tuple[str, Asset | None]:
@@ -199,13 +263,15 @@ def held(q: str = "") -> list[dict[str, Any]]:
     ]
 
 
-def not_stopped(q: str = "") -> list[dict[str, Any]]:
-    """Holds and blocks that do not stop every agent, as Home counts them."""
-    return [
-        {"asset": row, "effect": effect, "since": effects_of_decisions.since(row)}
-        for row, effect in effects_of_decisions.not_fully_stopped()
+def not_stopped(
+    found: Iterable[tuple[Asset, Overall]], q: str = ""
+) -> list[tuple[Reason, list[NotStopped]]]:
+    """Holds and blocks that do not stop every agent, as Home counts them, by why that is."""
+    return effects_of_decisions.by_reason(
+        (row, effect)
+        for row, effect in found
         if _fits(q, row.kind, row.name, row.hold_reason, row.reason, row.instance)
-    ]
+    )
 
 
 def _pending(approval: Approval | None) -> Approval | None:
@@ -251,13 +317,25 @@ def with_people_and_effects(rows: list[dict[str, Any]], decision: Decision) -> l
     return [row | {"approved": approved.get(pk), "effect": effects.get(pk)} for row, pk in keys]
 
 
-def tabs(by: Filter) -> list[dict[str, Any]]:
-    """The lists with their counts; without one where it takes the effect of every decision."""
+def extent(found: QuerySet[Finding]) -> dict[str, Any]:
+    """How many findings these are, and in how many components, as a title continues."""
+    number, about = found.count(), found.filter(kind__in=KINDS)
+    some = about.count()
+    components = about.order_by().values("kind", "name").distinct().count()
+    within = f" in {components:,} component{'' if components == 1 else 's'}"
+    if some < number:
+        within = f", {some:,} of them{within}" if some else ""
+    return {"number": number, "within": within if number else ""}
+
+
+def tabs(by: Filter, needs: Undecided, open_to_agents: int) -> list[dict[str, Any]]:
+    """The lists with their counts: `open_to_agents` of what is not fully stopped."""
     counts = {
         "findings": Finding.objects.filter(decision_queue.with_status(FindingStatus.OPEN)).count(),
-        "undecided": decision_queue.undecided().count(),
+        "undecided": needs.total,
         "held": Asset.objects.exclude(holder="").count(),
         "blocked": len(decided(Decision.BLOCK)),
+        "not_stopped": open_to_agents,
         "allowed": len(decided(Decision.ALLOW)),
     }
     labels = {

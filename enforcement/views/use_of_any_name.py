@@ -5,6 +5,7 @@ Concluded from what each gateway reports and lists; no agent and no hook is aske
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,12 +22,17 @@ from enforcement.effects import conclusion
 from enforcement.effects.conclusion import AgentEffect, State, Summary, WayState
 from enforcement.effects.gateway_facts import agent_label
 from enforcement.effects.sentences import LABELS
+from enforcement.findings import decision_queue
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.instances import Instance
-from enforcement.models import Outpost, Watch
+from enforcement.models import Asset, Decision, Outpost, Watch
 from enforcement.posture.readings import reported_entries
+from enforcement.views import effects_of_decisions
 
 _MOST: Final = 300
+_LISTED: Final = 10
+_LOOKED_AT: Final = 50
+"""Findings among which the components that need a decision are looked for."""
 _OPEN_ALL_THE_SAME: Final = frozenset(
     {
         Summary.AT_NEXT_INSTALL,
@@ -70,6 +76,8 @@ def effects(request: HttpRequest) -> HttpResponse:
         context["mistake"] = mistake
     elif name:
         context |= _answer(kind, name)
+    else:
+        context["listed"] = _listed()
     return render(request, "enforcement/effects.html", context, status=422 if mistake else 200)
 
 
@@ -81,6 +89,48 @@ def _mistake(kind: str, name: str) -> str:
     if len(name) > _MOST or not name.isprintable():
         return f"A name has at most {_MOST} characters, all of them printable."
     return ""
+
+
+def _listed() -> list[dict[str, Any]]:
+    """Components that need a decision, and those that were decided last with what that comes to."""
+    rows = effects_of_decisions.last_decided(_LISTED)
+    effects = effects_of_decisions.overall_of_each(row for row in rows if _state(row) != "allowed")
+    known = {(row.kind, row.name) for row in rows}
+    decided = [
+        {
+            "kind": row.kind,
+            "name": row.name,
+            "called": called(row.kind, row.name),
+            "where": row.instance or "every gateway",
+            "state": _state(row),
+            "effect": effects.get(row.pk),
+            "since": effects_of_decisions.since(row),
+        }
+        for row in rows
+    ]
+    return [*_undecided(known), *decided][:_LISTED]
+
+
+def _undecided(known: Set[tuple[str, str]]) -> list[dict[str, Any]]:
+    found = decision_queue.undecided().filter(kind__in=KINDS).order_by("-rank", "-at", "-id")
+    first = {(one.kind, one.name): one for one in reversed(found[:_LOOKED_AT])}
+    return [
+        {
+            "kind": one.kind,
+            "name": one.name,
+            "called": called(one.kind, one.name),
+            "where": one.instance,
+            "since": one.at,
+        }
+        for thing, one in reversed(first.items())
+        if thing not in known
+    ][: _LISTED // 2]
+
+
+def _state(row: Asset) -> str:
+    if row.holder:
+        return "held"
+    return "blocked" if row.decision == Decision.BLOCK else "allowed"
 
 
 def _answer(kind: str, name: str) -> dict[str, Any]:
@@ -111,6 +161,9 @@ def _answer(kind: str, name: str) -> dict[str, Any]:
         "nearest": () if known else known_names.nearest(kind, name),
         "matches_nothing": name_warnings.why_it_stops_nothing(kind, name),
         "rows": rows,
+        "open": sum(row.state == State.OPEN for row in rows),
+        "unknown": any(row.state == State.UNKNOWN for row in rows)
+        or bool(without_agents or unread),
         "without_agents": without_agents,
         "unread_outposts": unread,
     }

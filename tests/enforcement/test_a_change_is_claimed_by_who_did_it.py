@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,11 +11,12 @@ import pytest
 from django.test import Client
 
 from accounts.models import SignedInSession
+from approvals import clock
 from approvals.errors import Refused
 from approvals.pipeline.service import perform
 from audit.models import Event
 from audit.recording.actors import Actor, Target
-from enforcement.models import AdministrativeAct
+from enforcement.models import AdministrativeAct, Outpost
 from tests.audit import imports
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town, known
@@ -131,3 +133,40 @@ def test_the_pages_refuse_who_may_not_and_what_is_not(bypass: Target, town: Town
     SignedInSession.objects.filter(public_id="s-operator2").delete()
     assert operator.post(page, {"reason": "me"}).status_code == 401, "a session that ended"
     assert AdministrativeAct.objects.filter(claim="").count() == 1 and claims() == []
+
+
+def answer_of(client: Client, page: str = "/enforcement/bypasses/") -> tuple[str, str]:
+    """Title and text of a page."""
+    text = client.get(page).content.decode()
+    found = re.search(r"(?s)<h1[^>]*>(.*?)</h1>", text)
+    assert found is not None
+    return re.sub(r"<[^>]+>", "", found[1]), re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
+
+
+def test_the_list_leads_with_how_many_are_not_claimed(bypass: Target, town: Town) -> None:
+    olu, ada = browser("operator", "operator"), browser("auditor", "auditor")
+    title, text = answer_of(olu)
+    assert title == "1 change was made without a decision and not claimed"
+    assert "Claim…" in text and "Claim…" not in answer_of(ada)[1]
+    title, _ = answer_of(olu, page_of(bypass))
+    assert title == "No one has claimed api-enforce-unblock of skill pdf-exfil at edge-1"
+    olu.post(page_of(bypass), {"reason": "the portal was down"})
+    title, text = answer_of(olu)
+    assert title == "No unclaimed change is known" and "Claim…" not in text
+    title, text = answer_of(olu, "/enforcement/bypasses/?list=all")
+    assert title == "1 change was made without a decision" and "Claim…" not in text
+    title, _ = answer_of(olu, page_of(bypass))
+    assert title == "Claimed: api-enforce-unblock of skill pdf-exfil at edge-1"
+
+
+def test_an_empty_list_names_gateways_whose_rows_nothing_sends(town: Town) -> None:
+    olu = browser("operator", "operator")
+    title, text = answer_of(olu, "/enforcement/bypasses/?list=all")
+    assert title == "No change without a decision is known"
+    assert "Not seen until an import: changes at edge-1 , edge-2 ." in text
+    Outpost.objects.create(
+        id="0" * 32, public_key="k", instance="edge-1", operation="o", enrolled_at=clock.now()
+    )
+    assert "Not seen until an import: changes at edge-2 ." in answer_of(olu)[1]
+    Outpost.objects.update(suspended_at=clock.now())
+    assert "changes at edge-1 , edge-2 ." in answer_of(olu)[1]

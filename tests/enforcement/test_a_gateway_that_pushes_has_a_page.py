@@ -10,8 +10,12 @@ import yaml
 from django.conf import settings
 from django.test import Client
 
+from approvals import clock
 from audit.ingest.pushes import sender_configuration, spool
+from enforcement.gateways.reported_settings import ReportedSettings
+from enforcement.models import Watch
 from enforcement.views import fleet
+from tests.enforcement import gateway_statuses
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Town
 
@@ -66,10 +70,32 @@ def test_the_documented_lines_are_those_of_the_page() -> None:
 
 
 @pytest.mark.usefixtures("edge_3")
+def test_the_lines_for_the_version_of_the_gateway_are_open_and_the_others_closed() -> None:
+    client, page = browser("operator", "operator"), "/enforcement/fleet/edge-3/pushes/"
+    assert text(client, page).count('<details class="card group" open>') == 3
+    status = ReportedSettings.from_status(gateway_statuses.head())
+    Watch.objects.create(name="edge-3", due=clock.now(), settings=status.as_json())
+    shown = text(client, page)
+    assert shown.count('<details class="card group" open>') == 1
+    assert "this gateway, as last known" in shown.partition("DefenseClaw 0.8.4")[0]
+
+
+@pytest.mark.usefixtures("edge_3")
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [("edge-3", "edge-3 can push its events"), ("edge-1", "Pushes of edge-1 are not set up")],
+)
+def test_the_page_leads_with_whether_pushes_are_set_up(page: str, says: str) -> None:
+    shown = text(browser("operator", "operator"), f"/enforcement/fleet/{page}/pushes/")
+    assert f">{says}</h1>" in shown
+    assert ("3. Restart the gateway." in shown) is (page == "edge-3")
+
+
+@pytest.mark.usefixtures("edge_3")
 def test_without_a_token_file_the_page_says_that_pushes_are_refused() -> None:
     client = browser("auditor", "auditor")
     assert "has no ingest token" in text(client, "/enforcement/fleet/edge-1/pushes/")
-    assert "Not set up." in text(client, "/enforcement/fleet/")
+    assert "Not set up." in text(client, "/enforcement/fleet/edge-1/settings/")
     assert client.get("/enforcement/fleet/edge-9/pushes/").status_code == 404
     assert Client().get("/enforcement/fleet/edge-3/pushes/").status_code == 302
     assert browser("member1").get("/enforcement/fleet/edge-3/pushes/").status_code == 403
@@ -80,7 +106,8 @@ def test_the_fleet_says_what_a_full_spool_refused_and_what_waits_too_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = browser("operator", "operator")
-    assert "No pushes waiting." in text(client, "/enforcement/fleet/")
+    assert "No pushes waiting." in text(client, "/enforcement/fleet/edge-3/settings/")
+    assert "waiting since" not in text(client, "/enforcement/fleet/")
     monkeypatch.setattr(spool, "MOST_FILES", 1)
     spool.keep("edge-3", spool.HEC, b"{}")
     with pytest.raises(spool.SpoolFull):

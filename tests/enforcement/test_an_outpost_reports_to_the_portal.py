@@ -166,7 +166,7 @@ def test_entries_that_an_outpost_cannot_read_are_not_taken_to_be_so_now(
             assert effect() == f"Not known for Claude Code: {why}."
             [why] = red()
             assert why.startswith(f"The outpost of {INSTANCE} cannot report its entries")
-            assert "Its lists not known now" in page("/enforcement/fleet/")
+            assert "Its lists not known now" in page(f"/enforcement/fleet/{INSTANCE}/settings/")
             outpost.run_once()
             assert no_entries_since() == since
         outpost.run_once()

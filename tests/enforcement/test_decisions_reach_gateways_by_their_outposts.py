@@ -73,13 +73,14 @@ def test_a_decision_for_all_reaches_a_gateway_that_only_its_outpost_names(
     assert command["instance"] == INSTANCE
     page = words("/enforcement/skill/pdf-exfil/")
     assert "acknowledged by 2 of 3 gateways" in page and INSTANCE in page
-    assert "1 command waits for its report" in words("/enforcement/fleet/")
+    assert "1 step</span>" in words("/enforcement/fleet/")
+    assert "1 command waits for its report" in words(f"/enforcement/fleet/{INSTANCE}/settings/")
     entries = [row("pdf-exfil", runtime="disable")]
     device.send(config=CONFIG, commands=[result(command, entries=entries)])
     do_due()
     page = words("/enforcement/skill/pdf-exfil/")
     assert "acknowledged by 3 of 3 gateways" in page
-    assert "command waits" not in words("/enforcement/fleet/")
+    assert "command waits" not in words(f"/enforcement/fleet/{INSTANCE}/settings/")
 
 
 def test_it_can_be_named_and_other_names_cannot(device: Device, olu: Actor, do_due: Work) -> None:
@@ -150,7 +151,8 @@ def test_what_the_outpost_refused_stays_on_the_page_of_gateways(
     device.send(commands=[result(command, entries=None, **said)], lag_s=7)
     do_due()
     page = words("/enforcement/fleet/")
-    assert "refused it: the program was replaced." in page and "7 seconds behind" in page
+    assert "refused it: the program was replaced." in page
+    assert "7 seconds behind" in words(f"/enforcement/fleet/{INSTANCE}/settings/")
     assert Effect.objects.get().state == "failed"
 
 

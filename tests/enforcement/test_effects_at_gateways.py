@@ -350,7 +350,7 @@ def test_the_page_says_the_effect_now_and_before_the_click(start: Start, do_due:
     start("head", *AGENTS)
     olu_web: Client = browser("operator", "operator")
     page = olu_web.get("/enforcement/mcp/github/").content.decode()
-    assert "not restricted for Claude Code, Codex and Cursor" in page
+    assert "Not restricted for Claude Code, Codex and Cursor." in page
     assert f"Not stopped for Cursor: {NO_NAME}" in page, "what a block would do"
 
 

@@ -11,7 +11,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from enforcement.effects.overall_effect import Overall
 from enforcement.models import Asset, Decision, Finding
 from enforcement.views import finding_hold_and_decision_lists
 from tests.enforcement.browsing import browser
@@ -31,21 +30,21 @@ def olu(edge: Edge, look: Callable[[], int]) -> Client:
 def states(client: Client) -> list[str]:
     page = client.get("/enforcement/").content.decode()
     rows = page[page.index("<tbody>") : page.index("</tbody>")]
-    return re.findall(r">(on hold|blocked|allowed)<", rows)
+    return re.findall(r">(On hold|Blocked|Allowed|No decision[^<,]*)[<,]", rows)
 
 
 @pytest.mark.parametrize(
     ("decided", "shown"),
     [
-        ([], []),
-        ([{}], []),  # it was released or unblocked
-        ([ALLOW], ["allowed"]),
-        ([BLOCK], ["blocked"]),
-        ([BLOCK | {"holder": "1"}], ["on hold"]),
-        ([BLOCK, ALLOW | {"instance": "edge-1"}], ["blocked"]),
-        ([BLOCK | {"instance": "another"}], []),
-        ([BLOCK | {"kind": "mcp"}], []),
-        ([BLOCK | {"name": "pdf"}], []),
+        ([], ["No decision"]),
+        ([{}], ["No decision"]),  # it was released or unblocked
+        ([ALLOW], ["Allowed"]),
+        ([BLOCK], ["Blocked"]),
+        ([BLOCK | {"holder": "1"}], ["On hold"]),
+        ([BLOCK, ALLOW | {"instance": "edge-1"}], ["Blocked"]),
+        ([BLOCK | {"instance": "another"}], ["No decision for edge-1"]),
+        ([BLOCK | {"kind": "mcp"}], ["No decision"]),
+        ([BLOCK | {"name": "pdf"}], ["No decision"]),
     ],
 )
 def test_a_finding_shows_the_strictest_decision_that_counts_at_its_gateway(
@@ -63,12 +62,21 @@ def test_it_takes_as_many_queries_for_all_as_for_one(
         edge.scan(f"notes-{number}", severity="HIGH")
         Asset.objects.create(kind="skill", name=f"notes-{number}", instance="", **BLOCK)
     look()
-    found = list(Finding.objects.all())
-    blocked = [one for one in found if one.name.startswith("notes-")]
+    things = [(one.kind, one.name, [one.instance]) for one in Finding.objects.order_by("name")]
+    blocked = [one for one in things if one[1].startswith("notes-")]
     with CaptureQueriesContext(connection) as one:
-        finding_hold_and_decision_lists.with_decisions(blocked[:1])
+        finding_hold_and_decision_lists.decided_in_words(blocked[:1])
     with django_assert_num_queries(len(one)):
-        listed = finding_hold_and_decision_lists.with_decisions(found)
-    assert sorted(state for _, state, _ in listed) == ["", *["blocked"] * 5]
-    assert {effect for _, state, effect in listed if state} <= set(Overall)
-    assert all(effect for _, state, effect in listed if state), "a block has an effect next to it"
+        said = finding_hold_and_decision_lists.decided_in_words(things)
+    assert said == [*["Blocked, but agents can still use installed copies"] * 5, "No decision"]
+
+
+def test_each_gateway_with_another_decision_is_named(edge: Edge, look: Callable[[], int]) -> None:
+    about = {"kind": "tool", "name": "Bash"}
+    Asset.objects.create(**about, instance="edge-1", holder="1")
+    Asset.objects.create(**about, instance="edge-2", **ALLOW)
+    [said] = finding_hold_and_decision_lists.decided_in_words(
+        [("tool", "Bash", ["edge-1", "edge-2", "edge-3"])]
+    )
+    unknown = "but it is not known whether agents there can still use it"
+    assert said == f"On hold at edge-1, {unknown}. Allowed at edge-2. No decision for edge-3"

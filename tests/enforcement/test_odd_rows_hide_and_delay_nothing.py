@@ -65,7 +65,10 @@ def test_rows_at_odd_numbers_are_named_on_the_fleet_page_and_in_readyz_until_the
     change_newest(edge, "rowid = ?", rowid)
     look()
     said = "the order of its scans, since the number (rowid) of 1 of them"
-    assert f"Not read: {said}" in page.get("/enforcement/fleet/").content.decode()
+    assert (
+        f"Its audit database is not read: {said}"
+        in page.get("/enforcement/fleet/").content.decode()
+    )
     assert said in Client().get("/readyz").json()["warnings"]["gateway edge-1"]
     with closing(sqlite3.connect(edge.database)) as db, db:
         db.execute("DELETE FROM scan_findings")

@@ -70,7 +70,8 @@ def test_reports_in_order_are_acknowledged_and_shown(device: Device) -> None:
         assert said["n"] == n
     outpost = Outpost.objects.get()
     assert (outpost.next_n, outpost.head, outpost.lag_s) == (3, device.previous, 2)
-    page = browser("admin", "admin").get("/enforcement/fleet/").content.decode()
+    own = f"/enforcement/fleet/{outpost.instance}/settings/"
+    page = browser("admin", "admin").get(own).content.decode()
     assert "reporting" in page and "version 1.0.1" in page and "2 seconds behind" in page
     Outpost.objects.update(reported_at=clock.now() - timedelta(minutes=4))
     assert "silent" in browser("admin2", "admin").get("/enforcement/fleet/").content.decode()

@@ -325,12 +325,16 @@ def test_the_pages_lead_from_the_request_to_the_code_which_is_shown_once(amir: A
     command = r"ata outpost enrol ([A-Z2-7-]{32}) --portal \S+ --instance edge-9"
     found = re.search(command, shown.content.decode())
     assert found is not None and "no-store" in shown.headers["Cache-Control"]
+    assert "Run one command to enrol the outpost of edge-9</h1>" in shown.content.decode()
     again = web.post(page)
     assert again.status_code == 409 and found[1] not in again.content.decode()
     device = Device()
     assert device.post(ENROL, device.enrolment(found[1])).status_code == 201
     fleet = web.get("/enforcement/fleet/").content.decode()
-    assert INSTANCE in fleet and "no report yet" in fleet and "Decisions reach it" in fleet
+    assert INSTANCE in fleet and "outpost never reported" in fleet
+    own = web.get(f"/enforcement/fleet/{INSTANCE}/settings/").content.decode()
+    assert "no report yet" in own and "Decisions reach it" in own
+    assert f"/enforcement/outposts/{INSTANCE}/revoke/" in own
     web.post(f"/enforcement/outposts/{INSTANCE}/revoke/", {"reason": "stolen"})
     assert "suspended" in web.get("/enforcement/fleet/").content.decode()
 
@@ -340,4 +344,5 @@ def test_only_admins_see_the_pages_of_enrolment(amir: Actor) -> None:
     web = browser("operator", "operator")
     for page in ("new", f"{INSTANCE}/revoke", f"{uuid7()}/code"):
         assert web.get(f"/enforcement/outposts/{page}/").status_code == 403
-    assert "Revoke" not in web.get("/enforcement/fleet/").content.decode()
+    for page in ("/enforcement/fleet/", f"/enforcement/fleet/{INSTANCE}/settings/"):
+        assert "Revoke" not in web.get(page).content.decode()

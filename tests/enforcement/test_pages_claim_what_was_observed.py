@@ -62,7 +62,9 @@ def test_an_answer_that_this_portals_hold_decides_is_not_called_the_gateways_own
     look()
     path = "/enforcement/preview/skill/notes/"
     before = text(olu_web, path)
-    assert "What gateways answer about notes" in before and re.search(r"Asked .*UTC", before)
+    answers = "edge-1 would admit notes with a warning, and edge-2 would scan it first"
+    assert f">{answers}</h1>" in before
+    assert re.search(r"Asked .*UTC", before)
     assert "own policy" not in before and "counts in this answer" not in before
     olu_web.post(PAGE, {"act": "hold", "reason": "odd"})
     do_due()
@@ -106,7 +108,7 @@ def test_a_gateway_is_said_to_be_set_to_be_read_and_when_it_was(
     edge: Edge, look: Look, olu_web: Client
 ) -> None:
     look()
-    shown = text(olu_web, "/enforcement/fleet/")
+    shown = text(olu_web, f"/enforcement/fleet/{edge.name}/settings/")
     assert re.search(
         r"Set to be read every 2 s\.\s+Last recorded read", re.sub("<[^>]+>", "", shown)
     )

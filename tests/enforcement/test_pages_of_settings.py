@@ -69,32 +69,39 @@ def body(client: Client, path: str) -> str:
 
 def test_the_page_of_gateways_shows_differences_first_and_links_the_rest() -> None:
     client = browser("operator", "operator")
-    assert "No baseline is approved" in body(client, "/enforcement/fleet/")
+    assert "no baseline" in body(client, "/enforcement/fleet/")
     text = re.sub(r" +", " ", body(client, SETTINGS))
-    assert "Guardrail no baseline on its API" in text and "not judged" not in text
-    assert "Gateways edge-1 edge-1 settings" in text and "Codex mode" in text
+    assert "Guardrail on its API" in text and "not judged" not in text
+    assert "edge-1 was not asked yet, and no settings are approved yet" in text
+    assert "Codex mode" in text and "Approved" not in text.partition("Setting Seen From")[0]
     approve_directly(
         **{"mode.claudecode": "action", "mode.codex": "action", "destination.siem": "on"}
     )
     text = body(client, "/enforcement/fleet/")
-    assert "1 setting not as approved" in text and "Codex mode" in text
+    assert "1 setting not as approved: Codex mode is observe." in re.sub(r" +", " ", text)
     text = re.sub(r" +", " ", body(client, SETTINGS))
     assert text.index("Codex mode") < text.index("Claude Code mode")
     assert "weaker Codex mode action observe its API" in text
     assert "Guardrail not judged on its API" in text
+    groups = [text.index(one) for one in ("Not as approved", "As approved", "Not in the baseline")]
+    assert groups == sorted(groups) and "edge-1 was not asked yet, and 1 setting differs" in text
 
 
 def test_a_gateway_that_was_not_read_lately_is_not_called_as_approved() -> None:
     approve_directly(**{"mode.claudecode": "action", "mode.codex": "observe"})
     Watch.objects.update(last_seen=clock.now() - timedelta(minutes=5))
     client = browser("auditor", "auditor")
-    assert "whether they are as approved is not known" in body(client, "/enforcement/fleet/")
-    assert "not known" in body(client, SETTINGS)
+    assert "not known now" in body(client, "/enforcement/fleet/")
+    text = body(client, SETTINGS)
+    assert "and its settings are not known now" in text and "Approved, not known now" in text
 
 
 def test_an_admin_accepts_what_is_seen_and_the_request_shows_before_and_after() -> None:
     client = admin()
     page = client.get(BASELINE).content.decode()
+    assert (
+        "Approve the settings of edge-1</h1>" in page and "Nothing changes at the gateway" in page
+    )
     assert "Filled in as it is now" in page and 'value="mode.codex"' in page
     answer = client.post(BASELINE, FORM)
     asked = Approval.objects.get()
@@ -103,6 +110,7 @@ def test_an_admin_accepts_what_is_seen_and_the_request_shows_before_and_after() 
         "mode.codex": "action",
     }
     approve_directly(**{"mode.codex": "observe"})
+    assert "Change the approved settings of edge-1" in body(client, BASELINE)
     again = FORM | {"base": "1", "setting": ["mode.codex"], "value": ["action"]}
     assert client.post(BASELINE, again).status_code == 302
     second = Approval.objects.latest("created")

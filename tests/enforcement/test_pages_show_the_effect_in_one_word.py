@@ -14,15 +14,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
-from enforcement.effects.conclusion import AgentEffect, Summary
+from approvals.models import Effect
 from enforcement.effects.overall_effect import (
     Overall,
-    in_a_sentence,
+    at_gateways,
+    clause_after_decision,
     overall,
     overall_at,
-    where_not_stopped,
 )
-from enforcement.models import Asset, Watch
+from enforcement.models import Asset, ConcludedEffect, Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
 from tests.support.pages import keep_the_shell
@@ -67,57 +67,82 @@ def test_one_word_claims_no_more_than_is_known(summaries: list[str], word: Overa
 
 def test_a_gateway_that_names_no_agent_is_not_known() -> None:
     assert overall_at([["stopped"], []]) == Overall.PARTLY_STOPPED
-    stopped = [AgentEffect("codex", Summary.STOPPED, ())]
-    assert where_not_stopped({"edge-1": stopped, "edge-2": []}) == "Not known at edge-2."
-    assert where_not_stopped({"edge-1": stopped}) == ""
-
-
-def test_agents_for_which_it_is_not_stopped_are_named_once_for_all_their_gateways() -> None:
-    some = [
-        AgentEffect("claudecode", Summary.OPEN, ()),
-        AgentEffect("codex", Summary.STOPPED_IN_PART, ()),
-    ]
-    assert where_not_stopped({"edge-1": some, "edge-2": some[:1]}) == (
-        "Not stopped for Claude Code at edge-1 and edge-2; partly stopped for Codex at edge-1."
-    )
-    many = {f"edge-{number}": some[:1] for number in range(9)}
-    assert where_not_stopped(many).endswith("edge-3, edge-4 and 4 more gateways.")
 
 
 @pytest.mark.parametrize(
-    ("found", "installed", "sentence"),
+    ("found", "installed", "where", "sentence"),
     [
-        (Overall.STOPPED, True, ""),
-        (Overall.PARTLY_STOPPED, True, "On hold, but some uses are not known to be stopped."),
-        (Overall.NOT_STOPPED, True, "On hold, but agents can still use copies that are installed."),
-        (Overall.NOT_STOPPED, False, "On hold, but agents can still use it."),
-        (
-            Overall.NOT_KNOWN,
-            False,
-            "On hold, but it is not known whether agents can still use it.",
-        ),
+        (Overall.STOPPED, True, "", "and every known use is stopped"),
+        (Overall.PARTLY_STOPPED, True, "", "but some uses are not known to be stopped"),
+        (Overall.NOT_STOPPED, True, "", "but agents can still use installed copies"),
+        (Overall.NOT_STOPPED, False, " at edge-1", "but agents there can still use it"),
+        (Overall.NOT_KNOWN, False, "", "but it is not known whether agents can still use it"),
     ],
 )
 def test_a_decision_and_its_effect_are_one_sentence(
-    found: Overall, installed: bool, sentence: str
+    found: Overall, installed: bool, where: str, sentence: str
 ) -> None:
-    assert in_a_sentence("On hold", found, installed=installed) == sentence
+    assert clause_after_decision(found, installed=installed, where=where) == f", {sentence}"
+
+
+def test_the_gateways_of_a_decision_are_named_or_counted_unless_it_is_all_of_them() -> None:
+    assert at_gateways(["edge-1", "edge-2"], 2) == ""
+    assert at_gateways(["edge-1", "edge-2"], 3) == " at edge-1 and edge-2"
+    assert at_gateways(["edge-1", "edge-2", "edge-3"], 9) == " at 3 of 9 gateways"
+
+
+def head(client: Client, path: str) -> str:
+    """The first sentence of a page."""
+    page = client.get(path).content.decode()
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.S)
+    return " ".join(re.sub(r"<[^>]+>", "", found[1] if found else "").split())
 
 
 def test_the_sentence_says_what_is_decided_and_what_is_so_at_gateways(
     edge: Edge, olu_web: Client, look: Look, do_due: Do
 ) -> None:
     page = "/enforcement/skill/notes/"
-    but = ", but agents can still use copies that are installed. Not stopped for Claude Code at "
-    but += "edge-1"
+    assert head(olu_web, page) == "No decision about notes"
     edge.block("skill", "notes", "by hand")
     look()
-    assert f"Blocked{but}." in text(olu_web, page)
+    use = "can still use installed copies"
+    assert head(olu_web, page) == f"notes is blocked at edge-1, but agents there {use}"
     olu_web.post(page, NEW | {"act": "hold", "reason": "odd", "instance": "edge-2"})
-    assert f"A hold or block is decided{but} and edge-2." in text(olu_web, page)
+    assert head(olu_web, page) == f"A hold or block of notes is decided, but agents {use}"
     do_due()
     look()
-    assert f"On hold or blocked{but} and edge-2." in text(olu_web, page)
+    assert head(olu_web, page) == f"notes is on hold or blocked, but agents {use}"
+
+
+def test_the_sentence_moves_with_the_states_that_are_polled(olu_web: Client) -> None:
+    block(olu_web, "tool", "Bash")
+    polled = olu_web.get("/enforcement/tool/Bash/", headers={"HX-Request": "true"})
+    sentence = r'<h1 id="said"[^>]*hx-swap-oob="true"[^>]*>A block of Bash is decided'
+    assert re.search(sentence, polled.content.decode())
+
+
+def test_an_allow_and_what_is_lifted_have_their_sentence(
+    olu_web: Client, look: Look, do_due: Do
+) -> None:
+    page = "/enforcement/tool/Bash/"
+    now = clock.now()
+    row = Asset.objects.create(kind="tool", name="Bash", decision="allow", decided_at=now)
+    assert head(olu_web, page) == "An allow of Bash is decided, but is not in force everywhere"
+    row.delete()
+    block(olu_web, "tool", "Bash")
+    do_due()
+    look()
+    assert head(olu_web, page) == "Bash is blocked, and every known use is stopped"
+    Asset.objects.update(decision="none")
+    Effect.objects.update(state="pending", kind="gateway.unblock")
+    assert head(olu_web, page) == "The last decision about Bash is not lifted everywhere"
+
+
+def test_the_head_leads_who_may_decide_to_the_form(olu_web: Client) -> None:
+    page = "/enforcement/tool/Bash/"
+    button = '<a class="btn btn-primary" href="#decide">Block, allow or hold…</a>'
+    assert button in olu_web.get(page).content.decode()
+    assert 'href="#decide"' not in browser("auditor", "auditor").get(page).content.decode()
 
 
 def test_the_list_of_what_is_not_stopped_counts_what_it_shows(
@@ -129,6 +154,7 @@ def test_the_list_of_what_is_not_stopped_counts_what_it_shows(
     look()
     listed = text(olu_web, "/enforcement/", list="not_stopped")
     assert "2 holds and blocks are not known to stop every agent." in listed
+    assert "2 · An installed copy can still be used. What helps: Remove the copy" in listed
     found = text(olu_web, "/enforcement/", list="not_stopped", q="evil")
     assert "Of those that match, 1 hold or block is not known to stop every agent" in found
 
@@ -140,9 +166,9 @@ def test_an_acknowledged_block_that_stops_nothing_goes_on_warning(
     do_due()
     look()
     shown = text(olu_web, "/enforcement/skill/evil-skill/")
-    assert "acknowledged by 2 of 2 gateways effect on agents not stopped" in shown
-    assert "blocked not stopped" in shown
-    assert "Not stopped for Claude Code at edge-1 and edge-2." in shown
+    assert "acknowledged by 2 of 2 gateways" in shown
+    row = "not stopped Claude Code: An installed copy can still be used. Remove the copy on that"
+    assert shown.count(row) == 2
 
 
 def test_a_block_that_stops_every_use_warns_of_nothing(
@@ -152,16 +178,14 @@ def test_a_block_that_stops_every_use_warns_of_nothing(
     do_due()
     look()
     shown = text(olu_web, "/enforcement/tool/Bash/")
-    assert (
-        "acknowledged by 2 of 2 gateways effect on agents stopped" in shown
-        and "blocked stopped" in shown
-    )
-    assert olu_web.get("/enforcement/tool/Bash/").context["not_stopped"] == ""
+    assert "acknowledged by 2 of 2 gateways" in shown
+    states = olu_web.get("/enforcement/tool/Bash/").context["states"]
+    assert [(at.use, at.reasons) for at in states] == [(Overall.STOPPED, [])] * 2
 
 
 def test_an_allow_is_not_said_to_stop_or_to_leave_open(olu_web: Client, do_due: Do) -> None:
     Asset.objects.create(kind="skill", name="notes", decision="allow", decided_at=clock.now())
-    assert "overall" not in olu_web.get("/enforcement/skill/notes/").context
+    assert "installed copies" not in head(olu_web, "/enforcement/skill/notes/")
 
 
 def test_what_is_disabled_without_a_decision_is_not_said_to_be_unrestricted(
@@ -169,16 +193,17 @@ def test_what_is_disabled_without_a_decision_is_not_said_to_be_unrestricted(
 ) -> None:
     look()
     page = "/enforcement/skill/notes/"
-    assert text(olu_web, page).count("no decision not restricted for Claude Code") == 2
+    assert text(olu_web, page).count("no decision not restricted") == 2
+    assert text(olu_web, page).count("Not restricted for Claude Code.") == 2
     with closing(sqlite3.connect(edge.database, timeout=5)) as source, source:
         source.execute(
             "INSERT INTO actions (id, target_type, target_name, actions_json, updated_at)"
             """ VALUES ('1', 'skill', 'notes', '{"runtime":"disable"}', '2026-11-28')"""
         )
     shown = text(olu_web, page)
-    assert "no decision partly stopped No decision:" in shown
+    assert "no decision partly stopped" in shown
     assert "Skill tool and slash command; its files can still be read." in shown
-    assert shown.count("no decision not restricted for Claude Code") == 1, "at the other gateway"
+    assert shown.count("Not restricted for Claude Code.") == 1, "at the other gateway"
 
 
 def test_the_lists_say_the_word_of_each_pages_head(
@@ -211,7 +236,7 @@ def test_an_effect_that_was_read_long_ago_is_not_known(
     assert "Bash every gateway effect not known" in text(olu_web, "/enforcement/", list="blocked")
 
 
-@pytest.mark.parametrize("which", ["blocked", "held"])
+@pytest.mark.parametrize("which", ["blocked", "held", "not_stopped"])
 def test_a_long_list_costs_no_query_for_each_row(
     which: str, olu_web: Client, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,16 +247,24 @@ def test_a_long_list_costs_no_query_for_each_row(
             olu_web.get("/enforcement/", {"list": which})
         return len(found)
 
-    values = {"decision": "block"} if which == "blocked" else {"holder": "x"}
+    values = {"holder": "x"} if which == "held" else {"decision": "block"}
     now = clock.now()
+
+    def decide(number: int) -> None:
+        name = f"a-{number}"
+        Asset.objects.create(kind="skill", name=name, decided_at=now, held_at=now, **values)
+        if which == "not_stopped":
+            agents = [{"agent": "claudecode", "summary": "at_next_install"}]
+            about = {"instance": "edge-1", "kind": "skill", "name": name, "agents": agents}
+            ConcludedEffect.objects.create(**about, since=now, read_at=now)
+
+    look()
     for number in range(2):
-        Asset.objects.create(
-            kind="skill", name=f"a-{number}", decided_at=now, held_at=now, **values
-        )
+        decide(number)
     queries()
     few = queries()
-    for number in range(40):
-        Asset.objects.create(
-            kind="skill", name=f"b-{number}", decided_at=now, held_at=now, **values
-        )
+    for number in range(2, 42):
+        decide(number)
     assert queries() <= few
+    if which == "not_stopped":
+        assert olu_web.get("/enforcement/?list=not_stopped").context["not_stopped_count"] == 42

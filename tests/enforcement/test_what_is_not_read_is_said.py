@@ -49,6 +49,13 @@ def page(db: None) -> Callable[[], str]:
     return lambda: operator.get("/enforcement/fleet/").content.decode()
 
 
+@pytest.fixture
+def own_page(db: None) -> Callable[[], str]:
+    """The page of edge-1, as an operator reads it now."""
+    operator = browser("operator2", "operator")
+    return lambda: operator.get("/enforcement/fleet/edge-1/settings/").content.decode()
+
+
 def warnings() -> dict[str, str]:
     answer = Client().get("/readyz")
     found: dict[str, str] = answer.json()["warnings"]
@@ -74,27 +81,27 @@ def test_a_folder_we_may_not_enter_is_a_reason_in_words(tmp_path: Path) -> None:
 
 
 def test_a_gateway_that_can_no_longer_be_read_says_so_and_since_when(
-    town: Town, edge: Edge, look: Look, page: Callable[[], str]
+    town: Town, edge: Edge, look: Look, page: Callable[[], str], own_page: Callable[[], str]
 ) -> None:
     look()
-    assert "Set to be read every 2 s." in page()
+    assert "Set to be read every 2 s." in own_page()
     assert "gateway edge-1" not in warnings()
     text = (town.folder / "instances.toml").read_text()
     long = edge.database.with_name("x" * 300)  # ENAMETOOLONG: an OSError that root meets, too
     (town.folder / "instances.toml").write_text(text.replace(str(edge.database), str(long)))
     look()
-    shown = page()
-    assert "Not read: its audit database cannot be opened (File name too long)." in shown
-    assert "Last recorded read" in shown
+    why = "its audit database cannot be opened (File name too long)."
+    assert f"Its audit database is not read: {why}" in page()
+    assert f"Not read: {why}" in own_page() and "Last recorded read" in own_page()
     assert "cannot be opened (File name too long)" in warnings()["gateway edge-1"]
     town.write()
     look()
-    assert "Not read" not in page()
+    assert "is not read" not in page() and "Not read" not in own_page()
     assert "gateway edge-1" not in warnings()
 
 
 def test_a_row_with_an_impossible_count_stops_no_reading(
-    town: Town, edge: Edge, look: Look, page: Callable[[], str]
+    town: Town, edge: Edge, look: Look, own_page: Callable[[], str]
 ) -> None:
     connection = sqlite3.connect(edge.database)
     with connection:
@@ -105,7 +112,7 @@ def test_a_row_with_an_impossible_count_stops_no_reading(
     connection.close()
     edge.scan("pdf-exfil")
     look()
-    assert "Set to be read every 2 s." in page()
+    assert "Set to be read every 2 s." in own_page()
     assert set(Scan.objects.values_list("name", flat=True)) == {"x", "pdf-exfil"}
 
 
@@ -114,7 +121,7 @@ def test_a_worker_that_reads_no_more_is_not_called_reading(
 ) -> None:
     look()
     Watch.objects.filter(name="edge-1").update(read_at=clock.now() - timedelta(minutes=5))
-    assert "Not read: no worker reads it now." in page()
+    assert "Its audit database is not read: no worker reads it now." in page()
     assert warnings()["gateway edge-1"] == "not read: no worker reads it now"
 
 

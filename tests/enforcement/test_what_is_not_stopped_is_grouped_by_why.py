@@ -1,0 +1,191 @@
+"""Lists, Home and requests say why a hold or block does not stop every agent, and what helps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from approvals import clock, policy, registry
+from approvals.models import Approval, Outcome, Status
+from audit.recording.actors import Actor, Target
+from enforcement.effects import remedies
+from enforcement.effects.overall_effect import Overall
+from enforcement.models import Asset, Watch
+from enforcement.views import effects_of_decisions
+from enforcement.views.finding_component_gateway_pages import _in_one_sentence
+from enforcement.views.use_of_any_name import _listed
+from tests.enforcement.browsing import browser
+from tests.enforcement.gateways import Edge, Town
+
+Look = Callable[[], int]
+Do = Callable[[], None]
+COPY = "An installed copy can still be used."
+PARTS = "Only some ways to use it are stopped."
+
+
+@pytest.fixture
+def olu_web(town: Town, db: None) -> Client:
+    """Olu, an operator, in a browser."""
+    return browser("operator", "operator")
+
+
+def text(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+@pytest.fixture
+def blocked(olu_web: Client, look: Look, do_due: Do) -> None:
+    """Two skills and a server that stay in use, and a tool that is stopped."""
+    for kind, name in (("skill", "a"), ("skill", "b"), ("mcp", "pdf-server"), ("tool", "Bash")):
+        said = {"act": "block", "reason": "odd", "new": "on"}
+        olu_web.post(f"/enforcement/{kind}/{name}/", said)
+    do_due()
+    look()
+
+
+def test_each_is_in_one_group_with_its_remedy_and_the_counts_add_up(
+    blocked: None, olu_web: Client
+) -> None:
+    answer = olu_web.get("/enforcement/?list=not_stopped")
+    groups = [(reason.why, len(items)) for reason, items in answer.context["not_stopped"]]
+    assert groups == [(COPY, 2), (PARTS, 1)]
+    shown = text(answer.content.decode())
+    assert "3 holds and blocks are not known to stop every agent. Each is listed once" in shown
+    assert f"2 · {COPY} What helps: Remove the copy on that machine, or enrol an outpost" in shown
+    assert f"1 · {PARTS} What helps: Nothing here stops the others." in shown
+
+
+def test_home_has_the_same_groups_with_their_remedies_and_no_rows(
+    blocked: None, olu_web: Client
+) -> None:
+    home = olu_web.get("/").content.decode()
+    panel = home.partition("3 holds and blocks are not known to stop every agent")[2]
+    panel = text(panel.partition("</section>")[0])
+    assert f"2 {COPY} Remove the copy on that machine" in panel
+    assert f"1 {PARTS} Nothing here stops the others." in panel
+    assert "pdf-server" not in panel and "skill a" not in panel
+
+
+def test_home_counts_what_its_panel_leaves_out(
+    blocked: None, olu_web: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.home.operator.MOST", 1)
+    assert "1 more for other reasons." in text(olu_web.get("/").content.decode())
+
+
+def test_other_reasons_of_a_row_stand_next_to_it(blocked: None, edge: Edge) -> None:
+    found = effects_of_decisions.not_fully_stopped()
+    Watch.objects.filter(name="edge-1").update(last_seen=None)
+    Watch.objects.filter(name="edge-2").delete()
+    groups = effects_of_decisions.by_reason(found)
+    first = {reason.why for reason, _ in groups}
+    assert first == {COPY, PARTS}
+    assert all(item.also == (remedies.NOT_READ,) for _, items in groups for item in items)
+
+
+def test_what_no_longer_has_a_reason_is_said_to_be_read_again(blocked: None) -> None:
+    tool = Asset.objects.get(kind="tool")
+    [(reason, [item])] = effects_of_decisions.by_reason([(tool, Overall.NOT_STOPPED)])
+    assert reason == remedies.CHANGED and item.asset == tool
+
+
+def test_a_request_says_why_and_what_helps_next_to_the_effect_now(
+    blocked: None, olu_web: Client
+) -> None:
+    now = clock.now()
+    olu = Actor(iss="https://issuer", sub="olu", roles=frozenset({"operator"}))
+    rule = policy.decide(olu, registry.get("skill.block"), Target("skill", "a"), "CRITICAL")
+    approval = Approval.objects.create(
+        pk=uuid4(),
+        verb="skill.block",
+        target_kind="skill",
+        target_name="a",
+        rule=rule.as_json(),
+        status=Status.CLOSED,
+        outcome=Outcome.APPROVED,
+        created=now,
+        expires_at=now,
+    )
+    shown = text(olu_web.get(f"/approvals/{approval.pk}/").content.decode())
+    assert f"Effect now not stopped {COPY} Remove the copy on that machine" in shown
+
+
+def test_the_page_of_any_name_lists_what_was_decided_last(blocked: None, olu_web: Client) -> None:
+    Asset.objects.create(kind="plugin", name="held", holder="olu", held_at=clock.now())
+    Asset.objects.create(kind="skill", name="free", decision="allow", decided_at=clock.now())
+    shown = olu_web.get("/enforcement/effects/").content.decode()
+    words = text(shown)
+    assert "Decided last" in words and "skill a blocked every gateway not stopped" in words
+    assert "skill free allowed every gateway" in words and "tool Bash blocked" in words
+    assert "plugin held on hold" in words
+    assert 'href="/enforcement/effects/?kind=tool&amp;name=Bash"' in shown
+    answered = text(olu_web.get("/enforcement/effects/?kind=tool&name=Bash").content.decode())
+    assert "Bash is stopped in every known way of use" in answered
+    assert "Decided last" not in answered
+    opened = text(olu_web.get("/enforcement/effects/?kind=skill&name=a").content.decode())
+    assert "a is open in 6 of 6 ways of use" in opened
+
+
+def test_at_most_ten_components_are_listed_newest_first(db: None, town: Town) -> None:
+    for number in range(12):
+        Asset.objects.create(
+            kind="skill", name=f"s-{number}", decision="block", decided_at=clock.now()
+        )
+    names = [row["name"] for row in _listed()]
+    assert names == [f"s-{number}" for number in range(11, 1, -1)]
+
+
+def test_components_that_need_a_decision_come_first_and_once(
+    edge: Edge, look: Look, olu_web: Client
+) -> None:
+    for name in ("one", "two"):
+        edge.scan(name, severity="HIGH")
+    look()
+    now = clock.now()
+    Asset.objects.create(kind="skill", name="two", holder="olu", held_at=now)
+    Asset.objects.create(kind="skill", name="three", decision="allow", decided_at=now)
+    assert next(row["name"] for row in _listed()) == "one"
+    assert sorted(row["name"] for row in _listed()) == ["one", "three", "two"]
+    shown = text(olu_web.get("/enforcement/effects/").content.decode())
+    assert "skill one needs a decision edge-1" in shown
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "sentence"),
+    [
+        ((), None),
+        (("blocked",), "e0 would refuse X"),
+        (("scan", "scan"), "e0 and e1 would scan X first"),
+        (("blocked", "scan", "scan"), "e0 would refuse X, and e1 and e2 would scan it first"),
+        (("clean",) * 4, "All 4 gateways would admit X"),
+        (("blocked", *["allowed"] * 3), "e0 would refuse X, and 3 gateways would admit it without"),
+        (("blocked", "scan", "warning", "clean"), "e0 would refuse X, and 3 answer otherwise"),
+        (("odd", "", None), "All 3 gateways gave no known verdict on X"),
+    ],
+)
+def test_the_answers_of_gateways_are_one_sentence(
+    verdicts: tuple[str | None, ...], sentence: str | None
+) -> None:
+    class Gateway:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    said = [
+        {"at": Gateway(f"e{number}")} | ({"trouble": "no"} if one is None else {"verdict": one})
+        for number, one in enumerate(verdicts)
+    ]
+    found = _in_one_sentence(said)
+    whole = None if found is None else f"{found[0]} X{found[1]}"
+    assert whole == sentence or (sentence and whole and whole.startswith(sentence))
+
+
+def test_the_preview_opens_with_that_sentence(edge: Edge, look: Look, olu_web: Client) -> None:
+    edge.scan("notes", severity="LOW")
+    look()
+    shown = olu_web.get("/enforcement/preview/skill/notes/").content.decode()
+    first = re.search(r"<h1[^>]*>(.*?)</h1>", shown)
+    assert first and re.search(r"^edge-1 .* notes", first[1])
