@@ -83,6 +83,21 @@ def usable(found: Iterable[Cell]) -> int:
     return sum(cell.count for cell in found if cell.state in USABLE)
 
 
+def usable_by_agents(ground: Ground, now: datetime) -> tuple[int, int]:
+    """How many accounts give agents tokens, and of how many people; one query."""
+    rows = ConnectedAccount.objects.filter(state_filters.stands_as(USABLE, ground, now))
+    found = rows.aggregate(accounts=Count("pk"), people=Count("sub", distinct=True))
+    return found["accounts"], found["people"]
+
+
+def headline(accounts: int, people: int) -> str:
+    """The answer of Home and of the list of accounts."""
+    if not accounts:
+        return "Agents get no new token of any account"
+    whose = "1 person" if people == 1 else f"{people:,} people"
+    return f"Agents can use {accounts:,} account{'' if accounts == 1 else 's'} of {whose}"
+
+
 def _number(where: Q) -> Count:
     # A filtered count says the same; SQLite counts it twice as slowly.
     return Count(Case(When(where, then=Value(1))))

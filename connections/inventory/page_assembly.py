@@ -172,7 +172,7 @@ class Inventory:
             owners only where they were counted.
         titles: what to call an owner or a connection in a facet.
         cut: the search by words took only the first `matching.FOUND` accounts.
-        frozen_agents: names of agents that get no new token.
+        ground: settings and freezes in force, also which agents get no new token.
     """
 
     counts: Counts
@@ -184,7 +184,12 @@ class Inventory:
     loose: frozenset[str]  # facets that are of all accounts and not of those that match
     next: Place | None
     cut: bool
-    frozen_agents: frozenset[str]
+    ground: Ground
+
+    @property
+    def frozen_agents(self) -> frozenset[str]:
+        """Names of agents that get no new token."""
+        return self.ground.frozen_agents
 
 
 def look(actor: Actor, query: Query, now: datetime, *, size: int = PAGE) -> Inventory:
@@ -221,7 +226,7 @@ def look(actor: Actor, query: Query, now: datetime, *, size: int = PAGE) -> Inve
         loose=loose,
         next=page.next,
         cut=asked.found is not None and asked.found.more,
-        frozen_agents=asked.ground.frozen_agents,
+        ground=asked.ground,
     )
 
 

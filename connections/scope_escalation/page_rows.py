@@ -17,6 +17,8 @@ from connections.scopes import catalogue, third_person
 from connections.scopes.catalogue import Scope
 
 LOOKED_BACK = timedelta(days=30)
+MOST = 100
+"""Requests that a list of everybody's shows at once."""
 
 
 def allowed_on(account: ConnectedAccount, viewer: Actor) -> list[dict[str, Any]]:
@@ -41,7 +43,7 @@ def tried_on(account: ConnectedAccount, viewer: Actor) -> list[dict[str, Any]]:
 
 
 def all_tried(
-    viewer: Actor, since: datetime | None = None, newest: int = 100
+    viewer: Actor, since: datetime | None = None, newest: int = MOST
 ) -> list[dict[str, Any]]:
     """What was tried on any account, newest first."""
     found = Escalation.objects.filter(last_at__gt=since or clock.now() - LOOKED_BACK)

@@ -196,6 +196,20 @@ def summary(actor: Actor) -> Summary:
     )
 
 
+def headline(actor: Actor, found: Summary) -> str:
+    """The answer of Home and of My connected accounts; it never says more than was seen."""
+    if found.frozen and found.frozen.name == actor.sub:
+        return "Access to your accounts is frozen"
+    if found.frozen:
+        return "Access to everything is frozen"
+    if number := found.agents or found.used_by:
+        agents = "1 agent" if number == 1 else f"{number} agents"
+        return f"{agents} can act for you" if found.agents else f"{agents} used your accounts"
+    if permissions.mine(actor).exclude(state__in=NOT_HELD).exists():
+        return "No agent was seen using your accounts through this portal"
+    return "You have no connected account"
+
+
 def _frozen_parts(
     placed: Iterable[Freeze], held: Iterable[ConnectedAccount], uses: Iterable[Use]
 ) -> tuple[Freeze, ...]:

@@ -68,6 +68,7 @@ def reviews(request: HttpRequest) -> HttpResponse:
     found = list(behind[: CAMPAIGNS + 1])
     page, more = found[:CAMPAIGNS], len(found) > CAMPAIGNS
     far = _how_far(me, page)
+    waiting = reviewer_permissions.waiting_for(me, now)
     opening = large_reviews.being_opened() if me.roles & SEES_ALL else []
     context = {
         "rows": [(review, _overdue(review, now), *far.get(review.pk, (0, 0))) for review in page],
@@ -75,7 +76,9 @@ def reviews(request: HttpRequest) -> HttpResponse:
         "resumed": "before" in request.GET,
         "may": "admin" in me.roles,
         "overseer": bool(me.roles & SEES_ALL),
-        "waiting": reviewer_permissions.waiting_for(me, now),
+        "waiting": waiting,
+        "left": sum(left for _, left in waiting),
+        "open": reviewer_permissions.visible(me).filter(closed_at=None).count(),
         "opening": opening,
         "live": any(not one.problem for one in opening),
         "here": request.get_full_path(),

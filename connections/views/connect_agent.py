@@ -60,6 +60,7 @@ def connect_agent(request: HttpRequest) -> HttpResponse:
         checks = _checks(setup)
         stopped = any(one.get("state") != "done" for one in checks)
         context |= {"setup": setup, "checks": checks, "stopped": stopped}
+        context["connect"] = next(filter(None, map(_connect, setup.needs)), None)
         context |= _lines(client, server)
     return render(request, "connections/connect_agent.html", context)
 
@@ -110,15 +111,19 @@ def _decision(setup: Setup) -> dict[str, object]:
     }
 
 
+def _connect(need: Need) -> dict[str, str] | None:
+    """The button for an account that is missing."""
+    if need.usable or need.accounts:
+        return None
+    url = reverse("connections:connect", args=[need.connection])
+    return {"url": url, "action": f"Connect {need.title}…"}
+
+
 def _account(need: Need) -> dict[str, object]:
     if need.usable:
         return {"state": "done", "text": f"You have connected {need.title}."}
     if not need.accounts:
-        return {
-            "text": f"You have not connected {need.title} yet.",
-            "url": reverse("connections:connect", args=[need.connection]),
-            "action": f"Connect {need.title}…",
-        }
+        return {"text": f"You have not connected {need.title} yet.", **(_connect(need) or {})}
     account, standing = need.accounts[0]
     return {
         "state": "failed",

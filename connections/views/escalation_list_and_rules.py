@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -40,16 +41,32 @@ def watch(request: HttpRequest) -> HttpResponseBase:
     """Everybody's escalations; for admins the form of each connection's rules."""
     me = actor(request)
     waiting = Approval.objects.filter(verb="scope.grant", status=Status.PENDING)
+    tried = page_rows.all_tried(me)
     context = {
+        "title": _title(waiting.count(), tried),
         "waiting": waiting.order_by("created")[:50],
         "allowed": page_rows.all_allowed(me),
-        "tried": page_rows.all_tried(me),
+        "tried": tried,
         "rules": _rules(),
         "lasts": LASTS,
         "may": "admin" in me.roles,
         "open": allow_required_setting.is_open(),
     }
     return render(request, "connections/watch.html", context)
+
+
+def _title(waiting: int, tried: list[dict[str, Any]]) -> str:
+    """What waits, else how many components asked within the days that the list covers."""
+    if waiting:
+        return f"{waiting:,} excess request{' waits' if waiting == 1 else 's wait'} for an approval"
+    if not tried:
+        return "No component asked for more than it declares in 30 days"
+    asked = len({(one["row"].kind, one["row"].name) for one in tried})
+    if len(tried) == page_rows.MOST:
+        return f"{asked:,} or more components asked for more than they declare in 30 days"
+    if asked == 1:
+        return "1 component asked for more than it declares in 30 days"
+    return f"{asked:,} components asked for more than they declare in 30 days"
 
 
 def _rules() -> list[dict[str, object]]:

@@ -53,7 +53,8 @@ def settings(request: HttpRequest) -> HttpResponseBase:
         }
         for name in _names(kept)
     ]
-    context = {"rows": rows, "may": "admin" in actor(request).roles}
+    may, paused = "admin" in actor(request).roles, sum(sleeping.values())
+    context = {"rows": rows, "may": may, "asleep": paused}
     return render(request, "connections/settings.html", context)
 
 

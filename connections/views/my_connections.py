@@ -41,6 +41,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     named = {one.connection for one in offers} | {one["need"].connection for one in needs}
     context = {
         "me": me,
+        "title": member_overview.headline(me, summary),
         "frozen": summary.frozen,
         "frozen_parts": [(one, freezes.title(one.kind, one.name)) for one in summary.frozen_parts],
         "cards": cards,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -14,8 +15,12 @@ from django.views.decorators.http import require_safe
 from approvals import clock
 from approvals.access_ends import end_in_words
 from approvals.access_ends.set_access_end import may_get_end
-from approvals.models import Person
+from approvals.models import Approval, Person, Status
+from audit.recording.actors import Actor, Target
+from connections.lifecycle import freezes
+from connections.models import FrozenKind
 from connections.views.application_grants import newer_sign_in
+from connections.views.decide import what_follows
 from portal.people import access_end_page, offboarding_history, person_facts, person_lookup
 
 
@@ -27,7 +32,7 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
     me, somebody = person_lookup.fetch(request, person_id)
     own = person_lookup.is_own(me, somebody)
     may_offboard = "admin" in me.roles and not own
-    accounts = person_facts.accounts_of(somebody)
+    accounts, placed = person_facts.accounts_of(somebody), person_facts.freezes_of(somebody)
     applications = person_facts.applications_of(somebody)
     end = end_in_words.shown_of(somebody.iss, somebody.sub)
     context = {
@@ -41,7 +46,8 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "newer_sign_in": newer_sign_in(somebody.iss, somebody.sub),
         "may_end": own or "admin" in me.roles,
         "acting": len(accounts) + len(applications),
-        "freezes": person_facts.freezes_of(somebody),
+        "freezes": placed,
+        "unfreeze": _unfreeze(me, somebody) if placed and "admin" in me.roles else None,
         "decisions": person_facts.decisions_of(somebody),
         "trail_url": f"/audit/?{urlencode({'actor': somebody.sub})}",
         "reads": bool(me.roles),
@@ -59,6 +65,15 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "may_get_end": somebody.iss == settings.ENV.issuer and (may_get_end(somebody) or end),
     }
     return render(request, "people/person.html", context)
+
+
+def _unfreeze(me: Actor, person: Person) -> dict[str, Any]:
+    """What lifting a freeze of a person needs of this admin, and the request that waits for it."""
+    verb, target = freezes.verb_of(FrozenKind.PERSON, "unfreeze"), Target("person", person.sub)
+    waits = Approval.objects.filter(
+        status=Status.PENDING, verb=verb, target_kind=target.kind, target_name=target.name
+    )
+    return {"waits": waits.first(), "asks": what_follows(me, verb, target)["asks"]}
 
 
 def _applications_url(person: Person, *, own: bool) -> str:

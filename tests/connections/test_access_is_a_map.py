@@ -214,12 +214,24 @@ def test_the_page_answers_who_may_use_what_and_what_changed(story: ConnectedAcco
     assert "1 account · 1 suspended" in lost
 
 
+def test_two_dates_are_compared_below_the_map_and_open_where_one_is_given(
+    story: ConnectedAccount,
+) -> None:
+    auditor = signed_in("auditor", "auditor")
+    page = auditor.get(PAGE).content.decode()
+    assert page.index('aria-label="Key"') < page.index('id="panel"') < page.index('name="compare"')
+    assert '<details class="card"><summary' in page
+    for query in ("?compare=2026-01-01", "?now=0", "?compare=never"):
+        found = auditor.get(PAGE + query).content.decode()
+        assert '<details class="card" open>' in found and found.count('name="compare"') == 1
+
+
 def test_a_frozen_person_is_called_by_name(story: ConnectedAccount) -> None:
     before = Entry.objects.count()
     perform(by(), "person.freeze", Target("person", subject("member1")), reason="a test")
     sequencer.run_once()
     page = text(signed_in("auditor", "auditor").get(f"{PAGE}?compare={before}"))
-    assert "“Mia Member” : Frozen" in page and "frozen" in page and "1 lost" in page
+    assert "Mia Member : Frozen" in page and "frozen" in page and "1 lost" in page
 
 
 def test_a_change_is_amber_only_where_it_is_risky(story: ConnectedAccount) -> None:

@@ -79,6 +79,22 @@ def test_a_filter_that_cannot_be_read_is_an_error_and_lists_nothing(
     assert "octo-dev" not in page and "Bulk actions" not in page and "format=csv" not in page
 
 
+def test_what_no_account_is_stands_in_one_sentence_and_in_no_tile(
+    db: None, visitor: Visitors
+) -> None:
+    know("member1")
+    make("member1", last_used_at=clock.now())
+    admin = visitor("admin")
+    page = admin.get("/connections/inventory/").content.decode()
+    said = "no account needs reconnecting and no revocation is in progress."
+    assert said in page and "<b>0</b>" not in page and "<b>1</b><span>usable by agents" in page
+    assert "Agents can use 1 account of 1 person</h1>" in page
+    assert said not in admin.get("/connections/inventory/?q=mia").content.decode()
+    ConnectedAccount.objects.all().delete()
+    page = admin.get("/connections/inventory/").content.decode()
+    assert "Agents get no new token of any account</h1>" in page and said not in page
+
+
 def test_the_tiles_count_what_stands(town: None) -> None:
     counts = inventory.look(SYSTEM, Query(), clock.now()).counts
     assert (counts.live, counts.idle, counts.excess) == (2, 1, 1)

@@ -95,6 +95,34 @@ def test_strangers_sign_in_first_and_a_form_changes_nothing() -> None:
     assert mia.post(page_of("member1")).status_code == 405
 
 
+@pytest.mark.parametrize(("role", "may"), [("admin", True), ("auditor", False)])
+def test_a_frozen_person_is_unfrozen_from_the_head_of_their_page(role: str, may: bool) -> None:
+    signed_in("member1")
+    mia = Target("person", person("member1").sub)
+    signed_in("admin2", "admin")
+    client, unfreeze = (
+        signed_in(role, role),
+        reverse("connections:unfreeze", args=[mia.kind, mia.name]),
+    )
+    assert unfreeze not in client.get(page_of("member1")).content.decode()
+    perform(actor("admin2"), "person.freeze", mia, reason="odd")
+    page = client.get(page_of("member1")).content.decode()
+    assert "Access to Mia Member’s accounts is frozen" in page
+    assert (f'href="{unfreeze}"' in page, page.count("btn-primary")) == (may, int(may))
+    assert ("approves" in text(client, page_of("member1"))) == may, "who must approve"
+    asked = perform(actor("admin2"), "person.unfreeze", mia).approval
+    if asked:
+        page = client.get(page_of("member1")).content.decode()
+        assert unfreeze not in page and ("View the unfreeze request" in page) == may
+
+
+def test_a_frozen_person_reads_that_their_own_accounts_are_frozen() -> None:
+    mia = signed_in("member1")
+    perform(actor("member1"), "person.freeze", Target("person", person("member1").sub), reason="x")
+    page = mia.get(page_of("member1")).content.decode()
+    assert "Access to your accounts is frozen</h1>" in page and "Unfreeze…" not in page
+
+
 def test_the_page_names_what_somebody_decided_and_leads_to_all_of_it() -> None:
     signed_in("admin", "admin")
     signed_in("member1")

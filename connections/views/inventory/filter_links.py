@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from audit.ledger.format import safe_display
 from connections.inventory import FILTERS, GROUPS, SHOWN, SHOWS, SOURCES, UNNAMED, Inventory, Query
 from connections.inventory.declared_fit import tracking_began
+from connections.models import NOT_HELD
 from connections.scopes import catalogue
 from connections.status.account_status import Code
 
@@ -110,25 +111,58 @@ def groupings(query: Query) -> list[dict[str, Any]]:
     ]
 
 
-def tiles(found: Inventory, now: datetime) -> list[dict[str, Any]]:
-    """The tiles above the list of accounts.
+def states(found: Inventory, query: Query) -> list[tuple[str, int]]:
+    """The accounts on the list by state, which add up to its total; the states it is narrowed to,
+    else all of accounts that are held."""
+    counts, wanted = found.facets["state"], query.values("state")
+    listed = wanted or [code.value for code in Code if code.value not in NOT_HELD]
+    return [(c.label, counts[c]) for c in reversed(Code) if c in listed and counts[c]]
 
-    None can be unused for 90 days where the portal watches for less: the tile says since when.
+
+def tiles(found: Inventory, now: datetime) -> list[dict[str, Any]]:
+    """The tiles above the list of accounts, without those of nothing."""
+    return [
+        {"value": value, "label": label, "url": url, "tone": tone}
+        for value, label, url, tone, _ in _figures(found, now)
+        if value
+    ]
+
+
+def zeros(found: Inventory, now: datetime) -> str:
+    """One sentence for what no account is; empty where there is no account."""
+    parts = [none for value, *_, none in _figures(found, now) if not value and none]
+    if not found.total or not parts:
+        return ""
+    said = f"{', '.join(parts[:-1])} and {parts[-1]}" if parts[1:] else parts[0]
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def _figures(found: Inventory, now: datetime) -> tuple[tuple[int, str, str, str, str], ...]:
+    """Number, label, filter, tone and, for a number of zero, what to say instead.
+
+    None can be unused for 90 days where the portal watches for less: the label says since when.
     """
-    counts = found.counts
-    unused = (counts.idle, "no use seen for 90 days", "?show=idle", "")
+    counts, none = found.counts, "no account is known to be unused for 90 days"
+    unused = (counts.idle, "no use seen for 90 days", "?show=idle", "", none)
     if not counts.idle and (began := tracking_began(now)):
         since = f"no use seen since tracking began on {began.day} {began:%b %Y}"
-        unused = (counts.unseen, since, "?show=unseen", "")
-    live = "live connection" if counts.live == 1 else "live connections"
-    rows = (
-        (counts.live, live, "?state=connected&state=expiring", ""),
+        unused = (counts.unseen, since, "?show=unseen", "", "a use of every account was seen")
+    return (
+        (counts.live, "usable by agents", "?state=connected&state=expiring", "", ""),
         unused,
-        (counts.excess, "over-privileged", "?show=excess", "warn"),
-        (counts.reconnect, "need reconnecting", "?state=needs_reconnect", "bad"),
-        (counts.finishing, "revocations in progress", "?state=revocation_pending", "warn"),
+        (counts.excess, "over-privileged", "?show=excess", "warn", "no account is over-privileged"),
+        (
+            counts.reconnect,
+            "need reconnecting",
+            "?state=needs_reconnect",
+            "bad",
+            "no account needs reconnecting",
+        ),
+        (
+            counts.finishing,
+            "revocations in progress",
+            "?state=revocation_pending",
+            "warn",
+            "no revocation is in progress",
+        ),
     )
-    return [
-        {"value": value, "label": label, "url": url, "tone": tone if value else ""}
-        for value, label, url, tone in rows
-    ]

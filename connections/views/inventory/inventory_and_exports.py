@@ -22,7 +22,14 @@ from connections.access_reviews.account_filter import Wanted
 from connections.application_grants import consent_and_token_search, consent_and_token_sync
 from connections.application_grants import export_file as applications
 from connections.auth_ibom import fact_collection
-from connections.inventory import Mistake, Query, export_table, signed_export_manifest, table_files
+from connections.inventory import (
+    Mistake,
+    Query,
+    export_table,
+    facet_counts,
+    signed_export_manifest,
+    table_files,
+)
 from connections.models import Schedule
 from connections.sync import connected_accounts, schedule
 from connections.views.inventory import download_responses, filter_links
@@ -43,7 +50,10 @@ def inventory(request: HttpRequest) -> HttpResponseBase:
         "found": found,
         "query": query,
         "words": query.in_words(),
+        "title": facet_counts.headline(*facet_counts.usable_by_agents(found.ground, now)),
         "tiles": filter_links.tiles(found, now),
+        "zeros": "" if query.narrowed else filter_links.zeros(found, now),
+        "states": filter_links.states(found, query),
         "facets": filter_links.facets(found, query),
         "chips": list(filter_links.chips(found, query)),
         "hidden": [(key, value) for key, value in query.at(None).params() if key != "q"],
