@@ -57,7 +57,6 @@ def page(request: HttpRequest) -> HttpResponse:
         "given": given | {"items": given["items"] or str(SAMPLE_SIZE)},
         "frameworks": FRAMEWORKS,
         "crumbs": [{"text": "Compliance", "url": reverse("coverage")}, {"text": "Audit file"}],
-        "choices": _choices(),
         "most": MOST_ITEMS,
         "longest": LONGEST_SEED,
         "verifier_sha256": hashlib.sha256(verifier()).hexdigest(),
@@ -65,9 +64,10 @@ def page(request: HttpRequest) -> HttpResponse:
     try:
         scope = _scope(given)
         context |= _outlook(scope, given)
+        context["choices"] = _choices(scope.period)
         status = 200
     except (NotPossible, SampleError, BadPeriod) as error:
-        context["problem"] = sentence(error)
+        context |= {"problem": sentence(error), "choices": _choices(None)}
         status = 422 if any(given.values()) else 200
     return render(request, "audit/audit_file.html", context, status=status)
 
@@ -171,12 +171,17 @@ def _period(given: Mapping[str, str]) -> Period:
     )
 
 
-def _choices() -> list[dict[str, Any]]:
-    until = clock.now().date()
-    return [
-        {"days": days, "after": str(until - timedelta(days=days)), "before": str(until)}
-        for days in _CHOICES
-    ]
+def _choices(chosen: Period | None) -> list[dict[str, Any]]:
+    """Periods that end with yesterday, and last the usual one with today."""
+    today = clock.now().date()
+    offered = [(f"{days} days", days, today) for days in _CHOICES]
+    offered.append((f"{_UNASKED} days up to now", _UNASKED, today + _DAY))
+    found = []
+    for label, days, end in offered:
+        start = today - timedelta(days=days)
+        on = chosen is not None and (chosen.start.date(), chosen.end.date()) == (start, end)
+        found.append({"label": label, "after": str(start), "before": str(end), "on": on})
+    return found
 
 
 def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
@@ -209,6 +214,7 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
         "framework": scope.framework,
         "period": scope.period,
         "last_day": scope.period.end - _DAY,
+        "dates": _dates(scope.period),
         **empty,
         "start": start,
         "last": end - 1,
@@ -221,6 +227,15 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
         "decided": given["others"] in _OTHERS,
         "download": urlencode(asked),
     }
+
+
+def _dates(period: Period) -> str:
+    """The days of a period, first and last."""
+    start, last = period.start, period.end - _DAY
+    if start == last:
+        return f"{last.day} {last:%b %Y}"
+    year = "" if start.year == last.year else f" {start.year}"
+    return f"{start.day} {start:%b}{year} to {last.day} {last:%b %Y}"
 
 
 def _no_rows(scope: Scope) -> str:

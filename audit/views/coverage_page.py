@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64encode
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from audit.views import coverage_report_builder
 
 _FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 _KEYS = ("days", "after", "before")
+_DAY: Final = timedelta(days=1)
 
 
 @never_cache
@@ -47,6 +49,9 @@ def coverage(request: HttpRequest) -> HttpResponse:
         "mistake_words": f"{mistake}. The last {period.days} days are shown." if mistake else "",
         "choices": [{"days": days, "on": days == period.days} for days in CHOICES],
         "download": _address(period),
+        "audit_file": _audit_file(period, now),
+        "last_day": period.end - _DAY,
+        "asked": made["counts"]["covered"] + made["counts"]["silent"],
         "human": _shares(made["decisions"]),
         "log": _shares(made["log"]),
         "decisions": sum(made["decisions"].values()),
@@ -108,6 +113,15 @@ def manifest(request: HttpRequest, event_id: UUID) -> HttpResponse:
         headers={
             "Content-Disposition": f'attachment; filename="coverage-{event_id}.manifest.json"'
         },
+    )
+
+
+def _audit_file(period: Period, now: datetime) -> str:
+    """The same period for an audit file, which has whole days and ends with yesterday at the latest
+    where there is one before today."""
+    start, end, today = period.start.date(), period.end.date(), now.date()
+    return urlencode(
+        {"after": str(start), "before": str(min(end, today) if start < today else end)}
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from approvals.erasure import (
     legal_hold_check,
 )
 from approvals.errors import Refused
-from approvals.models import Approval, Erasure, LegalHold, Person, Status
+from approvals.models import Approval, Erasure, ErasureState, LegalHold, Person, Status
 from approvals.pipeline.service import perform
 from audit.erasure import subject_and_store_registry
 from audit.ledger import checkpoint as checkpoints
@@ -50,7 +51,13 @@ _CRUMB = {"text": "Erasures and legal holds", "url": "/audit/erasures/"}
 def erasures(request: HttpRequest) -> HttpResponse:
     """What was erased and who is held; POST looks for a person."""
     asked = request.POST.get("who", "").strip()[:255] if request.method == "POST" else ""
+    newest = dict(Erasure.objects.order_by("begun", "id").values_list("subject", "state"))
+    states = Counter(newest.values())
     context = {
+        "erased": states[ErasureState.DONE],
+        "running": states[ErasureState.PENDING],
+        "stopped": states[ErasureState.FAILED],
+        "held": LegalHold.objects.filter(lifted_at=None).count(),
         "erasures": [_shown(one) for one in Erasure.objects.all()[:_SHOWN]],
         "holds": LegalHold.objects.filter(lifted_at=None)[:_SHOWN],
         "asked": asked,

@@ -52,7 +52,12 @@ def exports(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "audit/exports.html",
-        {"jobs": jobs, "busy": any(job["live"] for job in jobs), "kept": engine.KEPT_FOR.days},
+        {
+            "jobs": jobs,
+            "busy": any(job["live"] for job in jobs),
+            "ready": ExportJob.objects.filter(state=ExportJob.State.READY).count(),
+            "kept": engine.KEPT_FOR.days,
+        },
     )
 
 

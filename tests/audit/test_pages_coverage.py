@@ -121,7 +121,7 @@ def test_an_event_outside_the_period_covers_nothing(ada: Client) -> None:
 
 def test_a_period_without_events_says_so(ada: Client) -> None:
     page = text_of(ada.get(f"{PAGE}?after=2001-01-01&before=2001-02-01"))
-    assert "Nothing happened in this period" in page
+    assert "<h1>Nothing happened in this period</h1>" in page and "Choose a longer period" in page
 
 
 def test_a_mistake_in_the_period_is_named_and_ninety_days_are_shown(ada: Client) -> None:

@@ -80,7 +80,7 @@ def test_a_sample_is_asked_for_then_drawn_then_shown_in_its_order() -> None:
     answer = ada.post("/audit/sample/?action=skill.blocked", FORM)
     page = answer["Location"]
     waiting = words(ada, page)
-    assert "Your ask is on record" in waiting and "Look again" in waiting
+    assert "Your request is on record" in waiting and "Look again" in waiting
     assert not told("audit.sampled")
     sequencer.run_once()
     shown = text_of(ada.get(page))

@@ -72,12 +72,12 @@ def rows(page: str) -> list[str]:
 def test_an_operation_is_one_row_that_opens_to_its_events(ada: Client) -> None:
     every = text_of(ada.get("/audit/?-action=audit.*"))
     assert len(shown(every)) == 15 and rows(every) == []
-    page = text_of(ada.get(links(every, "One row per operation")[0]))
+    page = text_of(ada.get(links(every, "Operations")[0]))
     assert rows(page) == ["2 events", "6 events", "6 events"]
     assert len(shown(page)) == 4
     assert len(re.findall(r'class="quiet-link"', page)) == 14, "each event inside is a link"
     assert "15 of 15 events" in page and "in 4 rows" in page and "4 of 4 shown" in page
-    assert len(shown(text_of(ada.get(links(page, "Every event")[0])))) == 15
+    assert len(shown(text_of(ada.get(links(page, "Events")[0])))) == 15
 
 
 def test_the_row_says_what_the_operation_came_to(ada: Client) -> None:

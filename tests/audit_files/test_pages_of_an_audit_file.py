@@ -79,13 +79,13 @@ def test_each_step_leads_to_the_next_one_and_focuses_its_heading(world: World) -
     assert 'formaction="/audit/file/#step4">Continue</button>' in first
     assert 'formaction="/audit/file/#step4">Change</button>' in second
     assert '<h2 id="step4" tabindex="-1">4. Download' in second
-    assert len(re.findall(r'href="\?framework=[^"]*#step2">\d+ days', first)) == 4
+    assert len(re.findall(r'href="\?framework=[^"]*#step2">\d+ days', first)) == 5
 
 
 def test_a_period_in_which_no_population_has_a_row_is_said_before_the_download(
     world: World,
 ) -> None:
-    ada, said = browser_of(ADA), "No population has a row in this period."
+    ada, said = browser_of(ADA), "No population has a row in this period, "
     days = [f"{clock.now() - timedelta(days=ago):%Y-%m-%d}" for ago in (45, 35)]
     page = text_of(ada.get(f"{PAGE}&after={days[0]}&before={days[1]}"))
     assert said in page and "3 events that happened in it belong to no population below." in page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -28,6 +28,9 @@ from audit.views.event import event_details
 from audit.views.event.proof_picture import PathPicture, picture
 from audit.views.read_permissions import may_read, person_filter, reads_everything
 
+_FIRST: Final = {"Who": 0, "When": 1, "Recorded": 2}
+_TECHNICAL: Final = frozenset({"mono", "hash"})
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -50,6 +53,7 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
     short = str(event_id)[-12:]
     context = {
         "exhibit": found,
+        **_facts(found),
         "entry": entry.decode(),
         "raw": event_details.pretty(mask(found.event)),
         "place": _place(found, entry),
@@ -66,6 +70,15 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
         "pack_lacks": _pack_lacks(found, actor(request)),
     }
     return render(request, "audit/event.html", context)
+
+
+def _facts(found: event_details.Exhibit) -> dict[str, list[event_details.Fact]]:
+    """The facts that people read, who and when first, and apart from them ids and hashes."""
+    facts: list[event_details.Fact] = []
+    technical: list[event_details.Fact] = []
+    for fact in sorted(found.facts, key=lambda one: _FIRST.get(one.label, len(_FIRST))):
+        (technical if fact.kind in _TECHNICAL else facts).append(fact)
+    return {"facts": facts, "technical": technical}
 
 
 def _pack_lacks(found: event_details.Exhibit, who: Actor) -> str:

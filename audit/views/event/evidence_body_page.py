@@ -71,7 +71,7 @@ def _show(request: HttpRequest, item: EvidenceItem) -> HttpResponse:
         found = body_and_pack_access.read(actor(request), item, clock.now())
         context |= {"state": "read", "body": in_words(found)}
     except NotReleasable:
-        context["state"] = "not_released"
+        context["state"] = "not_released" if storage.opens(item) else "erased"
     except EvidenceErased:
         context["state"] = "erased"
     except EvidenceError as error:

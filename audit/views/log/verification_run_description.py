@@ -114,7 +114,7 @@ def in_words(run: VerificationRun, now: datetime) -> RunWords:
 def _verdict(run: VerificationRun, result: dict[str, Any]) -> str:
     match run.state:
         case _STATE.PASSED:
-            return f"Verified up to #{result.get('size', 0):,}"
+            return f"Verified up to entry #{max(0, result.get('size', 0) - 1):,}"
         case _STATE.FAILED:
             return "Verification failed"
         case _STATE.BROKEN:

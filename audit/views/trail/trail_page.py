@@ -92,6 +92,7 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
     here = url_of(query.at(""), live=reading.live).removeprefix("/audit/")
     fixed = url_of(query.at("").fixed(), live=reading.live).removeprefix("/audit/")
     presets = presets_and_suggestions.presets(reading, clock.now())
+    chips = filter_links.chips(reading)
     return {
         "reading": reading,
         "rows": rows_of(page.rows, reading, log_proof_levels.LogSizes(signed=page.tree_size)),
@@ -100,9 +101,10 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
         "switch": _switch(reading),
         "size": size,
         "words": query.in_words(),
+        "bar_words": query.in_words() if chips else "",
         "relative": query.relative_in_words(),
         "filtered": bool(query.clauses),
-        "chips": filter_links.chips(reading),
+        "chips": chips,
         "hidden": _hidden(reading),
         "facets": filter_links.facets(reading, overview),
         "filters_on": filter_links.filters_on(query),
@@ -149,7 +151,7 @@ def _switch(reading: Reading) -> list[dict[str, Any]]:
             "url": replace(reading, operations=on).url(reading.query.at("")),
             "on": reading.operations is on,
         }
-        for label, on in (("Every event", False), ("One row per operation", True))
+        for label, on in (("Events", False), ("Operations", True))
     ]
 
 
