@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from django.urls import reverse
+
 from approvals import clock
 from approvals.models import Approval, Outcome
 from approvals.pipeline.deny_expire_cancel import signed_denial_until
 from approvals.views import request_labels
+from audit.recording.actors import Actor
+from enforcement.component_kinds import KINDS
 
 _SIGNED = "Only a denial that is signed with a passkey ends it at a gateway with an outpost."
 _BY_POLICY = {
@@ -27,6 +31,16 @@ def why_hold_stays(approval: Approval, *, ask_gateways: bool = False) -> str:
         verb = request_labels.verb_of(approval)
         signed = verb is not None and verb.needs_proof(approval.target)
     return f"{_why(approval, signed)} {_what_ends_it(approval, signed)}".strip()
+
+
+def decide_url(approval: Approval, viewer: Actor) -> str:
+    """Where an operator decides about what a request that is over keeps on hold; empty for others,
+    and where it holds no component."""
+    over = approval.held and approval.outcome and not approval.inferred
+    if not over or approval.target_kind not in KINDS or "operator" not in viewer.roles:
+        return ""
+    page = reverse("enforcement-asset", args=[approval.target_kind, approval.target_name])
+    return f"{page}#decide"
 
 
 def _why(approval: Approval, signed: bool) -> str:

@@ -12,7 +12,7 @@ from approvals import proven_approvals
 from approvals.models import Approval, Ask, AskState, Status
 from approvals.proven_approvals import Signature
 from approvals.views import request_labels
-from approvals.views.holds_that_stay import why_hold_stays
+from approvals.views.holds_that_stay import decide_url, why_hold_stays
 from approvals.views.request_labels import Standing
 from approvals.views.request_list_filter import EVERYTHING, SEES_ALL, RequestFilter
 from audit.recording.actors import Actor
@@ -34,6 +34,7 @@ class Row:
     outcome: str
     total_s: int
     hold_stays: str
+    decide_url: str
 
     @property
     def url(self) -> str:
@@ -137,6 +138,7 @@ def _row(approval: Approval, viewer: Actor, signed: Collection[Signature]) -> Ro
         outcome=request_labels.outcome_words(approval, viewer, signed) if approval.outcome else "",
         total_s=request_labels.total_s(approval, ask),
         hold_stays=why_hold_stays(approval),
+        decide_url=decide_url(approval, viewer),
     )
 
 

@@ -14,6 +14,8 @@ from audit.recording.actors import Actor
 from connections.lifecycle import bulk_decisions
 from enforcement.component_kinds import KINDS
 from enforcement.decisions import decision_severity
+from enforcement.effects.overall_effect import Overall
+from enforcement.effects.remedies import Reason
 from enforcement.models import Asset, Decision, Finding
 from enforcement.views import effects_of_decisions
 from ui import person_links
@@ -24,7 +26,8 @@ _MAY_LOOK = frozenset({"auditor", "operator", "admin"})
 @dataclass(frozen=True, slots=True)
 class Because:
     """`reason` as it was given; `finding` the gravest one, `more` how many others count;
-    `effect` what its hold, or the block that was approved, comes to now, once the request is over;
+    `effect` what its hold, or the block that was approved, comes to now, once the request is over,
+    and `not_stopped` why use goes on;
     `accounts` the id and words of each where it is about several; `person` and `person_url` whom a
     request by subject key is about, for those who may see them."""
 
@@ -33,6 +36,7 @@ class Because:
     more: int = 0
     url: str = ""
     effect: str = ""
+    not_stopped: Reason | None = None
     accounts: tuple[tuple[str, str], ...] = ()
     person: str = ""
     person_url: str = ""
@@ -52,21 +56,28 @@ def because(approval: Approval, viewer: Actor) -> Because:
     chosen = decision_severity.find_finding(named, approval.target_instance) if named else None
     chosen = chosen or (found[0] if found else None)
     others = sum(chosen is not None and f.pk != chosen.pk for f in found)
-    url = effect = ""
+    url, effect, why = "", "", None
     if viewer.roles & _MAY_LOOK:
         url = reverse("enforcement-asset", args=[approval.target_kind, approval.target_name])
-        effect = _effect_now(approval) if approval.status == Status.CLOSED else ""
-    return Because(approval.reason, chosen, others, url, effect)
+        if approval.status == Status.CLOSED:
+            effect, why = _effect_now(approval)
+    return Because(approval.reason, chosen, others, url, effect, why)
 
 
-def _effect_now(approval: Approval) -> str:
-    """The word of Home and of the lists for it; empty where neither is in force."""
+def _effect_now(approval: Approval) -> tuple[str, Reason | None]:
+    """The word of Home and of the lists for it, empty where neither is in force; and the first
+    reason why use goes on."""
     its = Q(hold_approval=str(approval.pk)) & ~Q(holder="")
     if approval.outcome == Outcome.APPROVED and approval.verb.endswith(".block"):
         its |= Q(decision=Decision.BLOCK)
     where = {"name": approval.target_name, "instance": approval.target_instance}
-    found = Asset.objects.filter(its, kind=approval.target_kind, **where)
-    return next(map(str, effects_of_decisions.overall_of_each(found).values()), "")
+    row = Asset.objects.filter(its, kind=approval.target_kind, **where).first()
+    if row is None:
+        return "", None
+    effect = effects_of_decisions.overall_of_each([row])[row.pk]
+    if effect == Overall.STOPPED:
+        return str(effect), None
+    return str(effect), next(iter(effects_of_decisions.reasons_of_each([row])[row.pk]), None)
 
 
 def _about_person(approval: Approval, viewer: Actor) -> Because:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ from approvals.proven_approvals import Signature
 from approvals.step_up import rate_limit, take_ciba_or_passkey_answer
 from approvals.step_up.approver_facts import Fact, facts
 from approvals.views import request_labels
-from approvals.views.holds_that_stay import why_hold_stays
+from approvals.views.holds_that_stay import decide_url, why_hold_stays
 from approvals.views.passkey_answers import Offer, offer
 from approvals.views.reason_and_finding_shown import Because, because
 from approvals.views.request_audit_history import History, history
@@ -77,6 +78,7 @@ class Detail:
     version: str
     by_passkey: Offer | None
     hold_stays: str
+    decide_url: str
     away: str
 
     @property
@@ -99,6 +101,19 @@ class Detail:
         )
 
     @property
+    def finding_is_named(self) -> bool:
+        """Whether what the approver reads has the title of the finding already."""
+        title = self.because.finding.title if self.because.finding else ""
+        return bool(title) and any(title in fact.text for fact in self.facts)
+
+    @property
+    def names_finding(self) -> bool:
+        """Whether a row about the finding has something to say: its title, or a link to it."""
+        return self.because.finding is not None and bool(
+            self.because.url or not self.finding_is_named
+        )
+
+    @property
     def its_turn(self) -> str:
         """When the push is sent, while its person has had enough of them for now."""
         return (
@@ -109,6 +124,7 @@ class Detail:
 
 
 _OPEN = {AskState.STARTING, AskState.WAITING}
+_CODE = re.compile(r"[a-z_]+")
 _WORTH_SAYING = {NoticeState.SENT, NoticeState.FAILED}
 
 
@@ -178,6 +194,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         version=version,
         by_passkey=offer(approval, asks, viewer, still_true=not no_longer),
         hold_stays=why_hold_stays(approval, ask_gateways=True),
+        decide_url=decide_url(approval, viewer),
         away=absence_in_words.of_request(approval, ask, asked) if ask and pending else "",
     )
 
@@ -207,10 +224,18 @@ def _asked(ask: Ask, approval: Approval, viewer: Actor, signed: Collection[Signa
         ask=ask,
         name="You" if name == "you" else name,
         standing=request_labels.ask_standing(ask, approval, signed),
-        detail=ask.detail,
+        detail=_why_it_ended(ask, approval),
         notices=[notice for notice in ask.notices.all() if notice.state in _WORTH_SAYING],
         url=person_links.page_of(viewer, ask.person),
     )
+
+
+def _why_it_ended(ask: Ask, approval: Approval) -> str:
+    """What is recorded about the end of an ask, without its code; empty where the outcome of the
+    request has the same words."""
+    code, separator, said = ask.detail.partition(": ")
+    words = said if separator and _CODE.fullmatch(code) else ask.detail
+    return "" if words == approval.outcome_detail else words
 
 
 def as_context(found: Detail) -> dict[str, Any]:

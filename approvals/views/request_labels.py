@@ -228,7 +228,13 @@ def outcome_words(
                 f"{_hold(approval)}"
             )
         case _:
-            return f"{approval.outcome_detail} Nothing was committed. {_hold(approval)}"
+            return f"{_why_failed(approval.outcome_detail)} {_hold(approval)}"
+
+
+def _why_failed(detail: str) -> str:
+    """Why a request failed, and that it committed nothing: once, where the reason says so too."""
+    said = "Nothing was committed"
+    return detail if said in detail else f"{detail} {said}."
 
 
 def at_the_beginning(name: str) -> str:

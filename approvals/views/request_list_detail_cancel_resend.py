@@ -20,6 +20,9 @@ from approvals.views import gateway_baseline_changes, inbox, request_outcomes
 from approvals.views.policy import policy_and_version_pages
 from approvals.views.request_detail_context import as_context, detail, version_of
 from approvals.views.request_list_filter import SEES_ALL, STATUSES, RequestFilter, moment
+from audit.recording.actors import Actor
+from connections.access_reviews import reviewer_permissions
+from connections.consent import prompts_for_missing_connections
 from connections.scope_escalation import page_rows
 from ui.refused_request_audit_flag import mark, tell
 
@@ -36,6 +39,7 @@ def index(request: HttpRequest) -> HttpResponse:
     whole = sees_all and not wanted.query_string() and not before
     context = {
         "inbox": inbox.inbox(me) if wanted.mistakes else inbox.inbox(me, wanted),
+        "other": _other_things(me),
         "wanted": wanted,
         "status": wanted.status,
         "statuses": [(one, wanted.query_string(status=one)) for one in ("", *STATUSES)],
@@ -46,9 +50,16 @@ def index(request: HttpRequest) -> HttpResponse:
         "sees_all": sees_all,
         "shows_waiting": not wanted.mistakes
         and ((not before and not wanted.status) or wanted.status == Status.PENDING),
-        "outcomes": request_outcomes.ended(clock.now()) if whole else None,
+        "outcomes": request_outcomes.ended(clock.now()) if whole and rows else None,
     }
     return render(request, "approvals/inbox.html", context, status=422 if wanted.mistakes else 200)
+
+
+def _other_things(me: Actor) -> int:
+    """How much waits for this person on Home that is no approval request: accounts to connect and
+    access reviews."""
+    reviews = reviewer_permissions.waiting_for(me, clock.now())
+    return len(prompts_for_missing_connections.open_for(me.iss, me.sub)) + len(reviews)
 
 
 def _page(wanted: RequestFilter, before: str = "") -> str:
@@ -70,6 +81,7 @@ def index_live(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204)
     sees_all = bool(me.roles & SEES_ALL)
     context: dict[str, Any] = {"inbox": found, "sees_all": sees_all, "wanted": wanted, "live": True}
+    context["other"] = _other_things(me)
     if "whole" in request.GET:
         rows, older = inbox.closed(me, None)
         context |= {"closed": rows, "moved": True}

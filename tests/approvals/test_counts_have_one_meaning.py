@@ -8,6 +8,8 @@ from django.core.cache import cache
 from approvals import clock
 from approvals.models import Approval
 from audit.coverage.requirements import FRAMEWORKS
+from enforcement.models import Asset
+from enforcement.views import finding_hold_and_decision_lists
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
@@ -22,19 +24,24 @@ def closed(lamps: Lamps, outcome: str, *, inferred: bool = False) -> None:
     Approval.objects.filter(pk=asked.pk).update(
         status="closed", outcome=outcome, held=True, inferred=inferred, closed=clock.now()
     )
+    for where in ("edge-1", "edge-2"):
+        Asset.objects.create(
+            kind="skill", name="x", instance=where, holder="h", hold_approval=str(asked.pk)
+        )
 
 
-def banner(path: str = "/account/") -> str:
+def banner(path: str = "/approvals/") -> str:
     cache.clear()
     return signed_in("operator", "operator").get(path).content.decode()
 
 
-def test_the_banner_counts_requests_that_are_over_and_not_what_is_on_hold(lamps: Lamps) -> None:
+def test_the_banner_counts_holds_that_stay_as_the_list_of_holds_does(lamps: Lamps) -> None:
     known("operator2", "operator")
     closed(lamps, "expired")
     shown = banner()
-    assert "1 request has ended, and what it put on hold stays held until someone decides." in shown
-    assert "stays on hold because" not in shown
+    said = "2 holds stay although their requests have ended, until someone decides."
+    assert said in shown and "stays on hold because" not in shown
+    assert len(finding_hold_and_decision_lists.held()) == 2
 
 
 def test_a_denial_that_waits_for_its_evidence_is_not_counted_as_nobody_decided(
@@ -42,7 +49,7 @@ def test_a_denial_that_waits_for_its_evidence_is_not_counted_as_nobody_decided(
 ) -> None:
     known("operator2", "operator")
     closed(lamps, "denied", inferred=True)
-    assert "stays held until" not in banner()
+    assert "although" not in banner()
 
 
 def test_an_admin_who_suspends_an_account_acted_with_administrative_access() -> None:

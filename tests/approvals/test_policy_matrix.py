@@ -135,17 +135,29 @@ def test_a_newer_decision_that_no_row_names_is_shown_all_the_same(lamps: Lamps) 
 @pytest.mark.parametrize(
     ("rules", "said"),
     [
-        ([rule("high", severities=["HIGH"], approver="self")], "Critical decisions need"),
-        ([rule("high", severities=["HIGH"])], "High and Critical decisions need"),
-        ([rule("high", severities=["HIGH", "MEDIUM"])], "Decisions at Medium and above need"),
-        ([rule("all")], "Every approval needs"),
+        (
+            [rule("high", severities=["HIGH"], approver="self")],
+            "Critical decisions that a person requests need",
+        ),
+        (
+            [rule("high", severities=["HIGH"])],
+            "High and Critical decisions that a person requests need",
+        ),
+        (
+            [rule("high", severities=["HIGH", "MEDIUM"])],
+            "Decisions at Medium and above that a person requests need",
+        ),
+        ([rule("all")], "Every approval that a person requests needs"),
     ],
 )
 def test_the_headline_says_from_where_on_a_second_person_is_needed(
     rules: list[dict[str, Any]], said: str
 ) -> None:
     document = read({"schema": "ata.policy.v2", "number": 1, "rules": rules})
-    assert matrix_and_panel.headline(matrix(document)) == f"{said} a second person"
+    rows = matrix(document)
+    assert matrix_and_panel.headline(rows) == f"{said} a second person"
+    by_finding = [row for row in rows if row.cases[0].situation == "finding"]
+    assert [row.at("CRITICAL").answer for row in by_finding] == ["An operator"], "no second one"
 
 
 @pytest.mark.parametrize("roles", [(), ("auditor",), ("operator",), ("admin",)])
@@ -263,7 +275,7 @@ def test_a_draft_shows_what_it_would_answer_and_where_fewer_people_are_asked(db:
     sent = form(admin.get(EDIT))
     assert "The same people approve as under the policy in force" in text(admin.get(EDIT))
     page = step(admin, sent, "preview", r4__who="another")
-    assert "High and Critical decisions need a second person." in text(page)
+    assert "High and Critical decisions that a person requests need a second person." in text(page)
     assert "was Own phone" in text(page) and "fewer people" not in text(page)
     in_force(rule("all"))
     page = step(admin, form(admin.get(EDIT)), "review", r0__severities="CRITICAL")

@@ -116,9 +116,14 @@ def preview(proposed: Document, before: Document) -> Preview:
     )
 
 
+_NEED = "that a person requests need a second person"
+
+
 def headline(rows: Iterable[Row]) -> str:
-    """The answer in a sentence: from which severity on everything that asks needs two people."""
-    asking = [row for row in rows if any(cell.strength not in {"", "none"} for cell in row.cells)]
+    """The answer in a sentence: from which severity on everything that a person requests needs two
+    people. What a finding requests has no first one."""
+    asked = [row for row in rows if row.cases[0].situation != "finding"]
+    asking = [row for row in asked if any(cell.strength not in {"", "none"} for cell in row.cells)]
     lowest = ""
     for column in _GRAVEST_FIRST:
         strengths = {row.at(column).strength for row in asking} - {""}
@@ -126,11 +131,11 @@ def headline(rows: Iterable[Row]) -> str:
             break
         lowest = column
     return {
-        "CRITICAL": "Critical decisions need a second person",
-        "HIGH": "High and Critical decisions need a second person",
-        "MEDIUM": "Decisions at Medium and above need a second person",
-        "LOW": "Decisions at Low and above need a second person",
-        "INFO": "Every approval needs a second person",
+        "CRITICAL": f"Critical decisions {_NEED}",
+        "HIGH": f"High and Critical decisions {_NEED}",
+        "MEDIUM": f"Decisions at Medium and above {_NEED}",
+        "LOW": f"Decisions at Low and above {_NEED}",
+        "INFO": "Every approval that a person requests needs a second person",
     }.get(lowest, "Who must approve a decision")
 
 

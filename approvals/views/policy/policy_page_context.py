@@ -80,6 +80,11 @@ class Version:
     in_force: bool
     changes: list[diff.Change]
 
+    @property
+    def name(self) -> str:
+        """How pages call it."""
+        return version_name(self.digest, self.number)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -97,6 +102,17 @@ class Policy:
     table: list[rules_table.Line]
     about_holds: str
     usual_time: str
+
+    @property
+    def name(self) -> str:
+        """How pages call it."""
+        return version_name(self.digest, self.number)
+
+
+def version_name(its_digest: str, number: int) -> str:
+    """`Default policy`, or `Version 3` of what an admin made."""
+    is_default = its_digest == policy_in_force.default().digest
+    return "Default policy" if is_default else f"Version {number:,}"
 
 
 def in_words(found: InForce) -> Policy:
