@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from django.db.models import Count, Q
+
 from approvals import clock
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
@@ -98,7 +100,10 @@ def _at_gateways() -> list[Fact]:
 def log_status() -> Panel:
     """How far the log is signed, verified and witnessed."""
     facts = ledger_status.facts()
-    lines = [Line(facts["summary"], _LOG, facts["verified_at"], detail=facts["title"])]
+    detail = facts["figures"]
+    if facts["verified_at"] and facts["state"] != "bad":
+        detail = f"{facts['verified_to']:,} of {facts['size']:,} entries verified"
+    lines = [Line(facts["summary"], _LOG, facts["verified_at"], detail=detail)]
     foot = ""
     if facts["words"] == "no outside witness":
         foot = "Without an outside witness you rely on our word that everyone sees the same log."
@@ -107,9 +112,18 @@ def log_status() -> Panel:
 
 def reviews() -> Panel:
     """Access reviews that are open, the one due first at the top."""
-    found = Review.objects.filter(closed_at=None).order_by("due")[:MOST]
+    opened = Review.objects.filter(closed_at=None).annotate(
+        every=Count("items"), left=Count("items", filter=Q(items__choice=""))
+    )
+    now = clock.now()
     lines = [
-        Line(review.title, f"{_REVIEWS}{review.pk}/", review.due, detail="due") for review in found
+        Line(
+            review.title,
+            f"{_REVIEWS}{review.pk}/",
+            detail=f"{review.every - review.left:,} of {review.every:,} decided, "
+            f"{'due' if now <= review.due else 'was due'} {review.due.day} {review.due:%b}",
+        )
+        for review in opened.order_by("due")[:MOST]
     ]
     return Panel(
         "Access reviews", lines, "No access review is open.", _REVIEWS, "View all", narrow=True

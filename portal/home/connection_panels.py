@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q
 from django.urls import reverse
 
 from approvals import clock, policy
 from approvals.models import PolicyVersion
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor
-from connections import account_names, permissions
+from connections import account_names
 from connections.access_reviews import reviewer_permissions
 from connections.application_grants import consent_and_token_sync
 from connections.component_manifests import refused_components
@@ -29,8 +28,8 @@ from connections.models import (
 )
 from connections.scopes import catalogue
 from connections.status import member_overview, state_filters
-from connections.status.account_status import USABLE, Standing
-from connections.status.member_overview import Past, Summary
+from connections.status.account_status import Standing
+from connections.status.member_overview import Past
 from connections.sync import connected_accounts
 from connections.views.application_grants import newer_sign_in
 from enforcement.component_kinds import called
@@ -44,6 +43,7 @@ _USABLE = "/connections/inventory/?state=connected&state=expiring"
 _PENDING = "/connections/remediations/"
 _POLICY = "/approvals/policy/"
 _MINE = "/connections/"
+_FROZEN = "/connections/freeze/"
 _APPLICATIONS = "/connections/access/"
 _VERBS = {
     "suspended": "suspended",
@@ -65,9 +65,7 @@ _OF_THE_PERSON = {
 def admin(me: Actor) -> Home:
     """The inventory in figures, and revocations that are not finished."""
     ground, now = state_filters.now(), clock.now()
-    usable = facet_counts.usable(facet_counts.cells(Q(), ground, now))
-    owners = ConnectedAccount.objects.filter(state_filters.stands_as(USABLE, ground, now))
-    owned_by = owners.aggregate(people=Count("sub", distinct=True))["people"]
+    usable, owned_by = facet_counts.usable_by_agents(ground, now)
     unfinished = ConnectedAccount.objects.filter(state=State.REVOCATION_PENDING)
     lines = [
         Line(
@@ -80,16 +78,24 @@ def admin(me: Actor) -> Home:
         for a in unfinished.order_by("state_since")[:MOST]
     ]
     accounts = f"{usable:,} account{'' if usable == 1 else 's'}"
-    people = "1 person" if owned_by == 1 else f"{owned_by:,} people"
-    title = "Agents get no new token of any account"
-    if usable:
-        title = f"Agents can use {accounts} of {people}"
+    can_use, frozen = Fact(f"View {accounts}", _USABLE), _frozen_people()
+    title = facet_counts.headline(usable, owned_by)
+    left = sum(left for _, left in reviewer_permissions.waiting_for(me, now))
+    if left or frozen:
+        can_use = Fact(title, _USABLE)
+    if left == 1:
+        title = "1 account needs your decision in an access review"
+    elif left:
+        title = f"{left:,} accounts need your decision in access reviews"
+    elif frozen:
+        title, frozen = frozen[0].text, []
     number = unfinished.count()
     ending = f"{number:,} revocation{'' if number == 1 else 's'} in progress"
     return Home(
         title=title,
         facts=[
-            Fact(f"View {accounts}", _USABLE),
+            *frozen,
+            can_use,
             *([Fact(ending, _PENDING, "warn")] if number else []),
         ],
         panels=[
@@ -104,13 +110,24 @@ def admin(me: Actor) -> Home:
     )
 
 
+def _frozen_people() -> list[Fact]:
+    """How many people whose access is frozen; none where nobody's is."""
+    placed = Freeze.objects.filter(kind=FrozenKind.PERSON).order_by()
+    number = placed.values("name").distinct().count()
+    people = "1 person" if number == 1 else f"{number:,} people"
+    return [Fact(f"Access of {people} is frozen", _FROZEN, "warn")] if number else []
+
+
 def policy_in_force() -> Panel:
     """The rules that decide now, and since when."""
     newest = PolicyVersion.objects.order_by("-created").first()
     rules = len(policy.current().rules)
     text = f"{rules} rule{'' if rules == 1 else 's'} in force"
-    author = (newest.author.get("name") or "") if newest else ""
-    detail = f"changed by {author}" if author else "the default policy"
+    detail = "Default policy"
+    if newest:
+        author = newest.author
+        who = author.get("name") or author.get("email") or author.get("sub") or "someone unnamed"
+        detail = f"last changed by {who}"
     lines = [Line(text, _POLICY, newest.created if newest else None, detail=detail)]
     return Panel("Policy", lines, "", _POLICY, "View policy", narrow=True)
 
@@ -266,27 +283,7 @@ def _agents(me: Actor) -> tuple[str, list[Fact]]:
         facts.append(Fact(f"{many} can act for you without an account", _APPLICATIONS))
     if found.past_us:
         facts.append(Fact(_past(found.past_us), _MINE))
-    return _opened(me, found, facts)
-
-
-def _opened(me: Actor, found: Summary, facts: list[Fact]) -> tuple[str, list[Fact]]:
-    """The sentence home opens with for a member, before these facts; none says more than was
-    seen."""
-    if found.frozen and found.frozen.name == me.sub:
-        return "Access to your accounts is frozen", facts
-    if found.frozen:
-        return "Access to everything is frozen", facts
-    if found.agents:
-        return f"{_agents_in_words(found.agents)} can act for you", facts
-    if found.used_by:
-        return f"{_agents_in_words(found.used_by)} used your accounts", facts
-    if permissions.mine(me).exclude(state__in=NOT_HELD).exists():
-        return "No agent was seen using your accounts through this portal", facts
-    return "You have no connected account", facts
-
-
-def _agents_in_words(number: int) -> str:
-    return "1 agent" if number == 1 else f"{number} agents"
+    return member_overview.headline(me, found), facts
 
 
 def _frozen_by(me: Actor, freeze: Freeze) -> str:

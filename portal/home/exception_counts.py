@@ -13,37 +13,54 @@ from audit.search import event_search
 from portal.home.panel_types import Line, Panel
 
 _DAYS: Final = timedelta(days=30)
-_KINDS: Final = (
+_KINDS: Final[tuple[tuple[str, list[str], str], ...]] = (
     (
         "Automatic blocks overridden",
         [f"{kind}.override_logged" for kind in ("skill", "mcp", "plugin", "tool")],
+        "Check who overrode them, and why.",
     ),
-    ("Approvers who did not answer in time", ["approval.expired"]),
-    ("Tokens refused", ["token.refused"]),
-    ("Requests beyond a manifest", ["scope.escalated"]),
-    ("Changes at gateways without a decision", ["bypass.found"]),
-    ("Outposts contested", ["outpost.contested"]),
-    ("Break-glass sign-ins", ["breakglass.used"]),
-    ("Rows put in quarantine", ["audit.quarantined"]),
-    ("Alarms about the log", ["ledger.alarm"]),
+    (
+        "Answers that approvers did not give in time",
+        ["approval.expired"],
+        "Check which requests ended without a decision.",
+    ),
+    ("Tokens refused", ["token.refused"], "Check which agents asked, and why they got none."),
+    (
+        "Requests beyond a manifest",
+        ["scope.escalated"],
+        "Compare what was requested with what the manifest has.",
+    ),
+    (
+        "Changes at gateways without a decision",
+        ["bypass.found"],
+        "Check who made them, and whether each has a decision since.",
+    ),
+    (
+        "Outposts contested",
+        ["outpost.contested"],
+        "Check whether two machines use its key.",
+    ),
+    ("Break-glass sign-ins", ["breakglass.used"], "Check who signed in, and what they did."),
+    ("Rows put in quarantine", ["audit.quarantined"], "Check why they could not become events."),
+    ("Alarms about the log", ["ledger.alarm"], "Check which entries failed, and what followed."),
 )
 
 
 def panel() -> Panel:
     """Those that occurred, each with the rows it counts; the others in one sentence."""
     lines, none = [], []
-    for title, query in _queries():
+    for title, query, check in _queries():
         total = event_search.total(query)
         if total.count:
             url = f"/audit/?{urlencode(query.to_params(), doseq=True)}"
-            lines.append(Line(title, url, count=str(total)))
+            lines.append(Line(title, url, count=str(total), detail=check))
         else:
             none.append(title[0].lower() + title[1:])
     foot = f"None in 30 days: {', '.join(none)}." if none else ""
     return Panel("Exceptions in 30 days", lines, "No exception in 30 days.", foot=foot)
 
 
-def _queries() -> Iterator[tuple[str, EventQuery]]:
+def _queries() -> Iterator[tuple[str, EventQuery, str]]:
     since = (clock.now() - _DAYS).date().isoformat()
-    for title, actions in _KINDS:
-        yield title, EventQuery.parse({"action": actions, "after": [since]})
+    for title, actions, check in _KINDS:
+        yield title, EventQuery.parse({"action": actions, "after": [since]}), check

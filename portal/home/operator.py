@@ -9,11 +9,11 @@ from django.db.models import Count
 from approvals import clock
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.recording.actors import Actor
-from enforcement.component_kinds import KINDS, called, noun
+from enforcement.component_kinds import called, noun
 from enforcement.findings import decision_queue
 from enforcement.gateways import instances, last_heard, unmonitored_gateways
 from enforcement.gateways.unmonitored_gateways import Deaf
-from enforcement.models import Asset, ConcludedEffect, Finding, Watch
+from enforcement.models import Asset, ConcludedEffect, Watch
 from enforcement.views import effects_of_decisions
 from portal.home.auditor import latest
 from portal.home.panel_types import MOST, Fact, Home, Line, Panel
@@ -26,17 +26,16 @@ _GATEWAYS = "/enforcement/fleet/"
 
 def operator(me: Actor) -> Home:
     """What waits for a decision first."""
-    needs = decision_queue.undecided()
+    undecided = decision_queue.undecided()
+    needs, rows = decision_queue.count_undecided(), decision_queue.by_component(undecided)
     held = Asset.objects.exclude(holder="")
-    needs_count, held_count = needs.count(), held.count()
+    held_count = held.count()
     unknown = unmonitored_gateways.everywhere()
     gateways = _gateways({one.instance for one in unknown if one.silent})
     deaf, differing = _deaf_gateways(unknown), _differing()
     title = "No finding needs a decision"
-    if needs_count:
-        title = (
-            f"{_counted(needs_count, 'finding')} need{'s' if needs_count == 1 else ''} a decision"
-        )
+    if needs.total:
+        title = f"{needs.subject} need{'s' if needs.total == 1 else ''} a decision"
     elif differing or deaf:
         title = (differing or deaf)[0].title
     return Home(
@@ -47,10 +46,11 @@ def operator(me: Actor) -> Home:
             *differing,
             Panel(
                 "Needs a decision",
-                [_finding(f) for f in needs.order_by("-rank", "-at", "-id")[:MOST]],
+                [_component(one) for one in decision_queue.components(rows[:MOST], undecided)],
                 "Every HIGH and CRITICAL finding has a decision or a waiting request.",
                 _UNDECIDED,
                 "View all",
+                foot=f"{needs.total - MOST:,} more." if needs.total > MOST else "",
             ),
             *_not_stopping(),
             latest(),
@@ -75,14 +75,14 @@ def operator(me: Actor) -> Home:
 
 
 def gateways_for_admins(me: Actor) -> Home:
-    """Findings that need a decision, and gateways of which something is not known, where the part
+    """How much needs a decision, and gateways of which something is not known, where the part
     of operators does not name them."""
     if "operator" in me.roles:
         return Home()
-    needs = decision_queue.undecided().count()
-    words = f"{_counted(needs, 'finding')} need{'s' if needs == 1 else ''} a decision"
+    needs = decision_queue.count_undecided()
+    words = f"{needs.subject} need{'s' if needs.total == 1 else ''} a decision"
     return Home(
-        facts=[Fact(words, _UNDECIDED, "warn")] if needs else [],
+        facts=[Fact(words, _UNDECIDED, "warn")] if needs.total else [],
         panels=_deaf_gateways(unmonitored_gateways.everywhere()),
     )
 
@@ -97,7 +97,7 @@ def _by_severity() -> list[Fact]:
     open_ones = dict(counted.order_by())
     return [
         Fact(
-            f"{open_ones[severity]:,} {severity.capitalize()} open",
+            _counted(open_ones[severity], f"open {severity.capitalize()} finding"),
             f"/enforcement/?severity={severity}",
             "bad" if severity == "CRITICAL" else "warn",
         )
@@ -152,23 +152,20 @@ def _differing() -> list[Panel]:
 
 
 def _not_stopping() -> list[Panel]:
-    """The first holds and blocks that do not stop every agent; no panel where there is none."""
+    """How many holds and blocks do not stop every agent, by why that is, and what helps; no panel
+    where there is none."""
     found = effects_of_decisions.not_fully_stopped()
+    groups = effects_of_decisions.by_reason(found)
     lines = [
-        Line(
-            called(row.kind, row.name),
-            f"/enforcement/{row.kind}/{row.name}/",
-            effects_of_decisions.since(row),
-            badge=str(effect),
-            detail=f"{'On hold' if row.holder else 'Blocked'} "
-            f"{f'on {row.instance}' if row.instance else 'at every gateway'}",
-        )
-        for row, effect in found[:MOST]
+        Line(reason.why, _NOT_STOPPED, count=f"{len(items):,}", detail=reason.helps)
+        for reason, items in groups[:MOST]
     ]
+    left = sum(len(items) for _, items in groups[MOST:])
     title = f"{len(found):,} holds and blocks are not known to stop every agent"
     if len(found) == 1:
         title = "1 hold or block is not known to stop every agent"
-    return [Panel(title, lines, "", _NOT_STOPPED, "View all")] if lines else []
+    foot = f"{left:,} more for other reasons." if left else ""
+    return [Panel(title, lines, "", _NOT_STOPPED, "View all", foot=foot)] if lines else []
 
 
 def _more(count: int) -> str:
@@ -176,17 +173,24 @@ def _more(count: int) -> str:
     return f"{count - MOST:,} more changed." if count > MOST else ""
 
 
-def _finding(found: Finding) -> Line:
-    decide = f"/enforcement/{found.kind}/{found.name}/" if found.kind in KINDS else ""
+def _component(one: decision_queue.Component) -> Line:
+    """A component that needs a decision, with its gravest finding; else that finding."""
+    found = one.gravest
+    if not one.decidable:
+        page = f"/enforcement/findings/{found.pk}/"
+        tag, detail = noun(found.kind), f"on {one.gateways}"
+        return Line(found.title, page, found.at, found.severity, detail=detail, tag=tag)
+    page = f"/enforcement/{found.kind}/{found.name}/"
+    more = f" and {one.more:,} more" if one.more else ""
     return Line(
-        found.name if decide else found.title,
-        decide or f"/enforcement/findings/{found.pk}/",
+        found.name,
+        page,
         found.at,
         found.severity,
-        detail=f"{found.title} · on {found.instance}" if decide else f"on {found.instance}",
+        detail=f"{found.title}{more} · on {one.gateways}",
         tag=noun(found.kind),
-        action="Block or allow…" if decide else "",
-        action_url=f"{decide}#decide",
+        action="Block or allow…",
+        action_url=f"{page}#decide",
     )
 
 

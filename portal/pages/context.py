@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -20,23 +21,26 @@ from approvals.views.inbox import waiting_for
 from audit.recording.actors import Actor
 from connections.lifecycle import freezes
 from enforcement.findings import decision_queue
+from enforcement.models import Asset
 from portal.demo_actions.permissions import MAY_PRESS
 from portal.pages import ledger_status, navigation
 from ui import local_tenant, outage_banners, person_links
 from ui.current_navigation_entry import entry_of
-from ui.request_id import request_id
 from ui.times import absolute, relative
 
 _FOR_S = 2
 _OWN_PAGE_S = 3600
 _SEES_ALL = frozenset({"auditor", "operator", "admin"})
 _OVERSEERS = frozenset({"auditor", "admin"})
+_DECIDES_AT = frozenset({"/", "/approvals/", "/enforcement/"})
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What waits: `mine` for this person, `undecided` findings, `stuck` holds whose request is over
-    without a decision, gateways that are `silent`; and whether everything is `frozen`."""
+    """What waits: `mine` for this person, what is `undecided`, `stuck` holds of components whose
+    request is over without a decision, gateways that are `silent`; and whether everything is
+    `frozen`.
+    """
 
     mine: int = 0
     undecided: int = 0
@@ -55,6 +59,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     signed_in = person is not None
     nav = navigation.entries(roles, counts, entry_of(request)) if person else []
     banners = [*_break_glass_banners(roles, session), *_banners(signed_in, roles, counts)]
+    if "operator" in roles and _path(request) in _DECIDES_AT:
+        banners += _holds_banner(counts.stuck)
     return {
         "trust": {
             "tenant_local": local_tenant.is_local(),
@@ -73,7 +79,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         },
         "nav": nav,
         "nav_tabs": navigation.tabs(nav),
-        "request_id": request_id(request),
     }
 
 
@@ -96,12 +101,25 @@ def counts_of(person: User, roles: frozenset[str]) -> Counts:
     common: tuple[int, int, bool] | None = cache.get(key)
     if common is None:
         common = (
-            decision_queue.undecided().count(),
-            Approval.objects.filter(status=Status.CLOSED, held=True, inferred=False).count(),
+            decision_queue.count_undecided().total,
+            _holds_that_stay(),
             freezes.everything_is(),
         )
         cache.set(key, common, _FOR_S)
     return Counts(mine, *common, len(outage_banners.health().gateways))
+
+
+def _holds_that_stay() -> int:
+    """Rows of the list `On hold` whose request is over; the second query only if there may be one.
+    A denial that waits for its evidence is not over."""
+    ended = Approval.objects.filter(status=Status.CLOSED, held=True, inferred=False)
+    names = [str(pk) for pk in ended.values_list("pk", flat=True)]
+    return Asset.objects.exclude(holder="").filter(hold_approval__in=names).count() if names else 0
+
+
+def _path(request: HttpRequest) -> str:
+    """The path of the page that is shown: a part of it is asked for at another address."""
+    return urlsplit(request.headers.get("HX-Current-URL", request.path)).path
 
 
 def _person(person: User, roles: frozenset[str], session: SignedInSession | None) -> dict[str, Any]:
@@ -172,17 +190,15 @@ def _banners(signed_in: bool, roles: frozenset[str], counts: Counts) -> list[dic
                 "url": "/connections/freeze/" if _OVERSEERS & roles else "",
             }
         )
-    if counts.stuck:
-        text = "1 request has ended, and what it put on hold stays held until someone decides."
-        if counts.stuck > 1:
-            ended = f"{counts.stuck} requests have ended, and what they put on hold"
-            text = f"{ended} stays held until someone decides."
-        found.append(
-            {
-                "level": "hold",
-                "text": text,
-                "url": "/enforcement/?list=held",
-                "action": "Decide" if "operator" in roles else "View",
-            }
-        )
     return found
+
+
+def _holds_banner(stuck: int) -> list[dict[str, str]]:
+    """That holds stay after their request, for who may decide, on pages that lead to decisions."""
+    if not stuck:
+        return []
+    text = "1 hold stays although its request has ended, until someone decides."
+    if stuck > 1:
+        text = f"{stuck:,} holds stay although their requests have ended, until someone decides."
+    url = "/enforcement/?list=held"
+    return [{"level": "hold", "text": text, "url": url, "action": "Decide"}]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
 
 from audit import clock, witnesses
-from audit.evidence import log_proof_levels
 from audit.models import VerificationRun, WitnessState
 from audit.sequencing import sequencer
 from audit.sequencing.signed_state import newest_checkpoint
 from audit.verification import continuous
+from audit.witnesses.quorum import witnessed_size
 from ui import outage_banners, times
 
 _FOR_S = 2
@@ -50,7 +50,7 @@ def _read() -> dict[str, Any]:
     signed = newest_checkpoint()
     size = signed.size if signed else 0
     verified_to, verified_at = _verified(run, round_, size)
-    witnessed = log_proof_levels.current().witnessed
+    witnessed = witnessed_size()
     found: dict[str, Any] = {
         "size": size,
         "signed_at": signed.created if signed else None,
@@ -92,17 +92,29 @@ def _in_words(found: Mapping[str, Any]) -> dict[str, str]:
         done = f"signed, {'first check still running' if runs else 'not verified yet'}"
     alone = found["state"] == "bad" or not found["size"]
     summary = f"Log: {words}" if alone else f"Log {done} · {words}"
-    figures = f"{found['size']:,} entries signed."
+    since = silent.since if silent else None
+    return {
+        "summary": summary,
+        "title": _figures(found, since, times.full),
+        "figures": _figures(found, since, lambda moment: f"{times.absolute(moment, now)} UTC"),
+    }
+
+
+def _figures(
+    found: Mapping[str, Any], silent_since: datetime | None, stamp: Callable[[datetime], str]
+) -> str:
+    """The exact figures, with each time as `stamp` has it."""
+    figures, at = f"{found['size']:,} entries signed.", found["verified_at"]
     if at:
-        figures += f" {found['verified_to']:,} of them verified, last at {times.full(at)}."
+        figures += f" {found['verified_to']:,} of them verified, last at {stamp(at)}."
         if found["followed_to"] > found["verified_to"]:
             last = found["followed_to"] - 1
             figures += f" Those up to #{last:,} were verified as they were signed."
-    if silent and silent.since:
-        figures += f" The worker, which checks them, has not run since {times.full(silent.since)}."
+    if silent_since:
+        figures += f" The worker, which checks them, has not run since {stamp(silent_since)}."
     if found["witnessed"]:
         figures += f" Witnesses vouch for the first {found['witnessed']:,}."
-    return {"summary": summary, "title": figures}
+    return figures
 
 
 def _verified(

@@ -36,7 +36,7 @@ def test_the_first_screen_says_how_many_decisions_name_a_human(house: House) -> 
     expect(others).to_have_text(f"View the other {rest:,}")
     others.click()
     expect(page).to_have_url(re.compile(r"/audit/\?.*human=H0"))
-    expect(page.locator("main .sub").first).to_contain_text(f"{rest:,} of ")
+    expect(page.locator("main h1")).to_contain_text(f"{rest:,} of ")
 
 
 def test_a_filter_lives_in_the_address_and_opens_an_event(house: House) -> None:

@@ -163,7 +163,7 @@ def test_an_operator_reads_what_needs_a_decision() -> None:
         kind="mcp", name="shadow-fs", holder="op", held_at=NOON, hold_reason="reads all of home"
     )
     words = shown(signed_in("operator", "operator"))
-    assert "1 finding needs a decision 1 Critical open · 1 on hold" in words
+    assert "1 component needs a decision 1 open Critical finding · 1 on hold" in words
     assert "pdf-exfil skill a CRITICAL thing · on edge-1" in words
     assert "a LOW thing" not in words and "a HIGH thing" not in words
     assert "shadow-fs MCP server reads all of home" in words
@@ -192,7 +192,7 @@ def test_an_admin_reads_the_inventory_and_what_is_unfinished() -> None:
     words = shown(signed_in("admin", "admin"))
     assert "Agents can use 2 accounts of 2 people" in words
     assert "1 revocation in progress" in words
-    assert "1 finding needs a decision · View 2 accounts" in words
+    assert "1 component needs a decision · View 2 accounts" in words
     assert "waits for Milo to sign in" in words
 
 
@@ -204,17 +204,19 @@ def test_an_admin_reads_as_many_accounts_that_agents_can_use_as_the_access_page_
     client = signed_in("admin", "admin")
     assert "Agents can use 2 accounts of 2 people" in shown(client)
     access = re.sub(r"<[^>]+>", " ", client.get("/connections/inventory/").content.decode())
-    assert "2 live connections" in re.sub(r"\s+", " ", access)
+    access = re.sub(r"\s+", " ", access)
+    assert "Agents can use 2 accounts of 2 people" in access and "2 usable by agents" in access
+    assert "4 accounts of 4 people: 2 connected, 1 suspended, 1 frozen" in access
     assert '<a href="/connections/inventory/?state=connected' in client.get("/").content.decode()
 
 
-def test_two_approvers_of_one_request_who_did_not_answer_are_counted_as_approvers() -> None:
+def test_two_approvers_of_one_request_who_did_not_answer_are_counted_as_two_answers() -> None:
     target = Target("skill", "pdf-exfil")
     for _ in range(2):
         record(SYSTEM, "approval.expired", outcome="expired", target=target, approval="one")
     sequencer.run_once()
     [line] = [one for one in exception_counts.panel().lines if "approval.expired" in one.url]
-    assert (line.text, line.count) == ("Approvers who did not answer in time", "2")
+    assert (line.text, line.count) == ("Answers that approvers did not give in time", "2")
     assert action_registry.get("approval.expired").label == "Approver did not answer"
 
 
@@ -274,7 +276,7 @@ def test_each_figure_of_an_operator_leads_to_the_rows_it_counts() -> None:
     Asset.objects.create(kind="skill", name="mail-reader", decision="block")
     client = signed_in("operator", "operator")
     page = client.get("/").content.decode()
-    assert '<a href="/enforcement/?severity=HIGH" class="warn">1 High open</a>' in page
+    assert '<a href="/enforcement/?severity=HIGH" class="warn">1 open High finding</a>' in page
     listed = client.get("/enforcement/?list=undecided").content.decode()
     assert "pdf-exfil" in listed and "mail-reader" not in listed
     assert 'href="/enforcement/skill/pdf-exfil/#decide"' in page
