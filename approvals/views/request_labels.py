@@ -270,7 +270,7 @@ def _hold(approval: Approval, *, inferred: bool = False) -> str:
         if inferred and can_end:
             return "The hold stays; it can end once that is confirmed."
         return "The hold stays."
-    return "The hold ended." if approval.rule.get("while_pending") == "hold" else ""
+    return "The portal ended the hold." if approval.rule.get("while_pending") == "hold" else ""
 
 
 def phones_may_show(approval: Approval, asks: Sequence[Ask]) -> str:

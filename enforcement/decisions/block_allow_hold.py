@@ -363,8 +363,8 @@ def _register(kind: str) -> None:
             already=no_change.release,
             about_others=hold_and_block_owners.releases_others,
             if_approved="Each gateway where the hold still stands is asked to lift it.",
-            if_denied="It stays on hold.",
-            if_expired="It stays on hold.",
+            if_denied="The hold is not ended.",
+            if_expired="The hold is not ended.",
             **held,
         )
     )

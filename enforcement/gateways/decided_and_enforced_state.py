@@ -25,6 +25,7 @@ from enforcement.effects.sentences import joined
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.effects_at_gateways import GatewayEffect
 from enforcement.gateways.instances import Instance
+from enforcement.gateways.unreachable_gateway_reasons import STALE
 from enforcement.models import Asset, Watch
 from enforcement.outposts import command_recipients, reported_facts
 from enforcement.outposts.reported_facts import LastReport
@@ -250,8 +251,13 @@ def _undecided(instance: Instance, step: Effect | None, listed: _Listed) -> At:
         code = _WANTED[listed.state]
         reason = decision_tag_hmac.without(listed.reason)
         said = f": “{reason}”" if reason else "."
-        words = f"{code.capitalize()} at the gateway itself, not by this portal{said}"
+        stale = listed.at is not None and clock.now() - listed.at > STALE
+        when = " when its lists were last read" if stale else ""
+        words = f"{code.capitalize()} at the gateway itself{when}, not by this portal{said}"
         return At(instance, "none", code, words, listed.at)
+    if listed.state == "unknown":
+        words = "No decision of this portal. Whether the gateway restricts it was not read."
+        return At(instance, "none", "none", words)
     words = "No decision: the gateway's own policy applies."
     return At(instance, "none", "none", words)
 

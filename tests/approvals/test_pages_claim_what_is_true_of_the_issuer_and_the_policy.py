@@ -76,7 +76,8 @@ def test_a_stranger_reads_no_more_than_what_every_decision_has(client: Client) -
 def test_exports_and_samples_say_what_they_list(client: Client) -> None:
     auditor = signed_in("auditor", "auditor")
     shown = auditor.get("/audit/exports/").content.decode()
-    assert "Files requested here are kept" in shown and "Every file" not in shown
+    assert "are kept for some days" in shown and "Every file" not in shown
+    assert "audit files and the whole log are never kept" in shown
     assert "?action=audit.exported" in shown
     drawn = auditor.get("/audit/sample/").content.decode()
     assert "None yet with exactly this filter." in drawn

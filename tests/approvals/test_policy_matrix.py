@@ -194,7 +194,7 @@ def test_the_panel_says_what_follows_by_decision_and_why_no_other_rule(db: None)
     assert "An operator other than the one who asked approves by phone within 5 minutes." in shown
     assert (
         "Allow, Unblock or Restore: It stays as it is." in shown
-        and "Release: It stays on hold." in shown
+        and "Release: The hold is not ended." in shown
     )
     assert "No answer in 5 min The next on call is asked" in shown
     assert "It is for severity HIGH." in shown and "It is for other people’s things." in shown

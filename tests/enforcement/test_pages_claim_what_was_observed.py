@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.utils.html import escape
 
+from approvals import clock
 from approvals.views.policy.policy_page_context import ALWAYS
 from audit.clock import uuid7
 from audit.importing import decision_tag_hmac
@@ -53,6 +54,21 @@ def test_an_acknowledged_hold_is_not_said_to_stop_a_use(
     assert "Not stopped for Claude Code: an installed copy can still be used." in shown
     assert escape(decided_and_enforced_state.REACH) in shown
     assert "It does not reach tokens already issued, nor what runs past a gateway" in shown
+
+
+def test_lists_that_are_old_or_were_never_read_are_said_to_be(
+    edge: Edge, look: Look, olu_web: Client
+) -> None:
+    edge.block("skill", "notes", "by hand")
+    look()
+    assert "Blocked at the gateway itself, not by this portal" in text(olu_web, PAGE)
+    Watch.objects.update(listed_at=clock.now() - timedelta(minutes=2))
+    said = "Blocked at the gateway itself when its lists were last read, not by this portal"
+    assert said in text(olu_web, PAGE)
+    Watch.objects.update(listed_at=None)
+    shown = text(olu_web, PAGE)
+    assert "Whether the gateway restricts it was not read." in shown
+    assert escape("the gateway's own policy applies") not in shown
 
 
 def test_an_answer_that_this_portals_hold_decides_is_not_called_the_gateways_own_policy(

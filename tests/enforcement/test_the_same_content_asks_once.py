@@ -84,7 +84,8 @@ def test_content_that_joined_a_request_about_other_content_was_not_asked_about(
     assert scanned(edge, look, "d2").ask == "joined"
     deny(Approval.objects.get())
     look()
-    assert scanned(edge, look, "d2").ask == "asked"
+    assert [one.ask for one in Scan.objects.order_by("id")] == ["asked", "asked"]
+    assert scanned(edge, look, "d2").ask == "joined", "its request waits"
     assert stored_decisions_and_holds.holders_of("skill", "pdf-exfil", "")
 
 

@@ -18,10 +18,10 @@ KINDS = {
     "tool": "List tools with their state; block, allow, unblock, hold or release one.",
 }
 _ACTS = {
-    "block": "Stop it from being used; the block stays until someone unblocks it.",
+    "block": "Have gateways block it until someone unblocks it; `show` says what agents can still do.",
     "allow": "Let it be used although scans found something.",
     "unblock": "End a block or an allow.",
-    "hold": "Stop it from being used until someone decides or releases it.",
+    "hold": "Have gateways block it until someone decides or releases it.",
     "release": "End a hold.",
 }
 _NEED_REASON = frozenset({"block", "allow"})
