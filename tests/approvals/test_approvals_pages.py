@@ -272,7 +272,11 @@ def test_an_inferred_denial_is_labelled_and_its_person_confirms_it(
         ("expired", True, "No one answered in time. Nothing was committed. The hold stays."),
         ("expired", False, "Nothing was committed. The portal ended the hold."),
         ("failed", True, "Auth0 was away. Nothing was committed. The hold stays."),
-        ("denied", False, "Oona Operator denied it. Nothing was committed. The portal ended the hold."),
+        (
+            "denied",
+            False,
+            "Oona Operator denied it. Nothing was committed. The portal ended the hold.",
+        ),
         ("approved", False, "Recorded as approved by Oona Operator; no proof found."),
     ],
 )

@@ -135,7 +135,7 @@ def test_what_was_there_before_it_was_switched_on_is_not_new(ada: Actor, mailbox
 
 def test_rows_are_new_by_their_index_and_not_by_their_time(ada: Actor, mailbox: Mailbox) -> None:
     watched(ada)
-    refusals(1)  # of a day in early November, as all drafts
+    refusals(1, time=clock.now() - timedelta(days=20))
     assert EventRow.objects.get(action="token.refused").time < clock.now() - timedelta(days=1)
     look()
     assert len(mailbox.letters) == 1

@@ -77,7 +77,7 @@ def test_the_time_that_is_sorted_by_comes_first(ada: Client) -> None:
 
 def test_rows_stand_under_the_day_that_they_are_sorted_by(ada: Client) -> None:
     def days(page: str) -> list[str]:
-        return re.findall(r'<th scope="rowgroup"[^>]*>([^<]*\d) <', page)
+        return re.findall(r'<th scope="rowgroup"[^>]*>([^<]*\d)\s?<', page)
 
     by_time = text_of(ada.get("/audit/?action=skill.*&order=happened-oldest"))
     moments = [NOON + timedelta(days=day) for day in (0, 2, 3)]

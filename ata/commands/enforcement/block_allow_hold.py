@@ -18,7 +18,7 @@ KINDS = {
     "tool": "List tools with their state; block, allow, unblock, hold or release one.",
 }
 _ACTS = {
-    "block": "Have gateways block it until someone unblocks it; `show` says what agents can still do.",
+    "block": "Have gateways block it until someone unblocks it; `show` has what agents can do.",
     "allow": "Let it be used although scans found something.",
     "unblock": "End a block or an allow.",
     "hold": "Have gateways block it until someone decides or releases it.",
