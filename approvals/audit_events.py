@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from approvals.models import Approval, Ask, Status
@@ -11,10 +11,21 @@ from approvals.step_up import owner_must_approve_first
 from audit.recording.actors import SYSTEM, Actor, EvidenceRef, Subject
 from audit.recording.record import record
 
+HOLD_RULE: Final = ("while_pending", "on_denial", "on_expiry")
+"""What the rule of a request says of its hold."""
+
 
 def approval_requested(approval: Approval, actor: Actor) -> UUID:
-    """An intent was put to a person (or to nobody yet)."""
-    return _write("approval.requested", approval, actor, outcome="pending", ask=approval.current)
+    """An intent was put to a person (or to nobody yet), and how its hold ends."""
+    rule = {name: approval.rule.get(name, "") for name in HOLD_RULE}
+    return _write(
+        "approval.requested",
+        approval,
+        actor,
+        outcome="pending",
+        ask=approval.current,
+        data={"hold_rule": rule} if rule["while_pending"] == "hold" else {},
+    )
 
 
 def approval_approved(
@@ -64,8 +75,12 @@ def approval_denied(
     channel: str = "ciba",
     evidence: Sequence[EvidenceRef] = (),
     reason: str = "",
+    kept: str = "",
 ) -> UUID:
-    """The asked person refused, for their own `reason`; `inferred` while only our clock says so."""
+    """The asked person refused, for their own `reason`; `inferred` while only our clock says so.
+
+    `kept` is the code of why its hold stays although the rule of the row says that it ends.
+    """
     actor = SYSTEM if inferred else person
     return _write(
         "approval.denied",
@@ -78,14 +93,25 @@ def approval_denied(
             "known_from": source,
             "channel": channel,
             **({"single_person": True} if approval.single_person else {}),
+            **_hold_kept(kept),
         },
         evidence=evidence,
         reason=reason,
     )
 
 
+def _hold_kept(kept: str) -> dict[str, str]:
+    return {"hold_kept": kept} if kept else {}
+
+
 def ask_expired(
-    approval: Approval, ask: Ask, *, next_person: bool, source: str, others_wait: bool = False
+    approval: Approval,
+    ask: Ask,
+    *,
+    next_person: bool,
+    source: str,
+    others_wait: bool = False,
+    kept: str = "",
 ) -> UUID:
     """Nobody answered this ask in time; `others_wait` when others of a group still may."""
     return _write(
@@ -99,6 +125,7 @@ def ask_expired(
             "known_from": source,
             "hold_stays": approval.held,
             **({"others_asked": True} if others_wait else {}),
+            **_hold_kept(kept),
         },
     )
 
@@ -116,9 +143,16 @@ def approval_failed(approval: Approval, ask: Ask | None, code: str, detail: str)
     )
 
 
-def approval_cancelled(approval: Approval, actor: Actor) -> UUID:
+def approval_cancelled(approval: Approval, actor: Actor, *, kept: str = "") -> UUID:
     """Withdrawn here; Auth0 cannot take a push back, so a later answer commits nothing."""
-    return _write("approval.cancelled", approval, actor, outcome="cancelled", ask=approval.current)
+    return _write(
+        "approval.cancelled",
+        approval,
+        actor,
+        outcome="cancelled",
+        ask=approval.current,
+        data=_hold_kept(kept),
+    )
 
 
 def answered_too_late(approval: Approval, ask: Ask, person: Actor, answer: str) -> UUID:

@@ -1,13 +1,14 @@
 """Remote steps, held to what a commit wrote: a row that somebody made or changed is not run.
 
 The row is sealed with everything that its handler goes by (`audit.evidence.row_seals`). How far it
-is, its label and its detail are not: they decide nothing that leaves the portal.
+is, its label and its detail are not: `recorded_results` finds a step that is over in the log.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator
+from itertools import batched
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,10 +16,12 @@ from django.db import transaction
 
 from approvals import clock
 from approvals.models import Effect, EffectState
+from approvals.outbox import recorded_results
 from audit.evidence import row_seals
 from audit.models import EventRow
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
+from audit.recording.stored_event_loader import AlteredEntry
 from audit.verification.checks import checks_from_other_apps
 from audit.verification.checks.checks_from_other_apps import Wrong
 from audit.verification.unreadable_rows import UNREADABLE
@@ -33,6 +36,7 @@ SEALED: Final = (
     *("kind", "verb", "event", "operation", "actor", "target_kind", "target_name"),
     *("instance", "severity", "intent_hash", "payload"),
 )
+_BATCH: Final = 500
 _log = logging.getLogger(__name__)
 
 
@@ -75,17 +79,35 @@ def refuse(effect: Effect) -> None:
 
 
 def problems() -> Iterator[Wrong]:
-    """Steps that wait or failed and are not what was committed; part of `verify_ledger`."""
-    for effect in _unfinished():
-        if not is_sealed(effect):
-            rows = EventRow.of_operation(effect.operation).filter(outcome="pending")
-            index = rows.exclude(action="approval.requested").values_list("seq", flat=True).first()
-            yield Wrong(f"the remote step {effect.pk} is not one that was committed", index)
+    """Steps that wait or failed and are not what was committed, or of which the log has a success;
+    part of `verify_ledger`."""
+    for batch in batched(_unfinished(), _BATCH):
+        for effect in batch:
+            if not is_sealed(effect):
+                message = f"the remote step {effect.pk} is not one that was committed"
+                yield Wrong(message, _index(effect))
+        for effect in recorded_results.perhaps_successful(batch):
+            if _is_over(effect):
+                message = f"the remote step {effect.pk} succeeded, and its row says otherwise"
+                yield Wrong(message, _index(effect))
+
+
+def _is_over(effect: Effect) -> bool:
+    try:
+        return recorded_results.has_success(effect)
+    except AlteredEntry:  # reported as an entry
+        return False
+
+
+def _index(effect: Effect) -> int | None:
+    """The entry of the decision that has this step."""
+    rows = EventRow.of_operation(effect.operation).filter(outcome="pending")
+    return rows.exclude(action="approval.requested").values_list("seq", flat=True).first()
 
 
 def _unfinished() -> Iterator[Effect]:
     found = Effect.objects.exclude(state=EffectState.DONE).order_by("id")
-    return found.iterator(chunk_size=500)
+    return found.iterator(chunk_size=_BATCH)
 
 
 checks_from_other_apps.register("remote steps", problems, pending=True)

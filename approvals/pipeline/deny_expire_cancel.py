@@ -48,6 +48,7 @@ def deny(
 ) -> None:
     """Close as denied, for the `reason` that the person typed; a hold ends only on evidence."""
     end_ask(ask, AskState.DENIED)
+    kept = "" if inferred else _kept(approval, "on_denial")
     approval.answer, approval.inferred = Answer.DENIED, inferred
     approval.answered_by = actor_json.to_json(person)
     event_id = audit_events.approval_denied(
@@ -59,11 +60,12 @@ def deny(
         channel=channel,
         evidence=evidence,
         reason=reason,
+        kept=kept,
     )
     if inferred:
         approval.evidence_sought_until = now + EVIDENCE_SOUGHT_FOR
     else:
-        after_denial(approval, person, reason, by_passkey=channel == "passkey")
+        after_denial(approval, person, reason, kept=kept, by_passkey=channel == "passkey")
     close_as(approval, Outcome.DENIED, event_id=event_id)
     if inferred:
         approval.due = now
@@ -72,14 +74,15 @@ def deny(
 
 def confirm_denial(approval: Approval, person: Actor, source: str, *, reason: str = "") -> None:
     """An inferred denial got its evidence: a tenant log line, or the person in the portal."""
+    kept = _kept(approval, "on_denial")
     approval.inferred = False
     approval.evidence_sought_until = None
     approval.due = None
     approval.answered_by = actor_json.to_json(person)
     approval.event_id = audit_events.approval_denied(
-        approval, approval.current, person, inferred=False, source=source, reason=reason
+        approval, approval.current, person, inferred=False, source=source, reason=reason, kept=kept
     )
-    after_denial(approval, person, reason)
+    after_denial(approval, person, reason, kept=kept)
     approval.save()
 
 
@@ -119,6 +122,7 @@ def sign_denial(
     reason: str = "",
 ) -> None:
     """Record that who denied it signed that with a passkey, which ends the hold."""
+    kept = _kept(approval, "on_denial")
     audit_events.approval_denied(
         approval,
         ask,
@@ -128,20 +132,23 @@ def sign_denial(
         channel="passkey",
         evidence=evidence,
         reason=reason,
+        kept=kept,
     )
-    release_hold(approval, person, by_passkey=True)
+    if not kept:
+        release_hold(approval, person, by_passkey=True)
 
 
 def after_denial(
-    approval: Approval, person: Actor, reason: str = "", *, by_passkey: bool = False
+    approval: Approval, person: Actor, reason: str = "", *, kept: str, by_passkey: bool = False
 ) -> None:
     """`on_denial`: the hold ends; an automatic ask that was refused is a logged override.
 
-    Neither where the person lost the role since they were asked.
+    Neither where the person lost the role since they were asked. The hold stays where `kept` says
+    why.
     """
     if not _may_answer_still(approval, person):
         return
-    if approval.rule["on_denial"] == "release":
+    if approval.rule["on_denial"] == "release" and not kept:
         release_hold(approval, person, by_passkey=by_passkey)
     if approval.requester_sub:
         return
@@ -157,6 +164,17 @@ def after_denial(
         reason=reason or approval.reason,
         data={"verb": approval.verb, "not_committed": True},
     )
+
+
+def _kept(approval: Approval, rule: str = "") -> str:
+    """Why the hold stays that would end now; empty where it ends, or none would end.
+
+    Args:
+        rule: the column of the rule by which it would end; empty where it is withdrawn.
+    """
+    if not approval.held or (rule and approval.rule.get(rule) != "release"):
+        return ""
+    return recheck.why_hold_stays(approval, by_rule=bool(rule))
 
 
 def _may_answer_still(approval: Approval, person: Actor) -> bool:
@@ -186,13 +204,14 @@ def expire(approval: Approval, ask: Ask, *, source: str, now: datetime) -> None:
         approval
     ):
         following = ask_next(approval, actor_json.from_json(approval.requester), now)
+    kept = _kept(approval, "on_expiry") if following is None else ""
     event_id = audit_events.ask_expired(
-        approval, ask, next_person=following is not None, source=source
+        approval, ask, next_person=following is not None, source=source, kept=kept
     )
     if following is not None:
         audit_events.approval_requested(approval, actor_json.from_json(approval.requester))
         return
-    if approval.rule["on_expiry"] == "release":
+    if approval.rule["on_expiry"] == "release" and not kept:
         release_hold(approval, actor_json.from_json({}))
     close_as(approval, Outcome.EXPIRED, event_id=event_id)
 
@@ -216,10 +235,12 @@ def fail(approval: Approval, ask: Ask | None, code: str, detail: str) -> None:
 
 
 def cancel(approval: Approval, actor: Actor) -> None:
-    """Withdraw the request here; the hold that it placed ends."""
+    """Withdraw the request here; the hold that it placed ends, unless its row was altered."""
+    kept = _kept(approval)
     approval.asks.filter(state__in=[AskState.STARTING]).update(state=AskState.CANCELLED, due=None)
-    event_id = audit_events.approval_cancelled(approval, actor)
-    release_hold(approval, actor)
+    event_id = audit_events.approval_cancelled(approval, actor, kept=kept)
+    if not kept:
+        release_hold(approval, actor)
     close_as(approval, Outcome.CANCELLED, event_id=event_id)
 
 

@@ -11,15 +11,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from approvals import actor_json, clock, people_directory, policy, registry
+from approvals.audit_events import HOLD_RULE
 from approvals.erasure import permitted_gaps
 from approvals.erasure.permitted_gaps import Excuses
+from approvals.errors import Refused
 from approvals.models import Approval, AskState, Person
-from approvals.pipeline import intent
+from approvals.pipeline import closing_entries, intent
+from approvals.policy import policy_in_force
 from approvals.step_up import owner_must_approve_first, rate_limit
 from audit.erasure.subject_and_store_registry import MARK
 from audit.models import EventRow
 from audit.recording.actors import Actor
-from audit.recording.stored_event_loader import load
+from audit.recording.stored_event_loader import AlteredEntry, load
 
 READ_WITHIN = timedelta(minutes=10)
 """An answer that is read later than this after its time, as after a long outage, is not carried
@@ -54,12 +57,54 @@ def intent_broken(approval: Approval) -> str:
     """`intent_differs`, `intent_expired`, or empty."""
     if not _is_whole(approval) or differs(approval, _event_of_asking(approval)):
         return "intent_differs"
+    if closing_entries.closing([approval]):  # somebody reopened it in the database
+        return "intent_differs"
     try:
         not_after = datetime.fromisoformat(json.loads(approval.intent)["not_after"])
     except (ValueError, KeyError, TypeError):
         return "intent_differs"
     late = clock.now() - READ_WITHIN
     return "intent_expired" if late > min(not_after, approval.expires_at) else ""
+
+
+def why_hold_stays(approval: Approval, *, by_rule: bool) -> str:
+    """The code of why a hold stays that a denial, silence or the requester would end; else empty.
+
+    Who writes the database must not have a hold end that the recorded request keeps.
+
+    Args:
+        by_rule: its rule says that the hold ends; without, its requester withdraws it.
+    """
+    try:
+        asked, closed = _event_of_asking(approval), closing_entries.closing([approval])
+    except AlteredEntry:
+        return "intent_differs"
+    outcome, _ = closed.get(str(approval.pk), ("", None))
+    if differs(approval, asked) or asked is None or outcome != approval.outcome:
+        return "intent_differs"
+    return "rule_changed" if by_rule and _ends_otherwise(approval, asked) else ""
+
+
+def _ends_otherwise(approval: Approval, asked: Mapping[str, Any]) -> bool:
+    """Whether the rule of the row says something else of the hold than was recorded."""
+    recorded = asked["data"].get("hold_rule") or _hold_rule_by_policy(approval, asked)
+    return any(recorded.get(name) != approval.rule.get(name) for name in HOLD_RULE)
+
+
+def _hold_rule_by_policy(approval: Approval, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the policy of a request says, which an older version recorded without that; empty where
+    the policy, or what the request is about, is gone."""
+    under = policy_in_force.load(approval.policy_digest)
+    if under.broken:
+        return {}
+    roles = frozenset(asked["actor"]["roles"])
+    requester = replace(actor_json.from_json(approval.requester), roles=roles)
+    verb, target, params = registry.get(approval.verb), approval.target, approval.params
+    try:
+        decision = policy.decide(requester, verb, target, approval.severity, under, params)
+    except Refused:
+        return {}
+    return decision.as_json()
 
 
 def _event_of_asking(approval: Approval) -> Mapping[str, Any] | None:

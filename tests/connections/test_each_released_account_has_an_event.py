@@ -16,6 +16,7 @@ from audit.recording.stored_event_loader import load
 from connections.auth_ibom.replay import ACTIONS, Inventory
 from connections.lifecycle import bulk_decisions
 from connections.models import ConnectedAccount, State
+from tests.approvals.policies import in_force, rule
 from tests.connections.campaign import connected
 from tests.connections.decided import decide, deny, fresh, person
 from tests.connections.test_what_others_restricted import arrives
@@ -81,8 +82,6 @@ def expired(asked: Performed) -> None:
     assert asked.approval is not None
     with transaction.atomic():
         approval = locks.locked(asked.approval.pk)
-        approval.rule = {**approval.rule, "escalate": False, "on_expiry": "release"}
-        approval.save()
         assert approval.current is not None
         deny_expire_cancel.expire(approval, approval.current, source="test", now=clock.now())
 
@@ -93,6 +92,7 @@ def test_a_request_about_an_account_that_is_gone_ends_and_releases_the_others(
     end: End, several: bool
 ) -> None:
     know("admin", "admin2", "member1", "member2")
+    in_force(rule("all", escalate=False, on_expiry="release"))
     gone, other = connected("member1", "github", "repo"), connected("member2", "github", "repo")
     asked = _revoke_all(gone, other) if several else decide("admin", "revoke", gone)
     assert asked.approval is not None
