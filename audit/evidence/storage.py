@@ -300,6 +300,17 @@ def opens(item: EvidenceItem) -> bool:
     return not sealed or sealed == _key_id(key)
 
 
+def is_erased(item: EvidenceItem) -> bool:
+    """Whether the key of a body was destroyed; not where a key cannot be read just now."""
+    try:
+        key = _subject_key(item.subject, create=False)
+    except EvidenceErased:
+        return True
+    except EvidenceError:
+        return False
+    return sealed_with(item.digest) not in {b"", _key_id(key)}
+
+
 def sealed_with(digest: str) -> bytes:
     """Identifier of the key that seals a body; empty where the body is missing."""
     try:

@@ -38,7 +38,8 @@ _NAME: Final = Reason(
 )
 _RECORDED: Final = Reason("It is only recorded there.", _NOTHING)
 _OBSERVE: Final = Reason(
-    "Observe mode only records.", "Set action mode on that machine. Every block then counts there."
+    "Observe mode only records.",
+    "Set action mode on that machine. What depends on the mode counts then.",
 )
 _RULES_OFF: Final = Reason(
     "An entry at the gateway allows it and switches every rule off for it.",
@@ -184,8 +185,11 @@ def rank(reason: Reason) -> int:
 
 
 def _of_copy(effect: AgentEffect, has_outpost: bool) -> Reason:
-    if not any(one.way.lever == Lever.RUNTIME for one in effect.not_stopped):
+    by_disable = [one for one in effect.not_stopped if one.way.lever == Lever.RUNTIME]
+    if not by_disable:
         return _COPY_TO_REMOVE
+    if why := next((one.why for one in by_disable if one.why in OF_WHY), ""):
+        return OF_WHY[why]
     return _COPY_WITH_OUTPOST if has_outpost else _COPY
 
 

@@ -97,7 +97,7 @@ class GatewayRow:
         """The answer of its page: whether it is well, and its settings as approved."""
         found, differing = self.verdict, len(self.posture.differing)
         if found == OFFLINE and not self.was_heard:
-            found = "was not heard of for a minute"
+            found = "was not heard of for over a minute"
         if differing:
             verb = "setting differs" if differing == 1 else "settings differ"
             return f"{self.name} {found}, and {differing} {verb} from what was approved"
@@ -122,7 +122,7 @@ def title_of(rows: Sequence[GatewayRow]) -> str:
     gravest = min(rows, key=rank).verdict
     found = [row for row in rows if row.verdict == gravest]
     if gravest == OFFLINE and not any(row.was_heard for row in found):
-        return f"Nothing was heard of {_share(found, rows)} for a minute"
+        return f"Nothing was heard of {_share(found, rows)} for over a minute"
     if gravest == ONLINE and (differing := [row for row in rows if row.posture.differing]):
         found, gravest = differing, "is not set as approved"
     verb, _, rest = gravest.partition(" ")

@@ -87,8 +87,8 @@ def admin(me: Actor) -> Home:
         title = "1 account needs your decision in an access review"
     elif left:
         title = f"{left:,} accounts need your decision in access reviews"
-    elif frozen:
-        title, frozen = frozen[0].text, []
+    elif frozen and not freezes.everything_is():
+        title, frozen = frozen[0].text, [Fact("View frozen access", _FROZEN, "warn")]
     number = unfinished.count()
     ending = f"{number:,} revocation{'' if number == 1 else 's'} in progress"
     return Home(

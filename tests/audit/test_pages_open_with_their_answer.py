@@ -191,11 +191,18 @@ def test_erasures_count_people_by_their_last_erasure(ada: Client) -> None:
     assert title(ada, page) == "1 erasure not finished yet"
 
 
+def _unreadable(*_args: object, **_more: object) -> bytes:
+    raise storage.EvidenceError("restore the key or the file")
+
+
 def test_evidence_that_cannot_be_shown_yet_says_from_when_on(ada: Client) -> None:
     until = clock.now() + timedelta(hours=5)
     kept = storage.put("id_token", b"a.b.c", subject_key=OLU.key, not_before_release=until)
     said = title(ada, f"/audit/evidence/{kept.digest}/")
     assert said == f"This sign-in token can be shown after {until:%-d %b %H:%M} UTC"
+    with pytest.MonkeyPatch.context() as another_key:
+        another_key.setattr(storage, "_subject_key", _unreadable)
+        assert title(ada, f"/audit/evidence/{kept.digest}/") == said, "it is not erased"
     storage.erase_subject(OLU.key)
     erased = title(ada, f"/audit/evidence/{kept.digest}/")
     assert erased == "The person this evidence was about is erased"

@@ -71,8 +71,8 @@ UP = one("online")
         ([UP, UP, offline()], "1 of 3 gateways is offline"),
         ([UP, offline(), offline()], "2 of 3 gateways are offline"),
         ([offline()], "edge is offline"),
-        ([offline(answers=True)], "Nothing was heard of edge for a minute"),
-        ([offline(answers=True)] * 3, "Nothing was heard of all 3 gateways for a minute"),
+        ([offline(answers=True)], "Nothing was heard of edge for over a minute"),
+        ([offline(answers=True)] * 3, "Nothing was heard of all 3 gateways for over a minute"),
         ([offline(answers=True), offline(), UP], "2 of 3 gateways are offline"),
         ([one("deaf", deaf=[UNREAD]), UP], "1 of 2 gateways is not read in full"),
         ([one("", deaf=[UNREAD]), UP], "1 of 2 gateways is not read in full"),
@@ -96,7 +96,7 @@ def test_the_list_leads_with_the_gravest_and_how_many(rows: list[GatewayRow], sa
         (offline(), "edge is offline, and no settings are approved yet"),
         (
             offline(answers=True),
-            "edge was not heard of for a minute, and no settings are approved yet",
+            "edge was not heard of for over a minute, and no settings are approved yet",
         ),
         (one("online", posture=posture()), "edge is online, and set as approved"),
         (

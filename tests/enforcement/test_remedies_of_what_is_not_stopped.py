@@ -48,6 +48,15 @@ CURSOR = Agent("cursor", "action", watched=False)
         ),
         (at("skill", BLOCK, CODEX), "The gateway does not watch the folder.", "Remove the copy"),
         (at("skill", DISABLED, CLAUDE), "Its files can still be read.", "Remove the copy"),
+        (
+            at(
+                "skill",
+                Entry("pdf", install="block", runtime="disable"),
+                Agent("claudecode", "action", watched=True, hook=False),
+            ),
+            "The hook is not installed",
+            "Install the hook",
+        ),
         (at("skill", DISABLED, CURSOR), "It is disabled, which does not stop", "Remove the copy"),
         (at("mcp", BLOCK, CLAUDE), "Only some ways to use it are stopped.", "Nothing here stops"),
         (at("mcp", BLOCK, CURSOR), "Its calls do not name the MCP server.", "Nothing here stops"),

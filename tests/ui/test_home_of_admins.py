@@ -40,7 +40,7 @@ def test_home_leads_with_people_whose_access_is_frozen() -> None:
         Freeze.objects.create(kind="person", name=SUBS["auditor"], by=by, since=NOON)
     assert said(signed_in("admin", "admin")) == (
         "Access of 1 person is frozen",
-        "Agents can use 1 account of 1 person",
+        "View frozen access · Agents can use 1 account of 1 person",
     )
 
 

@@ -71,7 +71,7 @@ def _show(request: HttpRequest, item: EvidenceItem) -> HttpResponse:
         found = body_and_pack_access.read(actor(request), item, clock.now())
         context |= {"state": "read", "body": in_words(found)}
     except NotReleasable:
-        context["state"] = "not_released" if storage.opens(item) else "erased"
+        context["state"] = "erased" if storage.is_erased(item) else "not_released"
     except EvidenceErased:
         context["state"] = "erased"
     except EvidenceError as error:
