@@ -26,6 +26,7 @@ from audit.ledger.format.allowed_field_values import severity_rank
 from enforcement.component_kinds import KINDS
 from enforcement.effects.sentences import joined
 from enforcement.findings.dispositions_at_gateway import NOT_NAMED
+from enforcement.gateways import instances
 from enforcement.models import Asset, Decision, Finding, FindingStatus
 
 _GRAVEST_FIRST = ("-rank", "-at", "-id")
@@ -102,9 +103,9 @@ def undecided() -> QuerySet[Finding]:
         decision=Decision.ALLOW, decided_at__gte=OuterRef("at")
     )
     here_alone = rows.filter(instance=OuterRef("instance"), decided_at__isnull=False)
-    decided = Exists(here_alone.filter(answers)) | (
-        Exists(rows.filter(answers, instance="")) & ~Exists(here_alone)
-    )
+    apart = instances.fleet().apart_from("")
+    of_all = Exists(rows.filter(answers, instance="")) & ~Q(instance__in=apart)
+    decided = Exists(here_alone.filter(answers)) | (of_all & ~Exists(here_alone))
     here = Q(target_instance="") | Q(target_instance=OuterRef("instance"))
     overridden = Q(
         answer=Answer.DENIED,

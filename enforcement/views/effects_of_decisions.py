@@ -29,11 +29,28 @@ def overall_of_each(rows: Iterable[Asset]) -> dict[int, Overall]:
     decided = list(rows)
     if not decided:
         return {}
-    fleet, known = instances.fleet(), _Known()
+    covered, known = _where_each_counts(decided), _Known()
     return {
         row.pk: overall_effect.overall_at(
-            known.summaries(one.name, row.kind, row.name) for one in fleet.scope(row.instance)
+            known.summaries(one.name, row.kind, row.name) for one in covered[row.pk]
         )
+        for row in decided
+    }
+
+
+def _where_each_counts(rows: Iterable[Asset]) -> dict[int, list[Instance]]:
+    """The gateways at which each row counts: a block of all counts at none that has a decision of
+    its own, and a hold of all counts everywhere."""
+    decided, fleet = list(rows), instances.fleet()
+    general = {row.name for row in decided if not row.instance and not row.holder}
+    own = Asset.objects.filter(name__in=general).exclude(instance="") if general else ()
+    excepted = {(one.kind, one.name, one.instance) for one in own if one.is_decided}
+    return {
+        row.pk: [
+            one
+            for one in fleet.scope(row.instance)
+            if row.instance or row.holder or (row.kind, row.name, one.name) not in excepted
+        ]
         for row in decided
     }
 
@@ -82,8 +99,8 @@ def by_reason(found: Iterable[tuple[Asset, Overall]]) -> list[tuple[Reason, list
 def reasons_of_each(rows: Iterable[Asset]) -> dict[int, list[Reason]]:
     """Why each is not known to stop every agent, by its key; concluded from what is known now, with
     one look at the database of each gateway."""
-    decided, fleet, known = list(rows), instances.fleet(), _Known()
-    covered = {row.pk: list(fleet.scope(row.instance)) for row in decided}
+    decided, known = list(rows), _Known()
+    covered = _where_each_counts(decided)
     things: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for row in decided:
         for one in covered[row.pk]:

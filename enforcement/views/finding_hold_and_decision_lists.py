@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.db.models import Count, F, Max, Q, QuerySet, Window
@@ -16,6 +16,7 @@ from approvals.models import Approval, Effect, EffectState, Status
 from audit.importing import decision_tag_hmac
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from enforcement.component_kinds import CALL, KINDS, noun
+from enforcement.decisions import stored_decisions_and_holds
 from enforcement.decisions.steps.later_decision_wins import STEPS
 from enforcement.effects.overall_effect import Overall, clause_after_decision
 from enforcement.effects.remedies import Reason
@@ -130,25 +131,28 @@ def decided_in_words(things: Iterable[tuple[str, str, Sequence[str]]]) -> list[s
     wanted = list(things)
     named = Asset.objects.filter(name__in={name for _, name, _ in wanted})
     by: dict[tuple[str, str], list[Asset]] = {}
-    for asset in named.exclude(holder="", decision=Decision.NONE):
+    for asset in named.exclude(holder="", decision=Decision.NONE, decided_at=None):
         by.setdefault((asset.kind, asset.name), []).append(asset)
     every = [row for kind, name, _ in wanted for row in by.get((kind, name), ())]
     restricting = (row for row in every if row.holder or row.decision == Decision.BLOCK)
-    effects = effects_of_decisions.overall_of_each(restricting)
+    effects, fleet = effects_of_decisions.overall_of_each(restricting), instances.fleet()
+    scopes = {one: fleet.scope_of(one) for _, _, at in wanted for one in at}
     return [
-        _decided_in_words(by.get((kind, name), []), at, effects) if kind in KINDS else ""
+        _decided_in_words(by.get((kind, name), []), {one: scopes[one] for one in at}, effects)
+        if kind in KINDS
+        else ""
         for kind, name, at in wanted
     ]
 
 
 def _decided_in_words(
-    rows: Sequence[Asset], at: Sequence[str], effects: Mapping[int, Overall]
+    rows: Sequence[Asset], scopes: Mapping[str, str], effects: Mapping[int, Overall]
 ) -> str:
-    if not rows:
+    if not any(row.holder or row.decision != Decision.NONE for row in rows):
         return "No decision"
     without, said = [], []
-    for instance in at:
-        word, row = _strictest(rows, instance)
+    for instance, scope in scopes.items():
+        word, row = _strictest(rows, instance, scope)
         if row is None:
             without.append(instance)
         else:
@@ -166,16 +170,19 @@ def _decision_in_words(word: str, row: Asset, effect: Overall | None) -> str:
     return decided + clause_after_decision(effect, installed=row.kind in INSTALLED, where=where)
 
 
-def _strictest(assets: Iterable[Asset], instance: str) -> tuple[str, Asset | None]:
-    """The word for the strictest decision that counts at a gateway, and its row."""
-    here = [one for one in assets if one.instance in {"", instance}]
-    for row in here:
-        if row.holder:
+_WORDS: Final[dict[str, str]] = {Decision.BLOCK: "blocked", Decision.ALLOW: "allowed"}
+
+
+def _strictest(assets: Iterable[Asset], instance: str, scope: str) -> tuple[str, Asset | None]:
+    """The word for the strictest decision that counts at a gateway, and its row: one of its own
+    counts before one of all, and no decision of all reaches a DEMO gateway beside others."""
+    rows = {one.instance: one for one in assets}
+    for row in (rows.get(instance), rows.get(scope)):
+        if row is not None and row.holder:
             return "held", row
-    for row in here:
-        if row.decision == Decision.BLOCK:
-            return "blocked", row
-    return ("allowed", here[0]) if here else ("", None)
+    row = stored_decisions_and_holds.decisive(rows, instance, scope)
+    word = _WORDS.get(row.decision, "") if row is not None else ""
+    return (word, row) if word else ("", None)
 
 
 def _mistake(key: str, value: str, known: set[str]) -> dict[str, str]:

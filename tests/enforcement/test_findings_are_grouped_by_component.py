@@ -269,3 +269,16 @@ def test_nothing_is_said_to_be_decided_about_an_agent_call(olu_web: Client) -> N
     call = found("claude:PreToolUse", "sudo", kind="call")
     shown = text(olu_web.get(f"/enforcement/findings/{call.pk}/").content.decode())
     assert "No decision about" not in shown and "Acknowledge or dismiss" in shown
+
+
+def test_a_gateway_that_is_excepted_from_a_block_of_all_needs_a_decision_and_says_so(
+    olu_web: Client,
+) -> None:
+    found("pdf", "sends data")
+    now = clock.now()
+    Asset.objects.create(kind="skill", name="pdf", instance="", decision="block", decided_at=now)
+    assert head(olu_web, "/enforcement/?list=undecided") == "No finding needs a decision"
+    Asset.objects.create(kind="skill", name="pdf", instance="edge-1", decided_at=now)
+    assert head(olu_web, "/enforcement/?list=undecided") == "1 component needs a decision"
+    shown = text(olu_web.get("/enforcement/").content.decode())
+    assert "skill pdf No decision for edge-1" in shown

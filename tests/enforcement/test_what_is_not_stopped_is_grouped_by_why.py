@@ -59,6 +59,16 @@ def test_each_is_in_one_group_with_its_remedy_and_the_counts_add_up(
     assert f"1 · {PARTS} What helps: Nothing here stops the others." in shown
 
 
+def test_a_block_of_all_is_not_blamed_for_gateways_that_are_excepted(
+    blocked: None, olu_web: Client
+) -> None:
+    for name in ("edge-1", "edge-2"):
+        Asset.objects.create(kind="skill", name="a", instance=name, decided_at=clock.now())
+    answer = olu_web.get("/enforcement/?list=not_stopped")
+    groups = [(reason.why, len(items)) for reason, items in answer.context["not_stopped"]]
+    assert sorted(groups) == sorted([(COPY, 1), (PARTS, 1)])
+
+
 def test_home_has_the_same_groups_with_their_remedies_and_no_rows(
     blocked: None, olu_web: Client
 ) -> None:
