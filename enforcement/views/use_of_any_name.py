@@ -32,7 +32,7 @@ from enforcement.views import effects_of_decisions
 _MOST: Final = 300
 _LISTED: Final = 10
 _LOOKED_AT: Final = 50
-"""Findings among which the components that need a decision are looked for."""
+"""Components that need a decision, among which those that are listed so are looked for."""
 _OPEN_ALL_THE_SAME: Final = frozenset(
     {
         Summary.AT_NEXT_INSTALL,
@@ -112,8 +112,7 @@ def _listed() -> list[dict[str, Any]]:
 
 
 def _undecided(known: Set[tuple[str, str]]) -> list[dict[str, Any]]:
-    found = decision_queue.undecided().filter(kind__in=KINDS).order_by("-rank", "-at", "-id")
-    first = {(one.kind, one.name): one for one in reversed(found[:_LOOKED_AT])}
+    found = decision_queue.by_component(decision_queue.undecided().filter(kind__in=KINDS))
     return [
         {
             "kind": one.kind,
@@ -122,8 +121,8 @@ def _undecided(known: Set[tuple[str, str]]) -> list[dict[str, Any]]:
             "where": one.instance,
             "since": one.at,
         }
-        for thing, one in reversed(first.items())
-        if thing not in known
+        for one in found[:_LOOKED_AT]
+        if (one.kind, one.name) not in known
     ][: _LISTED // 2]
 
 

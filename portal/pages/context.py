@@ -119,7 +119,10 @@ def _holds_that_stay() -> int:
 
 def _path(request: HttpRequest) -> str:
     """The path of the page that is shown: a part of it is asked for at another address."""
-    return urlsplit(request.headers.get("HX-Current-URL", request.path)).path
+    try:
+        return urlsplit(request.headers.get("HX-Current-URL", request.path)).path
+    except ValueError:  # no address
+        return request.path
 
 
 def _person(person: User, roles: frozenset[str], session: SignedInSession | None) -> dict[str, Any]:

@@ -282,3 +282,12 @@ def test_a_gateway_that_is_excepted_from_a_block_of_all_needs_a_decision_and_say
     assert head(olu_web, "/enforcement/?list=undecided") == "1 component needs a decision"
     shown = text(olu_web.get("/enforcement/").content.decode())
     assert "skill pdf No decision for edge-1" in shown
+
+
+def test_what_may_agents_use_lists_the_gravest_of_all_components_first(olu_web: Client) -> None:
+    for number in range(6):
+        found(f"mid{number}", "opens files")
+    found("worst", "an old detail")
+    found("worst", "sends keys", "CRITICAL")
+    shown = text(olu_web.get("/enforcement/effects/").content.decode())
+    assert 0 < shown.index("worst") < shown.index("mid5")

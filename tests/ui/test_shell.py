@@ -238,6 +238,8 @@ def test_a_hold_that_nobody_decided_about_is_a_banner_for_those_who_can() -> Non
     for shown_at, has in (("/account/", False), ("/approvals/?status=failed", True)):
         at = poll | {"HX-Current-URL": f"http://testserver{shown_at}"}
         assert (said in operator.get("/?seen=00000000", headers=at).content) is has
+    no_address = poll | {"HX-Current-URL": "http://["}
+    assert operator.get("/?seen=00000000", headers=no_address).status_code == 200
 
 
 def test_findings_that_need_a_decision_are_counted_in_the_navigation() -> None:
