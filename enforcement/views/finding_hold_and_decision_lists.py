@@ -152,7 +152,7 @@ def _decided_in_words(
         return "No decision"
     without, said = [], []
     for instance, scope in scopes.items():
-        word, row = _strictest(rows, instance, scope)
+        word, row = _counting(rows, instance, scope)
         if row is None:
             without.append(instance)
         else:
@@ -173,9 +173,9 @@ def _decision_in_words(word: str, row: Asset, effect: Overall | None) -> str:
 _WORDS: Final[dict[str, str]] = {Decision.BLOCK: "blocked", Decision.ALLOW: "allowed"}
 
 
-def _strictest(assets: Iterable[Asset], instance: str, scope: str) -> tuple[str, Asset | None]:
-    """The word for the strictest decision that counts at a gateway, and its row: one of its own
-    counts before one of all, and no decision of all reaches a DEMO gateway beside others."""
+def _counting(assets: Iterable[Asset], instance: str, scope: str) -> tuple[str, Asset | None]:
+    """The word for the decision that counts at a gateway, and its row: what was decided for this
+    gateway counts first, and nothing decided for all counts at a DEMO gateway next to others."""
     rows = {one.instance: one for one in assets}
     for row in (rows.get(instance), rows.get(scope)):
         if row is not None and row.holder:
