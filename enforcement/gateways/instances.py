@@ -156,7 +156,7 @@ class Fleet:
 
     def apart_from(self, name: str) -> frozenset[str]:
         """Instances whose findings do not count for the named one, or for all when it is empty."""
-        if not self._has_own:
+        if not self.demo_names or not self._has_own:
             return frozenset()
         if self._is_apart(name):
             return frozenset(i.name for i in self.with_outposts if not i.demo)
