@@ -97,7 +97,7 @@ OF_WHY: Final[dict[str, Reason]] = {
     "its call carries no server name that DefenseClaw matches (documented form, never "
     "recorded)": Reason("Its calls do not name the MCP server.", _NOTHING),
     "0.2.0 looks at an MCP server's entry only when it is registered or scanned": Reason(
-        "DefenseClaw 0.2.0 does not look at the block when the server is called.", _NOTHING
+        "DefenseClaw 0.2.0 does not check the block when the server is called.", _NOTHING
     ),
     "0.8.4 looks at one only where its source is called skill; Claude Code was seen to name the "
     "settings that it is from": Reason(

@@ -102,7 +102,8 @@ def undecided() -> QuerySet[Finding]:
     answers = Q(decision=Decision.BLOCK) | Q(
         decision=Decision.ALLOW, decided_at__gte=OuterRef("at")
     )
-    here_alone = rows.filter(instance=OuterRef("instance"), decided_at__isnull=False)
+    is_decided = ~Q(decision=Decision.NONE) | Q(decided_at__isnull=False)
+    here_alone = rows.filter(is_decided, instance=OuterRef("instance"))
     apart = instances.fleet().apart_from("")
     of_all = Exists(rows.filter(answers, instance="")) & ~Q(instance__in=apart)
     decided = Exists(here_alone.filter(answers)) | (of_all & ~Exists(here_alone))

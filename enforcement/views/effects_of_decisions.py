@@ -98,7 +98,7 @@ def by_reason(found: Iterable[tuple[Asset, Overall]]) -> list[tuple[Reason, list
 
 def reasons_of_each(rows: Iterable[Asset]) -> dict[int, list[Reason]]:
     """Why each is not known to stop every agent, by its key; concluded from what is known now, with
-    one look at the database of each gateway."""
+    one read of each gateway's database."""
     decided, known = list(rows), _Known()
     covered = _where_each_counts(decided)
     things: dict[str, set[tuple[str, str]]] = defaultdict(set)

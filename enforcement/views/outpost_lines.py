@@ -28,7 +28,7 @@ class OutpostLine:
 
     @property
     def has_problem(self) -> bool:
-        """Whether someone has to look at it."""
+        """Whether it needs attention."""
         found = self.tone in {"bad", "warn"} or self.refused or self.log
         return bool(found) or not self.carries_out
 

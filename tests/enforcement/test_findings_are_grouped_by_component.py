@@ -282,6 +282,8 @@ def test_a_gateway_that_is_excepted_from_a_block_of_all_needs_a_decision_and_say
     assert head(olu_web, "/enforcement/?list=undecided") == "1 component needs a decision"
     shown = text(olu_web.get("/enforcement/").content.decode())
     assert "skill pdf No decision for edge-1" in shown
+    Asset.objects.filter(instance="edge-1").update(decision="block", decided_at=None)
+    assert head(olu_web, "/enforcement/?list=undecided") == "No finding needs a decision"
 
 
 def test_what_may_agents_use_lists_the_gravest_of_all_components_first(olu_web: Client) -> None:

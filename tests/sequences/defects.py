@@ -131,10 +131,10 @@ def admins_resume_their_own_account_alone() -> Any:
 
 
 def a_reading_of_applications_saves_the_whole_row() -> Any:
-    def still_there(row: AppAccess, told: consent_and_token_sync.Listed, as_of: datetime) -> None:
+    def still_there(row: AppAccess, listed: consent_and_token_sync.Listed, as_of: datetime) -> None:
         if row.state == AccessState.GONE:
             row.state, row.state_since, row.operation = AccessState.LIVE, as_of, ""
-        row.scopes, row.seen_at = list(told.scopes), as_of
+        row.scopes, row.seen_at = list(listed.scopes), as_of
         row.save()
 
     return _set(consent_and_token_sync, "_still_there", still_there)
