@@ -87,7 +87,8 @@ def test_a_token_that_still_opens_something_is_shown_to_nobody(act: Act) -> None
     fresh = keep("id_token", token(seconds_left=600), OLU)
     held = EvidenceItem.objects.get(digest=fresh.digest)
     page = text_of(reader(ADA).get(page_of(held)))
-    assert "This token is still valid" in page and "It is shown once it has expired, after" in page
+    assert "It is still valid, so it can’t be shown yet." in page
+    assert "Open this page again once it has expired, after" in page
     assert "auth0|olu" not in page
     with pytest.raises(NotReleasable):
         body_and_pack_access.read(OLU, held, clock.now())
@@ -100,7 +101,8 @@ def test_what_was_erased_is_said_to_be(
     held = item("assertion")
     with django_capture_on_commit_callbacks(execute=True):
         erase_person(BEN.key)
-    assert "has been erased" in text_of(reader(ADA).get(page_of(held)))
+    shown = text_of(reader(ADA).get(page_of(held)))
+    assert "The person this evidence was about is erased" in shown
     assert trail("evidence.read") == []
 
 
