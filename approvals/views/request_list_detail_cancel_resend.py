@@ -37,9 +37,12 @@ def index(request: HttpRequest) -> HttpResponse:
     rows, older = ([], None) if wanted.mistakes else inbox.closed(me, before, wanted)
     sees_all = bool(me.roles & SEES_ALL)
     whole = sees_all and not wanted.query_string() and not before
+    waiting = inbox.inbox(me) if wanted.mistakes else inbox.inbox(me, wanted)
+    other = _other_things(me)
     context = {
-        "inbox": inbox.inbox(me) if wanted.mistakes else inbox.inbox(me, wanted),
-        "other": _other_things(me),
+        "inbox": waiting,
+        "other": other,
+        "version": _version(waiting, other),
         "wanted": wanted,
         "status": wanted.status,
         "statuses": [(one, wanted.query_string(status=one)) for one in ("", *STATUSES)],
@@ -62,6 +65,11 @@ def _other_things(me: Actor) -> int:
     return len(prompts_for_missing_connections.open_for(me.iss, me.sub)) + len(reviews)
 
 
+def _version(found: inbox.Inbox, other: int) -> str:
+    """Changes whenever the waiting part of the inbox or its title would look different."""
+    return f"{found.version}.{other}"
+
+
 def _page(wanted: RequestFilter, before: str = "") -> str:
     """The address of a page of what is over: of requests made before this moment, or the first."""
     query = wanted.query_string(before=before)
@@ -76,12 +84,13 @@ def index_live(request: HttpRequest) -> HttpResponse:
     wanted = RequestFilter.read(request.GET, me)
     if wanted.mistakes:
         return HttpResponse("the filter has mistakes; reload the page", status=400)
-    found = inbox.inbox(me, wanted)
-    if request.GET.get("seen") == found.version:
+    found, other = inbox.inbox(me, wanted), _other_things(me)
+    version = _version(found, other)
+    if request.GET.get("seen") == version:
         return HttpResponse(status=204)
     sees_all = bool(me.roles & SEES_ALL)
     context: dict[str, Any] = {"inbox": found, "sees_all": sees_all, "wanted": wanted, "live": True}
-    context["other"] = _other_things(me)
+    context |= {"other": other, "version": version}
     if "whole" in request.GET:
         rows, older = inbox.closed(me, None)
         context |= {"closed": rows, "moved": True}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -95,6 +96,15 @@ def test_the_list_names_what_else_waits_on_home(waiting: Approval) -> None:
     assert "2 other things wait for you" in text(mia.get("/approvals/"))
 
 
+def test_a_list_that_is_open_learns_what_else_waits_on_home(waiting: Approval) -> None:
+    mia = signed_in("member1")
+    page = mia.get("/approvals/").content.decode()
+    found = re.search(r'id="waiting"[^>]* hx-get="([^"]+)"', page)
+    assert found and mia.get(unescape(found[1])).status_code == 204
+    need("member1")
+    assert "1 other thing waits for you" in mia.get(unescape(found[1])).content.decode()
+
+
 def test_how_requests_ended_stands_below_them(waiting: Approval) -> None:
     closed(waiting, "expired")
     body = signed_in("auditor", "auditor").get("/approvals/").content.decode()
@@ -138,6 +148,15 @@ def test_the_row_of_a_hold_that_stays_leads_operators_to_the_decision(waiting: A
 def test_a_request_that_waits_is_titled_by_what_it_asks_for(waiting: Approval) -> None:
     answer = signed_in("operator", "operator").get(f"/approvals/{waiting.pk}/")
     assert title(answer) == waiting.sentence
+
+
+def test_the_title_of_an_open_request_gets_its_outcome(waiting: Approval) -> None:
+    client, path = signed_in("operator", "operator"), f"/approvals/{waiting.pk}/"
+    assert '<h1 id="approval-title">' in client.get(path).content.decode()
+    closed(waiting, "expired")
+    part = client.get(f"{path}live/?seen=")
+    assert '<h1 id="approval-title" hx-swap-oob="true">' in part.content.decode()
+    assert title(part) == title(client.get(path)) == f"{waiting.sentence}: no one answered"
 
 
 def test_a_version_of_the_policy_says_by_its_name_whether_it_is_in_force(db: None) -> None:
