@@ -81,13 +81,14 @@ def admin(me: Actor) -> Home:
     can_use, frozen = Fact(f"View {accounts}", _USABLE), _frozen_people()
     title = facet_counts.headline(usable, owned_by)
     left = sum(left for _, left in reviewer_permissions.waiting_for(me, now))
-    if left or frozen:
+    leads = bool(frozen) and not freezes.everything_is()
+    if left or leads:
         can_use = Fact(title, _USABLE)
     if left == 1:
         title = "1 account needs your decision in an access review"
     elif left:
         title = f"{left:,} accounts need your decision in access reviews"
-    elif frozen and not freezes.everything_is():
+    elif leads:
         title, frozen = frozen[0].text, [Fact("View frozen access", _FROZEN, "warn")]
     number = unfinished.count()
     ending = f"{number:,} revocation{'' if number == 1 else 's'} in progress"

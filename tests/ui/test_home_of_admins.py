@@ -10,6 +10,7 @@ from django.test import Client
 from approvals import clock
 from connections.access_reviews import reviewer_permissions
 from connections.models import Freeze, Review, ReviewItem, State
+from connections.status.account_status import EVERYTHING
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
 from tests.ui.test_home import NOON, account
@@ -41,6 +42,23 @@ def test_home_leads_with_people_whose_access_is_frozen() -> None:
     assert said(signed_in("admin", "admin")) == (
         "Access of 1 person is frozen",
         "View frozen access · Agents can use 1 account of 1 person",
+    )
+
+
+def test_home_links_to_what_is_frozen_when_it_leads_with_it() -> None:
+    Freeze.objects.create(kind="person", name=SUBS["auditor"], by="auth0|amir", since=NOON)
+    page = signed_in("admin", "admin").get("/").content.decode()
+    head = page.partition('<div id="home-said">')[2].partition("</div>")[0]
+    assert 'href="/connections/freeze/"' in head
+
+
+def test_home_does_not_lead_with_some_people_when_everything_is_frozen() -> None:
+    account("member1", State.CONNECTED)
+    for kind, name in (("person", SUBS["auditor"]), ("service", EVERYTHING)):
+        Freeze.objects.create(kind=kind, name=name, by="auth0|amir", since=NOON)
+    assert said(signed_in("admin", "admin")) == (
+        "Agents get no new token of any account",
+        "Access of 1 person is frozen · View 0 accounts",
     )
 
 
