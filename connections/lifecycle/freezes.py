@@ -90,13 +90,14 @@ def title(kind: str, name: str) -> str:
 
 
 def titles(targets: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """`title` of each kind and name where it stands alone, not in a sentence: people are read
-    together, and their names have no quotes."""
+    """`title` of each kind and name; people are read together."""
     listed = list(targets)
     subs = [name for kind, name in listed if kind == FrozenKind.PERSON]
     people = {one.sub: str(one) for one in Person.objects.filter(sub__in=subs)}
     return {
-        (kind, name): people.get(name, name) if kind == FrozenKind.PERSON else title(kind, name)
+        (kind, name): safe_display.person_in_sentence(people.get(name, name))
+        if kind == FrozenKind.PERSON
+        else title(kind, name)
         for kind, name in listed
     }
 

@@ -32,6 +32,8 @@ LASTS = (
     (7 * 86_400, "7 days"),
 )
 """How long an approved escalation may last, to choose from."""
+_LISTED = 50
+"""Waiting requests that the page lists."""
 
 
 @never_cache
@@ -41,10 +43,12 @@ def watch(request: HttpRequest) -> HttpResponseBase:
     """Everybody's escalations; for admins the form of each connection's rules."""
     me = actor(request)
     waiting = Approval.objects.filter(verb="scope.grant", status=Status.PENDING)
-    tried = page_rows.all_tried(me)
+    number, tried = waiting.count(), page_rows.all_tried(me)
     context = {
-        "title": _title(waiting.count(), tried),
-        "waiting": waiting.order_by("created")[:50],
+        "title": _title(number, tried),
+        "waiting": waiting.order_by("created")[:_LISTED],
+        "number": number,
+        "more": max(0, number - _LISTED),
         "allowed": page_rows.all_allowed(me),
         "tried": tried,
         "rules": _rules(),

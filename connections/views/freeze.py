@@ -59,19 +59,22 @@ def _page(
     pages = _pages_of_people(request, by_target)
     live = after_freeze.live_tokens()
     remainders = after_freeze.remainders(by_target, live)
-    rows = [
-        {
-            "freezes": several,
-            "what": several[0],
-            "title": titles[key],
-            "asked": waiting.get(key),
-            "url": pages.get(key[1], "") if key[0] == FrozenKind.PERSON else "",
-            "goes_on": remainders[key],
-        }
-        for key, several in by_target.items()
-    ]
+    rows = []
+    for key, several in by_target.items():
+        url, name = pages.get(key, ("", ""))
+        rows.append(
+            {
+                "freezes": several,
+                "what": several[0],
+                "title": name if url else titles[key],  # a link to a person needs no quotes
+                "asked": waiting.get(key),
+                "url": url,
+                "goes_on": remainders[key],
+            }
+        )
     context = {
         "rows": rows,
+        "in_force": sum(map(len, by_target.values())),
         "may": "admin" in actor(request).roles,
         "suggestions": freezes.suggestions(),
         "given": given,
@@ -93,11 +96,16 @@ def _components(unknown: str) -> list[tuple[str, str, str]]:
     return [(kind, name, called(kind)) for kind, name in found]
 
 
-def _pages_of_people(request: HttpRequest, targets: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The address of the page of each frozen person, by subject."""
+def _pages_of_people(
+    request: HttpRequest, targets: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[str, str]]:
+    """The address of the page of each frozen person and their name, by kind and subject."""
     subs = [name for kind, name in targets if kind == FrozenKind.PERSON]
-    people = Person.objects.filter(sub__in=subs)
-    return {one.sub: person_links.page_of(actor(request), one) for one in people}
+    me, person = actor(request), FrozenKind.PERSON.value
+    return {
+        (person, one.sub): (person_links.page_of(me, one), str(one))
+        for one in Person.objects.filter(sub__in=subs)
+    }
 
 
 @needs_role("admin")

@@ -82,7 +82,7 @@ def test_map_and_changes_have_the_freeze_and_its_end_of_an_agent(used: Connected
 
 @pytest.mark.parametrize(
     ("kind", "name", "called"),
-    [("person", SUBS["member1"], "Mia Member"), ("service", "github", "GitHub")],
+    [("person", SUBS["member1"], "“Mia Member”"), ("service", "github", "GitHub")],
 )
 def test_changes_call_what_was_frozen_by_name(
     used: ConnectedAccount, kind: str, name: str, called: str

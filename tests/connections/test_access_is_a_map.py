@@ -231,7 +231,7 @@ def test_a_frozen_person_is_called_by_name(story: ConnectedAccount) -> None:
     perform(by(), "person.freeze", Target("person", subject("member1")), reason="a test")
     sequencer.run_once()
     page = text(signed_in("auditor", "auditor").get(f"{PAGE}?compare={before}"))
-    assert "Mia Member : Frozen" in page and "frozen" in page and "1 lost" in page
+    assert "“Mia Member” : Frozen" in page and "frozen" in page and "1 lost" in page
 
 
 def test_a_change_is_amber_only_where_it_is_risky(story: ConnectedAccount) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 
 from approvals import clock
+from approvals.models import Approval, Person
+from audit.ledger.format import safe_display
 from audit.recording.actors import Target
+from audit.sequencing import sequencer
 from connections.component_manifests import manifest_store
 from connections.consent import prompts_for_missing_connections
-from connections.models import Escalation
+from connections.lifecycle import freezes
+from connections.models import Escalation, Freeze, State
 from connections.scope_escalation import page_rows
 from tests.connections.test_freezing_stops_at_once import freeze
 from tests.connections.test_the_inventory_shows_everybody import make
@@ -55,6 +60,20 @@ def test_a_list_of_excess_requests_that_is_full_claims_no_exact_number(
     assert found == "2 or more components asked for more than they declare in 30 days"
 
 
+def test_excess_requests_that_are_not_listed_are_counted_and_linked() -> None:
+    for number in range(60):
+        Approval.objects.create(
+            id=uuid4(), verb="scope.grant", target_kind="connection", target_name="x", rule={},
+            sentence="s", severity="HIGH", intent_hash=f"{number:064x}", created=clock.now(),
+            expires_at=clock.now(),
+        )  # fmt: skip
+    admin, path = signed_in("admin", "admin"), "/connections/scopes/"
+    assert title(admin, path) == "60 excess requests wait for an approval"
+    page = page_of(admin, path)
+    assert 'Waiting for an approval <span class="count">60</span>' in page
+    assert '<a href="/approvals/?status=pending">10 more</a>' in page
+
+
 def test_rules_of_a_service_are_one_row_whose_fields_belong_to_its_form() -> None:
     make("member1")
     page = page_of(signed_in("admin", "admin"), "/connections/scopes/")
@@ -73,6 +92,58 @@ def test_frozen_access_says_what_is_frozen_without_quotes() -> None:
     assert "“Mia Member”" not in page_of(auditor, path)
     freeze("service", "github")
     assert title(auditor, path) == "2 freezes are in force"
+
+
+def test_frozen_access_counts_every_freeze_of_the_same_person() -> None:
+    for by in ("auth0|amir", "auth0|olu"):
+        Freeze.objects.create(kind="person", name=subject("member1"), by=by, since=clock.now())
+    Freeze.objects.create(kind="agent", name="claw", by="auth0|amir", since=clock.now())
+    said = title(signed_in("auditor", "auditor"), "/connections/freeze/")
+    assert said == "3 freezes are in force"
+
+
+@pytest.mark.parametrize("name", ["Everything", "GitHub", "a\u202eb"])
+def test_a_person_who_is_frozen_passes_for_nothing_else_by_name(name: str) -> None:
+    make("member1")
+    know("member1")
+    Person.objects.filter(sub=subject("member1")).update(name=name)
+    freeze("person", subject("member1"))
+    sequencer.run_once()
+    key, shown = ("person", subject("member1")), safe_display.person_in_sentence(name)
+    assert shown.startswith("“") and freezes.titles([key]) == {key: shown}
+    auditor = signed_in("auditor", "auditor")
+    assert shown in page_of(auditor, "/connections/inventory/changes/?from=0")
+    row = page_of(auditor, "/connections/freeze/").partition("<tbody>")[2]
+    assert re.search(r'<a href="/people/[^"]+">[^“]+</a>', row), (
+        "a link to a person needs no quotes"
+    )
+
+
+def test_accounts_under_a_filter_are_counted_as_those_that_match() -> None:
+    know("member1", "member2")
+    auditor, path = signed_in("auditor", "auditor"), "/connections/inventory/"
+    make("member1"), make("member1", "slack"), make("member2")
+    make("member2", "slack", state=State.REVOKED)
+    assert title(auditor, path) == "Agents can use 3 accounts of 2 people"
+    for query, said in (
+        ("?q=mia", "2 of 3 accounts match"),
+        ("?q=milo", "1 account matches"),
+        ("?q=nobody", "No account matches"),
+        ("?state=suspended", "No account matches"),
+        ("?state=connected&state=revoked", "4 of 4 accounts match"),
+        ("?state=nonsense", "No account is shown until the filter can be read"),
+    ):
+        assert title(auditor, path + query) == said
+
+
+def test_the_tiles_of_accounts_lead_to_as_many_accounts_as_they_count() -> None:
+    know("member1", "member2")
+    make("member1"), make("member1", "slack"), make("member2")
+    auditor, path = signed_in("auditor", "auditor"), "/connections/inventory/"
+    page = page_of(auditor, f"{path}?q=mia&connection=slack")
+    tile = re.search(r'href="([^"]+)"><b>2</b><span>usable by agents', page)
+    assert tile
+    assert title(auditor, path + tile[1]) == "2 of 3 accounts match"
 
 
 def test_lists_of_nothing_say_so() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -24,6 +25,8 @@ _LABELS = {
     "skill": "Component",
     "source": "Source",
 }
+_OF_TILES = frozenset({"state", "show", "connection", "source"})
+"""Filters that the numbers of the tiles leave aside."""
 _SHOWS = {
     "idle": "idle for 90 days",
     "unseen": "no use seen",
@@ -119,13 +122,20 @@ def states(found: Inventory, query: Query) -> list[tuple[str, int]]:
     return [(c.label, counts[c]) for c in reversed(Code) if c in listed and counts[c]]
 
 
-def tiles(found: Inventory, now: datetime) -> list[dict[str, Any]]:
-    """The tiles above the list of accounts, without those of nothing."""
+def tiles(found: Inventory, query: Query, now: datetime) -> list[dict[str, Any]]:
+    """The tiles above the list of accounts, without those of nothing. The link of each keeps the
+    filters that its number was counted under."""
+    kept = {key: values for key, values in query.on.items() if key not in _OF_TILES}
+    base = replace(query, on=kept, after=None)
     return [
-        {"value": value, "label": label, "url": url, "tone": tone}
-        for value, label, url, tone, _ in _figures(found, now)
+        {"value": value, "label": label, "url": _narrowed(base, *on), "tone": tone}
+        for value, label, on, tone, _ in _figures(found, now)
         if value
     ]
+
+
+def _narrowed(base: Query, key: str, *values: str) -> str:
+    return f"?{urlencode(replace(base, on={**base.on, key: values}).params())}"
 
 
 def zeros(found: Inventory, now: datetime) -> str:
@@ -137,31 +147,39 @@ def zeros(found: Inventory, now: datetime) -> str:
     return f"{said[:1].upper()}{said[1:]}."
 
 
-def _figures(found: Inventory, now: datetime) -> tuple[tuple[int, str, str, str, str], ...]:
+def _figures(
+    found: Inventory, now: datetime
+) -> tuple[tuple[int, str, tuple[str, ...], str, str], ...]:
     """Number, label, filter, tone and, for a number of zero, what to say instead.
 
     None can be unused for 90 days where the portal watches for less: the label says since when.
     """
     counts, none = found.counts, "no account is known to be unused for 90 days"
-    unused = (counts.idle, "no use seen for 90 days", "?show=idle", "", none)
+    unused = (counts.idle, "no use seen for 90 days", ("show", "idle"), "", none)
     if not counts.idle and (began := tracking_began(now)):
         since = f"no use seen since tracking began on {began.day} {began:%b %Y}"
-        unused = (counts.unseen, since, "?show=unseen", "", "a use of every account was seen")
+        unused = (counts.unseen, since, ("show", "unseen"), "", "a use of every account was seen")
     return (
-        (counts.live, "usable by agents", "?state=connected&state=expiring", "", ""),
+        (counts.live, "usable by agents", ("state", "connected", "expiring"), "", ""),
         unused,
-        (counts.excess, "over-privileged", "?show=excess", "warn", "no account is over-privileged"),
+        (
+            counts.excess,
+            "over-privileged",
+            ("show", "excess"),
+            "warn",
+            "no account is over-privileged",
+        ),
         (
             counts.reconnect,
             "need reconnecting",
-            "?state=needs_reconnect",
+            ("state", "needs_reconnect"),
             "bad",
             "no account needs reconnecting",
         ),
         (
             counts.finishing,
             "revocations in progress",
-            "?state=revocation_pending",
+            ("state", "revocation_pending"),
             "warn",
             "no revocation is in progress",
         ),

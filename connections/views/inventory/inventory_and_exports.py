@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -23,6 +24,7 @@ from connections.application_grants import consent_and_token_search, consent_and
 from connections.application_grants import export_file as applications
 from connections.auth_ibom import fact_collection
 from connections.inventory import (
+    Inventory,
     Mistake,
     Query,
     export_table,
@@ -30,7 +32,7 @@ from connections.inventory import (
     signed_export_manifest,
     table_files,
 )
-from connections.models import Schedule
+from connections.models import NOT_HELD, ConnectedAccount, Schedule
 from connections.sync import connected_accounts, schedule
 from connections.views.inventory import download_responses, filter_links
 from connections.views.inventory.download_responses import with_manifest
@@ -50,8 +52,8 @@ def inventory(request: HttpRequest) -> HttpResponseBase:
         "found": found,
         "query": query,
         "words": query.in_words(),
-        "title": facet_counts.headline(*facet_counts.usable_by_agents(found.ground, now)),
-        "tiles": filter_links.tiles(found, now),
+        "title": _title(found, query, now, unreadable=unreadable),
+        "tiles": filter_links.tiles(found, query, now),
         "zeros": "" if query.narrowed else filter_links.zeros(found, now),
         "states": filter_links.states(found, query),
         "facets": filter_links.facets(found, query),
@@ -71,6 +73,28 @@ def inventory(request: HttpRequest) -> HttpResponseBase:
         **status,
     }
     return render(request, "connections/inventory.html", context, status=422 if unreadable else 200)
+
+
+def _title(found: Inventory, query: Query, now: datetime, *, unreadable: bool) -> str:
+    """What agents can use; under a filter, how many accounts match."""
+    if unreadable:
+        return "No account is shown until the filter can be read"
+    if not query.narrowed:
+        return facet_counts.headline(*facet_counts.usable_by_agents(found.ground, now))
+    if found.cut:
+        return f"{found.total:,} or more accounts match"
+    if not found.total:
+        return "No account matches"
+    if found.total == 1:
+        return "1 account matches"
+    return f"{found.total:,} of {_known(query):,} accounts match"
+
+
+def _known(query: Query) -> int:
+    """How many accounts there are; those that nobody holds any more count where they are asked
+    for."""
+    asked = set(NOT_HELD) & set(query.values("state"))
+    return ConnectedAccount.objects.exclude(state__in=set(NOT_HELD) - asked).count()
 
 
 def _review_url(query: Query) -> str:
