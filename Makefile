@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help up test contract bench lint types machines check structure reset tamper-demo install install-dev torture attacks elsewhere gateways longer sequences
+.PHONY: help up prepare test contract bench lint types machines check structure reset tamper-demo install install-dev torture attacks elsewhere gateways longer sequences
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ install-dev: ## the same, with what tests and linters need
 up: install ## set up and run everything; Ctrl-C stops it, data stays in var/
 	@sh scripts/space.sh "$${VAR_DIR:-$(CURDIR)}" 50 "make up"
 	@$(PY) -m scripts.up
+
+prepare: install ## make the first start without running anything, so that `make up` opens at once
+	@$(PY) -m scripts.up --prepare
 
 test: install-dev ## set up and pass all tests
 	@sh scripts/test.sh

@@ -1,5 +1,7 @@
 """`make up`: from a fresh checkout to a running portal, and again after any half-finished start.
 
+`make prepare` (`--prepare`) ends where the portal would be started.
+
 Every step is idempotent. Data lives in VAR_DIR; a marker written last says that the first start
 was completed, so an interrupted one is taken up where it stopped. What this process starts ends
 with it, even when it is killed.
@@ -53,6 +55,8 @@ def main() -> None:
             say("\nStopped. Run 'make up' again; it takes up where it stopped.")
             sys.exit(130)
         say(f"Ready to start after {time.monotonic() - started:.0f} s.")
+        if "--prepare" in sys.argv[1:]:
+            return
         code = run_all(
             env,
             child,

@@ -32,6 +32,10 @@ def stack(mine: OwnGateway, tmp_path: Path) -> Iterator[Stack]:
 def test_sample_data_is_loaded_only_when_asked_and_never_decided_at_other_gateways(
     stack: Stack, mine: OwnGateway
 ) -> None:
+    prepared = stack.run("-m", "scripts.up", "--prepare")
+    assert prepared.returncode == 0, prepared.stderr
+    assert "no sample data is loaded. 'make up DEMO=1' adds it" in prepared.stdout
+    assert "Auth0-ATA is running" not in prepared.stdout
     stack.start(FIRST_START_S)
     assert "no sample data is loaded. 'make up DEMO=1' adds it" in stack.output
     (found,) = stack.rows("SELECT count(*) AS n FROM audit_eventrow WHERE operation <> ''")
