@@ -46,7 +46,7 @@ COMMANDS: Final = {
     ),
     "skill": (
         "enforcement.block_allow_hold:commands_for",
-        "List skills with their state; block, allow, unblock, hold or release one.",
+        "List skills with their state; block, allow, hold or quarantine one, or end that.",
     ),
     "mcp": (
         "enforcement.block_allow_hold:commands_for",
@@ -54,7 +54,7 @@ COMMANDS: Final = {
     ),
     "plugin": (
         "enforcement.block_allow_hold:commands_for",
-        "List plugins with their state; block, allow, unblock, hold or release one.",
+        "List plugins with their state; block, allow, hold or quarantine one, or end that.",
     ),
     "tool": (
         "enforcement.block_allow_hold:commands_for",

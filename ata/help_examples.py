@@ -97,6 +97,11 @@ EXAMPLES: Final[dict[str, str]] = {
     "mcp config": f"mcp config github-mcp --client cursor --write -- {_GITHUB}",
     **{f"{kind} list": f"{kind} list --state blocked" for kind in _NAMES},
     **{
+        f"{kind} {act}": f"{kind} {act} {_NAMES[kind]} --instance edge-1 --reason '{why}'"
+        for kind in ("skill", "plugin")
+        for act, why in (("quarantine", "reads ~/.ssh"), ("restore", "fixed in 1.2"))
+    },
+    **{
         f"{kind} {act}": f"{kind} {act} {name} {rest}".rstrip()
         for kind, name in _NAMES.items()
         for act, rest in _OF_A_KIND.items()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ata.commands.enforcement.block_allow_hold import Severity
+from ata.commands.enforcement.decision_options import Severity
 from ata.options import Json, open_screen
 from ata.output.safe_text import safe
 from ata.output.screen import paint

@@ -142,7 +142,7 @@ def find(given: Path | None) -> Path:
     found = shutil.which(str(given) if given else "defenseclaw")
     if found is None:
         raise AtaError(
-            "There is no program `defenseclaw` here that could be run.",
+            "There is no program `defenseclaw` here that could be run; nothing was decided.",
             code="no_defenseclaw",
             fix="Run this on the gateway's host as its user, or name the program with --cli.",
         )

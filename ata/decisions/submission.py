@@ -26,22 +26,25 @@ def decide(screen: Screen, body: Mapping[str, object], *, wait: bool) -> None:
         typer.Exit: with the exit code of the outcome when it is not "done".
     """
     with Portal.open() as portal:
-        follow(portal, screen, submit(portal, screen, body), wait=wait)
+        follow(portal, screen, submit(portal, screen, body)[0], wait=wait)
 
 
-def submit(portal: Portal, screen: Screen, body: Mapping[str, object]) -> Answer:
-    """The portal's answer; a name that it does not know is asked for again on a terminal.
+def submit(
+    portal: Portal, screen: Screen, body: Mapping[str, object]
+) -> tuple[Answer, Mapping[str, object]]:
+    """The portal's answer, and the decision it is about: on a terminal, a name that the portal
+    does not know is asked for again.
 
     Raises:
         AtaError: the portal's code.
     """
     try:
-        return portal.post("/v1/decisions", body, idempotency_key=str(uuid.uuid4()))
+        return portal.post("/v1/decisions", body, idempotency_key=str(uuid.uuid4())), body
     except AtaError as error:
         if error.code != "unknown_target" or not screen.asks:
             raise
         again = unknown_name_prompt.choose(screen, error, body)
-    return portal.post("/v1/decisions", again, idempotency_key=str(uuid.uuid4()))
+    return portal.post("/v1/decisions", again, idempotency_key=str(uuid.uuid4())), again
 
 
 def follow(portal: Portal, screen: Screen, answer: Answer, *, wait: bool) -> None:

@@ -17,6 +17,8 @@ HELP = [
     (),
     ("login",),
     ("skill", "block"),
+    ("skill", "quarantine"),
+    ("plugin", "restore"),
     ("mcp",),
     ("mcp", "run"),
     ("mcp", "proxy"),
@@ -87,7 +89,13 @@ def test_help_says_of_each_command_what_the_command_says_of_itself(name: str) ->
     ("typed", "offered"),
     [
         ("ata sk", ["skill"]),
-        ("ata skill ", ["block", "allow", "unblock", "hold", "release", "list", "show"]),
+        (
+            "ata skill ",
+            [
+                *("block", "allow", "unblock", "hold", "release"),
+                *("quarantine", "restore", "list", "show"),
+            ],
+        ),
         ("ata mcp ru", ["run"]),
         ("ata approvals ", ["list", "wait", "cancel"]),
         ("ata skill block x --severity H", ["HIGH"]),
@@ -116,6 +124,7 @@ def test_a_shell_completes_names_that_the_portal_knows(signed_in: Ata, portal: S
     portal.on("GET", "/v1/findings", Reply(200, {"items": [{"id": "f-1"}, {"id": "f-2"}]}))
     portal.on("GET", "/v1/approvals", Reply(200, {"items": [{"id": "a-1"}]}))
     assert complete(signed_in, "ata skill block pd") == ["pdf-exfil"]
+    assert complete(signed_in, "ata skill quarantine pd") == ["pdf-exfil"]
     assert complete(signed_in, "ata findings dismiss ") == ["f-1", "f-2"]
     assert complete(signed_in, "ata approvals wait ") == ["a-1"]
 

@@ -282,6 +282,19 @@ def test_the_only_gateway_is_taken_and_of_several_one_has_to_be_named(
     assert request.json["target"]["instance"] == "edge-2"
 
 
+def test_what_is_run_has_the_name_that_was_chosen_at_the_terminal(
+    signed_in: Ata, portal: StandIn, program: Program
+) -> None:
+    unknown = {"code": "unknown_target", "detail": "No skill pdf-exfl.", "nearest": ["pdf-exfil"]}
+    decided = Reply(201, steps("pending", event_id="e1"))
+    portal.on("POST", "/v1/decisions", Reply(409, unknown), decided)
+    portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, steps("done")))
+    given = ("--instance", "edge-1", "--cli", str(program.path), "--", "skill", "block", "pdf-exfl")
+    shown = signed_in.on_a_terminal("dc", *given, "--reason", "odd", typed="1\n")
+    assert program.words[:3] == ["skill", "block", "pdf-exfil"], shown
+    assert program.words[4] == f"[ATA {TAG}] odd"
+
+
 def test_a_claim_is_a_decision_with_a_reason(signed_in: Ata, portal: StandIn) -> None:
     portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
     assert signed_in.here("bypass", "claim", OPERATION).exit_code == 2

@@ -42,4 +42,4 @@ def reassign(
             },
             "reason": reason,
         }
-        follow(portal, screen, submit(portal, screen, body), wait=True)
+        follow(portal, screen, submit(portal, screen, body)[0], wait=True)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
-
 import typer
 
-from ata.commands.enforcement import component_list_and_show, mcp_run_and_proxy
+from ata.commands.enforcement import (
+    component_list_and_show,
+    mcp_run_and_proxy,
+    quarantine_and_restore,
+)
+from ata.commands.enforcement.decision_options import Instance, Name, New, Raise
 from ata.options import Json, NoWait, Reason, open_screen, reason_or_ask
-from ata.portal.name_completion import components
 
 KINDS = {
-    "skill": "List skills with their state; block, allow, unblock, hold or release one.",
+    "skill": "List skills with their state; block, allow, hold or quarantine one, or end that.",
     "mcp": "List MCP servers, decide on one, or run one with credentials the agent never sees.",
-    "plugin": "List plugins with their state; block, allow, unblock, hold or release one.",
+    "plugin": "List plugins with their state; block, allow, hold or quarantine one, or end that.",
     "tool": "List tools with their state; block, allow, unblock, hold or release one.",
 }
 _ACTS = {
@@ -27,30 +28,6 @@ _ACTS = {
 _NEED_REASON = frozenset({"block", "allow"})
 
 
-class Severity(StrEnum):
-    """A caller may raise the severity that the findings give, never lower it."""
-
-    INFO = "INFO"
-    LOW = "LOW"
-    MEDIUM = "MEDIUM"
-    HIGH = "HIGH"
-    CRITICAL = "CRITICAL"
-
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name.", autocompletion=components)]
-Raise = Annotated[
-    Severity | None,
-    typer.Option("--severity", case_sensitive=False, help="Treat it as at least this severe."),
-]
-Instance = Annotated[
-    str, typer.Option("--instance", help="Only this DefenseClaw instance; all when left out.")
-]
-
-New = Annotated[
-    bool, typer.Option("--new", help="The name is right, although nothing knows it yet.")
-]
-
-
 def commands_for(kind: str) -> typer.Typer:
     """The group of commands for one kind of component."""
     group = typer.Typer(
@@ -58,6 +35,8 @@ def commands_for(kind: str) -> typer.Typer:
     )
     for act, says in _ACTS.items():
         _add(group, kind, act, says)
+    if kind in quarantine_and_restore.KINDS:
+        quarantine_and_restore.add_to(group, kind)
     component_list_and_show.add_to(group, kind)
     if kind == "mcp":
         mcp_run_and_proxy.add_to(group)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import typer
 
+from ata.commands.enforcement.decision_options import Cli, InstanceHere, New
 from ata.errors import AtaError, ExitCode
 from ata.options import Json, open_screen, reason_or_ask
 from ata.output.safe_text import safe
@@ -28,46 +30,60 @@ def dc(
     words: Annotated[
         list[str], typer.Argument(metavar="-- ARGS...", help="As for `defenseclaw` itself.")
     ],
-    instance: Annotated[
-        str,
-        typer.Option(
-            "--instance", help="The gateway here [the outpost's, or the only one registered]."
-        ),
-    ] = "",
-    cli: Annotated[
-        Path | None, typer.Option("--cli", help="The program [`defenseclaw` on PATH].")
-    ] = None,
-    new: Annotated[
-        bool, typer.Option("--new", help="The name is right, although nothing knows it yet.")
-    ] = False,
+    instance: InstanceHere = "",
+    cli: Cli = None,
+    new: New = False,
     json_output: Json = False,
 ) -> None:
     """Decide, then run the real `defenseclaw` here, so that its row belongs to the decision."""
-    from dataclasses import replace
+    from ata.decisions import real_defenseclaw
 
+    screen = open_screen(ctx, json_output)
+    carry_out(screen, real_defenseclaw.parse(words), At(instance, cli), new=new)
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Where a command is run: the gateway and the program, empty where they have to be found."""
+
+    instance: str = ""
+    cli: Path | None = None
+
+
+def carry_out(
+    screen: Screen,
+    command: Command,
+    at: At,
+    *,
+    new: bool = False,
+    severity: str = "",
+    wait: bool = True,
+) -> None:
+    """Decide, wait for the approval where one is needed, then run the real command here.
+
+    Args:
+        wait: whether to wait for the gateway's row as well.
+
+    Raises:
+        AtaError: the portal's code; `no_defenseclaw`, `not_offered`: nothing was decided.
+        typer.Exit: with the exit code of the outcome when it is not "done".
+    """
     from ata.decisions import real_defenseclaw
     from ata.decisions.submission import NOTHING_TO_DO, report_needless, submit
     from ata.portal.api_client import Portal
 
-    screen = open_screen(ctx, json_output)
-    command = real_defenseclaw.parse(words)
-    program = real_defenseclaw.find(cli)
+    program = real_defenseclaw.find(at.cli)
     with_reason = real_defenseclaw.takes_reason(program, command)
     command = replace(command, reason=reason_or_ask(screen, command.reason))
     with Portal.open() as portal:
-        gateway = instance or _enrolled_here() or _only_one(portal, command)
-        params: dict[str, object] = {"terminal": True, **command.form.params}
-        body: dict[str, object] = {
-            "verb": command.form.verb,
-            "target": command.target(gateway),
-            "reason": command.reason,
-            "params": params | {"new": True} if new else params,
-        }
-        answer = submit(portal, screen, body)
+        gateway = at.instance or _enrolled_here() or _only_one(portal, command)
+        asked = _decision(command, gateway, severity, new=new)
+        answer, decided = submit(portal, screen, asked)
         if answer.body.get("code") == NOTHING_TO_DO:
             report_needless(screen, answer.body)
             screen.warn("`defenseclaw` was not run.")
             return
+        command = _named_as(command, decided)
         path, state = _approved(portal, screen, answer)
         screen.progress(f"Decided. Runs {program} {command} here.")
         code = real_defenseclaw.run(
@@ -77,7 +93,29 @@ def dc(
             screen.warn(
                 "The gateway runs as before until you restart it: defenseclaw-gateway restart"
             )
-        _report(portal, screen, path, state, code)
+        _report(portal, screen, path, state, code, wait=wait)
+
+
+def _decision(command: Command, gateway: str, severity: str, *, new: bool) -> dict[str, object]:
+    params: dict[str, object] = {"terminal": True, **command.form.params}
+    body: dict[str, object] = {
+        "verb": command.form.verb,
+        "target": command.target(gateway),
+        "reason": command.reason,
+        "params": params | {"new": True} if new else params,
+    }
+    return body | {"severity": severity} if severity else body
+
+
+def _named_as(command: Command, decided: Mapping[str, object]) -> Command:
+    """The command about the name that was decided, where a person at the terminal chose another."""
+    from ata.decisions import real_defenseclaw
+
+    target = decided.get("target")
+    if not command.name or not isinstance(target, dict):
+        return command
+    named = real_defenseclaw.parse((*command.words, str(target["name"])))
+    return replace(named, reason=command.reason)
 
 
 def _enrolled_here() -> str:
@@ -144,7 +182,9 @@ def _tag(state: Mapping[str, object]) -> str:
     return tags[0]
 
 
-def _report(portal: Portal, screen: Screen, path: str, state: dict[str, object], code: int) -> None:
+def _report(
+    portal: Portal, screen: Screen, path: str, state: dict[str, object], code: int, *, wait: bool
+) -> None:
     """Wait until the portal knows the row, and say what came of it.
 
     Raises:
@@ -154,12 +194,14 @@ def _report(portal: Portal, screen: Screen, path: str, state: dict[str, object],
 
     if code:
         screen.warn(f"`defenseclaw` ended with exit code {code}.")
-    state = gateway_wait.wait_for_gateways(portal, path, screen, state)
-    failed = gateway_wait.exit_code(state)
+    failed = ExitCode.DONE
+    if wait:
+        state = gateway_wait.wait_for_gateways(portal, path, screen, state)
+        failed = gateway_wait.exit_code(state)
     lines = [*gateway_wait.effect_lines(state)]
     if gateway_wait.open_at(state):
         lines.append("The portal goes on waiting for its row; its page says when it arrived.")
-    status = "done" if not failed and not code else "failed"
+    status = "failed" if failed or code else "committed" if gateway_wait.open_at(state) else "done"
     screen.result({"status": status, "exit_code": code, **state}, *lines)
     if failed or code:
         raise typer.Exit(failed or ExitCode.FAILED)

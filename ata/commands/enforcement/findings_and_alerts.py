@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ata.commands.enforcement.block_allow_hold import Severity
+from ata.commands.enforcement.decision_options import Severity
 from ata.options import Json, NoWait, Reason, open_screen, reason_or_ask
 from ata.output.safe_text import ago, safe
 from ata.portal.name_completion import open_findings
