@@ -12,6 +12,7 @@ import re
 import secrets
 from datetime import datetime
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -33,6 +34,10 @@ SECRETS = (
     "AUTH0_LOG_STREAM_TOKEN",
     "MAILER_URL",
     "APPROVAL_WEBHOOK_SECRET",
+    # Their addresses may hold a password.
+    "DATABASE_URL",
+    "CELERY_BROKER_URL",
+    "CACHE_URL",
 )
 ROTATED = (
     "AUTH0_CLIENT_SECRET",
@@ -96,6 +101,7 @@ class Env(BaseModel):
     TSA_URL: str = ""
     TSA_CA_FILE: Path | None = None
     DEFENSECLAW_INSTANCES_FILE: Path | None = None
+    TRUSTED_PROXIES: str = ""
     DEMO: bool = False
     MAILER_URL: str = "console://"
     PORTAL_FROM: str = "Auth0-ATA <portal@localhost>"
@@ -126,6 +132,18 @@ class Env(BaseModel):
     def _is_a_key(cls, value: str) -> str:
         if value and not _KEY.fullmatch(value):
             raise ValueError("must be 64 hex digits")
+        return value
+
+    @field_validator("TRUSTED_PROXIES")
+    @classmethod
+    def _are_addresses(cls, value: str) -> str:
+        for one in _names(value):
+            try:
+                network = ip_network(one)
+            except ValueError:
+                raise ValueError(f"{one} must be an IP address or a network") from None
+            if not network.prefixlen:
+                raise ValueError(f"{one} would let every caller choose its recorded address")
         return value
 
     @field_validator("BREAKGLASS_UNTIL")
@@ -177,6 +195,11 @@ class Env(BaseModel):
         """`azp` values that the token broker accepts."""
         return _names(self.AUTH0_BROKER_CLIENTS) or frozenset({self.AUTH0_CLI_CLIENT_ID})
 
+    @property
+    def trusted_proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Proxies whose `X-Forwarded-For` is believed."""
+        return _networks(self.TRUSTED_PROXIES)
+
 
 def _moment(text: str) -> datetime | None:
     try:
@@ -189,6 +212,11 @@ def _moment(text: str) -> datetime | None:
 @cache
 def _names(text: str) -> frozenset[str]:
     return frozenset(part.strip() for part in text.replace(",", " ").split())
+
+
+@cache
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(one) for one in sorted(_names(text)))
 
 
 def load() -> Env:

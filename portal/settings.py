@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "enforcement",
 ]
 MIDDLEWARE = [
+    "portal.ops.caller_address.CallerAddressMiddleware",
     "ui.request_id.RequestIdMiddleware",
     # What guards an answer is outermost, so that no refusal further in goes without it.
     "django.middleware.security.SecurityMiddleware",

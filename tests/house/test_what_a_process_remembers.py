@@ -57,6 +57,7 @@ HOLD_NOBODY: Final = {
     "portal.v1.docs.document": "our own document",
     "portal.v1.docs._listing": "our own document",
     "portal.env._names": _SETTINGS,
+    "portal.env._networks": _SETTINGS,
     "portal.pages.context.version": "our version",
     "ui.icons.symbols": "our own drawings",
     "portal.pages.navigation.exists": "addresses of our own pages",
