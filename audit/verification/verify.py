@@ -79,7 +79,8 @@ def run(
     last_checkpoint = Checkpoint.objects.aggregate(last=Max("id"))["last"] or 0
     size = stored_tree_queries.stored_size()
     if not 0 <= start <= max(size - 1, 0):
-        raise OutsideLog(f"the log has entries 0 to {size - 1}; {start} is outside")
+        has = f"entries 0 to {size - 1}" if size else "no entry yet"
+        raise OutsideLog(f"The log has {has}; {start} is outside.")
     storage.forget_read()
     findings = Findings()
     for problem in insert_only.problems():

@@ -56,6 +56,8 @@ class Command(BaseCommand):
                     tree_only=options["tree"],
                 )
         except verify.OutsideLog as error:
+            if options["json"]:
+                self.stdout.write(json.dumps({"ok": False, "error": str(error)}))
             raise CommandError(str(error), returncode=2) from None
         except DatabaseFailure as error:
             said = f"Nothing is verified: the database did not answer: {error}"
