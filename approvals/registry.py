@@ -152,6 +152,7 @@ class Verb:
     owns: Callable[[Actor, Target], bool] | None = None
     hold: CommitFn | None = None  # tightened while the approval waits
     release: ReleaseFn | None = None  # undoes exactly what `hold` did, for what is still there
+    holds_elsewhere: bool = False  # a hold is only asked for until those who place it answer
     if_approved: str = ""
     # What approving comes to as things are now; empty: as `if_approved`.
     expects: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""

@@ -70,6 +70,9 @@ def _answered(event: PublicEvent, did: str, wish: str) -> str:
     return f"{{instance}} {did}" if did_it else f"{{instance}} did not {wish}{{detail}}"
 
 
+_FILES_STAYED = ", and its files stayed in quarantine there"
+
+
 def _decided(act: str) -> Sentence:
     def sentence(event: PublicEvent) -> str:
         step = _data(event).get("step")
@@ -83,6 +86,8 @@ def _decided(act: str) -> Sentence:
             did = f"acknowledged the {act} of {{thing}} (by {{who}}){{effect}}"
             if _data(event).get("code") == _NOTHING_OF_OURS:
                 did = f"kept {{thing}} as others set it; the {act} changed nothing there{{effect}}"
+            if _data(event).get("not_undone"):
+                did = f"{did}{_FILES_STAYED}"
             return _answered(event, did, f"{act} {{thing}} for {{who}}")
         return f"{{who}} decided to {act} {{thing}}{{scope}}{{by}}"
 
@@ -132,6 +137,8 @@ def _released(event: PublicEvent) -> str:
             did = "ended the hold on {thing}, and left what others set there{effect}"
         elif _data(event).get("left"):
             did = "kept {thing} blocked: the block there was not our hold"
+        if _data(event).get("not_undone"):
+            did = f"{did}{_FILES_STAYED}"
         return _answered(event, did, "lift the hold on {thing}")
     return "{who} decided to end the hold on {thing}{scope}{by}"
 

@@ -76,6 +76,7 @@ STATES: dict[str, Look] = {
     "answering": Look("ok", "radio", "answering"),
     "online": Look("ok", "radio", "online"),
     "offline": Look("bad", "unplug", "offline"),
+    "token_refused": Look("bad", "lock", "token refused"),
     "deaf": Look("bad", "unplug", "partly unknown"),
     "not answering": Look("bad", "unplug", "not answering"),
     "not_enforced": Look("warn", "triangle-alert", "not enforced"),

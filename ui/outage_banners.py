@@ -43,6 +43,7 @@ class Health:
     worker: Silence | None = None
     tenant: Silence | None = None
     gateways: tuple[Silence, ...] = ()
+    refusing: tuple[str, ...] = ()  # gateways that answer, and refuse our token
     compared: datetime | None = None
     comparing_fails: str = ""
 
@@ -85,6 +86,7 @@ def _read(now: datetime) -> Health:
     return Health(
         tenant=Silence(tenant_name(), answered) if silent else None,
         gateways=_gateways(now),
+        refusing=_refusing(),
         compared=compared,
         comparing_fails=accounts.detail if accounts and stale and not silent else "",
     )
@@ -92,10 +94,16 @@ def _read(now: datetime) -> Health:
 
 def _gateways(now: datetime) -> tuple[Silence, ...]:
     names = [instance.name for instance in instances.fleet().instances]
-    away = Watch.objects.filter(name__in=names, reachable=False).order_by("name")
-    seen = ((row.name, row.last_seen) for row in away)
+    away = Watch.objects.filter(name__in=names, reachable=False, token_refused=False)
+    seen = ((row.name, row.last_seen) for row in away.order_by("name"))
     # One look that failed is a restart, not an outage.
     return tuple(Silence(name, at) for name, at in seen if at is None or now - at > _SILENT)
+
+
+def _refusing() -> tuple[str, ...]:
+    names = [instance.name for instance in instances.fleet().instances]
+    found = Watch.objects.filter(name__in=names, token_refused=True).order_by("name")
+    return tuple(found.values_list("name", flat=True))
 
 
 def banners(found: Health, *, person: bool, staff: bool) -> list[dict[str, str]]:
@@ -109,6 +117,8 @@ def banners(found: Health, *, person: bool, staff: bool) -> list[dict[str, str]]
         said.append(_banner(words))
     if staff and found.gateways:
         said.append(_banner(_at_gateways(found.gateways, now), "/enforcement/fleet/", "Gateways"))
+    if staff and found.refusing:
+        said.append(_banner(_at_refusing(found.refusing), "/enforcement/fleet/", "Gateways"))
     if staff and found.comparing_fails:
         text = f"{_connections(found, now)}: {found.comparing_fails}"
         said.append(_banner(text, "/connections/inventory/", "Accounts"))
@@ -163,4 +173,13 @@ def _at_gateways(away: tuple[Silence, ...], now: datetime) -> str:
     return (
         f"{each}. Decisions are recorded here and {are} told as soon as {they} {answer}; "
         f"what is shown of {them} is as of then."
+    )
+
+
+def _at_refusing(names: tuple[str, ...]) -> str:
+    each = "; ".join(f"{name} refuses the portal’s token" for name in names)
+    its = "its" if len(names) == 1 else "their"
+    return (
+        f"{each}: put {its} current token into the file that gateway_token_file names. "
+        "Decisions are recorded here and wait until then."
     )

@@ -308,12 +308,17 @@ def in_words(
     label = verb.label if verb else "This"
     if rule["kind"] != "require":
         return f"{label} applies immediately."
-    held = "On hold until then. " if rule["while_pending"] == "hold" else ""
+    held = _held_until_then(verb) if rule["while_pending"] == "hold" else ""
     who = who_approves(rule, automatic=automatic)
     return (
         f"{label} at severity {rule['severity']}: {who} within {within}. "
         f"{held}{if_nobody_answers(rule)}"
     )
+
+
+def _held_until_then(verb: Verb | None) -> str:
+    asked = verb is not None and verb.holds_elsewhere
+    return "Gateways are asked to hold it until then. " if asked else "On hold until then. "
 
 
 def who_approves(rule: Mapping[str, Any], *, automatic: bool = False) -> str:
@@ -381,8 +386,10 @@ def if_denied(rule: Mapping[str, Any], verb: Verb | None) -> str:
     said = (verb.if_denied if verb else "") or "Nothing is committed."
     if rule.get("while_pending") != "hold":
         return said
+    asked = verb is not None and verb.holds_elsewhere
+    held, it = ("A hold was asked for", "it") if asked else ("On hold meanwhile", "the hold")
     if rule.get("on_denial") != "release":
-        return f"{said} On hold meanwhile; a denial does not end the hold."
+        return f"{said} {held}; a denial does not end {it}."
     if rule.get("signed_denial"):
-        return f"{said} On hold meanwhile; a denial signed with a passkey ends the hold."
-    return f"{said} On hold meanwhile; a denial ends the hold once it is proven."
+        return f"{said} {held}; a denial signed with a passkey ends {it}."
+    return f"{said} {held}; a denial ends {it} once it is proven."

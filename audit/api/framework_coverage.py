@@ -74,7 +74,7 @@ class CoverageSource(Closed):
     kind: Literal["source", "gateway", "auth0", "reported"]
     name: str
     about: str
-    state: Literal["heard", "silent", "never", "online", "offline"]
+    state: Literal["heard", "silent", "never", "online", "deaf", "token_refused", "offline"]
     events: int | None
     last: CoverageEvent | None
     heard: str | None

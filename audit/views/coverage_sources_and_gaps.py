@@ -123,7 +123,8 @@ def _row(
 
 def _gateway(line: dict[str, Any], url: str, last: Last | None) -> dict[str, Any]:
     watch: Watch | None = line["watch"]
-    about = line["reads"] if line["state"] != "offline" or not watch else watch.detail
+    away = line["state"] in {"offline", last_heard.REFUSES}
+    about = watch.detail if away and watch else line["reads"]
     row = _row("gateway", line["instance"].name, about, None, last, url)
     seen = watch.last_seen if watch else None
     return row | {"state": line["state"] or "never", "heard": rfc3339(seen) if seen else None}
@@ -139,7 +140,7 @@ def _feeds() -> Iterator[dict[str, Any]]:
             row["about"] = (
                 f"{feed.recorded:,} used, {feed.ignored:,} of other kinds, "
                 f"{feed.duplicates:,} duplicates, {feed.quarantined:,} quarantined, "
-                f"no gaps since {feed.since:%Y-%m-%d %H:%M} UTC."
+                f"no gaps since {feed.since:%-d %b %Y, %H:%M} UTC."
             )
             row["heard"] = rfc3339(feed.heard) if feed.heard else None
         yield row | {"state": "heard" if row["heard"] else "never"}
@@ -199,7 +200,7 @@ def _compared() -> dict[str, Any]:
     name, url = "Comparison with Auth0", _FEED_PAGE
     if recent is None or recent.finished is None:
         return _gap(name, "warn", "none was finished yet", url)
-    words = f"{recent.done:,} people, finished {recent.finished:%Y-%m-%d %H:%M} UTC"
+    words = f"{recent.done:,} people, finished {recent.finished:%-d %b %Y, %H:%M} UTC"
     if recent.failed:
         words += f"; {recent.failed:,} could not be read"
     return _gap(name, "warn" if recent.failed else "ok", words, url)

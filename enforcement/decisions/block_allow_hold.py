@@ -286,6 +286,7 @@ def _register(kind: str) -> None:
             validate=terminal_steps.check_gateway,
             hold=_hold,
             release=_release_own,
+            holds_elsewhere=True,
             if_approved=expected_outcome.BLOCKS[kind],
             if_denied="Nothing is blocked.",
             if_expired="Nothing is blocked for good; the hold stays until someone decides.",

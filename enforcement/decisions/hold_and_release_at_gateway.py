@@ -14,7 +14,12 @@ from audit.models import EventRow
 from audit.recording.stored_event_loader import load_many
 from enforcement.audit_database.open_read_only import SourceUnreadable
 from enforcement.decisions.steps.later_decision_wins import STEPS
-from enforcement.decisions.steps.remote_steps import confirmed, run_step, why_not_blocked
+from enforcement.decisions.steps.remote_steps import (
+    confirmed,
+    run_step,
+    why_not_blocked,
+    with_files_left,
+)
 from enforcement.gateways import (
     attempt_tags,
     effects_at_gateways,
@@ -172,7 +177,8 @@ def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         if not there and (why := _why_stays_disabled(kind, name, run.instance)):
             return EffectResult("failed", why)
         if not there:
-            return EffectResult("done", "nothing is held here")
+            nothing = EffectResult("done", "nothing is held here")
+            return with_files_left(nothing, gateway.instance, kind, name)
         if not any(one.reason.startswith(ours) for one in there):
             return EffectResult(
                 "done", "the block here is someone else's; it stays", data={"left": True}

@@ -62,6 +62,7 @@ _OTHER_USE: Final = Reason(
 NOT_READ: Final = Reason(
     "What counts there was not read lately.", "See under Gateways why it is not read."
 )
+NEVER_READ: Final = Reason("The gateway was never read.", "See under Gateways why it is not read.")
 NO_AGENT: Final = Reason("The gateway names no agent.", _CHECK)
 CHANGED: Final = Reason("What counts there is being read again.", "Reload the page in a minute.")
 
@@ -145,6 +146,7 @@ _ORDER: Final = (
     _OTHER_USE,
     _FILES,
     NO_AGENT,
+    NEVER_READ,
     NOT_READ,
     CHANGED,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -25,6 +26,7 @@ LABELS: Final[dict[str, str]] = {
 }
 
 
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 _CLAUSES: Final[dict[str, str]] = {
     Summary.STOPPED: "it is stopped",
     Summary.AT_NEXT_INSTALL: "it runs on until it is installed again or renamed",
@@ -47,6 +49,18 @@ def by_pattern(effects: Sequence[AgentEffect]) -> dict[str, list[str]]:
     for effect in effects:
         groups.setdefault(_pattern(effect), []).append(agent_label(effect.agent))
     return groups
+
+
+def files_left(kind: str, name: str, gateway: str) -> str:
+    """That the files of a skill or plugin are in quarantine, where the end of a hold leaves
+    them, and what brings them back."""
+    named = name if _PLAIN_NAME.fullmatch(name) else "NAME"
+    return (
+        f"Its files are still in quarantine at {gateway}: restore them there with "
+        f"`ata dc -- {kind} restore {named}`. Where DefenseClaw asks for a path, run "
+        f"`defenseclaw {kind} restore {named} --path FOLDER`, which is listed as a change without "
+        "a decision."
+    )
 
 
 def as_clause(effects: Sequence[AgentEffect]) -> str:

@@ -51,6 +51,10 @@ class NotAnswering(GatewayError):
         self.retry_in_s = retry_in_s
 
 
+class TokenRefused(NotAnswering):
+    """The gateway answered, and refused our token or wants one."""
+
+
 class _Busy(NotAnswering):
     """Its database was locked, and what was asked for was not written."""
 
@@ -267,7 +271,7 @@ class Gateway:
         token = self._token() if with_token else ""
         refused = refused_tokens.standing(base_url, token, clock.now()) if with_token else None
         if refused is not None:
-            raise NotAnswering(refused.detail, maybe_done=False, retry_in_s=_TOKEN_RETRY_S)
+            raise TokenRefused(refused.detail, maybe_done=False, retry_in_s=_TOKEN_RETRY_S)
         http = self._client()
         try:
             answer = http.request(
@@ -357,11 +361,7 @@ def _failure(instance: Instance, answer: Answer, *, changes: bool) -> GatewayErr
         )
         if instance.gateway_token_file is None:
             needs = f"{name} wants a token (HTTP {status}); name its gateway_token_file."
-        return NotAnswering(
-            needs,
-            maybe_done=False,
-            retry_in_s=_TOKEN_RETRY_S,
-        )
+        return TokenRefused(needs, maybe_done=False, retry_in_s=_TOKEN_RETRY_S)
     if status == 429 or status >= 500:
         busy = status == 500 and b"SQLITE_BUSY" in answer.body
         return (_Busy if busy else NotAnswering)(

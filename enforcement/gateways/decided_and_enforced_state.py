@@ -40,6 +40,7 @@ REACH = (
     "its host."
 )
 """What a hold stops and what not, for the page of a component."""
+MOVED = "Its files are in quarantine there, and stay there when this ends."
 _OUTPOST = "its outpost"
 _STATUS = "status"
 _WANTED = {"hold": "held", "block": "blocked", "allow": "allowed"}
@@ -63,11 +64,17 @@ class At:
     settings_from: str = ""  # where its agents and modes were read
     settings_at: datetime | None = None  # and when
     agents: tuple[AgentEffect, ...] = ()  # the same as `effect`, for each agent
+    never_read: bool = False  # neither by the portal nor by an outpost
 
     @property
     def restricts(self) -> bool:
         """Whether a hold or block is wanted there, or is on its own list."""
         return self.wanted in {"hold", "block"} or self.code in {"held", "blocked"}
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing restricts it there, by a decision or on its own list."""
+        return self.wanted in {"none", "allow"} and not self.restricts
 
     @property
     def overall(self) -> Overall | None:
@@ -92,7 +99,7 @@ class At:
         if not self.restricts:
             return []
         if not self.agents:
-            return [(remedies.NO_AGENT, "")]
+            return [(remedies.NEVER_READ if self.never_read else remedies.NO_AGENT, "")]
         found = remedies.by_reason(self.agents, has_outpost=self.entries_from == IN_REPORTS)
         return [(reason, joined(agents)) for reason, agents in found.items()]
 
@@ -162,16 +169,20 @@ def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
         instance = at.instance.name
         watch = watches.get(instance)
         facts = effects_at_gateways.known_at(at.instance, watch, kind, name)
-        effect = GatewayEffect(at.instance, conclude(facts))
-        listed_at, seen = (watch.listed_at, watch.last_seen) if watch else (None, None)
         report = reports.get(instance) or LastReport(None)
+        unread = report.at is None and effects_at_gateways.was_never_read(watch)
+        effect = GatewayEffect(at.instance, conclude(facts), never_read=unread)
+        files = _about_files(at, kind, name)
+        listed_at, seen = (watch.listed_at, watch.last_seen) if watch else (None, None)
         if facts.source == IN_REPORTS:
             listed_at = report.entries_at
         found.append(
             replace(
                 at,
+                words=f"{at.words} {files}".rstrip(),
                 effect=tuple(effect.sentences),
                 agents=effect.agents,
+                never_read=unread,
                 entries_from=facts.source,
                 entries_at=clock.now() if facts.source == IN_DATABASE else listed_at,
                 settings_from=IN_REPORTS if seen is None else _STATUS,
@@ -179,6 +190,15 @@ def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
             )
         )
     return found
+
+
+def _about_files(at: At, kind: str, name: str) -> str:
+    """That its files are in quarantine there, where nothing or ours restricts it."""
+    if at.is_free:
+        return effects_at_gateways.files_left(at.instance, kind, name)
+    is_ours = at.code in {"held", "blocked"} and at.wanted in {"hold", "block"}
+    moved = is_ours and effects_at_gateways.lie_in_quarantine(at.instance, kind, name)
+    return MOVED if moved else ""
 
 
 def wanted_at(rows: Mapping[str, Asset], instance: str, scope: str = "") -> str:

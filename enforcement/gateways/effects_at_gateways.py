@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from approvals import clock
+from enforcement.audit_database import files_in_quarantine
 from enforcement.audit_database.open_read_only import SourceUnreadable
 from enforcement.effects import conclusion, entries_after_outpost_command, sentences
 from enforcement.effects.conclusion import AgentEffect, Summary
@@ -44,6 +45,7 @@ WAITS_FOR_OPENCLAW: Final = (
 )
 ONLY_COPIES: Final = "It is disabled for those agents alone that have a copy of it."
 NO_AGENT = "Not known for any agent: the gateway names none."
+NEVER_READ: Final = "Not known for any agent: the gateway was never read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,16 @@ class GatewayEffect:
     """Why the act is not sent there now, where one was asked about."""
     only_copies: bool = False
     """Whether the act counts for those agents alone that have a copy of the thing."""
+    never_read: bool = False
+    """Whether neither the gateway nor an outpost ever answered."""
 
     @property
     def sentences(self) -> list[str]:
         """In words, one sentence for each group of agents."""
         if self.not_sent:
             return [self.not_sent]
-        said = sentences.in_words(self.agents) or [NO_AGENT]
+        no_agent = NEVER_READ if self.never_read else NO_AGENT
+        said = sentences.in_words(self.agents) or [no_agent]
         return [*said, ONLY_COPIES] if self.only_copies else said
 
     @property
@@ -153,6 +158,14 @@ def facts_reported(
     return replace(facts, outdated=last_heard.why_report_is_outdated(outpost, report))
 
 
+def settings_by_outpost(
+    outpost: Outpost, report: LastReport, watch: Watch | None
+) -> ReportedSettings:
+    """What the gateway last said of itself, else what its configuration has."""
+    settings = ReportedSettings() if why_outdated(watch) else settings_of(watch)
+    return settings if settings.agents else reported_facts.settings_of(outpost, report.config)
+
+
 def _of_outpost(
     outpost: Outpost,
     report: LastReport,
@@ -161,9 +174,7 @@ def _of_outpost(
     name: str,
     entries: tuple[Entry, ...] | None,
 ) -> GatewayFacts:
-    settings = ReportedSettings() if why_outdated(watch) else settings_of(watch)
-    if not settings.agents:
-        settings = reported_facts.settings_of(outpost, report.config)
+    settings = settings_by_outpost(outpost, report, watch)
     return GatewayFacts(
         settings.generation,
         kind,
@@ -185,6 +196,26 @@ def known_at(instance: Instance, watch: Watch | None, kind: str, name: str) -> G
     return facts_from_outpost(outpost, kind, name)
 
 
+def files_left(instance: Instance, kind: str, name: str) -> str:
+    """That files of it stay in quarantine there, in words; empty where none are known to be."""
+    found = lie_in_quarantine(instance, kind, name)
+    return sentences.files_left(kind, name, instance.name) if found else ""
+
+
+def lie_in_quarantine(instance: Instance, kind: str, name: str) -> bool:
+    """Whether files of it are known to be in quarantine there."""
+    if kind not in INSTALLED:
+        return False
+    if outpost := command_recipients.outpost_of(instance.name):
+        state = OutpostState.objects.filter(outpost=outpost).first()
+        return bool(LastReport(state).in_quarantine(kind, name))
+    try:
+        path = instance.audit_db
+        return path is not None and files_in_quarantine.lie_there(path, kind, name)
+    except SourceUnreadable:
+        return False
+
+
 def _after(facts: GatewayFacts, over_rest: bool, act: str) -> GatewayFacts:
     """What an act would make of it."""
     return (
@@ -192,6 +223,11 @@ def _after(facts: GatewayFacts, over_rest: bool, act: str) -> GatewayFacts:
         if over_rest
         else entries_after_outpost_command.after(facts, act)
     )
+
+
+def was_never_read(watch: Watch | None) -> bool:
+    """Whether the gateway never answered the portal, so that nothing that it has is known."""
+    return watch is None or (watch.last_seen is None and not watch.settings)
 
 
 def why_outdated(watch: Watch | None) -> str:
@@ -245,7 +281,8 @@ def everywhere(kind: str, name: str, act: str = "", instance: str = "") -> list[
         copies = not over_rest and entries_after_outpost_command.only_copies(facts, act)
         if act:
             facts = _after(facts, over_rest, act)
-        found.append(GatewayEffect(one, conclusion.conclude(facts), not_sent, copies))
+        unread = over_rest and was_never_read(watches.get(one.name))
+        found.append(GatewayEffect(one, conclusion.conclude(facts), not_sent, copies, unread))
     return found
 
 

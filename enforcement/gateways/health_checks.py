@@ -20,7 +20,7 @@ from enforcement import waiting_steps
 from enforcement.decisions import hold_and_release_at_gateway
 from enforcement.decisions.steps import remote_steps
 from enforcement.gateways import effect_change_events
-from enforcement.gateways.client import Gateway, GatewayError, Health, Listed
+from enforcement.gateways.client import Gateway, GatewayError, Health, Listed, TokenRefused
 from enforcement.gateways.instances import Instance
 from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.models import Watch
@@ -51,6 +51,7 @@ class Probe:
     blocked: tuple[Listed, ...] = ()
     allowed: tuple[Listed, ...] = ()
     trouble: str = ""
+    token_refused: bool = False  # it answered, and nothing but that
 
 
 def probe(instance: Instance) -> Probe:
@@ -60,7 +61,8 @@ def probe(instance: Instance) -> Probe:
         gateway.note_start_where_refused()
         return Probe(at, gateway.health(), gateway.blocked(), gateway.allowed())
     except GatewayError as trouble:
-        return Probe(at, trouble=trouble.detail)
+        refused = isinstance(trouble, TokenRefused)
+        return Probe(at, trouble=trouble.detail, token_refused=refused)
     except Exception as error:
         log.exception("asking %s how it is failed", instance.name)
         return Probe(at, trouble=f"asking it failed ({type(error).__name__})")
@@ -94,7 +96,8 @@ def note(instance: Instance, said: Probe, now: datetime) -> None:
     watch = Watch.objects.get(name=instance.name)
     came_back = watch.reachable is False and said.health is not None
     watch.reachable, watch.checked, watch.detail = said.health is not None, now, said.trouble[:300]
-    fields = ["reachable", "checked", "detail"]
+    watch.token_refused = said.token_refused
+    fields = ["reachable", "checked", "detail", "token_refused"]
     if said.health is not None:
         # A step that was acknowledged while we asked may be missing from these lists.
         watch.last_seen, watch.listed_at = now, said.at
@@ -123,6 +126,7 @@ def forget(names: Iterable[str]) -> None:
     if answered.exists():
         answered.update(
             reachable=None,
+            token_refused=False,
             detail="",
             last_seen=None,
             listed_at=None,

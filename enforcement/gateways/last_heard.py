@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,10 +16,14 @@ from enforcement.outposts.reported_facts import LastReport
 OUTPOST_SILENT_AFTER: Final = timedelta(minutes=3)
 """An outpost reports at least once a minute."""
 
+REFUSES: Final = "token_refused"
+"""The state of a gateway that answers our token with 401 or 403."""
+
 
 @dataclass(frozen=True, slots=True)
 class LastHeard:
-    """What is known of one gateway. `answers` is None where nobody asked it yet.
+    """What is known of one gateway. `answers` is None where nobody asked it yet, and False where it
+    says no more than that it refuses our token (`refuses_token`).
 
     `outpost` is the one that it is heard of by; None where the portal asks it itself. `down_since`
     is from when on it did not answer that outpost. `lacks_entries`: that outpost cannot report its
@@ -34,10 +38,13 @@ class LastHeard:
     no_entries_since: datetime | None = None
     blocked: int | None = None
     allowed: int | None = None
+    refuses_token: bool = False
 
     @property
     def state(self) -> str:
-        """`online`, `offline`, or empty before it was asked."""
+        """`online`, `offline`, `token_refused`, or empty before it was asked."""
+        if self.refuses_token:
+            return REFUSES
         return {None: "", True: "online", False: "offline"}[self.answers]
 
 
@@ -71,10 +78,10 @@ def why_report_is_outdated(outpost: Outpost, report: LastReport) -> str:
 def _by_watch(watch: Watch | None) -> LastHeard:
     if watch is None:
         return LastHeard()
+    heard = LastHeard(watch.reachable, watch.last_seen, refuses_token=watch.token_refused)
     if watch.listed_at is None:
-        return LastHeard(watch.reachable, watch.last_seen)
-    blocked, allowed = len(watch.blocked), len(watch.allowed)
-    return LastHeard(watch.reachable, watch.last_seen, blocked=blocked, allowed=allowed)
+        return heard
+    return replace(heard, blocked=len(watch.blocked), allowed=len(watch.allowed))
 
 
 def _by_outpost(outpost: Outpost, state: OutpostState | None) -> LastHeard:

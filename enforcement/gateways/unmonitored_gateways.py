@@ -26,7 +26,7 @@ from enforcement.gateways import (
     unreachable_gateway_reasons,
 )
 from enforcement.gateways.instances import Instance
-from enforcement.gateways.last_heard import LastHeard
+from enforcement.gateways.last_heard import REFUSES, LastHeard
 from enforcement.models import Watch
 
 LATEST: Final = timedelta(seconds=60)
@@ -50,6 +50,14 @@ class Deaf:
     since: datetime | None
     unknown: str
     silent: bool = False  # it does not answer
+    refuses_token: bool = False  # it answers nothing else
+
+    @property
+    def state(self) -> str:
+        """As its badge shows it."""
+        if self.refuses_token:
+            return REFUSES
+        return "offline" if self.silent else "deaf"
 
 
 def everywhere() -> list[Deaf]:
@@ -102,7 +110,8 @@ def _unheard_by_outpost(name: str, heard: LastHeard, now: datetime) -> Iterator[
 def _not_answering(instance: Instance, watch: Watch, now: datetime) -> Iterator[Deaf]:
     if watch.reachable is False:
         why = watch.detail or f"{instance.name} does not answer."
-        yield Deaf(instance.name, why, watch.last_seen, _ENFORCED, silent=True)
+        refuses, seen = watch.token_refused, watch.last_seen
+        yield Deaf(instance.name, why, seen, _ENFORCED, silent=not refuses, refuses_token=refuses)
     elif watch.reachable and watch.last_seen and now - watch.last_seen > LATEST:
         why = "It was not heard of: no worker asks it, or what it answers takes too long."
         yield Deaf(instance.name, why, watch.last_seen, _ENFORCED, silent=True)

@@ -21,6 +21,7 @@ class Watch(models.Model):
     read_since = models.DateTimeField(null=True)  # since when without a break
     probe_due = models.DateTimeField(null=True)
     reachable = models.BooleanField(null=True)  # None: never asked
+    token_refused = models.BooleanField(default=False)  # unreachable, as it refuses our token
     detail = models.CharField(max_length=300, blank=True)
     version = models.CharField(max_length=60, blank=True)
     connectors = models.JSONField(default=list)

@@ -295,6 +295,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "enforcement.findings.dispositions_at_gateway": ("Finding", "closed at the gateway itself"),
     "enforcement.findings.intake": ("Finding Scan", "scans and findings that arrived"),
+    "enforcement.audit_database.files_in_quarantine": ("sql", "reads a gateway's database"),
     "enforcement.audit_database.gateway_quarantine_and_content_digest": (
         "sql",
         "reads a gateway's database",

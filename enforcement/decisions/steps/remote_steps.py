@@ -6,6 +6,7 @@ Each is idempotent at the gateway, and read back before a retry when its answer 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from approvals.models import Effect, EffectState
@@ -118,9 +119,19 @@ def confirmed(gateway: Gateway, kind: str, name: str, wanted: str, said: str) ->
     effect_change_events.keep(gateway.instance.name, facts, wanted, effect.agents)
     if not wanted and block:
         said = f"{said}; its list still has a block, of one agent or of someone else"
-    return EffectResult(
+    result = EffectResult(
         "done", f"{said}. {' '.join(effect.sentences)}", data={"effect": effect.as_json()}
     )
+    return result if wanted == "block" else with_files_left(result, gateway.instance, kind, name)
+
+
+def with_files_left(result: EffectResult, instance: Instance, kind: str, name: str) -> EffectResult:
+    """The same with what a step that relaxes does not undo: files that are in quarantine."""
+    left = effects_at_gateways.files_left(instance, kind, name)
+    if not left:
+        return result
+    data = {**result.data, "not_undone": ["quarantine"]}
+    return replace(result, detail=f"{result.detail.rstrip('.')}. {left}", data=data)
 
 
 @effect("gateway.block")

@@ -15,6 +15,7 @@ from approvals.registry import EffectResult, EffectRun
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from enforcement.decisions.steps import later_decision_wins
+from enforcement.effects import sentences
 from enforcement.effects.conclusion import conclude
 from enforcement.effects.gateway_facts import Entry
 from enforcement.gateways import attempt_tags, effects_at_gateways, instances
@@ -161,6 +162,9 @@ def _reported(outpost: Outpost, command: OutpostCommand, payload: dict[str, Any]
     if said.get("left"):
         words.append("What others added there stays.")
         data["left"] = len(said["left"])
+        if any(one.get("dimension") == "file" for one in said["left"] if isinstance(one, dict)):
+            words.append(sentences.files_left(kind, name, outpost.instance))
+            data["not_undone"] = ["quarantine"]
     data["effect"] = effect.as_json()
     return EffectResult("done", " ".join([*words, *effect.sentences]), data=data)
 
