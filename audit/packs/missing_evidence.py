@@ -29,7 +29,7 @@ class Outlook:
         named: how many tokens and assertions its events name.
         until: release times of the tokens that are still valid.
         not_permitted: how many bodies this reader may not read.
-        gone: how many were erased or are not stored.
+        gone: how many were erased, are missing or cannot be read now.
         unproven: what stays unproven: `who approved`, `who acted`.
     """
 
@@ -62,7 +62,7 @@ class Outlook:
         if self.not_permitted:
             yield f"{_pieces(self.not_permitted)} not yours to read"
         if self.gone:
-            yield f"{_pieces(self.gone)} erased or not stored"
+            yield f"{_pieces(self.gone)} erased, missing or unreadable"
 
 
 def outlook(selection: Selection, now: datetime, may_read: MayRead) -> Outlook:

@@ -58,16 +58,19 @@ def page(request: HttpRequest) -> HttpResponse:
         "frameworks": FRAMEWORKS,
         "crumbs": [{"text": "Compliance", "url": reverse("coverage")}, {"text": "Audit file"}],
         "most": MOST_ITEMS,
+        "usual_items": str(SAMPLE_SIZE),
         "longest": LONGEST_SEED,
         "verifier_sha256": hashlib.sha256(verifier()).hexdigest(),
     }
+    scope = None
     try:
         scope = _scope(given)
         context |= _outlook(scope, given)
         context["choices"] = _choices(scope.period)
         status = 200
     except (NotPossible, SampleError, BadPeriod) as error:
-        context |= {"problem": sentence(error), "choices": _choices(None)}
+        context |= {"problem": sentence(str(error).removesuffix(".")), "choices": _choices(None)}
+        context["nearest"] = _link_to_nearest(scope, given) if scope else {}
         status = 422 if any(given.values()) else 200
     return render(request, "audit/audit_file.html", context, status=status)
 
@@ -148,7 +151,7 @@ def _scope(given: dict[str, str]) -> Scope:
     """
     items = given["items"] or str(SAMPLE_SIZE)
     tree = given.get("tree", "")
-    return audit_scope.scope(
+    scope = audit_scope.scope(
         given["framework"] or FRAMEWORKS[0].id,
         _period(given),
         tree=int(tree) if tree.isascii() and tree.isdigit() and len(tree) < 16 else None,
@@ -156,13 +159,17 @@ def _scope(given: dict[str, str]) -> Scope:
         sample_size=int(items) if items.isascii() and items.isdigit() and len(items) < 4 else 0,
         complete=_OTHERS.get(given["others"], False),
     )
+    if given["after"] or given["before"] or _lists_events(scope):
+        return scope
+    nearest = _nearest(scope)
+    return replace(scope, period=nearest[1]) if nearest else scope
 
 
 def _period(given: Mapping[str, str]) -> Period:
     """Whole days, so that a page and what is downloaded from it later are of one period.
 
     Where nothing is asked it ends before today: only of a time that is over can a file prove that
-    no row is missing.
+    no row is missing. `_scope` takes the nearest one that lists an event where this one does not.
     """
     until = clock.now().date()
     after = str(until - timedelta(days=_UNASKED)) if not given["before"] else ""
@@ -184,6 +191,44 @@ def _choices(chosen: Period | None) -> list[dict[str, Any]]:
     return found
 
 
+def _lists_events(scope: Scope) -> bool:
+    """Whether a file can be made of the scope and has a row in one of its tables."""
+    try:
+        return bool(scope.range) and any(scope.counts().values())
+    except NotPossible:
+        return False
+
+
+def _nearest(scope: Scope) -> tuple[str, Period] | None:
+    """The nearest period that lists an event, with the label of the button that leads to it.
+
+    First the same one with today, then the last days until yesterday, the fewest first, then these
+    with today.
+    """
+    today = clock.now().date()
+    offered: list[tuple[str, Period]] = []
+    if scope.period.end.date() == today:
+        offered.append(("Include today", replace(scope.period, end=scope.period.end + _DAY)))
+    for end, more in ((today, ""), (today + _DAY, " and today")):
+        for days in _CHOICES:
+            dates = {"after": str(today - timedelta(days=days)), "before": str(end)}
+            label = f"Use the last {days} days{more}"
+            offered.append((label, Period.read(dates, clock.now())))
+    useful = (one for one in offered if _lists_events(replace(scope, period=one[1])))
+    return next(useful, None)
+
+
+def _link_to_nearest(scope: Scope, given: Mapping[str, str]) -> dict[str, str]:
+    """Label and address of the nearest period that lists an event; {} where there is none."""
+    found = _nearest(scope)
+    if found is None:
+        return {}
+    label, period = found
+    dates = {"after": f"{period.start:%Y-%m-%d}", "before": f"{period.end:%Y-%m-%d}"}
+    asked = _asked(given) | {"framework": scope.framework.id, **dates}
+    return {"label": label, "url": f"?{urlencode(asked)}"}
+
+
 def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
     """What the file will hold, before anything of it is made."""
     (start, end), counts = scope.range, scope.counts()
@@ -195,10 +240,35 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
     }
     opened = scope.opened(counts)
     rows = min(opened, end - start)
+    populations = _populations(scope, counts)
     empty: dict[str, Any] = {}
     if not rows:
-        empty = {"no_rows": _no_rows(scope), "with_today": _with_today(scope, _asked(given))}
-    populations = [
+        empty = {"no_rows": _no_rows(scope), "nearest": _link_to_nearest(scope, given)}
+    return {
+        "scope": scope,
+        "framework": scope.framework,
+        "period": scope.period,
+        "dates": _dates(scope.period),
+        "today_added": not (given["after"] or given["before"])
+        and scope.period.end.date() > clock.now().date(),
+        **empty,
+        "start": start,
+        "last": end - 1,
+        "entries": end - start,
+        "rows": rows,
+        "others": end - start - rows,
+        "populations": populations,
+        "without": [one for one in populations if not one["rows"]],
+        "unanswered": [(one, why_unanswered(one)) for one in scope.unanswered],
+        "items": scope.items(counts),
+        "decided": given["others"] in _OTHERS,
+        "download": urlencode(asked),
+    }
+
+
+def _populations(scope: Scope, counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Each table of the file with its rows, and the items drawn from it; None where all count."""
+    return [
         {
             "id": table.id,
             "title": table.title,
@@ -209,24 +279,6 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
         }
         for table in scope.tables
     ]
-    return {
-        "scope": scope,
-        "framework": scope.framework,
-        "period": scope.period,
-        "last_day": scope.period.end - _DAY,
-        "dates": _dates(scope.period),
-        **empty,
-        "start": start,
-        "last": end - 1,
-        "entries": end - start,
-        "rows": rows,
-        "others": end - start - rows,
-        "populations": populations,
-        "unanswered": [(one, why_unanswered(one)) for one in scope.unanswered],
-        "items": scope.items(counts),
-        "decided": given["others"] in _OTHERS,
-        "download": urlencode(asked),
-    }
 
 
 def _dates(period: Period) -> str:
@@ -239,35 +291,16 @@ def _dates(period: Period) -> str:
 
 
 def _no_rows(scope: Scope) -> str:
-    """What is on record of a period in which no population has a row, and what to do."""
+    """What is on record of a period in which no table of the file has a row."""
     number = coverage.count([EventQuery()], scope.period).counted[0].n
-    said = "No event that happened in it is on record."
+    said = "No event on record happened in this period."
     if number:
         events = "1 event" if number == 1 else f"{number:,} events"
-        belong = "belongs" if number == 1 else "belong"
-        said = f"{events} that happened in it {belong} to no population below."
-    return (
-        f"{said} Of a period that is over, the file can still prove that no entry is missing. "
-        "Choose a longer period, or another framework, for one with rows."
-    )
+        said = f"{events} happened in this period. This file would list none of them."
+    if scope.last_signed is not None:
+        return said
+    return f"{said} The file could still prove that no entry of the period is missing."
 
 
-def _with_today(scope: Scope, given: dict[str, str]) -> dict[str, str]:
-    """The way to the same period with today, where it ends before and has rows then."""
-    start, today = scope.period.start, clock.now().date()
-    if scope.period.end.date() != today:
-        return {}
-    longer = replace(scope.period, end=scope.period.end + _DAY)
-    if not any(replace(scope, period=longer).counts().values()):
-        return {}
-    dates = {"after": f"{start:%Y-%m-%d}", "before": f"{longer.end:%Y-%m-%d}"}
-    kept = {key: value for key, value in given.items() if key != "tree"}
-    longer_one = kept | {"framework": scope.framework.id, **dates}
-    return {
-        "url": f"?{urlencode(longer_one)}#step2",
-        "action": f"Show {start.day} {start:%b} to {today.day} {today:%b}, today included",
-    }
-
-
-def _asked(given: dict[str, str]) -> dict[str, str]:
+def _asked(given: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in given.items() if value}

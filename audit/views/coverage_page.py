@@ -27,6 +27,12 @@ from audit.views import coverage_report_builder
 _FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 _KEYS = ("days", "after", "before")
 _DAY: Final = timedelta(days=1)
+_GROUPS: Final = {
+    "silent": "without evidence in this period",
+    "quiet": "without evidence, which is expected only after an incident",
+    "covered": "with evidence",
+    "not_covered": "outside this product",
+}
 
 
 @never_cache
@@ -43,6 +49,10 @@ def coverage(request: HttpRequest) -> HttpResponse:
     made = coverage_report_builder.report(period, now)
     context = {
         "report": made,
+        "frameworks": [
+            one | {"groups": _groups(one["requirements"])} for one in made["frameworks"]
+        ],
+        "expected_words": _expected(made["frameworks"]),
         "period": period,
         "given": given,
         "mistake": mistake,
@@ -114,6 +124,27 @@ def manifest(request: HttpRequest, event_id: UUID) -> HttpResponse:
             "Content-Disposition": f'attachment; filename="coverage-{event_id}.manifest.json"'
         },
     )
+
+
+def _group(row: dict[str, Any]) -> str:
+    """What a requirement asks of its reader: a key of _GROUPS."""
+    return "quiet" if row["status"] == "silent" and row["quiet"] else str(row["status"])
+
+
+def _groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The requirements of a framework, those that need a look first; empty groups are left out."""
+    found = [
+        {"label": label, "rows": [row for row in rows if _group(row) == key]}
+        for key, label in _GROUPS.items()
+    ]
+    return [group for group in found if group["rows"]]
+
+
+def _expected(frameworks: list[dict[str, Any]]) -> str:
+    """How many requirements without evidence are expected to have none; empty for none."""
+    rows = [row for one in frameworks for row in one["requirements"]]
+    quiet = sum(_group(row) == "quiet" for row in rows)
+    return f"for {quiet} of them it is expected only after an incident" if quiet else ""
 
 
 def _audit_file(period: Period, now: datetime) -> str:

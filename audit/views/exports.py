@@ -48,7 +48,7 @@ _STATES = {
 def exports(request: HttpRequest) -> HttpResponse:
     """Everybody's exports of the last seven days: what was exported is no secret to readers."""
     found = ExportJob.objects.order_by("-created")[:_SHOWN]
-    jobs = [_shown(job) for job in found]
+    jobs = sorted(map(_shown, found), key=lambda job: (not job["ready"], not job["live"]))
     return render(
         request,
         "audit/exports.html",

@@ -109,6 +109,26 @@ def test_the_page_links_the_events_and_the_last_of_them(ada: Client) -> None:
     assert "1 of 2 events" in trail, "the number and the list behind it are the same"
 
 
+def test_requirements_without_evidence_come_first_and_each_group_is_counted(ada: Client) -> None:
+    happens(policy__changed="", audit__viewed="")
+    page, report = text_of(ada.get(PAGE)), told(ada)
+    rows = [row for framework in report["frameworks"] for row in framework["requirements"]]
+    quiet = sum(row["status"] == "silent" and row["quiet"] for row in rows)
+    assert quiet and f"for {quiet} of them it is expected only after an incident" in page
+    groups = re.findall(r'rowgroup">(\d+) requirements? ([^<]+)</th>', page)
+    counted = {label: 0 for _, label in groups}
+    for number, label in groups:
+        counted[label] += int(number)
+    assert counted == {
+        "without evidence in this period": report["counts"]["silent"] - quiet,
+        "without evidence, which is expected only after an incident": quiet,
+        "with evidence": report["counts"]["covered"],
+        "outside this product": report["counts"]["not_covered"],
+    }
+    pci = page[page.index('id="pci-dss"') : page.index('id="soc-2"')]
+    assert pci.index(">10.2.1.5<") < pci.index(">10.2.1.6<") < pci.index(">10.2.1.2<")
+
+
 def test_an_event_outside_the_period_covers_nothing(ada: Client) -> None:
     old = clock.now() - timedelta(days=100)
     list(record_many([DraftFactory.build(action="policy.changed", time=old)]))
@@ -122,6 +142,9 @@ def test_an_event_outside_the_period_covers_nothing(ada: Client) -> None:
 def test_a_period_without_events_says_so(ada: Client) -> None:
     page = text_of(ada.get(f"{PAGE}?after=2001-01-01&before=2001-02-01"))
     assert "<h1>Nothing happened in this period</h1>" in page and "Choose a longer period" in page
+    assert 'href="?days=365">365 days</a></div>' in page and 'class="tiles"' not in page
+    year = text_of(ada.get(f"{PAGE}?days=365"))
+    assert "Choose a longer period" in year and 'href="?days=365">365 days</a></div>' not in year
 
 
 def test_a_mistake_in_the_period_is_named_and_ninety_days_are_shown(ada: Client) -> None:

@@ -86,19 +86,31 @@ def test_the_signed_log_says_how_far_it_was_verified_and_who_else_signed(ada: Cl
     ada.post("/audit/ledger/verify/")
     requested_runs.perform(VerificationRun.objects.get().id)
     assert title(ada, "/audit/ledger/") == "Verified up to entry #1, no outside witness"
+    why = "Without an outside witness we could show different logs to different people."
+    assert shown(ada, "/audit/ledger/").count(why) == 1
     VerificationRun.objects.update(
         state=VerificationRun.State.FAILED, result={"size": 2, "first_bad_index": 1}
     )
     assert title(ada, "/audit/ledger/") == "Log: check failed at #1"
+    assert why not in shown(ada, "/audit/ledger/"), "what failed comes first"
 
 
 def test_exports_say_how_many_are_ready(trail: None, ada: Client) -> None:
     assert title(ada, "/audit/exports/") == "No exported file is kept now"
+    accent = '<a class="btn btn-primary" href="/audit/">'
+    assert accent in text_of(ada.get("/audit/exports/")), "an export starts from a filter"
     ada.post("/audit/exports/new/", {"format": "csv"})
     assert title(ada, "/audit/exports/") == "An export is being made"
+    assert accent not in text_of(ada.get("/audit/exports/"))
     assert exports.run_due() == 1
     assert title(ada, "/audit/exports/") == "1 export ready to download"
     job = ExportJob.objects.get()
+    ExportJob.objects.update(created=clock.now() - timedelta(hours=1))
+    ada.post("/audit/exports/new/", {"format": "csv"})
+    page = text_of(ada.get("/audit/exports/"))
+    newer = ExportJob.objects.exclude(pk=job.pk).get()
+    assert page.index(f"/audit/exports/{job.id}/") < page.index(f"/audit/exports/{newer.id}/")
+    newer.delete()
     assert not MILLISECONDS.search(shown(ada, f"/audit/exports/{job.id}/"))
     ExportJob.objects.update(state=ExportJob.State.EXPIRED)
     assert title(ada, "/audit/exports/") == "No exported file is ready"
@@ -112,7 +124,7 @@ def shown(client: Client, url: str) -> str:
 
 def test_a_sample_says_from_how_many_events_it_is_drawn(trail: None, ada: Client) -> None:
     page = "/audit/sample/"
-    assert title(ada, page) == "Draw from 12 events"
+    assert title(ada, page) == "Draw a sample from 12 events"
     none = title(ada, f"{page}?action=audit.sampled")
     assert none == "No event matches, so none can be drawn"
     assert title(ada, f"{page}?human=H2") == "No sample can be drawn of this filter"
@@ -145,18 +157,24 @@ def test_an_audit_file_offers_the_same_period_up_to_now_and_says_why_it_ends_bef
     set_clock(datetime(2026, 11, 27, 9, 30, tzinfo=UTC))
     list(record_many([DraftFactory.build(action="policy.changed", time=clock.now())]))
     sequencer.run_once()
-    first = text_of(ada.get("/audit/file/?framework=pci-dss"))
-    assert title(ada, "/audit/file/?framework=pci-dss") == (
-        "No population has a row in this period, 29 Aug to 26 Nov 2026"
+    page = "/audit/file/?framework=pci-dss"
+    first = text_of(ada.get(f"{page}&before=2026-11-27"))
+    assert title(ada, f"{page}&before=2026-11-27") == (
+        "An audit file of this period would list no event"
     )
+    assert "PCI DSS, 29 Aug to 26 Nov 2026, whole days UTC." in first
     assert "Only of days that are over can the file prove that no row is missing" in first
     assert re.findall(r'aria-current="true" href="[^"]*">([^<]*)', first) == ["90 days"]
     link = re.search(r'href="([^"]*)">90 days up to now</a>', first)
     assert link and "after=2026-08-29&amp;before=2026-11-28" in link[1]
     longer = f"/audit/file/{unescape(link[1]).partition('#')[0]}"
-    assert title(ada, longer) == "Audit file of 1 item, 29 Aug to 27 Nov 2026"
+    assert title(ada, longer) == "An audit file with up to 1 item to test"
+    assert "PCI DSS, 29 Aug to 27 Nov 2026, whole days UTC." in text_of(ada.get(longer))
     marked = re.findall(r'aria-current="true" href="[^"]*">([^<]*)', text_of(ada.get(longer)))
     assert marked == ["90 days up to now"]
+    unasked = text_of(ada.get(page))
+    assert "Today is included because the 90 days before it have no event to list." in unasked
+    assert "29 Aug to 27 Nov 2026" in unasked and "Today is included" not in first
 
 
 def test_the_dates_of_a_period_name_a_year_once_and_a_day_once() -> None:
@@ -177,6 +195,8 @@ def erasure(subject: str, state: str, *, age: int = 0) -> None:
 def test_erasures_count_people_by_their_last_erasure(ada: Client) -> None:
     page = "/audit/erasures/"
     assert title(ada, page) == "No one is erased, and no legal hold is in force"
+    assert "<h2>Find a person</h2>" in text_of(ada.get(page)), "no empty list stands below it"
+    assert not {'id="held"', 'id="erased"'} & set(re.findall(r'id="\w+"', text_of(ada.get(page))))
     LegalHold.objects.create(
         id=uuid4(), subject="c" * 64, matter="m-1", reason="r", placed_at=clock.now(),
         placed_by="x", operation="op-h",
@@ -184,9 +204,13 @@ def test_erasures_count_people_by_their_last_erasure(ada: Client) -> None:
     assert title(ada, page) == "No one is erased, 1 legal hold in force"
     erasure("a", ErasureState.FAILED, age=3)
     assert title(ada, page) == "1 erasure stopped before the end"
+    first = text_of(ada.get(page))
+    assert first.index('id="erased"') < first.index("Find a person") < first.index('id="held"')
     erasure("a", ErasureState.DONE, age=2)
     erasure("a", ErasureState.DONE, age=1)  # again, after a restore
     assert title(ada, page) == "1 person erased, 1 legal hold in force"
+    first = text_of(ada.get(page))
+    assert first.index("Find a person") < first.index('id="held"') < first.index('id="erased"')
     erasure("b", ErasureState.PENDING)
     assert title(ada, page) == "1 erasure not finished yet"
 
@@ -202,7 +226,16 @@ def test_evidence_that_cannot_be_shown_yet_says_from_when_on(ada: Client) -> Non
     assert said == f"This sign-in token can be shown after {until:%-d %b %H:%M} UTC"
     with pytest.MonkeyPatch.context() as another_key:
         another_key.setattr(storage, "_subject_key", _unreadable)
-        assert title(ada, f"/audit/evidence/{kept.digest}/") == said, "it is not erased"
+        unreadable = f"/audit/evidence/{kept.digest}/"
+        assert title(ada, unreadable) == "This evidence cannot be read now", "it is not erased"
+        page = shown(ada, unreadable)
+        assert "Restore the key or the file." in page
+        assert not re.search(r"can be shown|once it has expired|can open it", page)
+    file = storage._body_path(kept.digest)
+    away = file.rename(file.with_name("away"))
+    assert title(ada, f"/audit/evidence/{kept.digest}/") == "This evidence cannot be read now"
+    away.rename(file)
+    assert title(ada, f"/audit/evidence/{kept.digest}/") == said
     storage.erase_subject(OLU.key)
     erased = title(ada, f"/audit/evidence/{kept.digest}/")
     assert erased == "The person this evidence was about is erased"

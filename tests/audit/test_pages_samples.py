@@ -61,7 +61,7 @@ def test_the_form_says_what_is_drawn_from_and_that_nobody_chooses_the_seed() -> 
     page = words(browser_of(ADA), "/audit/sample/?action=skill.blocked")
     assert "3 of 9 events match now" in page
     assert "which no one can predict" in page and "recorded before anyone sees it" in page
-    assert "None yet with exactly this filter." in page
+    assert "None was drawn with exactly this filter." in page
     assert not EventRow.objects.filter(action__startswith="audit.sample").exists()
 
 

@@ -243,8 +243,10 @@ def test_the_command_exits_by_the_result(var_dir: Path) -> None:
         call_command("verify_ledger", "--json", stdout=out)
     result = json.loads(out.getvalue())
     assert (exit.value.code, result["ok"], result["first_bad_index"]) == (1, False, 3)
-    with pytest.raises(CommandError):
-        call_command("verify_ledger", "--from", "99")
+    out = StringIO()
+    with pytest.raises(CommandError, match="entries 0 to 2; 99 is outside"):
+        call_command("verify_ledger", "--from", "99", "--json", stdout=out)
+    assert json.loads(out.getvalue())["ok"] is False
 
 
 def test_a_run_that_was_asked_for_keeps_its_result_and_is_recorded() -> None:

@@ -71,6 +71,7 @@ def test_each_row_is_listed_with_its_reason_size_digest_and_event(ada: Client, p
     of_the_log()
     page = text_of(ada.get(PAGE))
     assert page.count("data-rows") == 1 and "3 rows." in page
+    assert "<h1>3 rows could not be read</h1>" in page
     for code, words in (
         ("missing_time", "no time"),
         ("bad_time", "an impossible or unreadable time"),
@@ -100,6 +101,7 @@ def test_source_reason_and_event_narrow_it(ada: Client, path: Path) -> None:
         assert page.count('class="row-link"') == n, query
         assert ("Nothing matches" in page) is (n == 0)
     page = text_of(ada.get(f"{PAGE}?source=edge-1"))
+    assert "<h1>Quarantine</h1>" in page, "part of the list has no count of all"
     assert 'href="/audit/quarantine/?source=edge-1&amp;reason=bad_time"' in page
     assert 'href="/audit/quarantine/" aria-current="true"' in page, "a value that is on goes off"
 
@@ -132,11 +134,13 @@ def test_more_than_are_counted_are_said_to_be_more(
 ) -> None:
     many(7)
     monkeypatch.setattr(queries, "COUNTED", 5)
-    assert "More than 5 rows." in text_of(ada.get(PAGE))
+    page = text_of(ada.get(PAGE))
+    assert "More than 5 rows." in page and "<h1>More than 5 rows could not be read</h1>" in page
 
 
 def test_an_empty_list_says_what_it_would_hold(ada: Client) -> None:
     page = text_of(ada.get(PAGE))
+    assert "<h1>Nothing is in quarantine</h1>" in page
     assert "Nothing quarantined" in page and "kept here with the reason" in page
 
 

@@ -163,7 +163,7 @@ def test_a_body_that_is_missing_is_said_in_the_file(world: World) -> None:
     answer = asked(ZIP)
     assert answer.status_code == 200
     withheld = json.loads(unpacked(b"".join(answer.streaming_content))["manifest.json"])["withheld"]
-    assert any("erased or not stored" in one for one in withheld), withheld
+    assert any("erased, missing or unreadable" in one for one in withheld), withheld
 
 
 @pytest.mark.parametrize("path", FILES)

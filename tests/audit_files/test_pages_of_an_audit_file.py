@@ -21,8 +21,10 @@ from audit.coverage import FRAMEWORKS
 from audit.models import EventRow
 from audit.packs.verify_html import verifier
 from audit.recording.actors import Actor
+from audit.recording.record import record
 from audit.recording.stored_event_loader import load
 from audit.sequencing import sequencer
+from audit.views import audit_file_page
 from tests.ata.ata_process import Ata
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU
@@ -82,27 +84,64 @@ def test_each_step_leads_to_the_next_one_and_focuses_its_heading(world: World) -
     assert len(re.findall(r'href="\?framework=[^"]*#step2">\d+ days', first)) == 5
 
 
-def test_a_period_in_which_no_population_has_a_row_is_said_before_the_download(
+def period(first: int, last: int) -> str:
+    """Dates of a query string, from so many days ago until before so many."""
+    after, before = (f"{clock.now() - timedelta(days=ago):%Y-%m-%d}" for ago in (first, last))
+    return f"after={after}&before={before}"
+
+
+def accents(page: str) -> list[str]:
+    """The labels of the accent buttons of a page."""
+    main = page.partition("<main")[2].partition("</main>")[0]
+    found = re.findall(
+        r'(?s)<(?:a|button)[^>]*class="btn btn-primary"[^>]*>(.*?)</(?:a|button)>', main
+    )
+    return [re.sub(r"(?s)<svg.*?</svg>|<[^>]+>", "", one).strip() for one in found]
+
+
+def test_a_period_that_lists_no_event_says_so_and_leads_to_the_nearest_that_does(
     world: World,
 ) -> None:
-    ada, said = browser_of(ADA), "No population has a row in this period, "
-    days = [f"{clock.now() - timedelta(days=ago):%Y-%m-%d}" for ago in (45, 35)]
-    page = text_of(ada.get(f"{PAGE}&after={days[0]}&before={days[1]}"))
-    assert said in page and "3 events that happened in it belong to no population below." in page
+    ada, said = browser_of(ADA), "An audit file of this period would list no event"
+    page = text_of(ada.get(f"/audit/file/?framework={FRAMEWORK}&{period(45, 35)}"))
+    assert said in page
+    assert "3 events happened in this period. This file would list none of them." in page
+    assert accents(page) == ["Use the last 7 days and today"]
+    assert re.search(r"<summary>\d+ populations without a row in this period</summary>", page)
     assert said not in text_of(ada.get(PAGE))
 
 
-def test_a_period_without_rows_that_ends_before_today_leads_to_the_one_with_today(
-    world: World,
-) -> None:
-    ada, today = browser_of(ADA), clock.now()
-    page = text_of(ada.get(f"/audit/file/?framework={FRAMEWORK}&seed=agreed&items=7"))
-    link = re.search(r'href="(\?[^"]+)">Show [^<]+, today included</a>', page)
-    last = today - timedelta(days=1)
-    assert link and f"{last.day} {last:%b %Y}</time>, whole days UTC" in page
+def test_a_period_without_events_to_list_leads_to_the_same_one_with_today(world: World) -> None:
+    ada = browser_of(ADA)
+    query = f"framework={FRAMEWORK}&seed=agreed&items=7&{period(90, 0)}"
+    page = text_of(ada.get(f"/audit/file/?{query}"))
+    link = re.search(r'href="(\?[^"]+)">Include today</a>', page)
+    assert link and accents(page) == ["Include today"]
     assert "seed=agreed" in link[1] and "items=7" in link[1] and "tree=" not in link[1]
     longer = text_of(ada.get(f"/audit/file/{unescape(link[1])}"))
-    assert "No population has a row" not in longer and "today included" not in longer
+    assert "would list no event" not in longer and "Include today" not in longer
+
+
+def test_a_period_without_any_signed_event_leads_to_one_with_events(world: World) -> None:
+    answer = browser_of(ADA).get(f"/audit/file/?framework={FRAMEWORK}&{period(400, 390)}")
+    page = text_of(answer)
+    assert answer.status_code == 422 and "These choices give no audit file" in page
+    assert "No signed event is of this period." in page
+    assert accents(page) == ["Use the last 7 days and today"]
+
+
+def test_no_period_is_offered_where_none_lists_an_event(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_file_page, "_lists_events", lambda _: False)
+    page = text_of(browser_of(ADA).get(f"/audit/file/?framework={FRAMEWORK}&{period(45, 35)}"))
+    assert accents(page) == ["Preview contents"]
+
+
+def test_each_step_of_the_page_has_one_accent_button(world: World) -> None:
+    ada = browser_of(ADA)
+    assert accents(text_of(ada.get(PAGE))) == ["Choose what it discloses"]
+    assert accents(text_of(ada.get(f"{PAGE}&others=with"))) == ["Audit file (ZIP)"]
 
 
 @pytest.mark.parametrize("framework", [one.id for one in FRAMEWORKS])
@@ -143,11 +182,19 @@ def test_the_page_says_where_its_period_ends_after_the_signed_log(world: World) 
     assert said not in words(browser_of(ADA).get(f"{PAGE}&others=with"))
 
 
-def test_a_period_that_nobody_chose_ends_before_today(world: World) -> None:
-    page = text_of(browser_of(ADA).get(f"/audit/file/?framework={FRAMEWORK}&others=with"))
-    today = f"{clock.now():%Y-%m-%d}"
-    assert f'name="before" type="date" value="{today}"' in page
-    assert page.count(f"&amp;before={today}#step2") == 4
+def test_a_period_that_nobody_chose_has_today_only_if_no_earlier_day_lists_an_event(
+    world: World,
+) -> None:
+    asked, today = f"/audit/file/?framework={FRAMEWORK}&others=with", clock.now()
+    page = text_of(browser_of(ADA).get(asked))
+    tomorrow = f"{today + timedelta(days=1):%Y-%m-%d}"
+    assert f'name="before" type="date" value="{tomorrow}"' in page
+    assert page.count(f"&amp;before={today:%Y-%m-%d}#step2") == 4
+    record(OLU, "policy.changed", time=today - timedelta(days=3))
+    sequencer.run_once()
+    page = text_of(browser_of(ADA).get(asked))
+    assert f'name="before" type="date" value="{today:%Y-%m-%d}"' in page
+    assert "Today is included" not in page
 
 
 def test_compliance_leads_to_it(world: World) -> None:

@@ -29,6 +29,7 @@ from audit.recording.actors import Actor
 from audit.recording.sentences import person, shown
 from audit.recording.stored_event_loader import Recorded
 from audit.search.index_tokens import person_key
+from audit.views.event import values_in_words
 from audit.views.trail import operation_outcomes
 from audit.views.trail.operation_outcomes import Opening
 from audit.views.trail.page_state import url_of
@@ -130,7 +131,7 @@ def exhibit_of(recorded: Recorded, viewer: Actor | None = None) -> Exhibit:
         label=action_registry.label(event["action"]),
         url=f"/audit/events/{id}/",
         facts=tuple(_facts(event, outcome, viewer)),
-        changes=tuple(_changes(event["changes"])),
+        changes=tuple(values_in_words.changes(event["changes"])),
         data=pretty(mask(event["data"])) if event["data"] else "",
         data_label=_data_label(event),
         human=human_level,
@@ -297,6 +298,7 @@ def _why(event: dict[str, Any]) -> list[Fact]:
     finding = shown(data.get("finding")) or shown(data.get("finding_title"))
     return [
         Fact("Reason", shown(event["reason"])),
+        Fact("Hold", values_in_words.why_hold_stayed(shown(data.get("hold_kept")))),
         Fact("Finding", finding or shown(data.get("finding_id"))),
         Fact("Policy", shown(data.get("policy_words"))),
         *_version(shown(data.get("policy"))),
@@ -313,34 +315,9 @@ def _version(digest: str) -> list[Fact]:
     return [Fact("Policy version", digest, "hash", url=f"/approvals/policy/{digest}/")]
 
 
-def _changes(changes: Any) -> list[dict[str, Any]]:
-    if not isinstance(changes, dict):
-        return []
-    if changes.get("erased") is True:
-        return [{"field": "erased", "before": None, "after": "the values have been erased"}]
-    found = []
-    for field, change in changes.items():
-        before, after = change, None
-        if isinstance(change, dict) and change.keys() <= {"before", "after", "from", "to"}:
-            before = change.get("before", change.get("from"))
-            after = change.get("after", change.get("to"))
-        elif isinstance(change, list) and len(change) == 2:
-            before, after = change
-        else:
-            before, after = None, change
-        found.append({"field": field, "before": _text(before), "after": _text(after)})
-    return found
-
-
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(mask(value), ensure_ascii=False)
-
-
 def _proven(event: dict[str, Any], human: Level, log: Level) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [{"text": reason} for reason in human.proves]
-    found += [{"text": reason} for reason in log.proves]
+    reasons = [values_in_words.plain_dates(reason) for reason in (*human.proves, *log.proves)]
+    found: list[dict[str, Any]] = [{"text": reason} for reason in reasons]
     for item, digest in zip(found, human.digests, strict=False):
         item |= {"hash": digest, "hash_label": "evidence digest"}
     return found

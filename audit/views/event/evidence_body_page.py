@@ -19,6 +19,7 @@ from accounts.recent_sign_in.requirement import needs_fresh_sign_in
 from audit import clock
 from audit.evidence import body_and_pack_access, storage
 from audit.evidence.storage import EvidenceErased, EvidenceError, EvidenceMissing, NotReleasable
+from audit.ledger.packs.report_sentences import sentence
 from audit.models import EvidenceItem
 from audit.views.event.event_details import pretty
 from audit.views.read_permissions import reads_everything
@@ -31,11 +32,12 @@ _WHOSE = "This evidence is about someone else. Auditors and the person can open 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What the page shows of a body that could be read."""
+    """What the page shows of a body that could be read; `named` is the person that it names."""
 
     text: str
     claims: tuple[tuple[str, str], ...] = ()
     parts: tuple[tuple[str, str], ...] = field(default=())
+    named: str = ""
 
 
 @require_safe
@@ -71,12 +73,23 @@ def _show(request: HttpRequest, item: EvidenceItem) -> HttpResponse:
         found = body_and_pack_access.read(actor(request), item, clock.now())
         context |= {"state": "read", "body": in_words(found)}
     except NotReleasable:
-        context["state"] = "erased" if storage.is_erased(item) else "not_released"
+        context |= _withheld(item)
     except EvidenceErased:
         context["state"] = "erased"
     except EvidenceError as error:
-        context |= {"state": "broken", "problem": str(error)}
+        context |= {"state": "broken", "problem": sentence(error)}
     return render(request, "audit/evidence.html", context)
+
+
+def _withheld(item: EvidenceItem) -> dict[str, str]:
+    """The state of a token that is still valid: one that does not open now is not promised."""
+    if storage.is_erased(item):
+        return {"state": "erased"}
+    try:
+        storage.get(item.digest)
+    except EvidenceError as error:
+        return {"state": "broken", "problem": sentence(error)}
+    return {"state": "not_released"}
 
 
 def in_words(raw: bytes) -> Body:
@@ -86,7 +99,8 @@ def in_words(raw: bytes) -> Body:
     if claims is not None and text.count(".") == 2:
         header = storage.claims_of(b"." + raw.split(b".")[0])
         parts = (("Header", pretty(header)), ("What the issuer signed", pretty(claims)))
-        return Body(text, tuple(_claims(claims)), parts)
+        person = next((claims[key] for key in ("name", "email", "sub") if claims.get(key)), "")
+        return Body(text, tuple(_claims(claims)), parts, str(person))
     try:
         return Body(text, (), (("Content", pretty(json.loads(text))),))
     except ValueError:
