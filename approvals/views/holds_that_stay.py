@@ -1,4 +1,4 @@
-"""Why the hold of a request that is over stays, and what ends it, in words."""
+"""Why the hold of a request that is over stays, what ends it, and where one decides again."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ _BY_POLICY = {
     Outcome.DENIED: ("on_denial", "The policy keeps it after a denial."),
     Outcome.EXPIRED: ("on_expiry", "The policy keeps it where no one answers."),
 }
+_WITHOUT_ANSWER = frozenset({Outcome.FAILED, Outcome.EXPIRED, Outcome.CANCELLED})
+_ACTS = frozenset({"block", "allow", "unblock", "release"})
 
 
 def why_hold_stays(approval: Approval, *, ask_gateways: bool = False) -> str:
@@ -41,6 +43,23 @@ def decide_url(approval: Approval, viewer: Actor) -> str:
         return ""
     page = reverse("enforcement-asset", args=[approval.target_kind, approval.target_name])
     return f"{page}#decide"
+
+
+def again_url(approval: Approval, viewer: Actor) -> str:
+    """Where the viewer can request the same decision again, after a request that committed
+    nothing; empty for decisions that no single page offers."""
+    verb = request_labels.verb_of(approval)
+    if verb is None or approval.outcome not in _WITHOUT_ANSWER:
+        return ""
+    if approval.held and approval.outcome != Outcome.FAILED:  # the hold is to be decided about
+        return ""
+    kind, act = approval.target_kind, approval.verb.rpartition(".")[2]
+    if kind in KINDS and act in _ACTS and verb.roles & viewer.roles:
+        return f"{reverse('enforcement-asset', args=[kind, approval.target_name])}#decide"
+    own = (approval.requester_iss, approval.requester_sub) == (viewer.iss, viewer.sub)
+    if approval.verb == "connection.revoke" and own:
+        return reverse("connections:detail", args=[approval.target_name])
+    return ""
 
 
 def _why(approval: Approval, signed: bool) -> str:

@@ -117,6 +117,16 @@ def closed(
     return rows_of(page[:HISTORY_PAGE], viewer), more
 
 
+def matching(viewer: Actor, wanted: RequestFilter) -> int:
+    """How many requests a filter finds, waiting or over."""
+    found = wanted.narrow(visible(viewer))
+    if wanted.status == Status.PENDING:
+        return found.filter(status=Status.PENDING).count()
+    if wanted.status:
+        found = found.exclude(status=Status.PENDING).filter(outcome=wanted.status)
+    return found.count()
+
+
 def rows_of(approvals: Iterable[Approval], viewer: Actor) -> list[Row]:
     """Approvals whose asks were prefetched, as rows."""
     listed = list(approvals)

@@ -175,7 +175,14 @@ def _perform(
 @needs_role("auditor", "operator", "admin")
 def everyone(request: HttpRequest) -> HttpResponse:
     """Every passkey that was ever enrolled, and the file that verifiers read."""
-    context = {"rows": rows(queries.everybody()), "admin": "admin" in actor(request).roles}
+    listed = rows(queries.everybody())
+    usable = [row.key for row in listed if not row.key.revoked_at]
+    context = {
+        "rows": listed,
+        "usable": len(usable),
+        "for_others": sum(key.approver_since is not None for key in usable),
+        "admin": "admin" in actor(request).roles,
+    }
     return render(request, "approvals/passkeys_everyone.html", context)
 
 

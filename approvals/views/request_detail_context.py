@@ -19,13 +19,15 @@ from approvals.proven_approvals import Signature
 from approvals.step_up import rate_limit, take_ciba_or_passkey_answer
 from approvals.step_up.approver_facts import Fact, facts
 from approvals.views import request_labels
-from approvals.views.holds_that_stay import decide_url, why_hold_stays
+from approvals.views.holds_that_stay import again_url, decide_url, why_hold_stays
 from approvals.views.passkey_answers import Offer, offer
 from approvals.views.reason_and_finding_shown import Because, because
 from approvals.views.request_audit_history import History, history
 from approvals.views.request_labels import Standing
 from approvals.views.request_steps import Step, open_effects, steps
 from audit.recording.actors import Actor
+from enforcement.effects.overall_effect import Overall, clause_after_decision
+from enforcement.gateways.effects_at_gateways import INSTALLED
 from ui import person_links
 from ui.local_tenant import phone_url
 
@@ -79,7 +81,21 @@ class Detail:
     by_passkey: Offer | None
     hold_stays: str
     decide_url: str
+    again_url: str
     away: str
+
+    @property
+    def came_to(self) -> str:
+        """Where it is, as the title goes on after its sentence: with what the block that was
+        approved does now, or that the hold stays."""
+        approval, effect = self.approval, self.because.effect
+        if approval.outcome == Outcome.APPROVED and effect:
+            installed = approval.target_kind in INSTALLED
+            return self.standing.text + clause_after_decision(
+                Overall(effect), installed=installed, where=approval.target_instance
+            )
+        stays = approval.held and bool(approval.outcome)
+        return f"{self.standing.text}, and the hold stays" if stays else self.standing.text
 
     @property
     def waiting(self) -> bool:
@@ -195,6 +211,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         by_passkey=offer(approval, asks, viewer, still_true=not no_longer),
         hold_stays=why_hold_stays(approval, ask_gateways=True),
         decide_url=decide_url(approval, viewer),
+        again_url=again_url(approval, viewer),
         away=absence_in_words.of_request(approval, ask, asked) if ask and pending else "",
     )
 

@@ -23,6 +23,7 @@ from approvals.pipeline import overtaken_requests, recheck
 from approvals.proven_approvals import Signature, all_signed, approved_asks, is_signed
 from approvals.registry import Verb
 from approvals.step_up import owner_must_approve_first, rate_limit
+from audit.ledger.format import safe_display
 from audit.recording.actors import Actor
 from ui.times import duration
 
@@ -71,7 +72,15 @@ def requester_name(approval: Approval, viewer: Actor | None = None) -> str:
     asked = actor_json.from_json(approval.requester)
     if viewer is not None and (asked.iss, asked.sub) == (viewer.iss, viewer.sub):
         return "an agent of yours" if asked.via == "broker" else "you"
-    return actor_json.requester_in_sentence(asked)
+    name = _as_name(actor_json.person_name(asked))
+    return f"an agent of {name}" if asked.via == "broker" else name
+
+
+def _as_name(name: str) -> str:
+    """A name that stands alone: in quotes only where it could pass for `you` or `a … finding`."""
+    first = name.casefold().partition(" ")[0]
+    quoted = first in {"a", "an", "you"} or not first
+    return safe_display.person_in_sentence(name) if quoted else safe_display.short(name)
 
 
 def channel_of(approval: Approval) -> str:

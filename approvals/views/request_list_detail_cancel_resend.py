@@ -16,13 +16,11 @@ from accounts.permissions import actor
 from approvals import cancel_resend_confirm_denial, clock, registry
 from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.views import gateway_baseline_changes, inbox, request_outcomes
+from approvals.views import gateway_baseline_changes, inbox, request_outcomes, what_waits
 from approvals.views.policy import policy_and_version_pages
 from approvals.views.request_detail_context import as_context, detail, version_of
 from approvals.views.request_list_filter import SEES_ALL, STATUSES, RequestFilter, moment
 from audit.recording.actors import Actor
-from connections.access_reviews import reviewer_permissions
-from connections.consent import prompts_for_missing_connections
 from connections.scope_escalation import page_rows
 from ui.refused_request_audit_flag import mark, tell
 
@@ -38,11 +36,9 @@ def index(request: HttpRequest) -> HttpResponse:
     sees_all = bool(me.roles & SEES_ALL)
     whole = sees_all and not wanted.query_string() and not before
     waiting = inbox.inbox(me) if wanted.mistakes else inbox.inbox(me, wanted)
-    other = _other_things(me)
     context = {
         "inbox": waiting,
-        "other": other,
-        "version": _version(waiting, other),
+        **_leading(me, waiting, wanted),
         "wanted": wanted,
         "status": wanted.status,
         "statuses": [(one, wanted.query_string(status=one)) for one in ("", *STATUSES)],
@@ -58,16 +54,20 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "approvals/inbox.html", context, status=422 if wanted.mistakes else 200)
 
 
-def _other_things(me: Actor) -> int:
-    """How much waits for this person on Home that is no approval request: accounts to connect and
-    access reviews."""
-    reviews = reviewer_permissions.waiting_for(me, clock.now())
-    return len(prompts_for_missing_connections.open_for(me.iss, me.sub)) + len(reviews)
-
-
-def _version(found: inbox.Inbox, other: int) -> str:
-    """Changes whenever the waiting part of the inbox or its title would look different."""
-    return f"{found.version}.{other}"
+def _leading(me: Actor, found: inbox.Inbox, wanted: RequestFilter) -> dict[str, Any]:
+    """What the title says: how many requests a filter finds, or what else waits where no request
+    needs an answer. `version` changes whenever it or the waiting part would look different."""
+    other = what_waits.for_person(me)
+    about_waiting = wanted.status in {"", Status.PENDING} and not wanted.narrowed
+    counts = not about_waiting and not wanted.mistakes
+    number = inbox.matching(me, wanted) if counts else 0
+    leads = bool(other) and about_waiting and not found.for_me and not wanted.mistakes
+    return {
+        "matching": number,
+        "leading": other[0] if leads else None,
+        "other": other[1:] if leads else other,
+        "version": f"{found.version}.{number}.{what_waits.version_of(other)}",
+    }
 
 
 def _page(wanted: RequestFilter, before: str = "") -> str:
@@ -84,13 +84,13 @@ def index_live(request: HttpRequest) -> HttpResponse:
     wanted = RequestFilter.read(request.GET, me)
     if wanted.mistakes:
         return HttpResponse("the filter has mistakes; reload the page", status=400)
-    found, other = inbox.inbox(me, wanted), _other_things(me)
-    version = _version(found, other)
-    if request.GET.get("seen") == version:
+    found = inbox.inbox(me, wanted)
+    leading = _leading(me, found, wanted)
+    if request.GET.get("seen") == leading["version"]:
         return HttpResponse(status=204)
     sees_all = bool(me.roles & SEES_ALL)
     context: dict[str, Any] = {"inbox": found, "sees_all": sees_all, "wanted": wanted, "live": True}
-    context |= {"other": other, "version": version}
+    context |= leading
     if "whole" in request.GET:
         rows, older = inbox.closed(me, None)
         context |= {"closed": rows, "moved": True}

@@ -28,7 +28,6 @@ _COUNTED = (
     "made themselves. A denial of a request counts as an answer, not as a decision: it is in "
     "neither number."
 )
-RECENT = "Recent decisions"
 _BUTTONS = [
     Button("Build an audit file…", "/audit/file/", "shield-check"),
     Button("New export…", "/audit/exports/new/", "download"),
@@ -141,7 +140,9 @@ def latest() -> Panel:
         )
         for taken, came_to in _newest()
     ]
-    return Panel(RECENT, lines, "No decision is on record yet.", url([]), "View all")
+    return Panel(
+        "Recent decisions", lines, "No decision is on record yet.", url([]), "View all", low=True
+    )
 
 
 def _newest() -> list[tuple[EventRow, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit.recording.actors import Actor
 from enforcement.decisions.claim_bypass import words_of
 from enforcement.models import AdministrativeAct
-from portal.home.panel_types import MOST, Fact, Home, Line, Panel
+from portal.home.panel_types import MOST, Button, Fact, Home, Line, Panel
 
 _URL = "/enforcement/bypasses/"
 
@@ -22,11 +22,16 @@ def unclaimed(_me: Actor) -> Home:
             f"{_URL}{act.bypass}/",
             act.at,
             severity="HIGH" if act.relaxes else "MEDIUM",
-            detail="No decision here covers it. If you did it, claim it.",
+            detail="No decision here covers it. If you made it, record why.",
         )
         for act in found.order_by("-relaxes", "-at")[:MOST]
     ]
+    title = f"{count:,} changes at gateways have no decision: who made them?"
+    if count == 1:
+        title = "1 change at a gateway has no decision: who made it?"
     return Home(
-        facts=[Fact(f"{count:,} changes without a decision", _URL, "bad")],
+        title=title,
+        lead=Button("View the changes" if count > 1 else "View the change", _URL),
+        facts=[Fact(title, _URL, "bad")],
         panels=[Panel("Changes at gateways without a decision", lines, "", _URL, "View all")],
     )

@@ -33,9 +33,10 @@ from connections.status.member_overview import Past
 from connections.sync import connected_accounts
 from connections.views.application_grants import newer_sign_in
 from enforcement.component_kinds import called
+from enforcement.effects.sentences import joined
 from portal.home.auditor import latest, log_status, reviews
 from portal.home.break_glass_and_quarantine import break_glass, set_aside
-from portal.home.panel_types import MOST, Fact, Home, Line, Panel
+from portal.home.panel_types import MOST, Button, Fact, Home, Line, Panel
 from ui import person_links
 from ui.times import relative
 
@@ -45,6 +46,8 @@ _POLICY = "/approvals/policy/"
 _MINE = "/connections/"
 _FROZEN = "/connections/freeze/"
 _APPLICATIONS = "/connections/access/"
+_NAMED = 2
+"""People whom the title names; of more it says how many."""
 _VERBS = {
     "suspended": "suspended",
     "revoked": "revoked",
@@ -77,26 +80,19 @@ def admin(me: Actor) -> Home:
         )
         for a in unfinished.order_by("state_since")[:MOST]
     ]
-    accounts = f"{usable:,} account{'' if usable == 1 else 's'}"
-    can_use, frozen = Fact(f"View {accounts}", _USABLE), _frozen_people()
-    title = facet_counts.headline(usable, owned_by)
-    left = sum(left for _, left in reviewer_permissions.waiting_for(me, now))
-    leads = bool(frozen) and not freezes.everything_is()
-    if left or leads:
-        can_use = Fact(title, _USABLE)
-    if left == 1:
-        title = "1 account needs your decision in an access review"
-    elif left:
-        title = f"{left:,} accounts need your decision in access reviews"
-    elif leads:
-        title, frozen = frozen[0].text, [Fact("View frozen access", _FROZEN, "warn")]
+    title, frozen = facet_counts.headline(usable, owned_by), _frozen_people()
+    facts, lead = [*frozen, Fact(title, _USABLE)], Button("View the accounts", _USABLE)
+    if freezes.everything_is():
+        lead = Button("View frozen access", _FROZEN)
+    elif frozen:
+        title, lead = frozen[0].text, Button("View frozen access", _FROZEN)
     number = unfinished.count()
     ending = f"{number:,} revocation{'' if number == 1 else 's'} in progress"
     return Home(
         title=title,
+        lead=lead,
         facts=[
-            *frozen,
-            can_use,
+            *facts,
             *([Fact(ending, _PENDING, "warn")] if number else []),
         ],
         panels=[
@@ -112,11 +108,17 @@ def admin(me: Actor) -> Home:
 
 
 def _frozen_people() -> list[Fact]:
-    """How many people whose access is frozen; none where nobody's is."""
-    placed = Freeze.objects.filter(kind=FrozenKind.PERSON).order_by()
-    number = placed.values("name").distinct().count()
-    people = "1 person" if number == 1 else f"{number:,} people"
-    return [Fact(f"Access of {people} is frozen", _FROZEN, "warn")] if number else []
+    """Whose access is frozen; none where nobody's is."""
+    placed = Freeze.objects.filter(kind=FrozenKind.PERSON).order_by("name")
+    subs = list(placed.values_list("name", flat=True).distinct())
+    if not subs:
+        return []
+    known = {sub: name for (_, sub), name in account_names.people_names(subs[:_NAMED]).items()}
+    names = [safe_display.short(known.get(sub, sub)) for sub in subs[:_NAMED]]
+    whose = f"the accounts of {joined(names)}" if len(names) > 1 else f"{names[0]}’s accounts"
+    if len(subs) > _NAMED:
+        whose = f"the accounts of {len(subs):,} people"
+    return [Fact(f"Access to {whose} is frozen", _FROZEN, "warn")]
 
 
 def policy_in_force() -> Panel:
@@ -140,7 +142,7 @@ def mine(me: Actor) -> Home:
         Panel(title, lines, "", url, "My connected accounts")
         for title, lines, url in (
             ("Changes to your accounts", done, _MINE if me.roles else ""),
-            ("Requests for you", asked, ""),
+            ("Waiting for you", asked, ""),
         )
         if lines
     ]
@@ -304,7 +306,7 @@ def _frozen_part(me: Actor, freeze: Freeze) -> str:
 def _tokens_until(moment: datetime) -> str:
     """`Tokens already issued work until they expire, the last at 12:40 UTC`."""
     today = moment.date() == clock.now().date()
-    at = f"{moment:%H:%M}" if today else f"{moment.day} {moment:%b %H:%M}"
+    at = f"{moment:%H:%M}" if today else f"{moment.day} {moment:%b}, {moment:%H:%M}"
     return f"Tokens already issued work until they expire, the last at {at} UTC"
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Count
-
 from approvals import clock
-from audit.ledger.format.allowed_field_values import SEVERITIES
+from approvals.views import what_waits
+from approvals.views.what_waits import Waiting
 from audit.recording.actors import Actor
 from enforcement.component_kinds import called, noun
 from enforcement.findings import decision_queue
@@ -16,7 +16,7 @@ from enforcement.gateways.unmonitored_gateways import Deaf
 from enforcement.models import Asset, ConcludedEffect, Watch
 from enforcement.views import effects_of_decisions
 from portal.home.auditor import latest
-from portal.home.panel_types import MOST, Fact, Home, Line, Panel
+from portal.home.panel_types import MOST, Button, Fact, Home, Line, Panel
 
 _UNDECIDED = "/enforcement/?list=undecided"
 _HOLDS = "/enforcement/?list=held"
@@ -27,20 +27,22 @@ _GATEWAYS = "/enforcement/fleet/"
 def operator(me: Actor) -> Home:
     """What waits for a decision first."""
     undecided = decision_queue.undecided()
-    needs, rows = decision_queue.count_undecided(), decision_queue.by_component(undecided)
-    held = Asset.objects.exclude(holder="")
-    held_count = held.count()
+    rows = decision_queue.by_component(undecided)
+    work = what_waits.open_work()
+    held, needs = Asset.objects.exclude(holder=""), work.needs
     unknown = unmonitored_gateways.everywhere()
     gateways = _gateways({one.instance for one in unknown if one.silent})
     deaf, differing = _deaf_gateways(unknown), _differing()
+    waits = [*what_waits.components(needs), *what_waits.holds(work)]
     title = "No finding needs a decision"
-    if needs.total:
-        title = f"{needs.subject} need{'s' if needs.total == 1 else ''} a decision"
+    if waits:
+        title = waits[0].text
     elif differing or deaf:
         title = (differing or deaf)[0].title
     return Home(
         title=title,
-        facts=[*_by_severity(), *_on_hold(held_count), *_silent(gateways)],
+        lead=Button(waits[0].action, waits[0].url) if waits else None,
+        facts=[*_facts(waits), *([] if work.stuck else _on_hold(held.count())), *_silent(gateways)],
         panels=[
             *deaf,
             *differing,
@@ -79,10 +81,8 @@ def gateways_for_admins(me: Actor) -> Home:
     of operators does not name them."""
     if "operator" in me.roles:
         return Home()
-    needs = decision_queue.count_undecided()
-    words = f"{needs.subject} need{'s' if needs.total == 1 else ''} a decision"
     return Home(
-        facts=[Fact(words, _UNDECIDED, "warn")] if needs.total else [],
+        facts=_facts(what_waits.components(decision_queue.count_undecided()), "warn"),
         panels=_deaf_gateways(unmonitored_gateways.everywhere()),
     )
 
@@ -91,19 +91,21 @@ def _counted(count: int, one: str) -> str:
     return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
-def _by_severity() -> list[Fact]:
-    """How many HIGH and CRITICAL findings are open, each leading to them."""
-    counted = decision_queue.grave().values_list("severity").annotate(n=Count("pk"))
-    open_ones = dict(counted.order_by())
-    return [
-        Fact(
-            _counted(open_ones[severity], f"open {severity.capitalize()} finding"),
-            f"/enforcement/?severity={severity}",
-            "bad" if severity == "CRITICAL" else "warn",
-        )
-        for severity in reversed(SEVERITIES)
-        if severity in open_ones
-    ]
+def personal(me: Actor) -> Home:
+    """What waits for this person as for everybody; home of admins leads with the reviews. Members
+    read it in the panel below their title."""
+    if not me.roles:
+        return Home()
+    reviews = what_waits.reviews(me)
+    facts = _facts([*reviews, *what_waits.accounts(me)])
+    if not reviews or "admin" not in me.roles:
+        return Home(facts=facts)
+    return Home(title=reviews[0].text, lead=Button(reviews[0].action, reviews[0].url), facts=facts)
+
+
+def _facts(waits: Iterable[Waiting], tone: str = "") -> list[Fact]:
+    """What waits, as figures of Home."""
+    return [Fact(one.text[:1].upper() + one.text[1:], one.url, tone) for one in waits]
 
 
 def _on_hold(count: int) -> list[Fact]:
@@ -123,7 +125,7 @@ def _deaf_gateways(unknown: list[Deaf]) -> list[Panel]:
             one.why if one.why.startswith(one.instance) else f"{one.instance}: {one.why}",
             "/enforcement/fleet/",
             one.since,
-            badge="offline" if one.silent else "deaf",
+            badge=one.state,
             detail=f"Not known: {one.unknown}.",
         )
         for one in unknown
@@ -165,7 +167,7 @@ def _not_stopping() -> list[Panel]:
     if len(found) == 1:
         title = "1 hold or block is not known to stop every agent"
     foot = f"{left:,} more for other reasons." if left else ""
-    return [Panel(title, lines, "", _NOT_STOPPED, "View all", foot=foot)] if lines else []
+    return [Panel(title, lines, "", _NOT_STOPPED, "View all", low=True, foot=foot)] if lines else []
 
 
 def _more(count: int) -> str:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable
 from approvals.access_ends import end_in_words
 from approvals.views import inbox
 from audit.recording.actors import Actor
-from portal.home.auditor import RECENT, auditor
+from portal.home.auditor import auditor
 from portal.home.changes_without_decision import unclaimed
 from portal.home.connection_panels import admin, mine
 from portal.home.first_steps import first_steps
 from portal.home.gateway_settings import changed_settings
-from portal.home.operator import gateways_for_admins, operator
+from portal.home.operator import gateways_for_admins, operator, personal
 from portal.home.panel_types import Fact, Home, Panel
 from portal.home.scope_escalation import watch
 
@@ -32,24 +32,29 @@ _BY_ROLE: tuple[tuple[str, str, Part], ...] = (
     ("auditor", "The audit trail", auditor),
     ("operator", "Changes without a decision", unclaimed),
     ("admin", "Changes without a decision", unclaimed),
-    ("admin", "Accounts", admin),
     ("operator", "Gateway settings", changed_settings),
     ("admin", "Gateway settings", changed_settings),
+    ("", "Waiting for you", personal),
+    ("admin", "Accounts", admin),
     ("operator", "Excess requests", watch),
     ("admin", "Excess requests", watch),
 )
+"""Role, empty for everybody, and its part: the first that has a title leads."""
 
 
 def home(me: Actor) -> Home:
     """Home of this person."""
     parts = [_safely("Approvals", waiting, me), _safely("Your access", access_end, me)]
-    parts += [_safely(title, part, me) for role, title, part in _BY_ROLE if role in me.roles]
+    roles = {"", *me.roles}
+    parts += [_safely(title, part, me) for role, title, part in _BY_ROLE if role in roles]
     parts.append(_safely("Your accounts", mine, me))
     opening = next((part for part in parts if part.title), Home())
+    facts = {fact.text: fact for part in parts for fact in part.facts}
     return Home(
         for_me=[row for part in parts for row in part.for_me],
         title=opening.title,
-        facts=list({fact.text: fact for part in parts for fact in part.facts}.values()),
+        lead=opening.lead,
+        facts=[fact for text, fact in facts.items() if text != opening.title],
         steps=next((part.steps for part in parts if part.steps), []),
         buttons=[button for part in parts for button in part.buttons],
         panels=_ordered({p.title: p for part in parts for p in part.panels}.values()),
@@ -57,8 +62,8 @@ def home(me: Actor) -> Home:
 
 
 def _ordered(panels: Iterable[Panel]) -> list[Panel]:
-    """What still needs something stands above the decisions that were taken."""
-    return sorted(panels, key=lambda panel: panel.title == RECENT)
+    """What still needs something stands above what is there to know."""
+    return sorted(panels, key=lambda panel: panel.low)
 
 
 def _safely(title: str, part: Part, me: Actor) -> Home:

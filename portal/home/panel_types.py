@@ -44,7 +44,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Panel:
     """A short list with a way to the whole one; `empty` is what it says without rows, `foot` what
-    it says below them. A narrow one stands at the right of wide ones."""
+    it says below them. A narrow one stands at the right of wide ones, a `low` one below those that
+    need something."""
 
     title: str
     lines: list[Line]
@@ -53,6 +54,7 @@ class Panel:
     action: str = ""
     failed: bool = False
     narrow: bool = False
+    low: bool = False
     foot: str = ""
     chart: Chart | None = None
 
@@ -63,7 +65,7 @@ class Button:
 
     text: str
     url: str
-    icon: str
+    icon: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,12 @@ class FirstStep:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Everything home shows, or one role's part of it. `title` is the sentence it opens with."""
+    """Everything home shows, or one role's part of it. `title` is the sentence it opens with,
+    `lead` the button that leads to what it says."""
 
     for_me: list[Row] = field(default_factory=list)
     title: str = ""
+    lead: Button | None = None
     facts: list[Fact] = field(default_factory=list)
     buttons: list[Button] = field(default_factory=list)
     panels: list[Panel] = field(default_factory=list)

@@ -16,12 +16,10 @@ from accounts.break_glass import banners as break_glass
 from accounts.models import SignedInSession, User
 from accounts.permissions import actor
 from approvals import clock
-from approvals.models import Approval, Status
+from approvals.views import what_waits
 from approvals.views.inbox import waiting_for
 from audit.recording.actors import Actor
 from connections.lifecycle import freezes
-from enforcement.findings import decision_queue
-from enforcement.models import Asset
 from portal.demo_actions.permissions import MAY_PRESS
 from portal.pages import ledger_status, navigation
 from ui import local_tenant, outage_banners, person_links
@@ -32,7 +30,7 @@ _FOR_S = 2
 _OWN_PAGE_S = 3600
 _SEES_ALL = frozenset({"auditor", "operator", "admin"})
 _OVERSEERS = frozenset({"auditor", "admin"})
-_DECIDES_AT = frozenset({"/", "/approvals/", "/enforcement/"})
+_LISTS_HOLDS = "/enforcement/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     signed_in = person is not None
     nav = navigation.entries(roles, counts, entry_of(request)) if person else []
     banners = [*_break_glass_banners(roles, session), *_banners(signed_in, roles, counts)]
-    if "operator" in roles and _path(request) in _DECIDES_AT:
+    if "operator" in roles and _path(request) == _LISTS_HOLDS:
         banners += _holds_banner(counts.stuck)
     return {
         "trust": {
@@ -97,24 +95,13 @@ def counts_of(person: User, roles: frozenset[str]) -> Counts:
     mine = waiting_for(viewer).count()
     if not viewer.roles & _SEES_ALL:
         return Counts(mine=mine)
-    key = "shell.counts"
-    common: tuple[int, int, bool] | None = cache.get(key)
-    if common is None:
-        common = (
-            decision_queue.count_undecided().total,
-            _holds_that_stay(),
-            freezes.everything_is(),
-        )
-        cache.set(key, common, _FOR_S)
-    return Counts(mine, *common, len(outage_banners.health().gateways))
-
-
-def _holds_that_stay() -> int:
-    """Rows of the list `On hold` whose request is over; the second query only if there may be one.
-    A denial that waits for its evidence is not over."""
-    ended = Approval.objects.filter(status=Status.CLOSED, held=True, inferred=False)
-    names = [str(pk) for pk in ended.values_list("pk", flat=True)]
-    return Asset.objects.exclude(holder="").filter(hold_approval__in=names).count() if names else 0
+    key, work = "shell.frozen", what_waits.recent_open_work()
+    frozen: bool | None = cache.get(key)
+    if frozen is None:
+        frozen = freezes.everything_is()
+        cache.set(key, frozen, _FOR_S)
+    silent = len(outage_banners.health().gateways)
+    return Counts(mine, work.needs.total, work.stuck, frozen, silent)
 
 
 def _path(request: HttpRequest) -> str:
@@ -197,7 +184,8 @@ def _banners(signed_in: bool, roles: frozenset[str], counts: Counts) -> list[dic
 
 
 def _holds_banner(stuck: int) -> list[dict[str, str]]:
-    """That holds stay after their request, for who may decide, on pages that lead to decisions."""
+    """That holds stay after their request, for who may decide, on the page that lists them; Home
+    and the list of requests say it below their titles."""
     if not stuck:
         return []
     text = "1 hold stays although its request has ended, until someone decides."

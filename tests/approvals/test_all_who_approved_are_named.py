@@ -75,7 +75,7 @@ def test_the_one_of_a_group_who_approved_is_named_and_not_the_last_one_asked(
         assert f"{name} approved" in progress, progress
         lamps.lit.clear()
         rows = text(reader, "/approvals/").split("Completed approval requests")[1]
-        assert f"“Olu Operator” {name}" in rows.split("approved", 1)[1][:60], rows
+        assert f"Olu Operator {name}" in rows.split("approved", 1)[1][:60], rows
         Approval.objects.all().delete()
 
 

@@ -330,7 +330,7 @@ def test_the_phone_opens_only_with_a_local_tenant(waiting: Approval, settings: A
 def test_the_inbox_tells_for_whom_things_wait(waiting: Approval) -> None:
     olu, oona = signed_in("operator", "operator"), signed_in("operator2", "operator")
     ada, mia = signed_in("auditor", "auditor"), signed_in("member1")
-    assert "Waiting for you 1" in text(oona.get("/approvals/"))
+    assert "Waiting for your answer 1" in text(oona.get("/approvals/"))
     assert "You asked 1" in text(olu.get("/approvals/"))
     assert "Waiting for others 1" in text(ada.get("/approvals/"))
     none = text(mia.get("/approvals/"))
@@ -343,7 +343,7 @@ def test_what_waits_stands_above_the_filter_and_says_when_the_filter_hides_it(
 ) -> None:
     oona = signed_in("operator2", "operator")
     shown = text(oona.get("/approvals/"))
-    assert shown.index("Waiting for you 1") < shown.index("Requested by")
+    assert shown.index("Waiting for your answer 1") < shown.index("Requested by")
     hidden = text(oona.get("/approvals/", {"by": "nobody"}))
     assert "No approval request that this filter shows needs your answer." in hidden
 

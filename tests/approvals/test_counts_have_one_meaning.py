@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core.cache import cache
 
@@ -14,6 +16,7 @@ from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
 from tests.support.pages import signed_in
+from tests.ui.test_shell import found
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +33,7 @@ def closed(lamps: Lamps, outcome: str, *, inferred: bool = False) -> None:
         )
 
 
-def banner(path: str = "/approvals/") -> str:
+def banner(path: str = "/enforcement/") -> str:
     cache.clear()
     return signed_in("operator", "operator").get(path).content.decode()
 
@@ -42,6 +45,49 @@ def test_the_banner_counts_holds_that_stay_as_the_list_of_holds_does(lamps: Lamp
     said = "2 holds stay although their requests have ended, until someone decides."
     assert said in shown and "stays on hold because" not in shown
     assert len(finding_hold_and_decision_lists.held()) == 2
+    for path in ("/", "/approvals/"):
+        page = banner(path)
+        assert '/enforcement/?list=held"' in page and said not in page
+        assert "2 on hold although their requests have ended" in page
+
+
+def test_home_badge_and_lists_count_what_needs_a_decision_alike(lamps: Lamps) -> None:
+    known("operator2", "operator")
+    closed(lamps, "expired")
+    Asset.objects.create(kind="skill", name="by hand", holder="hand", held_at=clock.now())
+    for name in ("one", "two"):
+        found(name, "HIGH")
+    said, hold = "2 components need a decision", "3 on hold, 2 of them although their requests"
+    home, inbox = banner("/"), banner("/approvals/")
+    assert (
+        f"<h1>{said}</h1>" in home and f"<h1>No request needs your answer, but {said}</h1>" in inbox
+    )
+    for page in (home, inbox):
+        assert 'btn-primary" href="/enforcement/?list=undecided">Decide…</a>' in page
+        assert re.search(r'id="nav-undecided" class="count">2<', page) and hold in page
+    assert said in banner("/enforcement/?list=undecided")
+    assert "3 on hold</h1>" in banner("/enforcement/?list=held")
+
+
+def test_home_leads_with_holds_that_stay_where_no_component_needs_a_decision(
+    lamps: Lamps,
+) -> None:
+    known("operator2", "operator")
+    closed(lamps, "expired")
+    Asset.objects.create(kind="skill", name="by hand", holder="hand", held_at=clock.now())
+    Asset.objects.filter(instance="edge-2").delete()
+    said = "2 on hold, 1 of them although its request has ended"
+    assert f"<h1>{said}</h1>" in banner("/")
+    assert f"No request needs your answer, but {said}</h1>" in banner("/approvals/")
+
+
+def test_only_operators_read_that_components_need_a_decision_from_them(lamps: Lamps) -> None:
+    known("operator2", "operator")
+    closed(lamps, "expired")
+    found("one", "HIGH")
+    for who in ("admin", "auditor"):
+        page = signed_in(who, who).get("/approvals/").content.decode()
+        assert "<h1>No request needs your answer</h1>" in page and "needs a decision" not in page
 
 
 def test_a_denial_that_waits_for_its_evidence_is_not_counted_as_nobody_decided(

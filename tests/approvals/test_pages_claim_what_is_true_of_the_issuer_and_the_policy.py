@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -62,8 +64,14 @@ def test_what_restricts_is_not_said_to_be_undone_where_it_cannot(lamps: Lamps) -
 
 def test_scope_watch_says_what_is_refused_and_what_a_rule_decides(client: Client) -> None:
     shown = signed_in("admin", "admin").get("/connections/scopes/").content.decode()
-    assert "A scope that a component’s manifest does not declare is refused until" in shown
-    assert "whether the token is issued and flagged, or dropped" in shown
+    rows = dict(
+        re.findall(r'<tr><td class="cell-full">([^<]+)</td><td[^>]*>(.*?)</td></tr>', shown)
+    )
+    undeclared = rows["For a scope that the component’s manifest does not declare"]
+    assert undeclared.startswith("refused until the account’s owner, and then an operator or admin")
+    assert rows["Auth0’s token carries more scopes"].startswith(
+        "issued and flagged, or dropped, by"
+    )
 
 
 def test_a_stranger_reads_no_more_than_what_every_decision_has(client: Client) -> None:
@@ -80,5 +88,5 @@ def test_exports_and_samples_say_what_they_list(client: Client) -> None:
     assert "audit files and the whole log are never kept" in shown
     assert "?action=audit.exported" in shown
     drawn = auditor.get("/audit/sample/").content.decode()
-    assert "None yet with exactly this filter." in drawn
+    assert "None was drawn with exactly this filter." in drawn
     assert "?action=audit.sample_asked" in drawn and "nobody picked" not in drawn

@@ -137,17 +137,17 @@ def test_a_newer_decision_that_no_row_names_is_shown_all_the_same(lamps: Lamps) 
     [
         (
             [rule("high", severities=["HIGH"], approver="self")],
-            "Critical decisions that a person requests need",
+            "Critical decisions",
         ),
         (
             [rule("high", severities=["HIGH"])],
-            "High and Critical decisions that a person requests need",
+            "High and Critical decisions",
         ),
         (
             [rule("high", severities=["HIGH", "MEDIUM"])],
-            "Decisions at Medium and above that a person requests need",
+            "Decisions at Medium and above",
         ),
-        ([rule("all")], "Every approval that a person requests needs"),
+        ([rule("all")], "Every approval is given by"),
     ],
 )
 def test_the_headline_says_from_where_on_a_second_person_is_needed(
@@ -155,9 +155,27 @@ def test_the_headline_says_from_where_on_a_second_person_is_needed(
 ) -> None:
     document = read({"schema": "ata.policy.v2", "number": 1, "rules": rules})
     rows = matrix(document)
-    assert matrix_and_panel.headline(rows) == f"{said} a second person"
+    need = "someone other" if said.endswith("by") else "need an approver other"
+    assert matrix_and_panel.headline(rows) == f"{said} {need} than the requester"
     by_finding = [row for row in rows if row.cases[0].situation == "finding"]
     assert [row.at("CRITICAL").answer for row in by_finding] == ["An operator"], "no second one"
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ([rule("high", severities=["HIGH"], approver="self")], "High ones"),
+        ([rule("all", severities=["HIGH", "MEDIUM"], approver="self")], "Medium and High ones"),
+        ([rule("all", approver="self")], "Info, Low, Medium and High ones"),
+        ([rule("all")], ""),
+    ],
+)
+def test_below_the_headline_stands_from_where_on_the_requester_has_to_approve(
+    rules: list[dict[str, Any]], said: str
+) -> None:
+    rows = matrix(read({"schema": "ata.policy.v2", "number": 1, "rules": rules}))
+    least = matrix_and_panel.least_approval(rows)
+    assert least == (f"{said} need at least the requester’s own approval." if said else "")
 
 
 @pytest.mark.parametrize("roles", [(), ("auditor",), ("operator",), ("admin",)])
@@ -275,7 +293,7 @@ def test_a_draft_shows_what_it_would_answer_and_where_fewer_people_are_asked(db:
     sent = form(admin.get(EDIT))
     assert "The same people approve as under the policy in force" in text(admin.get(EDIT))
     page = step(admin, sent, "preview", r4__who="another")
-    assert "High and Critical decisions that a person requests need a second person." in text(page)
+    assert "High and Critical decisions need an approver other than the requester." in text(page)
     assert "was Own phone" in text(page) and "fewer people" not in text(page)
     in_force(rule("all"))
     page = step(admin, form(admin.get(EDIT)), "review", r0__severities="CRITICAL")

@@ -15,6 +15,7 @@ from django.test import Client
 from accounts.models import SignedInSession
 from approvals import policy
 from approvals.models import Approval, PolicyVersion
+from approvals.policy import policy_in_force
 from audit.models import Event
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
@@ -143,6 +144,9 @@ def test_the_difference_is_shown_before_anybody_is_asked(admin: Client) -> None:
     sent = form(admin.get(EDIT))
     page = step(admin, sent, "review", r4__within_s="60")
     shown = text(page)
+    assert "<h1>1 change, not proposed yet</h1>" in page.content.decode()
+    same = step(admin, sent, "review").content.decode()
+    assert "<h1>Nothing would change</h1>" in same and "btn-primary" not in same
     assert "Changed: rule high" in shown
     assert "within 5 minutes" in shown and "within 1 minute" in shown
     assert "The same people approve as under the policy in force" in shown
@@ -154,8 +158,45 @@ def test_the_difference_is_shown_before_anybody_is_asked(admin: Client) -> None:
     assert (approval.verb, approval.reason) == ("policy.change", "faster")
     assert approval.asks.get().person.sub == acting("operator2", "admin").sub
     told = text(admin.get(asked["Location"]))
-    assert "What would change in the policy" in told and "within 1 minute" in told
+    assert "What would change in the policy: 1 change" in told and "within 1 minute" in told
+    assert ">Change the approval policy: sending the request</h1>" in (
+        admin.get(asked["Location"]).content.decode()
+    )
     assert "A change waits for approval." in text(admin.get("/approvals/policy/"))
+
+
+def test_a_draft_without_a_change_offers_no_review(admin: Client) -> None:
+    page = admin.get(EDIT)
+    assert "<h1>No change to the policy yet</h1>" in page.content.decode()
+    assert "btn-primary" not in page.content.decode() and "Discard changes" not in text(page)
+    for where in ("edit-actions", "edit-foot"):
+        part = page.content.decode().partition(f'id="{where}"')[2].partition("</div>")[0]
+        assert re.search(r'<noscript><button type="submit" form="policy"[^>]* value="review"', part)
+    moved = step(admin, form(page), "up-1")
+    assert step(admin, form(moved), "down-0").content.decode().count("btn-primary") == 0
+
+
+def test_the_title_of_a_draft_counts_its_changes_and_offers_to_review_them(admin: Client) -> None:
+    page = step(admin, form(admin.get(EDIT)), "preview", r4__within_s="60")
+    body = page.content.decode()
+    assert "<h1>1 change, not proposed yet</h1>" in body
+    assert body.count("btn-primary") == 2 and body.count("Discard changes</a>") == 2
+    assert "listed above" not in body
+
+
+def test_a_draft_that_is_no_policy_or_below_the_floor_can_be_reviewed(admin: Client) -> None:
+    sent = form(admin.get(EDIT))
+    page = step(admin, sent, "preview", r4__within_s="soon").content.decode()
+    assert "<h1>This draft is not a whole policy yet</h1>" in page and "btn-primary" in page
+    page = step(admin, sent, "review", r3__who="none").content.decode()
+    assert "a correction</h1>" in page and "btn-primary" in page
+
+
+def test_a_change_of_the_form_moves_its_title_and_buttons(admin: Client) -> None:
+    page = admin.get(EDIT).content.decode()
+    found = re.search(r'hx-select="#preview" hx-select-oob="([^"]+)"', page)
+    assert found
+    assert all(f'id="{one.removeprefix("#")}"' in page for one in found[1].split(","))
 
 
 def test_going_on_editing_keeps_the_change(admin: Client) -> None:
@@ -234,6 +275,10 @@ def test_the_history_tells_versions_and_offers_to_go_back(admin: Client) -> None
     one = admin.get(f"/approvals/policy/{first.digest}/")
     assert "New: rule first" in text(one) and "Propose this version again" in text(one)
     assert "A rule applies only to decisions that are final or relax something" in text(one)
+    answer = "need an approver other than the requester"
+    assert "Its rules say: Every approval is given by someone other than" in text(one)
+    default = text(admin.get(f"/approvals/policy/{policy_in_force.default().digest}/"))
+    assert f"Its rules say: Critical decisions {answer}. High ones need at least the" in default
     review = admin.get(f"/approvals/policy/review/?from={first.digest}")
     assert "Back to version 1?" in text(review) and "Gone: rule second" in text(review)
     admin.post(PROPOSE, form(review))

@@ -227,6 +227,25 @@ def test_everybodys_keys_and_the_trust_file_are_for_those_who_look_after_them() 
     assert member.get("/account/passkeys/trust-file/").status_code == 403
 
 
+def test_the_list_of_passkeys_leads_with_how_many_count_and_for_whom(
+    olu: Actor, oona: Actor
+) -> None:
+    auditor = browser("auditor")
+
+    def title() -> str:
+        return auditor.get("/account/passkeys/").content.decode().partition("<h1>")[2]
+
+    assert title().startswith("No passkey counts</h1>")
+    enrol(olu)
+    assert title().startswith("1 passkey counts, only for requests of its owner</h1>")
+    enrol(olu)
+    assert title().startswith("2 passkeys count, only for requests of their owners</h1>")
+    Passkey.objects.update(approver_since=now())
+    assert title().startswith("2 passkeys count, 2 also for what others ask for</h1>")
+    Passkey.objects.update(revoked_at=now())
+    assert title().startswith("No passkey counts</h1>")
+
+
 # --- answering ---
 
 

@@ -88,9 +88,11 @@ def test_a_cursor_that_is_none_is_said(client: Client) -> None:
 
 def test_signing_out_another_browser_ends_it_and_is_recorded() -> None:
     here, there = signed_in("operator", "operator"), signed_in("operator", "operator")
+    assert "2 browser sessions are signed in as you" in shown(here)
     other = SignedInSession.objects.get(session_key=stored_key(there.session.session_key))
     answer = here.post(f"/account/sessions/{other.public_id}/end/", follow=True)
     assert b"was signed out" in answer.content
+    assert "This is your only browser session" in shown(here)
     assert there.get("/account/").status_code == 302
     assert not Session.objects.filter(session_key=other.session_key).exists()
     [event] = events("session.revoked")

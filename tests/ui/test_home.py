@@ -163,7 +163,7 @@ def test_an_operator_reads_what_needs_a_decision() -> None:
         kind="mcp", name="shadow-fs", holder="op", held_at=NOON, hold_reason="reads all of home"
     )
     words = shown(signed_in("operator", "operator"))
-    assert "1 component needs a decision 1 open Critical finding · 1 on hold" in words
+    assert "1 component needs a decision 1 on hold Decide… Block or allow" in words
     assert "pdf-exfil skill a CRITICAL thing · on edge-1" in words
     assert "a LOW thing" not in words and "a HIGH thing" not in words
     assert "shadow-fs MCP server reads all of home" in words
@@ -192,7 +192,7 @@ def test_an_admin_reads_the_inventory_and_what_is_unfinished() -> None:
     words = shown(signed_in("admin", "admin"))
     assert "Agents can use 2 accounts of 2 people" in words
     assert "1 revocation in progress" in words
-    assert "1 component needs a decision · View 2 accounts" in words
+    assert "1 component needs a decision · 1 revocation in progress View the accounts" in words
     assert "waits for Milo to sign in" in words
 
 
@@ -226,7 +226,7 @@ def test_what_is_requested_of_an_admin_stands_above_recent_decisions() -> None:
         name="standup", asked_at=NOON,
     )  # fmt: skip
     words = shown(signed_in("admin", "admin"))
-    assert words.index("Requests for you") < words.index("Recent decisions")
+    assert words.index("Waiting for you") < words.index("Recent decisions")
 
 
 def test_two_roles_make_one_home_without_repeats() -> None:
@@ -274,9 +274,11 @@ def test_each_figure_of_an_operator_leads_to_the_rows_it_counts() -> None:
     found("pdf-exfil", "CRITICAL")
     found("mail-reader", "HIGH")
     Asset.objects.create(kind="skill", name="mail-reader", decision="block")
+    Asset.objects.create(kind="skill", name="held", holder="hand", held_at=NOON)
     client = signed_in("operator", "operator")
     page = client.get("/").content.decode()
-    assert '<a href="/enforcement/?severity=HIGH" class="warn">1 open High finding</a>' in page
+    assert '<a href="/enforcement/?list=held">1 on hold</a>' in page
+    assert 'btn-primary" href="/enforcement/?list=undecided">Decide…</a>' in page
     listed = client.get("/enforcement/?list=undecided").content.decode()
     assert "pdf-exfil" in listed and "mail-reader" not in listed
     assert 'href="/enforcement/skill/pdf-exfil/#decide"' in page

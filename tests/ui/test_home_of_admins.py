@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -11,6 +12,8 @@ from approvals import clock
 from connections.access_reviews import reviewer_permissions
 from connections.models import Freeze, Review, ReviewItem, State
 from connections.status.account_status import EVERYTHING
+from enforcement.models import AdministrativeAct, PostureDifference
+from tests.approvals.people_of import known
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
 from tests.ui.test_home import NOON, account
@@ -18,38 +21,91 @@ from tests.ui.test_home import NOON, account
 pytestmark = pytest.mark.usefixtures("house")
 
 
-def said(client: Client) -> tuple[str, str]:
-    """The h1 of Home and the line below it."""
+def said(client: Client) -> tuple[str, str, str]:
+    """The h1 of Home, the line below it and the main action."""
     page = client.get("/").content.decode()
-    head = re.search(r'(?s)<div id="home-said">(.*?)</div>', page)
-    assert head
+    head = re.search(
+        r'(?s)<div id="home-said">(.*?)</div>\s*<div id="home-actions"(.*?)</div>', page
+    )
+    assert head and page.count("btn-primary") == head[2].count("btn-primary")
     title, _, facts = head[1].partition("</h1>")
-    return tuple(" ".join(re.sub(r"<[^>]+>", "", part).split()) for part in (title, facts))  # type: ignore[return-value]
+    main = re.search(r'btn-primary"[^>]*>(.*?)</a>', head[2])
+    return _text(title), _text(facts), _text(main[1]) if main else ""
+
+
+def _text(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", "", html).split())
 
 
 def test_home_leads_with_accounts_whenever_nothing_needs_the_admin() -> None:
     account("member1", State.CONNECTED)
     assert said(signed_in("admin", "admin")) == (
         "Agents can use 1 account of 1 person",
-        "View 1 account",
+        "",
+        "View the accounts",
     )
 
 
 def test_home_leads_with_people_whose_access_is_frozen() -> None:
     account("member1", State.CONNECTED)
+    known("auditor", "auditor")
     for by in ("auth0|amir", "auth0|olu"):
         Freeze.objects.create(kind="person", name=SUBS["auditor"], by=by, since=NOON)
-    assert said(signed_in("admin", "admin")) == (
-        "Access of 1 person is frozen",
-        "View frozen access · Agents can use 1 account of 1 person",
+    admin = signed_in("admin", "admin")
+    assert said(admin) == (
+        "Access to Ada Auditor’s accounts is frozen",
+        "Agents can use 1 account of 1 person",
+        "View frozen access",
     )
+    frozen = admin.get("/connections/freeze/").content.decode()
+    assert "<h1>Access to Ada Auditor’s accounts is frozen</h1>" in frozen
+
+
+def test_home_names_two_people_whose_access_is_frozen_and_counts_more() -> None:
+    for who, title in (
+        ("auth0|x", "Access to auth0|x’s accounts is frozen"),
+        ("auth0|y", "Access to the accounts of auth0|x and auth0|y is frozen"),
+        ("auth0|z", "Access to the accounts of 3 people is frozen"),
+    ):
+        Freeze.objects.create(kind="person", name=who, by="auth0|amir", since=NOON)
+        assert said(signed_in("admin", "admin"))[0] == title
 
 
 def test_home_links_to_what_is_frozen_when_it_leads_with_it() -> None:
     Freeze.objects.create(kind="person", name=SUBS["auditor"], by="auth0|amir", since=NOON)
     page = signed_in("admin", "admin").get("/").content.decode()
-    head = page.partition('<div id="home-said">')[2].partition("</div>")[0]
-    assert 'href="/connections/freeze/"' in head
+    head = page.partition('<div id="home-actions"')[2].partition("</div>")[0]
+    assert 'btn-primary" href="/connections/freeze/"' in head
+
+
+def test_home_leads_with_changes_that_no_decision_covers() -> None:
+    Freeze.objects.create(kind="person", name=SUBS["auditor"], by="auth0|amir", since=NOON)
+    for number, title in (
+        (1, "1 change at a gateway has no decision: who made it?"),
+        (2, "2 changes at gateways have no decision: who made them?"),
+    ):
+        AdministrativeAct.objects.create(
+            event=uuid4(), instance="edge-1", action="skill-unblock", act="unblock", kind="skill",
+            name="x", at=NOON, relaxes=True, bypass=uuid4(),
+        )  # fmt: skip
+        admin = signed_in("admin", "admin")
+        assert said(admin)[::2] == (title, "View the changes" if number > 1 else "View the change")
+        assert title in _text(admin.get("/enforcement/bypasses/").content.decode())
+
+
+def test_home_leads_with_gateways_that_are_set_weaker_than_approved() -> None:
+    for number, (instance, title) in enumerate(
+        (
+            ("edge-1", "edge-1 is set weaker than approved"),
+            ("edge-2", "2 gateways are set weaker than approved"),
+        )
+    ):
+        for setting, weakens in (("mode", True), ("port", False), (f"other{number}", True)):
+            PostureDifference.objects.create(
+                instance=instance, setting=setting, expected="a", seen="b", weakens=weakens,
+                since=NOON,
+            )  # fmt: skip
+        assert said(signed_in("admin", "admin"))[::2] == (title, "View the settings")
 
 
 def test_home_does_not_lead_with_some_people_when_everything_is_frozen() -> None:
@@ -58,7 +114,8 @@ def test_home_does_not_lead_with_some_people_when_everything_is_frozen() -> None
         Freeze.objects.create(kind=kind, name=name, by="auth0|amir", since=NOON)
     assert said(signed_in("admin", "admin")) == (
         "Agents get no new token of any account",
-        "Access of 1 person is frozen · View 0 accounts",
+        f"Access to {SUBS['auditor']}’s accounts is frozen",
+        "View frozen access",
     )
 
 
@@ -72,7 +129,9 @@ def test_home_leads_with_reviews_that_need_the_admin(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(reviewer_permissions, "waiting_for", lambda *_, due=due: due)
         assert said(signed_in("admin", "admin")) == (
             title,
-            "Access of 1 person is frozen · Agents get no new token of any account",
+            f"Access to {SUBS['auditor']}’s accounts is frozen"
+            " · Agents get no new token of any account",
+            "Decide…",
         )
 
 

@@ -100,7 +100,7 @@ def test_home_offers_to_connect_only_what_can_be_used(
 def at(moment: datetime) -> str:
     """As the page writes it: with the day where that is another one."""
     today = moment.date() == clock.now().date()
-    return f"{moment:%H:%M}" if today else f"{moment.day} {moment:%b %H:%M}"
+    return f"{moment:%H:%M}" if today else f"{moment.day} {moment:%b}, {moment:%H:%M}"
 
 
 def test_a_member_without_accounts_reads_that_applications_can_act_without_one() -> None:

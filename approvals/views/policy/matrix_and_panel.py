@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -116,27 +116,49 @@ def preview(proposed: Document, before: Document) -> Preview:
     )
 
 
-_NEED = "that a person requests need a second person"
+_NEED = "need an approver other than the requester"
 
 
 def headline(rows: Iterable[Row]) -> str:
-    """The answer in a sentence: from which severity on everything that a person requests needs two
-    people. What a finding requests has no first one."""
-    asked = [row for row in rows if row.cases[0].situation != "finding"]
-    asking = [row for row in asked if any(cell.strength not in {"", "none"} for cell in row.cells)]
-    lowest = ""
-    for column in _GRAVEST_FIRST:
-        strengths = {row.at(column).strength for row in asking} - {""}
-        if strengths != {"second"}:
-            break
-        lowest = column
+    """The answer in a sentence: from which severity on everything that anyone approves is approved
+    by someone other than its requester; a finding is no approver."""
     return {
         "CRITICAL": f"Critical decisions {_NEED}",
         "HIGH": f"High and Critical decisions {_NEED}",
         "MEDIUM": f"Decisions at Medium and above {_NEED}",
         "LOW": f"Decisions at Low and above {_NEED}",
-        "INFO": "Every approval that a person requests needs a second person",
-    }.get(lowest, "Who must approve a decision")
+        "INFO": "Every approval is given by someone other than the requester",
+    }.get(_lowest(rows, {"second"}), "Who must approve a decision")
+
+
+def least_approval(rows: Sequence[Row]) -> str:
+    """Below what the headline says: from which severity on the requester at least has to approve;
+    empty where nothing lies between."""
+    order = ["", *_GRAVEST_FIRST]
+    alone, lowest = _lowest(rows, {"second"}), _lowest(rows, {"self", "second"})
+    between = [NAMES[one] for one in order[order.index(alone) + 1 : order.index(lowest) + 1]]
+    if not between:
+        return ""
+    which = sentences.listing(between[::-1], "and")
+    return f"{which} ones need at least the requester’s own approval."
+
+
+def answer(rows: Sequence[Row]) -> str:
+    """Both, as sentences."""
+    return f"{headline(rows)}. {least_approval(rows)}".strip()
+
+
+def _lowest(rows: Iterable[Row], enough: Collection[str]) -> str:
+    """The least grave severity from which on every decision that anyone approves takes one of these
+    strengths; empty where not even Critical ones do."""
+    asking = [row for row in rows if any(cell.strength not in {"", "none"} for cell in row.cells)]
+    lowest = ""
+    for column in _GRAVEST_FIRST:
+        strengths = {row.at(column).strength for row in asking} - {""}
+        if not strengths or not strengths <= set(enough):
+            break
+        lowest = column
+    return lowest
 
 
 def chosen(rows: Sequence[Row], asked: QueryDict | Mapping[str, str]) -> tuple[Row, str]:

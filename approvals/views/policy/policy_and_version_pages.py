@@ -43,6 +43,7 @@ def _context(request: HttpRequest, me: Actor) -> dict[str, Any]:
     return {
         "policy": policy_page_context.in_words(now),
         "title": matrix_and_panel.headline(rows),
+        "also": matrix_and_panel.least_approval(rows),
         "matrix": matrix_and_panel.shown(rows, column),
         "panel": matrix_and_panel.panel(row, column, now.document, counts),
         "days": matrix_and_panel.DAYS,
@@ -86,9 +87,11 @@ def version(request: HttpRequest, policy_digest: str) -> HttpResponse:
     )
     if not known:
         raise Http404
+    shown = policy_in_force.shown(policy_digest)
     found = next((v for v in policy_page_context.history() if v.digest == policy_digest), None)
     context = {
-        "policy": policy_page_context.in_words(policy_in_force.shown(policy_digest)),
+        "policy": policy_page_context.in_words(shown),
+        "answer": matrix_and_panel.answer(answer_matrix.matrix(shown.document)),
         "version": found,
         "may_edit": may_edit(me) and not (found and found.in_force),
         "reads": bool(me.roles & {"auditor", "operator", "admin"}),

@@ -81,6 +81,7 @@ def _form(
     request: HttpRequest, draft: Draft, *, status: int = 200, stale: bool = False
 ) -> HttpResponse:
     draft.describe()
+    now, made = policy.current(), _whole(draft)
     context: dict[str, Any] = {
         "draft": draft,
         "severities": list(reversed(SEVERITIES)),
@@ -90,29 +91,24 @@ def _form(
         "people": policy_draft_form.people(),
         "usual_s": settings.STEP_UP_EXPIRY_S,
         "stale": stale,
-        "trying": _trying(request, draft),
-        "preview": _preview(draft),
+        "trying": _trying(request, made or now, whole=made is not None),
+        "preview": matrix_and_panel.preview(made, now) if made else None,
+        "edits": policy_page_context.differences(now, made) if made else None,
     }
     return render(request, "approvals/policy_edit.html", context, status=status)
 
 
-def _preview(draft: Draft) -> matrix_and_panel.Preview | None:
-    """The matrix of the draft against the policy in force; None where the draft is no policy."""
-    now = policy.current()
+def _whole(draft: Draft) -> Document | None:
+    """The policy that the draft would be; None where it is none yet."""
     try:
-        return matrix_and_panel.preview(read(draft.as_json(now.number + 1)), now)
+        return read(draft.as_json(policy.current().number + 1))
     except BadDocument:
         return None
 
 
-def _trying(request: HttpRequest, draft: Draft) -> Any:
+def _trying(request: HttpRequest, document: Document, *, whole: bool) -> Any:
     """The dry run against the draft, as far as the draft is a policy."""
-    chosen = request.POST if request.POST.get("do") == "try" else {}
-    try:
-        document = read(draft.as_json(policy.current().number + 1))
-    except BadDocument:
-        document, chosen = policy.current(), {}
-    return trial(document, chosen)
+    return trial(document, request.POST if whole and request.POST.get("do") == "try" else {})
 
 
 @require_http_methods(["GET", "HEAD"])

@@ -1,0 +1,129 @@
+"""What waits for a person next to approval requests, each in one sentence that Home, the list of
+requests and the page where it is decided share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.core.cache import cache
+from django.urls import reverse
+
+from approvals import clock
+from approvals.models import Approval, Status
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor
+from connections.access_reviews import reviewer_permissions
+from connections.consent import prompts_for_missing_connections
+from connections.scopes import catalogue
+from enforcement.component_kinds import called
+from enforcement.effects.sentences import joined
+from enforcement.findings import decision_queue
+from enforcement.findings.decision_queue import Undecided
+from enforcement.models import Asset
+
+_FOR_S = 2
+_KEY = "approvals.open_work"
+_NAMED = 3
+"""Services that a sentence names; of more it says how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`text` is the sentence, `url` where it is decided, `action` the button that leads there."""
+
+    text: str
+    url: str
+    action: str = "Decide…"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWork:
+    """What waits for operators: components that need a decision, and holds that are `stuck`, since
+    their requests have ended, of all `on_hold`; both 0 where none is."""
+
+    needs: Undecided
+    stuck: int
+    on_hold: int
+
+
+def open_work() -> OpenWork:
+    """As it is now; what surrounds the page then has the same numbers."""
+    work = OpenWork(decision_queue.count_undecided(), *_stuck())
+    cache.set(_KEY, work, _FOR_S)
+    return work
+
+
+def recent_open_work() -> OpenWork:
+    """At most two seconds old: what surrounds every page, and what is asked for every few
+    seconds."""
+    known: OpenWork | None = cache.get(_KEY)
+    return known or open_work()
+
+
+def _stuck() -> tuple[int, int]:
+    """Rows of the list `On hold` whose request is over, of how many; the later queries only if
+    there may be one. A denial that waits for its evidence is not over."""
+    ended = Approval.objects.filter(status=Status.CLOSED, held=True, inferred=False)
+    names = [str(pk) for pk in ended.values_list("pk", flat=True)]
+    held = Asset.objects.exclude(holder="")
+    stuck = held.filter(hold_approval__in=names).count() if names else 0
+    return stuck, held.count() if stuck else 0
+
+
+def for_person(me: Actor) -> list[Waiting]:
+    """All of it, in the order of its weight."""
+    own = [*reviews(me), *accounts(me)]
+    if "operator" not in me.roles:
+        return own
+    work = recent_open_work()
+    return [*components(work.needs), *own, *holds(work)]
+
+
+def components(needs: Undecided) -> list[Waiting]:
+    """`3 components need a decision`."""
+    if not needs.total:
+        return []
+    text = f"{needs.subject} need{'s' if needs.total == 1 else ''} a decision"
+    return [Waiting(text=text, url="/enforcement/?list=undecided")]
+
+
+def reviews(me: Actor) -> list[Waiting]:
+    """Accounts that this person decides on in access reviews."""
+    left = sum(left for _, left in reviewer_permissions.waiting_for(me, clock.now()))
+    if not left:
+        return []
+    text = f"{left:,} accounts need your decision in access reviews"
+    if left == 1:
+        text = "1 account needs your decision in an access review"
+    return [Waiting(text=text, url=reverse("connections:reviews"))]
+
+
+def accounts(me: Actor) -> list[Waiting]:
+    """Accounts that components need and this person has not connected."""
+    found = prompts_for_missing_connections.open_for(me.iss, me.sub)
+    if not found:
+        return []
+    services = sorted({catalogue.title(need.connection) for need in found})
+    who = {called(need.kind, safe_display.short(need.name)) for need in found}
+    what = f"your {joined(services)} account{'' if len(services) == 1 else 's'}"
+    if len(services) > _NAMED:
+        what = f"{len(services):,} accounts of yours"
+    text = f"{who.pop()} needs {what}" if len(who) == 1 else f"{len(who):,} components need {what}"
+    return [Waiting(text=text, url=reverse("connections:mine"), action="Connect…")]
+
+
+def holds(work: OpenWork) -> list[Waiting]:
+    """Holds that stay after their requests, as a part of all that is on hold."""
+    if not work.stuck:
+        return []
+    ended = "its request has ended" if work.stuck == 1 else "their requests have ended"
+    part = "" if work.stuck == work.on_hold else f", {work.stuck:,} of them"
+    text = f"{work.on_hold:,} on hold{part} although {ended}"
+    return [Waiting(text=text, url="/enforcement/?list=held")]
+
+
+def version_of(waiting: Sequence[Waiting]) -> str:
+    """Changes whenever a sentence does."""
+    return hashlib.sha256(repr(waiting).encode()).hexdigest()[:8]
