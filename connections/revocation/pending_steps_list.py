@@ -79,14 +79,13 @@ def page(after: Place | None, limit: int) -> tuple[list[Remediation], bool]:
 def _walk(after: Place | None) -> Iterator[Remediation]:
     """Everything behind a place in its order, read as it is asked for."""
     pending = ConnectedAccount.objects.filter(state=State.REVOCATION_PENDING)
-    held = ConnectedAccount.objects.filter(state=State.SUSPENDED).exclude(held_by="")
     requests = Approval.objects.filter(status=Status.PENDING, target_kind__in=_ABOUT)
     return heapq.merge(
         _kind("deletion", pending, "state_since", _deletions, after),
         _kind("request", requests, "created", _requests, after),
         _kind("review", _undone_decisions(), "decided_at", _reviewed, after),
         _kind("step", _undone_steps(), "created", _steps, after),
-        _kind("suspension", held, "state_since", _unanswered, after),
+        _kind("suspension", _held(), "state_since", _unanswered, after),
         key=lambda one: one.place,
     )
 
@@ -198,27 +197,37 @@ def _requests(rows: list[Approval]) -> Iterator[Remediation]:
         )
 
 
-def _unanswered(rows: list[ConnectedAccount]) -> Iterator[Remediation]:
-    """Accounts that a request suspended which then ended without an answer."""
+def _held() -> QuerySet[ConnectedAccount]:
+    """Accounts that a request suspended, whether it waits or ended."""
+    return ConnectedAccount.objects.filter(state=State.SUSPENDED).exclude(held_by="")
+
+
+def stay_suspended(accounts: Iterable[ConnectedAccount] | None = None) -> list[ConnectedAccount]:
+    """Those of the accounts, or of the first thousand held, that a request suspended which then
+    ended without an answer."""
+    given = _held()[:COUNTED] if accounts is None else accounts
+    rows = [one for one in given if one.state == State.SUSPENDED and one.held_by]
     ended = Approval.objects.filter(
         pk__in={row.held_by for row in rows},
         status=Status.CLOSED,
         outcome__in=[Outcome.EXPIRED, Outcome.FAILED],
     )
-    over, people = (
-        {str(approval.pk) for approval in ended},
-        account_names.people_names(row.sub for row in rows),
-    )
-    for account in rows:
-        if account.held_by in over:
-            yield Remediation(
-                place=Place(account.state_since, "suspension", account.id),
-                what=f"Revoke or resume {_called(account, people)[1]}",
-                url=f"/connections/{account.id}/",
-                state="waits",
-                waits_for="an admin",
-                detail="Suspended by a request that ended without an answer.",
-            )
+    over = {str(key) for key in ended.values_list("pk", flat=True)} if rows else set()
+    return [row for row in rows if row.held_by in over]
+
+
+def _unanswered(rows: list[ConnectedAccount]) -> Iterator[Remediation]:
+    """Accounts that a request suspended which then ended without an answer."""
+    people = account_names.people_names(row.sub for row in rows)
+    for account in stay_suspended(rows):
+        yield Remediation(
+            place=Place(account.state_since, "suspension", account.id),
+            what=f"Revoke or resume {_called(account, people)[1]}",
+            url=f"/connections/{account.id}/",
+            state="waits",
+            waits_for="an admin",
+            detail="Suspended by a request that ended without an answer.",
+        )
 
 
 def _undone_decisions() -> QuerySet[ReviewItem]:

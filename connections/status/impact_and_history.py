@@ -57,7 +57,7 @@ class Impact:
                 "continue until it is deleted at Auth0."
             )
         if self.token_dies:
-            until = f"{self.token_dies:%d %b %H:%M} UTC"
+            until = f"{self.token_dies.day} {self.token_dies:%b, %H:%M} UTC"
             sentences.append(f"Tokens already issued work at {title} until {until}.")
         return sentences
 

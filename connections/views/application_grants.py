@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
+from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -49,7 +50,9 @@ def applications(request: HttpRequest) -> HttpResponse:
     page = list(rows[: PAGE + 1])
     others = _others_of(page)
     owners = {p.sub: p for p in Person.objects.filter(iss=me.iss, sub__in={r.sub for r in page})}
+    read = _read(me, everybody=everybody)
     context = {
+        "title": _title(rows, wanted if everybody else "", read["read_at"], everybody=everybody),
         "crumbs": [
             {"text": "Accounts", "url": "/connections/inventory/"}
             if everybody
@@ -77,9 +80,34 @@ def applications(request: HttpRequest) -> HttpResponse:
         "hidden": [("all", "1")],
         "ending": ending,
         "poll": urlencode({"all": "1" if everybody else "", "q": wanted, "ending": ending}),
-        **_read(me, everybody=everybody),
+        **read,
     }
     return render(request, "connections/applications.html", context)
+
+
+def _title(
+    rows: QuerySet[AppAccess], wanted: str, read_at: datetime | None, *, everybody: bool
+) -> str:
+    """How many applications can act as whom; under a search, how much it finds."""
+    if wanted:
+        if not (number := rows.count()):
+            return "No consent or refresh token matches"
+        return f"{_counted(number)} {'matches' if number == 1 else 'match'}"
+    live = rows.filter(state=AccessState.LIVE).aggregate(
+        applications=Count("client_id", distinct=True), people=Count("sub", distinct=True)
+    )
+    if number := live["applications"]:
+        whom = _people(live["people"]) if everybody else "you"
+        return f"{number:,} application{'' if number == 1 else 's'} can act as {whom}"
+    if rows.exists():
+        return "Only access that is being revoked is left"
+    if read_at is None:
+        return f"It is not known yet which applications act as {'people' if everybody else 'you'}"
+    return f"No application is known to act as {'anyone' if everybody else 'you'}"
+
+
+def _people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number:,} people"
 
 
 def _poll(request: HttpRequest, ending: int) -> HttpResponse:
@@ -116,7 +144,9 @@ def newer_sign_in(iss: str, sub: str) -> datetime | None:
 
 
 def _counted(number: int) -> str:
-    return "1 consent or refresh token" if number == 1 else f"{number} consents and refresh tokens"
+    return (
+        "1 consent or refresh token" if number == 1 else f"{number:,} consents and refresh tokens"
+    )
 
 
 def _is_old(me: Actor) -> bool:

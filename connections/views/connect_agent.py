@@ -58,7 +58,7 @@ def connect_agent(request: HttpRequest) -> HttpResponse:
     if server is not None:
         setup = agent_setup.read(me, server, client.value)
         checks = _checks(setup)
-        stopped = any(one.get("state") != "done" for one in checks)
+        stopped = sum(one.get("state") != "done" for one in checks)
         context |= {"setup": setup, "checks": checks, "stopped": stopped}
         context["connect"] = next(filter(None, map(_connect, setup.needs)), None)
         context |= _lines(client, server)

@@ -19,7 +19,7 @@ from connections.component_manifests import manifest_store, refused_components
 from connections.consent import connectable_services, prompts_for_missing_connections
 from connections.lifecycle import freezes
 from connections.notifications import freeze_notices, notices_on_owner_pages
-from connections.revocation import deletion_step
+from connections.revocation import deletion_step, pending_steps_list
 from connections.scopes import catalogue
 from connections.status import member_overview
 from connections.status.member_overview import Card
@@ -45,6 +45,9 @@ def mine(request: HttpRequest) -> HttpResponse:
         "frozen": summary.frozen,
         "frozen_parts": [(one, freezes.title(one.kind, one.name)) for one in summary.frozen_parts],
         "cards": cards,
+        "stays": {
+            one.pk for one in pending_steps_list.stay_suspended(card.account for card in cards)
+        },
         "summary": summary,
         "offers": offers,
         "needs": needs,

@@ -39,6 +39,7 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "person": somebody,
         "own": own,
         "accounts": accounts,
+        "usable": sum(one.card.standing.usable for one in accounts),
         "live_until": max((one.until for one in accounts if one.until), default=None),
         "endless": any(one.endless for one in accounts),
         "applications": applications,

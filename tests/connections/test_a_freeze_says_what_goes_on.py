@@ -80,7 +80,7 @@ def test_a_freeze_after_which_no_token_is_known_to_work_says_so(slack: Connected
     client = signed_in("admin", "admin")
     given = {"kind": "agent", "name_agent": "codex", "reason": "odd"}
     page = words(client.post(NOW, given, follow=True).content.decode())
-    said = "No account in the inventory has an earlier token known to still work."
+    said = "No earlier access token is known to still work."
     assert f"agent “codex” {said}" in page
     assert "Still works" not in page
 
@@ -92,7 +92,7 @@ def test_where_not_every_live_token_was_read_no_freeze_is_said_to_leave_none(
     given = {"kind": "agent", "name_agent": "codex", "reason": "odd"}
     page = words(signed_in("admin", "admin").post(NOW, given, follow=True).content.decode())
     assert "You froze agent “codex”." in page
-    assert "token from before" not in page
+    assert "No earlier access token" not in page
 
 
 def test_a_freeze_of_a_person_says_that_applications_at_auth0_go_on(
@@ -107,7 +107,21 @@ def test_a_freeze_of_a_person_says_that_applications_at_auth0_go_on(
     freeze("person", subject("member1"))
     page = shown(signed_in("admin", "admin"))
     assert f"Still works: Mia Member’s Slack account, until {until(slack)}" in page
-    assert "2 consents and refresh tokens at Auth0, which a freeze does not reach" in page
+    goes_on = "2 consents and refresh tokens at Auth0, which a freeze does not reach"
+    assert f"Still works: {goes_on}" in page
+    one = shown(signed_in("admin", "admin"), _page_of("member1"))
+    assert f"Still works: {goes_on}" in one and "No earlier access token" not in one
+    assert "Tokens already issued work until" in one
+
+
+def test_a_frozen_person_without_a_live_token_is_said_to_be_so_in_the_same_words_on_both_pages(
+    slack: ConnectedAccount,
+) -> None:
+    freeze("person", subject("member2"))
+    admin = signed_in("admin", "admin")
+    for page in (shown(admin), shown(admin, _page_of("member2"))):
+        assert "No earlier access token is known to still work." in page
+        assert "Still works" not in page
 
 
 @pytest.mark.parametrize("earlier", [False, True])
@@ -126,7 +140,7 @@ def test_where_a_provider_named_no_end_the_page_claims_no_end_and_no_silence(
     assert "Tokens already issued may still work: no end is known." in page
     assert "May still work: Mia Member’s Slack account, no end known" in page
     assert "cursor no end known" in page.partition("Tokens that may still work 1")[2]
-    assert page.count("No account in the inventory has") == 1, "of codex alone"
+    assert page.count("No earlier access token is known") == 1, "of codex alone"
     accounts_and_uses.count(make("member2", "github"), "codex", "", now, now + timedelta(hours=1))
     assert ", some without a known end." in shown(signed_in("admin", "admin"))
     person = shown(signed_in("admin", "admin"), _page_of("member1"))
@@ -139,7 +153,7 @@ def test_a_person_page_says_none_is_known_and_not_that_there_is_none(
     slack: ConnectedAccount,
 ) -> None:
     page = shown(signed_in("admin", "admin"), _page_of("member2"))
-    assert "no token is known to still work" in page and "none known" in page
+    assert "no access token is known to still work" in page and "none known" in page
 
 
 def test_what_ends_with_its_token_gives_no_new_ones(slack: ConnectedAccount) -> None:

@@ -88,7 +88,7 @@ def test_the_impact_is_shown_before_anything_happens(
     assert gateway("member2").exchange().status_code == 200
     page = amir.get(f"/connections/{theirs.id}/revoke/").content.decode()
     assert "github-mcp has used this account; its next token request is refused." in page
-    assert re.search(r"Tokens already issued work at GitHub until \d\d \w{3} \d\d:\d\d UTC", page)
+    assert re.search(r"Tokens already issued work at GitHub until \d\d? \w{3}, \d\d:\d\d UTC", page)
     assert "Only the owner can delete it at Auth0." in page
     assert 'name="end_sessions" value="1"' in page
     assert 'name="end_sessions" value="1" checked' not in page
@@ -160,9 +160,11 @@ def test_a_denied_revocation_resumes_the_connection(
 
 
 def test_an_unanswered_revocation_stays_suspended_and_says_so(
-    amir: Visitor, theirs: ConnectedAccount, travel: Travel
+    amir: Visitor, theirs: ConnectedAccount, travel: Travel, visitor: Visitors
 ) -> None:
     approval = ask(amir, theirs)
+    stays = "1 account stays suspended</strong> although the request about it ended"
+    assert stays not in amir.get("/connections/inventory/").content.decode()
     for _ in range(3):
         travel(330)
         sweep()
@@ -172,7 +174,17 @@ def test_an_unanswered_revocation_stays_suspended_and_says_so(
     assert fresh(theirs).state == State.SUSPENDED
     page = amir.get(f"/connections/{theirs.id}/").content.decode()
     assert "It stays suspended." in page
-    assert "ended without an answer" in page
+    assert "ended without an answer. An admin has to revoke or resume it." in page
+    inventory = amir.get("/connections/inventory/").content.decode()
+    assert (
+        stays in inventory and f'<a href="/connections/{theirs.id}/">View the account' in inventory
+    )
+    owner = visitor("member2")
+    mine = owner.get("/connections/").content.decode()
+    assert "stays suspended: the request ended without an answer" in mine
+    own = owner.get(f"/connections/{theirs.id}/").content.decode()
+    assert "An admin can resume it, or you can disconnect it." in own
+    assert f'/connections/{theirs.id}/revoke/"' in own
 
 
 def test_sessions_end_only_when_that_was_asked(

@@ -82,6 +82,7 @@ def test_it_says_what_is_missing_and_then_that_it_is_there(mia: Browser) -> None
     page = shown(mia)
     assert "github-mcp is not allowed yet" in page and "ata mcp allow github-mcp" in page
     assert "You have not connected GitHub yet." in page
+    assert "<h1>github-mcp gets no token now: 2 open items</h1>" in page
     enforcement_decision_hook.answer_with(
         lambda several: dict.fromkeys(several, enforcement_decision_hook.ALLOW)
     )
@@ -89,6 +90,7 @@ def test_it_says_what_is_missing_and_then_that_it_is_there(mia: Browser) -> None
     page = shown(mia)
     assert "github-mcp is allowed." in page and "You have connected GitHub." in page
     assert f"/connections/{account.id}/" in page
+    assert "<h1>Connect Claude Desktop to github-mcp in 4 steps</h1>" in page
     account.state = "suspended"
     account.save(update_fields=["state"])
     assert "Your GitHub account gives no token now: suspended." in shown(mia)
@@ -123,6 +125,7 @@ def test_the_first_use_is_seen_here(
     assert answer.status_code == 200, answer.content
     page = shown(olu, "?client=cursor")
     assert "seen yet" not in page and "; last use" in page
+    assert "<h1>Cursor was seen using github-mcp</h1>" in page
     assert "No use of github-mcp by Codex seen yet." in shown(olu, "?client=codex")
 
 

@@ -72,11 +72,15 @@ def test_an_installation_in_use_stays_open_until_an_admin_requires_an_allow(
     home = amir.get("/").content.decode()
     assert "Components that no one decided on get credentials" in home
     assert "/connections/scopes/" in home
+    page = amir.get("/connections/scopes/").content.decode()
+    assert page.index("Components that no one decided on get credentials") < page.index("<table")
+    assert page.index("Require an allow") < page.index("<table")
     assert visitor("operator").post("/connections/allow/").status_code == 403
     assert amir.post("/connections/allow/").status_code == 302
     assert gateway("operator").exchange().json()["code"] == "component_not_allowed"
     assert "Components that no one decided on" not in amir.get("/").content.decode()
-    assert "Only allowed components" in amir.get("/connections/scopes/").content.decode()
+    page = amir.get("/connections/scopes/").content.decode()
+    assert "Only allowed components" in page and "t-warn" not in page
     changed = EventRow.objects.get(action="component.configured")
     assert changed.actor_sub == subject("admin")
 

@@ -38,7 +38,9 @@ def test_a_revocation_refuses_the_next_token_request_and_says_how_long_issued_to
     know("admin", "admin2", "member1")
     account = used(connected("member1", "google", "openid"))
     shown = page("admin", f"/connections/{account.pk}/revoke/", "admin")
-    until = f"{account.last_token_expires_at:%d %b %H:%M} UTC"
+    ends = account.last_token_expires_at
+    assert ends
+    until = f"{ends.day} {ends:%b, %H:%M} UTC"
     assert "calendar-sync has used this account; its next token request is refused." in shown
     assert f"Tokens already issued work at Google until {until}." in shown
     assert "next call" not in shown

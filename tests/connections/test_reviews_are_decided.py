@@ -76,6 +76,8 @@ def test_nobody_is_asked_about_an_account_that_was_revoked_meanwhile(
 ) -> None:
     review = opened()
     client, page = signed_in("member1"), path(only(review))
+    asked = client.get(f"{LIST}{review.id}/").content.decode()
+    assert "<h1>1 account of this review needs your decision</h1>" in asked
     assert 'name="choice"' in client.get(page).content.decode()
     ConnectedAccount.objects.filter(pk=mia.pk).update(state=state)
     found = client.get(page).content.decode()
@@ -85,7 +87,10 @@ def test_nobody_is_asked_about_an_account_that_was_revoked_meanwhile(
     listed = client.get(f"{LIST}{review.id}/").content.decode()
     assert "revoked meanwhile" in listed and "nothing to decide" in listed
     assert "Decide on" not in listed
+    assert "<h1>No account listed here is undecided</h1>" in listed
     [told] = close(review)["accounts"]
+    closed = client.get(f"{LIST}{review.id}/").content.decode()
+    assert "<h1>Closed with 1 account undecided</h1>" in closed
     assert told["decision"] == "undecided"
 
 
@@ -96,6 +101,7 @@ def test_what_was_revoked_meanwhile_is_counted_apart_from_what_is_undecided(
     review, client = opened(), signed_in("admin", "admin")
     ConnectedAccount.objects.filter(pk=mia.pk).update(state=State.REVOKED)
     page = _words(client.get(f"{LIST}{review.id}/").content.decode())
+    assert "1 account of this review is undecided" in page
     assert "1 undecided" in page and "1 revoked meanwhile" in page and "0 of 1" in page
     assert "0 of 1" in _words(client.get(LIST).content.decode()), "the list counts the same"
     assert "2 accounts would be listed as undecided" in page

@@ -47,7 +47,7 @@ def test_whatever_still_acts_is_counted_a_live_token_of_a_revoked_account_too() 
     application("member1")
     admin = signed_in("admin", "admin")
     acts = text(admin, page_of("member1")).partition("What acts for them")[2]
-    acts = acts.partition("Open requests")[0]
+    acts = acts.partition("What they decided")[0]
     assert acts.strip().startswith("3 ")
     assert "octo-live" in acts and "octo-ended" not in acts
     offboard = text(admin, reverse("person-offboard", args=[person("member1").pk]))
@@ -135,7 +135,8 @@ def test_the_page_names_what_somebody_decided_and_leads_to_all_of_it() -> None:
         f"/audit/?actor={person('admin').sub.replace('|', '%7C')}"
         in auditor.get(page_of("admin")).content.decode()
     )
-    assert "Frozen by Amir Admin" in text(auditor, page_of("member1"))
+    frozen = text(auditor, page_of("member1"))
+    assert re.search(r"Frozen by Amir Admin, [^.]+\. “odd” A freeze stops", frozen)
 
 
 def test_what_a_gateway_confirmed_is_no_decision_of_who_asked_for_it() -> None:
@@ -198,7 +199,8 @@ def test_search_requests_and_accounts_lead_to_the_page() -> None:
     ):
         assert f'href="{page_of(who)}"' in admin.get(url).content.decode(), url
     assert "Revoke “Mia Member”'s GitHub account octo-mia" in text(admin, page_of("admin2"))
-    assert "they asked" in text(signed_in("auditor", "auditor"), page_of("admin"))
+    found = text(signed_in("auditor", "auditor"), page_of("admin"))
+    assert found.index("they asked") < found.index("What acts for them"), "what waits comes first"
 
 
 def test_an_event_leads_to_who_acted_and_only_for_those_who_may_see_it() -> None:
@@ -245,3 +247,15 @@ def test_a_command_line_that_signed_in_after_the_list_was_read_is_named() -> Non
     home = text(mia, "/")
     assert "A command line signed in as you just now, after Auth0’s list of them was read" in home
     assert "Auth0 listed none" not in home
+
+
+def test_a_person_page_opens_with_how_many_accounts_agents_can_use() -> None:
+    mia, admin, url = signed_in("member1"), signed_in("admin", "admin"), page_of("member1")
+    assert "<h1>Agents can use no account of yours</h1>" in mia.get(url).content.decode()
+    account("member1", "octo-mia")
+    ended = account("member1", "octo-ended", live_s=600)
+    ConnectedAccount.objects.filter(pk=ended.pk).update(state=State.REVOKED)
+    assert "<h1>Agents can use 1 account of yours</h1>" in mia.get(url).content.decode()
+    assert "<h1>Agents can use 1 account of Mia Member</h1>" in admin.get(url).content.decode()
+    ConnectedAccount.objects.update(state=State.SUSPENDED)
+    assert "<h1>Agents can use no account of Mia Member</h1>" in admin.get(url).content.decode()

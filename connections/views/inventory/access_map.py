@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -70,7 +70,9 @@ def access_map(request: HttpRequest) -> HttpResponse:
     refused = refused_components.among(_declared(found)) if live else set()
     attention = access_map_attention.attention(found, refused, compared.now) if live else None
     picked = _picked(request, found, attention)
-    owners = _owners(found.rows[:SHOWN], actor(request))
+    ranks = _ranks(found, attention)
+    owners = _owners(_risky_first(found.rows, ranks)[:SHOWN], actor(request))
+    owners.sort(key=lambda one: min(ranks[shown["account"].id] for shown in one[2]))
     context |= {
         "compared": compared,
         "title": attention.headline if attention else headline(found, live=live),
@@ -119,6 +121,32 @@ def _owner_of(picked: tuple[Row, Cell] | None, owners: Sequence[_Owner], me: Act
         if any(one["row"] is row for one in rows):
             return name
     return _owners([row], me)[0][0]
+
+
+def _ranks(found: Map, attention: Attention | None) -> dict[str, int]:
+    """By account: 0 where the headline counts it, 1 where it can write or delete, else 2."""
+    counted = {row.account.id for row, _ in attention.cells} if attention else set()
+    risky = {
+        row.account.id
+        for row in found.rows
+        if row.usable and catalogue.any_risky(row.account.connection, row.account.scopes)
+    }
+    ids = (row.account.id for row in found.rows)
+    return {one: 0 if one in counted else 1 if one in risky else 2 for one in ids}
+
+
+def _risky_first(rows: Sequence[Row], ranks: Mapping[str, int]) -> list[Row]:
+    """Rows of the owners with the riskiest account first; those of one owner stay together."""
+    best: dict[tuple[str, str], int] = {}
+    for row in rows:
+        whose = (row.account.iss, row.account.sub)
+        best[whose] = min(ranks[row.account.id], best.get(whose, 2))
+
+    def place(row: Row) -> tuple[int, tuple[str, str], int]:
+        whose = (row.account.iss, row.account.sub)
+        return best[whose], whose, ranks[row.account.id]
+
+    return sorted(rows, key=place)
 
 
 def headline(found: Map, *, live: bool) -> str:

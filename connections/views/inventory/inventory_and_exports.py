@@ -33,6 +33,7 @@ from connections.inventory import (
     table_files,
 )
 from connections.models import NOT_HELD, ConnectedAccount, Schedule
+from connections.revocation import pending_steps_list
 from connections.sync import connected_accounts, schedule
 from connections.views.inventory import download_responses, filter_links
 from connections.views.inventory.download_responses import with_manifest
@@ -65,6 +66,7 @@ def inventory(request: HttpRequest) -> HttpResponseBase:
         "older_url": filter_links.url_of(query.at(found.next)) if found.next else "",
         "newer_url": filter_links.url_of(query.at(None)) if query.after else "",
         "frozen_agents": sorted(found.frozen_agents & set(query.values("agent"))),
+        "stays": [] if query.narrowed else pending_steps_list.stay_suspended(),
         "shown": sum(len(group.rows) for group in found.groups),
         "export_query": urlencode([pair for pair in query.params() if pair[0] != "after"]),
         "read_last": _last_read(status["schedule"]),
