@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,8 +19,8 @@ from approvals.errors import Refused
 from approvals.pipeline.service import perform
 from audit.models import EventRow
 from audit.recording.actors import Target
-from enforcement.component_kinds import KINDS
-from enforcement.decisions.claim_bypass import CLAIMANTS, KIND, words_of
+from enforcement.component_kinds import KINDS, noun
+from enforcement.decisions.claim_bypass import CLAIMANTS, KIND
 from enforcement.gateways import instances
 from enforcement.models import AdministrativeAct, Outpost
 from ui.current_navigation_entry import mark_entry
@@ -26,22 +28,86 @@ from ui.refused_request_audit_flag import tell
 
 _GATEWAYS = "/enforcement/fleet/"
 _PAGE = 50
+_CHANGED: Final = {
+    "block": "was blocked",
+    "unblock": "was unblocked",
+    "allow": "was allowed",
+    "enable": "was enabled",
+    "disable": "was disabled",
+    "quarantine": "was quarantined",
+    "restore": "was restored",
+    "set": "was set up",
+    "unset": "was removed",
+    "install": "was installed",
+    "remove": "was removed",
+}
+_SETTINGS: Final = {
+    "configuration": "The configuration",
+    "destinations": "A destination of events",
+    "guardrail": "The guardrail",
+    "hooks": "The hooks of an agent",
+    "policy": "The policy",
+    "provider": "The model provider",
+    "redaction": "What is redacted",
+    "registry": "A registry",
+    "scanners": "A scanner",
+}
+"""The settings of a gateway by the word of the act; its row does not always say which way."""
+_RELAXES: Final = "relaxes"
+_MAY_RELAX: Final = "may relax"
+_RESTRICTS: Final = "restricts"
 _reads = needs_role("operator", "auditor", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One act as the pages show it: `words` without the gateway, `by` who said that they did it."""
+
+    act: AdministrativeAct
+    by: str = ""
+
+    @property
+    def words(self) -> str:
+        """`Skill pdf-exfil was unblocked`, `The guardrail was changed`."""
+        if (done := _CHANGED.get(self.act.act)) is None:
+            return f"{_SETTINGS.get(self.act.act, 'A setting')} was changed"
+        name = self.act.name
+        if name and self.act.kind in KINDS:
+            thing = noun(self.act.kind)
+            return f"{thing[0].upper()}{thing[1:]} {name} {done}"
+        return f"{name or 'A component'} {done}"
+
+    @property
+    def direction(self) -> str:
+        """What it does to what agents may do; a setting may have been changed either way."""
+        if not self.act.relaxes:
+            return _RESTRICTS
+        return _RELAXES if self.act.act in _CHANGED else _MAY_RELAX
+
+
+def _changes(acts: Iterable[AdministrativeAct]) -> list[Change]:
+    """Acts with who claimed each, read in one query."""
+    found = list(acts)
+    claims = EventRow.objects.filter(
+        action="bypass.claimed", operation__in=[act.claim for act in found if act.claim]
+    )
+    by = dict(claims.values_list("operation", "actor_name"))
+    return [Change(act, by.get(act.claim, "")) for act in found]
 
 
 @require_safe
 @never_cache
 @_reads
 def index(request: HttpRequest) -> HttpResponse:
-    """Acts that no decision covers, newest first; those that nobody claimed, or all."""
+    """Acts that no decision covers, those that relax first; those that nobody claimed, or all."""
     mark_entry(request, _GATEWAYS)
     every = request.GET.get("list") == "all"
-    found = AdministrativeAct.objects.exclude(bypass=None).order_by("-at")
+    found = AdministrativeAct.objects.exclude(bypass=None).order_by("-relaxes", "-at")
     shown = found if every else found.filter(claim="")
     page = Paginator(shown, _PAGE).get_page(request.GET.get("page", 1))
     query = "?list=all&page=" if every else "?page="
     context = {
-        "page": page,
+        "changes": _changes(page),
         "total": page.paginator.count,
         "may_claim": bool(CLAIMANTS & actor(request).roles),
         "import_only": _import_only(),
@@ -90,7 +156,7 @@ def _context(request: HttpRequest, act: AdministrativeAct) -> dict[str, Any]:
     claims = EventRow.objects.filter(action="bypass.claimed", operation=act.claim)
     return {
         "act": act,
-        "words": words_of(act),
+        "change": _changes([act])[0],
         "is_thing": act.kind in KINDS,
         "claimed": claims.first() if act.claim else None,
         "reason": request.POST.get("reason", "")[:2000],

@@ -14,7 +14,12 @@ from audit.search import event_search
 from enforcement import known_names, name_warnings
 from enforcement.component_kinds import SCANNED, called, noun
 from enforcement.decisions import block_allow_hold, decision_severity
-from enforcement.effects.overall_effect import at_gateways, clause_after_decision, overall_at
+from enforcement.effects.overall_effect import (
+    Overall,
+    at_gateways,
+    clause_after_decision,
+    overall_at,
+)
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.gateways.effects_at_gateways import INSTALLED
@@ -119,8 +124,9 @@ def _unreported(
     if Scan.objects.filter(**about).exists() or Finding.objects.filter(**about).exists():
         return ""
     return (
-        f"No gateway has reported a {noun(kind)} with this name. A hold or block takes effect at "
-        "its next install, where the gateway watches the folder."
+        f"No gateway has reported a {noun(kind)} with this name, so it is not known whether a copy "
+        "is installed. A hold or block takes effect at its next install, where the gateway watches "
+        "the folder. The table shows what agents can do with a copy that is there."
     )
 
 
@@ -154,6 +160,26 @@ def answer_of(kind: str, name: str) -> dict[str, str]:
     everywhere = decided_and_enforced_state.everywhere(kind, name)
     states = decided_and_enforced_state.with_effects(everywhere, kind, name)
     return answer(kind, states, list(Asset.objects.filter(kind=kind, name=name)))
+
+
+def use_now(states: Sequence[At], *, installed: bool) -> tuple[str, str] | None:
+    """Where agents can use it, before and after its name; None where no gateway is registered. Of
+    what is `installed` as files it is about copies that are there."""
+    where: dict[Overall, list[str]] = {}
+    for at in states:
+        found = overall_at([[str(agent.summary) for agent in at.agents]])
+        where.setdefault(found, []).append(at.instance.name)
+    it = "any installed copy of" if installed else ""
+    for found, (before, after) in {
+        Overall.NOT_STOPPED: (f"Agents can use {it}".strip(), ""),
+        Overall.PARTLY_STOPPED: ("Some uses of", "are not known to be stopped"),
+        Overall.NOT_KNOWN: (f"It is not known whether agents can use {it}".strip(), ""),
+        Overall.STOPPED: ("Every known use of", "is stopped"),
+    }.items():
+        if names := where.get(found):
+            rest = f"{at_gateways(names, len(states))} {after}".rstrip()
+            return before, rest
+    return None
 
 
 def _effect(kind: str, restricting: Sequence[At], where: str) -> str:

@@ -156,8 +156,12 @@ class _Known:
             report = self._reports[instance.name]
             for kind, name in things:
                 facts = effects_at_gateways.facts_reported(outpost, report, watch, kind, name)
-                yield (kind, name), _reasons(conclude(facts), has_outpost=True)
-        elif watch is None or effects_at_gateways.why_outdated(watch):
+                found = _reasons(conclude(facts), has_outpost=True)
+                never = report.at is None and effects_at_gateways.was_never_read(watch)
+                yield (kind, name), (remedies.NEVER_READ,) if never else found
+        elif watch is None or effects_at_gateways.was_never_read(watch):
+            yield from ((thing, (remedies.NEVER_READ,)) for thing in things)
+        elif effects_at_gateways.why_outdated(watch):
             yield from ((thing, (remedies.NOT_READ,)) for thing in things)
         else:
             for facts in effects_at_gateways.facts_of_all(instance, watch, things):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.conf import settings
@@ -29,11 +28,12 @@ from audit.recording.actors import Actor, Target
 from enforcement import known_names
 from enforcement.component_kinds import KINDS, called, noun
 from enforcement.decisions import decision_severity
-from enforcement.effects.sentences import joined
 from enforcement.findings import decision_queue
 from enforcement.gateways import attempt_tags, decided_and_enforced_state, instances
 from enforcement.gateways.client import Gateway, GatewayError
-from enforcement.models import Decision, Finding
+from enforcement.gateways.decided_and_enforced_state import At
+from enforcement.gateways.effects_at_gateways import INSTALLED
+from enforcement.models import Decision, Finding, Scan
 from enforcement.models.scan_and_finding import COUNTING
 from enforcement.views import component as asset_page
 from enforcement.views import effects_of_decisions, finding_hold_and_decision_lists
@@ -55,16 +55,6 @@ _ADMISSION: Final = {
     "": "Its answer has no verdict.",
 }
 """DefenseClaw's verdicts about admission in words."""
-_WOULD: Final = {
-    "allowed": "would admit {} without a scan",
-    "blocked": "would refuse {}",
-    "clean": "would admit {}",
-    "rejected": "would refuse {}",
-    "scan": "would scan {} first",
-    "warning": "would admit {} with a warning",
-}
-"""The same after the name of a gateway and around that of the component."""
-_NO_VERDICT: Final = "gave no known verdict on {}"
 _UNKNOWN_VERDICT: Final = "Answered with a verdict that this portal does not know."
 
 
@@ -247,67 +237,60 @@ def _back(path: str) -> str:
 @never_cache
 @reads
 def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
-    """What each gateway would do now, by its lists and its policy; changes nothing."""
-    latest = {scan.instance: scan for scan in decision_severity.latest_scans(kind, name)}
+    """Where agents can use it now, and what each gateway would answer to a new install; changes
+    nothing."""
     everywhere = decided_and_enforced_state.everywhere(kind, name)
-    states = {
-        at.instance.name: at
-        for at in decided_and_enforced_state.with_effects(everywhere, kind, name)
+    states = decided_and_enforced_state.with_effects(everywhere, kind, name)
+    fleet, latest = instances.fleet(), decision_severity.latest_scans(kind, name)
+    scans, asked = {scan.instance: scan for scan in latest}, {one.name for one in fleet.asked}
+    counting = {one.name for one in fleet.scope("")}
+    page = reverse("enforcement-asset", args=[kind, name])
+    may_decide = "operator" in actor(request).roles
+    context = {
+        "said": [
+            {"at": at}
+            | (
+                _admission(kind, name, at, scans.get(at.instance.name))
+                if at.instance.name in asked
+                else {}
+            )
+            for at in states
+        ],
+        "asked": clock.now() if asked else None,
+        "kind": kind,
+        "name": name,
+        "noun": noun(kind),
+        "answer": asset_page.use_now(
+            [at for at in states if at.instance.name in counting], installed=kind in INSTALLED
+        ),
+        "is_open": any(at.use is None for at in states),
+        "may_decide": may_decide and not decision_severity.why_undecidable(Target(kind, name)),
+        "crumbs": [
+            {"text": "Findings", "url": "/enforcement/"},
+            {"text": called(kind, name), "url": page},
+            {"text": "Use now and new installs"},
+        ],
     }
-    now, said, fleet = clock.now(), [], instances.fleet()
-    asked = fleet.asked
-    for instance in asked:
-        ours = decided_and_enforced_state.counts_in_answer(states.get(instance.name))
-        scan = latest.get(instance.name)
-        try:
-            known = (scan.severity, scan.findings) if scan else ("", -1)
-            verdict, reason = Gateway(instance).preview(kind, name, *known)
-            operation = attempt_tags.operation_of(reason, kind, name, instance.name)
-            reason = decision_tag_hmac.without(reason)[:_LONGEST_REASON]
-            answer = {"verdict": verdict, "reason": reason, "ours": ours, "operation": operation}
-            answer["answer"] = _ADMISSION.get(verdict, _UNKNOWN_VERDICT)
-        except GatewayError as trouble:
-            answer = {"trouble": trouble.detail}
-        at = states.get(instance.name)
-        said.append({"at": instance, **answer, "effect": at.effect if at else ()})
-    not_asked = [one.name for one in fleet.with_outposts if one not in asked]
-    context = {"said": said, "asked": now, "kind": kind, "name": name, "not_asked": not_asked}
-    context["crumbs"] = [
-        {"text": "Findings", "url": "/enforcement/"},
-        {"text": called(kind, name), "url": reverse("enforcement-asset", args=[kind, name])},
-        {"text": "What gateways answer"},
-    ]
-    context["answer"] = _in_one_sentence(said)
-    name_ = "#verdicts" if request.headers.get("HX-Request") else ""
-    answer_ = render(request, f"enforcement/preview.html{name_}", context)
-    patch_vary_headers(answer_, ["HX-Request"])
-    return answer_
+    part = "#verdicts" if request.headers.get("HX-Request") else ""
+    answer = render(request, f"enforcement/preview.html{part}", context)
+    patch_vary_headers(answer, ["HX-Request"])
+    return answer
 
 
-def _in_one_sentence(said: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
-    """What gateways answer, before and after the name of the component; None where none was asked.
-
-    `edge-1 would refuse` and `, and edge-2 would scan it first`.
-    """
-    by_answer: dict[str, list[str]] = {}
-    for one in said:
-        answer = _WOULD.get(one.get("verdict", ""), _NO_VERDICT)
-        by_answer.setdefault(answer, []).append(one["at"].name)
-    clauses = [(_some(names, len(said)), answer) for answer, names in by_answer.items()]
-    if not clauses:
-        return None
-    (who, first), *others = clauses
-    before, after = first.split("{}")
-    rest = [f", and {who} {answer.format('it')}" for who, answer in others[:1]]
-    if len(others) > 1:
-        rest = [f", and {sum(len(by_answer[answer]) for _, answer in others)} answer otherwise"]
-    return f"{who} {before.strip()}", "".join([after, *rest])
-
-
-def _some(names: Sequence[str], every: int) -> str:
-    if len(names) < 3:
-        return joined(names)
-    return f"All {every} gateways" if len(names) == every else f"{len(names)} gateways"
+def _admission(kind: str, name: str, at: At, scan: Scan | None) -> dict[str, str]:
+    """What a gateway answers about a new install or registration."""
+    try:
+        known = (scan.severity, scan.findings) if scan else ("", -1)
+        verdict, reason = Gateway(at.instance).preview(kind, name, *known)
+    except GatewayError as trouble:
+        return {"trouble": trouble.detail}
+    return {
+        "verdict": verdict,
+        "reason": decision_tag_hmac.without(reason)[:_LONGEST_REASON],
+        "ours": decided_and_enforced_state.counts_in_answer(at),
+        "operation": attempt_tags.operation_of(reason, kind, name, at.instance.name),
+        "answer": _ADMISSION.get(verdict, _UNKNOWN_VERDICT),
+    }
 
 
 def _finding_context(row: Finding, person: Actor) -> dict[str, Any]:
@@ -330,6 +313,7 @@ def _finding_context(row: Finding, person: Actor) -> dict[str, Any]:
         "crumbs": crumbs,
         "may_decide": "operator" in person.roles,
         "counts": row.status in COUNTING,
+        "is_undecided": decision_queue.undecided().filter(pk=row.pk).exists(),
         "may_be_decided": row.kind in KINDS
         and not decision_severity.why_undecidable(Target(row.kind, row.name)),
         "noun": noun(row.kind),

@@ -15,6 +15,7 @@ from enforcement.audit_database import periodic_scan_import
 from enforcement.decisions.steps.later_decision_wins import STEPS
 from enforcement.findings import decision_queue
 from enforcement.gateways import (
+    effects_at_gateways,
     instances,
     last_heard,
     unmonitored_gateways,
@@ -23,6 +24,7 @@ from enforcement.gateways import (
 from enforcement.gateways.instances import Fleet, Instance
 from enforcement.gateways.last_heard import LastHeard
 from enforcement.models import Finding, FindingStatus, Watch
+from enforcement.outposts import reported_facts
 from enforcement.views import gateway_rows, outpost_lines
 from enforcement.views.gateway_rows import GatewayRow
 from enforcement.views.posture_rows import posture_of
@@ -38,6 +40,7 @@ def rows(only: str | None = None) -> list[GatewayRow]:
     watches = {w.name: w for w in Watch.objects.exclude(name="")}
     heard = last_heard.everywhere(fleet, watches)
     outposts = outpost_lines.by_instance(fleet.outposts, now)
+    reports = reported_facts.last_reports(fleet.outposts)
     reached = {one.name: one for one in fleet.with_outposts}
     unfinished = Effect.objects.filter(
         kind__in=STEPS, state__in=[EffectState.PENDING, EffectState.UNKNOWN]
@@ -68,6 +71,9 @@ def rows(only: str | None = None) -> list[GatewayRow]:
                 pushes=pushes_of(instance) if instance and instance.base_url else {},
                 waiting=waiting.get(name, 0),
                 findings=findings.get(name, 0),
+                settings=effects_at_gateways.settings_by_outpost(able, reports[name], watch)
+                if (able := fleet.outposts.get(name))
+                else effects_at_gateways.settings_of(watch),
             )
         )
     return found

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from enforcement.effects.gateway_facts import agent_label
 from enforcement.gateways.instances import Instance
-from enforcement.gateways.last_heard import LastHeard
+from enforcement.gateways.last_heard import REFUSES, LastHeard
+from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.gateways.unmonitored_gateways import Deaf
 from enforcement.models import Watch
 from enforcement.views.outpost_lines import OutpostLine
 from enforcement.views.posture_rows import Posture
 
 OFFLINE: Final = "is offline"
+REFUSING: Final = "refuses the portal’s token"
 DEAF: Final = "is not read in full"
 UNREACHED: Final = "is not reached by decisions"
 PROBLEM: Final = "has a problem"
 UNASKED: Final = "was not asked yet"
 ONLINE: Final = "is online"
-_GRAVEST_FIRST: Final = (OFFLINE, DEAF, UNREACHED, PROBLEM, UNASKED, ONLINE)
+_GRAVEST_FIRST: Final = (OFFLINE, REFUSING, DEAF, UNREACHED, PROBLEM, UNASKED, ONLINE)
 _TWO: Final = 2
-_OF_MANY: Final = {"is": "are", "has": "have", "was": "were"}
+_OF_MANY: Final = {"is": "are", "has": "have", "was": "were", "refuses": "refuse"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class GatewayRow:
     pushes: dict[str, Any]
     waiting: int
     findings: int
+    settings: ReportedSettings = field(default_factory=ReportedSettings)
 
     @property
     def demo(self) -> bool:
@@ -56,8 +59,10 @@ class GatewayRow:
 
     @property
     def agents(self) -> list[str]:
-        """As the gateway named them last."""
-        return [agent_label(str(one)) for one in self.watch.connectors] if self.watch else []
+        """As effects are concluded for them: those that the gateway, or its outpost, named last."""
+        names = [agent.name for agent in self.settings.agents]
+        listed = self.watch.connectors if self.watch else []
+        return [agent_label(str(one)) for one in names or listed]
 
     @property
     def reads_nothing(self) -> bool:
@@ -84,6 +89,8 @@ class GatewayRow:
         """What is the matter with it, the gravest of it."""
         if self.state == "offline":
             return OFFLINE
+        if self.state == REFUSES:
+            return REFUSING
         if self.deaf:
             return DEAF
         if self.instance is None:
@@ -125,11 +132,20 @@ def title_of(rows: Sequence[GatewayRow]) -> str:
         return f"Nothing was heard of {_share(found, rows)} for over a minute"
     if gravest == ONLINE and (differing := [row for row in rows if row.posture.differing]):
         found, gravest = differing, "is not set as approved"
+    but = _not_approved_yet(rows) if gravest == ONLINE else ""
     verb, _, rest = gravest.partition(" ")
     share = _share(found, rows)
     if len(rows) > 1:
         share = share[0].upper() + share[1:]
-    return f"{share} {verb if len(found) == 1 else _OF_MANY[verb]} {rest}"
+    return f"{share} {verb if len(found) == 1 else _OF_MANY[verb]} {rest}{but}"
+
+
+def _not_approved_yet(rows: Sequence[GatewayRow]) -> str:
+    """How many have no approved settings, as a title goes on; empty where all have."""
+    without = sum(not row.posture.baseline for row in rows)
+    if without == len(rows):
+        return ", but no settings are approved yet"
+    return f", but the settings of {without} are not approved yet" if without else ""
 
 
 def _share(found: Sequence[GatewayRow], rows: Sequence[GatewayRow]) -> str:
@@ -146,6 +162,7 @@ def states_of(rows: Sequence[GatewayRow]) -> list[str]:
     counts = {
         "online": sum(row.state == "online" for row in rows),
         "offline": sum(row.state == "offline" for row in rows),
+        "token refused": sum(row.state == REFUSES for row in rows),
         "partly unknown": sum(row.state == "deaf" for row in rows),
         UNREACHED.removeprefix("is "): sum(row.instance is None for row in rows),
         "not asked yet": sum(not row.state and row.instance is not None for row in rows),

@@ -5,7 +5,7 @@ Concluded from what each gateway reports and lists; no agent and no hook is aske
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,18 +21,19 @@ from enforcement.component_kinds import KINDS, called, noun
 from enforcement.effects import conclusion
 from enforcement.effects.conclusion import AgentEffect, State, Summary, WayState
 from enforcement.effects.gateway_facts import agent_label
+from enforcement.effects.overall_effect import Overall
 from enforcement.effects.sentences import LABELS
 from enforcement.findings import decision_queue
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.instances import Instance
-from enforcement.models import Asset, Decision, Outpost, Watch
+from enforcement.models import Asset, Decision, Finding, Outpost, Watch
 from enforcement.posture.readings import reported_entries
 from enforcement.views import effects_of_decisions
 
 _MOST: Final = 300
 _LISTED: Final = 10
-_LOOKED_AT: Final = 50
-"""Components that need a decision, among which those that are listed so are looked for."""
+_MOST_UNDECIDED: Final = 5
+"""Components that need a decision, of those that are listed."""
 _OPEN_ALL_THE_SAME: Final = frozenset(
     {
         Summary.AT_NEXT_INSTALL,
@@ -92,38 +93,46 @@ def _mistake(kind: str, name: str) -> str:
 
 
 def _listed() -> list[dict[str, Any]]:
-    """Components that need a decision, and those that were decided last with what that comes to."""
-    rows = effects_of_decisions.last_decided(_LISTED)
-    effects = effects_of_decisions.overall_of_each(row for row in rows if _state(row) != "allowed")
-    known = {(row.kind, row.name) for row in rows}
-    decided = [
-        {
-            "kind": row.kind,
-            "name": row.name,
-            "called": called(row.kind, row.name),
-            "where": row.instance or "every gateway",
-            "state": _state(row),
-            "effect": effects.get(row.pk),
-            "since": effects_of_decisions.since(row),
-        }
-        for row in rows
-    ]
-    return [*_undecided(known), *decided][:_LISTED]
-
-
-def _undecided(known: Set[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Components that need a decision, those without a hold first, and those that were decided last
+    with what that comes to. A hold answers no finding: what is on hold can need a decision."""
     found = decision_queue.by_component(decision_queue.undecided().filter(kind__in=KINDS))
-    return [
-        {
-            "kind": one.kind,
-            "name": one.name,
-            "called": called(one.kind, one.name),
-            "where": one.instance,
-            "since": one.at,
-        }
-        for one in found[:_LOOKED_AT]
-        if (one.kind, one.name) not in known
-    ][: _LISTED // 2]
+    needing = {(one.kind, one.name): one for one in found[:_MOST_UNDECIDED]}
+    held = [
+        row
+        for row in Asset.objects.exclude(holder="").filter(name__in={name for _, name in needing})
+        if (row.kind, row.name) in needing
+    ]
+    on_hold = {(row.kind, row.name) for row in held}
+    last = effects_of_decisions.last_decided(_LISTED)
+    others = [row for row in last if (row.kind, row.name) not in needing]
+    restricting = (row for row in [*held, *others] if _state(row) != "allowed")
+    effects = effects_of_decisions.overall_of_each(restricting)
+    undecided = [_needing(one) for key, one in needing.items() if key not in on_hold]
+    needs = [*undecided, *(_decided(row, effects) | {"needs": True} for row in held)]
+    return [*needs, *(_decided(row, effects) for row in others)][:_LISTED]
+
+
+def _needing(one: Finding) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "name": one.name,
+        "called": called(one.kind, one.name),
+        "where": one.instance,
+        "needs": True,
+        "since": one.at,
+    }
+
+
+def _decided(row: Asset, effects: Mapping[int, Overall]) -> dict[str, Any]:
+    return {
+        "kind": row.kind,
+        "name": row.name,
+        "called": called(row.kind, row.name),
+        "where": row.instance or "every gateway",
+        "state": _state(row),
+        "effect": effects.get(row.pk),
+        "since": effects_of_decisions.since(row),
+    }
 
 
 def _state(row: Asset) -> str:
@@ -137,7 +146,9 @@ def _answer(kind: str, name: str) -> dict[str, Any]:
     outposts = {one.instance: one for one in Outpost.objects.filter(revoked_at=None)}
     registered = {one.name: one for one in instances.fleet().instances}
     rows: list[UseRow] = []
-    without_agents, unread = [], []
+    without_agents: list[str] = []
+    unread: list[str] = []
+    never_read: list[str] = []
     for at in sorted({*registered, *outposts}):
         outpost = outposts.get(at)
         gateway = registered.get(at) or instances.known_by_outpost(at)
@@ -151,7 +162,8 @@ def _answer(kind: str, name: str) -> dict[str, Any]:
         concluded = conclusion.conclude(facts)
         rows += [row for effect in concluded for row in _rows(gateway, effect)]
         if not concluded:
-            without_agents.append(at)
+            never = outpost is None and effects_at_gateways.was_never_read(watches.get(at))
+            (never_read if never else without_agents).append(at)
     known = known_names.is_known(kind, name)
     return {
         "answered": True,
@@ -162,9 +174,10 @@ def _answer(kind: str, name: str) -> dict[str, Any]:
         "rows": rows,
         "open": sum(row.state == State.OPEN for row in rows),
         "unknown": any(row.state == State.UNKNOWN for row in rows)
-        or bool(without_agents or unread),
+        or bool(without_agents or unread or never_read),
         "without_agents": without_agents,
         "unread_outposts": unread,
+        "never_read": never_read,
     }
 
 

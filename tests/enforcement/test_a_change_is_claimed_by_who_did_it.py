@@ -17,6 +17,7 @@ from approvals.pipeline.service import perform
 from audit.models import Event
 from audit.recording.actors import Actor, Target
 from enforcement.models import AdministrativeAct, Outpost
+from enforcement.views.bypasses import Change
 from tests.audit import imports
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town, known
@@ -24,6 +25,7 @@ from tests.enforcement.test_rows_are_matched_by_tags import call, take
 
 pytestmark = pytest.mark.django_db
 
+BUTTON = ">I made this change</button>"
 Look = Callable[[], int]
 
 
@@ -102,13 +104,13 @@ def test_the_page_offers_the_claim_and_shows_who_claimed(bypass: Target, town: T
     for client in (olu, amir):
         home = client.get("/").content.decode()
         assert "Changes at gateways without a decision" in home and page_of(bypass) in home
-    assert "Claim it as mine" in olu.get(page_of(bypass)).content.decode()
+    assert BUTTON in olu.get(page_of(bypass)).content.decode()
     assert page_of(bypass) in olu.get("/enforcement/bypasses/").content.decode()
     answer = olu.post(page_of(bypass), {"reason": "the portal was down"})
     assert answer.status_code == 302
     shown = amir.get(page_of(bypass)).content.decode()
     assert "Olu Operator said that they did api-enforce-unblock of skill pdf-exfil" in shown
-    assert "Claim it as mine" not in shown
+    assert BUTTON not in shown
     assert amir.post(page_of(bypass), {"reason": "no, me"}).status_code == 409
     assert page_of(bypass) not in amir.get("/enforcement/bypasses/").content.decode()
     assert page_of(bypass) in amir.get("/enforcement/bypasses/?list=all").content.decode()
@@ -121,7 +123,7 @@ def test_the_pages_refuse_who_may_not_and_what_is_not(bypass: Target, town: Town
     assert browser("member1").get(page).status_code == 403
     auditor = browser("auditor", "auditor")
     assert auditor.get(page).status_code == 200
-    assert "Claim it as mine" not in auditor.get(page).content.decode()
+    assert BUTTON not in auditor.get(page).content.decode()
     assert auditor.post(page, {"reason": "me"}).status_code == 403
     operator = browser("operator", "operator", csrf=True)
     assert operator.post(page, {"reason": "me"}).status_code == 403, "no CSRF token"
@@ -143,20 +145,51 @@ def answer_of(client: Client, page: str = "/enforcement/bypasses/") -> tuple[str
     return re.sub(r"<[^>]+>", "", found[1]), re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
 
 
-def test_the_list_leads_with_how_many_are_not_claimed(bypass: Target, town: Town) -> None:
-    olu, ada = browser("operator", "operator"), browser("auditor", "auditor")
+def test_the_list_asks_who_made_each_change(bypass: Target, town: Town) -> None:
+    olu, ada = browser("operator", "operator", name="Olu"), browser("auditor", "auditor")
     title, text = answer_of(olu)
-    assert title == "1 change was made without a decision and not claimed"
-    assert "Claim…" in text and "Claim…" not in answer_of(ada)[1]
+    assert title == "1 change at a gateway has no decision: who made it?"
+    assert "Skill pdf-exfil was unblocked relaxes edge-1" in text
+    assert "I made this change…" in text and "I made this change…" not in answer_of(ada)[1]
+    assert "Ask the operators and admins" in answer_of(ada)[1]
     title, _ = answer_of(olu, page_of(bypass))
-    assert title == "No one has claimed api-enforce-unblock of skill pdf-exfil at edge-1"
+    assert title == "Skill pdf-exfil was unblocked at edge-1 without a decision: who did it?"
     olu.post(page_of(bypass), {"reason": "the portal was down"})
     title, text = answer_of(olu)
-    assert title == "No unclaimed change is known" and "Claim…" not in text
+    assert title == "No unexplained change at a gateway is known"
+    assert "I made this change…" not in text
     title, text = answer_of(olu, "/enforcement/bypasses/?list=all")
-    assert title == "1 change was made without a decision" and "Claim…" not in text
+    assert title == "1 change at a gateway has no decision" and "I made this change…" not in text
+    assert "relaxes edge-1 Olu" in text, "who said that they made it"
     title, _ = answer_of(olu, page_of(bypass))
-    assert title == "Claimed: api-enforce-unblock of skill pdf-exfil at edge-1"
+    did = "Skill pdf-exfil was unblocked at edge-1 without a decision"
+    assert title == f"{did}, and Olu recorded why"
+
+
+@pytest.mark.parametrize(
+    ("act", "kind", "name", "relaxes", "words", "direction"),
+    [
+        ("disable", "plugin", "turbo", False, "Plugin turbo was disabled", "restricts"),
+        ("set", "mcp", "proxy", True, "MCP server proxy was set up", "relaxes"),
+        ("guardrail", "", "", True, "The guardrail was changed", "may relax"),
+        ("allow", "", "", True, "A component was allowed", "relaxes"),
+    ],
+)
+def test_a_change_is_named_by_what_it_does(
+    act: str, kind: str, name: str, relaxes: bool, words: str, direction: str
+) -> None:
+    change = Change(AdministrativeAct(act=act, kind=kind, name=name, relaxes=relaxes))
+    assert (change.words, change.direction) == (words, direction)
+
+
+def test_changes_that_relax_come_first(bypass: Target, town: Town) -> None:
+    newer = AdministrativeAct.objects.get()
+    newer.pk, newer.bypass, newer.name = uuid4(), uuid4(), "newer"
+    newer.at, newer.relaxes, newer.act = clock.now(), False, "block"
+    newer.save(force_insert=True)
+    title, text = answer_of(browser("operator", "operator"))
+    assert title == "2 changes at gateways have no decision: who made them?"
+    assert text.index("Skill pdf-exfil was") < text.index("Skill newer was blocked restricts")
 
 
 def test_an_empty_list_names_gateways_whose_rows_nothing_sends(town: Town) -> None:

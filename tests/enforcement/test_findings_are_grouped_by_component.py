@@ -252,6 +252,20 @@ def test_the_page_of_a_finding_says_first_what_is_decided_about_its_component(
     assert f"{own}." in text(after).replace(" ,", ","), "the sentence of the component's page"
 
 
+def test_the_title_of_a_finding_says_whether_it_needs_a_decision(olu_web: Client) -> None:
+    finding = found("pdf", "reads keys")
+    page = f"/enforcement/findings/{finding.pk}/"
+    assert head(olu_web, page) == "pdf needs a decision: reads keys"
+    for changes, title in (
+        ({"status": "acknowledged"}, "Acknowledged in pdf: reads keys"),
+        ({"status": "dismissed"}, "Dismissed in pdf: reads keys"),
+        ({"status": "replaced"}, "An earlier scan of pdf found: reads keys"),
+        ({"status": "open", "rank": 1}, "Open finding in pdf: reads keys"),
+    ):
+        Finding.objects.filter(pk=finding.pk).update(**changes)
+        assert head(olu_web, page) == title
+
+
 def test_a_request_that_waits_takes_the_place_of_the_main_action(
     olu_web: Client, look: Look
 ) -> None:

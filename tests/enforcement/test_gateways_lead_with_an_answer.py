@@ -11,12 +11,15 @@ from django.conf import LazySettings
 from django.test import Client
 
 from approvals import clock
+from enforcement.effects import remedies
 from enforcement.gateways import instances
 from enforcement.gateways.last_heard import LastHeard
+from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.gateways.unmonitored_gateways import Deaf
-from enforcement.models import Outpost, PostureBaseline, Watch
+from enforcement.models import Asset, Outpost, PostureBaseline, Watch
 from enforcement.posture import reported_by_gateway
 from enforcement.views import fleet, gateway_rows
+from enforcement.views.effects_of_decisions import reasons_of_each
 from enforcement.views.gateway_rows import GatewayRow
 from enforcement.views.outpost_lines import OutpostLine
 from enforcement.views.posture_rows import Posture, SettingRow
@@ -60,14 +63,16 @@ def offline(*, answers: bool | None = False) -> GatewayRow:
 
 
 UP = one("online")
+SET = one("online", posture=posture())
 
 
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([UP], "edge is online"),
-        ([UP, UP], "Both gateways are online"),
-        ([UP, UP, UP], "All 3 gateways are online"),
+        ([UP], "edge is online, but no settings are approved yet"),
+        ([UP, UP], "Both gateways are online, but no settings are approved yet"),
+        ([SET, SET, SET], "All 3 gateways are online"),
+        ([SET, UP, SET], "All 3 gateways are online, but the settings of 1 are not approved yet"),
         ([UP, UP, offline()], "1 of 3 gateways is offline"),
         ([UP, offline(), offline()], "2 of 3 gateways are offline"),
         ([offline()], "edge is offline"),
@@ -166,10 +171,11 @@ def test_a_row_has_the_facts_and_leads_to_the_page_of_its_gateway(file: Path) ->
         listed_at=now,
     )
     client = browser("operator", "operator")
-    assert headline(client) == "edge-1 is online"
+    assert headline(client) == "edge-1 is online, but no settings are approved yet"
     text = shown(client)
     assert "edge-1 DEMO version 0.8.4 online seen" in text and "Claude Code, Cursor" in text
-    assert "block list 1 allow list 0 no baseline nothing" in text
+    assert "block list 1 allow list 0 none approved yet" in text
+    assert "an admin can approve them nothing" in text and "1 online" not in text
     assert "Not read: no audit_db is configured." in text
     page = f"{FLEET}edge-1/settings/"
     assert f'href="{page}"' in client.get(FLEET).content.decode()
@@ -180,6 +186,33 @@ def test_a_row_has_the_facts_and_leads_to_the_page_of_its_gateway(file: Path) ->
     assert "Open steps none" in text and "Not set up. Configuration" in text
     assert text.index("This gateway") < text.index("Settings as seen")
     assert "Claude Code Claude Code mode" in text, "grouped by agent while nothing is approved"
+
+
+def test_a_row_names_the_agents_that_effects_are_concluded_for(file: Path) -> None:
+    now = clock.now()
+    client = browser("auditor", "auditor")
+    assert "not read yet" in shown(client)
+    said = ReportedSettings.from_status({"health": {"gateway": {}}}, "action").as_json()
+    Watch.objects.create(name="edge-1", due=now, last_seen=now, reachable=True, settings=said)
+    [row] = fleet.rows()
+    assert row.agents == ["OpenClaw"]
+    assert "OpenClaw" in shown(client)
+
+
+def test_a_gateway_that_never_answered_is_not_said_to_name_no_agent(file: Path) -> None:
+    Asset.objects.create(kind="skill", name="a", instance="edge-1", decision="block")
+    client = browser("operator", "operator")
+    for watch in (False, True):
+        if watch:
+            Watch.objects.create(name="edge-1", due=clock.now(), reachable=False)
+        [row] = Asset.objects.all()
+        assert reasons_of_each([row]) == {row.pk: [remedies.NEVER_READ]}
+        text = shown(client, "/enforcement/skill/a/")
+        assert "The gateway was never read. See under Gateways why it is not read." in text
+        assert "Not known for any agent: the gateway was never read." in text
+        assert "names no" not in text and "names none" not in text
+        used = shown(client, "/enforcement/effects/?kind=skill&name=a")
+        assert "Not known at edge-1: it was never read." in used
 
 
 def test_a_gateway_that_stopped_is_named_above_the_list_and_on_its_page(file: Path) -> None:

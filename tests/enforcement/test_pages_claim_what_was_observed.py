@@ -78,8 +78,8 @@ def test_an_answer_that_this_portals_hold_decides_is_not_called_the_gateways_own
     look()
     path = "/enforcement/preview/skill/notes/"
     before = text(olu_web, path)
-    answers = "edge-1 would admit notes with a warning, and edge-2 would scan it first"
-    assert f">{answers}</h1>" in before
+    assert ">Agents can use any installed copy of notes</h1>" in before
+    assert "Would admit it with a warning." in before and "Would scan it first." in before
     assert re.search(r"Asked .*UTC", before)
     assert "own policy" not in before and "counts in this answer" not in before
     olu_web.post(PAGE, {"act": "hold", "reason": "odd"})
@@ -209,7 +209,8 @@ def test_a_name_that_no_gateway_reported_is_said_to_be_one_first(
     edge: Edge, look: Look, olu_web: Client, do_due: Do
 ) -> None:
     said = (
-        "No gateway has reported a skill with this name. A hold or block takes effect at its next"
+        "No gateway has reported a skill with this name, so it is not known whether a copy is "
+        "installed. A hold or block takes effect at its next"
     )
     assert said in text(olu_web, PAGE)
     olu_web.post(PAGE, {"act": "hold", "reason": "odd", "new": "on"})

@@ -69,7 +69,9 @@ def body(client: Client, path: str) -> str:
 
 def test_the_page_of_gateways_shows_differences_first_and_links_the_rest() -> None:
     client = browser("operator", "operator")
-    assert "no baseline" in body(client, "/enforcement/fleet/")
+    assert "none approved yet differences are not recorded: an admin can approve them" in re.sub(
+        r"\s+", " ", body(client, "/enforcement/fleet/")
+    )
     text = re.sub(r" +", " ", body(client, SETTINGS))
     assert "Guardrail on its API" in text and "not judged" not in text
     assert "edge-1 was not asked yet, and no settings are approved yet" in text
@@ -78,7 +80,15 @@ def test_the_page_of_gateways_shows_differences_first_and_links_the_rest() -> No
         **{"mode.claudecode": "action", "mode.codex": "action", "destination.siem": "on"}
     )
     text = body(client, "/enforcement/fleet/")
-    assert "1 setting not as approved: Codex mode is observe." in re.sub(r" +", " ", text)
+    text = re.sub(r"\s+", " ", text)
+    assert "1 setting not as approved, which weakens edge-1 :" in text.replace(
+        "edge-1:", "edge-1 :"
+    )
+    assert "Codex mode is observe, approved is action. Less may be stopped there." in text
+    assert (
+        "What helps: set it back on that machine, or ask an admin to approve what is set now."
+        in text
+    )
     text = re.sub(r" +", " ", body(client, SETTINGS))
     assert text.index("Codex mode") < text.index("Claude Code mode")
     assert "weaker Codex mode action observe its API" in text
@@ -170,7 +180,8 @@ def test_any_name_is_answered_for_each_gateway_agent_and_way() -> None:
         settings=ReportedSettings.from_status(status).as_json(), listed_at=clock.now()
     )
     client = browser("operator", "operator")
-    assert "Enter the name of a skill, MCP server" in body(client, EFFECTS)
+    asked = re.sub(r"\s+", " ", body(client, EFFECTS))
+    assert "Enter a name to check whether agents can use it Of a skill, MCP server" in asked
     text = re.sub(r" +", " ", body(client, f"{EFFECTS}?kind=skill&name=nobody-knows-this"))
     assert "Nothing here knows this name" in text
     assert "edge-1 Claude Code Skill tool unknown whether it is disabled there" in text

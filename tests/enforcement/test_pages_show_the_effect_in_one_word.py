@@ -153,7 +153,7 @@ def test_the_list_of_what_is_not_stopped_counts_what_it_shows(
     do_due()
     look()
     listed = text(olu_web, "/enforcement/", list="not_stopped")
-    assert "2 holds and blocks are not known to stop every agent." in listed
+    assert "2 holds and blocks are not known to stop every agent" in listed
     assert "2 · An installed copy can still be used. What helps: Remove the copy" in listed
     found = text(olu_web, "/enforcement/", list="not_stopped", q="evil")
     assert "Of those that match, 1 hold or block is not known to stop every agent" in found

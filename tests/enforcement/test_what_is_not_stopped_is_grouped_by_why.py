@@ -13,10 +13,13 @@ from approvals import clock, policy, registry
 from approvals.models import Approval, Outcome, Status
 from audit.recording.actors import Actor, Target
 from enforcement.effects import remedies
+from enforcement.effects.conclusion import AgentEffect, Summary
 from enforcement.effects.overall_effect import Overall
+from enforcement.gateways.decided_and_enforced_state import At
+from enforcement.gateways.instances import Instance
 from enforcement.models import Asset, Watch
 from enforcement.views import effects_of_decisions
-from enforcement.views.finding_component_gateway_pages import _in_one_sentence
+from enforcement.views.component import use_now
 from enforcement.views.use_of_any_name import _listed
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
@@ -54,7 +57,8 @@ def test_each_is_in_one_group_with_its_remedy_and_the_counts_add_up(
     groups = [(reason.why, len(items)) for reason, items in answer.context["not_stopped"]]
     assert groups == [(COPY, 2), (PARTS, 1)]
     shown = text(answer.content.decode())
-    assert "3 holds and blocks are not known to stop every agent. Each is listed once" in shown
+    assert shown.count("3 holds and blocks are not known to stop every agent") == 1
+    assert "Each hold or block once, under its main reason." in shown
     assert f"2 · {COPY} What helps: Remove the copy on that machine, or enrol an outpost" in shown
     assert f"1 · {PARTS} What helps: Nothing here stops the others." in shown
 
@@ -94,7 +98,7 @@ def test_other_reasons_of_a_row_stand_next_to_it(blocked: None, edge: Edge) -> N
     groups = effects_of_decisions.by_reason(found)
     first = {reason.why for reason, _ in groups}
     assert first == {COPY, PARTS}
-    assert all(item.also == (remedies.NOT_READ,) for _, items in groups for item in items)
+    assert all(item.also == (remedies.NEVER_READ,) for _, items in groups for item in items)
 
 
 def test_what_no_longer_has_a_reason_is_said_to_be_read_again(blocked: None) -> None:
@@ -137,7 +141,7 @@ def test_the_page_of_any_name_lists_what_was_decided_last(blocked: None, olu_web
     assert "Bash is stopped in every known way of use" in answered
     assert "Decided last" not in answered
     opened = text(olu_web.get("/enforcement/effects/?kind=skill&name=a").content.decode())
-    assert "a is open in 6 of 6 ways of use" in opened
+    assert "Agents can use a in 6 of 6 ways" in opened
 
 
 def test_at_most_ten_components_are_listed_newest_first(db: None, town: Town) -> None:
@@ -162,40 +166,58 @@ def test_components_that_need_a_decision_come_first_and_once(
     assert sorted(row["name"] for row in _listed()) == ["one", "three", "two"]
     shown = text(olu_web.get("/enforcement/effects/").content.decode())
     assert "skill one needs a decision edge-1" in shown
+    assert "skill two on hold needs a decision every gateway" in shown
+    for number in range(11):  # the hold is no longer among what was decided last
+        Asset.objects.create(
+            kind="skill", name=f"n{number}", decision="allow", decided_at=clock.now()
+        )
+    shown = text(olu_web.get("/enforcement/effects/").content.decode())
+    assert "skill two on hold needs a decision every gateway" in shown
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "sentence"),
+    ("summaries", "sentence"),
     [
         ((), None),
-        (("blocked",), "e0 would refuse X"),
-        (("scan", "scan"), "e0 and e1 would scan X first"),
-        (("blocked", "scan", "scan"), "e0 would refuse X, and e1 and e2 would scan it first"),
-        (("clean",) * 4, "All 4 gateways would admit X"),
-        (("blocked", *["allowed"] * 3), "e0 would refuse X, and 3 gateways would admit it without"),
-        (("blocked", "scan", "warning", "clean"), "e0 would refuse X, and 3 answer otherwise"),
-        (("odd", "", None), "All 3 gateways gave no known verdict on X"),
+        ((["stopped"], ["stopped"]), "Every known use of X is stopped"),
+        ((["stopped"], ["open"]), "Agents can use any installed copy of X at e1"),
+        ((["open"], ["unknown"], ["open"], ["open"]), "… X at 3 of 4 gateways"),
+        ((["recorded_only", "unknown"],), "Agents can use any installed copy of X"),
+        ((["stopped", "open"], ["stopped"]), "Some uses of X at e0 are not known to be stopped"),
+        ((["stopped"], []), "It is not known whether agents can use any installed copy of X at e1"),
     ],
 )
-def test_the_answers_of_gateways_are_one_sentence(
-    verdicts: tuple[str | None, ...], sentence: str | None
+def test_where_agents_can_use_it_is_one_sentence(
+    summaries: tuple[list[str], ...], sentence: str | None
 ) -> None:
-    class Gateway:
-        def __init__(self, name: str) -> None:
-            self.name = name
-
-    said = [
-        {"at": Gateway(f"e{number}")} | ({"trouble": "no"} if one is None else {"verdict": one})
-        for number, one in enumerate(verdicts)
+    states = [
+        At(
+            Instance(name=f"e{number}", base_url="http://127.0.0.1:1"),
+            "none",
+            "none",
+            "",
+            agents=tuple(AgentEffect("codex", Summary(one), ()) for one in some),
+        )
+        for number, some in enumerate(summaries)
     ]
-    found = _in_one_sentence(said)
+    found = use_now(states, installed=True)
     whole = None if found is None else f"{found[0]} X{found[1]}"
-    assert whole == sentence or (sentence and whole and whole.startswith(sentence))
+    assert whole == (sentence and sentence.replace("…", "Agents can use any installed copy of"))
 
 
-def test_the_preview_opens_with_that_sentence(edge: Edge, look: Look, olu_web: Client) -> None:
+def test_the_preview_opens_with_where_agents_can_use_it(
+    edge: Edge, look: Look, olu_web: Client
+) -> None:
     edge.scan("notes", severity="LOW")
     look()
     shown = olu_web.get("/enforcement/preview/skill/notes/").content.decode()
     first = re.search(r"<h1[^>]*>(.*?)</h1>", shown)
-    assert first and re.search(r"^edge-1 .* notes", first[1])
+    assert first and first[1] == "Agents can use any installed copy of notes"
+    assert "Decide about it: nothing restricts it there." in text(shown)
+    assert 'btn-primary" href="/enforcement/skill/notes/#decide"' in shown
+    assert (
+        "#decide"
+        not in browser("auditor", "auditor")
+        .get("/enforcement/preview/skill/notes/")
+        .content.decode()
+    )

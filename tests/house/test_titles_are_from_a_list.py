@@ -2,7 +2,8 @@
 
 A form is the text of the `h1` with `{}` for each value and a row for each branch; of an error page
 the title that it passes on. Home opens with a sentence that the code chooses: those are listed as
-of `portal/home`. A new title fails here until it is listed, and so does a listed one that is gone.
+of `portal/home`, and of `what_waits` those that the list of requests has in its title, too. A new
+title fails here until it is listed, and so does a listed one that is gone.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from tests.house.effects_said import ROOT
 
 LIST: Final = Path(__file__).with_name("page_titles.tsv")
 HOME: Final = "portal/home"
+WAITS: Final = "approvals/views/what_waits.py"
 _H1: Final = re.compile(r"(?s)<h1[^>]*>(.*?)</h1>")
 _PASSED: Final = re.compile(r'include "errors/body\.html" with [^%]*?title="([^"]+)"')
 _BRANCH: Final = re.compile(r"(?s)\{% (?:if|elif|else)\b.*?%\}|\{% endif %\}")
 _LONGEST: Final = 90
+_TITLES: Final = {"title", "text"}
 
 
 def forms(title: str) -> Iterator[str]:
@@ -53,18 +56,19 @@ def found() -> set[tuple[str, str]]:
             titles |= {(name, one) for one in _PASSED.findall(text)}
     for path in sorted((ROOT / HOME).glob("*.py")):
         titles |= {(HOME, one) for one in home_titles(path.read_text())}
-    return titles
+    return titles | {(WAITS, one) for one in home_titles((ROOT / WAITS).read_text())}
 
 
 def home_titles(source: str) -> set[str]:
-    """What a part of Home gives as `title`, or returns as the first of a title and its facts."""
+    """What a part of Home gives as `title`, or returns as the first of a title and its facts; of
+    what waits its `text`."""
     texts: set[str] = set()
     for function in ast.walk(ast.parse(source)):
         if not (isinstance(function, ast.FunctionDef) and _makes_home(function)):
             continue
         for node in ast.walk(function):
             if (isinstance(node, ast.Assign) and _names_title(node.targets[0])) or (
-                isinstance(node, ast.keyword) and node.arg == "title"
+                isinstance(node, ast.keyword) and node.arg in _TITLES
             ):
                 texts |= set(_texts(node.value))
             elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
@@ -76,12 +80,13 @@ def _makes_home(function: ast.FunctionDef) -> bool:
     return function.returns is not None and ast.unparse(function.returns) in {
         "Home",
         "tuple[str, list[Fact]]",
+        "list[Waiting]",
     }
 
 
 def _names_title(target: ast.expr) -> bool:
     first = target.elts[0] if isinstance(target, ast.Tuple) else target
-    return isinstance(first, ast.Name) and first.id == "title"
+    return isinstance(first, ast.Name) and first.id in _TITLES
 
 
 def _texts(node: ast.expr) -> Iterator[str]:
