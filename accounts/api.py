@@ -16,7 +16,7 @@ from accounts.models import CommandLineSignIn
 from accounts.oidc_backend import known_roles
 from api import openapi
 from api.problems import Problem
-from approvals import auth0_clients, people_directory
+from approvals import auth0_clients, people_and_roles
 from approvals.passkeys import queries
 from audit.evidence import storage
 from audit.recording.actors import Actor, EvidenceRef, Subject
@@ -126,7 +126,7 @@ def _kept_sign_in(actor: Actor) -> dict[str, Any]:
 
 
 def _step_up(actor: Actor) -> list[Literal["phone", "passkey"]]:
-    person = people_directory.find(actor.iss, actor.sub)
+    person = people_and_roles.find(actor.iss, actor.sub)
     ways: list[Literal["phone", "passkey"]] = []
     if person is None or person.phone is not False:
         ways.append("phone")
@@ -227,8 +227,8 @@ def _remember(
 ) -> None:
     name, email = claims.name, claims.email
     when = datetime.fromtimestamp(claims.auth_time or claims.issued_at, UTC)
-    known = people_directory.find(actor.iss, actor.sub)
-    people_directory.note_sign_in(
+    known = people_and_roles.find(actor.iss, actor.sub)
+    people_and_roles.note_sign_in(
         iss=actor.iss,
         sub=actor.sub,
         name=name or (known.name if known else ""),

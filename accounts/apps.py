@@ -8,7 +8,7 @@ from django.apps import AppConfig
 
 _REGISTERING = (
     "accounts.break_glass.break_glass_sentences",
-    "accounts.erasure",
+    "accounts.rows_to_erase",
     "accounts.access_refusal_event_sentences",
 )
 

@@ -13,7 +13,7 @@ from accounts.oidc_backend import known_roles
 from accounts.recent_sign_in.requirement import what_a_token_lacks
 from accounts.verified_caller_priority import vouch_for
 from api.problems import Problem
-from approvals import auth0_clients, people_directory
+from approvals import auth0_clients, people_and_roles
 from audit.recording.actors import Actor, EvidenceRef
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.tokens.access_and_approval_tokens import AccessClaims
@@ -89,7 +89,7 @@ def _no_dpop(words: str) -> Problem:
 
 
 def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:
-    person = people_directory.find_with_end(claims.issuer, claims.subject)
+    person = people_and_roles.find_with_end(claims.issuer, claims.subject)
     claimed = Actor(
         iss=claims.issuer,
         sub=claims.subject,
@@ -103,7 +103,7 @@ def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:
         ip=request.META.get("REMOTE_ADDR", ""),
         evidence=_evidence(claims),
     )
-    return replace(claimed, roles=people_directory.roles_in_force(claimed, person))
+    return replace(claimed, roles=people_and_roles.roles_in_force(claimed, person))
 
 
 def _evidence(claims: AccessClaims) -> tuple[EvidenceRef, ...]:

@@ -18,7 +18,7 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
 from accounts.models import ROLES, User
 from accounts.sign_in_errors import SignInRefused, because_of
-from approvals import auth0_clients, clock, people_directory
+from approvals import auth0_clients, clock, people_and_roles
 from audit.evidence import storage
 from audit.recording.actors import EvidenceRef, Subject
 from auth0_client import userinfo
@@ -116,7 +116,7 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
                 "last_seen": clock.now(),
             },
         )
-        people_directory.note_sign_in(
+        people_and_roles.note_sign_in(
             iss=claims.issuer,
             sub=claims.subject,
             name=profile.name,

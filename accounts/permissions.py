@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from accounts.models import SignedInSession, User
 from accounts.sessions import service
-from approvals import people_directory
+from approvals import people_and_roles
 from audit.recording.actors import Actor
 
 _KNOWN: Final = "ATA_ACTOR"
@@ -30,7 +30,7 @@ def actor(request: HttpRequest) -> Actor:
     if not isinstance(request.user, User):
         raise PermissionDenied("Sign in first.")
     session: SignedInSession | None = request.META.get("ATA_SESSION")
-    found = people_directory.with_current_roles(service.actor_of(request, request.user, session))
+    found = people_and_roles.with_current_roles(service.actor_of(request, request.user, session))
     request.META[_KNOWN] = found
     return found
 

@@ -10,7 +10,7 @@ _REGISTERING = (
     "approvals.absence.absence_in_words",
     "approvals.access_ends.access_end_sentences",
     "approvals.access_ends.set_access_end",
-    "approvals.erasure.erase_and_hold_decisions",
+    "approvals.erasure.erase_and_legal_hold",
     "approvals.erasure.erasures_against_ledger_check",
     "approvals.erasure.stores",
     "approvals.event_sentences",

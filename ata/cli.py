@@ -69,7 +69,7 @@ COMMANDS: Final = {
         "Dismiss or acknowledge a finding: the same as `ata findings`.",
     ),
     "dc": (
-        "enforcement.dc_at_the_terminal:app",
+        "enforcement.run_real_defenseclaw:app",
         "Decide, then run the real `defenseclaw` here, so that its row belongs to the decision.",
     ),
     "bypass": (

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from approvals import people_directory
+from approvals import people_and_roles
 from approvals.models import Person
 from audit.clock import rfc3339
 from audit.ledger.format import safe_display
@@ -26,7 +26,7 @@ def minute(moment: datetime) -> str:
 
 def owner(owned: ConnectedAccount | AppAccess) -> Subject:
     """The owner with the display values of our directory."""
-    person = people_directory.find(owned.iss, owned.sub)
+    person = people_and_roles.find(owned.iss, owned.sub)
     return person.subject if person else owned.owner
 
 
@@ -51,7 +51,7 @@ def to_approve(account: ConnectedAccount, longest: int = safe_display.LONGEST) -
 
 def person_name(iss: str, sub: str) -> str:
     """Name, e-mail or subject of a person; empty where nobody is named."""
-    person = people_directory.find(iss, sub) if sub else None
+    person = people_and_roles.find(iss, sub) if sub else None
     return (person.name or person.email or sub) if person else sub
 
 

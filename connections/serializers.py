@@ -15,7 +15,7 @@ from audit.recording.actors import Actor
 from connections import account_names, inventory, permissions
 from connections.auth_ibom.changes_between import Change
 from connections.auth_ibom.fact_collection import Between
-from connections.auth_ibom.record_types import ERASED
+from connections.auth_ibom.inventory_records import ERASED
 from connections.inventory import Query
 from connections.models import Allowance, ConnectedAccount
 from connections.scope_escalation import allowances_in_force as allowed

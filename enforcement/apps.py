@@ -9,13 +9,13 @@ from django.apps import AppConfig
 _REGISTERING = (
     "enforcement.decisions.block_allow_hold",
     "enforcement.decisions.acknowledge_and_dismiss",
-    "enforcement.decisions.claim_bypass",
+    "enforcement.decisions.claim_responsibility_for_bypass",
     "enforcement.decisions.configure_gateway",
     "enforcement.decisions.enrol_and_revoke_outpost",
     "enforcement.decisions.hold_and_release_at_gateway",
     "enforcement.decisions.quarantine_and_restore",
     "enforcement.decisions.steps.remote_steps",
-    "enforcement.erasure",
+    "enforcement.rows_to_erase",
     "enforcement.event_sentences",
 )
 

@@ -8,11 +8,11 @@ from django.urls.converters import StringConverter
 from enforcement.component_kinds import KINDS
 from enforcement.views import (
     bypasses,
+    effects_of_any_name,
     enrol_and_revoke_outpost,
     finding_component_gateway_pages,
     gateway_pushes,
     gateway_settings,
-    use_of_any_name,
 )
 from ui.path_converters import NameConverter
 
@@ -46,7 +46,7 @@ urlpatterns = [
         gateway_settings.baseline,
         name="enforcement-gateway-baseline",
     ),
-    path("enforcement/effects/", use_of_any_name.effects, name="enforcement-effects"),
+    path("enforcement/effects/", effects_of_any_name.effects, name="enforcement-effects"),
     path(
         "enforcement/outposts/new/", enrol_and_revoke_outpost.enrol, name="enforcement-outpost-new"
     ),

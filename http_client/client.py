@@ -25,7 +25,7 @@ from http_client.address_guard import Forbidden, Guard
 from http_client.connection_pool import Headers, Lines, TooLarge
 from http_client.deadline import ends_at, remaining
 from http_client.errors import AddressRefused, BadAnswer, RequestTimedOut
-from http_client.guarded_connect import GuardedBackend
+from http_client.guarded_tcp_connection import GuardedBackend
 from http_client.request_id import HEADER as REQUEST_ID_HEADER
 from http_client.request_id import current_request_id
 from http_client.response import Answer

@@ -2,8 +2,8 @@
 
 httpx and its pool look at every connection they keep, before and after each call, and wrap each
 piece of an answer several times; with fifty calls under way that is most of what a call costs.
-What is kept of them here is the end of the wire (`http_client.guarded_connect`), with the same
-limits and the same exceptions.
+What is kept of them here is the end of the wire (`http_client.guarded_tcp_connection`), with the
+same limits and the same exceptions.
 
 It stays for what httpcore 1.0.9 does not refuse: a second answer that arrived with the first one is
 given there to the next request on that connection, which may be another person's. Here such a
@@ -23,7 +23,7 @@ import httpcore
 import httpx
 
 from http_client.deadline import left
-from http_client.guarded_connect import GuardedBackend
+from http_client.guarded_tcp_connection import GuardedBackend
 from http_client.timeouts_and_retries import Timeouts
 
 type Headers = list[tuple[bytes, bytes]]

@@ -121,9 +121,9 @@ def loops() -> dict[str, Loop]:
 def _tidy() -> None:
     from approvals import clock
     from approvals.due_work import tidy
-    from connections.access_reviews import write_opening, write_result
+    from connections.access_reviews import store_closing_result, store_opening_list
 
-    for what in (tidy, write_opening.tidy, write_result.tidy):
+    for what in (tidy, store_opening_list.tidy, store_closing_result.tidy):
         what(clock.now())
 
 

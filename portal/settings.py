@@ -42,7 +42,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "portal.ops.staticfiles.AskedFor",
+    "portal.ops.hashed_static_files.AskedFor",
     "django_htmx",
     "accounts",
     "ui",
@@ -158,7 +158,7 @@ STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where it is missing
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "portal.ops.staticfiles.FingerprintedStorage"},
+    "staticfiles": {"BACKEND": "portal.ops.hashed_static_files.FingerprintedStorage"},
 }
 WHITENOISE_USE_FINDERS = False
 WHITENOISE_ALLOW_ALL_ORIGINS = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from enforcement.effects.conclusion import Summary, conclude_for
+from enforcement.effects.conclude_effect import Summary, conclude_for
 from enforcement.effects.gateway_facts import (
     HEAD,
     V020,

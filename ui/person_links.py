@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 
-from approvals import people_directory
+from approvals import people_and_roles
 from approvals.models import Person
 from audit.recording.actors import Actor
 from connections.permissions import SEES_ALL
@@ -20,5 +20,5 @@ def page_of_subject(viewer: Actor, iss: str, sub: str) -> str:
     """The same by identity; empty also where the directory has nobody of it."""
     if not sub or not (viewer.roles & SEES_ALL or (viewer.iss, viewer.sub) == (iss, sub)):
         return ""
-    person = people_directory.find(iss, sub)
+    person = people_and_roles.find(iss, sub)
     return page_of(viewer, person) if person else ""

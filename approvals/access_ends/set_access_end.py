@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from approvals import clock, people_directory, registry
+from approvals import clock, people_and_roles, registry
 from approvals.access_ends.end_in_words import in_words
 from approvals.errors import Refused
 from approvals.models import AccessEnd, Ask, AskState, Person, access_end
@@ -39,7 +39,7 @@ class AccessEndParams(BaseModel):
 
 
 def _person(target: Target) -> Person:
-    found = people_directory.find(settings.ENV.issuer, target.name)
+    found = people_and_roles.find(settings.ENV.issuer, target.name)
     if found is None:
         raise Refused("unknown_person", "No one of that subject is known.", pointer="/target/name")
     return found
@@ -132,7 +132,7 @@ def _commit(ctx: CommitContext) -> Committed:
 
 
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
-    found = people_directory.find(settings.ENV.issuer, target.name)
+    found = people_and_roles.find(settings.ENV.issuer, target.name)
     who = safe_display.person_in_sentence(str(found) if found else target.name)
     day = _wanted(params)
     if day is None:

@@ -15,14 +15,14 @@ from typing import Any, Final
 from django.conf import settings
 from django.urls import reverse
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.models import Person
 from approvals.notifications import delivery, webhook
 from audit.ledger.format import safe_display
 from audit.models import NotifyBy, SavedView, ViewNotification
 from audit.recording.actors import READERS
-from audit.saved_views import new_row_notifications
-from audit.saved_views.new_row_notifications import MOST
+from audit.saved_views import notify_setting_and_count
+from audit.saved_views.notify_setting_and_count import MOST
 from audit.saved_views.stored_filter_parsing import query_of
 
 AT_MOST_EVERY: Final = timedelta(hours=1)
@@ -43,7 +43,7 @@ def work(row: ViewNotification) -> None:
     if query.errors:
         _note(row, detail=BROKEN, due=now + AT_MOST_EVERY)
         return
-    counted = new_row_notifications.count(query, row.counted_to, row.found)
+    counted = notify_setting_and_count.count(query, row.counted_to, row.found)
     if not _keep(row, counted):
         return
     if not counted.complete:
@@ -59,7 +59,7 @@ def work(row: ViewNotification) -> None:
 LETTERS: Final = ((ViewNotification, work),)
 
 
-def _keep(row: ViewNotification, counted: new_row_notifications.Counted) -> bool:
+def _keep(row: ViewNotification, counted: notify_setting_and_count.Counted) -> bool:
     """Write down how far was counted; False where the owner started it again meanwhile."""
     same = ViewNotification.objects.filter(pk=row.pk, counted_to=row.counted_to, since=row.since)
     return same.update(counted_to=counted.counted_to, found=counted.found) == 1
@@ -68,10 +68,10 @@ def _keep(row: ViewNotification, counted: new_row_notifications.Counted) -> bool
 def _notify(row: ViewNotification, found: int, now: datetime) -> None:
     owner = owner_of(row.view)
     if owner is None or not READERS.intersection(owner.roles_now):
-        new_row_notifications.switch_off(row.view, ROLE_LOST.format(now))
+        notify_setting_and_count.switch_off(row.view, ROLE_LOST.format(now))
         return
     by = NotifyBy(row.notify_by)
-    if why_not := new_row_notifications.unavailable(by, address=bool(owner.email)):
+    if why_not := notify_setting_and_count.unavailable(by, address=bool(owner.email)):
         _note(row, detail=why_not, due=now + AT_MOST_EVERY)
         return
     delivery.deliver(
@@ -93,7 +93,7 @@ def _send(row: ViewNotification, owner: Person, found: int, now: datetime) -> No
 
 def owner_of(view: SavedView) -> Person | None:
     """The person who made the view, as the directory has them; None where it has not."""
-    person = people_directory.find(settings.ENV.issuer, str(view.maker.get("sub", "")))
+    person = people_and_roles.find(settings.ENV.issuer, str(view.maker.get("sub", "")))
     return person if person is not None and person.subject.key == view.owner else None
 
 

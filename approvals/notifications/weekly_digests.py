@@ -32,7 +32,7 @@ from audit.db import leases
 from audit.ledger.format import safe_display
 from audit.models import NotifyBy, SavedView, ViewNotification, WeeklyDigest
 from audit.recording.actors import READERS
-from audit.saved_views import new_row_notifications, weekly_digest
+from audit.saved_views import notify_setting_and_count, weekly_digest
 from audit.saved_views.stored_filter_parsing import query_of
 from audit.search import event_search
 from audit.search.pagination import Total
@@ -74,10 +74,10 @@ def _count_and_send(row: WeeklyDigest) -> None:
     owner = owner_of(views[0]) if views else None
     if owner is None or not READERS.intersection(owner.roles_now):
         for view in views:
-            new_row_notifications.switch_off(view, ROLE_LOST.format(now))
+            notify_setting_and_count.switch_off(view, ROLE_LOST.format(now))
         _note(row, attempts=0, detail="", due=weekly_digest.next_due(now))
         return
-    if why_not := new_row_notifications.unavailable(NotifyBy.WEEKLY, address=bool(owner.email)):
+    if why_not := notify_setting_and_count.unavailable(NotifyBy.WEEKLY, address=bool(owner.email)):
         _note(row, detail=why_not, due=now + AT_MOST_EVERY)
         _rows_of(views).update(detail=why_not)
         return

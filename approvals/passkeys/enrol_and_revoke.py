@@ -15,7 +15,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from pydantic import BaseModel, ConfigDict, Field
 
-from approvals import clock, people_directory, registry
+from approvals import clock, people_and_roles, registry
 from approvals.errors import Refused
 from approvals.models import Passkey
 from approvals.passkeys import queries, relying_party, sealed_registration
@@ -65,7 +65,7 @@ def _make(ctx: CommitContext) -> Committed:
     if (pending.iss, pending.sub) != (ctx.actor.iss, ctx.actor.sub):
         raise Refused("not_permitted", "Only who made a passkey can enrol it.")
     sealed_registration.forget(ctx.target.name)
-    person = people_directory.find(pending.iss, pending.sub)
+    person = people_and_roles.find(pending.iss, pending.sub)
     if person is None:
         raise Refused("unknown_person", "Sign in once more before enrolling a passkey.")
     made = pending.registered

@@ -11,7 +11,7 @@ from approvals import (
     actor_json,
     audit_events,
     clock,
-    people_directory,
+    people_and_roles,
     registry,
 )
 from approvals.models import (
@@ -186,7 +186,7 @@ def _may_answer_still(approval: Approval, person: Actor) -> bool:
 
 
 def _has_role_for_it(approval: Approval, person: Actor) -> bool:
-    known = people_directory.find(person.iss, person.sub)
+    known = people_and_roles.find(person.iss, person.sub)
     return known is not None and recheck.may_approve(approval.rule, known)
 
 

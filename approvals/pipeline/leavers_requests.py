@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from approvals import audit_events, cancel_resend_confirm_denial, clock, people_directory
+from approvals import audit_events, cancel_resend_confirm_denial, clock, people_and_roles
 from approvals.errors import Refused
 from approvals.models import Answer, Approval, Ask, AskState, Person, Status
 from approvals.pipeline import deny_expire_cancel, locks, recheck
@@ -94,8 +94,8 @@ def _has_approved(asks: list[Ask], person: Person) -> bool:
 
 
 def _can_answer(rule: Mapping[str, Any], person: Person) -> bool:
-    needed = rule["channel"] in people_directory.NEEDS_PASSKEY
-    return not needed or bool(people_directory.with_passkeys([person]))
+    needed = rule["channel"] in people_and_roles.NEEDS_PASSKEY
+    return not needed or bool(people_and_roles.with_passkeys([person]))
 
 
 def _locked(admin: Actor, approval: Approval, leaver: Person) -> Approval:

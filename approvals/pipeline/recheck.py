@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from approvals import actor_json, clock, people_directory, policy, registry
+from approvals import actor_json, clock, people_and_roles, policy, registry
 from approvals.audit_events import HOLD_RULE
 from approvals.erasure import permitted_gaps
 from approvals.erasure.permitted_gaps import Excuses
@@ -47,7 +47,7 @@ def no_longer_true(approval: Approval) -> str:
     if approval.state_digest != intent.digest(dict(verb.look(target, approval.params))):
         return STATE_CHANGED
     if approval.requester_sub:
-        asked = people_directory.find(approval.requester_iss, approval.requester_sub)
+        asked = people_and_roles.find(approval.requester_iss, approval.requester_sub)
         if asked is None or not policy.may(requester_now(approval), verb, target):
             return "requester_lost_role"
     return _rule_broken(approval)
@@ -219,7 +219,7 @@ def requester_now(approval: Approval) -> Actor:
     """The requester with the roles held now; the system where a finding asked."""
     if not approval.requester_sub:
         return actor_json.from_json({})
-    known = people_directory.find(approval.requester_iss, approval.requester_sub)
+    known = people_and_roles.find(approval.requester_iss, approval.requester_sub)
     roles = known.roles_now if known else frozenset()
     return replace(actor_json.from_json(approval.requester), roles=roles)
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from pydantic import ValidationError
 
-from approvals import actor_json, clock, people_directory, policy, registry
+from approvals import actor_json, clock, people_and_roles, policy, registry
 from approvals.audit_events import approval_requested
 from approvals.errors import FRESH_SIGN_IN, NothingToDo, Refused
 from approvals.models import Approval, Channel, Effect
@@ -287,7 +287,7 @@ def _judged_again(request: _Request) -> _Request:
             judged, so that it needs an approval, or none.
     """
     actor, target, params = (
-        people_directory.with_current_roles(request.actor),
+        people_and_roles.with_current_roles(request.actor),
         request.target,
         request.params,
     )

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
 
-from approvals import actor_json, clock, people_directory, registry
+from approvals import actor_json, clock, people_and_roles, registry
 from approvals.errors import Refused
 from approvals.models import Person, PolicyVersion
 from approvals.pipeline.intent import digest
@@ -75,7 +75,7 @@ def checked(document: Mapping[str, Any], base: str) -> tuple[Document, list[Chan
 
 def admins() -> list[Person]:
     """Who can change the policy, in the order of the roster."""
-    return list(people_directory.with_role("admin"))
+    return list(people_and_roles.with_role("admin"))
 
 
 def _locked_out(made: Document) -> str:
@@ -92,13 +92,13 @@ def _locked_out(made: Document) -> str:
         needed = decided.count + 1
     else:
         able, needed = everybody, min(2, len(everybody))  # alone, they may by themselves
-    if decided.channel in people_directory.NEEDS_PASSKEY:
-        keyed = people_directory.with_passkeys(able)
+    if decided.channel in people_and_roles.NEEDS_PASSKEY:
+        keyed = people_and_roles.with_passkeys(able)
         able = [p for p in able if p.pk in keyed]
     if len(able) >= needed:
         return ""
     with_passkey = (
-        " with a passkey that counts" if decided.channel in people_directory.NEEDS_PASSKEY else ""
+        " with a passkey that counts" if decided.channel in people_and_roles.NEEDS_PASSKEY else ""
     )
     return (
         f"No one could change the policy again: that would need {needed} admins{with_passkey}, "

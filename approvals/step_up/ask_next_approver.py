@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from approvals import people_directory, policy
+from approvals import people_and_roles, policy
 from approvals.models import Approval, Ask, AskState, Channel, Person
 from approvals.notifications import approver_notices
 from approvals.step_up import owner_must_approve_first
@@ -28,7 +28,7 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
         return _ask_group(approval, requester, now)
     following = queue(approval, requester)
     if not following and approval.single_person and not approval.asks.exists():
-        alone = people_directory.only_person(roles=rule["approver_roles"], requester=requester)
+        alone = people_and_roles.only_person(roles=rule["approver_roles"], requester=requester)
         following = [alone] if alone else []
     return add_ask(approval, following[0], now) if following else None
 
@@ -36,7 +36,7 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
 def queue(approval: Approval, requester: Actor) -> list[Person]:
     """Who was not tried yet, in the order of asking; of a rule without a group."""
     rule = approval.rule
-    return people_directory.roster(
+    return people_and_roles.roster(
         roles=rule["approver_roles"],
         approver=rule["approver"],
         requester=requester,
@@ -53,7 +53,7 @@ def _ask_group(approval: Approval, requester: Actor, now: datetime) -> Ask | Non
     ):
         return None
     asked = None
-    for person in people_directory.group(approval.rule, requester):
+    for person in people_and_roles.group(approval.rule, requester):
         if person.pk in tried:
             continue
         asked = add_ask(approval, person, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from approvals import people_directory, policy
+from approvals import people_and_roles, policy
 from approvals.errors import Refused
 from approvals.models import Passkey
 from audit.recording.actors import Actor
@@ -25,7 +25,7 @@ def only_requester_can(rule: policy.Decision, actor: Actor, exceeds_phone: bool 
     if tried and rule.approver == "self" and rule.first == {"iss": actor.iss, "sub": actor.sub}:
         return False
     if rule.approver == "group":
-        able = len([p for p in people_directory.group(rule.as_json(), actor) if p.pk not in tried])
+        able = len([p for p in people_and_roles.group(rule.as_json(), actor) if p.pk not in tried])
         if able < rule.count:
             raise Refused(
                 "no_approver",
@@ -33,11 +33,11 @@ def only_requester_can(rule: policy.Decision, actor: Actor, exceeds_phone: bool 
                 "approve it. An admin can change the policy or the group.",
             )
         return False
-    if people_directory.roster(
+    if people_and_roles.roster(
         roles=rule.approver_roles, approver=rule.approver, requester=actor, tried=tried
     ):
         return False
-    if people_directory.only_person(roles=rule.approver_roles, requester=actor):
+    if people_and_roles.only_person(roles=rule.approver_roles, requester=actor):
         return True
     raise Refused(
         "no_approver",
@@ -51,12 +51,12 @@ def _check_passkeys(rule: policy.Decision, actor: Actor) -> None:
     one than have to approve. For a person's own request any passkey of theirs counts."""
     roles, needed = rule.approver_roles, 1
     if rule.approver == "group":
-        able, needed = people_directory.group(rule.as_json(), actor), rule.count
+        able, needed = people_and_roles.group(rule.as_json(), actor), rule.count
     else:
-        able = people_directory.roster(roles=roles, approver=rule.approver, requester=actor)
-    if not able and (alone := people_directory.only_person(roles=roles, requester=actor)):
+        able = people_and_roles.roster(roles=roles, approver=rule.approver, requester=actor)
+    if not able and (alone := people_and_roles.only_person(roles=roles, requester=actor)):
         able = [alone]
-    keyed = people_directory.with_passkeys(able)
+    keyed = people_and_roles.with_passkeys(able)
     own = [p.pk for p in able if (p.iss, p.sub) == (actor.iss, actor.sub)]
     if len(keyed) >= needed or Passkey.objects.filter(person__in=own, revoked_at=None).exists():
         return
@@ -75,7 +75,7 @@ def _first_of(rule: policy.Decision) -> list[int]:
     """
     if rule.first is None:
         return []
-    known = people_directory.find(rule.first["iss"], rule.first["sub"])
+    known = people_and_roles.find(rule.first["iss"], rule.first["sub"])
     if known is None:
         raise Refused(
             "no_approver",

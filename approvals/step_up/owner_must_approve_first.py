@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from approvals import people_directory
+from approvals import people_and_roles
 from approvals.models import Approval, AskState, Person
 from audit.recording.actors import Actor
 
@@ -59,10 +59,10 @@ def another_could(rule: dict[str, Any], requester: Actor) -> bool:
     if rule["approver"] == "group":
         return True
     roles, first = rule["approver_roles"], rule.get("first")
-    known = people_directory.find(first["iss"], first["sub"]) if first else None
+    known = people_and_roles.find(first["iss"], first["sub"]) if first else None
     tried = [known.pk] if known else []
     return bool(
-        people_directory.roster(roles=roles, approver="another", requester=requester, tried=tried)
+        people_and_roles.roster(roles=roles, approver="another", requester=requester, tried=tried)
     )
 
 

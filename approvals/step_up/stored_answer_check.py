@@ -16,8 +16,8 @@ from approvals.models import Approval, Ask, Channel
 from approvals.passkeys import verifier_trust_file
 from approvals.step_up import authorization_details, owner_must_approve_first
 from audit.evidence import storage
-from audit.ledger import issuer_tokens, passkey_assertions
-from audit.ledger.issuer_tokens import TokenError
+from audit.ledger import issuer_token_verification, passkey_assertions
+from audit.ledger.issuer_token_verification import TokenError
 from audit.ledger.passkey_assertions import AssertionFailed
 
 UNPROVEN: Final = "approver_unproven"
@@ -82,7 +82,7 @@ def _signers(approval: Approval, ask: Ask, channel: str) -> Iterable[Identity]:
 
 def _by_issuer(body: bytes, ask: Ask) -> Identity | None:
     try:
-        claims = issuer_tokens.claims(body, storage.IssuerKeys())
+        claims = issuer_token_verification.claims(body, storage.IssuerKeys())
     except TokenError:
         return None
     if not authorization_details.same(_details(claims), authorization_details.for_ask(ask)):

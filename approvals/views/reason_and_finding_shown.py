@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from django.db.models import Q
 from django.urls import reverse
 
-from approvals.erasure import erase_and_hold_decisions
+from approvals.erasure import erase_and_legal_hold
 from approvals.models import Approval, Outcome, Status
 from audit.erasure import subject_and_store_registry
 from audit.recording.actors import Actor
 from connections.lifecycle import bulk_decisions
 from enforcement.component_kinds import KINDS
 from enforcement.decisions import decision_severity
-from enforcement.effects.overall_effect import Overall
+from enforcement.effects.all_agents_summary import Overall
 from enforcement.effects.remedies import Reason
 from enforcement.models import Asset, Decision, Finding
 from enforcement.views import effects_of_decisions
@@ -47,7 +47,7 @@ def because(approval: Approval, viewer: Actor) -> Because:
     named by key alone, also their name."""
     if approval.target_kind == bulk_decisions.KIND:
         return Because(approval.reason, accounts=tuple(bulk_decisions.listed(approval.params)))
-    if approval.target_kind == erase_and_hold_decisions.KIND:
+    if approval.target_kind == erase_and_legal_hold.KIND:
         return _about_person(approval, viewer)
     if approval.target_kind not in KINDS:
         return Because(approval.reason)

@@ -26,7 +26,7 @@ from approvals.views.request_audit_history import History, history
 from approvals.views.request_labels import Standing
 from approvals.views.request_steps import Step, open_effects, steps
 from audit.recording.actors import Actor
-from enforcement.effects.overall_effect import Overall, clause_after_decision
+from enforcement.effects.all_agents_summary import Overall, clause_after_decision
 from enforcement.gateways.effects_at_gateways import INSTALLED
 from ui import person_links
 from ui.local_tenant import phone_url

@@ -15,7 +15,7 @@ from ata import clock
 from ata.errors import AtaError, ExitCode
 from ata.outpost import device_key, gateway_facts
 from ata.outpost.audit_database import opened
-from ata.outpost.commands.command_client import Commands
+from ata.outpost.commands.fetch_and_execute_loop import Commands
 from ata.outpost.enrolment import enrolled
 from ata.outpost.journal import MOST_BYTES, Journal
 from ata.outpost.report_sender import Kind, Outcome, Sender

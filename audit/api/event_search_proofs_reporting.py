@@ -11,7 +11,7 @@ from ninja import Router
 
 from accounts.bearer import caller
 from accounts.recent_sign_in.access_tokens import needs_fresh_sign_in
-from api import bodies, openapi, schemas
+from api import openapi, request_bodies, schemas
 from api.problems import Problem
 from audit import clock, packs
 from audit.api import filter_schema_and_problems
@@ -249,7 +249,7 @@ def report(request: HttpRequest) -> JsonResponse:
             f"This needs a token with the permission {WRITE}.",
             permission=WRITE,
         )
-    body = bodies.read(request)
+    body = request_bodies.read(request)
     items = body if isinstance(body, list) else [body]
     if not isinstance(body, list | dict) or not items:
         raise Problem(422, "invalid_request", "Send one event or a list of them.", pointer="")

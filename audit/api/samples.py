@@ -19,9 +19,9 @@ from audit.ledger.packs.report_sentences import sentence
 from audit.models import EventRow
 from audit.recording import trail_viewed_events
 from audit.recording.actors import Actor
-from audit.sampling import asked_and_drawn as samples
 from audit.sampling import draw_and_record, sample_requests
-from audit.sampling.asked_and_drawn import Ask, NoSample
+from audit.sampling import sample_from_its_events as samples
+from audit.sampling.sample_from_its_events import Ask, NoSample
 from audit.search import filter_parsing
 from audit.views.sample_request_and_download import DRAWERS
 

@@ -19,7 +19,7 @@ from audit.ledger.query import EventQuery
 from audit.models import NotifyBy, SavedView
 from audit.recording.actors import Actor
 from audit.recording.sentences import person
-from audit.saved_views import changes, new_row_notifications
+from audit.saved_views import changes, notify_setting_and_count
 from audit.saved_views.changes import NotSaved, NotYourView, Wanted
 from audit.saved_views.stored_filter_parsing import query_of
 from audit.search import event_search, filter_parsing
@@ -274,7 +274,7 @@ def _notified(view: SavedView, me: Actor) -> dict[str, str | None]:
     kept = getattr(view, "notification", None) if changes.is_own(me, view) else None
     if kept is None:
         return {"notify_by": NotifyBy.NONE.value, "notified": None, "notify_problem": ""}
-    sent = new_row_notifications.last_sent(kept)
+    sent = notify_setting_and_count.last_sent(kept)
     return {
         "notify_by": kept.notify_by,
         "notified": rfc3339(sent) if sent else None,

@@ -12,7 +12,7 @@ from audit.audit_files.audit_scope import NotPossible, Scope
 from audit.exports.full_log import released_of
 from audit.ledger import merkle, tiles
 from audit.ledger.audit_file_format import entry_range
-from audit.ledger.audit_file_format.policies_reviews_evidence import is_of_a_decision
+from audit.ledger.audit_file_format.policy_review_evidence_check import is_of_a_decision
 from audit.ledger.audit_file_format.tables_of_range import MOST_ROWS, RangeTables
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError, count_parts

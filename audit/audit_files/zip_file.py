@@ -28,7 +28,7 @@ from audit.exports.manifest import build as version
 from audit.exports.manifest import key_statements
 from audit.keys import keyring, log_identity
 from audit.ledger.audit_file_format import signed_manifest as manifests
-from audit.ledger.audit_file_format.policies_reviews_evidence import MOST_PARTS
+from audit.ledger.audit_file_format.policy_review_evidence_check import MOST_PARTS
 from audit.ledger.audit_file_format.tables_of_range import REVIEW_CLOSED
 from audit.ledger.audit_file_format.zip_members import MAX_UNPACKED_BYTES
 from audit.ledger.format.canonical import count_parts

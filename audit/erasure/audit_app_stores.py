@@ -20,7 +20,7 @@ from audit.evidence import (
     storage,
 )
 from audit.exports import erase_exports
-from audit.ledger import issuer_tokens
+from audit.ledger import issuer_token_verification
 from audit.ledger.format import commitment
 from audit.models import (
     EvidenceItem,
@@ -196,7 +196,7 @@ register(
 for _name, _each in {
     "subject keys": commitment.subject_key.cache_clear,
     "words and filter values": index_tokens.forget,
-    "sign-in tokens that were verified": issuer_tokens.forget,
+    "sign-in tokens that were verified": issuer_token_verification.forget,
     "evidence that was read": storage.forget_read,
 }.items():
     process_caches.register(_name, _each)

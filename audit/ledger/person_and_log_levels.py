@@ -18,12 +18,12 @@ from typing import Any, Final, TypeGuard
 
 from audit.ledger import (
     inclusion_proof_file,
-    issuer_tokens,
+    issuer_token_verification,
     passkey_assertions,
     signed_intent_match,
 )
 from audit.ledger.format.allowed_field_values import HUMAN_WORDS, LOG_WORDS
-from audit.ledger.issuer_tokens import Aside, TokenError, UnknownKey
+from audit.ledger.issuer_token_verification import Aside, TokenError, UnknownKey
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError
 from audit.ledger.passkey_assertions import AssertionFailed, Passkey, UnknownPasskey
@@ -228,7 +228,7 @@ type _Proven = tuple[tuple[str, str], str]
 
 
 def _sign_in(act: _Act, body: bytes, issuer_keys: IssuerKeys) -> _Proven:
-    claims, event = issuer_tokens.claims(body, issuer_keys), act.event
+    claims, event = issuer_token_verification.claims(body, issuer_keys), act.event
     actor = event["actor"]
     if not _same_person(claims, actor):
         if act.has(claims):
@@ -242,7 +242,7 @@ def _sign_in(act: _Act, body: bytes, issuer_keys: IssuerKeys) -> _Proven:
 
 
 def _issuer_approval(act: _Act, body: bytes, issuer_keys: IssuerKeys) -> _Proven:
-    claims, event = issuer_tokens.claims(body, issuer_keys), act.event
+    claims, event = issuer_token_verification.claims(body, issuer_keys), act.event
     if is_refusal(event):
         raise Aside("it proves an approval, and this event is a refusal")
     if not act.has(claims):

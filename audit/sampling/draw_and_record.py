@@ -23,9 +23,9 @@ from audit.ledger.offline.samples import (
 from audit.models import Checkpoint
 from audit.recording.actors import Actor
 from audit.recording.record import record
-from audit.sampling import asked_and_drawn
-from audit.sampling.asked_and_drawn import Ask, NoSample
+from audit.sampling import sample_from_its_events
 from audit.sampling.population import Population, opened
+from audit.sampling.sample_from_its_events import Ask, NoSample
 
 WITHIN: Final = timedelta(days=1)
 """How long after the ask a sample is drawn: later its tree need not be known any more."""
@@ -43,7 +43,7 @@ def drawn(actor: Actor, id: UUID) -> Ask:
         NoSample: nobody asked for it.
         SampleError: the search rows say otherwise than the entries.
     """
-    ask = asked_and_drawn.find(id)
+    ask = sample_from_its_events.find(id)
     if ask.drawn or ask.query is None or lapsed(ask):
         return ask
     return settle(actor, ask)
@@ -63,11 +63,11 @@ def settle(actor: Actor, ask: Ask) -> Ask:
         with transaction.atomic():
             _tell(actor, ask, sample)
     except IntegrityError:
-        if not asked_and_drawn.exists(
+        if not sample_from_its_events.exists(
             ask.id
         ):  # else another request drew it meanwhile: the same sample
             raise
-    return asked_and_drawn.find(ask.id)
+    return sample_from_its_events.find(ask.id)
 
 
 def lapsed(ask: Ask) -> bool:
@@ -105,7 +105,7 @@ def _tell(actor: Actor, ask: Ask, sample: Sample) -> None:
     record(
         actor,
         "audit.sampled",
-        id=asked_and_drawn.drawn_id(ask.id),
+        id=sample_from_its_events.drawn_id(ask.id),
         operation=str(ask.id),
         data={
             "asked": str(ask.id),

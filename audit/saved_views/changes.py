@@ -23,7 +23,7 @@ from audit.models import NotifyBy, SavedView
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.recording.trail_viewed_events import digest_of_text
-from audit.saved_views import new_row_notifications
+from audit.saved_views import notify_setting_and_count
 
 MOST: Final = 200
 """Views that one person may keep."""
@@ -150,7 +150,7 @@ def change(actor: Actor, view_id: UUID, wanted: Wanted) -> SavedView:
         if clean.notify_by is not None:
             _notify(view, clean.notify_by)
         if view.filter != clean.query.written_bar():
-            new_row_notifications.start_again(view)
+            notify_setting_and_count.start_again(view)
         view.name, view.description = clean.name, clean.description
         view.filter, view.shared = clean.query.written_bar(), clean.shared
         if before == (view.name, view.description, view.filter, view.shared):
@@ -197,7 +197,7 @@ def bring_back(actor: Actor, view_id: UUID) -> SavedView:
             _check_limit(actor, view.name)
         view.removed, view.removed_by = None, ""
         view.save(update_fields=["removed", "removed_by"])
-        new_row_notifications.start_again(view)
+        notify_setting_and_count.start_again(view)
         if view.shared:
             _tell_shared(actor, view)
     return view
@@ -239,10 +239,10 @@ def _clean(wanted: Wanted) -> Wanted:
 
 
 def _notify(view: SavedView, by: NotifyBy) -> None:
-    why_not = new_row_notifications.unavailable(by)
-    if why_not and by != new_row_notifications.current(view):
+    why_not = notify_setting_and_count.unavailable(by)
+    if why_not and by != notify_setting_and_count.current(view):
         raise NotSaved("bad_notify_by", why_not)
-    new_row_notifications.choose(view, by)
+    notify_setting_and_count.choose(view, by)
 
 
 def _line(text: str) -> str:

@@ -29,7 +29,7 @@ from audit.sequencing import (
 )
 from audit.verification.checks import (
     checks_from_other_apps,
-    imported_row_decision_tags,
+    decision_tag_first_use,
     key_and_adoption_files,
     orphans,
     rollup_counts,
@@ -177,7 +177,7 @@ def _of_whole_tables(
 
     def strays() -> None:
         orphans.rows(findings)
-        imported_row_decision_tags.check_missing(findings)
+        decision_tag_first_use.check_missing(findings)
         orphans.papers(findings)
 
     def decisions() -> None:

@@ -21,7 +21,7 @@ from audit.search.rollup_counts import Cell
 from audit.search.rollups import FACETS
 from audit.views import coverage_sources_and_gaps
 from audit.views.actions_that_are_decisions import decision_actions
-from audit.views.trail.page_state import PATH
+from audit.views.trail.filter_from_address import PATH
 
 SCHEMA = "ata.coverage.v1"
 COVERED, SILENT, NOT_COVERED = "covered", "silent", "not_covered"

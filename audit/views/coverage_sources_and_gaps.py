@@ -17,9 +17,9 @@ from audit.recording.action_registry import label
 from audit.search.rollup_counts import Cell
 from audit.sequencing import stored_tree_queries
 from audit.sequencing.sequencer import stopped_reason
-from audit.views.trail.page_state import url_of
+from audit.views.trail.filter_from_address import url_of
 from connections.models import LogFeed, ReconcileRun
-from enforcement.gateways import instances, last_heard
+from enforcement.gateways import instances, last_contact
 from enforcement.models import Watch
 from enforcement.views.fleet import gateway_line
 
@@ -73,7 +73,7 @@ def fleet() -> Fleet:
     """The registered gateways; four queries, and one more where outposts report."""
     registered = instances.fleet()
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
-    heard = last_heard.everywhere(registered, watches)
+    heard = last_contact.everywhere(registered, watches)
     lines = (
         gateway_line(one, watches.get(one.name), heard[one.name]) for one in registered.instances
     )
@@ -123,7 +123,7 @@ def _row(
 
 def _gateway(line: dict[str, Any], url: str, last: Last | None) -> dict[str, Any]:
     watch: Watch | None = line["watch"]
-    away = line["state"] in {"offline", last_heard.REFUSES}
+    away = line["state"] in {"offline", last_contact.REFUSES}
     about = watch.detail if away and watch else line["reads"]
     row = _row("gateway", line["instance"].name, about, None, last, url)
     seen = watch.last_seen if watch else None

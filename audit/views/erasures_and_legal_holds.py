@@ -24,7 +24,7 @@ from accounts.permissions import actor, needs_role
 from accounts.recent_sign_in.requirement import needs_fresh_sign_in
 from approvals.erasure import (
     certificate,
-    erase_and_hold_decisions,
+    erase_and_legal_hold,
     erased_or_altered_documents,
     legal_hold_check,
 )
@@ -111,10 +111,10 @@ def person(request: HttpRequest, subject: str) -> HttpResponse:
         "labels": whose.labels,
         "short": whose.short,
         "left": certificate.out_of_reach().values(),
-        "restricted": erase_and_hold_decisions.counted_restrictions(whose),
+        "restricted": erase_and_legal_hold.counted_restrictions(whose),
         "holds": legal_hold_check.in_force(subject),
         "waiting": Approval.objects.filter(
-            verb__in=[erase_and_hold_decisions.ERASE, erase_and_hold_decisions.LIFT],
+            verb__in=[erase_and_legal_hold.ERASE, erase_and_legal_hold.LIFT],
             target_name=subject,
         ).exclude(status=Status.CLOSED),
         "erasures": [_shown(one) for one in Erasure.objects.filter(subject=subject)],
@@ -131,9 +131,9 @@ def decide(request: HttpRequest, subject: str) -> HttpResponseBase:
     """Ask for the erasure, place a hold at once, or ask for the end of one."""
     verb = request.POST.get("verb", "")
     if verb not in {
-        erase_and_hold_decisions.ERASE,
-        erase_and_hold_decisions.PLACE,
-        erase_and_hold_decisions.LIFT,
+        erase_and_legal_hold.ERASE,
+        erase_and_legal_hold.PLACE,
+        erase_and_legal_hold.LIFT,
     }:
         raise Http404(verb)
     matter = request.POST.get("matter", "").strip()[:100]
@@ -141,8 +141,8 @@ def decide(request: HttpRequest, subject: str) -> HttpResponseBase:
         done = perform(
             actor(request),
             verb,
-            Target(erase_and_hold_decisions.KIND, subject),
-            params={} if verb == erase_and_hold_decisions.ERASE else {"matter": matter},
+            Target(erase_and_legal_hold.KIND, subject),
+            params={} if verb == erase_and_legal_hold.ERASE else {"matter": matter},
             reason=request.POST.get("reason", "").strip()[:2000],
         )
     except Refused as refused:

@@ -31,7 +31,7 @@ from audit.search import event_search
 from audit.sequencing import stored_tree_queries
 from audit.views.read_permissions import for_readers
 from audit.views.trail import filter_links
-from audit.views.trail.page_state import read, url_of
+from audit.views.trail.filter_from_address import read, url_of
 
 _SHOWN = 50
 _STATES = {

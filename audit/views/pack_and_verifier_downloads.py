@@ -20,7 +20,7 @@ from audit.packs import Built, Selection
 from audit.packs.verify_html import verifier as verifier_file
 from audit.views.event.event_page import readable
 from audit.views.read_permissions import for_readers, person_filter
-from audit.views.trail.page_state import read
+from audit.views.trail.filter_from_address import read
 
 CONTENT_TYPE = "application/zip"
 _FEWER = "Make one of some of its events: filter the audit trail, and choose Export."

@@ -22,15 +22,15 @@ from audit.ledger.query import InvalidQuery
 from audit.models import EventRow
 from audit.recording import trail_viewed_events
 from audit.recording.trail_viewed_events import digest_of
-from audit.sampling import asked_and_drawn as samples
 from audit.sampling import draw_and_record, sample_requests
-from audit.sampling.asked_and_drawn import Ask, Drawn, NoSample
+from audit.sampling import sample_from_its_events as samples
+from audit.sampling.sample_from_its_events import Ask, Drawn, NoSample
 from audit.search import event_search
 from audit.sequencing import stored_tree_queries
 from audit.views.trail import filter_links
-from audit.views.trail.page_state import read, url_of
+from audit.views.trail.filter_from_address import read, url_of
 from audit.views.trail.rows import emphasised, shown_outcome
-from ui.main_swap import swap_main
+from ui.whole_page_swap import swap_main
 
 PATH: Final = "/audit/sample/"
 DRAWERS: Final = ("admin", "auditor")

@@ -22,7 +22,7 @@ from audit.recording.sentences import person
 from audit.saved_views import (
     changes,
     event_totals_from_rollups,
-    new_row_notifications,
+    notify_setting_and_count,
     weekly_digest,
 )
 from audit.saved_views.changes import NotSaved, NotYourView, Wanted
@@ -31,7 +31,7 @@ from audit.search import event_search, filter_parsing
 from audit.views.built_in_views import shipped
 from audit.views.read_permissions import for_readers
 from audit.views.trail import filter_links
-from audit.views.trail.page_state import read, url_of
+from audit.views.trail.filter_from_address import read, url_of
 
 _PAGE = 50
 _CRUMB = {"text": "Saved views", "url": "/audit/views/"}
@@ -236,7 +236,7 @@ def _of_view(view: SavedView) -> dict[str, Any]:
         "description": view.description,
         "bar": view.filter,
         "shared": view.shared,
-        "notify": new_row_notifications.current(view),
+        "notify": notify_setting_and_count.current(view),
         "problems": _problems(query_of(view.filter).errors),
     }
 
@@ -270,8 +270,10 @@ def _form(
 
 def _ways(me: Actor, chosen: str, view: SavedView | None) -> list[dict[str, Any]]:
     """The ways to be notified; one that is not configured can be kept and not chosen."""
-    now = new_row_notifications.current(view) if view else NotifyBy.NONE
-    why_not = {by: new_row_notifications.unavailable(by, address=bool(me.email)) for by in NotifyBy}
+    now = notify_setting_and_count.current(view) if view else NotifyBy.NONE
+    why_not = {
+        by: notify_setting_and_count.unavailable(by, address=bool(me.email)) for by in NotifyBy
+    }
     return [
         {
             "value": by.value,
@@ -289,7 +291,7 @@ def _notified(view: SavedView) -> dict[str, Any] | None:
     kept = getattr(view, "notification", None)
     if kept is None or (kept.notify_by == NotifyBy.NONE and not kept.detail):
         return None
-    sent = new_row_notifications.last_sent(kept)
+    sent = notify_setting_and_count.last_sent(kept)
     return {"by": NotifyBy(kept.notify_by), "sent": sent, "problem": kept.detail}
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Max
 
-from approvals import actor_json, clock, people_directory, policy, registry
+from approvals import actor_json, clock, people_and_roles, policy, registry
 from approvals.errors import Refused
 from approvals.pipeline.service import Performed, perform
 from approvals.policy import break_glass_limits
@@ -126,7 +126,7 @@ def _do(work: ReviewWork | None) -> None:
     # Its due time is the lease: where another worker took it over, it is another one.
     mine = ReviewWork.objects.filter(pk=work.pk, due=work.due)
     asker = actor_json.from_json(work.actor)
-    known = people_directory.find(asker.iss, asker.sub)
+    known = people_and_roles.find(asker.iss, asker.sub)
     try:
         perform(
             replace(asker, roles=known.roles_now if known else frozenset()),

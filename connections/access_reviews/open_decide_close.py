@@ -23,13 +23,13 @@ from connections import account_names, permissions
 from connections.access_reviews import (
     reviewer_permissions,
     signed_result_file,
+    store_closing_result,
+    store_opening_list,
     work_lease,
-    write_opening,
-    write_result,
 )
 from connections.access_reviews.account_filter import Wanted, take
-from connections.access_reviews.write_opening import Written
-from connections.access_reviews.write_result import Closing
+from connections.access_reviews.store_closing_result import Closing
+from connections.access_reviews.store_opening_list import Written
 from connections.auth_ibom import signing
 from connections.models import Choice, Review, ReviewItem
 from connections.notifications import notices_on_owner_pages
@@ -63,7 +63,7 @@ class DecideParams(BaseModel):
 
 
 def _prepare_opening(actor: Actor, target: Target, given: Mapping[str, Any]) -> Written:
-    return write_opening.write(_planned(actor.sub, target, given), Wanted.parse(given))
+    return store_opening_list.write(_planned(actor.sub, target, given), Wanted.parse(given))
 
 
 def check(verb: str, target: Target, given: Mapping[str, Any]) -> None:
@@ -81,7 +81,7 @@ def check(verb: str, target: Target, given: Mapping[str, Any]) -> None:
             raise work_lease.being(verb)
         return
     _planned("", target, checked(registry.get(verb), given))
-    write_opening.check(take(Wanted.parse(given), clock.now()))
+    store_opening_list.check(take(Wanted.parse(given), clock.now()))
 
 
 def _planned(opener: str, target: Target, given: Mapping[str, Any]) -> Review:
@@ -111,7 +111,7 @@ def _open(ctx: CommitContext) -> Committed:
     if review is None:
         raise work_lease.interrupted()
     review.digest, review.opened_at, review.as_of = seal.hex(), now, done.as_of
-    review.changed = [str(one) for one in done.changed[: write_opening.NAMED]]
+    review.changed = [str(one) for one in done.changed[: store_opening_list.NAMED]]
     review.lease = None
     review.save()
     return Committed(
@@ -221,7 +221,7 @@ def _decide(ctx: CommitContext) -> Committed:
 def _prepare_closing(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> Closing:
     review = _review(target)
     _no_key_is_no_result()  # before nobody may decide any more
-    return write_result.write(review)
+    return store_closing_result.write(review)
 
 
 def _no_key_is_no_result() -> None:

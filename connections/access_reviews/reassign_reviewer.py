@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db.models import Q
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from approvals import clock, people_directory, registry
+from approvals import clock, people_and_roles, registry
 from approvals.errors import NothingToDo, Refused
 from approvals.models import Person
 from approvals.pipeline import locks
@@ -24,7 +24,7 @@ from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from connections.access_reviews import reminders, reviewer_permissions, work_lease
-from connections.access_reviews.reassigned_reviewers import Identity, identity_of
+from connections.access_reviews.effective_reviewers import Identity, identity_of
 from connections.models import Freeze, FrozenKind, Review
 
 VERB: Final = "review.reassign"
@@ -64,7 +64,7 @@ def why_not_reassigned(review: Review, person: Identity, reviewer: Person, by: A
         return "They leave."
     if (reviewer.iss, reviewer.sub) == (by.iss, by.sub):
         return "You cannot choose yourself: another admin can choose you."
-    if not people_directory.with_role("admin").filter(pk=reviewer.pk).exists():
+    if not people_and_roles.with_role("admin").filter(pk=reviewer.pk).exists():
         return f"{reviewer} is not an admin."
     if _is_frozen(reviewer.sub):
         return f"The access of {reviewer} is frozen."
@@ -162,7 +162,7 @@ def _recorded(ctx: CommitContext, event: UUID) -> None:
 
 
 def _named(person: Identity) -> str:
-    found = people_directory.find(*person)
+    found = people_and_roles.find(*person)
     return str(found) if found else person[1]
 
 

@@ -7,12 +7,12 @@ from typing import Final
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from approvals import people_directory
+from approvals import people_and_roles
 from approvals.models import Person
 from audit.recording.actors import Actor
 from connections import permissions
-from connections.access_reviews import reassigned_reviewers
-from connections.access_reviews.reassigned_reviewers import Identity
+from connections.access_reviews import effective_reviewers
+from connections.access_reviews.effective_reviewers import Identity
 from connections.models import NOT_HELD, ConnectedAccount, Review, Reviewers, ReviewItem, State
 from connections.permissions import SEES_ALL
 
@@ -48,7 +48,7 @@ def why_not(actor: Actor, item: ReviewItem, now: datetime) -> str:
         return "This review is being closed: no one decides any more."
     if _may_decide(actor, review, owner, now):
         return ""
-    reviewers = reassigned_reviewers.assigned(review, owner)
+    reviewers = effective_reviewers.assigned(review, owner)
     if (actor.iss, actor.sub) in reviewers.before:
         return "An admin reassigned what you decided here to another reviewer."
     if review.reviewers == Reviewers.ADMINS:
@@ -65,7 +65,7 @@ def _is_being_closed(review: Review, now: datetime) -> bool:
 def _may_decide(actor: Actor, review: Review, owner: Identity | None, now: datetime) -> bool:
     """Whether this person decides on the accounts of an owner, as `reassigned_reviewers` has it."""
     me, is_admin = (actor.iss, actor.sub), "admin" in actor.roles
-    reviewers, by_owners = reassigned_reviewers.assigned(review, owner), _by_owners(review)
+    reviewers, by_owners = effective_reviewers.assigned(review, owner), _by_owners(review)
     if me in reviewers.now:
         return bool(actor.sub) and (is_admin or (by_owners and me == owner))
     return by_owners and is_admin and now > review.due and me not in reviewers.before
@@ -81,7 +81,7 @@ def decidable(actor: Actor, review: Review, now: datetime) -> QuerySet[ReviewIte
     if review.closed_at is not None or _is_being_closed(review, now):
         return found.none()
     me = (actor.iss, actor.sub)
-    theirs = reassigned_reviewers.accounts_of_owners(
+    theirs = effective_reviewers.accounts_of_owners(
         review, me, lambda owner: _may_decide(actor, review, owner, now)
     )
     return found.filter(theirs)
@@ -109,7 +109,7 @@ def _is_alive() -> Exists:
 
 def assigned_and_undecided(person: Identity, review: Review) -> QuerySet[ReviewItem]:
     """The accounts that wait for a person by the rule of the review, whatever their role now."""
-    return answerable(reassigned_reviewers.accounts_assigned_to(review, person)).filter(choice="")
+    return answerable(effective_reviewers.accounts_assigned_to(review, person)).filter(choice="")
 
 
 def has_ended(account: ConnectedAccount | None) -> bool:
@@ -140,7 +140,7 @@ def waiting_for(actor: Actor, now: datetime) -> list[tuple[Review, int]]:
 
 def admins() -> list[Person]:
     """Who can be named as a reviewer."""
-    return list(people_directory.with_role("admin").exclude(sub="").order_by("email", "sub"))
+    return list(people_and_roles.with_role("admin").exclude(sub="").order_by("email", "sub"))
 
 
 def item_of(name: str) -> ReviewItem | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from approvals import auth0_clients, clock, people_directory, registry
+from approvals import auth0_clients, clock, people_and_roles, registry
 from approvals.errors import NothingToDo, Refused
 from approvals.registry import (
     CommitContext,
@@ -69,7 +69,7 @@ def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _sentence(target: Target, _params: Mapping[str, Any]) -> str:
     row = find(target)
-    person = people_directory.find(row.iss, row.sub)
+    person = people_and_roles.find(row.iss, row.sub)
     who = (person.name or person.email if person else "") or row.sub
     return f"Revoke {person_in_sentence(who)}'s {in_words(row)}"
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from approvals.clock import stamp
-from connections.auth_ibom.record_types import Decision, Reviewed
+from connections.auth_ibom.inventory_records import Decision, Reviewed
 
 STANDARD: Final = "standard:ata.access-review.v1"
 LOOKED_AT: Final = "requirement:looked-at"

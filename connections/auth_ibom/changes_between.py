@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from connections.auth_ibom.record_types import Access, Account, Declared
+from connections.auth_ibom.inventory_records import Access, Account, Declared
 from connections.auth_ibom.replay import Event, Inventory
 
 WORDS: Final = {

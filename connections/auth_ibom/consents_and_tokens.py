@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from approvals.clock import stamp
-from connections.auth_ibom.record_types import Access
+from connections.auth_ibom.inventory_records import Access
 
 # In the words of CycloneDX, as `document.STATES`.
 STATES: Final = {"live": "active", "revoking": "deactivated", "gone": "destroyed"}

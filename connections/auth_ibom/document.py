@@ -12,7 +12,7 @@ from approvals.clock import stamp
 from audit.clock import uuid7
 from connections.auth_ibom import access_review_attestations, consents_and_tokens
 from connections.auth_ibom.fact_collection import Facts
-from connections.auth_ibom.record_types import Access, Account, Declared, Used
+from connections.auth_ibom.inventory_records import Access, Account, Declared, Used
 from connections.scopes import catalogue, containment
 
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json; version=1.7"

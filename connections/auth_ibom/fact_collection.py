@@ -18,9 +18,16 @@ from audit.sequencing import signed_state
 from connections import permissions
 from connections.auth_ibom import changes_between, log_events
 from connections.auth_ibom.changes_between import Change
+from connections.auth_ibom.inventory_records import (
+    Access,
+    Account,
+    Decision,
+    Declared,
+    Reviewed,
+    Used,
+)
 from connections.auth_ibom.log_events import events
 from connections.auth_ibom.log_size_at import BadMoment, moment_of, size_at, size_of
-from connections.auth_ibom.record_types import Access, Account, Decision, Declared, Reviewed, Used
 from connections.auth_ibom.replay import Inventory
 from connections.consistent_read import one_moment
 from connections.models import (

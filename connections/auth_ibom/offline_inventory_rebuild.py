@@ -25,7 +25,7 @@ from audit.ledger.format.canonical import EntryError
 from audit.ledger.format.entry import reveal
 from audit.ledger.note import NoteError
 from audit.ledger.offline.log_file import EntriesError, EntriesFile
-from connections.auth_ibom.record_types import Access, Account
+from connections.auth_ibom.inventory_records import Access, Account
 from connections.auth_ibom.replay import ACTIONS, Inventory
 
 

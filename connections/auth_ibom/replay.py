@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from connections.auth_ibom.record_types import (
+from connections.auth_ibom.inventory_records import (
     ERASED,
     Access,
     Account,

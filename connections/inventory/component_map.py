@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from connections.auth_ibom.record_types import Account, Used
+from connections.auth_ibom.inventory_records import Account, Used
 from connections.auth_ibom.replay import Inventory
 from connections.status.account_status import ENDED, USABLE, Code
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.urls import reverse
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.models import NoticeState, NoticeWay, Person
 from approvals.notifications import delivery, webhook
 from audit.ledger.format import safe_display
@@ -90,7 +90,7 @@ def _send(letter: OwnerLetter, notices: Sequence[Notice]) -> None:
     if letter.way == NoticeWay.WEBHOOK:
         webhook.send(str(letter.id), document(letter, notices))
         return
-    person = people_directory.find(letter.iss, letter.sub)
+    person = people_and_roles.find(letter.iss, letter.sub)
     if person is None or not person.email:
         return
     delivery.mail(str(letter.id), person.email, subject(notices), text(notices))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from connections.idle_access.idle_and_hours_setting_types import OWNER, Setting, span
 
 if TYPE_CHECKING:
-    from connections.auth_ibom.record_types import Account
+    from connections.auth_ibom.inventory_records import Account
     from connections.models import ConnectedAccount
 
 EXPIRES_SOON: Final = timedelta(days=7)

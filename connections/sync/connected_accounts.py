@@ -25,7 +25,7 @@ from connections.models import (
     ManifestNeed,
     ReconcileRun,
 )
-from connections.sync import people_roles_and_phones, run_progress, schedule, update_accounts
+from connections.sync import people_roles_and_enrolments, run_progress, schedule, update_accounts
 from connections.sync.schedule import Progress
 from http_client.errors import HttpClientError
 
@@ -48,7 +48,7 @@ def run_due(now: datetime | None = None) -> int:
 def _people(progress: Progress) -> None:
     """Read the directory; accounts of people who are new are compared next, not in ten minutes."""
     known = Person.objects.exclude(sub="").count()
-    people_roles_and_phones.sync_people(progress)
+    people_roles_and_enrolments.sync_people(progress)
     if Person.objects.exclude(sub="").count() > known:
         schedule.ask_now(ACCOUNTS, clock.now())
 

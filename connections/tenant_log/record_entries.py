@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from audit.recording.actors import SYSTEM, Subject, Target
 from audit.recording.record import record
 from connections.models import (
@@ -156,7 +156,7 @@ def _seen(entry: Entry) -> None:
     iss = settings.ENV.issuer
     held = list(_accounts(entry.sub, entry.connection).values_list("pk", flat=True))
     accounts = sorted(map(str, held))
-    person = people_directory.find(iss, entry.sub)
+    person = people_and_roles.find(iss, entry.sub)
     who = person.subject if person else Subject(iss, entry.sub)
     if entry.kind == LogKind.EXCHANGED:
         _remember(held, entry)

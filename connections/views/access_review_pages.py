@@ -32,8 +32,8 @@ from connections.models import NOT_HELD, Choice, ConnectedAccount, Review, Revie
 from connections.permissions import SEES_ALL
 from connections.scopes import catalogue
 from connections.views.inventory import download_responses, filter_links
-from ui.main_swap import swap_main
 from ui.refused_request_audit_flag import tell
+from ui.whole_page_swap import swap_main
 
 PAGE = 100
 CAMPAIGNS = 20

@@ -14,7 +14,7 @@ from api import openapi, paging
 from api.problems import Problem
 from enforcement import known_names, name_warnings
 from enforcement.decisions import decision_severity
-from enforcement.effects.conclusion import AgentEffect
+from enforcement.effects.conclude_effect import AgentEffect
 from enforcement.gateways import decided_and_enforced_state, effects_at_gateways
 from enforcement.gateways.decided_and_enforced_state import At
 

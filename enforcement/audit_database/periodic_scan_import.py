@@ -35,8 +35,8 @@ from enforcement.audit_database.scan_rows import (
 from enforcement.component_kinds import CALL, SCANNED
 from enforcement.findings import (
     automatic_requests,
-    dispositions_at_gateway,
     intake,
+    read_dispositions_from_gateway,
     unreadable_row_quarantine,
 )
 from enforcement.findings.unreadable_row_quarantine import Unreadable
@@ -111,7 +111,7 @@ def _read(instance: Instance, now: datetime, watch: Watch) -> int:
         with opened(instance.audit_db) as source:
             strays = source.strays()
             new = _read_from(source, strays, instance.name, watch, now)
-        dispositions_at_gateway.take(instance.audit_db, instance.name, now)
+        read_dispositions_from_gateway.take(instance.audit_db, instance.name, now)
         problem, read = strays.problem, True
     except SourceUnreadable as trouble:
         new, problem, read = 0, str(trouble), False

@@ -32,7 +32,7 @@ from enforcement.component_kinds import called
 from enforcement.decisions.block_allow_hold import OPERATOR
 from enforcement.decisions.decision_severity import find_finding
 from enforcement.decisions.steps.remote_steps import at_gateway
-from enforcement.findings.dispositions_at_gateway import NOT_NAMED
+from enforcement.findings.read_dispositions_from_gateway import NOT_NAMED
 from enforcement.gateways import attempt_tags, instances
 from enforcement.gateways.client import Gateway, Refuses
 from enforcement.gateways.instances import Instance

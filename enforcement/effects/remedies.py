@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from enforcement.effects.conclusion import AgentEffect, State, Summary, WayState
+from enforcement.effects.conclude_effect import AgentEffect, State, Summary, WayState
 from enforcement.effects.gateway_facts import agent_label
 from enforcement.effects.ways_of_use import Lever
 

@@ -25,7 +25,7 @@ from approvals.models import Answer, Approval, Status
 from audit.ledger.format.allowed_field_values import severity_rank
 from enforcement.component_kinds import KINDS
 from enforcement.effects.sentences import joined
-from enforcement.findings.dispositions_at_gateway import NOT_NAMED
+from enforcement.findings.read_dispositions_from_gateway import NOT_NAMED
 from enforcement.gateways import instances
 from enforcement.models import Asset, Decision, Finding, FindingStatus
 

@@ -16,10 +16,10 @@ from audit.importing import decision_tag_hmac
 from audit.ledger.format import truncation
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.decisions.steps.later_decision_wins import STEPS
-from enforcement.effects import overall_effect, remedies
-from enforcement.effects.conclusion import NO_ENTRY, AgentEffect, Summary, conclude
+from enforcement.effects import all_agents_summary, remedies
+from enforcement.effects.all_agents_summary import Overall
+from enforcement.effects.conclude_effect import NO_ENTRY, AgentEffect, Summary, conclude
 from enforcement.effects.gateway_facts import IN_DATABASE, IN_REPORTS, agent_label
-from enforcement.effects.overall_effect import Overall
 from enforcement.effects.remedies import Reason
 from enforcement.effects.sentences import joined
 from enforcement.gateways import effects_at_gateways, instances
@@ -79,14 +79,16 @@ class At:
     @property
     def overall(self) -> Overall | None:
         """What a hold or block comes to for all its agents, in one word."""
-        return overall_effect.overall(a.summary for a in self.agents) if self.restricts else None
+        return (
+            all_agents_summary.overall(a.summary for a in self.agents) if self.restricts else None
+        )
 
     @property
     def use(self) -> Overall | None:
         """The same, also where entries stop it without a decision; None where none restricts it."""
         found = {a.summary for a in self.agents}
         is_open = bool(found) and found <= {Summary.OPEN, Summary.RULES_OFF}
-        return None if is_open and not self.restricts else overall_effect.overall(found)
+        return None if is_open and not self.restricts else all_agents_summary.overall(found)
 
     @property
     def explains(self) -> bool:

@@ -23,7 +23,7 @@ from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from enforcement.decisions.steps.later_decision_wins import STEPS
 from enforcement.effects import sentences
-from enforcement.effects.conclusion import AgentEffect, Summary, conclude
+from enforcement.effects.conclude_effect import AgentEffect, Summary, conclude
 from enforcement.effects.gateway_facts import IN_DATABASE, GatewayFacts
 from enforcement.gateways import decided_and_enforced_state, effects_at_gateways, instances
 from enforcement.gateways.instances import Instance

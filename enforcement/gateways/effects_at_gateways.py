@@ -11,8 +11,8 @@ from typing import Final
 from approvals import clock
 from enforcement.audit_database import files_in_quarantine
 from enforcement.audit_database.open_read_only import SourceUnreadable
-from enforcement.effects import conclusion, entries_after_outpost_command, sentences
-from enforcement.effects.conclusion import AgentEffect, Summary
+from enforcement.effects import conclude_effect, entries_after_outpost_command, sentences
+from enforcement.effects.conclude_effect import AgentEffect, Summary
 from enforcement.effects.gateway_facts import (
     HEAD,
     IN_DATABASE,
@@ -22,7 +22,7 @@ from enforcement.effects.gateway_facts import (
     GatewayFacts,
     tool_of_agent,
 )
-from enforcement.gateways import enforcement_entries, instances, last_heard
+from enforcement.gateways import enforcement_entries, instances, last_contact
 from enforcement.gateways.client import Listed
 from enforcement.gateways.enforcement_entries import KnownEntries
 from enforcement.gateways.instances import Instance
@@ -155,7 +155,7 @@ def facts_reported(
     """The same by what the outpost reported last, from rows that are at hand."""
     entries = report.entries_about(kind, name)
     facts = _of_outpost(outpost, report, watch, kind, name, entries)
-    return replace(facts, outdated=last_heard.why_report_is_outdated(outpost, report))
+    return replace(facts, outdated=last_contact.why_report_is_outdated(outpost, report))
 
 
 def settings_by_outpost(
@@ -282,7 +282,7 @@ def everywhere(kind: str, name: str, act: str = "", instance: str = "") -> list[
         if act:
             facts = _after(facts, over_rest, act)
         unread = over_rest and was_never_read(watches.get(one.name))
-        found.append(GatewayEffect(one, conclusion.conclude(facts), not_sent, copies, unread))
+        found.append(GatewayEffect(one, conclude_effect.conclude(facts), not_sent, copies, unread))
     return found
 
 

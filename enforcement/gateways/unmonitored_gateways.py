@@ -22,11 +22,11 @@ from enforcement.effects.gateway_facts import V020
 from enforcement.gateways import (
     effects_at_gateways,
     instances,
-    last_heard,
+    last_contact,
     unreachable_gateway_reasons,
 )
 from enforcement.gateways.instances import Instance
-from enforcement.gateways.last_heard import REFUSES, LastHeard
+from enforcement.gateways.last_contact import REFUSES, LastHeard
 from enforcement.models import Watch
 
 LATEST: Final = timedelta(seconds=60)
@@ -64,7 +64,7 @@ def everywhere() -> list[Deaf]:
     """All of them, in the order of the instances file."""
     fleet, now = instances.fleet(), clock.now()
     watches = {w.name: w for w in Watch.objects.exclude(name="")}
-    heard = last_heard.everywhere(fleet, watches)
+    heard = last_contact.everywhere(fleet, watches)
     return [
         one
         for i in fleet.with_outposts
@@ -94,7 +94,7 @@ def _unheard_by_outpost(name: str, heard: LastHeard, now: datetime) -> Iterator[
     if heard.outpost is None:
         return
     reported = heard.at or heard.outpost.enrolled_at
-    if reported is None or now - reported > last_heard.OUTPOST_SILENT_AFTER:
+    if reported is None or now - reported > last_contact.OUTPOST_SILENT_AFTER:
         why = f"The outpost of {name} does not report."
         yield Deaf(name, why, heard.at, f"{_ENFORCED}, and {_FOUND}", silent=True)
         return

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from audit.importing.source_row_identity import ID_COLUMNS, SourceRow
 from audit.ledger.format.canonical import canonical
-from enforcement.outposts import device_keys
+from enforcement.outposts import device_id_and_signature
 from enforcement.outposts.command_results import CommandResult
 
 SCHEMA: Final = "ata.outpost.report.v1"
@@ -113,7 +113,7 @@ def digest_of(signed: bytes) -> str:
 
 def is_signed(public_key: str, signature: str, signed: bytes) -> bool:
     """Whether the device key signed these bytes as a report."""
-    return device_keys.verifies(public_key, signature, _PREFIX + signed)
+    return device_id_and_signature.verifies(public_key, signature, _PREFIX + signed)
 
 
 def source_row(row: Row) -> SourceRow:

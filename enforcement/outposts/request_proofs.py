@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 
 from audit.ledger.format.canonical import parsed
 from enforcement.models import SeenProof
-from enforcement.outposts.device_keys import b64url, outpost_id, unb64url, verifies
+from enforcement.outposts.device_id_and_signature import b64url, outpost_id, unb64url, verifies
 
 WITHIN: Final = timedelta(seconds=300)
 """How far the clock of an outpost may be from ours."""

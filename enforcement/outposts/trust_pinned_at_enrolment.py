@@ -13,13 +13,13 @@ from django.conf import settings
 
 from approvals.auth0_clients import published_keys
 from approvals.passkeys import queries, recorded_enrolments, relying_party
-from approvals.people_directory import with_roles
+from approvals.people_and_roles import with_roles
 from audit.keys import keyring, log_identity, outpost_command_key
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger.format.canonical import canonical
 from audit.ledger.note import NoteError
 from audit.sequencing import signed_state
-from enforcement.outposts.device_keys import b64url
+from enforcement.outposts.device_id_and_signature import b64url
 
 _PREFIX: Final = b"ata.outpost.pins.v2\n"
 _KEY_FIELDS: Final[tuple[str, ...]] = ("alg", "e", "kid", "kty", "n", "use")

@@ -20,7 +20,7 @@ from approvals.pipeline.service import perform
 from audit.models import EventRow
 from audit.recording.actors import Target
 from enforcement.component_kinds import KINDS, noun
-from enforcement.decisions.claim_bypass import CLAIMANTS, KIND
+from enforcement.decisions.claim_responsibility_for_bypass import CLAIMANTS, KIND
 from enforcement.gateways import instances
 from enforcement.models import AdministrativeAct, Outpost
 from ui.current_navigation_entry import mark_entry

@@ -14,7 +14,7 @@ from audit.search import event_search
 from enforcement import known_names, name_warnings
 from enforcement.component_kinds import SCANNED, called, noun
 from enforcement.decisions import block_allow_hold, decision_severity
-from enforcement.effects.overall_effect import (
+from enforcement.effects.all_agents_summary import (
     Overall,
     at_gateways,
     clause_after_decision,

@@ -14,7 +14,7 @@ from approvals.errors import Refused
 from approvals.policy import break_glass_limits
 from audit.ledger.format.allowed_field_values import SEVERITIES, gravest, severity_rank
 from audit.recording.actors import Actor, Target
-from enforcement.effects.conclusion import Summary
+from enforcement.effects.conclude_effect import Summary
 from enforcement.gateways import effects_at_gateways
 from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.gateways.effects_at_gateways import GatewayEffect

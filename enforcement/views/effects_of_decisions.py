@@ -10,9 +10,9 @@ from typing import Final
 
 from django.db.models import Q
 
-from enforcement.effects import overall_effect, remedies
-from enforcement.effects.conclusion import AgentEffect, Summary, conclude
-from enforcement.effects.overall_effect import Overall
+from enforcement.effects import all_agents_summary, remedies
+from enforcement.effects.all_agents_summary import Overall
+from enforcement.effects.conclude_effect import AgentEffect, Summary, conclude
 from enforcement.effects.remedies import Reason
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.instances import Instance
@@ -31,7 +31,7 @@ def overall_of_each(rows: Iterable[Asset]) -> dict[int, Overall]:
         return {}
     covered, known = _where_each_counts(decided), _Known()
     return {
-        row.pk: overall_effect.overall_at(
+        row.pk: all_agents_summary.overall_at(
             known.summaries(one.name, row.kind, row.name) for one in covered[row.pk]
         )
         for row in decided

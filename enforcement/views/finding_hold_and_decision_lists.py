@@ -18,7 +18,7 @@ from audit.ledger.format.allowed_field_values import SEVERITIES
 from enforcement.component_kinds import CALL, KINDS, noun
 from enforcement.decisions import stored_decisions_and_holds
 from enforcement.decisions.steps.later_decision_wins import STEPS
-from enforcement.effects.overall_effect import Overall, clause_after_decision
+from enforcement.effects.all_agents_summary import Overall, clause_after_decision
 from enforcement.effects.remedies import Reason
 from enforcement.effects.sentences import joined
 from enforcement.findings import decision_queue

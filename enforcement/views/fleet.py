@@ -17,17 +17,17 @@ from enforcement.findings import decision_queue
 from enforcement.gateways import (
     effects_at_gateways,
     instances,
-    last_heard,
+    last_contact,
     unmonitored_gateways,
     unreachable_gateway_reasons,
 )
 from enforcement.gateways.instances import Fleet, Instance
-from enforcement.gateways.last_heard import LastHeard
+from enforcement.gateways.last_contact import LastHeard
 from enforcement.models import Finding, FindingStatus, Watch
 from enforcement.outposts import reported_facts
 from enforcement.views import gateway_rows, outpost_lines
+from enforcement.views.baseline_comparison_rows import posture_of
 from enforcement.views.gateway_rows import GatewayRow
-from enforcement.views.posture_rows import posture_of
 
 _LATE: Final = timedelta(seconds=60)
 """What a gateway pushed waits no longer for the worker where all is well."""
@@ -38,7 +38,7 @@ def rows(only: str | None = None) -> list[GatewayRow]:
     the one that `only` names."""
     fleet, now = instances.fleet(), clock.now()
     watches = {w.name: w for w in Watch.objects.exclude(name="")}
-    heard = last_heard.everywhere(fleet, watches)
+    heard = last_contact.everywhere(fleet, watches)
     outposts = outpost_lines.by_instance(fleet.outposts, now)
     reports = reported_facts.last_reports(fleet.outposts)
     reached = {one.name: one for one in fleet.with_outposts}

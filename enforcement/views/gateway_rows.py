@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from enforcement.effects.gateway_facts import agent_label
 from enforcement.gateways.instances import Instance
-from enforcement.gateways.last_heard import REFUSES, LastHeard
+from enforcement.gateways.last_contact import REFUSES, LastHeard
 from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.gateways.unmonitored_gateways import Deaf
 from enforcement.models import Watch
+from enforcement.views.baseline_comparison_rows import Posture
 from enforcement.views.outpost_lines import OutpostLine
-from enforcement.views.posture_rows import Posture
 
 OFFLINE: Final = "is offline"
 REFUSING: Final = "refuses the portal’s token"

@@ -21,7 +21,7 @@ from enforcement.decisions.configure_gateway import VERB, in_force, is_gateway
 from enforcement.models import PostureBaseline
 from enforcement.posture import comparison, readings, settings_catalogue
 from enforcement.views import fleet
-from enforcement.views.posture_rows import shown
+from enforcement.views.baseline_comparison_rows import shown
 from ui.current_navigation_entry import mark_entry
 from ui.refused_request_audit_flag import tell
 

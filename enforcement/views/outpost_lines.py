@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from approvals.models import Effect
-from enforcement.gateways.last_heard import OUTPOST_SILENT_AFTER
+from enforcement.gateways.last_contact import OUTPOST_SILENT_AFTER
 from enforcement.models import CommandState, Outpost, OutpostCommand, OutpostState
 from enforcement.outposts import issued_commands, report_chain, sealed_rows
 from ui.times import duration

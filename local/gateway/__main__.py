@@ -17,9 +17,9 @@ from pathlib import Path
 
 from local.gateway.gateway import Gateway
 from local.gateway.generations import GENERATIONS
-from local.gateway.home import Home
 from local.gateway.rest.server import GatewayServer
 from local.gateway.settings import MODES, UPSTREAM_STATES, Settings
+from local.gateway.user_folder import Home
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:

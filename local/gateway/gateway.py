@@ -15,11 +15,11 @@ from local.gateway.audit.seals import SealingKey, load_or_make_key
 from local.gateway.entries import Entries
 from local.gateway.folders.rescan import Rescan
 from local.gateway.folders.watcher import Watcher
-from local.gateway.home import Home, prepare, tighten_modes
 from local.gateway.hooks.rows import HookRows
 from local.gateway.hooks.runtime_policy import RuntimePolicy
 from local.gateway.senders.running import Senders
 from local.gateway.settings import Settings
+from local.gateway.user_folder import Home, prepare, tighten_modes
 
 DIED = 2
 """Exit code of 0.2.0 when it acts on an asset before OpenClaw was ever connected."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from local.gateway.agents import AGENTS
-from local.gateway.home import Home
 from local.gateway.settings import load
+from local.gateway.user_folder import Home
 
 _TIMEOUT_S: Final = 10
 _BLOCKED: Final = 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.recording.actors import Actor
-from enforcement.decisions.claim_bypass import words_of
+from enforcement.decisions.claim_responsibility_for_bypass import words_of
 from enforcement.models import AdministrativeAct
 from portal.home.panel_types import MOST, Button, Fact, Home, Line, Panel
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.urls import reverse
 
-from approvals import people_directory
+from approvals import people_and_roles
 from approvals.models import Approval, Ask, Outcome, Passkey
 from audit.models import EventRow
 from audit.recording.actors import Actor
@@ -39,7 +39,7 @@ def _tenant() -> FirstStep:
 
 
 def _admin() -> FirstStep:
-    admins = people_directory.with_role("admin")
+    admins = people_and_roles.with_role("admin")
     seen = ", ".join(str(person) for person in admins.order_by("pk")[:3])
     return FirstStep(
         "Give someone the role admin",

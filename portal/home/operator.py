@@ -11,7 +11,7 @@ from approvals.views.what_waits import Waiting
 from audit.recording.actors import Actor
 from enforcement.component_kinds import called, noun
 from enforcement.findings import decision_queue
-from enforcement.gateways import instances, last_heard, unmonitored_gateways
+from enforcement.gateways import instances, last_contact, unmonitored_gateways
 from enforcement.gateways.unmonitored_gateways import Deaf
 from enforcement.models import Asset, ConcludedEffect, Watch
 from enforcement.views import effects_of_decisions
@@ -215,7 +215,7 @@ def _holds(held: list[Asset], now: datetime) -> list[Line]:
 def _gateways(silent: set[str]) -> list[Line]:
     """Each registered gateway, those that do not answer first."""
     fleet, watches = instances.fleet(), {one.name: one for one in Watch.objects.exclude(name="")}
-    heard = last_heard.everywhere(fleet, watches)
+    heard = last_contact.everywhere(fleet, watches)
     lines = []
     for instance in fleet.with_outposts:
         found = heard[instance.name]

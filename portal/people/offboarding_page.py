@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.permissions import needs_role
 from accounts.recent_sign_in.requirement import needs_fresh_sign_in
-from approvals import people_directory
+from approvals import people_and_roles
 from approvals.models import Approval, Person, Status
 from approvals.pipeline import leavers_requests
 from approvals.views import inbox
@@ -183,7 +183,7 @@ def _reviewer(request: HttpRequest, admin: Actor, person: Person) -> tuple[Perso
 
 def _colleagues(person: Person) -> list[Person]:
     """Who can answer in the place of somebody who leaves."""
-    return list(people_directory.with_roles().exclude(pk=person.pk).order_by("listed_as", "pk"))
+    return list(people_and_roles.with_roles().exclude(pk=person.pk).order_by("listed_as", "pk"))
 
 
 def _colleague(request: HttpRequest, person: Person) -> tuple[Person | None, str]:

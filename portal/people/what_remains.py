@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.models import Person
 from approvals.pipeline import leavers_requests
 from connections import account_names
 from connections.access_reviews import (
+    effective_reviewers,
     reassign_reviewer,
-    reassigned_reviewers,
     reviewer_permissions,
 )
-from connections.access_reviews.reassigned_reviewers import Identity, identity_of
+from connections.access_reviews.effective_reviewers import Identity, identity_of
 from connections.application_grants import consent_and_token_revocation
 from connections.models import ConnectedAccount, Review, Reviewers, State
 from connections.scopes import catalogue
@@ -149,7 +149,7 @@ def _reassigned(whose: Identity) -> Iterator[tuple[Review, str]]:
 
 
 def _decides_instead(reviewer: Identity) -> str:
-    found = people_directory.find(*reviewer)
+    found = people_and_roles.find(*reviewer)
     if found is None:
         return "who was to decide in their place was erased"
     if "admin" in found.roles_now:
@@ -162,8 +162,8 @@ def _who_else(review: Review, person: Person) -> str:
     if review.reviewers == Reviewers.OWNERS:
         return "Admins decide on their accounts once it is due"
     whose = (person.iss, person.sub)
-    by_them_alone = reassigned_reviewers.accounts_of_owners(
-        review, whose, lambda owner: reassigned_reviewers.assigned(review, owner).now == {whose}
+    by_them_alone = effective_reviewers.accounts_of_owners(
+        review, whose, lambda owner: effective_reviewers.assigned(review, owner).now == {whose}
     )
     if reviewer_permissions.assigned_and_undecided(whose, review).filter(by_them_alone).exists():
         return "No one else is named to decide: choose another admin above"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from accounts import api as accounts_api
 from accounts.bearer import bearer
 from api import problems
-from api.bodies import StrictParser
 from api.openapi import ContractAPI
+from api.request_bodies import StrictParser
 from approvals.api import absence, policy_and_dry_run, post_decision_and_requests
 from audit.api import event_search_proofs_reporting, gateway_pushes
 from connections.api import (

@@ -11,13 +11,13 @@ import pytest
 from django.conf import settings
 
 from accounts.models import CommandLineSignIn
-from approvals import auth0_clients, clock, people_directory
+from approvals import auth0_clients, clock, people_and_roles
 from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit import clock as audit_clock
 from audit.recording.actors import Actor, Target
 from auth0_client.grants.device import Granted
-from connections.sync import people_roles_and_phones
+from connections.sync import people_roles_and_enrolments
 from tests.approvals.test_roles_come_from_the_newest_source import Directory
 from tests.connections.visitor import Gateway, Visitor, know
 from tests.support.sign_in import API, SUBS
@@ -72,13 +72,13 @@ def test_a_kept_sign_in_does_not_restore_a_role_that_the_directory_took(
     """Role removed at Auth0, the directory read it; the tokens of before still say operator."""
     who: Any = {"iss": settings.ENV.issuer, "sub": SUBS["operator"]}
     monkeypatch.setattr(auth0_clients, "management", lambda: Directory(SUBS["operator"]))
-    people_roles_and_phones.sync_people()
+    people_roles_and_enrolments.sync_people()
     gateway = Gateway(granted.access_token)
     kept = gateway.call("POST", "/v1/session", {"id_token": granted.id_token})
     assert kept.status_code == 200, kept.content
     assert Person.objects.get(**who).roles == []
     assert (
-        people_directory.roster(roles=["operator"], approver="another", requester=Actor("x", "y"))
+        people_and_roles.roster(roles=["operator"], approver="another", requester=Actor("x", "y"))
         == []
     )
     assert kept.json()["roles"] == [], "and the access token gives none either"
@@ -95,7 +95,7 @@ def test_no_token_gives_a_role_after_the_end_of_the_persons_access(
     decision = {"verb": "skill.hold", "target": {"kind": "skill", "name": "pdf"}, "reason": "x"}
     gateway = Gateway(granted.access_token)
     assert gateway.call("GET", "/v1/whoami").json()["roles"] == ["operator"]
-    amir = people_directory.find(settings.ENV.issuer, SUBS["admin"])
+    amir = people_and_roles.find(settings.ENV.issuer, SUBS["admin"])
     assert amir is not None
     operator = Person.objects.filter(sub=SUBS["operator"])
     operator.update(roles=["auditor"])  # who alone gets an end
@@ -124,6 +124,6 @@ def test_no_token_gives_a_role_after_the_end_of_the_persons_access(
 
 def test_a_kept_sign_in_gives_the_role_that_it_has(granted: Any) -> None:
     who: Any = {"iss": settings.ENV.issuer, "sub": SUBS["operator"]}
-    people_directory.note_person(**who, roles=[], read_at=clock.now() - timedelta(hours=1))
+    people_and_roles.note_person(**who, roles=[], read_at=clock.now() - timedelta(hours=1))
     Gateway(granted.access_token).call("POST", "/v1/session", {"id_token": granted.id_token})
     assert Person.objects.get(**who).roles == ["operator"]

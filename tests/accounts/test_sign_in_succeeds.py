@@ -12,7 +12,7 @@ from django.test import Client
 
 from accounts.models import SignedInSession, User
 from accounts.sessions.hashed_key_store import stored_key
-from approvals import people_directory
+from approvals import people_and_roles
 from audit.evidence import human_levels
 from tests.accounts.trail import events
 from tests.connections.visitor import Visitor
@@ -39,7 +39,7 @@ def test_a_sign_in_makes_an_account_with_the_roles_that_the_issuer_says(
     assert (user.iss, user.sub) == (settings.ENV.issuer, SUBS[who])
     assert (user.name, user.email, user.roles) == (name, f"{who}@acme.example", roles)
     assert name in page.content.decode()
-    known = people_directory.find(user.iss, user.sub)
+    known = people_and_roles.find(user.iss, user.sub)
     assert known is not None
     assert known.roles == roles
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import httpx
 from django.conf import settings
 
-from approvals import people_directory
+from approvals import people_and_roles
 from approvals.models import Person
 from audit.recording.actors import Actor
 from tests.support.sign_in import SUBS
@@ -27,7 +27,7 @@ NAMES = {
 
 def known(who: str, *roles: str, on_call: int = 100) -> Person:
     """A person in the directory."""
-    person = people_directory.note_person(
+    person = people_and_roles.note_person(
         iss=settings.ENV.issuer,
         sub=SUBS[who],
         name=NAMES[who],

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from approvals import actor_json, clock, people_directory, policy, registry
+from approvals import actor_json, clock, people_and_roles, policy, registry
 from approvals.models import Passkey, PolicyVersion
 from approvals.pipeline.commit import commit_now
 from approvals.pipeline.intent import digest
@@ -21,7 +21,7 @@ from audit.recording.record import record
 
 def keyed(person: Actor) -> Passkey:
     """A passkey of theirs, as enrolment and a second person leave it."""
-    owner = people_directory.find(person.iss, person.sub)
+    owner = people_and_roles.find(person.iss, person.sub)
     assert owner is not None
     now = clock.now()
     return Passkey.objects.create(

@@ -8,7 +8,7 @@ import pytest
 
 from approvals import clock
 from approvals.access_ends.set_access_end import VERB
-from approvals.erasure import approved_scope, erase_and_hold_decisions, job
+from approvals.erasure import approved_scope, erase_and_legal_hold, job
 from approvals.models import Approval, Erasure, Person, access_end
 from approvals.pipeline.service import perform
 from audit.clock import uuid7
@@ -41,8 +41,8 @@ def last_day(who: Actor) -> str:
 
 def asked_to_erase(whose: Actor) -> Approval:
     acting("member1", "admin")
-    target = Target(erase_and_hold_decisions.KIND, whose.key)
-    done = perform(acting("admin", "admin"), erase_and_hold_decisions.ERASE, target, reason="left")
+    target = Target(erase_and_legal_hold.KIND, whose.key)
+    done = perform(acting("admin", "admin"), erase_and_legal_hold.ERASE, target, reason="left")
     assert done.approval is not None
     return done.approval
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.access_ends.set_access_end import VERB
 from approvals.models import AccessEnd, Person, access_end
 from approvals.pipeline.service import perform
@@ -62,7 +62,7 @@ def rows_read(queries: CaptureQueriesContext) -> int:
 
 def asked() -> tuple[list[Person], CaptureQueriesContext]:
     with CaptureQueriesContext(connection) as queries:
-        found = list(people_directory.with_roles())
+        found = list(people_and_roles.with_roles())
     return found, queries
 
 

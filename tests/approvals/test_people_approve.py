@@ -10,7 +10,7 @@ import httpx
 import pytest
 from django.db import OperationalError
 
-from approvals import auth0_clients, people_directory
+from approvals import auth0_clients, people_and_roles
 from approvals.errors import Refused
 from approvals.models import Approval, ShortLivedSecret
 from approvals.pipeline import deny_expire_cancel
@@ -114,7 +114,7 @@ def test_a_requester_who_lost_the_role_commits_nothing(
 ) -> None:
     approval = ask(olu)
     work()
-    people_directory.note_person(iss=olu.iss, sub=olu.sub, roles=[])
+    people_and_roles.note_person(iss=olu.iss, sub=olu.sub, roles=[])
     phones.answer("operator2", code_of(approval), "approve")
     work()
     assert_failed(approval, "requester_lost_role")
@@ -125,7 +125,7 @@ def test_an_approver_who_lost_the_role_commits_nothing(
 ) -> None:
     approval = ask(olu)
     work()
-    people_directory.note_person(iss=oona.iss, sub=oona.sub, roles=["auditor"])
+    people_and_roles.note_person(iss=oona.iss, sub=oona.sub, roles=["auditor"])
     phones.answer("operator2", code_of(approval), "approve")
     work()
     assert_failed(approval, "approver_lost_role")

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.signals import post_init
 from django.test.utils import CaptureQueriesContext
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.models import Person
 from approvals.policy import policy_change
 from approvals.views.policy import policy_draft_form
@@ -63,14 +63,14 @@ def made(queries: CaptureQueriesContext) -> tuple[int, int]:
 
 def test_the_admins_are_all_who_have_that_very_role(town: None) -> None:
     assert [person.sub for person in reviewer_permissions.admins()] == ["amir", "zoe"]
-    assert {person.sub for person in people_directory.with_role("admin")} == {"amir", "zoe", ""}
-    assert {person.sub for person in people_directory.with_role("operator")} == {"olu"}
-    assert not people_directory.with_role("%")
-    assert people_directory.with_roles().count() == 6
+    assert {person.sub for person in people_and_roles.with_role("admin")} == {"amir", "zoe", ""}
+    assert {person.sub for person in people_and_roles.with_role("operator")} == {"olu"}
+    assert not people_and_roles.with_role("%")
+    assert people_and_roles.with_roles().count() == 6
 
 
 @pytest.mark.parametrize(
-    "asked", [people_directory.with_roles, lambda: people_directory.with_role("admin")]
+    "asked", [people_and_roles.with_roles, lambda: people_and_roles.with_role("admin")]
 )
 def test_an_index_knows_who_has_a_role(town: None, asked: Any) -> None:
     assert "person_with_roles" in plan(asked())
@@ -82,7 +82,7 @@ def test_an_index_knows_who_has_a_role(town: None, asked: Any) -> None:
         reviewer_permissions.admins,
         policy_draft_form.people,
         policy_change.admins,
-        lambda: people_directory.roster(roles=("operator",), approver="another", requester=NOBODY),
+        lambda: people_and_roles.roster(roles=("operator",), approver="another", requester=NOBODY),
     ],
 )
 def test_nobody_without_a_role_is_read_to_find_those_with_one(town: None, asks: Any) -> None:

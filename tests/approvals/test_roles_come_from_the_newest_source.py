@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from approvals import auth0_clients, people_directory, registry
+from approvals import auth0_clients, people_and_roles, registry
 from approvals.errors import Refused
 from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor
-from connections.sync import people_roles_and_phones
+from connections.sync import people_roles_and_enrolments
 from tests.accounts.trail import events
 from tests.approvals.asking import HALL
 from tests.approvals.lamps import Lamps
@@ -28,7 +28,7 @@ def minutes(number: float) -> datetime:
 
 
 def directory_reads(*roles: str, at: datetime) -> None:
-    people_directory.note_person(iss=ISS, sub=SUB, name="Anya", roles=roles, read_at=at)
+    people_and_roles.note_person(iss=ISS, sub=SUB, name="Anya", roles=roles, read_at=at)
 
 
 class Directory:
@@ -52,7 +52,7 @@ class Directory:
 
 
 def signs_in(*roles: str, issued_at: datetime) -> None:
-    people_directory.note_sign_in(
+    people_and_roles.note_sign_in(
         iss=ISS, sub=SUB, name="Anya", email="", roles=roles, issued_at=issued_at
     )
 
@@ -100,14 +100,14 @@ def test_a_slow_read_of_the_directory_does_not_undo_a_newer_sign_in() -> None:
 
 def test_a_directory_that_manages_no_roles_leaves_them() -> None:
     signs_in("operator", issued_at=NOON)
-    people_directory.note_person(iss=ISS, sub=SUB, name="Anya", roles=None, read_at=minutes(5))
+    people_and_roles.note_person(iss=ISS, sub=SUB, name="Anya", roles=None, read_at=minutes(5))
     assert roles() == ["operator"]
     signs_in("admin", issued_at=minutes(1))
     assert roles() == ["admin"]
 
 
 def test_a_sign_in_leaves_what_only_the_directory_knows() -> None:
-    people_directory.note_person(iss=ISS, sub=SUB, roles=["admin"], phone=False, read_at=NOON)
+    people_and_roles.note_person(iss=ISS, sub=SUB, roles=["admin"], phone=False, read_at=NOON)
     Person.objects.update(on_call=3)
     signs_in("admin", issued_at=minutes(5))
     person = Person.objects.get()
@@ -122,9 +122,9 @@ def test_a_token_gives_no_role_that_was_lost_after_it_was_issued(
     issued: float, held: set[str]
 ) -> None:
     directory_reads(at=NOON)
-    person = people_directory.find(ISS, SUB)
+    person = people_and_roles.find(ISS, SUB)
     claimed = replace(ANYA, roles_issued_at=minutes(issued))
-    assert people_directory.roles_in_force(claimed, person) == held
+    assert people_and_roles.roles_in_force(claimed, person) == held
     assert roles() == [], "and it writes none"
 
 
@@ -134,10 +134,10 @@ ANYA = Actor(iss=ISS, sub=SUB, roles=frozenset({"operator"}))
 def test_a_session_that_still_has_the_role_decides_nothing_at_once(
     lamps: Lamps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people_directory.note_person(iss=ISS, sub=SUB, name="Anya", roles=["operator"])
+    people_and_roles.note_person(iss=ISS, sub=SUB, name="Anya", roles=["operator"])
     monkeypatch.setattr(auth0_clients, "auth0", lambda: SimpleNamespace(issuer=ISS))
     monkeypatch.setattr(auth0_clients, "management", Directory)
-    people_roles_and_phones.sync_people()
+    people_roles_and_enrolments.sync_people()
     with pytest.raises(Refused) as refused:
         perform(ANYA, "lamp.hold", HALL)
     assert refused.value.code == "not_permitted"

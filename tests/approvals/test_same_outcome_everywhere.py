@@ -19,7 +19,7 @@ from django.db import connections
 from django.test import Client
 from typer.testing import CliRunner
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.models import Approval, AskState
 from ata.cli import app
 from audit.recording.actors import Actor
@@ -298,7 +298,7 @@ def comes_to(
     if outcome == "failed":  # whoever asked, or whoever answers a finding, lost the role meanwhile
         for who in {house.who} | {where_asked(one, house) for one in asked}:
             person = acting(who)
-            people_directory.note_person(iss=person.iss, sub=person.sub, roles=[])
+            people_and_roles.note_person(iss=person.iss, sub=person.sub, roles=[])
     for one in asked:
         assert one.approval is not None and one.approval.current is not None
         if outcome == "cancelled" and one.door != "automatic":

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import respx
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.due_work import ASKING
 from approvals.models import Ask, AskState, Effect
 from approvals.pipeline.service import perform
@@ -133,7 +133,7 @@ def test_somebody_without_a_phone_is_passed_over(
         work(1)
     assert approval.current is not None
     assert approval.current.person.sub == SUBS["admin"]
-    assert people_directory.find(oona.iss, oona.sub).phone is False  # type: ignore[union-attr]
+    assert people_and_roles.find(oona.iss, oona.sub).phone is False  # type: ignore[union-attr]
     work()
     phones.answer("admin", code_of(approval), "approve")
     work()

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.test import Client
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.absence import set_absence
 from approvals.errors import Refused
 from approvals.models import Outcome, Person
@@ -34,7 +34,7 @@ def later(days: int = 3) -> date:
 
 
 def order(requester: Actor) -> list[str]:
-    found = people_directory.roster(roles=["operator"], approver="another", requester=requester)
+    found = people_and_roles.roster(roles=["operator"], approver="another", requester=requester)
     return [one.sub for one in found]
 
 
@@ -185,7 +185,7 @@ def test_who_can_answer_and_is_away_is_asked_before_those_who_cannot(
 ) -> None:
     keyed(oona)  # the only one with a passkey
     set_absence.set_away(oona, later())
-    found = people_directory.roster(
+    found = people_and_roles.roster(
         roles=["operator"], approver="another", requester=olu, channel="passkey"
     )
     assert found[0].sub == SUBS["operator2"]

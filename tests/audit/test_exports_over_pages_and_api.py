@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from approvals import people_directory
+from approvals import people_and_roles
 from audit import clock, exports
 from audit.ledger.query import EventQuery
 from audit.models import ExportJob
@@ -103,7 +103,7 @@ def test_the_api_makes_waits_and_hands_out(trail: None, of: Callers) -> None:
 def loses_every_role(person: Actor) -> None:
     """The directory was read since the sign-in, and lists none of our roles."""
     later = clock.now() + timedelta(minutes=1)
-    people_directory.note_person(iss=person.iss, sub=person.sub, roles=[], read_at=later)
+    people_and_roles.note_person(iss=person.iss, sub=person.sub, roles=[], read_at=later)
 
 
 PARTS = ("", "/download", "/manifest")

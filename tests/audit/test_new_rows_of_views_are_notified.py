@@ -28,7 +28,7 @@ from audit.erasure.subject_and_store_registry import Whose
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, NotifyBy, SavedView, ViewNotification
 from audit.recording.actors import Actor, Target
-from audit.saved_views import changes, new_row_notifications, person_erasure
+from audit.saved_views import changes, notify_setting_and_count, person_erasure
 from audit.saved_views.changes import NotSaved, Wanted
 from audit.search import filter_parsing
 from audit.sequencing import sequencer
@@ -186,7 +186,7 @@ def test_a_number_is_exact_to_a_hundred(
 def test_a_long_range_is_counted_in_bounded_looks(
     ada: Actor, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(new_row_notifications, "_RANGE", 4)
+    monkeypatch.setattr(notify_setting_and_count, "_RANGE", 4)
     watched(ada)
     refusals(9)
     for counted_to, found in ((4, 4), (8, 8)):
@@ -203,10 +203,10 @@ def test_a_look_is_one_query_over_the_rows_and_bounded(ada: Actor, mailbox: Mail
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        counted = new_row_notifications.count(query, 1, 0)
+        counted = notify_setting_and_count.count(query, 1, 0)
     assert (counted.counted_to, counted.found, counted.complete) == (4, 2, True)
     asked = [one["sql"] for one in queries if "audit_eventrow" in one["sql"]]
-    assert len(asked) == 1 and f"LIMIT {new_row_notifications.MOST + 1}" in asked[0]
+    assert len(asked) == 1 and f"LIMIT {notify_setting_and_count.MOST + 1}" in asked[0]
 
 
 @pytest.mark.parametrize(
@@ -226,13 +226,13 @@ def test_every_kind_of_filter_counts_what_the_trail_finds(text: str, found: int)
     refusals(1)
     refusals(3)
     query = EventQuery.from_bar(text)
-    assert new_row_notifications.count(query, 2, 0).found == found
+    assert notify_setting_and_count.count(query, 2, 0).found == found
 
 
 def test_rows_enter_a_view_by_proof_when_they_have_it(ada: Actor) -> None:
     refusals(3)
     query = EventQuery.from_bar("log:L3")
-    counted = new_row_notifications.count(query, 0, 0)
+    counted = notify_setting_and_count.count(query, 0, 0)
     assert (counted.counted_to, counted.complete) == (0, True), "they still can get there"
 
 
@@ -437,7 +437,7 @@ def test_what_the_owner_changes_during_a_look_is_not_written_over(
     view = watched(ada)
     row = ViewNotification.objects.get()
     refusals(1)
-    new_row_notifications.start_again(view)
+    notify_setting_and_count.start_again(view)
     saved_view_notices.work(row)
     assert ViewNotification.objects.get().counted_to == 2
     assert mailbox.letters == [], "those rows are not new any more"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from django.core.cache import cache
 
-from approvals import people_directory
+from approvals import people_and_roles
 from audit.recording.actors import Actor
 from audit.sequencing import sequencer
 from tests.audit.browsing import browser_of, text_of
@@ -27,7 +27,7 @@ def _directory() -> None:
 
 def know(one: Actor) -> None:
     """Put somebody into the directory."""
-    people_directory.note_person(
+    people_and_roles.note_person(
         iss=one.iss, sub=one.sub, name=one.name, email=one.email, roles=sorted(one.roles)
     )
 

@@ -21,7 +21,7 @@ from audit.exports import full_log
 from audit.keys import log_identity
 from audit.models import EventRow
 from audit.recording.actors import Actor
-from audit.sampling import asked_and_drawn
+from audit.sampling import sample_from_its_events
 from audit.sequencing import sequencer
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU
@@ -234,7 +234,7 @@ def test_the_csv_names_the_draw_beside_each_index_and_runs_no_formula(seed: str)
     ada.get(page)
     rows = list(csv.DictReader(io.StringIO(text_of(ada.get(f"{page}sample.csv")))))
     asked_for = EventRow.objects.get(action="audit.sample_asked")
-    drawn = asked_and_drawn.find(asked_for.event).drawn
+    drawn = sample_from_its_events.find(asked_for.event).drawn
     assert drawn is not None
     assert [int(row["index"]) for row in rows] == list(drawn.indices)
     assert {row["root"] for row in rows} == {drawn.root.hex()}

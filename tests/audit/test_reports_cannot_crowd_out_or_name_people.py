@@ -9,7 +9,7 @@ import pytest
 
 from audit import packs
 from audit.clock import uuid7
-from audit.importing.mapping.mapped_row import opaque
+from audit.importing.mapping.mapped_facts import opaque
 from audit.ingest import reported_events
 from audit.ingest.clear_or_committed_fields import FIELD
 from audit.models import Event, EventRow

@@ -22,9 +22,9 @@ from audit.models import Event, EventRow, Openings
 from audit.recording import stored_event_loader
 from audit.recording.actors import Actor
 from audit.recording.record import record
-from audit.sampling import asked_and_drawn, draw_and_record, sample_requests
-from audit.sampling.asked_and_drawn import Ask
+from audit.sampling import draw_and_record, sample_from_its_events, sample_requests
 from audit.sampling.draw_and_record import NoSample
+from audit.sampling.sample_from_its_events import Ask
 from audit.search import fulltext_index, projection
 from audit.sequencing import sequencer
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
@@ -54,7 +54,7 @@ def asked(bar: str = "", size: int = 7, seed: str = "") -> Ask:
     sequencer.run_once()
     draw_and_record.drawn(ADA, id)
     sequencer.run_once()
-    return asked_and_drawn.find(id)
+    return sample_from_its_events.find(id)
 
 
 def told(action: str) -> list[dict[str, Any]]:
@@ -178,14 +178,16 @@ def test_a_sample_from_before_this_format_is_read_and_drawn_again(tmp_path: Path
     events = ((seq, Source("", ""), None) for seq in range(tree.size))
     sample = sample_of(draw, 7, draw.pick(events, 7), 0)
     data = sample.to_dict() | {
-        "asked": str(id), "filter": asked_and_drawn.find(id).filter, "seed_of_tree": False,
+        "asked": str(id), "filter": sample_from_its_events.find(id).filter, "seed_of_tree": False,
         "sha256": hashlib.sha256(sample.to_bytes()).hexdigest(),
     }  # fmt: skip
     for name in ("schema", "seed"):
         del data[name]
-    record(ADA, "audit.sampled", id=asked_and_drawn.drawn_id(id), operation=str(id), data=data)
+    record(
+        ADA, "audit.sampled", id=sample_from_its_events.drawn_id(id), operation=str(id), data=data
+    )
     sequencer.run_once()
-    ask = asked_and_drawn.find(id)
+    ask = sample_from_its_events.find(id)
     assert ask.drawn is not None and ask.drawn.sample is not None
     assert ask.drawn.sample.to_bytes() == sample.to_bytes()
     assert (ask.drawn.reporters, ask.drawn.reporters_left_out) == (None, None)
@@ -248,7 +250,7 @@ def test_the_same_ask_later_is_another_draw_and_both_are_found() -> None:
     other = asked("via:web", 5)
     assert one.drawn is not None and two.drawn is not None
     assert one.filter == two.filter != other.filter
-    found, count = asked_and_drawn.of_filter(one.filter, 10)
+    found, count = sample_from_its_events.of_filter(one.filter, 10)
     assert ([each.id for each in found], count) == ([two.id, one.id], 2)
     assert found[1].drawn == one.drawn
 
@@ -307,7 +309,7 @@ def test_two_who_open_it_at_once_are_told_of_one_draw() -> None:
     happens()
     id = sample_requests.ask(ADA, EventQuery(), 5)
     sequencer.run_once()
-    ask = asked_and_drawn.find(id)
+    ask = sample_from_its_events.find(id)
     first = draw_and_record.drawn(ADA, id)
     late = draw_and_record.settle(
         OLU, ask

@@ -19,7 +19,7 @@ from audit.audit_files import audit_scope, zip_file
 from audit.keys import log_identity
 from audit.ledger import note
 from audit.ledger.audit_file_format import signed_manifest as manifests
-from audit.ledger.audit_file_format.policies_reviews_evidence import DELIVERED_POLICIES
+from audit.ledger.audit_file_format.policy_review_evidence_check import DELIVERED_POLICIES
 from audit.ledger.audit_file_format.zip_members import ZipError, ZipMembers
 from audit.ledger.format.canonical import canonical
 from audit.recording.record import record

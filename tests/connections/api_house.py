@@ -46,7 +46,7 @@ for kind in (Approval, Effect, Allowance, ReviewItem, Review, ConnectedAccount, 
 _BEGIN = """
 from datetime import timedelta
 from django.conf import settings
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from audit.clock import uuid7
@@ -85,7 +85,7 @@ class ApiHouse(House):
         told = [(sub, name, role) for sub, (name, role) in PEOPLE.items()]
         self.runs(
             f"for sub, name, role in {told!r}:\n"
-            "    people_directory.note_person(iss=iss, sub=sub, name=name, email='', "
+            "    people_and_roles.note_person(iss=iss, sub=sub, name=name, email='', "
             "roles=[role] if role else [])\n"
         )
 

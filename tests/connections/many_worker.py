@@ -100,9 +100,9 @@ def prepare(number: str) -> str:
 
 def found(number: str) -> str:
     """How many people the directory finds at most."""
-    from connections.sync import people_roles_and_phones
+    from connections.sync import people_roles_and_enrolments
 
-    vars(people_roles_and_phones)["MOST_FOUND"] = int(number)
+    vars(people_roles_and_enrolments)["MOST_FOUND"] = int(number)
     return "ready"
 
 
@@ -115,9 +115,9 @@ def work(seconds: str) -> dict[str, Any]:
 
 def people(seconds: str) -> dict[str, Any]:
     """The directory, if it is due then."""
-    from connections.sync import connected_accounts, people_roles_and_phones
+    from connections.sync import connected_accounts, people_roles_and_enrolments
 
-    return _due(connected_accounts.PEOPLE, people_roles_and_phones.sync_people, seconds)
+    return _due(connected_accounts.PEOPLE, people_roles_and_enrolments.sync_people, seconds)
 
 
 def _due(name: str, job: Any, seconds: str) -> dict[str, Any]:

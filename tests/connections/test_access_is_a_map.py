@@ -20,7 +20,7 @@ from audit.models import Entry, EventRow
 from audit.recording.actors import Actor, Target
 from audit.sequencing import sequencer
 from connections.auth_ibom import fact_collection
-from connections.auth_ibom.record_types import Account, Declared, Used
+from connections.auth_ibom.inventory_records import Account, Declared, Used
 from connections.auth_ibom.replay import Inventory
 from connections.component_manifests import enforcement_decision_hook, manifest_store
 from connections.component_manifests.manifest_store import Declaration

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from approvals import people_directory
+from approvals import people_and_roles
 from approvals.models import Approval, Effect, Outcome, Person
 from audit.models import EventRow
 from connections.component_manifests import manifest_store
@@ -265,7 +265,7 @@ def test_a_role_lost_meanwhile_commits_nothing(
     amir: Visitor, theirs: ConnectedAccount, phone: Phone, travel: Travel
 ) -> None:
     approval = ask(amir, theirs)
-    people_directory.note_person(iss=theirs.iss, sub=subject("admin"), name="Amir", roles=[])
+    people_and_roles.note_person(iss=theirs.iss, sub=subject("admin"), name="Amir", roles=[])
     phone.approve(approval)
     assert answered(approval, travel).outcome == Outcome.FAILED
     assert fresh(theirs).state == State.SUSPENDED

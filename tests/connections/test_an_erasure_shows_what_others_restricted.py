@@ -10,7 +10,7 @@ import pytest
 from django.urls import reverse
 
 from approvals import auth0_clients, clock
-from approvals.erasure import erase_and_hold_decisions
+from approvals.erasure import erase_and_legal_hold
 from approvals.models import Effect, Outcome, Person
 from approvals.outbox import step_execution
 from approvals.pipeline.service import Performed, perform
@@ -43,8 +43,8 @@ def suspended(connection: str) -> ConnectedAccount:
 def asked() -> Performed:
     return perform(
         replace(person("admin2"), fresh=True),
-        erase_and_hold_decisions.ERASE,
-        Target(erase_and_hold_decisions.KIND, person("member1").key),
+        erase_and_legal_hold.ERASE,
+        Target(erase_and_legal_hold.KIND, person("member1").key),
         reason="asked by letter",
     )
 

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from connections.auth_ibom.record_types import Account
+from connections.auth_ibom.inventory_records import Account
 from connections.idle_access.idle_and_hours_setting_types import BadHours, Hours, Setting, tightens
 from connections.models import ConnectedAccount, Freeze, JustInTime, State
 from connections.status import account_status, state_filters

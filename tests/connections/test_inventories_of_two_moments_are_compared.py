@@ -16,7 +16,7 @@ from audit.models import Entry
 from audit.recording.actors import Target
 from audit.sequencing import sequencer
 from connections.auth_ibom import fact_collection, replay
-from connections.auth_ibom.record_types import Access, Account
+from connections.auth_ibom.inventory_records import Access, Account
 from connections.sync import update_accounts
 from tests.accounts.trail import events
 from tests.connections.random_inventories import anything, fact, owner

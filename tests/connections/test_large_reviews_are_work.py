@@ -21,9 +21,9 @@ from connections.access_reviews import (
     frozen_account_list,
     large_reviews,
     signed_result_file,
+    store_closing_result,
+    store_opening_list,
     work_lease,
-    write_opening,
-    write_result,
 )
 from connections.access_reviews import queued_job_seals as sealed
 from connections.models import ConnectedAccount, Review, ReviewItem, ReviewLines, ReviewWork
@@ -260,7 +260,7 @@ def test_it_can_be_stopped_until_it_is_done(
         real = work_lease.batch
         monkeypatch.setattr(work_lease, "batch", lambda pk: (stop(), real(pk))[1])
     else:
-        module = write_result if verb == "close" else write_opening
+        module = store_closing_result if verb == "close" else store_opening_list
         write: Callable[..., Any] = module.write
         monkeypatch.setattr(module, "write", lambda *given: (write(*given), stop())[0])
     large_reviews.run_due()
@@ -268,8 +268,8 @@ def test_it_can_be_stopped_until_it_is_done(
     if review:
         review.refresh_from_db()
         assert review.closed_at is None
-    write_result.tidy(later := clock.now() + work_lease.SILENT * 2)
-    write_opening.tidy(later)
+    store_closing_result.tidy(later := clock.now() + work_lease.SILENT * 2)
+    store_opening_list.tidy(later)
     assert not ReviewLines.objects.exists()
     assert Review.anyhow.count() == (1 if review else 0) and again() == 0
     assert "nothing to stop" in text_after(anya, f"{LIST}{id}/cancel/")
@@ -389,7 +389,7 @@ def test_who_was_silent_for_too_long_leaves_alone_what_another_writes_by_then(
         real = work_lease.batch
         monkeypatch.setattr(work_lease, "batch", lambda one: (another_takes_over(), real(one))[1])
     else:
-        module = write_result if verb == "close" else write_opening
+        module = store_closing_result if verb == "close" else store_opening_list
         write: Callable[..., Any] = module.write
         monkeypatch.setattr(
             module, "write", lambda *given: (write(*given), another_takes_over())[0]

@@ -24,7 +24,7 @@ from connections.models import (
     Schedule,
     State,
 )
-from connections.sync import connected_accounts, people_roles_and_phones, schedule
+from connections.sync import connected_accounts, people_roles_and_enrolments, schedule
 from connections.views import sync_runs_and_sources
 from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
 from tests.support.pages import signed_in
@@ -167,8 +167,8 @@ def test_roles_stay_where_the_tenant_manages_none(
     iss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     know("admin")
-    monkeypatch.setattr(people_roles_and_phones, "ROLES", frozenset({"another-product"}))
-    people_roles_and_phones.sync_people()
+    monkeypatch.setattr(people_roles_and_enrolments, "ROLES", frozenset({"another-product"}))
+    people_roles_and_enrolments.sync_people()
     assert Person.objects.get(sub=subject("admin")).roles == ["admin"]
 
 

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.errors import Refused
 from audit.clock import uuid7
 from audit.recording import action_registry
@@ -183,7 +183,7 @@ def test_an_admin_is_named_by_issuer_and_subject(mia: ConnectedAccount) -> None:
         ("https://a.example/", "Aaron Other"),
         ("https://zz.example/", "Zoe Other"),
     ):
-        people_directory.note_person(
+        people_and_roles.note_person(
             iss=issuer, sub=subject("admin2"), name=name, email="", roles=["admin"]
         )
     page = signed_in("admin", "admin").get(f"{LIST}{review.id}/").content.decode()

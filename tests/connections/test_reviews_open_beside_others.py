@@ -28,9 +28,9 @@ from connections.access_reviews import (
     frozen_account_list,
     large_reviews,
     signed_result_file,
+    store_closing_result,
+    store_opening_list,
     work_lease,
-    write_opening,
-    write_result,
 )
 from connections.models import (
     ConnectedAccount,
@@ -165,9 +165,9 @@ def test_a_kill_while_a_review_opens_leaves_nothing_half_open(house: Do) -> None
         assert not Review.objects.exists() and not events("review.opened")
         one = Target("review_item", str(ReviewItem.objects.first().pk))  # type: ignore[union-attr]
         assert refusal(lambda: decide(one)) in {"unknown_item", "not_permitted"}
-        write_opening.tidy(clock.now())
+        store_opening_list.tidy(clock.now())
         assert Review.opening.exists(), "it may live still"
-        write_opening.tidy(clock.now() + work_lease.SILENT + timedelta(seconds=1))
+        store_opening_list.tidy(clock.now() + work_lease.SILENT + timedelta(seconds=1))
         for model in (ReviewItem, ReviewLetter):
             assert not model.objects.exists()
         assert not Review.anyhow.exists()
@@ -219,7 +219,7 @@ def test_a_kill_while_a_review_closes_leaves_it_open(house: Do) -> None:
         assert refusal(lambda: close(review)) == "being_closed"
         review.refresh_from_db()
         assert review.closed_at is None and not events("review.closed")
-        write_result.tidy(clock.now() + work_lease.SILENT + timedelta(seconds=1))
+        store_closing_result.tidy(clock.now() + work_lease.SILENT + timedelta(seconds=1))
         assert not ReviewLines.objects.exists()
         decide(one)
         close(review)

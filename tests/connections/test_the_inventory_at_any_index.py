@@ -28,7 +28,7 @@ from audit.recording.actors import Actor, Subject, Target
 from audit.recording.stored_event_loader import openings_of
 from audit.sequencing import sequencer, signed_state
 from connections.auth_ibom import fact_collection, replay
-from connections.auth_ibom.record_types import ERASED, Account
+from connections.auth_ibom.inventory_records import ERASED, Account
 from connections.component_manifests import manifest_store
 from connections.idle_access import idle_and_active_events
 from connections.idle_access.idle_and_hours_setting_types import DAYS

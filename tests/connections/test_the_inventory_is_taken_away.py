@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from audit.keys import log_identity
 from audit.ledger import note
 from audit.ledger.offline import connection_export_manifest_check, export_manifest
@@ -281,7 +281,7 @@ def test_the_manifest_of_a_file_of_everybody_is_not_read_once_the_role_is_gone(
     assert over_api.call("GET", path).status_code == 200
     who: Any = {"iss": settings.ENV.issuer, "sub": subject("auditor")}
     later = clock.now() + timedelta(minutes=1)
-    people_directory.note_person(**who, roles=[], phone=None, read_at=later)
+    people_and_roles.note_person(**who, roles=[], phone=None, read_at=later)
     gone = over_api.call("GET", path)
     assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
     own = over_api.call("GET", "/v1/connections/export?format=csv")

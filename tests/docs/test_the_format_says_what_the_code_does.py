@@ -9,7 +9,7 @@ from typing import Final
 from approvals import registry
 from audit.ledger import (
     inclusion_proof_file,
-    issuer_tokens,
+    issuer_token_verification,
     person_and_log_levels,
     signed_intent_match,
     tiles,
@@ -70,16 +70,16 @@ def test_bounds_of_the_format_are_those_of_the_code() -> None:
         f"at most {tiles.MAX_ENTRY_BYTES:,} bytes": section(1),
         f"nesting deeper than {canonical.MAX_DEPTH}": section(1),
         f"at most {inclusion_proof_file.MAX_HASHES}": section(5),
-        f"{issuer_tokens.MIN_MODULUS_BITS:,} bits": section(7),
+        f"{issuer_token_verification.MIN_MODULUS_BITS:,} bits": section(7),
         f"From {verify._WORTH_PROCESSES:,} entries": section(9),
         f"{archive.MAX_PACK_BYTES // 2**20} MiB, {archive.MAX_EVENTS:,} events": section(10),
         f"{archive.MAX_MEMBERS:,} members and {archive.MAX_MANIFEST_BYTES // 2**20} MiB": section(
             10
         ),
         f"{archive.MAX_PARTS:,} of the": section(10),
-        f"{issuer_tokens.MOST_KEYS} distinct keys": section(10),
-        f"longer than {issuer_tokens.MOST_KEY_BYTES // 1024} KiB": section(10),
-        f"tries {issuer_tokens.MOST_KEYS_OF_A_NAME} keys": section(10),
+        f"{issuer_token_verification.MOST_KEYS} distinct keys": section(10),
+        f"longer than {issuer_token_verification.MOST_KEY_BYTES // 1024} KiB": section(10),
+        f"tries {issuer_token_verification.MOST_KEYS_OF_A_NAME} keys": section(10),
     }
     assert [words for words, text in said.items() if words not in text] == []
     assert 2 ** canonical.MAX_SAFE_INTEGER.bit_length() - 1 == canonical.MAX_SAFE_INTEGER

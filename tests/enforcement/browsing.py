@@ -9,7 +9,7 @@ from django.test import Client
 from accounts.models import SignedInSession, User
 from accounts.sessions.hashed_key_store import stored_key
 from accounts.sessions.service import SESSION_ID
-from approvals import people_directory
+from approvals import people_and_roles
 from tests.support.sign_in import SUBS
 
 ISSUER = "https://issuer.test/"
@@ -23,7 +23,7 @@ def browser(who: str, *roles: str, name: str = "", csrf: bool = False) -> Client
         sub=SUBS[who],
         defaults={"name": name or who.title(), "email": f"{who}@acme.example", "roles": [*roles]},
     )
-    people_directory.note_person(
+    people_and_roles.note_person(
         iss=ISSUER, sub=user.sub, name=user.name, email=user.email, roles=roles
     )
     client = Client(enforce_csrf_checks=csrf)

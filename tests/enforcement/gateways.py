@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
-from approvals import people_directory, registry
+from approvals import people_and_roles, registry
 from approvals.models import Person
 from approvals.pipeline.commit import commit_now
 from audit.clock import uuid7
@@ -26,9 +26,9 @@ from local.gateway.agents import folder_of
 from local.gateway.audit.log import AuditRow
 from local.gateway.audit.scan_rows import Finding, ScanReport
 from local.gateway.gateway import Gateway
-from local.gateway.home import Home
 from local.gateway.rest.server import GatewayServer
 from local.gateway.settings import Settings
+from local.gateway.user_folder import Home
 from tests.support.sign_in import SUBS
 
 TOKEN = "t0ken-for-tests"
@@ -186,7 +186,7 @@ def town_in(folder: Path, *names: str) -> Iterator[Town]:
 
 def known(who: str, *roles: str, name: str = "", iss: str = "https://issuer.test/") -> Person:
     """A person that the issuer told us about."""
-    return people_directory.note_person(
+    return people_and_roles.note_person(
         iss=iss, sub=SUBS[who], name=name or who.title(), email=f"{who}@acme.example", roles=roles
     )
 

@@ -12,7 +12,7 @@ from approvals import clock
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from enforcement.gateways import instances, last_heard
+from enforcement.gateways import instances, last_contact
 from enforcement.gateways.unreachable_gateway_reasons import troubles
 from enforcement.models import Watch
 from tests.enforcement.browsing import browser
@@ -35,7 +35,7 @@ def refused(town: Town, look: Look) -> Client:
 
 def states() -> set[str]:
     watches = {one.name: one for one in Watch.objects.exclude(name="")}
-    return {one.state for one in last_heard.everywhere(instances.fleet(), watches).values()}
+    return {one.state for one in last_contact.everywhere(instances.fleet(), watches).values()}
 
 
 def test_the_page_says_that_the_token_is_refused_and_what_helps(refused: Client) -> None:

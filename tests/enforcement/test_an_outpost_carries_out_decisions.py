@@ -19,7 +19,7 @@ from approvals import clock
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from ata.outpost import enrolment, report_sender
-from ata.outpost.commands import command_client
+from ata.outpost.commands import fetch_and_execute_loop
 from ata.outpost.report_loop import Outpost
 from audit.keys import keyring, outpost_command_key
 from audit.ledger.format.canonical import canonical
@@ -72,7 +72,7 @@ def portal(monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> str:
     def opened(url: str) -> httpx.Client:
         return httpx.Client(transport=httpx.MockTransport(answer))
 
-    for module in (enrolment, report_sender, command_client):
+    for module in (enrolment, report_sender, fetch_and_execute_loop):
         monkeypatch.setattr(module, "open_client", opened)
     return str(settings.ENV.portal_url)
 

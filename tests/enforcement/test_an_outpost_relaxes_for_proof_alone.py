@@ -14,7 +14,7 @@ import pytest
 import time_machine
 from django.db import transaction
 
-from approvals import clock, people_directory, policy, registry
+from approvals import clock, people_and_roles, policy, registry
 from approvals.errors import NothingToDo, Refused
 from approvals.models import Approval, Ask, Effect, Passkey, Person
 from approvals.passkeys import assertions, relying_party
@@ -99,7 +99,7 @@ def device(town: Town, key: Authenticator) -> Device:
 
 
 def oona() -> Actor:
-    found = people_directory.find("https://issuer.test/", known("operator2", "operator").sub)
+    found = people_and_roles.find("https://issuer.test/", known("operator2", "operator").sub)
     assert found is not None
     return found.as_actor(via="web")
 

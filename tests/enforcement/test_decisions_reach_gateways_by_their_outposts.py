@@ -20,7 +20,7 @@ from enforcement.gateways import (
     decided_and_enforced_state,
     effects_at_gateways,
     instances,
-    last_heard,
+    last_contact,
 )
 from enforcement.models import Asset, Outpost, OutpostCommand, OutpostState
 from enforcement.views.effects_of_decisions import overall_of_each
@@ -246,9 +246,9 @@ def test_all_that_is_shown_of_gateways_has_the_same_outposts_and_reads_them_once
     """One that enrols between both is at the next page, and breaks none: each gateway is known."""
     fleet = instances.fleet()
     with CaptureQueriesContext(connection) as first:
-        heard = last_heard.everywhere(fleet, {})
+        heard = last_contact.everywhere(fleet, {})
     with CaptureQueriesContext(connection) as later:
-        again = last_heard.everywhere(fleet, {})
+        again = last_contact.everywhere(fleet, {})
         assert fleet.scope_of(INSTANCE) == ""
     assert (heard, len(later)) == (again, 1), [query["sql"] for query in later]
     assert len(first) <= 4

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pytest
 
-from enforcement.effects.conclusion import State, Summary, WayState, conclude_for
+from enforcement.effects.conclude_effect import State, Summary, WayState, conclude_for
 from enforcement.effects.gateway_facts import HEAD, V020, V084, Agent, Entry, GatewayFacts
 
 OBSERVED: Final = Path(__file__).resolve().parents[1] / "gateways/observed"

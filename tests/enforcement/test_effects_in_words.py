@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from enforcement.effects.conclusion import Summary, conclude
+from enforcement.effects.conclude_effect import Summary, conclude
 from enforcement.effects.gateway_facts import HEAD, V020, V084, Agent, Entry, GatewayFacts
 from enforcement.effects.names_that_match_nothing import meant_name, why_it_matches_nothing
 from enforcement.effects.sentences import in_words

@@ -13,16 +13,16 @@ from django.test import Client
 from approvals import clock
 from enforcement.effects import remedies
 from enforcement.gateways import instances
-from enforcement.gateways.last_heard import LastHeard
+from enforcement.gateways.last_contact import LastHeard
 from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.gateways.unmonitored_gateways import Deaf
 from enforcement.models import Asset, Outpost, PostureBaseline, Watch
 from enforcement.posture import reported_by_gateway
 from enforcement.views import fleet, gateway_rows
+from enforcement.views.baseline_comparison_rows import Posture, SettingRow
 from enforcement.views.effects_of_decisions import reasons_of_each
 from enforcement.views.gateway_rows import GatewayRow
 from enforcement.views.outpost_lines import OutpostLine
-from enforcement.views.posture_rows import Posture, SettingRow
 from tests.enforcement import gateway_statuses
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import known

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from enforcement.effects import conclusion
-from enforcement.effects.conclusion import Summary
+from enforcement.effects import conclude_effect
+from enforcement.effects.conclude_effect import Summary
 from enforcement.effects.gateway_facts import Entry, GatewayFacts
 from enforcement.gateways.reported_settings import ReportedSettings
 from enforcement.models import Outpost
@@ -25,7 +25,7 @@ def concluded(settings: ReportedSettings) -> dict[str, Summary]:
     """What a block of the tool Bash means for each agent."""
     blocked = (Entry("Bash", install="block"),)
     facts = GatewayFacts(settings.generation, "tool", "Bash", blocked, settings.agents)
-    return {one.agent: one.summary for one in conclusion.conclude(facts)}
+    return {one.agent: one.summary for one in conclude_effect.conclude(facts)}
 
 
 @pytest.mark.parametrize(

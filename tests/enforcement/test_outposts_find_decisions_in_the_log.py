@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from approvals.pipeline.service import perform
-from ata.outpost.commands import decisions_in_log, signed_command
+from ata.outpost.commands import post_execution_log_check, signed_command
 from ata.outpost.commands.command_history import History
 from ata.outpost.commands.log_checkpoints import Seen
 from audit.models import EventRow
@@ -75,7 +75,7 @@ def shown(device: Device, command: dict[str, Any]) -> Any:
 def accepted(device: Device, command: dict[str, Any], pins: dict[str, Any]) -> Seen:
     """Judge the portal's answer as an outpost does."""
     parsed = signed_command.parse(command, device.id, EDGE)
-    return decisions_in_log.verify(parsed, shown(device, command), pins, History())
+    return post_execution_log_check.verify(parsed, shown(device, command), pins, History())
 
 
 def test_the_decision_of_a_hold_is_shown_once_the_signed_log_has_it(

@@ -17,7 +17,7 @@ from audit.importing import decision_tag_hmac
 from audit.importing.decision_tag_hmac import Content
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
-from enforcement.effects.conclusion import AgentEffect, Summary
+from enforcement.effects.conclude_effect import AgentEffect, Summary
 from enforcement.gateways import attempt_tags, decided_and_enforced_state, effects_at_gateways
 from enforcement.gateways.client import Gateway
 from enforcement.gateways.effects_at_gateways import GatewayEffect

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
 from approvals.models import Effect
-from enforcement.effects.overall_effect import (
+from enforcement.effects.all_agents_summary import (
     Overall,
     at_gateways,
     clause_after_decision,

@@ -9,13 +9,13 @@ from itertools import product
 
 import pytest
 
-from enforcement.effects import conclusion, names_that_match_nothing, remedies
-from enforcement.effects.conclusion import AgentEffect, Summary, conclude
+from enforcement.effects import conclude_effect, names_that_match_nothing, remedies
+from enforcement.effects.conclude_effect import AgentEffect, Summary, conclude
 from enforcement.effects.gateway_facts import GENERATIONS, HEAD, V020, Agent, Entry, GatewayFacts
 from enforcement.effects.ways_of_use import OF_OBSERVED_AGENTS
 from tests.house.effects_said import ROOT
 
-ENGINE = (conclusion, names_that_match_nothing)
+ENGINE = (conclude_effect, names_that_match_nothing)
 NAMES = {
     "mcp": ("pdf", "mcp://codex/pdf", "https://pdf", "mcp__pdf__x", "a b", "plugin_a_b", "a__b"),
     "tool": ("Bash", "Bash ", "shell/run"),

@@ -13,14 +13,14 @@ from approvals import clock, policy, registry
 from approvals.models import Approval, Outcome, Status
 from audit.recording.actors import Actor, Target
 from enforcement.effects import remedies
-from enforcement.effects.conclusion import AgentEffect, Summary
-from enforcement.effects.overall_effect import Overall
+from enforcement.effects.all_agents_summary import Overall
+from enforcement.effects.conclude_effect import AgentEffect, Summary
 from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.gateways.instances import Instance
 from enforcement.models import Asset, Watch
 from enforcement.views import effects_of_decisions
 from enforcement.views.component import use_now
-from enforcement.views.use_of_any_name import _listed
+from enforcement.views.effects_of_any_name import _listed
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
 

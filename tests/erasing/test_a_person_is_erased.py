@@ -15,7 +15,7 @@ from django.db import connection
 from approvals import clock
 from approvals.due_work import ASKING
 from approvals.erasure import approved_scope, erasure_list_file, job, legal_hold_check, replay
-from approvals.erasure.erase_and_hold_decisions import ERASE, LIFT, PLACE
+from approvals.erasure.erase_and_legal_hold import ERASE, LIFT, PLACE
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Effect, Erasure, Person
 from approvals.pipeline.service import perform

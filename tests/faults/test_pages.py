@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from approvals import clock, people_directory, policy
+from approvals import clock, people_and_roles, policy
 from approvals.models import Person
 from approvals.pipeline.service import perform
 from audit.evidence import storage
@@ -81,7 +81,7 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
     connected_accounts.run_due()
     periodic_scan_import.poll_due()
     now = clock.now()
-    olu = people_directory.note_person(
+    olu = people_and_roles.note_person(
         iss=f"{wire.url}/",
         sub=SUBS["operator"],
         name="Olu",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from local.gateway.cli.__main__ import run
-from local.gateway.home import Home
+from local.gateway.user_folder import Home
 from tests.gateways.peers import Peer, inherited_path
 
 ROOT: Final = Path(__file__).resolve().parents[2]

@@ -163,7 +163,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"effect.*"}),
         "what a gateway does about a decision is another effect than before",
     ),
-    "enforcement.findings.dispositions_at_gateway": (
+    "enforcement.findings.read_dispositions_from_gateway": (
         frozenset({"defenseclaw.alert_*"}),
         "somebody acknowledged or dismissed it at the gateway itself",
     ),

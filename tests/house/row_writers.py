@@ -19,7 +19,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "approvals.pipeline.deny_expire_cancel": ("instance", "how a request ended"),
     "approvals.pipeline.commit": ("Effect", "remote steps of what was just committed"),
     "approvals.outbox.step_execution": ("Effect instance", "how far a remote step is"),
-    "approvals.erasure.erase_and_hold_decisions": (
+    "approvals.erasure.erase_and_legal_hold": (
         "LegalHold instance",
         "commits of erasures and holds",
     ),
@@ -47,7 +47,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "approvals.passkeys.assertions": ("instance", "when a passkey was last used"),
     "approvals.passkeys.queries": ("instance", "the person's own name for their passkey"),
-    "approvals.people_directory": ("instance", "what the issuer says about a person"),
+    "approvals.people_and_roles": ("instance", "what the issuer says about a person"),
     "approvals.pipeline.service": ("Approval", "the request"),
     "approvals.policy.policy_change": ("PolicyVersion", "commit of the verb policy.change"),
     "approvals.step_up.ciba": ("Approval Ask Person", "how far a push is"),
@@ -120,7 +120,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "ViewNotification WeeklyDigest instance",
         "takes an erased person out of saved views",
     ),
-    "audit.saved_views.new_row_notifications": (
+    "audit.saved_views.notify_setting_and_count": (
         "ViewNotification instance",
         "whether the owner of a saved view is notified of new rows",
     ),
@@ -151,7 +151,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "instance",
         "what Auth0 lists of applications",
     ),
-    "connections.component_manifests.allow_required_setting": (
+    "connections.component_manifests.credential_needs_allow": (
         "AllowRule",
         "commit of the verb component.configure",
     ),
@@ -161,7 +161,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "remote steps of connection.revoke, and deletions that wait for their owner",
     ),
     "connections.sync.update_accounts": ("instance", "what Auth0 says about an account"),
-    "connections.erasure": (
+    "connections.rows_to_erase": (
         "Freeze ReviewItem ReviewLines instance",
         "drops what is an erased person's",
     ),
@@ -225,12 +225,12 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "instance",
         "the seal of what was asked, and that it was altered",
     ),
-    "connections.access_reviews.write_result": (
+    "connections.access_reviews.store_closing_result": (
         "Review ReviewLines instance",
         "the lines of the result of a review that closes",
     ),
     "connections.consistent_read": ("sql", "begins a transaction that only reads"),
-    "connections.access_reviews.write_opening": (
+    "connections.access_reviews.store_opening_list": (
         "ReviewItem instance",
         "the list of a review that opens",
     ),
@@ -254,7 +254,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "enforcement.findings.automatic_requests": ("Scan", "which scan asked"),
     "enforcement.decisions.acknowledge_and_dismiss": ("instance", "commits of the verbs alert.*"),
-    "enforcement.decisions.claim_bypass": ("instance", "commit of the verb bypass.claim"),
+    "enforcement.decisions.claim_responsibility_for_bypass": (
+        "instance",
+        "commit of the verb bypass.claim",
+    ),
     "enforcement.bypasses.record_acts": ("instance", "acts of people that gateways recorded"),
     "enforcement.decisions.enrol_and_revoke_outpost": (
         "instance",
@@ -289,11 +292,14 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "withdraws commands that nobody fetched",
     ),
     "enforcement.outposts.request_proofs": ("SeenProof", "proofs that were used"),
-    "enforcement.erasure": (
+    "enforcement.rows_to_erase": (
         "Asset Effect Finding OutpostCommand instance",
         "takes an erased person out of who decided",
     ),
-    "enforcement.findings.dispositions_at_gateway": ("Finding", "closed at the gateway itself"),
+    "enforcement.findings.read_dispositions_from_gateway": (
+        "Finding",
+        "closed at the gateway itself",
+    ),
     "enforcement.findings.intake": ("Finding Scan", "scans and findings that arrived"),
     "enforcement.audit_database.files_in_quarantine": ("sql", "reads a gateway's database"),
     "enforcement.audit_database.gateway_quarantine_and_content_digest": (
@@ -339,7 +345,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "BreakGlassAccount BreakGlassTries instance",
         "attempts",
     ),
-    "accounts.erasure": (
+    "accounts.rows_to_erase": (
         "CommandLineSignIn Session User",
         "drops an erased person's account",
     ),

@@ -11,8 +11,8 @@ RELEASES: Final = {
     "approvals.outbox.seals.refuse": "by the lease of the step that it was given",
     "audit.db.leases.release": "the helper: by the lease that its caller took",
     "connections.access_reviews.work_lease.stop_all": "an erasure stops everybody on purpose",
-    "connections.access_reviews.write_result._give_up": "under the row's lock",
-    "connections.access_reviews.write_opening.take_away": "where the writer is silent",
+    "connections.access_reviews.store_closing_result._give_up": "under the row's lock",
+    "connections.access_reviews.store_opening_list.take_away": "where the writer is silent",
     "connections.access_reviews.large_reviews.cancel": "an admin stops whoever writes, on purpose",
 }
 

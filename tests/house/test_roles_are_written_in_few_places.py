@@ -1,7 +1,7 @@
 """Roles of people are written by the directory's read, sign-ins and erasures, and nowhere else.
 
 A new writer fails here: it has to decide whether its word is newer than what is known
-(`approvals.people_directory.note_sign_in`).
+(`approvals.people_and_roles.note_sign_in`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Final
 from tests.house import code
 
 ASSIGNED: Final = {
-    "approvals.people_directory._write_roles": "lowers always, raises by the newest word",
+    "approvals.people_and_roles._write_roles": "lowers always, raises by the newest word",
     "approvals.erasure.stores._erase_people": "an erased person has none",
 }
 NOTED: Final = {
     "note_person": {
-        "connections.sync.people_roles_and_phones._Walk._note": "what the directory assigns"
+        "connections.sync.people_roles_and_enrolments._Walk._note": "what the directory assigns"
     },
     "note_sign_in": {
         "accounts.oidc_backend.OperatorBackend._account": "the ID token of a sign-in on a page",

@@ -13,7 +13,7 @@ FORGOTTEN: Final = {
     "approvals.policy.policy_in_force._kept": "versions of the policy",
     "audit.evidence.storage._kept": "evidence that was read",
     "audit.ledger.format.commitment.subject_key": "subject keys",
-    "audit.ledger.issuer_tokens._verified": "sign-in tokens that were verified",
+    "audit.ledger.issuer_token_verification._verified": "sign-in tokens that were verified",
     "audit.search.index_tokens.value_token": "words and filter values",
     "audit.search.index_tokens._of_kind": "words and filter values",
 }

@@ -276,7 +276,7 @@ def test_the_address_is_checked_when_the_connection_is_opened(
     # A name outside our control that points at this machine: only the socket layer can know.
     port = server.http.server_port
     monkeypatch.setattr(
-        "http_client.guarded_connect.socket.getaddrinfo",
+        "http_client.guarded_tcp_connection.socket.getaddrinfo",
         lambda host, p, *_a, **_k: [(2, 1, 6, "", ("127.0.0.1", p))],
     )
     with pytest.raises(AddressRefused, match="loopback"):

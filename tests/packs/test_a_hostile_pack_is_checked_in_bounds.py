@@ -15,10 +15,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from audit.ledger import inclusion_proof_file, issuer_tokens
+from audit.ledger import inclusion_proof_file, issuer_token_verification
 from audit.ledger.format import entry
 from audit.ledger.format.canonical import canonical
-from audit.ledger.issuer_tokens import MOST_KEYS, TokenError, distinct_keys
+from audit.ledger.issuer_token_verification import MOST_KEYS, TokenError, distinct_keys
 from audit.ledger.offline import erasures
 from audit.ledger.packs import archive, pack_check
 from audit.ledger.packs.report import PackReport
@@ -108,7 +108,7 @@ def of_many_approvers(different: int, times: int, approvers: int) -> bytes:
 
 def checked(data: bytes) -> tuple[PackReport, float]:
     """The report, and how much processor time it took in seconds."""
-    issuer_tokens.forget()
+    issuer_token_verification.forget()
     begun = process_time()
     report = pack_check.check(data, pack_check.Roots(Policy((), {}, {}, "none")))
     return report, process_time() - begun
@@ -184,11 +184,11 @@ def test_a_pack_of_more_values_than_a_pack_may_have_is_refused() -> None:
 
 
 def test_a_token_that_no_key_verifies_is_remembered_as_one_that_verifies() -> None:
-    issuer_tokens.forget()
+    issuer_token_verification.forget()
     for _ in range(3):
         with pytest.raises(TokenError, match="verifies"):
-            issuer_tokens.claims(token(), {ISS: {"keys": [key(1)]}})
-    assert issuer_tokens._verified.cache_info().misses == 1
+            issuer_token_verification.claims(token(), {ISS: {"keys": [key(1)]}})
+    assert issuer_token_verification._verified.cache_info().misses == 1
 
 
 def test_of_several_key_sets_the_first_distinct_keys_count() -> None:

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import SignedInSession
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.access_ends.set_access_end import VERB
 from approvals.errors import NothingToDo, Refused
 from approvals.models import AccessEnd, Approval, Person, access_end
@@ -127,13 +127,13 @@ def test_a_new_sign_in_with_the_same_claims_gives_no_role_back(
     end("auditor", 0)
     wait(after(0))
     again = signed_in("auditor", "auditor")
-    people_directory.note_sign_in(
+    people_and_roles.note_sign_in(
         iss=settings.ENV.issuer, sub=SUBS["auditor"], name="Ada", email="", roles=["auditor"],
         issued_at=after(1),
     )  # fmt: skip
     assert again.get("/audit/").status_code == 403
     token = Actor(settings.ENV.issuer, SUBS["auditor"], roles=frozenset({"auditor"}))
-    assert not people_directory.with_current_roles(token).roles
+    assert not people_and_roles.with_current_roles(token).roles
 
 
 def test_who_has_no_role_any_more_neither_decides_nor_is_asked(
@@ -145,10 +145,10 @@ def test_who_has_no_role_any_more_neither_decides_nor_is_asked(
     anya = actor("admin2")
     wanted: dict[str, Any] = {"roles": ["admin"], "approver": "another"}
     assert "admin" in anya.roles
-    assert people_directory.roster(**wanted, requester=actor("admin")) == [person("admin2")]
+    assert people_and_roles.roster(**wanted, requester=actor("admin")) == [person("admin2")]
     wait(after(0))
-    assert people_directory.roster(**wanted, requester=actor("admin")) == []
-    assert list(people_directory.with_role("admin")) == [person("admin")]
+    assert people_and_roles.roster(**wanted, requester=actor("admin")) == []
+    assert list(people_and_roles.with_role("admin")) == [person("admin")]
     with pytest.raises(Refused) as refused:
         perform(anya, "person.freeze", Target("person", SUBS["admin"]), reason="x")
     assert refused.value.code == "not_permitted"
@@ -266,7 +266,7 @@ def test_a_row_that_somebody_wrote_deleted_or_put_back_gives_no_role(
     assert ada.get("/audit/").status_code == 403
     assert "not as the log has it" in text(admin, f"/people/{person('auditor').pk}/")
     assert "Someone wrote to the database" in text(admin, url_of("auditor"))
-    assert not people_directory.with_role("auditor")
+    assert not people_and_roles.with_role("auditor")
     row.save(force_insert=True)
     assert ada.get("/audit/").status_code == 200
     assert end("auditor", 1).approval is None, "an earlier day than the one that is in force"

@@ -13,7 +13,7 @@ from django.test import Client
 from accounts.models import SignedInSession, User
 from accounts.sessions.hashed_key_store import stored_key
 from accounts.sessions.service import SESSION_ID
-from approvals import people_directory
+from approvals import people_and_roles
 from portal.pages import context, ledger_status
 from tests.support.sign_in import SUBS
 from ui import outage_banners
@@ -37,7 +37,7 @@ def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = 
         sub=SUBS[who],
         defaults={"name": NAMES[who], "email": f"{who}@acme.example", "roles": [*roles]},
     )
-    people_directory.note_person(
+    people_and_roles.note_person(
         iss=user.iss, sub=user.sub, name=user.name, email=user.email, roles=roles
     )
     client = Client(enforce_csrf_checks=csrf)

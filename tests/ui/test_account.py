@@ -12,7 +12,7 @@ from django.test import Client
 
 from accounts.models import SignedInSession
 from accounts.sessions.hashed_key_store import stored_key
-from approvals import people_directory
+from approvals import people_and_roles
 from audit.models import ExportJob
 from audit.recording.actors import Actor, Subject, Target
 from audit.recording.record import record
@@ -215,7 +215,7 @@ def test_nobody_downloads_anothers_history(client: Client) -> None:
 
 def test_a_members_three_own_pages_have_different_names_and_link_to_each_other() -> None:
     client = signed_in("member1")
-    person = people_directory.find(settings.ENV.issuer, SUBS["member1"])
+    person = people_and_roles.find(settings.ENV.issuer, SUBS["member1"])
     assert person
     own = f"/people/{person.pk}/"
     names = {

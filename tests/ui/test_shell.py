@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import SignedInSession, User
 from accounts.sessions.hashed_key_store import stored_key
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.models import Approval, Person
 from audit.ledger.format.allowed_field_values import severity_rank
 from audit.models import VerificationRun
@@ -99,7 +99,7 @@ def test_a_role_that_the_directory_lists_no_longer_is_none_in_the_frame_either()
     client = signed_in("operator", "operator")
     user = User.objects.get(pk=client.session["_auth_user_id"])
     assert "/enforcement/" in urls(shell(client))
-    people_directory.note_person(iss=user.iss, sub=user.sub, name=user.name, roles=[])
+    people_and_roles.note_person(iss=user.iss, sub=user.sub, name=user.name, roles=[])
     found = shell(client)
     assert "/enforcement/" not in urls(found)
     assert found["trust"]["person"]["roles"] == []

@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from django.db import OperationalError, close_old_connections
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Effect, Passkey, Person
 from approvals.passkeys import assertions, relying_party
@@ -43,7 +43,7 @@ _body = command_format.body
 def actor(sub: str) -> Actor:
     """Somebody who signed in before, with the roles of then."""
     person = Person.objects.get(sub=sub)
-    found = people_directory.find(person.iss, person.sub)
+    found = people_and_roles.find(person.iss, person.sub)
     assert found is not None
     return found.as_actor(via="web")
 

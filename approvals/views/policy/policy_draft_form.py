@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.http import QueryDict
 
-from approvals import people_directory as directory
+from approvals import people_and_roles as directory
 from approvals.policy import minimum, rules_table, sentences
 from approvals.policy.document import SCHEMA, BadDocument, Document, PersonRef, Rule, read
 from audit.ledger.format.allowed_field_values import ROLES, SEVERITIES

@@ -12,7 +12,7 @@ from ata.commands.connections import (
     sync_difference_report,
     temporary_extra_scopes,
 )
-from ata.commands.connections import pending_steps as remediations
+from ata.commands.connections import unfinished_and_retry as remediations
 from ata.errors import usage_error
 from ata.options import Json, NoWait, Reason, open_screen
 from ata.portal.paging import PAGE, After, Limit, list_all

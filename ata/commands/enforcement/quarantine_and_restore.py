@@ -50,7 +50,7 @@ def _add(group: typer.Typer, kind: str, act: str, help_text: str) -> None:
     ) -> None:
         from dataclasses import replace
 
-        from ata.commands.enforcement.dc_at_the_terminal import At, carry_out
+        from ata.commands.enforcement.run_real_defenseclaw import At, carry_out
         from ata.decisions import real_defenseclaw
 
         screen = open_screen(ctx, json_output)

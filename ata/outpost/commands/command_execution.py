@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Final
 
-from ata.outpost.commands import call_plans, target_entries
-from ata.outpost.commands.call_plans import WayBack
+from ata.outpost.commands import gateway_call_plan, target_entries
 from ata.outpost.commands.command_history import Added, Place, Progress
 from ata.outpost.commands.command_journal import CommandJournal
+from ata.outpost.commands.gateway_call_plan import WayBack
 from ata.outpost.commands.gateway_calls import Call, Gateway
 from ata.outpost.commands.signed_command import WITH_FILES, Command, CommandRefused
 from ata.outpost.commands.target_entries import EntriesUnreadable, Rows
@@ -70,11 +70,11 @@ class Executor:
 
     def _restrict(self, progress: Progress) -> None:
         command = progress.command
-        calls = call_plans.restricting(command)
+        calls = gateway_call_plan.restricting(command)
         stands = self._read_now(progress)
         moves_already = _MOVES_FILES.name in progress.started and not progress.is_failing
         if progress.started:
-            calls = call_plans.missing(command, stands or [])
+            calls = gateway_call_plan.missing(command, stands or [])
         else:
             progress.before = stands
         rows: Rows = []
@@ -86,7 +86,7 @@ class Executor:
             if n == 0 and moves_already:
                 self._wait_for_files(command)
             rows = self._read_back(progress)
-            calls = call_plans.missing(command, rows)
+            calls = gateway_call_plan.missing(command, rows)
             said.down = said.down or was_down
             if not calls or said.down or said.refused:
                 break
@@ -119,7 +119,7 @@ class Executor:
         waited = 0.0
         while waited < _ORPHAN_S:
             rows = target_entries.read(self._gateway.data, command.target)
-            if _MOVES_FILES not in call_plans.missing(command, rows):
+            if _MOVES_FILES not in gateway_call_plan.missing(command, rows):
                 return
             self._pause(1.0)
             waited += 1.0
@@ -171,7 +171,7 @@ class Executor:
 
     def _way_back(self, progress: Progress, rows: Rows) -> WayBack:
         history = self._journal.history.target(progress.command.target)
-        return call_plans.way_back(progress.command, history, progress.denied, rows)
+        return gateway_call_plan.way_back(progress.command, history, progress.denied, rows)
 
     def _make(self, progress: Progress, calls: Sequence[Call]) -> _Round:
         """Make calls one after the other, each journalled before and after."""

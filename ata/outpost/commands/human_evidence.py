@@ -17,10 +17,10 @@ from ata import clock
 from ata.outpost.commands import log_checkpoints
 from ata.outpost.commands.log_checkpoints import Seen
 from ata.outpost.commands.signed_command import Command, CommandRefused, unb64url
-from audit.ledger import issuer_tokens, person_and_log_levels, signed_intent_match
+from audit.ledger import issuer_token_verification, person_and_log_levels, signed_intent_match
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError, parsed
-from audit.ledger.issuer_tokens import TokenError
+from audit.ledger.issuer_token_verification import TokenError
 from audit.ledger.passkey_assertions import Passkey
 
 _MOST_BYTES: Final = 2**20
@@ -187,7 +187,7 @@ def _token_person(
         CommandRefused: `human_refused`.
     """
     try:
-        claims = issuer_tokens.claims(body, keys)
+        claims = issuer_token_verification.claims(body, keys)
     except TokenError as error:
         raise _refused("human", str(error)) from error
     audience = claims.get("aud")

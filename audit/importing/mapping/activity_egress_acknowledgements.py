@@ -6,7 +6,7 @@ from datetime import datetime
 
 from audit.importing import foreign_json
 from audit.importing.mapping import outcomes, row_actors, severities
-from audit.importing.mapping.mapped_row import Facts, changes_of, codes, opaque
+from audit.importing.mapping.mapped_facts import Facts, changes_of, codes, opaque
 from audit.importing.source_row_identity import SourceRow
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from audit.importing import defenseclaw_seals, foreign_json
 from audit.importing.mapping import outcomes, row_actors, severities, targets
-from audit.importing.mapping.mapped_row import Facts, changes_of, codes, opaque, reason_of
+from audit.importing.mapping.mapped_facts import Facts, changes_of, codes, opaque, reason_of
 from audit.importing.source_row_identity import SourceRow
 
 _CODES: Final = (

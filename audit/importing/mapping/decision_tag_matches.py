@@ -15,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from audit.importing.decision_tag_hmac import Content, Tag, find
-from audit.importing.mapping.mapped_row import Facts
+from audit.importing.mapping.mapped_facts import Facts
 from audit.importing.portal_operation_lookup import Operation, Operations
 from audit.importing.secret_masking import mask
 from audit.importing.source_row_identity import SourceRow, event_id, misuse_id

@@ -18,7 +18,7 @@ from audit.importing.mapping import (
 )
 from audit.importing.mapping.decision_tag_matches import TAG as BY_TAG
 from audit.importing.mapping.decision_tag_matches import Matches
-from audit.importing.mapping.mapped_row import Facts, codes, opaque
+from audit.importing.mapping.mapped_facts import Facts, codes, opaque
 from audit.importing.secret_masking import Masker
 from audit.importing.source_row_identity import SourceRow, event_id
 from audit.recording.actors import Actor, Subject, Target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from audit.importing.mapping import severities, targets
-from audit.importing.mapping.mapped_row import Facts, codes, opaque
+from audit.importing.mapping.mapped_facts import Facts, codes, opaque
 from audit.importing.source_row_identity import SourceRow
 
 

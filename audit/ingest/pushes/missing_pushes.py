@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from audit.importing.mapping import times
-from audit.importing.mapping.mapped_row import opaque
+from audit.importing.mapping.mapped_facts import opaque
 from audit.importing.source_row_identity import MAX_ID_LENGTH, SourceRow, gap_id
 from audit.ingest.pushes import spool
 from audit.ingest.pushes.spool import Body, Refused

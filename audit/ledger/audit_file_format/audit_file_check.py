@@ -19,7 +19,7 @@ from audit.ledger.audit_file_format.audit_file_report import (
     TableSummary,
 )
 from audit.ledger.audit_file_format.entry_range import LONGEST_LINE, RangeFile
-from audit.ledger.audit_file_format.policies_reviews_evidence import (
+from audit.ledger.audit_file_format.policy_review_evidence_check import (
     EVIDENCE,
     POLICIES,
     REVIEWS,

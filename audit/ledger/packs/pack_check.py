@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from audit.ledger import issuer_tokens, passkey_assertions, person_and_log_levels
+from audit.ledger import issuer_token_verification, passkey_assertions, person_and_log_levels
 from audit.ledger.format import entry as entries
 from audit.ledger.format.canonical import EntryError, canonical
 from audit.ledger.key_transitions import key_statements_in_exports
@@ -174,7 +174,10 @@ class _Contents:
             value = _json(body)
             if isinstance(value, dict) and isinstance(value.get("keys"), list):
                 found.setdefault(str(value.get("iss")), []).append(value["keys"])
-        return {iss: {"keys": issuer_tokens.distinct_keys(sets)} for iss, sets in found.items()}
+        return {
+            iss: {"keys": issuer_token_verification.distinct_keys(sets)}
+            for iss, sets in found.items()
+        }
 
     @cached_property
     def passkeys(self) -> dict[str, passkey_assertions.Passkey]:

@@ -31,8 +31,8 @@ from audit.recording.stored_event_loader import Recorded
 from audit.search.index_tokens import person_key
 from audit.views.event import values_in_words
 from audit.views.trail import operation_outcomes
+from audit.views.trail.filter_from_address import url_of
 from audit.views.trail.operation_outcomes import Opening
-from audit.views.trail.page_state import url_of
 from audit.views.trail.rows import LATE, emphasised
 from ui import person_links
 

@@ -14,7 +14,7 @@ from audit.search.event_search import FACET_KEYS, Overview
 from audit.search.facets_and_histograms import Facet
 from audit.views.actions_that_are_decisions import decision_actions
 from audit.views.trail import actor_facet
-from audit.views.trail.page_state import Mistake, Reading, text_of
+from audit.views.trail.filter_from_address import Mistake, Reading, text_of
 from ui import histogram
 
 _MANY = 3  # values of one key that still get a chip each

@@ -15,7 +15,7 @@ from audit.ledger.query import EventQuery, instant
 from audit.models import EventRow
 from audit.search import event_search
 from audit.views.read_permissions import for_readers
-from audit.views.trail.page_state import Reading, read, url_of
+from audit.views.trail.filter_from_address import Reading, read, url_of
 
 _MANY = 200
 EVERY_S = 4

@@ -14,7 +14,7 @@ from django.urls import reverse
 from audit.ledger.query import Clause, EventQuery, query_bar_syntax
 from audit.search import decisions_by_verified_human, event_search
 from audit.views.actions_that_are_decisions import decision_actions
-from audit.views.trail.page_state import Reading
+from audit.views.trail.filter_from_address import Reading
 
 _TRIED: Final = 4  # parts of a filter that finds nothing, each left out once
 _DENIED: Final = frozenset({"denied", "approval.denied"})

@@ -15,7 +15,7 @@ from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.views.trail import operation_events, operation_outcomes
-from audit.views.trail.page_state import Reading, url_of
+from audit.views.trail.filter_from_address import Reading, url_of
 from ui import code_labels
 
 LATE = timedelta(seconds=60)

@@ -30,7 +30,7 @@ from audit.views.trail import (
     new_event_count,
     presets_and_suggestions,
 )
-from audit.views.trail.page_state import OPERATIONS, Reading, read, url_of
+from audit.views.trail.filter_from_address import OPERATIONS, Reading, read, url_of
 from audit.views.trail.rows import rows_of
 
 PAGE = 50

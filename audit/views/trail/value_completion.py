@@ -23,7 +23,7 @@ from audit.search import rollup_counts, rollups
 from audit.search.exact_or_estimated_matches import ACTOR, about, take_sample
 from audit.search.query_plan import Plan, plan_of
 from audit.views.read_permissions import for_readers
-from audit.views.trail.page_state import read
+from audit.views.trail.filter_from_address import read
 
 MOST: Final = 20
 """Values offered at once."""

@@ -18,7 +18,7 @@ from approvals import clock
 from approvals.models import Person
 from audit.recording.actors import Actor
 from connections.auth_ibom import fact_collection
-from connections.auth_ibom.record_types import ERASED
+from connections.auth_ibom.inventory_records import ERASED
 from connections.component_manifests import refused_components
 from connections.inventory import component_map
 from connections.inventory.component_map import Cell, Map, Mark, Row

@@ -12,7 +12,7 @@ from typing import Any, Final
 from audit.models import EventRow
 from connections.auth_ibom.changes_between import Change
 from connections.auth_ibom.fact_collection import Compared
-from connections.auth_ibom.record_types import ERASED, Declared
+from connections.auth_ibom.inventory_records import ERASED, Declared
 from connections.models import AccessState
 from connections.scopes import catalogue
 from connections.status.account_status import USABLE

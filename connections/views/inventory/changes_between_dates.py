@@ -18,10 +18,10 @@ from approvals import clock
 from connections import account_names
 from connections.auth_ibom import consents_and_tokens, fact_collection
 from connections.auth_ibom.changes_between import WORDS, Change
-from connections.auth_ibom.record_types import ERASED, Access, Account
+from connections.auth_ibom.inventory_records import ERASED, Access, Account
 from connections.lifecycle import freezes
 from connections.models import AccessState
-from connections.scopes import catalogue, third_person
+from connections.scopes import catalogue, permissions_for_others
 from connections.status.account_status import ENDED, Code
 
 SHOWN = 500
@@ -157,7 +157,7 @@ def scopes_of(change: Change, names: Sequence[str]) -> list[catalogue.Scope]:
         return catalogue.in_words("auth0", names)
     if change.account is None:
         return []
-    return third_person.for_others(catalogue.in_words(change.account.connection, names))
+    return permissions_for_others.for_others(catalogue.in_words(change.account.connection, names))
 
 
 def sentence(change: Change) -> str:

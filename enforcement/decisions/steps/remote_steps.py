@@ -15,7 +15,7 @@ from approvals.registry import EffectResult, EffectRun, effect
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
 from enforcement.decisions.steps import steps_at_outposts
 from enforcement.decisions.steps.later_decision_wins import FINAL_STEPS, STEPS, not_now
-from enforcement.effects.conclusion import conclude
+from enforcement.effects.conclude_effect import conclude
 from enforcement.effects.gateway_facts import V020
 from enforcement.gateways import (
     attempt_tags,

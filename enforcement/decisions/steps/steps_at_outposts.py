@@ -16,7 +16,7 @@ from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from enforcement.decisions.steps import later_decision_wins
 from enforcement.effects import sentences
-from enforcement.effects.conclusion import conclude
+from enforcement.effects.conclude_effect import conclude
 from enforcement.effects.gateway_facts import Entry
 from enforcement.gateways import attempt_tags, effects_at_gateways, instances
 from enforcement.gateways.effects_at_gateways import GatewayEffect

@@ -25,7 +25,7 @@ from audit.recording.actors import Actor, Target
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
 from enforcement.decisions.steps.later_decision_wins import COMMAND, TERMINAL, not_now
 from enforcement.decisions.steps.remote_steps import confirmed
-from enforcement.effects.conclusion import conclude
+from enforcement.effects.conclude_effect import conclude
 from enforcement.effects.gateway_facts import GatewayFacts
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.client import Gateway, GatewayError

@@ -27,7 +27,7 @@ from local.gateway.cli.parsing import (
     usage_of,
 )
 from local.gateway.cli.session import Session
-from local.gateway.home import Home
+from local.gateway.user_folder import Home
 
 type Verb = Callable[[Session, Arguments], None]
 

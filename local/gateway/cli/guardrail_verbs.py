@@ -11,7 +11,7 @@ import yaml
 
 from local.gateway.cli.parsing import Arguments, Refused
 from local.gateway.cli.session import Session
-from local.gateway.home import read_config
+from local.gateway.user_folder import read_config
 
 _NOT_SET = "X Cannot enable: guardrail.model is not set."
 

@@ -16,7 +16,7 @@ from local.gateway.cli.session import Session
 from local.gateway.entries import GLOBAL
 from local.gateway.folders.quarantine import folder_in_quarantine, move_into
 from local.gateway.folders.scanner import ScanFailed, findings_in_text, scan_folder
-from local.gateway.home import read_config
+from local.gateway.user_folder import read_config
 
 _HELD: Final = "remove from block list first"
 

@@ -22,10 +22,10 @@ from local.gateway.audit.seals import load_or_make_key
 from local.gateway.cli.parsing import Arguments, Refused, UsageError
 from local.gateway.entries import Entries
 from local.gateway.folders.quarantine import QuarantineRecords
-from local.gateway.home import Home
 from local.gateway.senders.destinations import destinations_of
 from local.gateway.senders.http_post import post
 from local.gateway.settings import load
+from local.gateway.user_folder import Home
 
 _TIMEOUT_S: Final = 120
 _PUSH_TIMEOUT_S: Final = 5

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local.gateway.audit.database import AuditDatabase
 from local.gateway.audit.instants import go_time_string, now_ns
-from local.gateway.home import Home
+from local.gateway.user_folder import Home
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from local.gateway.audit.scan_rows import ScanReport, ScanRows
 from local.gateway.folders.admission import verdict_of_findings
 from local.gateway.folders.quarantine import content_digest
 from local.gateway.folders.scanner import ScanFailed, scan_folder
-from local.gateway.home import Home
 from local.gateway.settings import Settings
+from local.gateway.user_folder import Home
 
 _AFTER_START_S: Final = 3.0
 _INTERVAL: Final = "1h0m0s"

@@ -20,8 +20,8 @@ from local.gateway.folders.admission import admit, verdict_of_findings
 from local.gateway.folders.folder_events import watch
 from local.gateway.folders.quarantine import QuarantineRecords, folder_in_quarantine, move_into
 from local.gateway.folders.scanner import ScanFailed, scan_folder
-from local.gateway.home import Home
 from local.gateway.settings import Settings
+from local.gateway.user_folder import Home
 
 _DEBOUNCE_S: Final = 0.5
 _PAUSE_S: Final = 0.1

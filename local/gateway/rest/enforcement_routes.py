@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from local.gateway import upstream
+from local.gateway import openclaw_connection
 from local.gateway.audit.event_families import admission_evaluated
 from local.gateway.audit.log import AuditRow
 from local.gateway.folders.admission import evaluate as evaluate_admission
@@ -89,7 +89,7 @@ def allow(gateway: Gateway, call: Call) -> Reply:
     asks = gateway.generation.allow_asks_upstream and target.kind in ("skill", "plugin")
     if disabled and asks:
         time.sleep(gateway.settings.not_connected_seconds)
-        upstream.call(gateway.settings, f'enable {target.kind} "{target.name}"')
+        openclaw_connection.call(gateway.settings, f'enable {target.kind} "{target.name}"')
     try:
         gateway.entries.set_value(target.kind, target.name, "install", "allow", target.reason)
         if gateway.generation.allow_asks_upstream:

@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 from local.gateway.audit.event_families import authentication_failed
 from local.gateway.audit.log import AuditRow
 from local.gateway.gateway import Gateway
+from local.gateway.openclaw_connection import ConnectionDropped, NotConnected
 from local.gateway.rest.calls_and_replies import BadRequest, Call, Reply
 from local.gateway.rest.routes import answer
-from local.gateway.upstream import ConnectionDropped, NotConnected
 
 _LOCAL_ORIGIN: Final = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?")
 _PREFIX_ORIGIN: Final = re.compile(r"https?://(?:localhost|127\.0\.0\.1)")

@@ -6,7 +6,7 @@ import os
 from http import HTTPStatus
 from typing import Any, Final
 
-from local.gateway import upstream
+from local.gateway import openclaw_connection
 from local.gateway.audit.event_families import config_change_applied
 from local.gateway.audit.instants import now_ns, rfc3339
 from local.gateway.audit.log import CONFIG_DIGEST, AuditRow
@@ -29,7 +29,7 @@ def _subsystems(gateway: Gateway) -> dict[str, Any]:
     }
     if generation.entries_per_agent:
         details["mcp_take_action"] = True
-    connection: dict[str, Any] = {"state": upstream.state(settings), "since": since}
+    connection: dict[str, Any] = {"state": openclaw_connection.state(settings), "since": since}
     if settings.upstream == "connected":
         connection["details"] = {"protocol": 3}
     elif generation.seals_rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from http import HTTPStatus
 
-from local.gateway import upstream
+from local.gateway import openclaw_connection
 from local.gateway.agents import configured_servers
 from local.gateway.audit.log import AuditRow
 from local.gateway.gateway import Gateway
@@ -16,14 +16,14 @@ from local.gateway.rest.enforcement_routes import json_object
 def list_skills(gateway: Gateway, call: Call) -> Reply:
     """List the skills that OpenClaw knows."""
     del call
-    upstream.call(gateway.settings, "skills.list")
+    openclaw_connection.call(gateway.settings, "skills.list")
     return Reply(HTTPStatus.OK, {"skills": []})
 
 
 def list_tools(gateway: Gateway, call: Call) -> Reply:
     """List the tools that OpenClaw knows."""
     del call
-    upstream.call(gateway.settings, "tools.catalog")
+    openclaw_connection.call(gateway.settings, "tools.catalog")
     return Reply(HTTPStatus.OK, {"tools": []})
 
 
@@ -57,7 +57,7 @@ def enable_plugin(gateway: Gateway, call: Call) -> Reply:
 def patch_config(gateway: Gateway, call: Call) -> Reply:
     """Change OpenClaw's own configuration."""
     body = json_object(call)
-    upstream.call(gateway.settings, "config.patch")
+    openclaw_connection.call(gateway.settings, "config.patch")
     return Reply(HTTPStatus.OK, {"status": "patched", "path": str(body.get("path", ""))})
 
 
@@ -66,11 +66,11 @@ def _switch(gateway: Gateway, call: Call, kind: str, key: str, verb: str) -> Rep
     if not isinstance(name, str) or not name:
         raise BadRequest(f"{key} is required")
     if kind == "skill" or gateway.generation.dies_without_upstream:
-        upstream.call(gateway.settings, f'{verb} {kind} "{name}"')
+        openclaw_connection.call(gateway.settings, f'{verb} {kind} "{name}"')
     else:
         if gateway.settings.upstream != "connected":
             time.sleep(gateway.settings.not_connected_seconds)
-        upstream.call(gateway.settings, f'config.get for {kind} "{name}"')
+        openclaw_connection.call(gateway.settings, f'config.get for {kind} "{name}"')
     gateway.log.write(
         AuditRow(f"api-{kind}-{verb}", name, f"{verb}d via REST API", request_id=call.request_id)
     )

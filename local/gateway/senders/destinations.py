@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from local.gateway.generations import Generation
-from local.gateway.home import Home, read_config
 from local.gateway.hooks.runtime_rules import ORDER
 from local.gateway.senders.bodies import Columns, hec_event, jsonl_line
+from local.gateway.user_folder import Home, read_config
 
 _HEC_PATH: Final = "/services/collector/event"
 

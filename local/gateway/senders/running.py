@@ -9,10 +9,10 @@ from local.gateway.audit.database import AuditDatabase
 from local.gateway.audit.instants import now_ns, rfc3339
 from local.gateway.audit.log import AuditLog
 from local.gateway.generations import Generation
-from local.gateway.home import Home
-from local.gateway.senders.batched import BatchedSender
+from local.gateway.senders.background_batches import BatchedSender
 from local.gateway.senders.destinations import Destination, destinations_of
-from local.gateway.senders.within_the_call import SenderWithinTheCall
+from local.gateway.senders.synchronous_delivery import SenderWithinTheCall
+from local.gateway.user_folder import Home
 
 
 class Senders:

@@ -17,7 +17,12 @@ from local.tenant.directory import people_and_claims
 from local.tenant.env import env
 from local.tenant.models import Connection
 from local.tenant.oauth import token_formats
-from local.tenant.vault import accounts, connected_accounts_requests, connecting, tenant_log_events
+from local.tenant.vault import (
+    accounts,
+    connected_accounts_request_parsing,
+    connecting,
+    tenant_log_events,
+)
 from local.tenant.vault.models import ConnectedAccount
 from local.tenant.vault.problems import Problem, answers_problems, field, query
 from local.tenant.vault.providers.catalog import PROVIDERS
@@ -60,7 +65,7 @@ def _endpoint[**P](
 @_endpoint("POST", CREATE)
 def connect(request: HttpRequest, caller: Caller) -> HttpResponse:
     """`POST /me/v1/connected-accounts/connect`: 201 with the session and the browser's ticket."""
-    wanted = connected_accounts_requests.connect(request)
+    wanted = connected_accounts_request_parsing.connect(request)
     if wanted.redirect_uri not in caller.client.get_redirect_uris():
         raise field("redirect_uri", "is not an allowed callback URL of the application")
     if accounts.connection(wanted.connection, caller.client.id) is None:
@@ -84,7 +89,7 @@ def connect(request: HttpRequest, caller: Caller) -> HttpResponse:
 @_endpoint("POST", CREATE)
 def complete(request: HttpRequest, caller: Caller) -> HttpResponse:
     """`POST /me/v1/connected-accounts/complete`: 201 with the account, 409 when it is there."""
-    done = connected_accounts_requests.complete(request)
+    done = connected_accounts_request_parsing.complete(request)
     try:
         account = connecting.complete(
             done.auth_session,
@@ -109,10 +114,10 @@ def complete(request: HttpRequest, caller: Caller) -> HttpResponse:
 @_endpoint("GET", READ)
 def list_accounts(request: HttpRequest, caller: Caller) -> HttpResponse:
     """`GET /me/v1/connected-accounts/accounts?connection=&from=&take=`."""
-    mine = accounts.of(caller.sub, connected_accounts_requests.names(request))
+    mine = accounts.of(caller.sub, connected_accounts_request_parsing.names(request))
     try:
         page = accounts.page(
-            mine, request.GET.get("from", ""), connected_accounts_requests.take(request)
+            mine, request.GET.get("from", ""), connected_accounts_request_parsing.take(request)
         )
     except accounts.UnknownCursorError:
         raise query("from", "is not a cursor of this list") from None
@@ -123,7 +128,7 @@ def list_accounts(request: HttpRequest, caller: Caller) -> HttpResponse:
 def list_connections(request: HttpRequest, caller: Caller) -> HttpResponse:
     """`GET /me/v1/connected-accounts/connections`: what can be connected, not what is."""
     found = accounts.connections(caller.client.id)
-    start, take = request.GET.get("from", ""), connected_accounts_requests.take(request)
+    start, take = request.GET.get("from", ""), connected_accounts_request_parsing.take(request)
     later = [connection for connection in found if connection.name > start]
     shown = [
         {

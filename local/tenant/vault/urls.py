@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from local.tenant.api_v2.errors_and_rate_limits import resource
-from local.tenant.vault import consent_views, management, my_account, settings_views
+from local.tenant.vault import consent_views, management_api_list, my_account, settings_views
 from local.tenant.vault.providers import github, google, slack
 
 _ME = "me/v1/connected-accounts/"
@@ -19,7 +19,7 @@ urlpatterns = [
     path("connected-accounts/connect", consent_views.consent, name="connect-consent"),
     path(
         "api/v2/users/<str:user_id>/connected-accounts",
-        resource(get=(management.connected_accounts, "read:users")),
+        resource(get=(management_api_list.connected_accounts, "read:users")),
     ),
     path("providers/<str:name>/settings", settings_views.settings, name="provider-settings"),
     path(

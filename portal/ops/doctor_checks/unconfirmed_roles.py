@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.db import transaction
 
 from approvals.models import Person
-from approvals.people_directory import with_roles
+from approvals.people_and_roles import with_roles
 from portal.ops.doctor_checks.leftover_type import Leftover
 from portal.ops.doctor_checks.upgraded_at import upgraded_at
 

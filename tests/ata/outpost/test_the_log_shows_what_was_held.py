@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ata.cli import app
-from ata.outpost.commands import decisions_in_log
+from ata.outpost.commands import post_execution_log_check
 from ata.outpost.commands.command_journal import log_as_accepted
 from audit.ledger import merkle
 from tests.ata.outpost.commanded import Commanded
@@ -35,7 +35,7 @@ def edge(commanded: Enrol) -> Commanded:
 
 @pytest.fixture
 def ten_minutes_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decisions_in_log, "NOT_IN_LOG_AFTER_S", 0.0)
+    monkeypatch.setattr(post_execution_log_check, "NOT_IN_LOG_AFTER_S", 0.0)
 
 
 def hold(edge: Commanded, name: str = "Bash", **changes: Any) -> Command:

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from api import bodies
+from api import request_bodies
 from api.problems import Problem
 from portal.ops.request_body_limits import ORDINARY, limit_of
 
@@ -32,7 +32,7 @@ def test_a_member_that_stands_twice_is_found_in_linear_time() -> None:
 
     def refuse() -> None:
         with pytest.raises(Problem, match="member '39999' twice"):
-            bodies.parse(body.encode())
+            request_bodies.parse(body.encode())
 
     assert _seconds(refuse) < 6 * _seconds(lambda: json.loads(body))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.conf import settings
 
-from approvals import clock, people_directory
+from approvals import clock, people_and_roles
 from audit.clock import uuid7
 from connections.models import ConnectedAccount, Use
 from tests.attacks.input.hostile import RLO
@@ -43,7 +43,7 @@ def account_of(sub: str) -> ConnectedAccount:
 @pytest.mark.parametrize("whose", ["admin", "member1"])
 def test_no_connection_page_lets_a_name_turn_the_text_around(whose: str) -> None:
     client = signed_in("admin", "admin")
-    people_directory.note_person(
+    people_and_roles.note_person(
         iss=settings.ENV.issuer, sub=SUBS["member1"], name=HOSTILE, email="", roles=()
     )
     account = account_of(SUBS[whose])

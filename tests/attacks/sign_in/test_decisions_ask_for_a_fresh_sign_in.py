@@ -13,8 +13,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import SignedInSession
-from approvals import clock, people_directory, policy, registry
-from approvals.erasure import erase_and_hold_decisions as erasing
+from approvals import clock, people_and_roles, policy, registry
+from approvals.erasure import erase_and_legal_hold as erasing
 from approvals.errors import Refused
 from approvals.models import Approval, Passkey
 from approvals.passkeys import enrol_and_revoke as passkeys
@@ -93,7 +93,7 @@ def stored_key(db: None, settings: Any, tmp_path: Path) -> None:
         credential_id="credential-1",
         public_key=b"key",
         algorithm=-7,
-        person=people_directory.note_person(
+        person=people_and_roles.note_person(
             iss=ISS, sub="auth0|oona", name="Oona", roles=["operator"]
         ),
         rp_id="localhost",
@@ -192,7 +192,7 @@ def test_who_may_not_decide_is_not_sent_to_sign_in(stored_key: None) -> None:
 
 
 def test_ones_own_passkey_is_revoked_without_one(stored_key: None) -> None:
-    person = people_directory.find(ISS, "auth0|oona")
+    person = people_and_roles.find(ISS, "auth0|oona")
     assert person is not None
     oona = replace(person.as_actor("web"), roles=frozenset())
     done = perform(oona, "passkey.revoke", Target(passkeys.OWN, "key-1"))

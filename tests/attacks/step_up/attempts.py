@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.test import Client
 
-from approvals import cancel_resend_confirm_denial, clock, people_directory
+from approvals import cancel_resend_confirm_denial, clock, people_and_roles
 from approvals.due_work import ASKING
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, AskState, Effect, Person, PolicyVersion
@@ -152,7 +152,7 @@ class Attempt:
         if rng.random() < 0.7:  # else most attempts would find nobody to ask
             self.roles |= {"operator": ("operator",), "operator2": ("operator",)}
         for who, roles in self.roles.items():
-            people_directory.note_person(
+            people_and_roles.note_person(
                 iss=settings.ENV.issuer, sub=SUBS[who], name=who, roles=roles
             )
         if rng.random() < 0.15:
@@ -347,7 +347,7 @@ class Attempt:
     def take_role(self, approval: Approval) -> None:
         """The requester is no operator any more."""
         if self.requester.sub:
-            people_directory.note_person(
+            people_and_roles.note_person(
                 iss=self.requester.iss, sub=self.requester.sub, roles=["auditor"]
             )
             self.note("requester lost role")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from django.db import transaction
 
-from approvals import cancel_resend_confirm_denial, people_directory
+from approvals import cancel_resend_confirm_denial, people_and_roles
 from approvals.errors import Refused
 from approvals.models import Approval, Ask, Channel, Person
 from approvals.pipeline.service import perform
@@ -111,7 +111,7 @@ def test_a_directory_that_was_made_to_ask_the_requester_does_not_let_them_approv
 ) -> None:
     """Somebody with the database turns the ask to the requester's own phone."""
     approval = ask(olu)
-    Ask.objects.update(person=people_directory.find(olu.iss, olu.sub))
+    Ask.objects.update(person=people_and_roles.find(olu.iss, olu.sub))
     work()
     assert [push.sub for push in provider.pushes.values()] == [olu.sub]
     approve(provider, approval)
@@ -125,7 +125,7 @@ def test_two_accounts_of_one_subject_are_one_person(
     lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work
 ) -> None:
     """Signing in again with another name or address makes no second person to ask."""
-    people_directory.note_person(
+    people_and_roles.note_person(
         iss=olu.iss, sub=olu.sub, name="Somebody Else", email="new@acme.example", roles=["operator"]
     )
     assert Person.objects.filter(sub=olu.sub).count() == 1
@@ -162,7 +162,7 @@ def test_a_role_that_was_lost_meanwhile_commits_nothing(
     approval = ask(olu)
     work()
     for actor in {"requester": [olu], "approver": [oona], "both": [olu, oona]}[loser]:
-        people_directory.note_person(iss=actor.iss, sub=actor.sub, roles=now_roles)
+        people_and_roles.note_person(iss=actor.iss, sub=actor.sub, roles=now_roles)
     approve(provider, approval)
     work()
     who = "approver" if loser == "approver" else "requester"
@@ -201,7 +201,7 @@ def test_roles_in_a_request_are_not_the_roles_that_count_at_the_commit(
     stale = replace(acting("member1"), roles=frozenset({"operator"}))
     known("member1", "operator")
     approval = ask(stale)
-    people_directory.note_person(iss=stale.iss, sub=stale.sub, roles=[])  # the issuer's newest word
+    people_and_roles.note_person(iss=stale.iss, sub=stale.sub, roles=[])  # the issuer's newest word
     work()
     approve(provider, approval)
     work()

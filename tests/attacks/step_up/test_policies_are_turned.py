@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from approvals import people_directory, policy
+from approvals import people_and_roles, policy
 from approvals.errors import Refused
 from approvals.models import Approval, PolicyVersion
 from approvals.pipeline.service import perform
@@ -234,7 +234,7 @@ def test_whoever_approved_first_and_lost_the_role_counts_no_more(
     work()
     provider.answer(code_for(approval, first), "approve")
     work()
-    people_directory.note_person(iss=first.iss, sub=first.sub, roles=["auditor"])
+    people_and_roles.note_person(iss=first.iss, sub=first.sub, roles=["auditor"])
     provider.answer(code_for(approval, second), "approve")
     work()
     assert_failed(approval, "approver_lost_role")
@@ -313,7 +313,7 @@ def test_a_label_that_says_alone_does_not_make_who_asked_the_approver(
 ) -> None:
     """Somebody with the database writes single-person, and turns the ask to the requester."""
     approval = ask(olu)
-    approval.asks.update(person=people_directory.find(olu.iss, olu.sub))
+    approval.asks.update(person=people_and_roles.find(olu.iss, olu.sub))
     Approval.objects.filter(pk=approval.pk).update(single_person=True)
     work()
     assert [push.sub for push in provider.pushes.values()] == [olu.sub]

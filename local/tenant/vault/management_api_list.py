@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from local.tenant.api_v2.errors_and_rate_limits import ManagementError, not_found
 from local.tenant.directory import people_and_claims
 from local.tenant.models import Connection
-from local.tenant.vault import accounts, connected_accounts_requests
+from local.tenant.vault import accounts, connected_accounts_request_parsing
 from local.tenant.vault.problems import Problem
 
 
@@ -33,7 +33,7 @@ def connected_accounts(request: HttpRequest, user_id: str) -> HttpResponse:
 
 def _page(request: HttpRequest, sub: str) -> accounts.Page:
     try:
-        take = connected_accounts_requests.take(request)
+        take = connected_accounts_request_parsing.take(request)
         return accounts.page(accounts.of(sub), request.GET.get("from", ""), take)
     except Problem as problem:
         why = f"take {problem.invalid[0].detail}"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from approvals import auth0_clients, clock, people_directory
+from approvals import auth0_clients, clock, people_and_roles
 from auth0_client.errors import Auth0Error, RateLimited, Unavailable
 from auth0_client.management_api import MOST_FOUND, USERS_A_PAGE, Management, User
 from connections.sync import schedule
@@ -31,7 +31,7 @@ _MS: Final = timedelta(milliseconds=1)
 
 
 def sync_people(progress: Progress | None = None) -> None:
-    """Note everybody the tenant knows in `approvals.people_directory`, or go on where it stopped.
+    """Note everybody the tenant knows in `approvals.people_and_roles`, or go on where it stopped.
 
     Where the tenant assigns none of our roles to anybody, roles are managed elsewhere (a claim
     made by an Action) and the ones from the last sign-in stay.
@@ -119,7 +119,7 @@ class _Walk:
 
     @staticmethod
     def _note(user: User, roles: set[str] | None, phone: bool | None, read_at: datetime) -> None:
-        people_directory.note_person(
+        people_and_roles.note_person(
             iss=auth0_clients.auth0().issuer,
             sub=user.user_id,
             name=user.name or "",

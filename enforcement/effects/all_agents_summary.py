@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Final
 
-from enforcement.effects.conclusion import Summary
+from enforcement.effects.conclude_effect import Summary
 from enforcement.effects.sentences import joined
 
 _NAMED: Final = 2

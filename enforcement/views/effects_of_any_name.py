@@ -18,10 +18,10 @@ from accounts.permissions import needs_role
 from approvals import clock
 from enforcement import known_names, name_warnings
 from enforcement.component_kinds import KINDS, called, noun
-from enforcement.effects import conclusion
-from enforcement.effects.conclusion import AgentEffect, State, Summary, WayState
+from enforcement.effects import conclude_effect
+from enforcement.effects.all_agents_summary import Overall
+from enforcement.effects.conclude_effect import AgentEffect, State, Summary, WayState
 from enforcement.effects.gateway_facts import agent_label
-from enforcement.effects.overall_effect import Overall
 from enforcement.effects.sentences import LABELS
 from enforcement.findings import decision_queue
 from enforcement.gateways import effects_at_gateways, instances
@@ -159,7 +159,7 @@ def _answer(kind: str, name: str) -> dict[str, Any]:
         else:
             unread.append(at)
             continue
-        concluded = conclusion.conclude(facts)
+        concluded = conclude_effect.conclude(facts)
         rows += [row for effect in concluded for row in _rows(gateway, effect)]
         if not concluded:
             never = outpost is None and effects_at_gateways.was_never_read(watches.get(at))

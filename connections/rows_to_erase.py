@@ -30,8 +30,8 @@ from connections.access_reviews import (
     frozen_account_list,
     queued_job_seals,
     signed_result_file,
+    store_opening_list,
     work_lease,
-    write_opening,
 )
 from connections.lifecycle import restriction_stack
 from connections.models import (
@@ -202,7 +202,7 @@ def _repeated(whose: Whose) -> list[Repeats]:
 
 def _erase(whose: Whose) -> int:
     work_lease.stop_all()
-    write_opening.take_away(Review.opening.all())
+    store_opening_list.take_away(Review.opening.all())
     gone = sum(rows.delete()[0] for rows in _rows(whose))
     # The line of a review stays: that an account was looked at, not whose it was.
     gone += _reviewed(whose).update(

@@ -14,8 +14,8 @@ from ata.errors import AtaError
 from ata.outpost.commands.command_execution import Executor
 from ata.outpost.commands.command_intake import Intake
 from ata.outpost.commands.command_journal import CommandJournal
-from ata.outpost.commands.decisions_in_log import DecisionsInLog
 from ata.outpost.commands.gateway_calls import Gateway
+from ata.outpost.commands.post_execution_log_check import DecisionsInLog
 from ata.outpost.device_key import DeviceKey
 from ata.outpost.enrolment import Enrolment
 from ata.outpost.state_folder import StateFolder
