@@ -34,11 +34,9 @@ SECRETS = (
     "AUTH0_LOG_STREAM_TOKEN",
     "MAILER_URL",
     "APPROVAL_WEBHOOK_SECRET",
-    # Their addresses may hold a password.
-    "DATABASE_URL",
-    "CELERY_BROKER_URL",
-    "CACHE_URL",
 )
+ADDRESSES = ("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL")
+"""May hold a password, so a file can name each, too; unlike a secret none is ever made up."""
 ROTATED = (
     "AUTH0_CLIENT_SECRET",
     "AUTH0_VAULT_CLIENT_SECRET",
@@ -229,7 +227,7 @@ def load() -> Env:
     given |= {k: v for k, v in os.environ.items() if k in Env.model_fields or k.endswith("_FILE")}
     problems: list[str] = []
     files: dict[str, SecretFile] = {}
-    for name in SECRETS:
+    for name in (*SECRETS, *ADDRESSES):
         path = given.get(f"{name}_FILE")
         if path and not given.get(name):
             try:

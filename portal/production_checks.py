@@ -14,14 +14,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _SHORTEST, _VARIETY = 32, 10
 _HEX_VARIETY = 6  # of 64 random hex digits, 6 or fewer different ones are one in 10^26
 _LONGEST_PUSH_S = 300
-_OPTIONAL = {
-    "AUTH0_LOG_STREAM_TOKEN",
-    "APPROVAL_WEBHOOK_SECRET",
-    "EVIDENCE_KEY_PREVIOUS",
-    "DATABASE_URL",  # required below
-    "CELERY_BROKER_URL",
-    "CACHE_URL",
-}
+_OPTIONAL = {"AUTH0_LOG_STREAM_TOKEN", "APPROVAL_WEBHOOK_SECRET", "EVIDENCE_KEY_PREVIOUS"}
 
 
 def refusals(env: Env) -> list[str]:

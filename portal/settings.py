@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from urllib.parse import urlsplit
 
 from django.utils.csp import CSP
@@ -172,6 +173,7 @@ FORMAT_MODULE_PATH: list[str] = []
 CELERY_BROKER_URL = env.CELERY_BROKER_URL
 if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_BROKER_URL = "memory://localhost"
+    os.environ.pop("CELERY_BROKER_URL", None)  # Celery would take it before this setting
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # no message is sent: a broker may be away for ever
 CELERY_TASK_DEFAULT_QUEUE = "ata"

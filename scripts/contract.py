@@ -52,12 +52,12 @@ def management_commands() -> Iterator[tuple[str, str]]:
 
 def settings() -> Iterator[tuple[str, str, bool]]:
     """Each environment variable: name, default, whether `NAME_FILE` is read too."""
-    from portal.env import BASE_DIR, SECRETS, Env
+    from portal.env import ADDRESSES, BASE_DIR, SECRETS, Env
 
     for name, field in Env.model_fields.items():
         default = field.default
         shown = default.relative_to(BASE_DIR) if isinstance(default, Path) else default
-        yield name, "" if shown is None else str(shown), name in SECRETS
+        yield name, "" if shown is None else str(shown), name in {*SECRETS, *ADDRESSES}
 
 
 def routes() -> set[str]:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from portal import env
+from scripts import demo_environment_setup
 
 
 @pytest.mark.parametrize(
@@ -27,3 +31,30 @@ def test_an_address_that_holds_a_password_is_read_from_a_file(
     assert getattr(env.load(), name) == address
     monkeypatch.setenv(name, "filesystem://")
     assert getattr(env.load(), name) == "filesystem://", "a value wins over its file"
+
+
+@pytest.mark.parametrize("given", [{}, {"CELERY_BROKER_URL": "filesystem://"}])
+def test_the_embedded_worker_needs_no_folder_of_messages(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    """Celery reads the variable before the setting, and would look for a folder `data_in`."""
+    asked = "from portal.celery import app; print(app.conf.broker_url)"
+    kept = {name: value for name, value in os.environ.items() if name != "CELERY_BROKER_URL"}
+    done = subprocess.run(
+        [sys.executable, "-c", asked],
+        env=kept | {"VAR_DIR": str(tmp_path / "var")} | given,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "memory://localhost"
+
+
+def test_what_make_up_starts_gets_no_address_that_was_not_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in env.ADDRESSES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    child = demo_environment_setup.environment(env.load())
+    assert not set(env.ADDRESSES) & set(child)
