@@ -55,7 +55,9 @@ def test_a_target_or_person_hides_no_name_in_what_stands_in_clear() -> None:
     assert event["target"] == {"kind": "", "name": "x", "instance": ""}
     assert event["actor"]["iss"] == ""
     assert set(event["data"][FIELD]) == {"target.kind", "target.instance", "actor.iss"}
-    assert all(b"mia" not in bytes(one.entry).lower() for one in Event.objects.all())
+    hidden = (b"mia member", MAIL.lower().encode())  # a salt may hold "mia" by chance
+    entries = [bytes(one.entry).lower() for one in Event.objects.all()]
+    assert not [name for name in hidden for entry in entries if name in entry]
 
 
 def test_a_field_that_names_something_known_stands_in_clear() -> None:

@@ -24,7 +24,7 @@ def code_said(process: subprocess.Popen[str], said: list[str]) -> str:
 
 def second_code(page: Page, first: str) -> str:
     """The code of whoever is asked after the owner, once the page shows it."""
-    expect(page.get_by_text("1 of 2 approved")).to_be_visible()
+    expect(page.get_by_role("heading", name="1 of 2 approved")).to_be_visible()
     expect(page.locator(".code-big").first).not_to_contain_text(first)
     return code_on(page)
 

@@ -116,7 +116,7 @@ def test_a_passkey_and_the_phone_together_prove_an_approval_twice(house: House) 
     shots(oona, "9-passkey-asked")
     oona.get_by_role("button", name=f"Approve {code} with your passkey").click()
     expect(oona.get_by_text("You signed an approval of")).to_be_visible()
-    expect(oona.get_by_text("waiting for your phone")).to_be_visible()
+    expect(oona.get_by_role("heading", name="waiting for your phone")).to_be_visible()
     house.phone("operator2").answer(code, "Approve")
     expect(oona.get_by_text("was applied")).to_be_visible(timeout=60_000)
 
