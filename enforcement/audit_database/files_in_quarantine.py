@@ -45,15 +45,21 @@ def _has_record(source: sqlite3.Connection, kind: str, name: str) -> bool:
     return found.fetchone() is not None
 
 
+# All actions stand in one list, so that the gateway's own index of actions serves.
+MOVES: Final = (
+    "SELECT max(CASE WHEN action <> :kind || '-restore' THEN rowid END), "
+    "max(CASE WHEN action = :kind || '-restore' THEN rowid END) FROM audit_events "
+    "WHERE action IN (:kind || '-quarantine', :kind || '-restore', 'quarantine', "
+    "'install-rejected') AND CASE WHEN action = 'install-rejected' "
+    "AND coalesce(details, '') NOT LIKE '%reason=blocked%' THEN 0 "
+    "WHEN action IN ('quarantine', 'install-rejected') "
+    "THEN substr(target, -length(:folder)) = :folder ELSE target = :name END"
+)
+"""The last row that moved the files, and the last that restored them. A row of the watcher names
+the folder, one of the command line the name."""
+
+
 def _were_moved_last(source: sqlite3.Connection, kind: str, name: str) -> bool:
-    """A row of the watcher names the folder, one of the command line the name."""
-    moved, restored = source.execute(
-        "SELECT max(CASE WHEN action <> :kind || '-restore' THEN rowid END), "
-        "max(CASE WHEN action = :kind || '-restore' THEN rowid END) FROM audit_events "
-        "WHERE (action IN (:kind || '-quarantine', :kind || '-restore') AND target = :name) "
-        "OR ((action = 'quarantine' "
-        "OR (action = 'install-rejected' AND details LIKE '%reason=blocked%')) "
-        "AND substr(target, -length(:folder)) = :folder)",
-        {"kind": kind, "name": name, "folder": f"/{kind}s/{name}"},
-    ).fetchone()
+    asked = {"kind": kind, "name": name, "folder": f"/{kind}s/{name}"}
+    moved, restored = source.execute(MOVES, asked).fetchone()
     return moved is not None and (restored is None or moved > restored)

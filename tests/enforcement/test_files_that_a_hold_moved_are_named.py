@@ -5,6 +5,7 @@ The watcher moves the folder of a blocked skill when it is created again, and no
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,10 +19,12 @@ from audit.evidence.log_proof_levels import LogSizes
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.stored_event_loader import load_many
+from enforcement.audit_database import files_in_quarantine
 from enforcement.decisions.steps import steps_at_outposts
 from enforcement.effects import sentences
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.models import CommandState, Outpost, OutpostCommand
+from local.gateway.audit import database
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import lift, settle
 from tests.enforcement.stand_ins import StandIn, register, running
@@ -171,3 +174,13 @@ def test_an_outpost_that_left_files_in_quarantine_has_it_said(db: None, dimensio
 def test_a_name_that_a_shell_would_read_is_not_put_into_the_command() -> None:
     said = sentences.files_left("skill", "x; rm -rf ~", "lab")
     assert "rm -rf" not in said and "skill restore NAME" in said
+
+
+@pytest.mark.parametrize("schema", ["0.2.0-1-tables.sql", "0.8.4-1-tables.sql"])
+def test_no_gateway_has_all_its_rows_read_for_this(schema: str) -> None:
+    """HEAD has a table of its own for what is in quarantine."""
+    source = sqlite3.connect(":memory:")
+    source.executescript((Path(database.__file__).parent / "schemas" / schema).read_text())
+    asked = {"kind": "skill", "name": "notes", "folder": "/skills/notes"}
+    plan = source.execute(f"EXPLAIN QUERY PLAN {files_in_quarantine.MOVES}", asked)
+    assert all("USING INDEX" in step[-1] for step in plan)
