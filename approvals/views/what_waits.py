@@ -49,15 +49,15 @@ class OpenWork:
 
 
 def open_work() -> OpenWork:
-    """As it is now; what surrounds the page then has the same numbers."""
+    """Counted now. The badge and the banner of the same page reuse these numbers."""
     work = OpenWork(decision_queue.count_undecided(), *_stuck())
     cache.set(_KEY, work, _FOR_S)
     return work
 
 
 def recent_open_work() -> OpenWork:
-    """At most two seconds old: what surrounds every page, and what is asked for every few
-    seconds."""
+    """At most two seconds old: for the badge and the banner of every page, and for parts of pages
+    that ask again every few seconds."""
     known: OpenWork | None = cache.get(_KEY)
     return known or open_work()
 

@@ -163,7 +163,7 @@ def test_an_audit_file_offers_the_same_period_up_to_now_and_says_why_it_ends_bef
         "An audit file of this period would list no event"
     )
     assert "PCI DSS, 29 Aug to 26 Nov 2026, whole days UTC." in first
-    assert "Only of days that are over can the file prove that no row is missing" in first
+    assert "The file can prove that no row is missing for days that are over" in first
     assert re.findall(r'aria-current="true" href="[^"]*">([^<]*)', first) == ["90 days"]
     link = re.search(r'href="([^"]*)">90 days up to now</a>', first)
     assert link and "after=2026-08-29&amp;before=2026-11-28" in link[1]
