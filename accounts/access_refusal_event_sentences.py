@@ -12,6 +12,7 @@ WORDS: Final = {
     "token_missing": "session cookies can’t be used for the API",
     "token_refused": "invalid token",
     "dpop_required": "its token is bound to a key that was not shown",
+    "proof_refused": "the proof of its key was not accepted",
     "id_token_refused": "the sign-in belongs to someone else",
     "logout_token_refused": "invalid logout token",
     "fresh_sign_in_required": "a recent sign-in was needed",
@@ -31,6 +32,12 @@ _REASONS: Final = {
     "client_not_allowed": "its application may not call here",
     "issuer": "it is from another issuer",
     "replayed": "it was used before",
+    "missing": "it was not sent",
+    "other_key": "it is by another key",
+    "other_request": "it is for another request",
+    "other_token": "it is for another token",
+    "time": "it is too old, or the caller’s clock is wrong",
+    "not_bound": "it is bound to no key",
 }
 
 

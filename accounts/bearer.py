@@ -1,4 +1,7 @@
-"""Bearer tokens: an Auth0 JWT for AUTH0_API_AUDIENCE by an allowed client (RFC 6750, RFC 9068)."""
+"""Access tokens: an Auth0 JWT for AUTH0_API_AUDIENCE by an allowed client (RFC 6750, RFC 9068).
+
+One that is bound to a key (RFC 9449) is accepted with a proof by that key, and only so.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,17 @@ from accounts.oidc_backend import known_roles
 from accounts.recent_sign_in.requirement import what_a_token_lacks
 from accounts.verified_caller_priority import vouch_for
 from api.problems import Problem
-from approvals import auth0_clients, people_and_roles
+from approvals import auth0_clients, clock, people_and_roles
 from audit.recording.actors import Actor, EvidenceRef
 from auth0_client.errors import Auth0Error, TokenRefused
+from auth0_client.tokens import dpop_proof
 from auth0_client.tokens.access_and_approval_tokens import AccessClaims
+from enforcement.outposts import request_proofs
 from http_client.errors import HttpClientError
 from ui.request_id import request_id
 
 _INVALID = {"WWW-Authenticate": 'Bearer realm="auth0-ata", error="invalid_token"'}
+_ALGORITHMS = f'algs="{" ".join(dpop_proof.ALGORITHMS)}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +52,14 @@ def bearer(request: HttpRequest) -> Caller | None:
     if not token or scheme.lower() not in {"bearer", "dpop"}:
         return None
     caller = check(request, token)
-    if scheme.lower() == "dpop":  # RFC 9449 section 7.1: the scheme promises a proof
-        raise _no_dpop("DPoP is not offered here yet: present the token as Bearer.")
+    _check_key(request, scheme.lower(), caller)
     request.META["ATA_CALLER"] = caller
     vouch_for(request)
     return caller
 
 
 def check(request: HttpRequest, token: str) -> Caller:
-    """Verify a token for our API.
+    """Verify a token for our API, all but the proof of a key that it is bound to.
 
     Raises:
         Problem: see `bearer`.
@@ -79,13 +84,42 @@ def check(request: HttpRequest, token: str) -> Caller:
             "The issuer's keys cannot be read right now. Try again shortly.",
             headers={"Retry-After": "5"},
         ) from None
-    if claims.dpop_thumbprint:
-        raise _no_dpop("This token is bound to a key: DPoP is not offered here yet.")
     return Caller(claims, _actor(request, claims), token)
 
 
-def _no_dpop(words: str) -> Problem:
-    return Problem(401, "dpop_required", words, headers=_INVALID)
+def _check_key(request: HttpRequest, scheme: str, caller: Caller) -> None:
+    """A bound token comes with a proof by its key, as `DPoP`; any other one as `Bearer`."""
+    thumbprint = caller.claims.dpop_thumbprint
+    if thumbprint is None:
+        if scheme == "bearer":
+            return
+        raise _not_proven("token_refused", "not_bound", "The token is bound to no key.", "token")
+    if scheme == "bearer":
+        words = "The token is bound to a key: send it as DPoP, with a proof."
+        raise _not_proven("dpop_required", "", words, "token")
+    now = clock.now()
+    try:
+        jti = dpop_proof.verify_dpop_proof(
+            request.headers.get("DPoP", ""),
+            token=caller.token,
+            thumbprint=thumbprint,
+            method=request.method or "",
+            url=settings.ENV.portal_url + request.path,
+            now=now.timestamp(),
+        )
+        request_proofs.use_once(thumbprint, jti, now)
+    except TokenRefused as refused:
+        words = f"The DPoP proof was not accepted: {refused.detail}."
+        raise _not_proven("proof_refused", refused.code, words, "dpop_proof") from None
+    except request_proofs.ProofRefused as refused:
+        raise _not_proven("proof_refused", refused.reason, str(refused), "dpop_proof") from None
+
+
+def _not_proven(code: str, reason: str, words: str, invalid: str) -> Problem:
+    """401 with the challenge of RFC 9449 section 7.1."""
+    challenge = f'DPoP realm="auth0-ata", error="invalid_{invalid}", {_ALGORITHMS}'
+    members = {"reason": reason} if reason else {}
+    return Problem(401, code, words, headers={"WWW-Authenticate": challenge}, **members)
 
 
 def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:

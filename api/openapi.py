@@ -96,9 +96,14 @@ class ContractAPI(NinjaAPI):
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
                 "description": "An Auth0 access token for the audience in /v1/client-config.",
-            }
+            },
+            "dpop": {
+                "type": "http",
+                "scheme": "dpop",
+                "description": "The same bound to a key, with a proof in the header DPoP (RFC 9449).",
+            },
         }
-        schema["security"] = [{"bearer": []}]
+        schema["security"] = [{"bearer": []}, {"dpop": []}]
         for found in schema["paths"].values():
             for method in _METHODS & found.keys():
                 _complete(found[method])

@@ -143,7 +143,7 @@ def open_token(token: str, keys: KeySource, *, types: frozenset[str]) -> Claims:
 
 def _opened(token: str, keys: KeySource, types: frozenset[str]) -> tuple[Claims, RSAKey]:
     """The claims, and the key that the signature was checked with."""
-    header = _header(token)
+    header = read_header(token)
     algorithm = header.get("alg")
     if algorithm != ALGORITHM:
         raise TokenRefused("algorithm", f"only {ALGORITHM} is accepted")
@@ -159,7 +159,7 @@ def _opened(token: str, keys: KeySource, types: frozenset[str]) -> tuple[Claims,
         opened = jws.deserialize_compact(token, key, registry=_REGISTRY)
     except (JoseError, ValueError, TypeError):
         raise TokenRefused("signature", "the signature does not verify") from None
-    return Claims(_object(opened.payload, "the payload"), kid), key
+    return Claims(read_object(opened.payload, "the payload"), kid), key
 
 
 class Opened:
@@ -191,7 +191,12 @@ class Opened:
         return claims
 
 
-def _header(token: object) -> dict[str, object]:
+def read_header(token: object) -> dict[str, object]:
+    """The header of a compact JWS; its signature is not verified yet.
+
+    Raises:
+        TokenRefused: ``malformed`` or ``encrypted``.
+    """
     if not isinstance(token, str) or not 0 < len(token) <= LONGEST_TOKEN:
         raise TokenRefused("malformed", "not a token of acceptable size")
     parts = token.split(".")
@@ -205,10 +210,15 @@ def _header(token: object) -> dict[str, object]:
         raw = base64.urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4))
     except binascii.Error:
         raise TokenRefused("malformed", "the header is not base64url") from None
-    return _object(raw, "the header")
+    return read_object(raw, "the header")
 
 
-def _object(raw: bytes, what: str) -> dict[str, object]:
+def read_object(raw: bytes, what: str) -> dict[str, object]:
+    """The JSON object in ``raw``, which messages call ``what``.
+
+    Raises:
+        TokenRefused: ``malformed``.
+    """
     try:
         value = parse_json(raw)
     except ValueError as problem:

@@ -56,7 +56,7 @@ def proven_outpost(request: HttpRequest) -> Outpost:
     if found is None:
         raise Problem(401, "outpost_unknown", "No outpost with this key is enrolled here.")
     try:
-        request_proofs.use_once(proof, clock.now())
+        request_proofs.use_once(proof.outpost, proof.jti, clock.now())
     except ProofRefused as refused:
         raise _refused(refused) from None
     check_admitted(found)

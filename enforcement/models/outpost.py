@@ -90,7 +90,7 @@ class RevokedEnrolment(models.Model):
 class SeenProof(models.Model):
     """A request proof that was used, until it would be too old anyway."""
 
-    digest = models.CharField(max_length=64, primary_key=True)  # of the outpost and the proof's jti
+    digest = models.CharField(max_length=64, primary_key=True)  # of the key and the proof's jti
     at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:

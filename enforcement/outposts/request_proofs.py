@@ -92,14 +92,17 @@ def _opened(token: str) -> tuple[str, dict[str, Any]]:
     return jwk["x"], found
 
 
-def use_once(proof: Proof, now: datetime) -> None:
+def use_once(key: str, jti: str, now: datetime) -> None:
     """Note that a proof was used, and forget those that nobody could use again.
+
+    Args:
+        key: what names the key that signed it: an outpost's id, or an RFC 7638 thumbprint.
 
     Raises:
         ProofRefused: `replayed`.
     """
     SeenProof.objects.filter(at__lt=now - REMEMBERED).delete()
-    digest = hashlib.sha256(f"{proof.outpost}\n{proof.jti}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{key}\n{jti}".encode()).hexdigest()
     try:
         with transaction.atomic():
             SeenProof.objects.create(digest=digest, at=now)

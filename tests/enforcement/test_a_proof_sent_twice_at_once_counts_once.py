@@ -34,7 +34,7 @@ def used(proof: Proof, gate: Barrier) -> str:
     connection.ensure_connection()
     gate.wait()
     try:
-        request_proofs.use_once(proof, clock.now())
+        request_proofs.use_once(proof.outpost, proof.jti, clock.now())
     except ProofRefused as refused:
         return refused.reason
     finally:

@@ -222,18 +222,6 @@ def test_a_token_elsewhere_than_in_its_header_is_no_token(provider: Provider) ->
         assert_unauthorized(client.get(path, HTTP_HOST=HOST), "token_missing")
 
 
-def test_a_bound_token_is_not_taken_as_a_bearer_token(provider: Provider) -> None:
-    forge = good(provider)
-    forge.claims["cnf"] = {"jkt": "thumb"}
-    for scheme in ("Bearer", "DPoP"):
-        assert_unauthorized(call(forge.token(), scheme=scheme), "dpop_required")
-
-
-def test_a_bearer_token_under_the_name_of_dpop_proves_no_key(provider: Provider) -> None:
-    """RFC 9449 section 7.1: the DPoP scheme promises a proof, and there is none."""
-    assert_unauthorized(call(good(provider).token(), scheme="DPoP"), "dpop_required")
-
-
 def test_a_session_of_the_pages_opens_no_api(provider: Provider) -> None:
     browser = Browser()
     browser.sign_in()
