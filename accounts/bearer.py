@@ -107,12 +107,12 @@ def _check_key(request: HttpRequest, scheme: str, caller: Caller) -> None:
             url=settings.ENV.portal_url + request.path,
             now=now.timestamp(),
         )
-        request_proofs.use_once(thumbprint, jti, now)
     except TokenRefused as refused:
         words = f"The DPoP proof was not accepted: {refused.detail}."
         raise _not_proven("proof_refused", refused.code, words, "dpop_proof") from None
-    except request_proofs.ProofRefused as refused:
-        raise _not_proven("proof_refused", refused.reason, str(refused), "dpop_proof") from None
+    if not request_proofs.is_first_use(thumbprint, jti, now):
+        words = "This DPoP proof was used before; make one for each try."
+        raise _not_proven("proof_refused", "replayed", words, "dpop_proof")
 
 
 def _not_proven(code: str, reason: str, words: str, invalid: str) -> Problem:

@@ -100,7 +100,7 @@ class ContractAPI(NinjaAPI):
             "dpop": {
                 "type": "http",
                 "scheme": "dpop",
-                "description": "The same bound to a key, with a proof in the header DPoP (RFC 9449).",
+                "description": "The same bound to a key, with a proof in the header DPoP.",
             },
         }
         schema["security"] = [{"bearer": []}, {"dpop": []}]

@@ -22,7 +22,7 @@ _FIXES: Final = {
     "token_expired": _SIGN_IN,
     "subject_token_expired": _SIGN_IN,
     "token_refused": "Run `ata login`; if it stays, check AUTH0_API_AUDIENCE and the clocks.",
-    "dpop_required": "`ata` sends no proofs: sign in with a client whose tokens are bound to no key.",
+    "dpop_required": "`ata` sends no proofs: use a client whose tokens are bound to no key.",
     "fresh_sign_in_required": "Sign in again at {portal}/account/, then do it there.",
     "break_glass": "Wait until the issuer answers again; holding is possible at once.",
     "id_token_refused": "Run `ata logout` and `ata login`.",

@@ -55,10 +55,9 @@ def proven_outpost(request: HttpRequest) -> Outpost:
     found = Outpost.objects.filter(id=proof.outpost, public_key=proof.public_key).first()
     if found is None:
         raise Problem(401, "outpost_unknown", "No outpost with this key is enrolled here.")
-    try:
-        request_proofs.use_once(proof.outpost, proof.jti, clock.now())
-    except ProofRefused as refused:
-        raise _refused(refused) from None
+    if not request_proofs.is_first_use(proof.outpost, proof.jti, clock.now()):
+        again = "This DPoP proof was used before; make one for each try."
+        raise _refused(ProofRefused("replayed", again))
     check_admitted(found)
     return found
 

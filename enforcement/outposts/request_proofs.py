@@ -92,14 +92,11 @@ def _opened(token: str) -> tuple[str, dict[str, Any]]:
     return jwk["x"], found
 
 
-def use_once(key: str, jti: str, now: datetime) -> None:
+def is_first_use(key: str, jti: str, now: datetime) -> bool:
     """Note that a proof was used, and forget those that nobody could use again.
 
     Args:
         key: what names the key that signed it: an outpost's id, or an RFC 7638 thumbprint.
-
-    Raises:
-        ProofRefused: `replayed`.
     """
     SeenProof.objects.filter(at__lt=now - REMEMBERED).delete()
     digest = hashlib.sha256(f"{key}\n{jti}".encode()).hexdigest()
@@ -107,6 +104,5 @@ def use_once(key: str, jti: str, now: datetime) -> None:
         with transaction.atomic():
             SeenProof.objects.create(digest=digest, at=now)
     except IntegrityError:
-        raise ProofRefused(
-            "replayed", "This DPoP proof was used before; make one for each try."
-        ) from None
+        return False
+    return True

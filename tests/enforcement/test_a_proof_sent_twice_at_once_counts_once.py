@@ -16,7 +16,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from approvals import clock
 from enforcement.models import SeenProof
 from enforcement.outposts import request_proofs
-from enforcement.outposts.request_proofs import Proof, ProofRefused
+from enforcement.outposts.request_proofs import Proof
 from tests.audit.own_database import own_database
 
 pytestmark = pytest.mark.django_db
@@ -34,12 +34,10 @@ def used(proof: Proof, gate: Barrier) -> str:
     connection.ensure_connection()
     gate.wait()
     try:
-        request_proofs.use_once(proof.outpost, proof.jti, clock.now())
-    except ProofRefused as refused:
-        return refused.reason
+        first = request_proofs.is_first_use(proof.outpost, proof.jti, clock.now())
     finally:
         connection.close()
-    return "used"
+    return "used" if first else "replayed"
 
 
 def age(seconds: int) -> int:
