@@ -80,6 +80,8 @@ def value_schema(name: str) -> dict[str, Any]:
         return {"type": "string", "enum": list(choices)}
     if name in {"after", "before"}:
         return {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
+    if name == "category":
+        return {"type": "string", "pattern": r"^[a-z][a-z0-9_]*$"}
     if name == "action":
         return {"type": "string", "pattern": r"^[a-z][a-z0-9_]*(\.[A-Za-z0-9_:-]+)*(\.\*)?$"}
     return {"type": "string", "minLength": 1, "maxLength": MAX_VALUE}

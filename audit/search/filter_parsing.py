@@ -30,7 +30,20 @@ class _Actions(Collection[str]):
         return len(action_registry.names())
 
 
-VOCABULARY: Mapping[str, Collection[str]] = {"action": _Actions()}
+class _Categories(Collection[str]):
+    """Every family of actions, the open ones included."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in action_registry.families()
+
+    def __iter__(self) -> Iterator[str]:
+        yield from action_registry.families()
+
+    def __len__(self) -> int:
+        return len(action_registry.families())
+
+
+VOCABULARY: Mapping[str, Collection[str]] = {"action": _Actions(), "category": _Categories()}
 
 
 def from_dict(filter: Mapping[str, Any]) -> EventQuery:

@@ -117,6 +117,7 @@ def _hours(start: datetime | None, end: datetime | None) -> Group:
 
 
 def _group(clause: Clause) -> Group:
+    clause = as_action(clause)
     if clause.key == "q":
         alternatives = tuple(
             tuple(_word(term) for term in language.terms(value)) for value in clause.values
@@ -135,6 +136,14 @@ def _group(clause: Clause) -> Group:
         column=clause.key if plain else "",
         values=clause.values if plain else (),
     )
+
+
+def as_action(clause: Clause) -> Clause:
+    """A category as the family of actions that it is; another clause as it is."""
+    if clause.key != "category":
+        return clause
+    families = tuple(f"{value}.*" for value in clause.values)
+    return Clause("action", families, clause.excluded)
 
 
 _COLUMNS = frozenset(PLAIN_KEYS) - {"severity"} | {"action", "human"}

@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 from audit.ledger.format.allowed_field_values import severity_rank
 from audit.ledger.query import Clause, EventQuery
 from audit.models import Rollup
-from audit.search.query_plan import Plan
+from audit.search.query_plan import Plan, as_action
 from audit.search.rollups import FACETS, GRAINS, cover, hour_of
 
 type Cell = tuple[str | int, ...]
@@ -31,7 +31,8 @@ def can_answer(query: EventQuery, plan: Plan) -> bool:
     """Whether counts can answer a filter."""
     bounds = (bound for bound in (plan.start, plan.end) if bound)
     whole_hours = not any(b.minute or b.second or b.microsecond for b in bounds)
-    known = all(c.key in _PLACE or c.key in ("after", "before") for c in query.clauses)
+    keys = {as_action(clause).key for clause in query.clauses}
+    known = keys <= {*_PLACE, "after", "before"}
     return known and whole_hours and plan.ranges is None and not plan.person
 
 
@@ -72,7 +73,7 @@ def hours_of(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, Cell]]:
 
 def test_of(query: EventQuery) -> Test:
     """Which cells a filter that counts can answer takes, whatever its time."""
-    tests = [_test(clause) for clause in query.clauses if clause.key in _PLACE]
+    tests = [_test(clause) for clause in map(as_action, query.clauses) if clause.key in _PLACE]
     return lambda cell: all(test(cell) for test in tests)
 
 
@@ -110,7 +111,7 @@ def points(query: EventQuery, plan: Plan, step: timedelta) -> list[tuple[datetim
     hours = step // _HOUR
     grain = next(grain for grain in GRAINS if hours % grain == 0)
     condition = _during(plan, grain)
-    for clause in query.clauses:
+    for clause in map(as_action, query.clauses):
         if clause.key in _PLACE:
             part = _condition(clause)
             condition &= ~part if clause.excluded else part

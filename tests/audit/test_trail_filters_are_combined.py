@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from audit import clock
+from audit.search import event_search, filter_parsing
 from audit.sequencing import sequencer
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, DraftFactory
@@ -103,8 +104,26 @@ def test_a_word_for_a_key_suggests_the_key(ada: Client, key: str, right: str) ->
 
 
 def test_a_category_is_a_family_of_actions(ada: Client) -> None:
-    page = text_of(ada.get("/audit/", {"category": "token.*"}))
-    assert links(page, "action") == ["/audit/?action=token.%2A"]
+    assert ada.get("/audit/", {"category": "token"}).status_code == 200
+    for category, action in (
+        ("category:token", "action:token.*"),
+        ("-category:token", "-action:token.*"),
+    ):
+        found = [event_search.page(filter_parsing.from_bar(bar)).rows for bar in (category, action)]
+        assert found[0] == found[1]
+    assert event_search.page(filter_parsing.from_bar("category:token")).total.count == 1
+
+
+@pytest.mark.parametrize(("written", "right"), [("token.*", "token"), ("tokens", "token")])
+def test_a_category_that_is_none_suggests_one(ada: Client, written: str, right: str) -> None:
+    page = text_of(ada.get("/audit/", {"category": written}))
+    assert links(page, right) == [f"/audit/?category={right}"]
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_categories_are_offered_with_their_counts(ada: Client, sign: str) -> None:
+    page = text_of(ada.get("/audit/values/", {"bar": f"{sign}category:tok"}))
+    assert f'value="{sign}category:token"' in page and "token.refused" not in page
 
 
 def test_the_remedy_finds_something(ada: Client) -> None:

@@ -257,6 +257,8 @@ VALUES: Mapping[str, st.SearchStrategy[str]] = {
     if key.name in ("after", "before")
     else st.sampled_from(["skill.*", "skill.blocked", "defenseclaw.scan-done"])
     if key.name == "action"
+    else st.sampled_from(["skill", "defenseclaw", "legal_hold"])
+    if key.name == "category"
     else st.text(
         st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from('":- \\*'), max_size=12
     )

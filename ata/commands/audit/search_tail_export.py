@@ -42,8 +42,8 @@ app.command()(quarantine)
 app.command(context_settings=_FILTERS_MAY_START_WITH_A_DASH)(sample)
 _KEYS = (
     "Keys: q action actor target outcome severity source instance connection agent approval "
-    "operation session request via role human log after before order. Write key=value, repeat a "
-    "key for OR, -key=value to exclude, or the query bar's text in quotes: "
+    "operation category session request via role human log after before order. Write key=value, "
+    "repeat a key for OR, -key=value to exclude, or the query bar's text in quotes: "
     "'action:skill.* -outcome:success \"two words\"'."
 )
 Filters = Annotated[

@@ -42,6 +42,7 @@ class EventQuery:
 
     * `q`: see `text`; several words are AND, several values OR.
     * `action`: the exact action, or `family.*` for every action below that family.
+    * `category`: the first part of the action, so `skill` is `action:skill.*`.
     * `actor`: subject, e-mail or name, equal after NFKC and case folding. `target`: its name,
       compared the same way.
     * `instance`, `connection`, `agent`, `approval`, `operation`, `session`, `request`: exactly

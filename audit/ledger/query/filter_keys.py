@@ -33,6 +33,7 @@ the others are by event time."""
 MAX_VALUE: Final = 1000
 
 _ACTION: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_:-]+)*(?:\.\*)?")
+_CATEGORY: Final = re.compile(r"[a-z][a-z0-9_]*")
 _CURSOR: Final = re.compile(r"[A-Za-z0-9_.~=-]{1,512}")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _RFC3339: Final = re.compile(
@@ -117,6 +118,16 @@ def _action(value: str) -> str:
     raise BadValue("is an action such as skill.blocked or a family such as skill.*", nearest)
 
 
+def _category(value: str) -> str:
+    if _CATEGORY.fullmatch(value):
+        return value
+    nearest = value.lower().partition(".")[0]
+    raise BadValue(
+        "is the first part of an action, such as skill",
+        nearest if _CATEGORY.fullmatch(nearest) else "",
+    )
+
+
 def _time(value: str) -> str:
     try:
         instant(value)
@@ -175,6 +186,7 @@ KEYS: Final[Mapping[str, Key]] = {
         Key("agent", _any, "with agent {}"),
         Key("approval", _any, "of approval {}"),
         Key("operation", _any, "of operation {}"),
+        Key("category", _category, "of category {}"),
         Key("session", _any, "in session {}"),
         Key("request", _any, "of request {}"),
         _closed("via", VIAS, "through {}"),
@@ -200,7 +212,7 @@ _OTHER_NAMES: Final = {
     "to": "before",
     "gateway": "instance",
     "channel": "via",
-    "category": "action",
+    "family": "category",
     "status": "outcome",
     "result": "outcome",
 }

@@ -67,6 +67,11 @@ def _action(values: tuple[str, ...]) -> Test:
     return test
 
 
+def _category(values: tuple[str, ...]) -> Test:
+    wanted = frozenset(values)
+    return lambda event: event["action"].partition(".")[0] in wanted
+
+
 def _names(person: str, fields: tuple[str, ...]) -> Callable[[tuple[str, ...]], Test]:
     def make(values: tuple[str, ...]) -> Test:
         wanted = frozenset(normalise(value) for value in values)
@@ -111,6 +116,7 @@ def _before(values: tuple[str, ...]) -> Test:
 _TESTS: Final[Mapping[str, Callable[[tuple[str, ...]], Test]]] = {
     "q": _words,
     "action": _action,
+    "category": _category,
     "actor": _names("actor", ("sub", "email", "name")),
     "target": _names("target", ("name",)),
     "role": _role,

@@ -69,7 +69,7 @@ def _keys(before: str, found: re.Match[str]) -> list[Offer]:
 
 def _values(params: QueryDict, before: str, found: re.Match[str]) -> list[Offer]:
     sign, key, typed = found[1], found[2], (found[4] or found[5] or "").casefold()
-    if key not in _COLUMNS and key not in rollups.FACETS:
+    if key not in _COLUMNS and _column(key) not in rollups.FACETS:
         return []
     rest = params.copy()
     rest["bar"] = before
@@ -93,8 +93,8 @@ def _counted(query: EventQuery, key: str) -> tuple[Counter[str], bool]:
     """How often each value of a key occurs in the signed log, and whether that is exact."""
     sizes = log_proof_levels.current()
     plan = replace(plan_of(query, sizes), pending=False)
-    if key in rollups.FACETS and rollup_counts.can_answer(query, plan):
-        takes, place = rollup_counts.test_of(query), rollups.FACETS.index(key)
+    if _column(key) in rollups.FACETS and rollup_counts.can_answer(query, plan):
+        takes, place = rollup_counts.test_of(query), rollups.FACETS.index(_column(key))
         counts: Counter[str] = Counter()
         for cell, n in rollup_counts.cells(plan).items():
             if takes(cell):
@@ -105,7 +105,8 @@ def _counted(query: EventQuery, key: str) -> tuple[Counter[str], bool]:
 
 def _sampled(plan: Plan, key: str, size: int) -> tuple[Counter[str], bool]:
     # The time comes first because SQLite's driver needs its zone set.
-    sample = take_sample([plan], f"r.time, {_COLUMNS.get(key, f'r.{key}')} AS value", size)
+    column = _COLUMNS.get(key, f"r.{_column(key)}")
+    sample = take_sample([plan], f"r.time, {column} AS value", size)
     weight = sample.weight
     counts = Counter(_name(key, row[1]) for row in sample.rows)
     counts.pop("", None)
@@ -113,7 +114,14 @@ def _sampled(plan: Plan, key: str, size: int) -> tuple[Counter[str], bool]:
     return _with_families(scaled) if key == "action" else scaled, sample.tested == size
 
 
+def _column(key: str) -> str:
+    """The column that has the values of a key; a category is the first part of an action."""
+    return "action" if key == "category" else key
+
+
 def _name(key: str, value: str | int) -> str:
+    if key == "category":
+        return str(value).partition(".")[0]
     return SEVERITIES[value] if key == "severity" and isinstance(value, int) else str(value)
 
 
