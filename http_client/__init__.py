@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http_client.address_guard import Guard
-from http_client.client import HttpClient, public_authorities
+from http_client.client import HttpClient
 from http_client.errors import (
     AddressRefused,
     BadAnswer,
@@ -30,5 +30,4 @@ __all__ = [
     "Timeouts",
     "bind_request_id",
     "current_request_id",
-    "public_authorities",
 ]

@@ -107,6 +107,12 @@ def _is_inner(address: Address) -> bool:
     return address.is_private or address.is_site_local
 
 
+def is_public(address: Address) -> bool:
+    """Whether an address is of the Internet, not of this machine, a link or a private network."""
+    address = _unwrap(address)
+    return address.is_global and not address.is_multicast and address not in _METADATA_ADDRESSES
+
+
 def is_loopback_name(host: str) -> bool:
     """Whether ``host`` means this machine by name or by literal address."""
     if host == "localhost" or host.endswith(".localhost"):

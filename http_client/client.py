@@ -1,7 +1,8 @@
 """The HTTP client that every app uses: one pool, explicit limits, no surprises.
 
-Nothing is read from the environment (no proxies, no netrc), no redirect is followed, no cookie is
-kept, every answer has a size limit and a deadline, and no log line or exception carries a secret.
+Nothing is read from the environment; what the settings add is in
+`http_client.proxies_and_authorities`. No redirect is followed, no cookie is kept, every answer has
+a size limit and a deadline, and no log line or exception carries a secret.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlencode, urlsplit
@@ -21,6 +22,7 @@ from urllib.parse import urlencode, urlsplit
 import httpcore
 import httpx
 
+from http_client import proxies_and_authorities
 from http_client.address_guard import Forbidden, Guard
 from http_client.connection_pool import Headers, Lines, TooLarge
 from http_client.deadline import ends_at, remaining
@@ -282,21 +284,10 @@ class HttpClient:
             with self._lock:
                 pool = self._pool
                 if pool is None or pool[0] != os.getpid():
-                    context = self._ssl_context or _public_authorities()
+                    context = self._ssl_context or proxies_and_authorities.shared_context()
                     lines = Lines(GuardedBackend(self._guard), context, _LIMITS)
                     pool = self._pool = (os.getpid(), lines)
         return pool[1]
-
-
-def public_authorities() -> ssl.SSLContext:
-    """A new context that trusts the public authorities, for a caller who adds to it."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
-@cache
-def _public_authorities() -> ssl.SSLContext:
-    """The same, shared: reading them takes longer than many a request."""
-    return public_authorities()
 
 
 def _read(operation: str, host: str, status: int, said: Headers, body: bytes, most: int) -> Answer:

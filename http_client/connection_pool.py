@@ -156,14 +156,14 @@ class Lines:
                 return line
 
     def _connected(self, secure: bool, host: str, port: int, timeouts: Timeouts) -> _Line:
-        stream: httpcore.NetworkStream = self._backend.connect_tcp(host, port, timeouts.connect)
-        if secure:
-            try:
-                stream = stream.start_tls(self._context, host, timeouts.connect)
-            except BaseException:
-                stream.close()
-                raise
-        return _Line(stream)
+        if not secure:
+            return _Line(self._backend.connect_tcp(host, port, timeouts.connect))
+        stream = self._backend.connect_for_tls(host, port, timeouts.connect)
+        try:
+            return _Line(stream.start_tls(self._context, host, timeouts.connect))
+        except BaseException:
+            stream.close()
+            raise
 
     def _keep(self, url: httpcore.URL, line: _Line) -> bool:
         line.idle_since = time.monotonic()

@@ -12,17 +12,20 @@ import re
 import secrets
 from datetime import datetime
 from functools import cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from pathlib import Path
 from typing import ClassVar, Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
+from http_client.proxies_and_authorities import Additions, check_ca_file, checked_proxy
 from portal.rotating_secret_file import SecretFile
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+_IPV4_IN_IPV6 = IPv6Network("::ffff:0:0/96")
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
 SECRETS = (
     "SECRET_KEY",
@@ -35,7 +38,7 @@ SECRETS = (
     "MAILER_URL",
     "APPROVAL_WEBHOOK_SECRET",
 )
-ADDRESSES = ("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL")
+ADDRESSES = ("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "HTTPS_PROXY")
 """May hold a password, so a file can name each, too; unlike a secret none is ever made up."""
 ROTATED = (
     "AUTH0_CLIENT_SECRET",
@@ -98,6 +101,9 @@ class Env(BaseModel):
     LEDGER_WITNESS_URLS: str = ""
     TSA_URL: str = ""
     TSA_CA_FILE: Path | None = None
+    CA_FILE: Path | None = None
+    HTTPS_PROXY: str = ""
+    NO_PROXY: str = ""
     DEFENSECLAW_INSTANCES_FILE: Path | None = None
     TRUSTED_PROXIES: str = ""
     DEMO: bool = False
@@ -113,6 +119,7 @@ class Env(BaseModel):
         "LEDGER_KEY_FILE",
         "LEDGER_POLICY_FILE",
         "TSA_CA_FILE",
+        "CA_FILE",
         "DEFENSECLAW_INSTANCES_FILE",
         mode="before",
     )
@@ -125,6 +132,15 @@ class Env(BaseModel):
     def _empty_is_no(cls, value: object) -> object:
         return False if value == "" else value
 
+    @field_validator("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "MAILER_URL")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        try:
+            _ = urlsplit(value).port
+        except ValueError:  # whose message would repeat a part of the password
+            raise ValueError("is no URL; percent-encode a password's # / ? [ ]") from None
+        return value
+
     @field_validator("EVIDENCE_KEY", "EVIDENCE_KEY_PREVIOUS")
     @classmethod
     def _is_a_key(cls, value: str) -> str:
@@ -132,16 +148,27 @@ class Env(BaseModel):
             raise ValueError("must be 64 hex digits")
         return value
 
+    @field_validator("CA_FILE")
+    @classmethod
+    def _has_certificates(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            check_ca_file(value)
+        return value
+
+    @field_validator("HTTPS_PROXY")
+    @classmethod
+    def _is_a_proxy(cls, value: str) -> str:
+        return checked_proxy(value) if value else ""
+
     @field_validator("TRUSTED_PROXIES")
     @classmethod
     def _are_addresses(cls, value: str) -> str:
-        for one in _names(value):
-            try:
-                network = ip_network(one)
-            except ValueError:
-                raise ValueError(f"{one} must be an IP address or a network") from None
-            if not network.prefixlen:
-                raise ValueError(f"{one} would let every caller choose its recorded address")
+        networks = [_network(one) for one in _names(value)]
+        fours = collapse_addresses(one for one in networks if isinstance(one, IPv4Network))
+        sixes = collapse_addresses(one for one in networks if isinstance(one, IPv6Network))
+        lengths = [one.prefixlen for one in fours] + [one.prefixlen for one in sixes]
+        if not all(lengths):
+            raise ValueError(f"{value} would let every caller choose its recorded address")
         return value
 
     @field_validator("BREAKGLASS_UNTIL")
@@ -194,6 +221,11 @@ class Env(BaseModel):
         return _names(self.AUTH0_BROKER_CLIENTS) or frozenset({self.AUTH0_CLI_CLIENT_ID})
 
     @property
+    def additions(self) -> Additions:
+        """What outgoing calls add to the public authorities and the direct way."""
+        return Additions(self.CA_FILE, self.HTTPS_PROXY, _names(self.NO_PROXY))
+
+    @property
     def trusted_proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Proxies whose `X-Forwarded-For` is believed."""
         return _networks(self.TRUSTED_PROXIES)
@@ -210,6 +242,16 @@ def _moment(text: str) -> datetime | None:
 @cache
 def _names(text: str) -> frozenset[str]:
     return frozenset(part.strip() for part in text.replace(",", " ").split())
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        found = ip_network(text)
+    except ValueError:
+        raise ValueError(f"{text} must be an IP address or a network") from None
+    if isinstance(found, IPv6Network) and found.subnet_of(_IPV4_IN_IPV6):
+        raise ValueError(f"{text}: write it as an IPv4 network")
+    return found
 
 
 @cache
@@ -239,6 +281,8 @@ def load() -> Env:
             else:
                 # What may change is held by its file alone, so that an old value is held nowhere.
                 given[name] = "" if name in ROTATED else found.value()
+                if name in ADDRESSES and not given[name]:
+                    problems.append(f"{name}_FILE: empty: {path}")
                 if name in ROTATED:
                     files[name] = found
     try:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django.utils.csp import CSP
 
+from http_client import proxies_and_authorities
 from portal.database_settings import cache, database
 from portal.env import BASE_DIR, env
 from portal.logging import logging_config
@@ -14,6 +15,7 @@ from portal.mail_settings import mailer
 from portal.production_checks import refuse_unsafe
 
 refuse_unsafe(env)
+proxies_and_authorities.configure(env.additions)
 
 ENV = env
 PRODUCTION = env.PORTAL_ENV == "production"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from ata.errors import AtaError, Unreachable
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 CONNECT_TIMEOUT_S = 5.0
@@ -52,11 +55,38 @@ def open_client(url: str) -> httpx.Client:
     """
     import httpx
 
+    near = is_loopback(url)
     return httpx.Client(
         timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
         headers={"User-Agent": "ata", "Accept": "application/json"},
-        trust_env=not is_loopback(url),
+        trust_env=not near,
+        verify=_authorities(trust_env=not near),
     )
+
+
+def _authorities(*, trust_env: bool) -> ssl.SSLContext:
+    """The authorities of this machine, and the certificates of `CA_FILE`.
+
+    Raises:
+        AtaError: code `bad_ca_file`.
+    """
+    import ssl
+
+    import httpx
+
+    context = httpx.create_ssl_context(trust_env=trust_env)
+    if file := os.environ.get("CA_FILE"):
+        try:
+            context.load_verify_locations(file)
+        except (OSError, ValueError) as error:
+            readable = isinstance(error, ssl.SSLError | ValueError)
+            reason = "has no PEM certificates" if readable else "cannot be read"
+            raise AtaError(
+                f"CA_FILE {reason}: {file}.",
+                code="bad_ca_file",
+                fix="Name a file with PEM certificates, or unset it.",
+            ) from None
+    return context
 
 
 @contextmanager
@@ -92,8 +122,8 @@ def _why(error: Exception, sent: bool) -> tuple[str, str]:
     causes = list(_chain(error))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return "shows a certificate that is not accepted", (
-            "Use the name that the certificate is for; for one of your own authority set "
-            "SSL_CERT_FILE."
+            "Use the name that the certificate is for; for one of your own authority set CA_FILE "
+            "or SSL_CERT_FILE."
         )
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return "does not speak TLS there", "Check the address: scheme, host and port."

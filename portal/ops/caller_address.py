@@ -59,4 +59,6 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
         found = ip_address(bare)
     except ValueError:
         return None
+    if getattr(found, "scope_id", None):  # any text, and of one link only
+        return None
     return getattr(found, "ipv4_mapped", None) or found

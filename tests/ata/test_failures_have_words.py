@@ -215,7 +215,39 @@ def test_a_certificate_that_nobody_vouches_for(ata: Ata, tmp_path: Path) -> None
     with _listening(answer) as port:
         message, fix = _said(ata, f"https://localhost:{port}")
     assert "certificate that is not accepted" in message
-    assert "SSL_CERT_FILE" in fix
+    assert "SSL_CERT_FILE" in fix and "CA_FILE or" in fix
+
+
+def test_a_certificate_that_ca_file_vouches_for(ata: Ata, tmp_path: Path) -> None:
+    file = _certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+
+    def answer(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(10)
+
+    with _listening(answer) as port:
+        url = f"https://localhost:{port}"
+        ata.sign_in(portal=url)
+        done = ata("approvals", "--json", ATA_PORTAL=url, CA_FILE=str(file))
+    assert "broke the connection" in json.loads(done.stdout)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [(None, "cannot be read"), ("", "has no PEM certificates")]
+)
+def test_a_ca_file_that_cannot_be_used_is_named(
+    ata: Ata, portal: StandIn, tmp_path: Path, text: str | None, why: str
+) -> None:
+    file = tmp_path / "ca.pem"
+    if text is not None:
+        file.write_text(text)
+    ata.sign_in(portal=portal.url)
+    done = ata("approvals", "--json", ATA_PORTAL=portal.url, CA_FILE=str(file))
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (1, "bad_ca_file")
+    assert error["message"] == f"CA_FILE {why}: {file}."
 
 
 def test_an_address_that_is_none_and_one_in_clear(ata: Ata) -> None:

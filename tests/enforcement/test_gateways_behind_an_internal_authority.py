@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
@@ -19,8 +20,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from enforcement.gateways import client
 from enforcement.gateways.client import Gateway, NotAnswering
 from enforcement.gateways.instances import Instance, InstancesRefused, load
+from http_client import proxies_and_authorities
 
 
 class Lists(BaseHTTPRequestHandler):
@@ -70,6 +73,13 @@ class Authority:
         return file
 
 
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
 def _certificate(
     name: str,
     key: ec.EllipticCurvePrivateKey,
@@ -86,7 +96,7 @@ def _certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
+        .add_extension(x509.SubjectAlternativeName([_general_name(name)]), False)
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
         .add_extension(
@@ -168,6 +178,18 @@ def test_only_the_named_authority_is_trusted(tmp_path: Path, address: str) -> No
     other = Authority.make(tmp_path / "other")
     instance = Instance(name="edge-1", base_url=address, ca_file=other.file)
     assert "not trusted" in trouble(instance)
+
+
+def test_an_authority_of_ca_file_is_trusted_next_to_that_of_the_gateway(
+    tmp_path: Path, authority: Authority, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    additions = proxies_and_authorities.Additions(ca_file=authority.file)
+    monkeypatch.setattr(proxies_and_authorities, "_in_force", additions)
+    other = Authority.make(tmp_path / "other")
+    assert Gateway(Instance(name="edge-1", base_url=address, ca_file=other.file)).blocked() == ()
+    client._http.cache_clear()
+    assert Gateway(Instance(name="edge-1", base_url=address)).blocked() == ()
+    client._http.cache_clear()
 
 
 def test_the_portal_shows_its_client_certificate(authority: Authority, guarded: str) -> None:

@@ -52,7 +52,7 @@ HOLD_NOBODY: Final = {
     "audit.witnesses.exchange._http": _SETTINGS,
     "enforcement.gateways.client._http": _SETTINGS,
     "enforcement.gateways.credentials.tls_files._context": _SETTINGS,
-    "http_client.client._public_authorities": "certificates that everybody trusts",
+    "http_client.proxies_and_authorities._shared": "certificates that everybody trusts",
     "portal.v1.docs._schema": "our own document",
     "portal.v1.docs.document": "our own document",
     "portal.v1.docs._listing": "our own document",

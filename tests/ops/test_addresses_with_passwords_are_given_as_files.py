@@ -33,6 +33,35 @@ def test_an_address_that_holds_a_password_is_read_from_a_file(
     assert getattr(env.load(), name) == "filesystem://", "a value wins over its file"
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "MAILER_URL"])
+@pytest.mark.parametrize("special", "#/?[")
+def test_an_address_that_cannot_be_read_is_refused_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, special: str
+) -> None:
+    file = tmp_path / "address"
+    file.write_text(f"postgres://ata:s3cret{special}@db.example/ata")
+    monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv(f"{name}_FILE", str(file))
+    with pytest.raises(env.EnvironmentRefused) as refused:
+        env.load()
+    assert f"{name}: " in str(refused.value) and "percent-encode" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+    assert refused.value.__cause__ is None and refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL"])
+def test_an_empty_file_is_no_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    file = tmp_path / "address"
+    file.write_text("\n")
+    monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(f"{name}_FILE", str(file))
+    with pytest.raises(env.EnvironmentRefused, match=f"{name}_FILE: empty"):
+        env.load()
+
+
 @pytest.mark.parametrize("given", [{}, {"CELERY_BROKER_URL": "filesystem://"}])
 def test_the_embedded_worker_needs_no_folder_of_messages(
     tmp_path: Path, given: dict[str, str]

@@ -31,6 +31,8 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::1"))
         ("10.0.0.1", "203.0.113.7, unknown", "10.0.0.1"),
         ("10.0.0.1", "10.9.9.9", "10.9.9.9"),
         ("", "203.0.113.7", ""),
+        ("10.0.0.1", "fe80::1%" + "x" * 5000, "10.0.0.1"),
+        ("10.0.0.1", "[fe80::1%<b>]:4711", "10.0.0.1"),
     ],
 )
 def test_it_is_the_last_one_that_a_trusted_proxy_reports(
@@ -58,7 +60,21 @@ def test_without_trusted_proxies_the_header_is_not_read(
     assert seen == [found]
 
 
-@pytest.mark.parametrize("bad", ["proxy.internal", "10.0.0.1/8", "0.0.0.0/0", "10.0.0.1, ::/0"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "proxy.internal",
+        "10.0.0.1/8",
+        "0.0.0.0/0",
+        "10.0.0.1, ::/0",
+        "0.0.0.0/1, 128.0.0.0/1",
+        "::/1 8000::/1",
+        "::ffff:10.0.0.0/104",
+    ],
+)
 def test_what_is_no_address_or_everybody_is_refused(bad: str) -> None:
-    with pytest.raises(ValidationError, match=r"must be an IP address|choose its recorded address"):
+    with pytest.raises(
+        ValidationError,
+        match=r"must be an IP address|as an IPv4 network|choose its recorded address",
+    ):
         Env(TRUSTED_PROXIES=bad)

@@ -1,7 +1,8 @@
 """`ca_file` and `client_cert_file` of a gateway: whose certificates it may show, and ours.
 
-A gateway with a `ca_file` is trusted through that authority alone, not through public ones. The
-client certificate and its key are PEM in one file. Changed files count at the next call.
+A gateway with a `ca_file` is trusted through that authority and those of the setting `CA_FILE`, not
+through public ones. The client certificate and its key are PEM in one file. Changed files count at
+the next call.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from enforcement.gateways.instances import Instance
-from http_client import public_authorities
+from http_client.proxies_and_authorities import add_authorities, new_context
 
 type Stamp = tuple[Path, int, int]
 """A file, with when it changed and its size."""
@@ -37,7 +38,9 @@ def context(instance: Instance) -> ssl.SSLContext | None:
 @lru_cache(maxsize=64)
 def _context(ca: Stamp | None, client: Stamp | None) -> ssl.SSLContext:
     try:
-        made = ssl.create_default_context(cafile=str(ca[0])) if ca else public_authorities()
+        made = (
+            add_authorities(ssl.create_default_context(cafile=str(ca[0]))) if ca else new_context()
+        )
     except (OSError, ValueError):
         raise TlsFileUnusable("The ca_file holds no PEM certificates.") from None
     if client is not None:
