@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -104,7 +105,7 @@ def _check_key(request: HttpRequest, scheme: str, caller: Caller) -> None:
             token=caller.token,
             thumbprint=thumbprint,
             method=request.method or "",
-            url=settings.ENV.portal_url + request.path,
+            url=settings.ENV.portal_url + quote(request.path),
             now=now.timestamp(),
         )
     except TokenRefused as refused:

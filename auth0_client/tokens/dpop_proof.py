@@ -9,7 +9,7 @@ import base64
 import hashlib
 import re
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -22,6 +22,7 @@ ALGORITHMS: Final = ("ES256", "RS256")
 WITHIN_S: Final = 300
 """How far the clock of a caller may be from ours, and so how long a proof could be sent again."""
 LONGEST: Final = 4096
+_PORTS: Final = {"http": 80, "https": 443}
 _COORDINATE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _MODULUS: Final = re.compile(r"[A-Za-z0-9_-]{342,683}")  # 2,048 to 4,096 bits
 _OTHER_KEYS: Final = ("jku", "x5u", "x5c", "crit", "b64", "zip", "enc")
@@ -94,9 +95,18 @@ def _rsa(jwk: dict[str, Any]) -> RSAKey:
 
 def _check_request(claims: Claims, method: str, url: str) -> None:
     """``htm`` and ``htu`` name this request; query and fragment do not count (section 4.3)."""
-    named = re.split(r"[?#]", claims.text("htu"), maxsplit=1)[0]
-    if claims.text("htm") != method or unquote(named) != url:
+    if claims.text("htm") != method or _normal(claims.text("htu")) != _normal(url):
         raise TokenRefused("other_request", f"the proof is not for {method} {url}")
+
+
+def _normal(address: str) -> tuple[str, str, int | None, str] | None:
+    """Scheme, host, port and path of an address (RFC 3986 section 6.2); None where it has none."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    return parts.scheme, parts.hostname or "", port, unquote(parts.path)
 
 
 def _hash(token: str) -> str:

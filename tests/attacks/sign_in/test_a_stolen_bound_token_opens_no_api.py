@@ -107,6 +107,9 @@ BENT: dict[str, tuple[str, dict[str, Any]]] = {
     "for another portal": (
         "other_request", {"claims": {"htu": "https://portal.example/v1/whoami"}}),
     "for a path only": ("other_request", {"claims": {"htu": "/v1/whoami"}}),
+    "for what is no address": ("other_request", {"claims": {"htu": "http://["}}),
+    "for somebody at this portal": (
+        "other_request", {"claims": {"htu": WHOAMI.replace("//", "//portal.example/")}}),
     "without an address": ("missing_claim", {"claims": {"htu": ABSENT}}),
     "with a list of addresses": ("bad_claim", {"claims": {"htu": [WHOAMI]}}),
     "for another token": ("other_token", {"claims": {"ath": b64(b"0" * 32)}}),
@@ -199,7 +202,10 @@ def test_query_and_fragment_of_the_address_do_not_count(provider: Provider, name
     assert call(token, proof, path=f"{path}?limit=1").status_code == 200
 
 
-def test_a_path_may_be_written_with_escapes(provider: Provider) -> None:
-    token, path = bound(provider), "/v1/whoami"
-    proof = Proof(token, claims={"htu": settings.PORTAL_URL + "/v1/%77hoami"}).text()
-    assert call(token, proof, path=path).status_code == 200
+@pytest.mark.parametrize(
+    "htu",
+    [f"{settings.PORTAL_URL}/v1/%77hoami", WHOAMI.replace("http://localhost", "HTTP://LocalHost")],
+)
+def test_the_address_may_be_written_in_another_form(provider: Provider, htu: str) -> None:
+    token = bound(provider)
+    assert call(token, Proof(token, claims={"htu": htu}).text()).status_code == 200
