@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from approvals import proven_approvals
+from approvals.cancel_resend_confirm_denial import may_confirm_denial
 from approvals.models import Approval, Ask, AskState, Status
 from approvals.proven_approvals import Signature
 from approvals.views import request_labels
@@ -35,6 +36,7 @@ class Row:
     total_s: int
     hold_stays: str
     decide_url: str
+    may_confirm: bool
 
     @property
     def url(self) -> str:
@@ -54,16 +56,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Pending approvals, each in the first list that it belongs to."""
+    """Pending approvals, each in the first list that it belongs to; and `unconfirmed` denials."""
 
     for_me: list[Row]
     by_me: list[Row]
     others: list[Row]
+    unconfirmed: list[Row]
 
     @property
     def version(self) -> str:
         """Changes whenever a list would look different."""
-        shown = [*self.for_me, *self.by_me, *self.others]
+        shown = [*self.for_me, *self.by_me, *self.others, *self.unconfirmed]
         return "-".join(f"{r.approval.id.hex[-8:]}{r.ask.number if r.ask else 0}" for r in shown)
 
 
@@ -88,28 +91,35 @@ def waiting_for(viewer: Actor) -> QuerySet[Approval]:
 
 
 def inbox(viewer: Actor, wanted: RequestFilter = EVERYTHING) -> Inbox:
-    """All that waits, is wanted and this person may see; two or three queries.
+    """All that waits, is wanted and this person may see; a few queries.
 
     What waits for this person is among them however much else waits: their phone sends them here
     to compare the code.
     """
     theirs = _asked_of(viewer).filter(approval=OuterRef("pk"), state__in=OPEN_ASKS)
-    found = wanted.narrow(visible(viewer)).filter(status=Status.PENDING)
-    pending = found.annotate(theirs=Exists(theirs)).order_by("-theirs", "-created")
-    rows = rows_of(pending[:_MOST_PENDING], viewer)
-    for_me = [r for r in rows if r.ask and _is(r.ask, viewer)]
-    rest = [r for r in rows if r not in for_me]
+    waits = Q(status=Status.PENDING)
+    if not wanted.status:
+        waits |= Q(status=Status.CLOSED, inferred=True)
+    found = wanted.narrow(visible(viewer)).filter(waits).annotate(theirs=Exists(theirs))
+    rows = rows_of(found.order_by("-theirs", "inferred", "-created")[:_MOST_PENDING], viewer)
+    unconfirmed = [r for r in rows if r.approval.status == Status.CLOSED]
+    pending = [r for r in rows if r.approval.status == Status.PENDING]
+    for_me = [r for r in pending if r.ask and _is(r.ask, viewer)]
+    rest = [r for r in pending if r not in for_me]
     by_me = [r for r in rest if _asked_by(r.approval, viewer)]
-    return Inbox(for_me, by_me, [r for r in rest if r not in by_me])
+    return Inbox(for_me, by_me, [r for r in rest if r not in by_me], unconfirmed)
 
 
 def closed(
     viewer: Actor, before: datetime | None, wanted: RequestFilter = EVERYTHING
 ) -> tuple[list[Row], datetime | None]:
-    """A page of what is over, newest first, and where the next page begins."""
+    """A page of what is over, newest first, and where the next page begins; without a status to
+    filter by, also without denials that are not confirmed yet."""
     found = wanted.narrow(visible(viewer)).exclude(status=Status.PENDING)
     if wanted.status and wanted.status != Status.PENDING:
         found = found.filter(outcome=wanted.status)
+    elif not wanted.status:
+        found = found.exclude(inferred=True)
     if before is not None:
         found = found.filter(created__lt=before)
     page = list(found.order_by("-created")[: HISTORY_PAGE + 1])
@@ -149,6 +159,7 @@ def _row(approval: Approval, viewer: Actor, signed: Collection[Signature]) -> Ro
         total_s=request_labels.total_s(approval, ask),
         hold_stays=why_hold_stays(approval),
         decide_url=decide_url(approval, viewer),
+        may_confirm=may_confirm_denial(viewer, approval),
     )
 
 

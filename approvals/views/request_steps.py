@@ -22,9 +22,11 @@ from approvals.views.request_labels import (
     awaited,
     person_name,
     recorded_as_approved,
+    verb_of,
     whose,
 )
 from audit.recording.actors import Actor
+from enforcement.component_kinds import KINDS
 from ui import local_tenant
 
 Step = dict[str, Any]
@@ -66,10 +68,13 @@ def _is_release_itself(approval: Approval) -> bool:
 
 
 def _hold(approval: Approval, effects: Sequence[Effect]) -> list[Step]:
-    if approval.rule.get("while_pending") != "hold":
+    if not _is_held_meanwhile(approval):
         return []
     if not effects:
-        return [{"state": "done", "text": "Held", "when": approval.created}]
+        here = "On hold in this portal; no gateway was sent it"
+        if approval.target_kind not in KINDS:
+            here = "Suspended in this portal"
+        return [{"state": "done", "text": here, "when": approval.created}]
     done = sum(e.state == EffectState.DONE for e in effects)
     places = "1 gateway" if len(effects) == 1 else f"{len(effects)} gateways"
     if done == len(effects):
@@ -78,6 +83,13 @@ def _hold(approval: Approval, effects: Sequence[Effect]) -> list[Step]:
     state = "failed" if worst else "doing"
     detail = f"{worst.instance}: {worst.detail}" if worst else f"{done} of {len(effects)} so far"
     return [{"state": state, "text": f"Hold at {places}", "detail": detail}]
+
+
+def _is_held_meanwhile(approval: Approval) -> bool:
+    """Whether its rule holds what it is about while it waits, and its verb can."""
+    verb = verb_of(approval)
+    can_hold = verb is None or verb.hold is not None
+    return can_hold and approval.rule.get("while_pending") == "hold"
 
 
 def _ask_steps(
@@ -192,7 +204,7 @@ def _remote(effect: Effect) -> Step:
 def _release(approval: Approval, effects: Sequence[Effect]) -> list[Step]:
     if effects:
         return [_remote(e) for e in effects]
-    was_held = approval.rule.get("while_pending") == "hold"
+    was_held = _is_held_meanwhile(approval)
     if approval.status == Status.CLOSED and was_held and approval.outcome != Outcome.APPROVED:
         if approval.held:
             return [{"state": "doing", "text": "The hold stays until someone decides"}]

@@ -11,17 +11,16 @@ from django.core.cache import cache
 from django.urls import reverse
 
 from approvals import clock
-from approvals.models import Approval, Status
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor
 from connections.access_reviews import reviewer_permissions
 from connections.consent import prompts_for_missing_connections
 from connections.scopes import catalogue
 from enforcement.component_kinds import called
+from enforcement.decisions import stored_decisions_and_holds
 from enforcement.effects.sentences import joined
 from enforcement.findings import decision_queue
 from enforcement.findings.decision_queue import Undecided
-from enforcement.models import Asset
 
 _FOR_S = 2
 _KEY = "approvals.open_work"
@@ -50,7 +49,7 @@ class OpenWork:
 
 def open_work() -> OpenWork:
     """Counted now. The badge and the banner of the same page reuse these numbers."""
-    work = OpenWork(decision_queue.count_undecided(), *_stuck())
+    work = OpenWork(decision_queue.count_undecided(), *stored_decisions_and_holds.count_stuck())
     cache.set(_KEY, work, _FOR_S)
     return work
 
@@ -60,16 +59,6 @@ def recent_open_work() -> OpenWork:
     that ask again every few seconds."""
     known: OpenWork | None = cache.get(_KEY)
     return known or open_work()
-
-
-def _stuck() -> tuple[int, int]:
-    """Rows of the list `On hold` whose request is over, of how many; the later queries only if
-    there may be one. A denial that waits for its evidence is not over."""
-    ended = Approval.objects.filter(status=Status.CLOSED, held=True, inferred=False)
-    names = [str(pk) for pk in ended.values_list("pk", flat=True)]
-    held = Asset.objects.exclude(holder="")
-    stuck = held.filter(hold_approval__in=names).count() if names else 0
-    return stuck, held.count() if stuck else 0
 
 
 def for_person(me: Actor) -> list[Waiting]:

@@ -341,22 +341,19 @@ class Source:
             for row in rows:
                 yield self._finding(row)
 
-    def rows_of(self, operation: str) -> list[str]:
-        """Request id, run id and details of rows that may have a tag of this operation."""
+    def rows_of(self, operation: str) -> list[SourceRow]:
+        """Rows of the audit log that may have a tag of this operation."""
         columns = self._columns["audit_events"]
+        have = [("details", f"%[ATA {operation}.%")]
+        if "request_id" in columns:  # '/' follows '.': an index serves it
+            have = [(one, operation) for one in ("request_id", "run_id") if one in columns]
         found = []
-        if "request_id" in columns:
-            sql = "SELECT request_id AS said FROM audit_events WHERE request_id > ? || '.' "
-            sql += "AND request_id < ? || '/' LIMIT 200"  # '/' follows '.': an index serves it
-            found += self._db.execute(sql, (operation, operation)).fetchall()
-        else:
-            sql = "SELECT details AS said FROM audit_events WHERE details LIKE ? LIMIT 200"
-            found += self._db.execute(sql, (f"%[ATA {operation}.%",)).fetchall()
-        if "run_id" in columns:
-            sql = "SELECT run_id AS said FROM audit_events WHERE run_id > ? || '.' "
-            sql += "AND run_id < ? || '/' LIMIT 200"
-            found += self._db.execute(sql, (operation, operation)).fetchall()
-        return [str(row["said"]) for row in found]
+        for column, text in have:
+            which = "LIKE ?1" if column == "details" else f"> ?1 || '.' AND {column} < ?1 || '/'"
+            sql = f"SELECT * FROM audit_events WHERE {column} {which} LIMIT 200"  # noqa: S608  # fixed names
+            found += self._db.execute(sql, (text,)).fetchall()
+        values = ({key: row[key] for key in row.keys() if row[key] is not None} for row in found)  # noqa: SIM118
+        return [SourceRow("audit_events", 0, one) for one in values]
 
     def disposed(self, alert: str) -> bool:
         """Whether an alert was acknowledged or dismissed (v8)."""

@@ -75,7 +75,7 @@ def _disposed_as(*so: FindingStatus) -> AlreadyFn:
         finding = _finding(target)
         if finding.status not in so or finding.status_by.endswith(NOT_NAMED):
             return ""
-        since = f" since {finding.status_at:%d %b %Y, %H:%M} UTC" if finding.status_at else ""
+        since = f" since {finding.status_at:%-d %b %Y %H:%M} UTC" if finding.status_at else ""
         by = f" by {finding.status_by}" if finding.status_by else ""
         state = finding.get_status_display()
         return f"Finding “{finding.title[:100]}” is already {state}{by}{since}."

@@ -39,8 +39,9 @@ NOT_SENT: Final = (
 
 
 def hold_reason(holder: str, until: str) -> str:
-    """The reason text by which a hold is known: `ATA hold <approval> until <time>`."""
-    return f"{HOLD_MARK}{holder} until {until or 'released by hand'}"
+    """The reason text by which a hold is known. One with a request stays after its time `until`
+    where no one answers, so it names no time."""
+    return f"{HOLD_MARK}{holder} until {'decided or released' if until else 'released by hand'}"
 
 
 def holder_of(reason: str) -> str:

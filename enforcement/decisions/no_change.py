@@ -135,6 +135,6 @@ def _named(target: Target) -> str:
 
 
 def _since(by: str, at: datetime | None) -> str:
-    """`by Olu Operator since 28 Nov 2026, 08:36 UTC`."""
-    since = f" since {at:%d %b %Y, %H:%M} UTC" if at else ""
+    """`by Olu Operator since 2 Dec 2026 08:36 UTC`."""
+    since = f" since {at:%-d %b %Y %H:%M} UTC" if at else ""
     return f"by {by or 'the portal'}{since}"

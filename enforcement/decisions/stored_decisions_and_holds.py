@@ -182,3 +182,13 @@ def _holds_are_settled(ctx: CommitContext) -> None:
 
 def _name(ctx: CommitContext) -> str:
     return ctx.actor.name or ctx.actor.email or ctx.actor.sub
+
+
+def count_stuck() -> tuple[int, int]:
+    """Rows of the list `On hold` whose request is over, of how many; the later queries only if
+    there may be one. A denial that waits for its evidence is not over."""
+    ended = Approval.objects.filter(status=Status.CLOSED, held=True, inferred=False)
+    names = [str(pk) for pk in ended.values_list("pk", flat=True)]
+    held = Asset.objects.exclude(holder="")
+    stuck = held.filter(hold_approval__in=names).count() if names else 0
+    return stuck, held.count() if stuck else 0

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from enforcement.effects.conclude_effect import AgentEffect, State, Summary, WayState
+from enforcement.effects.conclude_effect import NO_ENTRY, AgentEffect, State, Summary, WayState
 from enforcement.effects.gateway_facts import agent_label
 from enforcement.effects.ways_of_use import Lever
 
@@ -31,6 +31,11 @@ class Reason:
 
     why: str
     helps: str
+
+    @property
+    def by_outpost(self) -> bool:
+        """Whether an outpost is what helps, or a part of it."""
+        return self.helps in {_REMOVE_OR_DISABLE, _READ}
 
 
 _NAME: Final = Reason(
@@ -66,11 +71,16 @@ NEVER_READ: Final = Reason("The gateway was never read.", "See under Gateways wh
 NO_AGENT: Final = Reason("The gateway names no agent.", _CHECK)
 CHANGED: Final = Reason("What counts there is being read again.", "Reload the page in a minute.")
 
+_NO_ENTRY: Final = Reason(
+    "No entry at the gateway restricts it.",
+    "End the decision and take it again, unless it is still being sent.",
+)
+_BEING_SENT: Final = Reason(
+    "No entry at the gateway restricts it yet.", "Wait: the decision is still being sent there."
+)
+
 OF_WHY: Final[dict[str, Reason]] = {
-    "no entry there restricts it": Reason(
-        "No entry at the gateway restricts it.",
-        "End the decision and take it again, unless it is still being sent.",
-    ),
+    NO_ENTRY: _NO_ENTRY,
     "an entry there allows it": Reason(
         "An entry at the gateway allows it.", "Remove that entry on that machine."
     ),
@@ -141,6 +151,7 @@ OF_WHY: Final[dict[str, Reason]] = {
 _COPIES: Final = (_COPY, _COPY_WITH_OUTPOST, _COPY_TO_REMOVE)
 _ORDER: Final = (
     *dict.fromkeys(OF_WHY.values()),
+    _BEING_SENT,
     _RULES_OFF,
     _RECORDED,
     _OTHER_USE,
@@ -171,12 +182,25 @@ def reason_for(effect: AgentEffect, *, has_outpost: bool = False) -> Reason | No
 
 
 def by_reason(
-    effects: Iterable[AgentEffect], *, has_outpost: bool = False
+    effects: Iterable[AgentEffect],
+    *,
+    has_outpost: bool = False,
+    is_sent: bool = True,
+    was_moved: bool = False,
 ) -> dict[Reason, list[str]]:
-    """The labels of the agents by why use is not stopped for them, what leads first."""
+    """The labels of the agents by why use is not stopped for them, what leads first.
+
+    Args:
+        is_sent: whether the decision is not still being sent.
+        was_moved: whether its files lie in quarantine there, so that only a new copy can be used.
+    """
     found: dict[Reason, list[str]] = {}
     for effect in effects:
         if reason := reason_for(effect, has_outpost=has_outpost):
+            if reason == _NO_ENTRY and not is_sent:
+                reason = _BEING_SENT
+            elif was_moved and reason in _COPIES:
+                reason = _MAY_BE_BACK
             found.setdefault(reason, []).append(agent_label(effect.agent))
     return dict(sorted(found.items(), key=lambda one: rank(one[0])))
 

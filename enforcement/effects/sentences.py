@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from enforcement.effects.conclude_effect import AgentEffect, State, Summary, WayState
-from enforcement.effects.gateway_facts import agent_label
+from enforcement.effects.gateway_facts import V020, agent_label
 from enforcement.effects.ways_of_use import Lever
 
 RULES_OFF: Final = (
@@ -51,16 +51,46 @@ def by_pattern(effects: Sequence[AgentEffect]) -> dict[str, list[str]]:
     return groups
 
 
-def files_left(kind: str, name: str, gateway: str) -> str:
+def files_left(kind: str, name: str, gateway: str, generation: str = "") -> str:
     """That the files of a skill or plugin are in quarantine, where the end of a hold leaves
     them, and what brings them back."""
-    named = name if _PLAIN_NAME.fullmatch(name) else "NAME"
+    found = f"Its files are still in quarantine at {gateway}"
+    named = _in_command(name)
+    if _has_no_restore(kind, generation):
+        return f"{found}. {_BY_HAND.format(named)}"
     return (
-        f"Its files are still in quarantine at {gateway}: restore them there with "
-        f"`ata dc -- {kind} restore {named}`. Where DefenseClaw asks for a path, run "
-        f"`defenseclaw {kind} restore {named} --path FOLDER`, which is listed as a change without "
-        "a decision."
+        f"{found}: restore them there with `ata {kind} restore {named}`. Where DefenseClaw asks "
+        f"for a path, run `defenseclaw {kind} restore {named} --path FOLDER`, which is listed as a "
+        "change without a decision."
     )
+
+
+def files_unseen(kind: str, name: str, gateway: str, generation: str = "") -> str:
+    """That the portal cannot see whether a hold or block moved the files, and what shows it."""
+    named = _in_command(name)
+    back = f"`ata {kind} restore {named}` restores them there."
+    if _has_no_restore(kind, generation):
+        back = _BY_HAND.format(named)
+    return (
+        f"The portal cannot see whether its files were moved to quarantine at {gateway}. "
+        f"`find ~/.defenseclaw/quarantine -name {named}` finds them on that machine. {back}"
+    )
+
+
+_BY_HAND: Final = (
+    "DefenseClaw 0.2.0 cannot restore a plugin: move its folder back from "
+    "`~/.defenseclaw/quarantine/plugins/{}` on that machine."
+)
+
+
+def _has_no_restore(kind: str, generation: str) -> bool:
+    """Its command refuses every folder of a plugin that it guards."""
+    return kind == "plugin" and generation == V020
+
+
+def _in_command(name: str) -> str:
+    """A name as a command takes it, without what a shell would read."""
+    return name if _PLAIN_NAME.fullmatch(name) else "NAME"
 
 
 def as_clause(effects: Sequence[AgentEffect]) -> str:

@@ -12,6 +12,8 @@ from typing import Final
 from approvals.registry import EffectRun
 from audit.importing import decision_tag_hmac
 from audit.importing.decision_tag_hmac import Content
+from audit.importing.mapping.decision_tag_matches import tag_of_act
+from audit.importing.source_row_identity import SourceRow
 from enforcement.gateways.client import Listed
 
 BLOCK: Final = "api-enforce-block"
@@ -60,10 +62,9 @@ def operation_of(reason: str, kind: str, name: str, instance: str) -> str:
     return next((t.operation for t in found if any(map(t.verifies, contents))), "")
 
 
-def names_person(text: str, run: EffectRun, action: str, kind: str, name: str) -> bool:
-    """Whether a row's request id or details have the tag of an earlier try of this step."""
-    content = Content(action, kind, name, run.instance)
-    return any(
-        tag.operation == run.operation and tag.verifies(content)
-        for tag in decision_tag_hmac.find(text)
-    )
+def names_person(row: SourceRow, run: EffectRun, action: str, kind: str, name: str) -> bool:
+    """Whether a row of the gateway's log is what an earlier try of this step wrote."""
+    tag = tag_of_act(row, run.instance)
+    if tag is None or tag.operation != run.operation:
+        return False
+    return tag.verifies(Content(action, kind, name, run.instance))

@@ -43,6 +43,7 @@ REACH = (
 MOVED = "Its files are in quarantine there, and stay there when this ends."
 _OUTPOST = "its outpost"
 _STATUS = "status"
+_RESTRICT = frozenset({"gateway.hold", "gateway.block"})
 _WANTED = {"hold": "held", "block": "blocked", "allow": "allowed"}
 _LIST_OF = {"hold": "block", "block": "block", "allow": "allow"}
 
@@ -65,6 +66,8 @@ class At:
     settings_at: datetime | None = None  # and when
     agents: tuple[AgentEffect, ...] = ()  # the same as `effect`, for each agent
     never_read: bool = False  # neither by the portal nor by an outpost
+    was_restricted: bool = False  # whether the portal ever sent a hold or block there
+    files: str = ""  # that they are, or may be, in quarantine there, by `with_effects`
 
     @property
     def restricts(self) -> bool:
@@ -102,7 +105,12 @@ class At:
             return []
         if not self.agents:
             return [(remedies.NEVER_READ if self.never_read else remedies.NO_AGENT, "")]
-        found = remedies.by_reason(self.agents, has_outpost=self.entries_from == IN_REPORTS)
+        found = remedies.by_reason(
+            self.agents,
+            has_outpost=self.entries_from == IN_REPORTS,
+            is_sent=not self.waits,
+            was_moved=self.files == MOVED,
+        )
         return [(reason, joined(agents)) for reason, agents in found.items()]
 
     @property
@@ -115,6 +123,11 @@ class At:
         """Its agents, where nothing was decided and no entry restricts it for any of them."""
         is_open = self.code == "none" and all(agent.why == NO_ENTRY for agent in self.agents)
         return joined([agent_label(agent.agent) for agent in self.agents]) if is_open else ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing to say of it but that nothing restricts it."""
+        return self.wanted == "none" and self.code == "none" and not (self.use or self.files)
 
     @property
     def waits(self) -> bool:
@@ -141,20 +154,25 @@ def of_each(kind: str, names: Collection[str]) -> dict[str, list[At]]:
     rows: dict[str, dict[str, Asset]] = {name: {} for name in names}
     for row in Asset.objects.filter(kind=kind, name__in=names):
         rows[row.name][row.instance] = row
-    sent = Effect.objects.filter(target_kind=kind, target_name__in=names, kind__in=STEPS)
-    steps = {(one.target_name, one.instance): one for one in sent.order_by("id")}  # the newest
+    about = Effect.objects.filter(target_kind=kind, target_name__in=names, kind__in=STEPS)
+    sent = list(about.order_by("id"))
+    steps = {(one.target_name, one.instance): one for one in sent}  # the newest
+    restricted = {(one.target_name, one.instance) for one in sent if one.kind in _RESTRICT}
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
     reports = reported_facts.last_reports(command_recipients.by_instance())
     every = [(i, fleet.scope_of(i.name)) for i in fleet.with_outposts]
     return {
         name: [
-            _at(
-                i,
-                wanted_at(rows[name], i.name, scope),
-                steps.get((name, i.name)),
-                _reported(reports[i.name], kind, name)
-                if i.name in reports
-                else _listed(watches.get(i.name), kind, name),
+            replace(
+                _at(
+                    i,
+                    wanted_at(rows[name], i.name, scope),
+                    steps.get((name, i.name)),
+                    _reported(reports[i.name], kind, name)
+                    if i.name in reports
+                    else _listed(watches.get(i.name), kind, name),
+                ),
+                was_restricted=(name, i.name) in restricted,
             )
             for i, scope in every
         ]
@@ -182,6 +200,7 @@ def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
             replace(
                 at,
                 words=f"{at.words} {files}".rstrip(),
+                files=files,
                 effect=tuple(effect.sentences),
                 agents=effect.agents,
                 never_read=unread,
@@ -197,9 +216,10 @@ def with_effects(states: Sequence[At], kind: str, name: str) -> list[At]:
 def _about_files(at: At, kind: str, name: str) -> str:
     """That its files are in quarantine there, where nothing or ours restricts it."""
     if at.is_free:
-        return effects_at_gateways.files_left(at.instance, kind, name)
+        was = at.was_restricted
+        return effects_at_gateways.files_left(at.instance, kind, name, restricted=was)
     is_ours = at.code in {"held", "blocked"} and at.wanted in {"hold", "block"}
-    moved = is_ours and effects_at_gateways.lie_in_quarantine(at.instance, kind, name)
+    moved = is_ours and effects_at_gateways.lie_in_quarantine(at.instance, kind, name) is True
     return MOVED if moved else ""
 
 

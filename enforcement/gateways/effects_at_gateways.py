@@ -196,24 +196,35 @@ def known_at(instance: Instance, watch: Watch | None, kind: str, name: str) -> G
     return facts_from_outpost(outpost, kind, name)
 
 
-def files_left(instance: Instance, kind: str, name: str) -> str:
-    """That files of it stay in quarantine there, in words; empty where none are known to be."""
+def files_left(instance: Instance, kind: str, name: str, *, restricted: bool = True) -> str:
+    """That files of it stay in quarantine there, or that this cannot be seen, in words; empty where
+    none are there, or the portal never restricted it and sees none."""
     found = lie_in_quarantine(instance, kind, name)
-    return sentences.files_left(kind, name, instance.name) if found else ""
+    if found is False or (found is None and not restricted):
+        return ""
+    said = sentences.files_left if found else sentences.files_unseen
+    return said(kind, name, instance.name, _generation_of(instance))
 
 
-def lie_in_quarantine(instance: Instance, kind: str, name: str) -> bool:
-    """Whether files of it are known to be in quarantine there."""
+def _generation_of(instance: Instance) -> str:
+    outpost = command_recipients.outpost_of(instance.name)
+    watch = Watch.objects.filter(name=instance.name).first()
+    return outpost.generation if outpost else settings_of(watch).generation
+
+
+def lie_in_quarantine(instance: Instance, kind: str, name: str) -> bool | None:
+    """Whether files of it are in quarantine there; None where the portal cannot see that."""
     if kind not in INSTALLED:
         return False
     if outpost := command_recipients.outpost_of(instance.name):
         state = OutpostState.objects.filter(outpost=outpost).first()
-        return bool(LastReport(state).in_quarantine(kind, name))
+        found = LastReport(state).in_quarantine(kind, name)
+        return None if found is None else bool(found)
     try:
         path = instance.audit_db
-        return path is not None and files_in_quarantine.lie_there(path, kind, name)
+        return None if path is None else files_in_quarantine.lie_there(path, kind, name)
     except SourceUnreadable:
-        return False
+        return None
 
 
 def _after(facts: GatewayFacts, over_rest: bool, act: str) -> GatewayFacts:
@@ -234,7 +245,7 @@ def why_outdated(watch: Watch | None) -> str:
     """When the gateway was last read, in words; empty where that was within a minute."""
     if watch is None or watch.last_seen is None or clock.now() - watch.last_seen <= _LASTS:
         return ""
-    return f"the gateway was last read on {watch.last_seen:%d %b %Y, %H:%M} UTC"
+    return f"the gateway was last read on {watch.last_seen:%-d %b %Y %H:%M} UTC"
 
 
 def _in_database(

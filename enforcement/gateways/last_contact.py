@@ -68,10 +68,10 @@ def why_report_is_outdated(outpost: Outpost, report: LastReport) -> str:
         return "its outpost is suspended, and its reports are refused"
     at = outpost.reported_at
     if at is not None and clock.now() - at > OUTPOST_SILENT_AFTER:
-        return f"its outpost last reported on {at:%d %b %Y, %H:%M} UTC"
+        return f"its outpost last reported on {at:%-d %b %Y %H:%M} UTC"
     if not report.lacks_entries:
         return ""
-    since = f" since {at:%d %b %Y, %H:%M} UTC" if (at := report.no_entries_since) else ""
+    since = f" since {at:%-d %b %Y %H:%M} UTC" if (at := report.no_entries_since) else ""
     return f"its outpost has not been able to report the gateway's entries{since}"
 
 

@@ -59,6 +59,7 @@ def context(
         "noun": noun(kind),
         "called": called(kind, name),
         "states": states,
+        **_rows_and_rest(states),
         "reach": decided_and_enforced_state.REACH,
         "live": any(state.waits for state in states),
         "lacking": sum(state.code == decided_and_enforced_state.NOT_ENFORCED for state in states),
@@ -91,6 +92,15 @@ def context(
             {"text": called(kind, name)},
         ],
     }
+
+
+def _rows_and_rest(states: Sequence[At]) -> dict[str, list[At]]:
+    """The gateways that have a row, and those that one sentence names: where nothing was decided
+    and nothing restricts it, next to others."""
+    plain = [at for at in states if at.is_plain]
+    if len(plain) == len(states):
+        return {"shown": plain, "plain": []}
+    return {"shown": [at for at in states if not at.is_plain], "plain": plain}
 
 
 def _acknowledged(states: Sequence[At]) -> str:
@@ -131,16 +141,25 @@ def _unreported(
 
 
 def answer(kind: str, states: Sequence[At], rows: Sequence[Asset]) -> dict[str, str]:
-    """The sentence that the page opens with: its `form`, and the words around the name."""
+    """The sentence that the page opens with: its `form`, and the words around the name; `use` is
+    what a hold or block comes to, in one word."""
     lacking = {
         at.instance.name for at in states if at.code == decided_and_enforced_state.NOT_ENFORCED
     }
     if restricting := [at for at in states if at.restricts]:
         where = at_gateways([at.instance.name for at in restricting], len(states))
-        effect = _effect(kind, restricting, where)
+        use = overall_at([[str(agent.summary) for agent in at.agents] for at in restricting])
+        effect = clause_after_decision(use, installed=kind in INSTALLED, where=where)
         if lacking.isdisjoint(at.instance.name for at in restricting):
-            return {"form": "is", "words": f"{_restricted(restricting)}{where}{effect}"}
-        return {"form": "decided", "decision": _decision(restricting), "words": f"{where}{effect}"}
+            words = f"{_restricted(restricting)}{where}{effect}"
+            return {"form": "is", "words": words, "use": str(use)}
+        words = f"{where}{effect}"
+        return {
+            "form": "decided",
+            "decision": _decision(restricting),
+            "words": words,
+            "use": str(use),
+        }
     if allowed := [at for at in states if "allow" in at.wanted or at.code == "allowed"]:
         where = at_gateways([at.instance.name for at in allowed], len(states))
         if lacking.isdisjoint(at.instance.name for at in allowed):
@@ -180,11 +199,6 @@ def use_now(states: Sequence[At], *, installed: bool) -> tuple[str, str] | None:
             rest = f"{at_gateways(names, len(states))} {after}".rstrip()
             return before, rest
     return None
-
-
-def _effect(kind: str, restricting: Sequence[At], where: str) -> str:
-    found = overall_at([[str(agent.summary) for agent in at.agents] for at in restricting])
-    return clause_after_decision(found, installed=kind in INSTALLED, where=where)
 
 
 def _restricted(restricting: Sequence[At]) -> str:

@@ -24,9 +24,10 @@ from enforcement.effects.conclude_effect import AgentEffect, State, Summary, Way
 from enforcement.effects.gateway_facts import agent_label
 from enforcement.effects.sentences import LABELS
 from enforcement.findings import decision_queue
+from enforcement.findings.decision_queue import Component
 from enforcement.gateways import effects_at_gateways, instances
 from enforcement.gateways.instances import Instance
-from enforcement.models import Asset, Decision, Finding, Outpost, Watch
+from enforcement.models import Asset, Decision, Outpost, Watch
 from enforcement.posture.readings import reported_entries
 from enforcement.views import effects_of_decisions
 
@@ -95,8 +96,10 @@ def _mistake(kind: str, name: str) -> str:
 def _listed() -> list[dict[str, Any]]:
     """Components that need a decision, those without a hold first, and those that were decided last
     with what that comes to. A hold answers no finding: what is on hold can need a decision."""
-    found = decision_queue.by_component(decision_queue.undecided().filter(kind__in=KINDS))
-    needing = {(one.kind, one.name): one for one in found[:_MOST_UNDECIDED]}
+    undecided = decision_queue.undecided().filter(kind__in=KINDS)
+    rows = decision_queue.by_component(undecided)[:_MOST_UNDECIDED]
+    found = decision_queue.components(rows, undecided)
+    needing = {(one.gravest.kind, one.gravest.name): one for one in found}
     held = [
         row
         for row in Asset.objects.exclude(holder="").filter(name__in={name for _, name in needing})
@@ -107,19 +110,20 @@ def _listed() -> list[dict[str, Any]]:
     others = [row for row in last if (row.kind, row.name) not in needing]
     restricting = (row for row in [*held, *others] if _state(row) != "allowed")
     effects = effects_of_decisions.overall_of_each(restricting)
-    undecided = [_needing(one) for key, one in needing.items() if key not in on_hold]
-    needs = [*undecided, *(_decided(row, effects) | {"needs": True} for row in held)]
+    free = [_needing(one) for key, one in needing.items() if key not in on_hold]
+    needs = [*free, *(_decided(row, effects) | {"needs": True} for row in held)]
     return [*needs, *(_decided(row, effects) for row in others)][:_LISTED]
 
 
-def _needing(one: Finding) -> dict[str, Any]:
+def _needing(one: Component) -> dict[str, Any]:
+    found = one.gravest
     return {
-        "kind": one.kind,
-        "name": one.name,
-        "called": called(one.kind, one.name),
-        "where": one.instance,
+        "kind": found.kind,
+        "name": found.name,
+        "called": called(found.kind, found.name),
+        "where": one.gateways,
         "needs": True,
-        "since": one.at,
+        "since": found.at,
     }
 
 

@@ -72,11 +72,10 @@ def not_fully_stopped() -> list[tuple[Asset, Overall]]:
 
 @dataclass(frozen=True, slots=True)
 class NotStopped:
-    """A hold or block that does not stop every agent; `also` are reasons besides its group's."""
+    """A hold or block that does not stop every agent."""
 
     asset: Asset
     effect: Overall
-    also: tuple[Reason, ...] = ()
 
     @property
     def since(self) -> datetime | None:
@@ -91,8 +90,8 @@ def by_reason(found: Iterable[tuple[Asset, Overall]]) -> list[tuple[Reason, list
     reasons = reasons_of_each([row for row, _ in rows])
     groups: dict[Reason, list[NotStopped]] = {}
     for row, effect in rows:
-        first, *others = reasons[row.pk] or [remedies.CHANGED]
-        groups.setdefault(first, []).append(NotStopped(row, effect, tuple(others)))
+        first = next(iter(reasons[row.pk]), remedies.CHANGED)
+        groups.setdefault(first, []).append(NotStopped(row, effect))
     return sorted(groups.items(), key=lambda one: (-len(one[1]), remedies.rank(one[0])))
 
 

@@ -27,13 +27,15 @@ from audit.importing import decision_tag_hmac
 from audit.recording.actors import Actor, Target
 from enforcement import known_names
 from enforcement.component_kinds import KINDS, called, noun
-from enforcement.decisions import decision_severity
+from enforcement.decisions import decision_severity, stored_decisions_and_holds
+from enforcement.decisions.hold_and_release_at_gateway import is_hold
+from enforcement.effects.all_agents_summary import Overall
 from enforcement.findings import decision_queue
 from enforcement.gateways import attempt_tags, decided_and_enforced_state, instances
 from enforcement.gateways.client import Gateway, GatewayError
 from enforcement.gateways.decided_and_enforced_state import At
 from enforcement.gateways.effects_at_gateways import INSTALLED
-from enforcement.models import Decision, Finding, Scan
+from enforcement.models import Decision, Finding, FindingStatus, Scan
 from enforcement.models.scan_and_finding import COUNTING
 from enforcement.views import component as asset_page
 from enforcement.views import effects_of_decisions, finding_hold_and_decision_lists
@@ -65,6 +67,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """Findings by severity, what is on hold, what is blocked and allowed."""
     lists = finding_hold_and_decision_lists
     by, needs = lists.Filter.read(request.GET), decision_queue.count_undecided()
+    roles, (stuck, on_hold) = actor(request).roles, stored_decisions_and_holds.count_stuck()
     open_to_agents = effects_of_decisions.not_fully_stopped()
     held = lists.held(by.q) if by.list == "held" else []
     decided = _decided(by.list, by.q)
@@ -81,7 +84,10 @@ def index(request: HttpRequest) -> HttpResponse:
         "shown": len(held) + len(decided) + not_stopped_count,
         "this_list": [("list", by.list)],
         "waiting": lists.unfinished(),
-        "may_decide": "operator" in actor(request).roles,
+        "stuck": stuck,
+        "on_hold": on_hold,
+        "may_decide": "operator" in roles,
+        "by_outpost": "admin" in roles and any(reason.by_outpost for reason, _ in not_stopped),
         "here": request.get_full_path(),
     }
     if by.list in lists.OF_FINDINGS:
@@ -245,7 +251,7 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
     scans, asked = {scan.instance: scan for scan in latest}, {one.name for one in fleet.asked}
     counting = {one.name for one in fleet.scope("")}
     page = reverse("enforcement-asset", args=[kind, name])
-    may_decide = "operator" in actor(request).roles
+    roles = actor(request).roles
     context = {
         "said": [
             {"at": at}
@@ -263,8 +269,11 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
         "answer": asset_page.use_now(
             [at for at in states if at.instance.name in counting], installed=kind in INSTALLED
         ),
-        "is_open": any(at.use is None for at in states),
-        "may_decide": may_decide and not decision_severity.why_undecidable(Target(kind, name)),
+        "may_decide": "operator" in roles
+        and any(at.use is None for at in states)
+        and not decision_severity.why_undecidable(Target(kind, name)),
+        "by_outpost": "admin" in roles
+        and any(reason.by_outpost for at in states for reason, _ in at.reasons),
         "crumbs": [
             {"text": "Findings", "url": "/enforcement/"},
             {"text": called(kind, name), "url": page},
@@ -284,10 +293,12 @@ def _admission(kind: str, name: str, at: At, scan: Scan | None) -> dict[str, str
         verdict, reason = Gateway(at.instance).preview(kind, name, *known)
     except GatewayError as trouble:
         return {"trouble": trouble.detail}
+    ours = decided_and_enforced_state.counts_in_answer(at)
+    own_words = "" if ours and is_hold(reason) else decision_tag_hmac.without(reason)
     return {
         "verdict": verdict,
-        "reason": decision_tag_hmac.without(reason)[:_LONGEST_REASON],
-        "ours": decided_and_enforced_state.counts_in_answer(at),
+        "reason": own_words[:_LONGEST_REASON],
+        "ours": ours,
         "operation": attempt_tags.operation_of(reason, kind, name, at.instance.name),
         "answer": _ADMISSION.get(verdict, _UNKNOWN_VERDICT),
     }
@@ -297,13 +308,11 @@ def _finding_context(row: Finding, person: Actor) -> dict[str, Any]:
     """Everything the page shows."""
     crumbs = [{"text": "Findings", "url": "/enforcement/"}, {"text": row.title}]
     about: dict[str, Any] = {}
+    is_undecided = decision_queue.undecided().filter(pk=row.pk).exists()
     if row.kind in KINDS:
         page = reverse("enforcement-asset", args=[row.kind, row.name])
         crumbs.insert(1, {"text": called(row.kind, row.name), "url": page})
-        about = {
-            "decided": asset_page.answer_of(row.kind, row.name),
-            "pending": asset_page.pending(row.kind, row.name)[:1],
-        }
+        about = _decided_about(row, is_undecided=is_undecided)
     verb = registry.get("alert.dismiss")
     target = Target("alert", row.finding_id, row.instance)
     rule = policy.decide(person, verb, target, row.severity)
@@ -313,7 +322,7 @@ def _finding_context(row: Finding, person: Actor) -> dict[str, Any]:
         "crumbs": crumbs,
         "may_decide": "operator" in person.roles,
         "counts": row.status in COUNTING,
-        "is_undecided": decision_queue.undecided().filter(pk=row.pk).exists(),
+        "is_undecided": is_undecided,
         "may_be_decided": row.kind in KINDS
         and not decision_severity.why_undecidable(Target(row.kind, row.name)),
         "noun": noun(row.kind),
@@ -321,4 +330,22 @@ def _finding_context(row: Finding, person: Actor) -> dict[str, Any]:
         "needs": policy.in_words(
             rule.as_json(), verb, duration(rule.within_s or settings.STEP_UP_EXPIRY_S)
         ),
+    }
+
+
+def _decided_about(row: Finding, *, is_undecided: bool) -> dict[str, Any]:
+    """What is decided about the component of a finding, and what that leaves to do. The title
+    `leads_with_decision` where the finding is open and needs none."""
+    decided = asset_page.answer_of(row.kind, row.name)
+    pending = asset_page.pending(row.kind, row.name)[:1]
+    leaves_use = decided.get("use", Overall.STOPPED) != Overall.STOPPED
+    in_force, counts = decided["form"] == "is", row.status in COUNTING and not is_undecided
+    return {
+        "decided": decided,
+        "pending": pending,
+        "leaves_use": leaves_use and counts,
+        "is_answered": in_force and counts and not (pending or leaves_use),
+        "leads_with_decision": row.status == FindingStatus.OPEN
+        and counts
+        and decided["form"] in {"is", "decided"},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -128,14 +129,23 @@ def pushes_of(instance: Instance) -> dict[str, Any]:
 def context(person: Actor) -> dict[str, Any]:
     """Everything the page shows to this person; gateways with trouble come first."""
     fleet, found = instances.fleet(), rows()
+    may_enrol = "admin" in person.roles
     return {
         "rows": sorted(found, key=gateway_rows.rank),
         "title": gateway_rows.title_of(found) if found else _no_gateway(fleet),
         "states": gateway_rows.states_of(found),
-        "may_enrol": "admin" in person.roles,
+        "may_enrol": may_enrol,
+        "to_approve": _to_approve(found) if may_enrol else "",
         "problem": fleet.problem,
         "configured": fleet.path is not None,
     }
+
+
+def _to_approve(found: Sequence[GatewayRow]) -> str:
+    """The first gateway whose settings nobody approved; empty where another matter is graver."""
+    without = [row.name for row in found if not row.posture.baseline]
+    well = all(row.verdict == gateway_rows.ONLINE and not row.posture.differing for row in found)
+    return without[0] if without and well else ""
 
 
 def _no_gateway(fleet: Fleet) -> str:

@@ -99,7 +99,7 @@ def test_a_mode_that_changes_is_recorded_once_and_so_is_the_way_back(
     home = web.get("/").content.decode()
     assert "Decisions whose effect at a gateway changed" in home
     assert "Not stopped for Claude Code: it is in observe mode" in home
-    assert "1 hold or block is not known to stop every agent" in home
+    assert "Agents may get past 1 hold or block" in home
     assert 'href="/enforcement/?list=not_stopped"' in home
     listed = web.get("/enforcement/?list=not_stopped").content.decode()
     assert "/enforcement/tool/Bash/" in listed and "partly stopped" in listed
@@ -116,7 +116,7 @@ def test_a_mode_that_changes_is_recorded_once_and_so_is_the_way_back(
     assert "Decisions whose effect at a gateway changed" not in home
     assert "list=not_stopped" not in home
     empty = web.get("/enforcement/?list=not_stopped").content.decode()
-    assert "No hold or block is known to leave an agent unstopped" in empty
+    assert "No agent is known to get past a hold or block" in empty
 
 
 @pytest.mark.parametrize(("act", "severity"), [("block", HIGH), ("hold", HIGH), ("allow", MEDIUM)])

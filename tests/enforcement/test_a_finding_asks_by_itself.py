@@ -83,7 +83,9 @@ def test_the_item_is_held_everywhere_while_a_person_is_asked(
     assert approval.severity == "CRITICAL" and not approval.requester_sub and approval.held
     assert approval.sentence == "Block skill pdf-exfil on all gateways"
     for each in town.edges.values():
-        assert each.blocked()["pdf-exfil"].startswith(f"ATA hold {approval.pk} until ")
+        assert each.blocked()["pdf-exfil"].startswith(
+            f"ATA hold {approval.pk} until decided or released"
+        )
     assert sentences("skill.held")[0] == (
         "Auth0-ATA decided to hold skill pdf-exfil at 2 gateways pending a decision"
     )

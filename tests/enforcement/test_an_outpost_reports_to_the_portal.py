@@ -161,7 +161,7 @@ def test_entries_that_an_outpost_cannot_read_are_not_taken_to_be_so_now(
         with unreadable(data / "audit.db"):
             outpost.run_once()
             since = no_entries_since()
-            at = datetime.fromisoformat(since).strftime("%d %b %Y, %H:%M UTC")
+            at = datetime.fromisoformat(since).strftime("%-d %b %Y %H:%M UTC")
             why = f"its outpost has not been able to report the gateway's entries since {at}"
             assert effect() == f"Not known for Claude Code: {why}."
             [why] = red()

@@ -186,7 +186,7 @@ def test_of_a_gateway_that_was_not_read_for_a_minute_nothing_is_concluded(
     assert effects_at_gateways.everywhere("tool", "Bash")[0].sentences[0].startswith("Stopped")
     seen = clock.now() - timedelta(seconds=61)
     Watch.objects.filter(name="lab").update(reachable=False, last_seen=seen, listed_at=seen)
-    since = f"the gateway was last read on {seen:%d %b %Y, %H:%M} UTC"
+    since = f"the gateway was last read on {seen:%-d %b %Y %H:%M} UTC"
     for act in ("", "allow"):
         [effect] = effects_at_gateways.everywhere("tool", "Bash", act)
         assert effect.sentences == [f"Not known for Claude Code, Codex and Cursor: {since}."]

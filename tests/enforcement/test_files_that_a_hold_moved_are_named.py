@@ -20,6 +20,7 @@ from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.stored_event_loader import load_many
 from enforcement.audit_database import files_in_quarantine
+from enforcement.audit_database.open_read_only import SourceUnreadable
 from enforcement.decisions.steps import steps_at_outposts
 from enforcement.effects import sentences
 from enforcement.gateways import decided_and_enforced_state, instances
@@ -33,7 +34,7 @@ from tests.enforcement.test_effects_at_gateways import look
 pytestmark = pytest.mark.django_db
 Do = Callable[[], None]
 NOTES = Target("skill", "notes")
-LEFT = "Its files are still in quarantine at lab: restore them there with `ata dc -- skill restore"
+LEFT = "Its files are still in quarantine at lab: restore them there with `ata skill restore"
 GENERATIONS = {"0.2.0": "openclaw", "0.8.4": "claudecode", "head": "claudecode"}
 
 
@@ -102,6 +103,11 @@ def test_a_release_says_what_the_gateway_moved_and_nothing_brought_back(
     wait_until_moved(folder)
     look()
     assert LEFT not in words() and decided_and_enforced_state.MOVED in words()
+    web = browser("operator", "operator")
+    shown = web.get("/enforcement/skill/notes/").content.decode()
+    table = shown.partition("How this is known")[0]
+    assert "It was quarantined, and a copy may be back." in table
+    assert "An installed copy can still be used." not in table
     lift(olu, NOTES)
     do_due()
     step = release_step()
@@ -116,7 +122,7 @@ def test_a_release_says_what_the_gateway_moved_and_nothing_brought_back(
     assert said.endswith(", and its files stayed in quarantine there"), said
     look()
     assert LEFT in words()
-    shown = browser("operator", "operator").get("/enforcement/skill/notes/").content.decode()
+    shown = web.get("/enforcement/skill/notes/").content.decode()
     assert "Its files are still in quarantine at lab" in shown
 
 
@@ -143,6 +149,31 @@ def test_files_that_were_restored_since_are_not_named(
     gateway.command("skill", "restore", "notes", "--path", str(folder))
     look()
     assert folder.exists() and "quarantine" not in words()
+
+
+def test_where_the_portal_cannot_see_files_it_says_so_and_what_shows_them(
+    gateway: StandIn, olu: Actor, do_due: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> bool:
+        raise SourceUnreadable("no such file")
+
+    monkeypatch.setattr(files_in_quarantine, "lie_there", unreadable)
+    said = "cannot see whether its files were moved to quarantine at lab"
+    assert said not in words(), "the portal never restricted it"
+    settle(olu, NOTES, "hold")
+    do_due()
+    look()
+    assert said not in words(), "its end leaves nothing yet"
+    lift(olu, NOTES)
+    do_due()
+    look()
+    assert said in words() and said in release_step().detail
+    assert "`find ~/.defenseclaw/quarantine -name notes`" in words()
+    assert "`ata skill restore notes`" in words()
+    [result] = results_of_release()
+    assert "not_undone" not in result["data"], "it is not known"  # type: ignore[operator]
+    shown = browser("operator", "operator").get("/enforcement/skill/notes/").content.decode()
+    assert said in shown.partition("How this is known")[0]
 
 
 def test_an_unblock_says_it_too(gateway: StandIn, olu: Actor, do_due: Do) -> None:
@@ -174,6 +205,16 @@ def test_an_outpost_that_left_files_in_quarantine_has_it_said(db: None, dimensio
 def test_a_name_that_a_shell_would_read_is_not_put_into_the_command() -> None:
     said = sentences.files_left("skill", "x; rm -rf ~", "lab")
     assert "rm -rf" not in said and "skill restore NAME" in said
+
+
+@pytest.mark.parametrize("said", [sentences.files_left, sentences.files_unseen])
+def test_a_command_is_named_only_where_it_restores(said: Callable[..., str]) -> None:
+    """0.2.0 refuses every folder of a plugin that it guards."""
+    assert "`ata skill restore notes`" in said("skill", "notes", "lab", "0.2.0")
+    assert "`ata plugin restore notes`" in said("plugin", "notes", "lab", "0.8.4")
+    refused = said("plugin", "notes", "lab", "0.2.0")
+    assert "restore notes" not in refused
+    assert "move its folder back from `~/.defenseclaw/quarantine/plugins/notes`" in refused
 
 
 @pytest.mark.parametrize("schema", ["0.2.0-1-tables.sql", "0.8.4-1-tables.sql"])

@@ -161,7 +161,7 @@ def test_the_title_of_each_other_list_says_how_many_it_has(
         "held": "Nothing is on hold",
         "blocked": "No block is listed",
         "allowed": "Nothing has been allowed manually",
-        "not_stopped": "No hold or block is known to leave an agent unstopped",
+        "not_stopped": "No agent is known to get past a hold or block",
     }
     for name, title in empty.items():
         assert head(olu_web, f"/enforcement/?list={name}") == title
@@ -175,7 +175,7 @@ def test_the_title_of_each_other_list_says_how_many_it_has(
         "held": "1 on hold",
         "blocked": "1 blocked",
         "allowed": "1 allowed",
-        "not_stopped": "2 holds and blocks are not known to stop every agent",
+        "not_stopped": "Agents may get past 2 holds and blocks",
     }
     for name, title in titles.items():
         assert head(olu_web, f"/enforcement/?list={name}") == title
@@ -247,7 +247,8 @@ def test_the_page_of_a_finding_says_first_what_is_decided_about_its_component(
     assert text(before).index("No decision about") < text(before).index("Found by")
     olu_web.post("/enforcement/skill/pdf/", {"act": "hold", "reason": "odd"})
     after = olu_web.get(page).content.decode()
-    assert accent not in after and '<a href="/enforcement/skill/pdf/">pdf</a> is decided, ' in after
+    assert accent in after, "a hold is no answer to it"
+    assert '<a href="/enforcement/skill/pdf/">pdf</a> is decided, ' in after
     own = head(olu_web, "/enforcement/skill/pdf/")
     assert f"{own}." in text(after).replace(" ,", ","), "the sentence of the component's page"
 
@@ -276,7 +277,35 @@ def test_a_request_that_waits_takes_the_place_of_the_main_action(
     shown = olu_web.get(page).content.decode()
     waits = "A request about it waits for an answer.</a>"
     assert f'<a href="/approvals/{approval.pk}/">{waits}' in shown
-    assert "btn-primary" not in shown
+    assert f'class="btn btn-primary" href="/approvals/{approval.pk}/">See the request</a>' in shown
+    assert shown.count("btn-primary") == 1
+
+
+def test_a_finding_that_a_block_answers_leads_with_what_is_left_to_do(
+    olu_web: Client, look: Look, do_due: Do
+) -> None:
+    page = f"/enforcement/findings/{found('pdf', 'reads keys', 'LOW').pk}/"
+    olu_web.post("/enforcement/skill/pdf/", {"act": "block", "reason": "odd"})
+    do_due()
+    look()
+    said = "pdf is blocked, but agents can still use any installed copy"
+    assert head(olu_web, page) == said == head(olu_web, "/enforcement/skill/pdf/")
+    shown = olu_web.get(page).content.decode()
+    assert 'class="btn btn-primary" href="/enforcement/skill/pdf/">See what helps</a>' in shown
+    assert shown.count("btn-primary") == 1 and text(shown).count(said) == 1
+    assert "reads keys" in text(shown) and "Nothing is left to decide" not in shown
+
+
+def test_a_finding_of_what_is_stopped_says_that_nothing_is_left_to_decide(
+    olu_web: Client, look: Look, do_due: Do
+) -> None:
+    page = f"/enforcement/findings/{found('Bash', 'deletes', 'LOW', kind='tool').pk}/"
+    olu_web.post("/enforcement/tool/Bash/", {"act": "block", "reason": "odd"})
+    do_due()
+    look()
+    assert head(olu_web, page) == "Bash is blocked, and every known use is stopped"
+    shown = olu_web.get(page).content.decode()
+    assert "Nothing is left to decide about this finding." in shown and "btn-primary" not in shown
 
 
 def test_nothing_is_said_to_be_decided_about_an_agent_call(olu_web: Client) -> None:

@@ -180,7 +180,7 @@ def stopped(device: Device, look: Work) -> Asset:
 @pytest.mark.parametrize(
     ("columns", "why"),
     [
-        ({"reported_at": SILENT_SINCE}, "its outpost last reported on 31 Oct 2026, 09:48 UTC"),
+        ({"reported_at": SILENT_SINCE}, "its outpost last reported on 31 Oct 2026 09:48 UTC"),
         ({"suspended_at": SILENT_SINCE}, "its outpost is suspended, and its reports are refused"),
         ({"contested_at": SILENT_SINCE}, "its outpost is contested: its key is in two places"),
     ],

@@ -174,6 +174,9 @@ def test_a_row_has_the_facts_and_leads_to_the_page_of_its_gateway(file: Path) ->
     assert headline(client) == "edge-1 is online, but no settings are approved yet"
     text = shown(client)
     assert "edge-1 DEMO version 0.8.4 online seen" in text and "Claude Code, Cursor" in text
+    led = 'btn-primary" href="/enforcement/fleet/edge-1/baseline/">Approve the settings of edge-1…'
+    assert led in browser("admin", "admin").get(FLEET).content.decode()
+    assert "btn-primary" not in client.get(FLEET).content.decode(), "only an admin approves them"
     assert "block list 1 allow list 0 none approved yet" in text
     assert "an admin can approve them nothing" in text and "1 online" not in text
     assert "Not read: no audit_db is configured." in text

@@ -89,6 +89,23 @@ def test_an_answer_that_this_portals_hold_decides_is_not_called_the_gateways_own
     assert "own policy" not in text(olu_web, PAGE)
 
 
+def test_a_hold_that_a_gateway_repeats_is_not_shown_by_its_id_and_time(
+    edge: Edge, look: Look, olu_web: Client, do_due: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/enforcement/preview/skill/notes/"
+    olu_web.post(PAGE, {"act": "hold", "reason": "odd", "new": "on"})
+    do_due()
+    look()
+    own = "ATA hold 01900000-0000-7000-8000-0000000000aa until 2026-12-03T01:24:23+00:00"
+    monkeypatch.setattr(Gateway, "preview", lambda *_: ("blocked", own))
+    shown = text(olu_web, path)
+    assert "ATA hold" not in shown and "<code>blocked</code>" in shown
+    assert "it is on hold there" in shown and "#decide" not in shown, "deciding does not help"
+    assert "<strong>What helps:</strong> Remove the copy" in shown
+    led = 'btn-primary" href="/enforcement/outposts/new/">Enrol an outpost…</a>'
+    assert led in text(browser("admin", "admin"), path) and led not in shown
+
+
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [

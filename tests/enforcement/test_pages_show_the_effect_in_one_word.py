@@ -153,10 +153,10 @@ def test_the_list_of_what_is_not_stopped_counts_what_it_shows(
     do_due()
     look()
     listed = text(olu_web, "/enforcement/", list="not_stopped")
-    assert "2 holds and blocks are not known to stop every agent" in listed
+    assert "Agents may get past 2 holds and blocks" in listed
     assert "2 · An installed copy can still be used. What helps: Remove the copy" in listed
     found = text(olu_web, "/enforcement/", list="not_stopped", q="evil")
-    assert "Of those that match, 1 hold or block is not known to stop every agent" in found
+    assert "Of those that match, agents may get past 1 hold or block" in found
 
 
 def test_an_acknowledged_block_that_stops_nothing_goes_on_warning(
@@ -186,6 +186,33 @@ def test_a_block_that_stops_every_use_warns_of_nothing(
 def test_an_allow_is_not_said_to_stop_or_to_leave_open(olu_web: Client, do_due: Do) -> None:
     Asset.objects.create(kind="skill", name="notes", decision="allow", decided_at=clock.now())
     assert "any installed copy" not in head(olu_web, "/enforcement/skill/notes/")
+
+
+def test_what_is_still_being_sent_is_to_be_waited_for(
+    olu_web: Client, look: Look, do_due: Do
+) -> None:
+    look()
+    block(olu_web, "tool", "Bash")
+    sending = "No entry at the gateway restricts it yet. Wait: the decision is still being sent"
+    shown = text(olu_web, "/enforcement/tool/Bash/")
+    assert shown.count(sending) == 2 and "End the decision" not in shown
+    do_due()
+    look()
+    assert "still being sent" not in text(olu_web, "/enforcement/tool/Bash/")
+
+
+def test_gateways_without_a_decision_are_one_sentence_next_to_one_with_it(
+    olu_web: Client, look: Look, do_due: Do
+) -> None:
+    look()
+    olu_web.post(
+        "/enforcement/tool/Bash/", NEW | {"act": "block", "reason": "odd", "instance": "edge-1"}
+    )
+    do_due()
+    look()
+    shown = text(olu_web, "/enforcement/tool/Bash/")
+    assert "No decision, and nothing that restricts it, at edge-2" in shown
+    assert "no decision not restricted" not in shown
 
 
 def test_what_is_disabled_without_a_decision_is_not_said_to_be_unrestricted(

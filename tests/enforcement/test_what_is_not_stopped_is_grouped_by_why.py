@@ -57,7 +57,7 @@ def test_each_is_in_one_group_with_its_remedy_and_the_counts_add_up(
     groups = [(reason.why, len(items)) for reason, items in answer.context["not_stopped"]]
     assert groups == [(COPY, 2), (PARTS, 1)]
     shown = text(answer.content.decode())
-    assert shown.count("3 holds and blocks are not known to stop every agent") == 1
+    assert shown.count("Agents may get past 3 holds and blocks") == 1
     assert "Each hold or block once, under its main reason." in shown
     assert f"2 · {COPY} What helps: Remove the copy on that machine, or enrol an outpost" in shown
     assert f"1 · {PARTS} What helps: Nothing here stops the others." in shown
@@ -77,7 +77,7 @@ def test_home_has_the_same_groups_with_their_remedies_and_no_rows(
     blocked: None, olu_web: Client
 ) -> None:
     home = olu_web.get("/").content.decode()
-    panel = home.partition("3 holds and blocks are not known to stop every agent")[2]
+    panel = home.partition("Agents may get past 3 holds and blocks")[2]
     panel = text(panel.partition("</section>")[0])
     assert f"2 {COPY} Remove the copy on that machine" in panel
     assert f"1 {PARTS} Nothing here stops the others." in panel
@@ -91,14 +91,29 @@ def test_home_counts_what_its_panel_leaves_out(
     assert "1 more for other reasons." in text(olu_web.get("/").content.decode())
 
 
-def test_other_reasons_of_a_row_stand_next_to_it(blocked: None, edge: Edge) -> None:
+def test_a_row_has_one_step_and_the_other_reasons_stand_on_its_page(
+    blocked: None, edge: Edge, olu_web: Client
+) -> None:
     found = effects_of_decisions.not_fully_stopped()
     Watch.objects.filter(name="edge-1").update(last_seen=None)
     Watch.objects.filter(name="edge-2").delete()
     groups = effects_of_decisions.by_reason(found)
-    first = {reason.why for reason, _ in groups}
-    assert first == {COPY, PARTS}
-    assert all(item.also == (remedies.NEVER_READ,) for _, items in groups for item in items)
+    assert {reason.why for reason, _ in groups} == {COPY, PARTS}
+    page = text(olu_web.get("/enforcement/skill/a/").content.decode())
+    assert COPY in page and remedies.NEVER_READ.why in page
+
+
+def test_each_row_leads_to_what_helps_and_an_admin_to_the_outpost_that_does(
+    blocked: None, olu_web: Client
+) -> None:
+    page = "/enforcement/?list=not_stopped"
+    listed = olu_web.get(page).content.decode()
+    assert listed.count(">See what helps</a>") == 3 and "btn-primary" not in listed
+    assert 'href="/enforcement/skill/a/" aria-label="See what helps: a"' in listed
+    led = 'btn-primary" href="/enforcement/outposts/new/">Enrol an outpost…</a>'
+    admin = browser("admin", "admin")
+    assert led in admin.get(page).content.decode()
+    assert led not in admin.get(f"{page}&q=pdf-server").content.decode(), "an outpost helps none"
 
 
 def test_what_no_longer_has_a_reason_is_said_to_be_read_again(blocked: None) -> None:
@@ -151,6 +166,18 @@ def test_at_most_ten_components_are_listed_newest_first(db: None, town: Town) ->
         )
     names = [row["name"] for row in _listed()]
     assert names == [f"s-{number}" for number in range(11, 1, -1)]
+
+
+def test_a_component_that_needs_a_decision_names_each_of_its_gateways(
+    town: Town, look: Look, olu_web: Client
+) -> None:
+    for one in town.edges.values():
+        one.scan("deploy", severity="HIGH")
+    look()
+    [row] = _listed()
+    assert row["where"] == "edge-1 and edge-2"
+    listed = text(olu_web.get("/enforcement/?list=undecided").content.decode())
+    assert "edge-1 and edge-2" in listed, "as the list of findings says"
 
 
 def test_components_that_need_a_decision_come_first_and_once(

@@ -122,15 +122,22 @@ def confirmed(gateway: Gateway, kind: str, name: str, wanted: str, said: str) ->
     result = EffectResult(
         "done", f"{said}. {' '.join(effect.sentences)}", data={"effect": effect.as_json()}
     )
-    return result if wanted == "block" else with_files_left(result, gateway.instance, kind, name)
+    if wanted == "block":
+        return result
+    ended = wanted != "allow"  # an allow may come first
+    return with_files_left(result, gateway.instance, kind, name, was_restricted=ended)
 
 
-def with_files_left(result: EffectResult, instance: Instance, kind: str, name: str) -> EffectResult:
-    """The same with what a step that relaxes does not undo: files that are in quarantine."""
-    left = effects_at_gateways.files_left(instance, kind, name)
+def with_files_left(
+    result: EffectResult, instance: Instance, kind: str, name: str, *, was_restricted: bool = True
+) -> EffectResult:
+    """The same with what a step that relaxes does not undo: files that are in quarantine, or may
+    be."""
+    left = effects_at_gateways.files_left(instance, kind, name, restricted=was_restricted)
     if not left:
         return result
-    data = {**result.data, "not_undone": ["quarantine"]}
+    lie = effects_at_gateways.lie_in_quarantine(instance, kind, name)
+    data = {**result.data, **({"not_undone": ["quarantine"]} if lie else {})}
     return replace(result, detail=f"{result.detail.rstrip('.')}. {left}", data=data)
 
 
@@ -238,6 +245,6 @@ def _named_already(instance: Instance, run: EffectRun, action: str, kind: str, n
     try:
         with opened(instance.audit_db) as source:
             rows = source.rows_of(run.operation)
-            return any(attempt_tags.names_person(text, run, action, kind, name) for text in rows)
+            return any(attempt_tags.names_person(row, run, action, kind, name) for row in rows)
     except SourceUnreadable:
         return False

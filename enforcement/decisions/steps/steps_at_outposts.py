@@ -163,7 +163,7 @@ def _reported(outpost: Outpost, command: OutpostCommand, payload: dict[str, Any]
         words.append("What others added there stays.")
         data["left"] = len(said["left"])
         if any(one.get("dimension") == "file" for one in said["left"] if isinstance(one, dict)):
-            words.append(sentences.files_left(kind, name, outpost.instance))
+            words.append(sentences.files_left(kind, name, outpost.instance, outpost.generation))
             data["not_undone"] = ["quarantine"]
     data["effect"] = effect.as_json()
     return EffectResult("done", " ".join([*words, *effect.sentences]), data=data)

@@ -20,6 +20,7 @@ from approvals.models import Effect
 from approvals.registry import CommitContext, EffectResult, EffectRun, EffectSpec
 from audit.importing import decision_tag_hmac
 from audit.importing.decision_tag_hmac import Content
+from audit.importing.mapping.decision_tag_matches import tag_of_act
 from audit.models import RepeatedTag
 from audit.recording.actors import Actor, Target
 from enforcement.audit_database.scan_rows import SourceUnreadable, opened
@@ -147,10 +148,10 @@ def _row(payload: dict[str, Any], run: EffectRun) -> str:
         return ""  # the last report may be older than the row
     try:
         with opened(instance.audit_db) as source:
-            texts = source.rows_of(run.operation)
+            rows = source.rows_of(run.operation)
     except SourceUnreadable:
         return ""
-    found = any(payload["tag"] in text for text in texts)
+    found = payload["tag"] in {str(tag_of_act(row, run.instance)) for row in rows}
     return "its row is in the gateway's database" if found else ""
 
 
