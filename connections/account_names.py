@@ -20,8 +20,8 @@ LONGEST_NAME: Final = 60
 
 
 def minute(moment: datetime) -> str:
-    """Such as `28 Nov 2026, 08:36 UTC`."""
-    return f"{moment:%d %b %Y, %H:%M} UTC"
+    """Such as `2 Dec 2026 08:36 UTC`."""
+    return f"{moment:%-d %b %Y %H:%M} UTC"
 
 
 def owner(owned: ConnectedAccount | AppAccess) -> Subject:

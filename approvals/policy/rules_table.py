@@ -84,14 +84,23 @@ def summary(rule: Rule, expiry_s: int) -> Summary:
     return Summary(about, f"{who[:1].upper()}{who[1:]} within {within}.", _follows(rule))
 
 
+def until_then(held: str) -> str:
+    """What is so while a request waits; `held`: what is on hold, `it` where that is all it is
+    about, empty where nothing is."""
+    if not held:
+        return "Nothing changes."
+    rest = "" if held == "it" else ", and nothing else changes"
+    return f"{held[:1].upper()}{held[1:]} is on hold{rest}."
+
+
 def about_holds(rules: Sequence[Rule]) -> str:
-    """What `where possible` means, and what an outpost changes; empty where no rule says it."""
+    """What can be on hold, and what an outpost changes; empty where no rule says it."""
     found = [rule for rule in rules if rule.approver != "none" and sentences.holds(rule)]
     parts = [sentences.what_is_held(rule) for rule in found if sentences.holds_only_some(rule)]
     said = []
     if parts:
         held = sentences.listing(list(dict.fromkeys(parts)), "or")
-        said.append(f"Where possible: {held} can be on hold.")
+        said.append(f"Only {held} can be on hold.")
     at_outposts = [rule for rule in found if _at_outposts(rule)]
     if any(rule.on_denial == "release" for rule in at_outposts):
         said.append(
@@ -100,6 +109,18 @@ def about_holds(rules: Sequence[Rule]) -> str:
     if any(rule.on_expiry == "release" for rule in at_outposts):
         said.append("At a gateway with an outpost, the hold stays if no one answers.")
     return " ".join(said)
+
+
+def about_time(rules: Sequence[Rule], expiry_s: int) -> str:
+    """Why a request may have given another time to answer than these rules say; empty where each
+    rule that asks for an approval gives its own."""
+    if all(rule.within_s for rule in rules if rule.approver != "none"):
+        return ""
+    return (
+        f"A rule that gives no time to answer uses the setting STEP_UP_EXPIRY_S, "
+        f"{sentences.duration(expiry_s)} now. A request keeps the time that was set when it was "
+        "made."
+    )
 
 
 def _at_outposts(rule: Rule) -> bool:
@@ -122,11 +143,14 @@ def _who(rule: Rule, within_s: int) -> str:
 def _follows(rule: Rule) -> tuple[tuple[str, str], ...]:
     held = sentences.holds(rule)
     asks = rule.model_dump() | {"while_pending": "hold" if held else "open"}
-    possible = ", where possible" if sentences.holds_only_some(rule) else ""
+    some = held and sentences.holds_only_some(rule)
+    what = sentences.what_is_held(rule) if some else "it"
+    hold = "that hold" if some else "the hold"
+    denied = sentences.hold_when_denied(asks, hold.capitalize())
     return (
-        ("Until then", f"It is on hold{possible}." if held else "Nothing changes."),
-        ("No answer", sentences.after_no_answer(asks)),
-        ("Denied", sentences.hold_when_denied(asks) if held else "Nothing changes."),
+        ("Until then", until_then(what if held else "")),
+        ("No answer", sentences.after_no_answer(asks, hold)),
+        ("Denied", denied if held else "Nothing changes."),
     )
 
 

@@ -357,9 +357,10 @@ def if_nobody_answers(rule: Mapping[str, Any]) -> str:
     return _OWNER_FIRST if rule.get("first") else f"If no one answers, {_without_answer(rule)}."
 
 
-def after_no_answer(rule: Mapping[str, Any]) -> str:
-    """The same, below a heading that names the condition."""
-    said = _without_answer(rule)
+def after_no_answer(rule: Mapping[str, Any], hold: str = "the hold") -> str:
+    """What follows no answer, below a heading that names that; `hold` as a sentence before names
+    it."""
+    said = _without_answer(rule).replace("the hold", hold)
     return _OWNER_FIRST if rule.get("first") else f"{said[:1].upper()}{said[1:]}."
 
 
@@ -375,10 +376,10 @@ def _without_answer(rule: Mapping[str, Any]) -> str:
     return f"{following}{ending}"
 
 
-def hold_when_denied(rule: Mapping[str, Any]) -> str:
+def hold_when_denied(rule: Mapping[str, Any], hold: str = "The hold") -> str:
     """What a denial does to the hold that the request placed."""
     ends = rule["on_denial"] == "release"
-    return "The hold ends once the denial is proven." if ends else "The hold stays."
+    return f"{hold} ends once the denial is proven." if ends else f"{hold} stays."
 
 
 def if_denied(rule: Mapping[str, Any], verb: Verb | None) -> str:

@@ -98,7 +98,7 @@ def subject(review: Review, now: datetime) -> str:
     """One line, without a name from elsewhere."""
     if now.date() == review.due.date():
         return "An access review is due today"
-    return f"An access review is due on {review.due:%d %b %Y}"
+    return f"An access review is due on {review.due:%-d %b %Y}"
 
 
 def text(review: Review, left: int) -> str:
@@ -108,7 +108,7 @@ def text(review: Review, left: int) -> str:
         [
             f"{what} for your decision in the access review "
             f"{safe_display.visible(review.title)!r}.",
-            f"It is due by the end of {review.due:%d %b %Y} (UTC). What no one decided is listed "
+            f"It is due by the end of {review.due:%-d %b %Y} (UTC). What no one decided is listed "
             "in its result as that.",
             "",
             "Decide here:",

@@ -79,7 +79,8 @@ def in_words(row: AppAccess) -> str:
     24 Nov 2026, 10:42 UTC`: an application may have several of each."""
     said = f"{row.get_kind_display()} of {in_sentence(row.application)}"
     if row.created_at:
-        return f"{said} of {account_names.minute(row.created_at)}"
+        # An approver's phone shows it in this form.
+        return f"{said} of {row.created_at:%d %b %Y, %H:%M} UTC"
     if row.audiences:
         said += f" for {short(', '.join(row.audiences), _LONGEST)}"
     return f"{said} ({short(', '.join(row.scopes), _LONGEST)})" if row.scopes else said
@@ -93,7 +94,7 @@ def _already_ended(
 
 
 def _ended_since(row: AppAccess) -> str:
-    since = f" since {row.state_since:%d %b %Y, %H:%M} UTC" if row.state_since else ""
+    since = f" since {account_names.minute(row.state_since)}" if row.state_since else ""
     what = f"{row.get_kind_display()} of {row.application}"
     return f"{what[:1].upper()}{what[1:]} is already {row.get_state_display()}{since}."
 

@@ -65,7 +65,7 @@ class Remainder:
 
 def in_words(moment: datetime) -> str:
     """Such as `07:12:51 UTC`, with the day where it is not today."""
-    day = "" if moment.date() == clock.now().date() else f"{moment.day} {moment:%b}, "
+    day = "" if moment.date() == clock.now().date() else f"{moment.day} {moment:%b} "
     return f"{day}{moment:%H:%M:%S} UTC"
 
 
@@ -112,6 +112,11 @@ def remainders(
             ends_known=all(one.until for one in of_it),
         )
     return found
+
+
+def of_any(targets: Collection[tuple[str, str]], live: Sequence[LiveToken]) -> list[LiveToken]:
+    """Those tokens that at least one of the freezes is about, in their order."""
+    return [one for one in live if any(_is_about(kind, name, one) for kind, name in targets)]
 
 
 def _is_about(kind: str, name: str, live: LiveToken) -> bool:

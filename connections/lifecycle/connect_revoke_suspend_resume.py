@@ -202,7 +202,7 @@ def is_revoked_for(actor: Actor, account: ConnectedAccount) -> bool:
 
 def _revoked_since(account: ConnectedAccount) -> str:
     by = account_names.person_name(account.iss, account.state_by)
-    since = f" since {account.state_since:%d %b %Y, %H:%M} UTC" if account.state_since else ""
+    since = f" since {account.state_since:%-d %b %Y %H:%M} UTC" if account.state_since else ""
     who = account_names.to_approve(account)
     if account.state == State.GONE:
         return f"Auth0 no longer holds {who}{since}."

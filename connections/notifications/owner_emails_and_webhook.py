@@ -131,7 +131,7 @@ def _lines(notice: Notice) -> list[str]:
     agent = safe_display.short(notice.agent)
     said = _WORDS.get(notice.code, "Something about your {what} changed ({by}).")
     said = said.format(by=by, what=what, agent=agent)
-    lines = [f"  - {notice.created:%d %b, %H:%M} UTC: {said}"]
+    lines = [f"  - {notice.created:%-d %b %H:%M} UTC: {said}"]
     reason = safe_display.visible(notice.reason).strip()
     return [*lines, f"    Reason: {reason}"] if reason else lines
 

@@ -184,5 +184,5 @@ def _expiring(account: Known, now: datetime) -> Standing | None:
     if ends is None or ends - EXPIRES_SOON > now:
         return None
     return Standing(
-        Code.EXPIRING, ends - EXPIRES_SOON, f"the provider's grant expires on {ends:%d %b %Y}"
+        Code.EXPIRING, ends - EXPIRES_SOON, f"the provider's grant expires on {ends:%-d %b %Y}"
     )

@@ -51,13 +51,13 @@ class Impact:
             sentences.append("No agent has used it through our broker since tracking began.")
         if self.past_us:
             names = ", ".join(one.name for one in self.past_us)
-            day = f"{self.past_us[0].day:%d %b %Y}"
+            day = f"{self.past_us[0].day:%-d %b %Y}"
             sentences.append(
                 f"{names} used it directly at Auth0, last on {day} (tenant log). That can "
                 "continue until it is deleted at Auth0."
             )
         if self.token_dies:
-            until = f"{self.token_dies.day} {self.token_dies:%b, %H:%M} UTC"
+            until = f"{self.token_dies.day} {self.token_dies:%b %H:%M} UTC"
             sentences.append(f"Tokens already issued work at {title} until {until}.")
         return sentences
 

@@ -69,16 +69,17 @@ def reviews(request: HttpRequest) -> HttpResponse:
     page, more = found[:CAMPAIGNS], len(found) > CAMPAIGNS
     far = _how_far(me, page)
     waiting = reviewer_permissions.waiting_for(me, now)
+    opened = list(seen.filter(closed_at=None).order_by("due", "id"))
     opening = large_reviews.being_opened() if me.roles & SEES_ALL else []
     context = {
         "rows": [(review, _overdue(review, now), *far.get(review.pk, (0, 0))) for review in page],
         "older_url": f"?before={page[-1].pk}" if more else "",
         "resumed": "before" in request.GET,
         "may": "admin" in me.roles,
-        "overseer": bool(me.roles & SEES_ALL),
         "waiting": waiting,
         "left": sum(left for _, left in waiting),
-        "open": reviewer_permissions.visible(me).filter(closed_at=None).count(),
+        "open": opened,  # the first due first
+        "late": sum(_overdue(review, now) for review in opened),
         "opening": opening,
         "live": any(not one.problem for one in opening),
         "here": request.get_full_path(),

@@ -58,6 +58,7 @@ def _page(
     titles = freezes.titles(by_target)
     pages = _pages_of_people(request, by_target)
     live = after_freeze.live_tokens()
+    earlier = after_freeze.of_any(by_target, live) if by_target else live
     remainders = after_freeze.remainders(by_target, live)
     rows = []
     for key, several in by_target.items():
@@ -83,8 +84,8 @@ def _page(
         "everything": freezes.everything_is(),
         "live": live[:_LISTED],
         "live_more": len(live) > _LISTED,
-        "live_until": live[0].ends if live and live[0].until else "",
-        "endless": any(one.until is None for one in live),
+        "live_until": earlier[0].ends if earlier and earlier[0].until else "",
+        "endless": any(one.until is None for one in earlier),
         "all_read": len(live) < after_freeze.READ,
     }
     return render(request, "connections/freeze.html", context, status=status)

@@ -37,8 +37,10 @@ def mine(request: HttpRequest) -> HttpResponse:
         return redirect("connections:finish")
     cards, now = member_overview.cards(me), clock.now()
     summary, needs = member_overview.summary(me), _needs(me)
-    offers = [offer for offer in connectable_services.offers(me) if not offer.connected]
-    named = {one.connection for one in offers} | {one["need"].connection for one in needs}
+    asked = {one["need"].connection for one in needs}  # each has its own button
+    found = connectable_services.offers(me)
+    offers = [one for one in found if not one.connected and one.connection not in asked]
+    named = {one.connection for one in offers} | asked
     context = {
         "me": me,
         "title": member_overview.headline(me, summary),

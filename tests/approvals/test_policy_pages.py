@@ -93,8 +93,8 @@ def test_each_rule_says_what_it_matches_who_approves_and_what_follows(admin: Cli
     page = text(admin.get(EDIT))
     assert "Automatic requests from findings findings-ask A person with the role approves" in page
     assert "Severity HIGH high The one who asked approves on their own phone within" in page
-    assert "Denied The hold ends once the denial is proven. Edit rule 5" in page
-    assert "Where possible: a connection to be revoked or what is to be blocked" in page
+    assert "Denied That hold ends once the denial is proven. Edit rule 5" in page
+    assert "Only a connection to be revoked or what is to be blocked can be on hold." in page
     policy_page = text(admin.get("/approvals/policy/"))
     assert "Anything about what another person restricted or owns others-things" in policy_page
     broken = text(step(admin, form(admin.get(EDIT)), "preview", r1__verbs="nonsense"))
@@ -165,13 +165,14 @@ def test_the_difference_is_shown_before_anybody_is_asked(admin: Client) -> None:
     assert "A change waits for approval." in text(admin.get("/approvals/policy/"))
 
 
-def test_a_draft_without_a_change_offers_no_review(admin: Client) -> None:
+def test_a_draft_without_a_change_shows_the_way_on_without_an_accent(admin: Client) -> None:
     page = admin.get(EDIT)
     assert "<h1>No change to the policy yet</h1>" in page.content.decode()
     assert "btn-primary" not in page.content.decode() and "Discard changes" not in text(page)
+    assert "Edit, add or move a rule below. Then review the changes" in text(page)
     for where in ("edit-actions", "edit-foot"):
         part = page.content.decode().partition(f'id="{where}"')[2].partition("</div>")[0]
-        assert re.search(r'<noscript><button type="submit" form="policy"[^>]* value="review"', part)
+        assert re.search(r'<button type="submit" form="policy"[^>]* value="review"', part)
     moved = step(admin, form(page), "up-1")
     assert step(admin, form(moved), "down-0").content.decode().count("btn-primary") == 0
 

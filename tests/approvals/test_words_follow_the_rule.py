@@ -206,3 +206,28 @@ def test_a_rule_that_asks_no_one_says_that_the_minimum_may() -> None:
     made = Rule.model_validate({"id": "a", "verbs": ["skill.unblock"], "approver": "none"})
     said = rules_table.summary(made, 300)
     assert said.approver.endswith("unless the minimum under every policy asks for a person.")
+
+
+def test_a_rule_for_blocks_and_other_decisions_says_which_of_them_are_on_hold() -> None:
+    made = Rule.model_validate({"id": "a", "verbs": ["skill.*"], "approver": "another"})
+    follows = dict(rules_table.summary(made, 300).follows)
+    assert follows == {
+        "Until then": "What is to be blocked is on hold, and nothing else changes.",
+        "No answer": "The next on call is asked, and after the last one that hold stays until "
+        "someone decides.",
+        "Denied": "That hold ends once the denial is proven.",
+    }
+    block = made.model_copy(update={"verbs": ["skill.block"]})
+    assert dict(rules_table.summary(block, 300).follows)["Until then"] == "It is on hold."
+    allow = made.model_copy(update={"verbs": ["skill.allow"]})
+    follows = dict(rules_table.summary(allow, 300).follows)
+    assert follows["Until then"] == follows["Denied"] == "Nothing changes."
+
+
+def test_pages_of_the_policy_say_why_a_request_may_have_had_another_time(admin: Client) -> None:
+    said = "the setting STEP_UP_EXPIRY_S, 5 minutes now. A request keeps the time"
+    for path in ("", "edit/", f"{policy.policy_digest()}/"):
+        page = admin.get(f"/approvals/policy/{path}").content.decode()
+        assert said in page and '/approvals/">Approvals</a></li>' not in page
+    made = Rule.model_validate({"id": "a", "verbs": ["*"], "approver": "self", "within_s": 60})
+    assert rules_table.about_time([made], 300) == ""

@@ -58,6 +58,14 @@ def test_a_scope_that_is_not_granted_is_not_among_those_that_agents_can_use(
     assert "read:user" in lacks.split("</section>")[0]
 
 
+def test_an_owner_reads_how_to_grant_a_scope_that_is_missing(account: ConnectedAccount) -> None:
+    mine = signed_in("member1").get(f"/connections/{account.pk}/").content.decode()
+    lacks = mine.split("Needed, not granted")[1].split("</section>")[0]
+    assert f'To allow it, <a href="/connections/{account.pk}/revoke/">disconnect' in lacks
+    assert "Only its owner can allow this" in page(account, who="admin")
+    assert "<dt>Owner</dt>" in mine and "Mia Member</" in mine.split("<dt>Owner</dt>")[1][:300]
+
+
 @pytest.mark.parametrize(
     ("minutes", "label"), [(-1, "Last token expired"), (1, "Last token expires")]
 )

@@ -137,9 +137,11 @@ def test_where_a_provider_named_no_end_the_page_claims_no_end_and_no_silence(
     freeze("agent", "cursor")
     freeze("agent", "codex")
     page = shown(signed_in("admin", "admin"))
-    assert "Tokens already issued may still work: no end is known." in page
+    assert "Its tokens already issued may still work: no end is known." in page
     assert "May still work: Mia Member’s Slack account, no end known" in page
-    assert "cursor no end known" in page.partition("Tokens that may still work 1")[2]
+    assert (
+        "cursor no end known" in page.partition("Tokens of all accounts that may still work 1")[2]
+    )
     assert page.count("No earlier access token is known") == 1, "of codex alone"
     accounts_and_uses.count(make("member2", "github"), "codex", "", now, now + timedelta(hours=1))
     assert ", some without a known end." in shown(signed_in("admin", "admin"))
@@ -209,3 +211,17 @@ def test_the_accounts_of_a_frozen_agent_say_that_it_gets_no_token(slack: Connect
     freeze("agent", "cursor")
     for path in paths:
         assert "cursor is frozen: it gets no new token" in shown(auditor, path)
+
+
+def test_the_first_line_speaks_of_the_tokens_of_what_is_frozen_alone(
+    slack: ConnectedAccount,
+) -> None:
+    admin = signed_in("admin", "admin")
+    assert f"Tokens already issued work until {until(slack)}" in shown(admin)
+    freeze("person", subject("member2"))
+    page = shown(admin)
+    assert "None of its earlier access tokens is known to still work." in page
+    assert "tokens already issued work until" not in page
+    assert "Tokens of all accounts that may still work 1" in page
+    freeze("person", subject("member1"))
+    assert f"Its tokens already issued work until {until(slack)}" in shown(admin)

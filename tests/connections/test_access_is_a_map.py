@@ -200,7 +200,8 @@ def story(db: None) -> ConnectedAccount:
 def test_the_page_answers_who_may_use_what_and_what_changed(story: ConnectedAccount) -> None:
     auditor = signed_in("auditor", "auditor")
     page = text(auditor.get(f"{PAGE}?compare=1"))
-    assert "1 component can write or delete through 1 unused account" in page
+    assert "1 component can write or delete through 1 account with no use seen yet" in page
+    assert "View accounts with no use seen" in page and "usable at the earlier date (" in page
     assert "+ 2 gained · − 0 lost" in page and "in its manifest, no use seen, newly usable" in page
     assert "2 changes since" in page and "+ gained" in page
     assert "It never says that an agent cannot" in page
@@ -396,18 +397,18 @@ def at(*accounts: Account, refused: frozenset[str] = frozenset()) -> Attention |
     [
         (
             [risky("a"), risky("b", last_used_at=NOW - timedelta(days=95))],
-            "1 component can write or delete through 2 unused accounts",
-            "unused = no use seen for 90 days",
+            "1 component can write or delete through 2 accounts with no use seen for 90 days",
+            "",
         ),
         (
             [risky("a", watched_since=NOW), risky("b", last_used_at=NOW)],
-            "1 component can write or delete through 1 unused account",
-            f"unused = no use seen since tracking began on {NOW.day} {NOW:%b %Y}",
+            "1 component can write or delete through 1 account with no use seen yet",
+            f"use is recorded only since tracking began on {NOW.day} {NOW:%b %Y}",
         ),
         (
             [risky("a", watched_since=NOW), risky("b", watched_since=NOW - timedelta(days=9))],
-            "1 component can write or delete through 2 unused accounts",
-            "unused = no use seen since tracking of each began",
+            "1 component can write or delete through 2 accounts with no use seen yet",
+            "use is recorded only since tracking of each began",
         ),
     ],
 )
@@ -442,7 +443,7 @@ def test_the_cell_that_matters_most_is_shown_until_one_is_chosen_or_the_panel_cl
     auditor = signed_in("auditor", "auditor")
     page = text(auditor.get(f"{PAGE}?compare=1"))
     assert (
-        "1 component can write or delete through 1 unused account unused = no use seen since"
+        "1 component can write or delete through 1 account with no use seen yet use is recorded"
         in page
     )
     assert "Shown first: the component may write or delete" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from audit.sequencing import sequencer
 from connections.component_manifests import manifest_store
 from connections.consent import prompts_for_missing_connections
 from connections.lifecycle import freezes
-from connections.models import Escalation, Freeze, State
+from connections.models import Escalation, Freeze, Review, State
 from connections.scope_escalation import page_rows
 from tests.connections.test_freezing_stops_at_once import freeze
 from tests.connections.test_the_inventory_shows_everybody import make
@@ -153,6 +154,23 @@ def test_lists_of_nothing_say_so() -> None:
     assert title(admin, "/connections/reviews/") == "No access review is open"
 
 
+def test_reviews_lead_with_what_is_due_and_offer_to_view_it() -> None:
+    admin, now, path = signed_in("admin", "admin"), clock.now(), "/connections/reviews/"
+    page = page_of(admin, path)
+    assert page.count("btn-primary") == 1 and "New review…" in page.partition("btn-primary")[2]
+    values = {"reviewers": "owners", "digest": "a" * 64, "opened_at": now, "opened_by": "x"}
+    for title_, due in (("Later", 9), ("Sooner", 5)):
+        last = Review.objects.create(title=title_, due=now + timedelta(days=due), **values)
+        if due == 9:
+            assert title(admin, path).startswith("1 access review is due by ")
+    assert title(admin, path).startswith("2 access reviews are in progress, the first due by ")
+    page = page_of(admin, path)
+    assert f'btn-primary" href="/connections/reviews/{last.pk}/">View the review due first' in page
+    assert page.count("btn-primary") == 1
+    Review.objects.filter(pk=last.pk).update(due=now - timedelta(days=1))
+    assert title(admin, path) == "1 access review is overdue"
+
+
 def test_my_accounts_open_with_the_sentence_of_home() -> None:
     know("member1")
     mia, path = signed_in("member1"), "/connections/"
@@ -172,6 +190,7 @@ def test_what_asks_for_an_account_is_a_row_without_an_accent(
     prompts_for_missing_connections.ask_members(Target("mcp", "github-mcp"))
     page = page_of(milo, "/connections/")
     assert "github-mcp needs GitHub</strong>" in page and "btn-primary" not in page
+    assert page.count("/connections/connect/github/") == 1  # one thing to connect, one button
 
 
 def test_a_missing_account_is_the_button_before_an_agent_is_connected(

@@ -242,7 +242,7 @@ def test_an_empty_list_is_no_all_clear_and_is_read_again_on_demand(
     )
     page = milo.get("/connections/access/").content.decode()
     assert "Anything granted since then is not in this list" in page
-    assert "A command line signed in as you" in page
+    assert "A command line signed in as you" in page and "If it was you, nothing is wrong" in page
     again = milo.follow(milo.post("/connections/access/read/")).content.decode()
     assert AppAccess.objects.filter(sub=subject("member2"), kind="refresh_token").exists()
     assert "Revoke" in again and "A command line signed in as you" not in again

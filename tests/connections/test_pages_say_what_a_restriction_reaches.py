@@ -40,7 +40,7 @@ def test_a_revocation_refuses_the_next_token_request_and_says_how_long_issued_to
     shown = page("admin", f"/connections/{account.pk}/revoke/", "admin")
     ends = account.last_token_expires_at
     assert ends
-    until = f"{ends.day} {ends:%b, %H:%M} UTC"
+    until = f"{ends.day} {ends:%b %H:%M} UTC"
     assert "calendar-sync has used this account; its next token request is refused." in shown
     assert f"Tokens already issued work at Google until {until}." in shown
     assert "next call" not in shown

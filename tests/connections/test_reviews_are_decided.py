@@ -333,7 +333,7 @@ def test_an_auditor_sees_everything_and_is_offered_no_act(mia: ConnectedAccount)
     for address in (LIST, f"{LIST}{review.id}/", path(only(review))):
         page = client.get(address).content.decode()
         assert "Spring" in page
-        for act in ("Open a review", "Close and sign", 'name="choice"'):
+        for act in ("New review", "Close and sign", 'name="choice"'):
             assert act not in page
     answer = client.post(path(only(review)), {"choice": "keep"})
     assert answer.status_code == 403

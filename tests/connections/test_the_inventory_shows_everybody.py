@@ -175,3 +175,27 @@ def test_scopes_are_sentences_and_an_unknown_one_stays_a_code() -> None:
     ]
     assert catalogue.describe("google-oauth2", "https://www.googleapis.com/auth/gmail.send").risk
     assert catalogue.title("acme-crm") == "acme-crm"
+
+
+def test_the_one_main_action_leads_to_what_worries_most(town: None, visitor: Visitors) -> None:
+    ada = visitor("admin")
+    page = ada.get("/connections/inventory/").content.decode()
+    main = '<a class="btn btn-primary" href="{}">{}</a>'
+    assert main.format("?show=excess", "View 1 over-privileged account") in page
+    assert page.count("btn-primary") == 1
+    ConnectedAccount.objects.filter(sub=subject("member1")).delete()
+    page = ada.get("/connections/inventory/").content.decode()
+    assert main.format("?state=needs_reconnect", "View 1 account to reconnect") in page
+    ConnectedAccount.objects.filter(state=State.NEEDS_RECONNECT).delete()
+    page = ada.get("/connections/inventory/").content.decode()
+    assert main.format("?show=idle", "View 1 idle account") in page
+    page = ada.get("/connections/inventory/?show=idle").content.decode()
+    assert "btn-primary" not in page  # the filter leads there already
+    ConnectedAccount.objects.update(last_used_at=clock.now())
+    assert "btn-primary" not in ada.get("/connections/inventory/").content.decode()
+
+
+def test_sync_now_is_the_main_action_until_auth0_was_read(db: None, visitor: Visitors) -> None:
+    page = visitor("admin").get("/connections/inventory/").content.decode()
+    assert page.count("btn-primary") == 1 and 'class="btn btn-primary"' in page
+    assert page.index("btn-primary") < page.index("Sync now")

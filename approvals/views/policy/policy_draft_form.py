@@ -102,6 +102,7 @@ class Draft:
     errors: list[tuple[str, str]] = field(default_factory=list)  # (id of the field, words)
     touched: str = ""  # id of the control that takes the focus
     about_holds: str = ""
+    about_time: str = ""
 
     def as_json(self, number: int) -> dict[str, Any]:
         """The document that this would be."""
@@ -148,6 +149,7 @@ class Draft:
             rule.said = rules_table.summary(made, settings.STEP_UP_EXPIRY_S)
             rule.nothing_held = made.while_pending == "hold" and not sentences.holds(made)
         self.about_holds = rules_table.about_holds(whole)
+        self.about_time = rules_table.about_time(whole, settings.STEP_UP_EXPIRY_S)
 
     def _names_twice(self) -> None:
         names = Counter(group.name for group in self.groups)

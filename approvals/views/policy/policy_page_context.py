@@ -101,7 +101,7 @@ class Policy:
     standing: Standing
     table: list[rules_table.Line]
     about_holds: str
-    usual_time: str
+    about_time: str
 
     @property
     def name(self) -> str:
@@ -140,7 +140,7 @@ def in_words(found: InForce) -> Policy:
         standing=found.standing,
         table=rules_table.lines(document, settings.STEP_UP_EXPIRY_S),
         about_holds=rules_table.about_holds(document.rules),
-        usual_time=sentences.duration(settings.STEP_UP_EXPIRY_S),
+        about_time=rules_table.about_time(document.rules, settings.STEP_UP_EXPIRY_S),
     )
 
 

@@ -76,7 +76,9 @@ def access_map(request: HttpRequest) -> HttpResponse:
     context |= {
         "compared": compared,
         "title": attention.headline if attention else headline(found, live=live),
-        "facts": (f"{attention.meaning} · " if attention else "") + facts(found, refused),
+        "facts": " · ".join(
+            filter(None, [attention.meaning if attention else "", facts(found, refused)])
+        ),
         "columns": [(name, *_split(name)) for name in found.components],
         "owners": owners,
         "panel_owner": _owner_of(picked, owners, actor(request)),

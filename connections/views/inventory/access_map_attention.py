@@ -17,10 +17,12 @@ class Attention:
 
     Attributes:
         unseen: `for 90 days`, or since when the portal watches where that is less.
+        show: the filter of the list of accounts that finds such accounts.
     """
 
     cells: Sequence[tuple[Row, Cell]]
     unseen: str
+    show: str
 
     @property
     def headline(self) -> str:
@@ -29,13 +31,14 @@ class Attention:
         accounts = len({row.account.id for row, _ in self.cells})
         return (
             f"{_plural(components, 'component')} can write or delete through "
-            f"{_plural(accounts, 'unused account')}"
+            f"{_plural(accounts, 'account')} with no use seen "
+            f"{self.unseen if self.show == 'idle' else 'yet'}"
         )
 
     @property
     def meaning(self) -> str:
-        """What the headline calls unused."""
-        return f"unused = no use seen {self.unseen}"
+        """Since when use is recorded, where the headline does not say how long none was seen."""
+        return "" if self.show == "idle" else f"use is recorded only {self.unseen}"
 
 
 def attention(found: Map, refused: Collection[str], now: datetime) -> Attention | None:
@@ -52,15 +55,15 @@ def attention(found: Map, refused: Collection[str], now: datetime) -> Attention 
         if cell.now.may and cell.component not in refused and _writes(row, cell)
     ]
     if idle := [(row, cell) for row, cell in risky if (since := _quiet(row)) and since < cut]:
-        return Attention(idle, f"for {IDLE.days} days")
+        return Attention(idle, f"for {IDLE.days} days", "idle")
     unseen = [(row, cell) for row, cell in risky if row.account.watched_since and not _used(row)]
     days = {row.account.watched_since.date() for row, _ in unseen if row.account.watched_since}
     if not unseen:
         return None
     if len(days) > 1:
-        return Attention(unseen, "since tracking of each began")
+        return Attention(unseen, "since tracking of each began", "unseen")
     (day,) = days
-    return Attention(unseen, f"since tracking began on {day.day} {day:%b %Y}")
+    return Attention(unseen, f"since tracking began on {day.day} {day:%b %Y}", "unseen")
 
 
 def first_cell(found: Map, at: Attention | None) -> tuple[Row, Cell] | None:

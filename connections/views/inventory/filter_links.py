@@ -138,6 +138,20 @@ def _narrowed(base: Query, key: str, *values: str) -> str:
     return f"?{urlencode(replace(base, on={**base.on, key: values}).params())}"
 
 
+def main_action(found: Inventory, query: Query) -> dict[str, str] | None:
+    """The way to the accounts that worry most; None where none does or a filter is on already."""
+    counts = found.counts
+    for count, what, where, on in (
+        (counts.excess, "over-privileged account", "", ("show", "excess")),
+        (counts.reconnect, "account", " to reconnect", ("state", "needs_reconnect")),
+        (counts.idle, "idle account", "", ("show", "idle")),
+    ):
+        if count and not query.narrowed:
+            text = f"View {count:,} {what}{'' if count == 1 else 's'}{where}"
+            return {"text": text, "url": _narrowed(replace(query, after=None), *on)}
+    return None
+
+
 def zeros(found: Inventory, now: datetime) -> str:
     """One sentence for what no account is; empty where there is no account."""
     parts = [none for value, *_, none in _figures(found, now) if not value and none]

@@ -55,6 +55,7 @@ def inventory(request: HttpRequest) -> HttpResponseBase:
         "words": query.in_words(),
         "title": _title(found, query, now, unreadable=unreadable),
         "tiles": filter_links.tiles(found, query, now),
+        "main": filter_links.main_action(found, query),
         "zeros": "" if query.narrowed else filter_links.zeros(found, now),
         "states": filter_links.states(found, query),
         "facets": filter_links.facets(found, query),
