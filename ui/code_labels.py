@@ -59,7 +59,7 @@ STATES: dict[str, Look] = {
     "gone": Look("off", "unplug", "gone at Auth0"),
     "revoked": Look("off", "unplug", "revoked"),
     "reconnect": Look("bad", "unplug", "needs reconnect"),
-    "frozen": Look("info", "snowflake", "frozen"),
+    "frozen": Look("hold", "snowflake", "frozen"),
     "held": Look("hold", "hand", "on hold"),
     "blocked": Look("bad", "ban", "blocked"),
     "allowed": Look("ok", "check", "allowed"),

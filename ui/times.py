@@ -26,9 +26,9 @@ def relative(moment: datetime, now: datetime) -> str:
 
 
 def absolute(moment: datetime, now: datetime) -> str:
-    """'23 Nov, 14:02' in the current year, '23 Nov 2025, 14:02' otherwise; UTC."""
+    """'23 Nov 14:02' in the current year, '23 Nov 2025 14:02' otherwise; UTC."""
     year = "" if moment.year == now.year else f" {moment.year}"
-    return f"{moment.day} {moment:%b}{year}, {moment:%H:%M}"
+    return f"{moment.day} {moment:%b}{year} {moment:%H:%M}"
 
 
 def full(moment: datetime) -> str:

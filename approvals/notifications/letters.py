@@ -42,7 +42,7 @@ def text(ask: Ask) -> str:
         f"Severity    {approval.severity}",
         f"Reason      {said['reason']}",
         f"Requester   {said['requester']}",
-        f"Until       {ask.expires_at:%d %b %Y, %H:%M} UTC",
+        f"Until       {ask.expires_at:%-d %b %Y %H:%M} UTC",
         "",
         "See what exactly will happen, and answer:",
         page_of(approval),

@@ -30,7 +30,7 @@ AT_MOST_EVERY: Final = timedelta(hours=1)
 _LOOK_EVERY: Final = timedelta(minutes=1)
 LONGEST_WAIT_S: Final = 3600
 BROKEN: Final = "The filter cannot be run any more. Nothing is sent until you correct it."
-ROLE_LOST: Final = "Switched off on {:%d %b %Y}: you could not read the audit trail any more."
+ROLE_LOST: Final = "Switched off on {:%-d %b %Y}: you could not read the audit trail any more."
 
 
 def work(row: ViewNotification) -> None:
@@ -114,7 +114,7 @@ def text(view: SavedView, found: int, since: datetime) -> str:
         f"    {safe_display.visible(view.name)}",
         "",
         f"New rows    {_number(found)}",
-        f"Since       {since:%d %b %Y, %H:%M} UTC",
+        f"Since       {since:%-d %b %Y %H:%M} UTC",
         "",
         "See them:",
         _url("audit-view-open", view),

@@ -197,7 +197,7 @@ def text(counts: Counts, monday: date) -> str:
 
 
 def _range(monday: date) -> str:
-    return f"{monday:%d %b %Y} to {weekly_digest.last_day(monday):%d %b %Y}"
+    return f"{monday:%-d %b %Y} to {weekly_digest.last_day(monday):%-d %b %Y}"
 
 
 def _url(name: str, view: SavedView) -> str:

@@ -150,7 +150,8 @@ FRAMEWORKS: Final = (
                 "10.3.2",
                 "logs are protected from change",
                 _actions("audit.verified"),
-                "Database guards plus a signed log. Each verification is recorded.",
+                "Database guards plus a signed log. A verification that someone requests is an "
+                "event.",
             ),
             Requirement(
                 "10.3.3",
@@ -162,8 +163,8 @@ FRAMEWORKS: Final = (
                 "10.3.4",
                 "change of logs is detected",
                 _VERIFIED,
-                "A verification that someone asked for is an event. The worker’s own rounds "
-                "are one only when something does not hold.",
+                "A verification that someone requests is an event. An automatic check is one only "
+                "when it finds something changed or missing.",
             ),
             Requirement(
                 "10.4.1",

@@ -22,6 +22,7 @@ from audit import clock
 from audit.coverage import BadPeriod, Period, signed_report_manifest
 from audit.coverage.period import CHOICES
 from audit.proofs.proofs_and_tiles import NotSequenced
+from audit.verification import continuous
 from audit.views import coverage_report_builder
 
 _FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
@@ -65,6 +66,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
         "human": _shares(made["decisions"]),
         "log": _shares(made["log"]),
         "decisions": sum(made["decisions"].values()),
+        "rounds": continuous.Progress.read(),
     }
     return render(request, "audit/coverage.html", context)
 

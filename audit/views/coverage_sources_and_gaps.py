@@ -140,7 +140,7 @@ def _feeds() -> Iterator[dict[str, Any]]:
             row["about"] = (
                 f"{feed.recorded:,} used, {feed.ignored:,} of other kinds, "
                 f"{feed.duplicates:,} duplicates, {feed.quarantined:,} quarantined, "
-                f"no gaps since {feed.since:%-d %b %Y, %H:%M} UTC."
+                f"no gaps since {feed.since:%-d %b %Y %H:%M} UTC."
             )
             row["heard"] = rfc3339(feed.heard) if feed.heard else None
         yield row | {"state": "heard" if row["heard"] else "never"}
@@ -200,7 +200,7 @@ def _compared() -> dict[str, Any]:
     name, url = "Comparison with Auth0", _FEED_PAGE
     if recent is None or recent.finished is None:
         return _gap(name, "warn", "none was finished yet", url)
-    words = f"{recent.done:,} people, finished {recent.finished:%-d %b %Y, %H:%M} UTC"
+    words = f"{recent.done:,} people, finished {recent.finished:%-d %b %Y %H:%M} UTC"
     if recent.failed:
         words += f"; {recent.failed:,} could not be read"
     return _gap(name, "warn" if recent.failed else "ok", words, url)

@@ -57,6 +57,7 @@ def exports(request: HttpRequest) -> HttpResponse:
             "busy": any(job["live"] for job in jobs),
             "ready": ExportJob.objects.filter(state=ExportJob.State.READY).count(),
             "kept": engine.KEPT_FOR.days,
+            "recorded": event_search.total(EventQuery().including("action", "audit.exported")),
         },
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.db.models import Count, Q
@@ -23,36 +24,39 @@ _VERIFIED = ["H1", "H2", "H3"]
 _LOOKED_AT = 60
 _LOG = "/audit/ledger/"
 _REVIEWS = "/connections/reviews/"
+_HERE, _AT_GATEWAYS = "portal", "defenseclaw"
 _COUNTED = (
-    "This counts decisions made in this portal. The audit trail also counts those that gateways "
-    "made themselves. A denial of a request counts as an answer, not as a decision: it is in "
-    "neither number."
+    "Decisions that gateways made themselves are not in this chart. A denial of a request counts "
+    "as an answer, not as a decision."
 )
-_BUTTONS = [
-    Button("Build an audit file…", "/audit/file/", "shield-check"),
-    Button("New export…", "/audit/exports/new/", "download"),
-]
+_BUTTONS = [Button("Build an audit file…", "/audit/file/", "shield-check")]
 _DONE = {"success", "approved", "later_approved", "later_done"}
 
 
 def auditor(me: Actor) -> Home:
     """The question an auditor comes with, answered first."""
-    every, named = _count([]), _count(_VERIFIED)
+    here, there = _share(_HERE), _share(_AT_GATEWAYS)
     title = "No decision is on record yet"
-    if every.count:
-        name = "name" if every.count != 1 else "names"
-        of = "decision" if every.count == 1 else "decisions"
-        title = f"{named} of {every} {of} made here {name} a verified person"
+    if here.every and there.every:
+        of = f"{here.words.capitalize()} {here.decisions} made here"
+        title = f"{of} {here.names} a verified person, {there.words} at gateways {there.does}"
+    elif here.every:
+        of = here.words.capitalize()
+        title = f"{of} {here.decisions} made here {here.names} a verified person"
+    elif there.every:
+        of = f"{there.words} at gateways"
+        title = f"No decision was made here, and {of} {there.names} a verified person"
     return Home(
         title=title,
-        facts=_without(),
+        lead=_lead(),
+        facts=[Fact(title, url([]))],
         buttons=_BUTTONS,
         panels=[
             Panel(
-                "Decisions made here per day, by how the person was verified",
+                "Decisions made here in 30 days, by how the person was verified",
                 [],
                 "",
-                url([]),
+                url([], _HERE),
                 "View all",
                 chart=daily_bars.chart(clock.now()),
                 foot=_COUNTED,
@@ -67,33 +71,52 @@ def auditor(me: Actor) -> Home:
     )
 
 
-def _count(levels: list[str]) -> event_search.Total:
-    return event_search.total(_query(levels))
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """How many decisions of a source name a verified person, in words: `all 3`, `1 of 3`."""
+
+    every: int
+    words: str
+    one: bool
+
+    @property
+    def decisions(self) -> str:
+        """The noun after `words`."""
+        return "decision" if self.every == 1 else "decisions"
+
+    @property
+    def names(self) -> str:
+        """The verb."""
+        return "names" if self.one else "name"
+
+    @property
+    def does(self) -> str:
+        """The verb where it is repeated."""
+        return "does" if self.one else "do"
 
 
-def _without() -> list[Fact]:
-    """Decisions without a verified person, and those that gateways made themselves."""
-    nameless = _count(["H0"])
-    found = [Fact(f"View the other {nameless}", url(["H0"]))] if nameless.count else []
-    return [*found, *_at_gateways()]
+def _share(source: str) -> _Share:
+    every, named = _count([], source), _count(_VERIFIED, source)
+    words, one = f"{named} of {every}", every.count == 1
+    if every.exact and every.count > 1:
+        if named == every:
+            words = f"all {every}"
+        elif not named.count:
+            words, one = f"none of {every}", True
+    return _Share(every.count, words, one)
 
 
-def _at_gateways() -> list[Fact]:
-    """How many decisions gateways made themselves, and whether these name a verified person."""
-    every = event_search.total(_query([], source="defenseclaw"))
-    if not every.count:
-        return []
-    nameless = event_search.total(_query(["H0"], source="defenseclaw"))
-    made = f"{every} more {'was' if every.count == 1 else 'were'} made at gateways"
-    if nameless.exact and nameless == every:
-        said = f"{made} and name{'s' if every.count == 1 else ''} no verified person"
-    elif nameless.count:
-        name = "names" if nameless.count == 1 else "name"
-        said = f"{made}: {nameless} of them {name} no verified person"
-    else:
-        said = f"{made}, counted separately"
-    view = "View it" if every.count == 1 else "View them"
-    return [Fact(said[:1].upper() + said[1:]), Fact(view, url([], source="defenseclaw"))]
+def _lead() -> Button | None:
+    """To the decisions, made here or at gateways, that name no verified person."""
+    nameless = _count(["H0"], _HERE, _AT_GATEWAYS)
+    if not nameless.count:
+        return None
+    view = url(["H0"], _HERE, _AT_GATEWAYS)
+    return Button(f"View the {nameless} without a verified person", view)
+
+
+def _count(levels: list[str], *sources: str) -> event_search.Total:
+    return event_search.total(_query(levels, *sources))
 
 
 def log_status() -> Panel:
@@ -101,7 +124,7 @@ def log_status() -> Panel:
     facts = ledger_status.facts()
     detail = facts["figures"]
     if facts["verified_at"] and facts["state"] != "bad":
-        detail = f"{facts['verified_to']:,} of {facts['size']:,} entries verified"
+        detail = f"{facts['followed_to']:,} of {facts['size']:,} entries verified"
     lines = [Line(facts["summary"], _LOG, facts["verified_at"], detail=detail)]
     foot = ""
     if facts["words"] == "no outside witness":
@@ -151,7 +174,7 @@ def _newest() -> list[tuple[EventRow, str]]:
     Of the events of one operation, the one that names no instance is the decision.
     """
     found: dict[str, list[EventRow]] = {}
-    for row in event_search.page(_query([], source=""), limit=_LOOKED_AT).rows:
+    for row in event_search.page(_query([]), limit=_LOOKED_AT).rows:
         found.setdefault(row.operation or str(row.event), []).append(row)
     shown = event_search.newest_first(_taken(rows) for rows in found.values())[:MOST]
     ends = operation_outcomes.came_to_rows(shown)
@@ -162,12 +185,12 @@ def _taken(rows: list[EventRow]) -> EventRow:
     return next((row for row in rows if not row.instance), rows[-1])
 
 
-def _query(levels: list[str], *, source: str = "portal") -> EventQuery:
+def _query(levels: list[str], *sources: str) -> EventQuery:
     """Decisions, but not what gateways confirmed of them, which the worker reports."""
     params = {"action": decision_actions(), "human": levels, "-via": [REPORTED]}
-    return EventQuery.parse(params | ({"source": [source]} if source else {}))
+    return EventQuery.parse(params | {"source": [*sources]})
 
 
-def url(levels: list[str], *, source: str = "portal") -> str:
+def url(levels: list[str], *sources: str) -> str:
     """The decisions with these levels of proof, in the trail."""
-    return f"/audit/?{urlencode(_query(levels, source=source).to_params(), doseq=True)}"
+    return f"/audit/?{urlencode(_query(levels, *sources).to_params(), doseq=True)}"

@@ -118,7 +118,7 @@ def _frozen_people() -> list[Fact]:
     whose = f"the accounts of {joined(names)}" if len(names) > 1 else f"{names[0]}’s accounts"
     if len(subs) > _NAMED:
         whose = f"the accounts of {len(subs):,} people"
-    return [Fact(f"Access to {whose} is frozen", _FROZEN, "warn")]
+    return [Fact(f"Access to {whose} is frozen", _FROZEN)]
 
 
 def policy_in_force() -> Panel:
@@ -171,7 +171,7 @@ def _applications_known(me: Actor, facts: list[Fact]) -> str:
     if newer := newer_sign_in(me.iss, me.sub):
         return (
             f"{said} A command line signed in as you {_clock(newer)}, after Auth0’s list of them "
-            "was read: Applications can read it again."
+            "was read. If it was not you, read it again in Applications and revoke the session."
         )
     if at is None:
         return f"{said} Auth0’s list of them has not been read yet."
@@ -272,15 +272,15 @@ def _done(notice: Notice) -> str:
 def _agents(me: Actor) -> tuple[str, list[Fact]]:
     """What was seen of agents that act as this person, and which of it goes on."""
     found = member_overview.summary(me)
-    facts = [Fact(_frozen_by(me, found.frozen), _MINE, "warn")] if found.frozen else []
-    facts += [Fact(_frozen_part(me, one), _MINE, "warn") for one in found.frozen_parts]
+    facts = [Fact(_frozen_by(me, found.frozen), _MINE)] if found.frozen else []
+    facts += [Fact(_frozen_part(me, one), _MINE) for one in found.frozen_parts]
     if found.last_used_at is not None:
         facts.append(Fact(f"Last used by {found.last_user}, {_clock(found.last_used_at)}"))
     if found.tokens_until is not None:
         facts.append(Fact(_tokens_until(found.tokens_until), _MINE, "warn"))
     if newer := newer_sign_in(me.iss, me.sub):
         said = f"A command line signed in as you {_clock(newer)}"
-        facts.append(Fact(said, _APPLICATIONS, "warn"))
+        facts.append(Fact(said, _APPLICATIONS))
     if found.applications:
         many = "1 application" if found.applications == 1 else f"{found.applications} applications"
         facts.append(Fact(f"{many} can act for you without an account", _APPLICATIONS))
@@ -306,7 +306,7 @@ def _frozen_part(me: Actor, freeze: Freeze) -> str:
 def _tokens_until(moment: datetime) -> str:
     """`Tokens already issued work until they expire, the last at 12:40 UTC`."""
     today = moment.date() == clock.now().date()
-    at = f"{moment:%H:%M}" if today else f"{moment.day} {moment:%b}, {moment:%H:%M}"
+    at = f"{moment:%H:%M}" if today else f"{moment.day} {moment:%b %H:%M}"
     return f"Tokens already issued work until they expire, the last at {at} UTC"
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
-from approvals import clock
 from approvals.views import what_waits
 from approvals.views.what_waits import Waiting
 from audit.recording.actors import Actor
@@ -58,7 +56,7 @@ def operator(me: Actor) -> Home:
             latest(),
             Panel(
                 "On hold",
-                _holds(list(held.order_by("held_at")[:MOST]), clock.now()),
+                _holds(held.order_by("held_at")[:MOST]),
                 "Nothing is on hold.",
                 _HOLDS,
                 "View all",
@@ -163,9 +161,9 @@ def _not_stopping() -> list[Panel]:
         for reason, items in groups[:MOST]
     ]
     left = sum(len(items) for _, items in groups[MOST:])
-    title = f"{len(found):,} holds and blocks are not known to stop every agent"
+    title = f"Agents may get past {len(found):,} holds and blocks"
     if len(found) == 1:
-        title = "1 hold or block is not known to stop every agent"
+        title = "Agents may get past 1 hold or block"
     foot = f"{left:,} more for other reasons." if left else ""
     return [Panel(title, lines, "", _NOT_STOPPED, "View all", low=True, foot=foot)] if lines else []
 
@@ -196,9 +194,7 @@ def _component(one: decision_queue.Component) -> Line:
     )
 
 
-def _holds(held: list[Asset], now: datetime) -> list[Line]:
-    ages = [now - asset.held_at if asset.held_at else None for asset in held]
-    oldest = max((age for age in ages if age), default=None)
+def _holds(held: Iterable[Asset]) -> list[Line]:
     return [
         Line(
             asset.name,
@@ -206,9 +202,8 @@ def _holds(held: list[Asset], now: datetime) -> list[Line]:
             asset.held_at,
             detail=asset.hold_reason,
             tag=noun(asset.kind),
-            share=round(age / oldest * 100) if age and oldest else None,
         )
-        for asset, age in zip(held, ages, strict=True)
+        for asset in held
     ]
 
 

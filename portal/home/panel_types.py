@@ -25,8 +25,7 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class Line:
     """One row of a panel. `badge` is an outcome or state of the style guide, `tag` the kind of the
-    thing, `action` a button that leads to `action_url`, `share` of 100 how old it is next to the
-    oldest."""
+    thing, `action` a button that leads to `action_url`."""
 
     text: str
     url: str = ""
@@ -38,7 +37,6 @@ class Line:
     count: str = ""
     action: str = ""
     action_url: str = ""
-    share: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

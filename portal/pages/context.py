@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -30,19 +29,16 @@ _FOR_S = 2
 _OWN_PAGE_S = 3600
 _SEES_ALL = frozenset({"auditor", "operator", "admin"})
 _OVERSEERS = frozenset({"auditor", "admin"})
-_LISTS_HOLDS = "/enforcement/"
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What waits: `mine` for this person, what is `undecided`, `stuck` holds of components whose
-    request is over without a decision, gateways that are `silent`; and whether everything is
-    `frozen`.
+    """What waits: `mine` for this person, what is `undecided`, gateways that are `silent`; and
+    whether everything is `frozen`.
     """
 
     mine: int = 0
     undecided: int = 0
-    stuck: int = 0
     frozen: bool = False
     silent: int = 0
 
@@ -57,8 +53,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     signed_in = person is not None
     nav = navigation.entries(roles, counts, entry_of(request)) if person else []
     banners = [*_break_glass_banners(roles, session), *_banners(signed_in, roles, counts)]
-    if "operator" in roles and _path(request) == _LISTS_HOLDS:
-        banners += _holds_banner(counts.stuck)
     return {
         "trust": {
             "tenant_local": local_tenant.is_local(),
@@ -101,15 +95,7 @@ def counts_of(person: User, roles: frozenset[str]) -> Counts:
         frozen = freezes.everything_is()
         cache.set(key, frozen, _FOR_S)
     silent = len(outage_banners.health().gateways)
-    return Counts(mine, work.needs.total, work.stuck, frozen, silent)
-
-
-def _path(request: HttpRequest) -> str:
-    """The path of the page that is shown: a part of it is asked for at another address."""
-    try:
-        return urlsplit(request.headers.get("HX-Current-URL", request.path)).path
-    except ValueError:  # no address
-        return request.path
+    return Counts(mine, work.needs.total, frozen, silent)
 
 
 def _person(person: User, roles: frozenset[str], session: SignedInSession | None) -> dict[str, Any]:
@@ -181,15 +167,3 @@ def _banners(signed_in: bool, roles: frozenset[str], counts: Counts) -> list[dic
             }
         )
     return found
-
-
-def _holds_banner(stuck: int) -> list[dict[str, str]]:
-    """That holds stay after their request, for who may decide, on the page that lists them; Home
-    and the list of requests say it below their titles."""
-    if not stuck:
-        return []
-    text = "1 hold stays although its request has ended, until someone decides."
-    if stuck > 1:
-        text = f"{stuck:,} holds stay although their requests have ended, until someone decides."
-    url = "/enforcement/?list=held"
-    return [{"level": "hold", "text": text, "url": url, "action": "Decide"}]

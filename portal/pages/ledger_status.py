@@ -78,7 +78,7 @@ def _in_words(found: Mapping[str, Any]) -> dict[str, str]:
     words, at = found["words"], found["verified_at"]
     done, silent, now = "verified", outage_banners.health().worker, clock.now()
     is_old = at and (silent or now - at > _RECENT)
-    day = times.absolute(at, now).rpartition(",")[0] if is_old else ""  # the strip is narrow
+    day = times.absolute(at, now).rpartition(" ")[0] if is_old else ""  # the strip is narrow
     if at and found["size"] - found["followed_to"] > _FEW:
         done = f"verified up to #{found['followed_to'] - 1:,}" + (f" on {day}" if day else "")
     elif day:
@@ -106,10 +106,11 @@ def _figures(
     """The exact figures, with each time as `stamp` has it."""
     figures, at = f"{found['size']:,} entries signed.", found["verified_at"]
     if at:
-        figures += f" {found['verified_to']:,} of them verified, last at {stamp(at)}."
+        how = f", last at {stamp(at)}"
         if found["followed_to"] > found["verified_to"]:
-            last = found["followed_to"] - 1
-            figures += f" Those up to #{last:,} were verified as they were signed."
+            first = f"the first {found['verified_to']:,} at {stamp(at)}"
+            how = f": {first}, the others after they were signed"
+        figures += f" {found['followed_to']:,} of them verified{how}."
     if silent_since:
         figures += f" The worker, which checks them, has not run since {stamp(silent_since)}."
     if found["witnessed"]:

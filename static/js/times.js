@@ -33,7 +33,7 @@ function words(moment, style) {
     if (Math.abs(seconds) < 5) return "just now";
     return seconds > 0 ? `${amount(seconds)} ago` : `in ${amount(-seconds)}`;
   }
-  return `${day}${year === now.getUTCFullYear() ? "" : ` ${year}`}, ${minute}`;
+  return `${day}${year === now.getUTCFullYear() ? "" : ` ${year}`} ${minute}`;
 }
 
 function refresh(all) {

@@ -82,6 +82,10 @@ def test_the_page_of_an_approved_request_offers_its_pack_and_says_what_it_lacks(
     said = text_of(browser_of(ADA).get(page))
     assert reverse("audit-event-pack", args=[fresh(approval).event_id]) in said
     assert "withheld until" in said and "cannot prove to others who approved" in said
+    event = text_of(browser_of(ADA).get(f"/audit/events/{fresh(approval).event_id}/"))
+    missing, details = event.index("pack made now is incomplete"), event.index("<h2>Details")
+    assert missing < details and "Incomplete evidence pack" in event
+    assert "btn-primary" not in event.partition("<main")[2]
 
 
 def test_the_issuers_discovery_is_kept_beside_its_keys(

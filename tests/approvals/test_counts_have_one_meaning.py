@@ -33,22 +33,25 @@ def closed(lamps: Lamps, outcome: str, *, inferred: bool = False) -> None:
         )
 
 
-def banner(path: str = "/enforcement/") -> str:
+def page_of(path: str = "/enforcement/") -> str:
     cache.clear()
     return signed_in("operator", "operator").get(path).content.decode()
 
 
-def test_the_banner_counts_holds_that_stay_as_the_list_of_holds_does(lamps: Lamps) -> None:
+def test_pages_say_once_and_alike_how_many_holds_stay(lamps: Lamps) -> None:
     known("operator2", "operator")
     closed(lamps, "expired")
-    shown = banner()
-    said = "2 holds stay although their requests have ended, until someone decides."
-    assert said in shown and "stays on hold because" not in shown
+    said = "2 on hold although their requests have ended"
+    for path in ("/", "/approvals/", "/enforcement/"):
+        assert page_of(path).count(said) == 1
+    listed = page_of("/enforcement/?list=held")
+    assert f'<h1 id="said">{said}</h1>' in listed and listed.count("although") == 1
     assert len(finding_hold_and_decision_lists.held()) == 2
-    for path in ("/", "/approvals/"):
-        page = banner(path)
-        assert '/enforcement/?list=held"' in page and said not in page
-        assert "2 on hold although their requests have ended" in page
+    assert listed.count(">Decide…</a>") == 2, "each row has its step"
+    assert (
+        ">Decide…</a>"
+        not in signed_in("auditor", "auditor").get("/enforcement/?list=held").content.decode()
+    )
 
 
 def test_home_badge_and_lists_count_what_needs_a_decision_alike(lamps: Lamps) -> None:
@@ -58,15 +61,15 @@ def test_home_badge_and_lists_count_what_needs_a_decision_alike(lamps: Lamps) ->
     for name in ("one", "two"):
         found(name, "HIGH")
     said, hold = "2 components need a decision", "3 on hold, 2 of them although their requests"
-    home, inbox = banner("/"), banner("/approvals/")
+    home, inbox = page_of("/"), page_of("/approvals/")
     assert (
         f"<h1>{said}</h1>" in home and f"<h1>No request needs your answer, but {said}</h1>" in inbox
     )
     for page in (home, inbox):
         assert 'btn-primary" href="/enforcement/?list=undecided">Decide…</a>' in page
         assert re.search(r'id="nav-undecided" class="count">2<', page) and hold in page
-    assert said in banner("/enforcement/?list=undecided")
-    assert "3 on hold</h1>" in banner("/enforcement/?list=held")
+    assert said in page_of("/enforcement/?list=undecided")
+    assert f"{hold} have ended</h1>" in page_of("/enforcement/?list=held")
 
 
 def test_home_leads_with_holds_that_stay_where_no_component_needs_a_decision(
@@ -77,8 +80,8 @@ def test_home_leads_with_holds_that_stay_where_no_component_needs_a_decision(
     Asset.objects.create(kind="skill", name="by hand", holder="hand", held_at=clock.now())
     Asset.objects.filter(instance="edge-2").delete()
     said = "2 on hold, 1 of them although its request has ended"
-    assert f"<h1>{said}</h1>" in banner("/")
-    assert f"No request needs your answer, but {said}</h1>" in banner("/approvals/")
+    assert f"<h1>{said}</h1>" in page_of("/")
+    assert f"No request needs your answer, but {said}</h1>" in page_of("/approvals/")
 
 
 def test_only_operators_read_that_components_need_a_decision_from_them(lamps: Lamps) -> None:
@@ -95,7 +98,7 @@ def test_a_denial_that_waits_for_its_evidence_is_not_counted_as_nobody_decided(
 ) -> None:
     known("operator2", "operator")
     closed(lamps, "denied", inferred=True)
-    assert "although" not in banner()
+    assert "although" not in page_of()
 
 
 def test_an_admin_who_suspends_an_account_acted_with_administrative_access() -> None:

@@ -22,6 +22,7 @@ from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
 from audit.verification import requested_runs
+from audit.verification.continuous import Progress
 from audit.views import audit_file_page
 from portal.home import auditor, exception_counts
 from portal.pages import ledger_status
@@ -42,6 +43,13 @@ def title(client: Client, url: str) -> str:
     cache.clear()
     (found,) = re.findall(r"(?s)<h1>(.*?)</h1>", text_of(client.get(url)))
     return " ".join(unescape(re.sub(r"<[^>]+>", "", found)).split())
+
+
+def accents(client: Client, url: str) -> list[str]:
+    """The labels of the main actions of a page."""
+    cache.clear()
+    found = re.findall(r'(?s)"btn btn-primary[^>]*>(.*?)</(?:a|button)>', text_of(client.get(url)))
+    return [re.sub(r"(?s)<[^>]+>", "", one).strip() for one in found]
 
 
 def test_the_trail_counts_events_decisions_and_what_matches(trail: None, ada: Client) -> None:
@@ -85,18 +93,65 @@ def test_the_signed_log_says_how_far_it_was_verified_and_who_else_signed(ada: Cl
     assert title(ada, "/audit/ledger/").startswith("Signed, not verified yet")
     ada.post("/audit/ledger/verify/")
     requested_runs.perform(VerificationRun.objects.get().id)
-    assert title(ada, "/audit/ledger/") == "Verified up to entry #1, no outside witness"
+    assert title(ada, "/audit/ledger/") == "2 of 2 entries verified, no outside witness"
     why = "Without an outside witness we could show different logs to different people."
     assert shown(ada, "/audit/ledger/").count(why) == 1
+    assert accents(ada, "/audit/ledger/") == ["Save a checkpoint"], "not the check just done"
+    Progress(done=clock.now(), done_size=2, recent=2).write()
+    record(SYSTEM, "audit.verified")
+    sequencer.run_once()
+    said = "2 of 4 entries verified"
+    cache.clear()
+    assert title(ada, "/audit/ledger/") == f"{said}, no outside witness"
+    assert auditor.log_status().lines[0].detail == said, "Home has the same figure"
     VerificationRun.objects.update(
         state=VerificationRun.State.FAILED, result={"size": 2, "first_bad_index": 1}
     )
     assert title(ada, "/audit/ledger/") == "Log: check failed at #1"
     assert why not in shown(ada, "/audit/ledger/"), "what failed comes first"
+    assert accents(ada, "/audit/ledger/") == ["Verify everything"]
+
+
+def test_the_signed_log_names_settings_only_behind_details(ada: Client) -> None:
+    record(SYSTEM, "audit.verified")
+    sequencer.run_once()
+    requested_runs.perform(requested_runs.request(ADA).id)
+    page = text_of(ada.get("/audit/ledger/"))
+    assert "LEDGER_POLICY_FILE" in page
+    assert "_FILE" not in re.sub(r"(?s)<details>.*?</details>", "", page)
+
+
+def test_a_requirement_about_checks_of_the_log_says_what_was_checked_without_an_event(
+    ada: Client,
+) -> None:
+    record(OLU, "policy.changed")
+    sequencer.run_once()
+    said = "The last automatic check of 1 entry found nothing changed or missing. It ended just now"
+    none = "No automatic check shows now that nothing is changed or missing."
+    page = shown(ada, "/audit/coverage/")
+    assert "10.3.2 logs are protected from change" in page and none in page and said not in page
+    Progress(done=clock.now(), done_size=1, recent=1).write()
+    page = shown(ada, "/audit/coverage/")
+    assert said in page and none not in page
+    Progress(done=clock.now(), done_size=1, recent=1, done_found=1).write()
+    assert none in shown(ada, "/audit/coverage/")
+    record(SYSTEM, "audit.verified")
+    sequencer.run_once()
+    page = shown(ada, "/audit/coverage/")
+    assert none not in page.partition("PCI DSS v4.0.1")[2].partition("SOC 2")[0], "an event does"
 
 
 def test_exports_say_how_many_are_ready(trail: None, ada: Client) -> None:
-    assert title(ada, "/audit/exports/") == "No exported file is kept now"
+    assert title(ada, "/audit/exports/") == "No export is on record yet"
+    record(ADA, "audit.exported", data={"format": "pack", "count": 1})
+    said = "1 export is on record, no file of it is kept"
+    assert title(ada, "/audit/exports/") == said, "the trail has a row of it"
+    record(ADA, "audit.exported", data={"format": "log", "count": 2})
+    said = "2 exports are on record, no file of them is kept"
+    assert title(ada, "/audit/exports/") == said
+    assert "Packs, reports, audit files and the whole log are not kept" in shown(
+        ada, "/audit/exports/"
+    )
     accent = '<a class="btn btn-primary" href="/audit/">'
     assert accent in text_of(ada.get("/audit/exports/")), "an export starts from a filter"
     ada.post("/audit/exports/new/", {"format": "csv"})
@@ -147,6 +202,9 @@ def test_compliance_counts_requirements_with_evidence_and_hands_its_period_on(ad
     custom = text_of(ada.get("/audit/coverage/?after=2026-01-01&before=2026-02-01"))
     assert "/audit/file/?after=2026-01-01&amp;before=2026-02-01" in custom
     assert ">1 Jan 2026</time> to " in custom and ">31 Jan 2026</time>" in custom
+    assert '<html lang="en-GB"' in custom, "a browser writes dates in its own way"
+    hints = re.findall(r'type="date"[^>]*><span class="hint">([^<]+)</span>', custom)
+    assert hints == ["1 Jan 2026", "1 Feb 2026"], "so the page has each one in words"
 
 
 def test_an_audit_file_offers_the_same_period_up_to_now_and_says_why_it_ends_before(
@@ -163,17 +221,24 @@ def test_an_audit_file_offers_the_same_period_up_to_now_and_says_why_it_ends_bef
         "An audit file of this period would list no event"
     )
     assert "PCI DSS, 29 Aug to 26 Nov 2026, whole days UTC." in first
+    assert '<details class="card group" open>' in first, "another period is the next step"
     assert "The file can prove that no row is missing for days that are over" in first
     assert re.findall(r'aria-current="true" href="[^"]*">([^<]*)', first) == ["90 days"]
     link = re.search(r'href="([^"]*)">90 days up to now</a>', first)
     assert link and "after=2026-08-29&amp;before=2026-11-28" in link[1]
     longer = f"/audit/file/{unescape(link[1]).partition('#')[0]}"
-    assert title(ada, longer) == "An audit file with up to 1 item to test"
-    assert "PCI DSS, 29 Aug to 27 Nov 2026, whole days UTC." in text_of(ada.get(longer))
+    assert title(ada, longer) == "One choice is left before you can download the audit file"
+    holds = "PCI DSS, 29 Aug to 27 Nov 2026, whole days UTC, up to 1 item to test."
+    assert holds in text_of(ada.get(longer))
+    assert title(ada, f"{longer}&others=with") == "You can download the audit file now"
     marked = re.findall(r'aria-current="true" href="[^"]*">([^<]*)', text_of(ada.get(longer)))
     assert marked == ["90 days up to now"]
     unasked = text_of(ada.get(page))
-    assert "Today is included because the 90 days before it have no event to list." in unasked
+    assert (
+        "Today is included because this file would list no event of the days before it." in unasked
+    )
+    hints = re.findall(r'type="date"[^>]*><span class="hint">([^<]+)</span>', unasked)
+    assert hints == ["29 Aug 2026", "28 Nov 2026"]
     assert "29 Aug to 27 Nov 2026" in unasked and "Today is included" not in first
 
 

@@ -140,8 +140,16 @@ def test_no_period_is_offered_where_none_lists_an_event(
 
 def test_each_step_of_the_page_has_one_accent_button(world: World) -> None:
     ada = browser_of(ADA)
-    assert accents(text_of(ada.get(PAGE))) == ["Choose what it discloses"]
-    assert accents(text_of(ada.get(f"{PAGE}&others=with"))) == ["Audit file (ZIP)"]
+    page = text_of(ada.get(PAGE))
+    assert accents(page) == ["Choose what it discloses"]
+    assert "<h1>One choice is left before you can download the audit file</h1>" in page
+    closed = '<details class="card group"><summary class="card-head"><h2 id="step1">1. Change '
+    assert closed in page, "what is chosen already is no rival of the next step"
+    page = text_of(ada.get(f"{PAGE}&others=with"))
+    assert accents(page) == ["Audit file (ZIP)"]
+    assert "<h1>You can download the audit file now</h1>" in page
+    nothing = text_of(ada.get(f"/audit/file/?framework={FRAMEWORK}&{period(45, 35)}"))
+    assert '<details class="card group" open>' in nothing
 
 
 @pytest.mark.parametrize("framework", [one.id for one in FRAMEWORKS])
@@ -190,6 +198,7 @@ def test_a_period_that_nobody_chose_has_today_only_if_no_earlier_day_lists_an_ev
     tomorrow = f"{today + timedelta(days=1):%Y-%m-%d}"
     assert f'name="before" type="date" value="{tomorrow}"' in page
     assert page.count(f"&amp;before={today:%Y-%m-%d}#step2") == 4
+    assert "Today is included because this file would list no event of the days before it" in page
     record(OLU, "policy.changed", time=today - timedelta(days=3))
     sequencer.run_once()
     page = text_of(browser_of(ADA).get(asked))

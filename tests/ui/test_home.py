@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -72,8 +73,8 @@ def test_an_auditor_reads_how_many_decisions_name_a_verified_human() -> None:
     sequencer.run_once()
     client = signed_in("auditor", "auditor")
     words = shown(client)
-    assert "1 of 3 decisions made here name a verified person View the other 2" in words
-    assert "Build an audit file… New export…" in words and "%" not in words
+    assert "1 of 3 decisions made here name a verified person View the 2 without" in words
+    assert "a verified person Build an audit file…" in words and "%" not in words
     link = re.search(r'href="(/audit/\?[^"]*human=H0[^"]*)"', client.get("/").content.decode())
     assert link and "action=skill.blocked" in link[1]
     assert "you rely on our word that everyone sees the same log" in words
@@ -82,10 +83,10 @@ def test_an_auditor_reads_how_many_decisions_name_a_verified_human() -> None:
 @pytest.mark.parametrize(
     ("evidenced", "said"),
     [
-        ([False], "1 more was made at gateways and names no verified person · View it"),
-        ([False] * 2, "2 more were made at gateways and name no verified person · View them"),
-        ([True, False], "2 more were made at gateways: 1 of them names no verified person"),
-        ([True] * 2, "2 more were made at gateways, counted separately"),
+        ([False], "0 of 1 at gateways names a verified person View the 1 without"),
+        ([False] * 2, "none of 2 at gateways names a verified person View the 2 without"),
+        ([True, False], "1 of 2 at gateways name a verified person View the 1 without"),
+        ([True] * 2, "all 2 at gateways name a verified person Build an audit file…"),
     ],
 )
 def test_decisions_of_gateways_are_said_with_whether_they_name_a_person(
@@ -94,7 +95,28 @@ def test_decisions_of_gateways_are_said_with_whether_they_name_a_person(
     for number, one in enumerate(evidenced):
         decided(one, f"skill-{number}", source="defenseclaw")
     sequencer.run_once()
-    assert said in shown(signed_in("auditor", "auditor"))
+    words = shown(signed_in("auditor", "auditor"))
+    assert f"No decision was made here, and {said}" in words
+
+
+def test_one_sentence_has_the_decisions_made_here_and_those_at_gateways() -> None:
+    for name in ("a", "b"):
+        decided(True, name)
+    for name in ("c", "d", "e"):
+        decided(False, name, source="defenseclaw")
+    sequencer.run_once()
+    client = signed_in("auditor", "auditor")
+    said = "All 2 decisions made here name a verified person, none of 3 at gateways does"
+    assert f"<h1>{said}</h1>" in client.get("/").content.decode()
+    home = client.get("/").content.decode()
+    link = re.search(r'btn-primary" href="(/audit/[^"]*)">View the 3 without', home)
+    assert link
+    trail = client.get(unescape(link[1])).content.decode()
+    assert re.search(r"<h1>3 of \d+ events match</h1>", trail), "the trail has the same number"
+    decided(True, "f", source="defenseclaw")
+    sequencer.run_once()
+    cache.clear()
+    assert "name a verified person, 1 of 4 at gateways do" in shown(client)
 
 
 def test_before_the_first_decision_home_counts_none() -> None:

@@ -66,7 +66,7 @@ def test_a_member_reads_which_agents_can_act_as_them() -> None:
     ConnectionSetting.objects.create(name="slack", connectable=True, seen_at=NOON)
     client = signed_in("member1")
     words = shown(client)
-    assert "2 agents can act for you Last used by github-mcp, 3 Nov, 12:30 UTC" in words
+    assert "2 agents can act for you Last used by github-mcp, 3 Nov 12:30 UTC" in words
     assert "MCP server standup was allowed and needs your Slack account" in words
     page = client.get("/").content.decode()
     assert 'href="/connections/connect/slack/?for=mcp%3Astandup"' in page

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,13 +29,40 @@ def shown(source: str, **context: Any) -> str:
         (timedelta(seconds=40), "40 s ago"),
         (timedelta(minutes=5), "5 min ago"),
         (timedelta(hours=23, minutes=59), "23 h ago"),
-        (timedelta(days=1), "23 Nov, 14:02"),
-        (timedelta(days=400), "20 Oct 2025, 14:02"),
+        (timedelta(days=1), "23 Nov 14:02"),
+        (timedelta(days=400), "20 Oct 2025 14:02"),
         (timedelta(minutes=-3), "in 3 min"),
     ],
 )
 def test_a_time_is_relative_up_to_a_day_then_absolute(ago: timedelta, expected: str) -> None:
     assert times.relative(NOW - ago, NOW) == expected
+
+
+_PADDED = re.compile(r"%d %b|%b( %Y)?, %H|%b\}(\{year\})?, ")
+_ON_PHONES = {
+    "connections/application_grants/consent_and_token_revocation.py",
+    "connections/lifecycle/approver_sentences.py",
+    "connections/lifecycle/freezes.py",
+}
+"""What an approver's phone shows stays as it was."""
+
+
+def test_a_date_has_one_spelling_without_a_zero_or_a_comma() -> None:
+    root = Path(__file__).parents[2]
+    apps = ("accounts", "approvals", "audit", "connections", "enforcement", "portal", "ui")
+    files = [file for app in apps for file in (root / app).rglob("*.py")]
+    found = {str(file.relative_to(root)) for file in files if _PADDED.search(file.read_text())}
+    assert found == _ON_PHONES
+    assert "`}, ${minute}" not in (root / "static/js/times.js").read_text()
+
+
+def test_frozen_and_demo_have_one_look_each() -> None:
+    assert "t-hold" in shown('{% state "frozen" %}') and shown("{% demo %}") in shown(
+        "{% levels 'H1' 'L1' True %}"
+    )
+    own = re.compile(r'badge "\w+" "(?:DEMO|[^"]*frozen)|class="demo"|warn">[^<]* frozen')
+    templates = Path(__file__).parents[2] / "templates"
+    assert not [file for file in templates.rglob("*.html") if own.search(file.read_text())]
 
 
 def test_a_time_carries_its_machine_form_and_utc() -> None:

@@ -177,10 +177,17 @@ def log(value: object) -> SafeString:
     return _level(value, code_labels.LOG, "L")
 
 
+@register.simple_tag(name="demo")
+def demo_pill(title: str = "") -> SafeString:
+    """The label of what is of the demo or the local tenant; the only look of it."""
+    more = format_html(' title="{}"', title) if title else ""
+    return format_html('<span class="demo"{}>DEMO</span>', more)
+
+
 @register.simple_tag
 def levels(human_level: object, log_level: object, demo: bool = False) -> SafeString:
     """Both scales, one above the other, for a table cell; `demo` labels a local issuer."""
-    label = SafeString('<span class="demo">DEMO</span>') if demo else ""
+    label = demo_pill() if demo else ""
     return format_html(
         '<span class="levels">{}{}{}</span>',
         _level(human_level, code_labels.HUMAN, "H"),

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from audit.importing.decision_tag_hmac import Content, Tag, find
+from audit.importing.mapping import audit_events
 from audit.importing.mapping.mapped_facts import Facts
 from audit.importing.portal_operation_lookup import Operation, Operations
 from audit.importing.secret_masking import mask
@@ -50,6 +51,8 @@ _UNMASKED: Final = re.compile(r"(?:\A|\s)disable_redaction=true(?=\s|\Z)", re.IG
 _SEVERAL: Final = re.compile(r"(?:skill|plugin)-(?:quarantine|restore)")
 """One call leaves a row for each agent whose copy it moves, with the same tag."""
 _OF_ONE_CALL: Final = timedelta(seconds=30)
+_NOT_READ: Final = datetime.min.replace(tzinfo=UTC)
+"""The time of a row where only its content is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class Matches:
         known = self.operations.find(tag.operation)
         if known is None:
             return False
-        fits = facts.outcome == "success" and alone and self._verifies(tag, row, facts)
+        fits = alone and _fits(tag, row, facts, self.instance)
         if not fits and not self._is_ours(tag, known):
             return False  # in the form of a tag, but nobody here made it
         first = self._remembered(tag)
@@ -135,27 +138,15 @@ class Matches:
         at = self._times[first]
         return at is not None and abs(facts.time - at) <= _OF_ONE_CALL
 
-    def _verifies(self, tag: Tag, row: SourceRow, facts: Facts, instance: str = "") -> bool:
-        at = instance or self.instance
-        if _SETTING.fullmatch(facts.action):
-            details = row.text("details")
-            mode = None if _UNMASKED.search(details) else _MODE.match(details)
-            action = f"{facts.action} {mode[0]}" if mode else facts.action
-            return tag.verifies(Content(action, "gateway", at, at))
-        return any(
-            tag.verifies(Content(facts.action, kind, name, at))
-            for kind, name in _targets(row, facts)
-        )
-
     def _is_ours(self, tag: Tag, known: Operation) -> bool:
         contents = known.contents(_ENFORCE | _NAMED, self.instance)
         return any(tag.verifies(content) for content in contents)
 
     def _is_elsewhere(self, tag: Tag, row: SourceRow, facts: Facts, known: Operation) -> bool:
         """Whether it is an honest row of a gateway that is imported under a name of no gateway."""
-        if self.instance in self.registered or facts.outcome != "success":
+        if self.instance in self.registered:
             return False
-        return any(self._verifies(tag, row, facts, name) for name in known.instances)
+        return any(_fits(tag, row, facts, name) for name in known.instances)
 
     def _remembered(self, tag: Tag) -> tuple[UUID, str] | None:
         text = str(tag)
@@ -205,6 +196,29 @@ class Matches:
                 data=data,
                 time=facts.time,
             )
+
+
+def tag_of_act(row: SourceRow, instance: str) -> Tag | None:
+    """The tag of a row as a gateway has it, where the row shows that what the tag was made for was
+    done there, as an import compares it."""
+    facts, tags = audit_events.facts(row, _NOT_READ, None), _tags(row)
+    if len(tags) != 1 or facts.action == _REFUSED_CALL:
+        return None
+    return tags[0] if _fits(tags[0], row, facts, instance) else None
+
+
+def _fits(tag: Tag, row: SourceRow, facts: Facts, at: str) -> bool:
+    """Whether what a row of the gateway `at` reports as done is what the tag was made for."""
+    if facts.outcome != "success":
+        return False
+    if _SETTING.fullmatch(facts.action):
+        details = row.text("details")
+        mode = None if _UNMASKED.search(details) else _MODE.match(details)
+        action = f"{facts.action} {mode[0]}" if mode else facts.action
+        return tag.verifies(Content(action, "gateway", at, at))
+    return any(
+        tag.verifies(Content(facts.action, kind, name, at)) for kind, name in _targets(row, facts)
+    )
 
 
 def _tags(row: SourceRow) -> list[Tag]:

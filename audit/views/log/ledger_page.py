@@ -78,7 +78,6 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "time_trusted": settings.TSA_CA_FILE is not None,
         "runs": runs,
         "busy": any(run.live for run in runs),
-        "last_good": next((run for run in runs if run.ok), None),
         "commands": whole_log_download.commands(),
         "log_bytes": full_log.length_of(newest) if newest else 0,
     }

@@ -223,7 +223,7 @@ def _stamp(moment: datetime) -> str:
 
 def _bar_label(start: datetime, step: timedelta) -> str:
     if step < timedelta(days=1):
-        return f"{start.day} {start:%b, %H:%M}"
+        return f"{start.day} {start:%b %H:%M}"
     if step < timedelta(days=365):
         return f"{start.day} {start:%b}" + (f" {start:%Y}" if step > timedelta(days=20) else "")
     return f"{start:%Y}"

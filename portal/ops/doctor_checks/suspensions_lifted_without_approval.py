@@ -29,7 +29,7 @@ def check() -> Iterator[Leftover]:
         yield Leftover(
             "lifted suspensions",
             f"{account_names.owner_name(account)}'s {account.connection} account: {who} suspended "
-            f"it on {suspended.time:%d %b %Y}, and its owner lifted that by an undo.",
+            f"it on {suspended.time:%-d %b %Y}, and its owner lifted that by an undo.",
             f"Suspend it again in {who}'s name; an admin can resume it.",
             partial(_suspend_again, account, suspended),
         )
