@@ -269,6 +269,7 @@ def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
         "answer": asset_page.use_now(
             [at for at in states if at.instance.name in counting], installed=kind in INSTALLED
         ),
+        "pending": asset_page.pending(kind, name),
         "may_decide": "operator" in roles
         and any(at.use is None for at in states)
         and not decision_severity.why_undecidable(Target(kind, name)),

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils.html import escape
 
 from approvals import clock
+from approvals.models import Approval
 from approvals.views.policy.policy_page_context import ALWAYS
 from audit.clock import uuid7
 from audit.importing import decision_tag_hmac
@@ -87,6 +88,17 @@ def test_an_answer_that_this_portals_hold_decides_is_not_called_the_gateways_own
     after = text(olu_web, path)
     assert "A decision of this portal counts in this answer: it is on hold there." in after
     assert "own policy" not in text(olu_web, PAGE)
+
+
+def test_what_gateways_answer_leads_to_the_request_that_waits(
+    edge: Edge, look: Look, olu_web: Client
+) -> None:
+    edge.scan("notes", severity="CRITICAL")
+    look()
+    request = Approval.objects.get()
+    shown = text(olu_web, "/enforcement/preview/skill/notes/")
+    assert f'btn-primary" href="/approvals/{request.pk}/">See the request</a>' in shown
+    assert "#decide" not in shown
 
 
 def test_a_hold_that_a_gateway_repeats_is_not_shown_by_its_id_and_time(
