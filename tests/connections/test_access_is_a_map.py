@@ -403,12 +403,12 @@ def at(*accounts: Account, refused: frozenset[str] = frozenset()) -> Attention |
         (
             [risky("a", watched_since=NOW), risky("b", last_used_at=NOW)],
             "1 component can write or delete through 1 account with no use seen yet",
-            f"use is recorded only since tracking began on {NOW.day} {NOW:%b %Y}",
+            f"Use is recorded only since tracking began on {NOW.day} {NOW:%b %Y}",
         ),
         (
             [risky("a", watched_since=NOW), risky("b", watched_since=NOW - timedelta(days=9))],
             "1 component can write or delete through 2 accounts with no use seen yet",
-            "use is recorded only since tracking of each began",
+            "Use is recorded only since tracking of each began",
         ),
     ],
 )

@@ -38,7 +38,7 @@ class Attention:
     @property
     def meaning(self) -> str:
         """Since when use is recorded, where the headline does not say how long none was seen."""
-        return "" if self.show == "idle" else f"use is recorded only {self.unseen}"
+        return "" if self.show == "idle" else f"Use is recorded only {self.unseen}"
 
 
 def attention(found: Map, refused: Collection[str], now: datetime) -> Attention | None:
