@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ata.errors import AtaError, ExitCode, usage_error
+from ata.output.safe_text import safe
 
 _KINDS: Final = ("skill", "mcp", "plugin", "tool")
 _LISTED: Final = ("block", "allow", "unblock")
@@ -120,12 +121,27 @@ def parse(words: Sequence[str]) -> Command:
     if not form.takes_name and names:
         raise usage_error(f"`{' '.join(first)}` takes no name.")
     name = names[0] if names else ""
-    if first[0] in {"skill", "plugin"} and any(one in name for one in "/\\"):
+    check_name(first, name)
+    return Command(first, form, name, reason.strip())
+
+
+def check_name(words: Sequence[str], name: str) -> None:
+    """Whether the command `words` takes this for a name: not for an option or a folder.
+
+    Raises:
+        AtaError: `usage`.
+    """
+    said = f"`{' '.join(words)}`"
+    if words[0] in {"skill", "plugin"} and any(one in name for one in "/\\"):
         raise usage_error(
-            f"`{' '.join(first)}` takes a name, and no path.",
+            f"{said} takes a name, and no path.",
             "DefenseClaw would take the last part of it for the name.",
         )
-    return Command(first, form, name, reason.strip())
+    if name in {".", ".."} or name.startswith(("-", "~")):
+        raise usage_error(
+            f"{said} takes a name, and {safe(name)} is none to it; nothing was decided.",
+            "DefenseClaw would take it for an option or a folder.",
+        )
 
 
 def _covered() -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import typer
 
 from ata.clock import now
 from ata.decisions import gateway_wait, unknown_name_prompt
 from ata.decisions.approval_wait import Approval, report, wait_to_the_end
-from ata.errors import AtaError, ExitCode
+from ata.errors import AtaError
 from ata.output.safe_text import in_words, safe
 from ata.output.screen import Screen, paint
 from ata.portal.api_client import Answer, Portal
@@ -30,13 +30,20 @@ def decide(screen: Screen, body: Mapping[str, object], *, wait: bool) -> None:
 
 
 def submit(
-    portal: Portal, screen: Screen, body: Mapping[str, object]
+    portal: Portal,
+    screen: Screen,
+    body: Mapping[str, object],
+    *,
+    check: Callable[[Mapping[str, object]], object] = lambda _body: None,
 ) -> tuple[Answer, Mapping[str, object]]:
     """The portal's answer, and the decision it is about: on a terminal, a name that the portal
     does not know is asked for again.
 
+    Args:
+        check: called with the decision about the name that was chosen, before it is submitted.
+
     Raises:
-        AtaError: the portal's code.
+        AtaError: the portal's code, or what `check` raises.
     """
     try:
         return portal.post("/v1/decisions", body, idempotency_key=str(uuid.uuid4())), body
@@ -44,6 +51,7 @@ def submit(
         if error.code != "unknown_target" or not screen.asks:
             raise
         again = unknown_name_prompt.choose(screen, error, body)
+    check(again)
     return portal.post("/v1/decisions", again, idempotency_key=str(uuid.uuid4())), again
 
 
@@ -82,7 +90,7 @@ def report_needless(screen: Screen, body: Mapping[str, object]) -> None:
 
 
 def _report_committed(screen: Screen, body: Mapping[str, object], *, waited: bool) -> None:
-    failed = gateway_wait.exit_code(body) if waited else ExitCode.DONE
+    failed = gateway_wait.exit_code(body, waited=waited)
     waits = bool(gateway_wait.open_at(body))
     status = "committed" if waits else "failed" if failed else "done"
     mark = paint("✗", "red") if failed else paint("✓", "green")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from enforcement.audit_database.open_read_only import connected
+from enforcement.audit_database.open_read_only import columns_of, connected
 from enforcement.audit_database.time_texts import moment
 
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
@@ -30,8 +30,7 @@ def of_alerts(path: Path, alerts: Sequence[str]) -> dict[str, Disposition]:
         SourceUnreadable: the database cannot be read now.
     """
     with connected(path) as source:
-        columns = source.execute("PRAGMA table_info(alert_acknowledgement_operations)")
-        if columns.fetchone() is None:
+        if not columns_of(source, "alert_acknowledgement_operations"):
             return {}
         rows = source.execute(
             "SELECT alert_id, requested_disposition, actor, created_at FROM "  # noqa: S608  # marks only

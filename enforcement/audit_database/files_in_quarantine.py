@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from enforcement.audit_database.open_read_only import connected
+from enforcement.audit_database.open_read_only import columns_of, connected
 
 KINDS: Final = frozenset({"skill", "plugin"})
 
@@ -25,15 +25,11 @@ def lie_there(path: Path, kind: str, name: str) -> bool:
     if kind not in KINDS:
         return False
     with connected(path) as source:
-        records = _columns(source, "quarantine_records")
+        records = columns_of(source, "quarantine_records")
         if {"target_type", "target_name", "state"} <= records:
             return _has_record(source, kind, name)
-        found = {"action", "target", "details"} <= _columns(source, "audit_events")
+        found = {"action", "target", "details"} <= columns_of(source, "audit_events")
         return found and _were_moved_last(source, kind, name)
-
-
-def _columns(source: sqlite3.Connection, table: str) -> set[str]:
-    return {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
 
 
 def _has_record(source: sqlite3.Connection, kind: str, name: str) -> bool:

@@ -10,6 +10,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,6 +19,11 @@ from urllib.parse import quote
 
 _LOCK_WAIT_S: Final = 0.5
 """A reader waits for nobody who writes, but where one has locked the whole database."""
+READ_S: Final = 3.0
+"""So long one look may take: a view or an odd table in the database can keep SQLite busy for
+ever."""
+_INSTRUCTIONS: Final = 10_000
+"""After so many of its instructions SQLite asks whether the time is over."""
 _WAL_HEADER: Final = b"\x02\x02"
 """Bytes 18 and 19 of a database whose journal is a write-ahead log (SQLite file format 1.3)."""
 
@@ -30,11 +36,14 @@ class SourceUnreadable(Exception):
 
 
 @contextmanager
-def connected(path: Path) -> Iterator[sqlite3.Connection]:
+def connected(path: Path, longest_s: float = READ_S) -> Iterator[sqlite3.Connection]:
     """A connection to the database at `path` that sees one state and cannot write.
 
+    Args:
+        longest_s: seconds after which a statement that still runs is ended.
+
     Raises:
-        SourceUnreadable: it is not there, not readable, or no database.
+        SourceUnreadable: it is not there, not readable, or no database, or reading takes too long.
     """
     mode = "mode=ro&immutable=1" if _is_of_a_stopped_gateway(path) else "mode=ro"
     try:
@@ -42,11 +51,21 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
             sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, timeout=_LOCK_WAIT_S)
         ) as connection:
             connection.row_factory = sqlite3.Row
+            ends = time.monotonic() + longest_s
+            connection.set_progress_handler(lambda: time.monotonic() > ends, _INSTRUCTIONS)
             connection.execute("PRAGMA query_only=ON")
             connection.execute("BEGIN")
             yield connection
     except sqlite3.Error as error:
         raise SourceUnreadable(_said(error, path)) from error
+
+
+def columns_of(source: sqlite3.Connection, table: str) -> set[str]:
+    """The columns of a table; none where it is no table but a view, or not there."""
+    made = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    if source.execute(made, (table,)).fetchone() is None:
+        return set()
+    return {str(row[1]) for row in source.execute(f"PRAGMA table_info({table})")}
 
 
 def _is_of_a_stopped_gateway(path: Path) -> bool:
@@ -98,6 +117,8 @@ def _said(error: sqlite3.Error, path: Path) -> str:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return "another process has locked its audit database as a whole"
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return "reading its audit database took too long and was ended"
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
         return "the disk of its audit database is full"
     if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:

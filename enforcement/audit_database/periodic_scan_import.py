@@ -56,6 +56,7 @@ NOTED_EVERY: Final = timedelta(seconds=10)
 """How often it is stored that a gateway was read; each read is a write otherwise."""
 _UNFINISHED_SCAN = timedelta(seconds=30)
 _LONGEST_SCAN = timedelta(minutes=10)
+_LONGEST_READ_S: Final = 300.0
 _CLOCKS_DIFFER = timedelta(minutes=10)
 _ASKING = ""
 _REFUSED = (ValueError, TypeError, DataError, IntegrityError)
@@ -108,7 +109,7 @@ def _read(instance: Instance, now: datetime, watch: Watch) -> int:
     if instance.audit_db is None:
         return 0
     try:
-        with opened(instance.audit_db) as source:
+        with opened(instance.audit_db, _LONGEST_READ_S) as source:
             strays = source.strays()
             new = _read_from(source, strays, instance.name, watch, now)
         read_dispositions_from_gateway.take(instance.audit_db, instance.name, now)

@@ -148,13 +148,13 @@ def short_id(id: str) -> str:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Source]:
-    """The database at `path`, for one look.
+def opened(path: Path, longest_s: float = open_read_only.READ_S) -> Iterator[Source]:
+    """The database at `path`, for one look of at most so many seconds.
 
     Raises:
         SourceUnreadable: it is not there, not readable, or no DefenseClaw database.
     """
-    with open_read_only.connected(path) as connection:
+    with open_read_only.connected(path, longest_s) as connection:
         connection.text_factory = _text
         yield Source(connection)
 
@@ -196,10 +196,7 @@ class Source:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
-        self._columns = {
-            table: {str(row["name"]) for row in connection.execute(f"PRAGMA table_info({table})")}
-            for table in _TABLES
-        }
+        self._columns = {one: open_read_only.columns_of(connection, one) for one in _TABLES}
         self._measures = GatewayMeasures(connection, self._columns)
         if not self._columns["scan_results"]:
             raise SourceUnreadable("its audit database has no scan_results; is it DefenseClaw's?")
@@ -349,9 +346,11 @@ class Source:
             have = [(one, operation) for one in ("request_id", "run_id") if one in columns]
         found = []
         for column, text in have:
-            which = "LIKE ?1" if column == "details" else f"> ?1 || '.' AND {column} < ?1 || '/'"
+            which = f"> :text || '.' AND {column} < :text || '/'"
+            if column == "details":
+                which = "LIKE :text"
             sql = f"SELECT * FROM audit_events WHERE {column} {which} LIMIT 200"  # noqa: S608  # fixed names
-            found += self._db.execute(sql, (text,)).fetchall()
+            found += self._db.execute(sql, {"text": text}).fetchall()
         values = ({key: row[key] for key in row.keys() if row[key] is not None} for row in found)  # noqa: SIM118
         return [SourceRow("audit_events", 0, one) for one in values]
 

@@ -14,7 +14,7 @@ from typing import Final
 from django.db.models import Q
 
 from approvals.models import Effect, EffectState
-from enforcement.decisions.steps.later_decision_wins import COMMAND, TERMINAL
+from enforcement.decisions.steps.later_decision_wins import AT_TERMINALS, is_out_of_time
 from enforcement.effects.gateway_facts import V020
 from enforcement.gateways import instances
 from enforcement.gateways.effects_at_gateways import settings_of
@@ -23,7 +23,6 @@ from enforcement.models import AdministrativeAct, OutpostCommand, Watch
 CLOCKS_DIFFER: Final = timedelta(minutes=2)
 _MOST: Final = 2
 """A step that was repeated because its answer was lost may have two rows."""
-_AT_TERMINALS: Final = (TERMINAL, COMMAND)
 _STEPS: Final = {
     "block": ("gateway.block", "gateway.hold"),
     "unblock": ("gateway.unblock", "gateway.release"),
@@ -43,7 +42,7 @@ def step_of(row: AdministrativeAct, generation: str) -> Effect | None:
     sent = Q(attempts__gt=0) | Q(pk__in=fetched)
     ours = Q(kind__in=_STEPS.get(row.act, ())) & sent
     if generation == V020:
-        ours |= Q(kind__in=_AT_TERMINALS, payload__act=row.act)
+        ours |= Q(kind__in=AT_TERMINALS, payload__act=row.act)
     steps = Effect.objects.filter(
         ours,
         instance=row.instance,
@@ -55,13 +54,22 @@ def step_of(row: AdministrativeAct, generation: str) -> Effect | None:
         finished = step.state in {EffectState.DONE, EffectState.FAILED}
         if finished and row.at > step.updated + CLOCKS_DIFFER:
             continue
-        most = 1 if step.kind in _AT_TERMINALS else max(1, min(step.attempts, _MOST))
+        if row.relaxes and is_out_of_time(step, row.at):
+            continue
+        most = 1 if step.kind in AT_TERMINALS else max(1, min(step.attempts, _MOST))
         same = AdministrativeAct.objects.filter(
             operation=step.operation, instance=row.instance, action=row.action
         )
         if same.count() < most:
             return step
     return None
+
+
+def is_too_late(row: AdministrativeAct) -> bool:
+    """Whether an act that relaxes has the tag of a step at a terminal that did not cover it any
+    more."""
+    steps = Effect.objects.filter(operation=row.operation, instance=row.instance)
+    return row.relaxes and any(is_out_of_time(step, row.at) for step in steps)
 
 
 def generation_of(instance: str) -> str:

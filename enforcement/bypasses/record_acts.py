@@ -76,11 +76,14 @@ def _take(instance: str, generation: str, draft: Draft, act: Act, reporter: Acto
         relaxes=act.relaxes,
         operation=draft.operation,
     )
+    too_late = bool(row.operation) and decision_of_act.is_too_late(row)
+    if too_late:
+        row.operation = ""
     if row.operation:
         row.part_of = _first_of_decision(row)
     elif (same := _same_act(row)) is not None:
         row.operation, row.part_of = same.operation, same.event
-    elif (step := decision_of_act.step_of(row, generation)) is not None:
+    elif not too_late and (step := decision_of_act.step_of(row, generation)) is not None:
         row.operation, row.part_of = step.operation, _first_of_decision(row, step.operation)
     else:
         row.bypass = _record_bypass(row, target, draft, reporter)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from enforcement.audit_database.open_read_only import connected
+from enforcement.audit_database.open_read_only import columns_of, connected
 from enforcement.effects.gateway_facts import IN_LISTS, Entry
 from enforcement.gateways import attempt_tags
 from enforcement.gateways.attempt_tags import ALLOW, BLOCK
@@ -48,7 +48,7 @@ def all_in_database(
 
 
 def _about(source: sqlite3.Connection, kind: str, name: str) -> tuple[Entry, ...]:
-    columns = {row[1] for row in source.execute("PRAGMA table_info(actions)")}
+    columns = columns_of(source, "actions")
     connector = "connector" if "connector" in columns else "''"
     rows = source.execute(
         f"SELECT target_name, {connector}, actions_json, source_path FROM actions "  # noqa: S608 - fixed names
@@ -63,7 +63,7 @@ def _about(source: sqlite3.Connection, kind: str, name: str) -> tuple[Entry, ...
 def _is_in_quarantine(source: sqlite3.Connection, kind: str, name: str) -> bool | None:
     """Whether a record says so, which a restore deletes. Where no records are kept, False where an
     act since the last quarantine let the files come back, and None where none did."""
-    columns = {row[1] for row in source.execute("PRAGMA table_info(quarantine_records)")}
+    columns = columns_of(source, "quarantine_records")
     if not {"target_type", "target_name", "state"} <= columns:
         return False if _may_be_back(source, kind, name) else None
     active = source.execute(
@@ -80,7 +80,7 @@ def _may_be_back(source: sqlite3.Connection, kind: str, name: str) -> bool:
     """
     if kind not in {"skill", "plugin"}:
         return False
-    columns = {row[1] for row in source.execute("PRAGMA table_info(audit_events)")}
+    columns = columns_of(source, "audit_events")
     if not {"action", "target", "details"} <= columns:
         return False
     lifted, moved = source.execute(

@@ -254,6 +254,14 @@ def test_without_waiting_nobody_claims_that_a_gateway_confirmed(
     assert portal.seen("GET", f"/v1/decisions/{OPERATION}") == []
 
 
+def test_a_step_that_failed_already_is_reported_without_waiting(
+    signed_in: Ata, portal: StandIn
+) -> None:
+    portal.on("POST", "/v1/decisions", committed("failed"))
+    done = signed_in("skill", "block", "web-scraper", "--no-wait", "--json", *WHY)
+    assert done.returncode == 1 and json.loads(done.stdout)["status"] == "failed"
+
+
 def test_after_its_approval_a_decision_waits_for_the_gateways(
     signed_in: Ata, portal: StandIn
 ) -> None:

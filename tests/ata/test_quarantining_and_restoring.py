@@ -11,7 +11,7 @@ import pytest
 from tests.ata.ata_process import Ata
 from tests.ata.portal_stand_in import Reply, StandIn
 from tests.ata.test_deciding import APPROVAL, OPERATION, approval, asked
-from tests.ata.test_running_the_real_defenseclaw import TAG, Program, steps
+from tests.ata.test_running_the_real_defenseclaw import TAG, Program, steps, waits_then
 
 WHY = ("--reason", "reads keys")
 NAME = "pdf-exfil"
@@ -25,7 +25,7 @@ def program(tmp_path: Path) -> Program:
 @pytest.fixture
 def decides(portal: StandIn) -> StandIn:
     portal.on("POST", "/v1/decisions", Reply(201, steps("pending", event_id="e1")))
-    portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, steps("done")))
+    portal.on("GET", f"/v1/decisions/{OPERATION}", *waits_then("done"))
     return portal
 
 
@@ -81,7 +81,46 @@ def test_no_wait_runs_it_and_does_not_wait_for_the_row(
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["status"] == "committed"
     assert program.words[:3] == ["skill", "quarantine", NAME]
-    assert decides.seen("GET", f"/v1/decisions/{OPERATION}") == []
+    assert len(decides.seen("GET", f"/v1/decisions/{OPERATION}")) == 1, "before it is run"
+
+
+@pytest.mark.parametrize("more", [(), ("--no-wait",)])
+def test_a_restore_approved_after_the_portal_gave_up_is_not_run(
+    signed_in: Ata, portal: StandIn, program: Program, more: tuple[str, ...]
+) -> None:
+    portal.on("POST", "/v1/decisions", asked(operation=OPERATION))
+    closed = approval("closed", "approved", effects=steps("failed")["effects"])
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("pending"), closed)
+    portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, steps("failed")))
+    done = run(signed_in, program, "skill", "restore", NAME, "--json", *more)
+    assert done.exit_code == 1 and program.words == [], done.output
+    assert json.loads(done.stdout)["error"]["code"] == "step_closed"
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_the_status_after_an_approval_is_what_came_of_the_command(
+    signed_in: Ata, portal: StandIn, program: Program, code: int
+) -> None:
+    portal.on("POST", "/v1/decisions", asked(operation=OPERATION))
+    closed = approval("closed", "approved", effects=steps("pending")["effects"])
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", closed)
+    portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, steps("pending")))
+    program.write(code=code)
+    done = run(signed_in, program, "skill", "restore", NAME, "--no-wait", "--json")
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert done.exit_code == (1 if code else 0), done.output
+    assert (said["status"], said["exit_code"]) == ("failed" if code else "committed", code)
+
+
+def test_a_step_that_failed_elsewhere_counts_also_without_waiting(
+    signed_in: Ata, portal: StandIn, program: Program
+) -> None:
+    elsewhere = {"instance": "edge-2", "label": "Hold", "state": "failed", "detail": ""}
+    both = {**steps("pending"), "effects": [elsewhere, *steps("pending")["effects"]]}
+    portal.on("POST", "/v1/decisions", Reply(201, both))
+    portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, both))
+    done = run(signed_in, program, "skill", "quarantine", NAME, "--no-wait", "--json")
+    assert done.exit_code == 1 and json.loads(done.stdout)["status"] == "failed", done.output
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from ata.commands.enforcement import run_real_defenseclaw
 from tests.ata.ata_process import Ata
 from tests.ata.portal_stand_in import Reply, StandIn
-from tests.ata.test_deciding import APPROVAL, OPERATION, approval, asked
+from tests.ata.test_deciding import APPROVAL, OPERATION, WHY, approval, asked
 
 TAG = f"{OPERATION}.1-0a1b2c3d.{'ab' * 16}"
 BLOCK = ("skill", "block", "pdf-exfil", "--reason", "reads $HOME; rm -rf /")
@@ -57,10 +58,19 @@ def steps(state: str, **changes: Any) -> dict[str, Any]:
     return {"operation": OPERATION, "effects": [effect], **changes}
 
 
+def at(instance: str, body: Any) -> dict[str, Any]:
+    return {**body, "effects": [{**one, "instance": instance} for one in body["effects"]]}
+
+
+def waits_then(state: str) -> tuple[Reply, ...]:
+    """The step as it is read before the command is run, and afterwards."""
+    return Reply(200, steps("pending")), Reply(200, steps(state))
+
+
 @pytest.fixture
 def decides(portal: StandIn) -> StandIn:
     portal.on("POST", "/v1/decisions", Reply(201, steps("pending", event_id="e1")))
-    portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, steps("done")))
+    portal.on("GET", f"/v1/decisions/{OPERATION}", *waits_then("done"))
     return portal
 
 
@@ -100,7 +110,8 @@ def test_a_command_without_a_reason_gets_the_run_id_only(
 def test_it_waits_for_the_approval_and_runs_nothing_without_one(
     signed_in: Ata, portal: StandIn, program: Program, outcome: str, exit_code: int, ran: bool
 ) -> None:
-    portal.on("POST", "/v1/decisions", asked())
+    portal.on("POST", "/v1/decisions", asked(operation=OPERATION))
+    portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, steps("pending")))
     closed = approval("closed", outcome, effects=steps("pending")["effects"] if ran else [])
     after = approval("closed", outcome, effects=steps("done")["effects"])
     portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("pending"), closed, after)
@@ -112,6 +123,10 @@ def test_it_waits_for_the_approval_and_runs_nothing_without_one(
 @pytest.mark.parametrize(
     "words",
     [
+        ("skill", "block", "..", *WHY),
+        ("mcp", "block", ".", *WHY),
+        ("plugin", "restore", "~", *WHY),
+        ("skill", "quarantine", "~root", *WHY),
         ("setup", "codex", "--yes"),
         ("setup", "guardrail", "--disable"),
         ("setup", "guardrail", "--mode", "action", "--disable-redaction"),
@@ -209,7 +224,7 @@ def test_a_setting_whose_row_never_arrived_needs_the_restart_as_well(
     signed_in: Ata, decides: StandIn, program: Program, code: int, *, is_said: bool
 ) -> None:
     program.write(code=code)
-    decides.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, steps("failed")))
+    decides.on("GET", f"/v1/decisions/{OPERATION}", *waits_then("failed"))
     done = dc(signed_in, program, "guardrail", "enable", "--reason", "maintenance")
     assert done.exit_code == 1
     assert ("defenseclaw-gateway restart" in done.output) is is_said
@@ -250,6 +265,65 @@ def test_without_a_program_nothing_is_decided(
     assert decides.seen("POST", "/v1/decisions") == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "No row with the tag of this decision arrived within five minutes",
+        "A later decision replaced it before it was sent.",
+    ],
+)
+@pytest.mark.parametrize("asks", [True, False])
+def test_nothing_is_run_once_the_portal_gave_up_on_the_step_or_replaced_it(
+    signed_in: Ata, portal: StandIn, program: Program, words: str, *, asks: bool
+) -> None:
+    gave_up = steps("failed")
+    gave_up["effects"][0]["detail"] = words
+    committed = Reply(201, steps("pending", event_id="e1"))
+    approved = approval("closed", "approved", effects=steps("pending")["effects"])
+    portal.on("POST", "/v1/decisions", asked(operation=OPERATION) if asks else committed)
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("pending"), approved)
+    portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, gave_up))
+    done = dc(signed_in, program, "skill", "unblock", "pdf-exfil", "--reason", "clean again")
+    assert done.exit_code == 1 and program.words == [], done.output
+    assert "no longer waits" in done.output and words in " ".join(done.output.split())
+
+
+def test_nothing_is_run_where_only_the_step_of_another_gateway_is_open(
+    signed_in: Ata, decides: StandIn, program: Program
+) -> None:
+    decides.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, at("edge-2", steps("pending"))))
+    done = dc(signed_in, program, *BLOCK)
+    assert done.exit_code == 1 and program.words == [], done.output
+
+
+def test_nothing_is_run_where_the_decision_cannot_be_read_again(
+    signed_in: Ata, decides: StandIn, program: Program
+) -> None:
+    decides.on("GET", f"/v1/decisions/{OPERATION}", Reply(404, {"code": "not_found"}))
+    done = dc(signed_in, program, *BLOCK)
+    assert done.exit_code == 1 and program.words == [], done.output
+    assert "`defenseclaw` was not run" in done.output
+
+
+@pytest.mark.parametrize(
+    "words", [BLOCK, ("guardrail", "disable", "--reason", "maintenance")], ids=["skill", "setting"]
+)
+def test_another_gateway_than_that_of_the_outpost_here_is_refused_before_it_is_decided(
+    signed_in: Ata,
+    decides: StandIn,
+    program: Program,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr(run_real_defenseclaw, "_enrolled_here", lambda: "edge-2")
+    done = dc(signed_in, program, *words)
+    said = " ".join(done.output.split())
+    assert done.exit_code == 2 and "that of edge-2, not of edge-1" in said, said
+    assert program.words == [] and decides.seen("POST", "/v1/decisions") == []
+    monkeypatch.setattr(run_real_defenseclaw, "_enrolled_here", lambda: "edge-1")
+    assert dc(signed_in, program, *words).exit_code == 0
+
+
 def test_what_is_so_already_is_not_run(signed_in: Ata, portal: StandIn, program: Program) -> None:
     body = {"code": "nothing_to_do", "detail": "It is blocked already."}
     portal.on("POST", "/v1/decisions", Reply(200, body))
@@ -274,6 +348,9 @@ def test_the_only_gateway_is_taken_and_of_several_one_has_to_be_named(
 ) -> None:
     page = "/v1/components/skill/pdf-exfil"
     both = [{"instance": "edge-1"}, {"instance": "edge-2"}]
+    at_edge_2 = [Reply(one.status, at("edge-2", one.body)) for one in waits_then("done")]
+    decides.on("POST", "/v1/decisions", Reply(201, at("edge-2", steps("pending"))))
+    decides.on("GET", f"/v1/decisions/{OPERATION}", *at_edge_2)
     for gateways, exit_code in ((both, 2), (both[1:], 0), ([], 2)):
         decides.on("GET", page, Reply(200, {"gateways": gateways}))
         done = signed_in.here("dc", "--cli", str(program.path), "--", *BLOCK)
@@ -288,11 +365,23 @@ def test_what_is_run_has_the_name_that_was_chosen_at_the_terminal(
     unknown = {"code": "unknown_target", "detail": "No skill pdf-exfl.", "nearest": ["pdf-exfil"]}
     decided = Reply(201, steps("pending", event_id="e1"))
     portal.on("POST", "/v1/decisions", Reply(409, unknown), decided)
-    portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, steps("done")))
+    portal.on("GET", f"/v1/decisions/{OPERATION}", *waits_then("done"))
     given = ("--instance", "edge-1", "--cli", str(program.path), "--", "skill", "block", "pdf-exfl")
     shown = signed_in.on_a_terminal("dc", *given, "--reason", "odd", typed="1\n")
     assert program.words[:3] == ["skill", "block", "pdf-exfil"], shown
     assert program.words[4] == f"[ATA {TAG}] odd"
+
+
+@pytest.mark.parametrize("name", ["--reason=x", "-v", "a/b", "..", "~"])
+def test_a_name_chosen_at_the_terminal_is_checked_before_it_is_decided(
+    signed_in: Ata, portal: StandIn, program: Program, name: str
+) -> None:
+    unknown = {"code": "unknown_target", "detail": "No skill pdf-exfl.", "nearest": [name]}
+    portal.on("POST", "/v1/decisions", Reply(409, unknown), Reply(201, steps("pending")))
+    given = ("--instance", "edge-1", "--cli", str(program.path), "--", "skill", "block", "pdf-exfl")
+    shown = signed_in.on_a_terminal("dc", *given, "--reason", "odd", typed="1\n")
+    assert "takes a name" in shown and program.words == []
+    assert len(portal.seen("POST", "/v1/decisions")) == 1
 
 
 def test_a_claim_is_a_decision_with_a_reason(signed_in: Ata, portal: StandIn) -> None:

@@ -443,7 +443,7 @@ def test_the_cell_that_matters_most_is_shown_until_one_is_chosen_or_the_panel_cl
     auditor = signed_in("auditor", "auditor")
     page = text(auditor.get(f"{PAGE}?compare=1"))
     assert (
-        "1 component can write or delete through 1 account with no use seen yet use is recorded"
+        "1 component can write or delete through 1 account with no use seen yet Use is recorded"
         in page
     )
     assert "Shown first: the component may write or delete" in page

@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from audit.ingest.pushes import scan_targets
 from demo import sample
+from enforcement.audit_database import files_in_quarantine
 from enforcement.audit_database.scan_rows import Position, SourceUnreadable, opened
+from enforcement.gateways import enforcement_entries
 from enforcement.models import Scan
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
@@ -104,6 +107,33 @@ def test_a_locked_database_is_said_and_read_later(town: Town, edge: Edge, look: 
         locking.execute("ROLLBACK")
     with opened(edge.database) as source:
         source.end()
+
+
+def with_endless_view(path: Path, name: str) -> Path:
+    """A database in which somebody put a view without end in the place of a table."""
+    with closing(sqlite3.connect(path)) as made:
+        made.execute(
+            f"CREATE VIEW {name} AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
+            " SELECT 'skill' AS target_type, x AS target_name, 'active' AS state,"
+            " '{}' AS actions_json, '' AS source_path, x AS id, '' AS target FROM c"
+        )
+    return path
+
+
+def test_a_view_in_the_place_of_the_quarantine_records_is_not_read(tmp_path: Path) -> None:
+    path = with_endless_view(tmp_path / "audit.db", "quarantine_records")
+    assert not files_in_quarantine.lie_there(path, "skill", "notes")
+
+
+def test_reading_a_view_without_end_is_ended(tmp_path: Path) -> None:
+    path = with_endless_view(tmp_path / "audit.db", "actions")
+    with pytest.raises(SourceUnreadable, match="took too long and was ended"):
+        enforcement_entries.in_database(path, "skill", "notes")
+
+
+def test_a_view_without_end_keeps_no_push_from_being_taken_in(tmp_path: Path) -> None:
+    path = with_endless_view(tmp_path / "audit.db", "scan_results")
+    assert scan_targets._targets(path, ["s1"]) == {}
 
 
 @contextmanager

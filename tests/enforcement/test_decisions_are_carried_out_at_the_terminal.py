@@ -170,6 +170,23 @@ def test_where_no_row_arrives_the_lists_decide_after_five_minutes(
     assert step().state == state and "No row with the tag" in step().detail
 
 
+@pytest.mark.parametrize(
+    ("verb", "params"),
+    [("skill.block", {}), ("mcp.allow", {}), ("plugin.quarantine", {"act": "quarantine"})],
+)
+def test_a_name_that_its_command_line_takes_for_an_option_or_a_folder_is_refused(
+    start: Start, olu: Actor, verb: str, params: dict[str, str]
+) -> None:
+    start("head")
+    for name in ("-v", "--reason=x", ".", "..", "~", "~root"):
+        target = Target(verb.partition(".")[0], name, "lab")
+        with pytest.raises(Refused) as refused:
+            perform(olu, verb, target, params={"terminal": True, **params}, reason="x")
+        assert (refused.value.code, refused.value.pointer) == ("bad_target", "/target/name"), name
+        assert "without the terminal" in refused.value.detail
+    assert not Effect.objects.exists()
+
+
 def test_it_is_about_one_registered_gateway_and_only_where_its_command_is_known(
     start: Start, olu: Actor
 ) -> None:

@@ -107,7 +107,7 @@ def test_an_auditor_sees_a_connection_and_cannot_revoke_it(house: House) -> None
     admin.wait_for_url(ONE_CONNECTION)
     path = admin.url.removeprefix(house.stack.portal)
     someone = house.visit("auditor", path)
-    expect(someone.page.get_by_text("member1@acme.example").first).to_be_visible()
+    expect(someone.page.get_by_role("main").get_by_text("Mia Member").first).to_be_visible()
     expect(someone.page.get_by_role("link", name="Revoke…")).to_have_count(0)
     token = someone.page.locator("input[name=csrfmiddlewaretoken]").first.get_attribute("value")
     refused = someone.context.request.post(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
@@ -65,7 +66,8 @@ def carry_out(
         wait: whether to wait for the gateway's row as well.
 
     Raises:
-        AtaError: the portal's code; `no_defenseclaw`, `not_offered`: nothing was decided.
+        AtaError: the portal's code; `no_defenseclaw`, `not_offered`, `usage`: nothing was decided;
+            `step_closed`: the portal gave up on the step or replaced it, and nothing was run.
         typer.Exit: with the exit code of the outcome when it is not "done".
     """
     from ata.decisions import real_defenseclaw
@@ -76,18 +78,20 @@ def carry_out(
     with_reason = real_defenseclaw.takes_reason(program, command)
     command = replace(command, reason=reason_or_ask(screen, command.reason))
     with Portal.open() as portal:
-        gateway = at.instance or _enrolled_here() or _only_one(portal, command)
+        gateway = _gateway_here(portal, command, at.instance)
         asked = _decision(command, gateway, severity, new=new)
-        answer, decided = submit(portal, screen, asked)
+        answer, decided = submit(portal, screen, asked, check=partial(_named_as, command))
         if answer.body.get("code") == NOTHING_TO_DO:
             report_needless(screen, answer.body)
             screen.warn("`defenseclaw` was not run.")
             return
         command = _named_as(command, decided)
         path, state = _approved(portal, screen, answer)
+        state = _read_again(portal, screen, state)
+        tag = _tag(state, gateway)
         screen.progress(f"Decided. Runs {program} {command} here.")
         code = real_defenseclaw.run(
-            program, command, _tag(state), with_reason=with_reason, quiet=screen.json_output
+            program, command, tag, with_reason=with_reason, quiet=screen.json_output
         )
         if command.form.options and not code:
             screen.warn(
@@ -108,14 +112,37 @@ def _decision(command: Command, gateway: str, severity: str, *, new: bool) -> di
 
 
 def _named_as(command: Command, decided: Mapping[str, object]) -> Command:
-    """The command about the name that was decided, where a person at the terminal chose another."""
+    """The command about the name that was decided, where a person at the terminal chose another.
+
+    Raises:
+        AtaError: `usage`: DefenseClaw would not take it for a name.
+    """
     from ata.decisions import real_defenseclaw
 
     target = decided.get("target")
     if not command.name or not isinstance(target, dict):
         return command
-    named = real_defenseclaw.parse((*command.words, str(target["name"])))
-    return replace(named, reason=command.reason)
+    name = str(target["name"])
+    real_defenseclaw.check_name(command.words, name)
+    return replace(command, name=name)
+
+
+def _gateway_here(portal: Portal, command: Command, given: str) -> str:
+    """The gateway on this host: as given, that of the outpost here, or the only one known.
+
+    Raises:
+        AtaError: `usage`: the outpost here is another gateway's, or none is given or known.
+    """
+    from ata.errors import usage_error
+
+    here = _enrolled_here()
+    if given and here and given != here:
+        raise usage_error(
+            f"The outpost enrolled here is that of {safe(here)}, not of {safe(given)}; "
+            "nothing was decided.",
+            f"Run this on the host of {safe(given)}, or leave --instance out.",
+        )
+    return given or here or _only_one(portal, command)
 
 
 def _enrolled_here() -> str:
@@ -170,16 +197,43 @@ def _approved(portal: Portal, screen: Screen, answer: Answer) -> tuple[str, dict
     return path, dict(approval.body)
 
 
-def _tag(state: Mapping[str, object]) -> str:
-    from ata.decisions.gateway_wait import effects_of
+def _read_again(portal: Portal, screen: Screen, state: Mapping[str, object]) -> dict[str, object]:
+    """The steps of the decision as the portal has them now, right before the command is run.
 
-    tags = [str(one["tag"]) for one in effects_of(state) if one.get("tag")]
-    if not tags:
+    Raises:
+        AtaError: the portal's code.
+    """
+    try:
+        now = portal.get(f"/v1/decisions/{state.get('operation')}").body
+    except AtaError:
+        screen.warn("`defenseclaw` was not run: its decision could not be read again.")
+        raise
+    return {**state, "effects": now.get("effects")}
+
+
+def _tag(state: Mapping[str, object], gateway: str) -> str:
+    """The tag of the step that the portal waits for at the gateway.
+
+    Raises:
+        AtaError: `step_closed`: it waits no longer; `unexpected_answer`: it gave no tag.
+    """
+    from ata.decisions.gateway_wait import effect_lines, effects_of, open_at
+
+    steps = [one for one in effects_of(state) if one.get("tag") and one.get("instance") == gateway]
+    if not steps:
         raise AtaError(
             "The portal gave no tag for this decision; `defenseclaw` was not run.",
             code="unexpected_answer",
         )
-    return tags[0]
+    waiting = [one for one in steps if open_at({"effects": [one]})]
+    if not waiting:
+        raise AtaError(
+            "The portal no longer waits for this decision; `defenseclaw` was not run. "
+            f"{'; '.join(effect_lines({'effects': steps}))}",
+            code="step_closed",
+            fix="Look at what was decided since, then run it again.",
+        )
+    return str(waiting[0]["tag"])
 
 
 def _report(
@@ -194,14 +248,13 @@ def _report(
 
     if code:
         screen.warn(f"`defenseclaw` ended with exit code {code}.")
-    failed = ExitCode.DONE
     if wait:
         state = gateway_wait.wait_for_gateways(portal, path, screen, state)
-        failed = gateway_wait.exit_code(state)
+    failed = gateway_wait.exit_code(state, waited=wait)
     lines = [*gateway_wait.effect_lines(state)]
     if gateway_wait.open_at(state):
         lines.append("The portal goes on waiting for its row; its page says when it arrived.")
     status = "failed" if failed or code else "committed" if gateway_wait.open_at(state) else "done"
-    screen.result({"status": status, "exit_code": code, **state}, *lines)
+    screen.result({**state, "status": status, "exit_code": code}, *lines)
     if failed or code:
         raise typer.Exit(failed or ExitCode.FAILED)

@@ -6,6 +6,7 @@ HEAD pushes both without the name of what was scanned; the scan's row has it.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -18,6 +19,8 @@ from audit.importing.source_row_identity import SourceRow
 
 _ASKED: Final = 500  # scans in one query
 _LOCKED_S: Final = 1.0
+_READ_S: Final = 3.0
+"""So long one look may take: a view in the database can keep SQLite busy for ever."""
 
 
 def with_targets(rows: Sequence[SourceRow], instance: str) -> list[SourceRow]:
@@ -46,6 +49,8 @@ def _targets(path: Path | None, scans: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=_LOCKED_S)) as database:
+            ends = time.monotonic() + _READ_S
+            database.set_progress_handler(lambda: time.monotonic() > ends, 10_000)
             database.execute("PRAGMA query_only=ON")
             for some in batched(scans, _ASKED):
                 marks = ", ".join("?" * len(some))

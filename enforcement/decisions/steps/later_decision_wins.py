@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from django.db.models import Q, QuerySet
@@ -15,13 +16,16 @@ from enforcement.models import Asset
 TERMINAL: Final = "gateway.terminal"
 """A block, unblock or allow that a person carries out at the gateway's own terminal."""
 COMMAND: Final = "gateway.command"
-"""Another command there, such as a disable: no list shows it, and no later step replaces it."""
+"""Another command there, such as a disable: no list shows it. A later block, hold, disable or
+quarantine replaces what relaxes; nothing replaces the others."""
+AT_TERMINALS: Final = (TERMINAL, COMMAND)
 FINAL_STEPS: Final = ("gateway.block", "gateway.unblock", "gateway.allow", TERMINAL)
 HOLD_STEPS: Final = ("gateway.hold", "gateway.release")
 STEPS: Final = FINAL_STEPS + HOLD_STEPS
 
 REPLACED: Final = "A later decision replaced it"
-_RELAXING: Final = ("gateway.unblock", "gateway.allow")
+_RELAXING: Final = frozenset({"unblock", "allow", "enable", "restore"})
+_RESTRICTING: Final = ("block", "disable", "quarantine")
 _UNFINISHED = (EffectState.PENDING, EffectState.UNKNOWN)
 # What makes a step pointless once it was decided later; see `_is_restricted_since` as well.
 _REPLACED_BY: Final = {
@@ -29,34 +33,60 @@ _REPLACED_BY: Final = {
     "gateway.unblock": FINAL_STEPS,
     "gateway.allow": FINAL_STEPS,
     TERMINAL: FINAL_STEPS,
+    COMMAND: (),
     "gateway.hold": STEPS,
     "gateway.release": (),
 }
+_IS_RESTRICTING: Final = Q(kind="gateway.block") | Q(
+    kind__in=AT_TERMINALS, payload__act__in=_RESTRICTING
+)
 
 
-def not_now(step: str, kind: str, name: str, run: EffectRun) -> EffectResult | None:
-    """Why this step must not be carried out now: replaced, or an earlier one is under way."""
+def not_now(step: str, kind: str, name: str, run: EffectRun, act: str = "") -> EffectResult | None:
+    """Why this step must not be carried out now: replaced, or an earlier one is under way.
+
+    Args:
+        act: what a person carries out at a terminal for it.
+    """
     same = Effect.objects.filter(target_kind=kind, target_name=name, instance=run.instance)
     later = same.filter(id__gt=run.effect_id)
     replacing = later.filter(kind__in=_REPLACED_BY[step]).exclude(state=EffectState.FAILED)
-    if replacing.exists() or (step in _RELAXING and _is_restricted_since(step, later)):
-        return EffectResult("failed", _replaced(run))
+    act = act or step.removeprefix("gateway.")
+    if replacing.exists() or (act in _RELAXING and _is_restricted_since(act, later)):
+        return EffectResult("failed", _replaced(step, run))
     earlier = same.filter(kind__in=STEPS, id__lt=run.effect_id, state__in=_UNFINISHED)
     if earlier.filter(lease__gt=clock.now()).exists():
         return EffectResult("pending", "waits for an earlier step at this gateway", retry_in_s=1.0)
     return None
 
 
-def _is_restricted_since(step: str, later: QuerySet[Effect]) -> bool:
-    """Whether a block or hold was decided after what relaxes. Also one that came to nothing at the
-    gateway: it was decided all the same, and what relaxes is older.
+def is_out_of_time(step: Effect, at: datetime) -> bool:
+    """Whether what relaxes at a terminal was done at `at` although its step had failed by then, or
+    a block, hold, disable or quarantine of the same thing had been decided after it."""
+    if step.kind not in AT_TERMINALS or step.payload["act"] not in _RELAXING:
+        return False
+    if step.state == EffectState.FAILED and at > step.updated:
+        return True
+    same = Effect.objects.filter(
+        target_kind=step.target_kind, target_name=step.target_name, instance=step.instance
+    )
+    later = same.filter(id__gt=step.pk, created__lt=at)
+    if later.filter(_IS_RESTRICTING).exists():
+        return True
+    held = later.filter(kind__in=HOLD_STEPS).order_by("-id").first()
+    return held is not None and held.kind == "gateway.hold"
 
-    A hold takes an allow's place for good. An unblock that finds the hold ended goes on.
+
+def _is_restricted_since(act: str, later: QuerySet[Effect]) -> bool:
+    """Whether a block, hold, disable or quarantine was decided after what relaxes. Also one that
+    came to nothing at the gateway: it was decided all the same, and what relaxes is older.
+
+    A hold takes an allow's place for good. What else relaxes and finds the hold ended goes on.
     """
-    if later.filter(Q(kind="gateway.block") | Q(kind=TERMINAL, payload__act="block")).exists():
+    if later.filter(_IS_RESTRICTING).exists():
         return True
     held = later.filter(kind="gateway.hold").order_by("-id").first()
-    if held is None or step == "gateway.allow":
+    if held is None or act == "allow":
         return held is not None
     rows = Asset.objects.filter(kind=held.target_kind, name=held.target_name).exclude(holder="")
     scopes = {held.instance, instances.fleet().scope_of(held.instance)}
@@ -93,7 +123,9 @@ def follows_own_release(run: EffectRun) -> bool:
     return ends.filter(state__in=_UNFINISHED).exists()
 
 
-def _replaced(run: EffectRun) -> str:
+def _replaced(step: str, run: EffectRun) -> str:
+    if step in AT_TERMINALS:
+        return f"{REPLACED} before its row arrived."
     unsure = Effect.objects.filter(pk=run.effect_id, state=EffectState.UNKNOWN).exists()
     if unsure:
         return f"{REPLACED}; its own answer was lost, and it is not tried again."

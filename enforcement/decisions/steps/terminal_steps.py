@@ -40,6 +40,8 @@ _AT: Final = "carried out at the terminal"
 _MISSING: Final = "No row with the tag of this decision arrived within five minutes"
 _AGAIN: Final = "If it was not carried out there, run `ata dc` again."
 _PATHS: Final = ("/", "\\")
+_FOLDERS: Final = frozenset({".", ".."})
+_NO_NAME: Final = ("-", "~")
 
 
 def logged_as(kind: str, act: str) -> str:
@@ -76,7 +78,8 @@ def _waits_for(ctx: CommitContext, step: str, act: str, action: str, label: str)
 
 def check_gateway(_actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
     """What is carried out at a terminal is about the one gateway there, and about a name that
-    DefenseClaw does not shorten: of `a/b` its command line takes the skill or plugin `b`.
+    DefenseClaw takes for one and does not shorten: of `a/b` its command line takes the skill or
+    plugin `b`, and `-v` is an option of it.
 
     Raises:
         Refused: `bad_params`, `bad_target`.
@@ -95,12 +98,19 @@ def check_gateway(_actor: Actor, target: Target, params: Mapping[str, Any]) -> N
             "DefenseClaw's command line takes the last part of a path: give the name alone.",
             pointer="/target/name",
         )
+    if target.name in _FOLDERS or target.name.startswith(_NO_NAME):
+        raise Refused(
+            "bad_target",
+            "DefenseClaw's command line takes what begins with - for an option, and ., .. and what "
+            "begins with ~ for a folder: decide about this name without the terminal.",
+            pointer="/target/name",
+        )
 
 
 @registry.effect(TERMINAL)
 def wait_for_row(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """Done once the gateway's row is known and its lists have what it did."""
-    if wait := not_now(TERMINAL, payload["kind"], payload["name"], run):
+    if wait := not_now(TERMINAL, payload["kind"], payload["name"], run, payload["act"]):
         return wait
     if found := _row(payload, run):
         return _confirmed(payload, run, f"{_AT}: {found}")
@@ -111,6 +121,8 @@ def wait_for_row(payload: dict[str, Any], run: EffectRun) -> EffectResult:
 def wait_for_row_alone(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """Done once the gateway's row is known: no list of it shows what was done."""
     about = {"act": payload["act"]}
+    if wait := not_now(COMMAND, payload["kind"], payload["name"], run, payload["act"]):
+        return replace(wait, data=about)
     if found := _row(payload, run):
         result = EffectResult("done", f"{_AT}: {found}.", data=about)
         if payload["kind"] in INSTALLED:
