@@ -29,7 +29,7 @@ EXAMPLES: Final[dict[str, str]] = {
     "whoami": "whoami --fields name,roles",
     "verify": "verify pack.zip --vkey log.vkey",
     "witness": "witness --vkey log.vkey --port 8700",
-    "outpost enrol": "outpost enrol CODE --portal https://portal.example --instance edge-1",
+    "outpost enrol": "outpost enrol CODE --portal https://portal.example",
     "outpost run": "outpost run --once",
     "outpost status": "outpost status",
     "outpost install": "outpost install --print",

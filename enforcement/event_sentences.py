@@ -174,7 +174,20 @@ def _claimed(event: PublicEvent) -> str:
 
 def _enrolled(event: PublicEvent) -> str:
     """An outpost may enrol."""
+    if _data(event).get("fleet"):
+        most = "1 outpost" if _data(event).get("uses") == 1 else "up to {uses} outposts"
+        return f"{{who}} decided to let {most} enrol on hosts named {{name}}, until {{until}}{{by}}"
     return "{who} decided to let an outpost enrol next to the gateway {name}{by}"
+
+
+_OUTPOST_SUSPENDED = action_registry.get("outpost.suspended").sentence
+
+
+def _suspended(event: PublicEvent) -> str:
+    """An outpost's reports are refused, or a fleet code ended."""
+    if _data(event).get("fleet"):
+        return "{who} ended the fleet code for hosts named {name}".format_map(_words(event))
+    return _OUTPOST_SUSPENDED(event)
 
 
 def _posture(event: PublicEvent) -> str:
@@ -224,6 +237,7 @@ _reword("bypass.claimed", _claimed)
 for _act in ("observed", "changed", "differs"):
     _reword(f"effect.{_act}", _effect_changed)
 _reword("outpost.enrolled", _enrolled)
+action_registry.reword("outpost.suspended", _suspended)
 _reword("gateway.configured", _configured)
 _reword("posture.changed", _posture)
 _reword("alert.acknowledged", _disposed("acknowledged"))

@@ -56,6 +56,11 @@ urlpatterns = [
         name="enforcement-outpost-code",
     ),
     path(
+        "enforcement/outposts/<uuid:approval_id>/end/",
+        enrol_and_revoke_outpost.end_fleet_code,
+        name="enforcement-outpost-fleet-end",
+    ),
+    path(
         "enforcement/outposts/<str:instance>/revoke/",
         enrol_and_revoke_outpost.revoke,
         name="enforcement-outpost-revoke",

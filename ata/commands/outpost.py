@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ata.outpost.state_folder import StateFolder
 
 _MOST_COMMANDS = 20
+_LONGEST_CODE = 200
 app = typer.Typer(
     help="Report what a DefenseClaw gateway recorded, and carry out the portal's decisions there.",
     no_args_is_help=True,
@@ -28,27 +29,38 @@ app = typer.Typer(
 @app.command()
 def enrol(
     ctx: typer.Context,
-    code: Annotated[str, typer.Argument(metavar="CODE", help="The code that the portal shows.")],
+    code: Annotated[
+        str,
+        typer.Argument(
+            metavar="CODE", help="The code that the portal shows; - reads it from standard input."
+        ),
+    ],
     portal: Annotated[str, typer.Option("--portal", help="The portal's own address.")],
     instance: Annotated[
-        str, typer.Option("--instance", help="The gateway's name, as it was asked for.")
-    ],
+        str | None,
+        typer.Option("--instance", help="The gateway's name, as it was asked for [host name]."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="The gateway's data folder [~/.defenseclaw].")
     ] = None,
     json_output: Json = False,
 ) -> None:
-    """Make a device key in ~/.ata/outpost and enrol it with a code, which counts once.
+    """Make a device key in ~/.ata/outpost and enrol it with a code; it asks nothing.
 
     Compare the digest that this shows with the portal's page: if they differ, have the outpost
-    revoked.
+    revoked. A fleet code enrols each host under its own name: `ata outpost enrol - --portal
+    https://portal.example < fleet-code && ata outpost install`. Other users of the host can read a
+    code that is given as an argument.
     """
+    import socket
+
     from ata.outpost.enrolment import enrol as enrol_device
     from ata.outpost.state_folder import StateFolder
 
     screen = open_screen(ctx, json_output)
     folder = data or Path.home() / ".defenseclaw"
-    found = enrol_device(StateFolder(), code, portal, instance, folder)
+    name = socket.gethostname() if instance is None else instance
+    found = enrol_device(StateFolder(), _read_code(code), portal, _check_name(name), folder)
     screen.result(
         {
             "outpost": found.outpost,
@@ -61,6 +73,26 @@ def enrol(
         "The portal's page shows the same digest; if it differs, have this outpost revoked.",
         "It does nothing until it runs: `ata outpost install`, or `ata outpost run`.",
     )
+
+
+def _read_code(code: str) -> str:
+    """The code; that of standard input where the argument is `-`."""
+    import sys
+
+    found = sys.stdin.readline(_LONGEST_CODE).strip() if code == "-" else code
+    if not found:
+        raise typer.BadParameter("the code is empty.", param_hint="CODE")
+    return found
+
+
+def _check_name(instance: str) -> str:
+    """The gateway's name; an empty one is that of a variable that is not set."""
+    if not instance.strip():
+        raise typer.BadParameter(
+            "the name is empty; leave the option out to take the host's name.",
+            param_hint="--instance",
+        )
+    return instance
 
 
 @app.command()

@@ -228,5 +228,5 @@ def _not_enrolled() -> AtaError:
     return AtaError(
         "This device is not enrolled.",
         code="not_enrolled",
-        fix="Run `ata outpost enrol CODE --portal URL --instance NAME`.",
+        fix="Run `ata outpost enrol CODE --portal URL [--instance NAME]`.",
     )

@@ -195,7 +195,7 @@ posture.changed | Gateway setting changed | found a setting of {target} changed 
 outpost.enrolled | Outpost enrolled | enrolled the {target} | HIGH
 outpost.key_enrolled | Outpost key enrolled | enrolled the device key of the {target} | HIGH
 outpost.code_issued | Outpost code shown | was shown the code to enrol the {target} | MEDIUM
-outpost.suspended | Outpost suspended | suspended the {target} | HIGH
+outpost.suspended | Outpost suspended or fleet code ended | suspended the {target} | HIGH
 outpost.resumed | Outpost resumed | resumed the {target} | HIGH
 outpost.revoked | Outpost revoked | revoked the {target} | HIGH
 outpost.result_refused | Outpost result refused | had a result refused: the {target} | HIGH

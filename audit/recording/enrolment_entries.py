@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -38,10 +39,21 @@ class Found:
     document: dict[str, Any]
 
 
-def of(family: str) -> list[Found]:
+def of(family: str, since: datetime | None = None) -> list[Found]:
     """The entries of `ENROLMENTS` in a family of actions, oldest first; one query where nothing was
-    added. One that does not name what it is about decides nothing and is left out."""
-    return [one for one in _all() if _family(one.document) == family and _is_complete(one.document)]
+    added. One that does not name what it is about decides nothing and is left out.
+
+    Args:
+        since: also read events from then on that have no entry number and no search row, since
+            somebody may have deleted that row; one more query, over the events since then.
+    """
+    found = _all(since)
+    return [one for one in found if _family(one.document) == family and _is_complete(one.document)]
+
+
+def gateway_of(document: dict[str, Any]) -> Any:
+    """The gateway that an entry names; empty where it names an outpost or a fleet code alone."""
+    return (document["target"] or {}).get("instance") or document["data"].get("gateway")
 
 
 def incomplete() -> list[Found]:
@@ -50,7 +62,7 @@ def incomplete() -> list[Found]:
     return [one for one in _all() if not _is_complete(one.document)]
 
 
-def _all() -> list[Found]:
+def _all(since: datetime | None = None) -> list[Found]:
     waiting = EventRow.objects.filter(action__in=ENROLMENTS, seq__isnull=True)
     last = Entry.objects.order_by("-seq").values("seq")[:1]
     here, newest = (
@@ -61,7 +73,8 @@ def _all() -> list[Found]:
     size, event = max(
         ((seq + 1, event) for event, _, seq in rows if seq is not None), default=(0, None)
     )
-    known = _found(rows) | _log.read(size, event)
+    unnumbered = _unnumbered(since) if since else {}
+    known = _found(rows) | unnumbered | _log.read(size, event)
     return sorted(known.values(), key=lambda one: one.event)
 
 
@@ -130,13 +143,24 @@ def _event_at(index: int) -> UUID | None:
     return Entry.objects.filter(seq=index).values_list("event", flat=True).first()
 
 
+def _unnumbered(since: datetime) -> dict[UUID, Found]:
+    """Events without an entry number, by the time in their ids (RFC 9562 section 5.7)."""
+    first = UUID(int=int(since.timestamp() * 1000) << 80)
+    rows = Event.objects.filter(_of_families(), id__gte=first, leaf__isnull=True)
+    return _found(rows.values_list("id", "entry"))
+
+
 def _added(first: int, end: int) -> dict[UUID, Found]:
+    rows = Event.objects.filter(_of_families(), leaf__seq__gte=first, leaf__seq__lt=end)
+    return _found(rows.values_list("id", "entry", "leaf__seq"))
+
+
+def _of_families() -> Q:
     begins = Q()
     for family in _FAMILIES:
         start = (_BEGINS % family).encode()
         begins |= Q(entry__gte=start, entry__lt=start[:-1] + bytes([start[-1] + 1]))
-    rows = Event.objects.filter(begins, leaf__seq__gte=first, leaf__seq__lt=end)
-    return _found(rows.values_list("id", "entry", "leaf__seq"))
+    return begins
 
 
 def _found(rows: Any) -> dict[UUID, Found]:
@@ -158,9 +182,10 @@ def _family(document: dict[str, Any]) -> str:
 def _is_complete(document: dict[str, Any]) -> bool:
     """Whether an entry names, as text, its passkey or its outpost, gateway and decision."""
     data = document["data"]
-    gateway = (document["target"] or {}).get("instance") or data.get("gateway")
+    gateway = gateway_of(document)
     named: tuple[Any, ...] = {
-        "outpost": (gateway or data.get("outpost"),),  # older decisions name the outpost alone
+        # Older decisions name the outpost alone, and one that ends a fleet code names that.
+        "outpost": (gateway or data.get("outpost") or data.get("fleet"),),
         "passkey": (data.get("credential_id"),),
     }[_family(document)]
     if document["action"] == "outpost.key_enrolled":

@@ -75,10 +75,15 @@ class Pins(Schema):
 
 
 class CodeOut(Schema):
-    """The code of an approved enrolment; nobody can have it a second time."""
+    """The code of an approved enrolment; nobody can have it a second time.
+
+    A fleet code has a pattern such as `build-*` as `instance`, and enrols up to `uses` outposts
+    until `expires_at`; `uses` is 1 for the code of one gateway.
+    """
 
     code: str
     instance: str
+    uses: int
     expires_at: str
     pins: Pins
     pins_digest: str
@@ -92,11 +97,13 @@ class CodeOut(Schema):
     openapi_extra=openapi.may(403, 409),
 )
 def code(request: HttpRequest, body: CodeIn) -> JsonResponse:
-    """For the person who asked, within a day of the approval; good for 15 minutes and one use."""
+    """For the person who asked, within a day of the approval. The code of one gateway is good for
+    15 minutes and one use, a fleet code for its uses until the end that was approved."""
     issued = enrolment.issue(caller(request).actor, UUID(body.approval))
     answer = {
         "code": issued.code,
         "instance": issued.instance,
+        "uses": issued.uses,
         "expires_at": clock.stamp(issued.expires_at),
         "pins": issued.pins,
         "pins_digest": issued.pins_digest,

@@ -1,6 +1,7 @@
 """The decisions about outposts: enrol, suspend, resume, revoke (docs/outpost.md).
 
 They are about keys, so another person approves, where there is one. Only suspending is immediate.
+A target such as `build-*` is a fleet code (`fleet_codes`), which suspending ends.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from approvals.errors import Refused
 from approvals.registry import AlreadyFn, CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
+from enforcement.decisions import fleet_codes
 from enforcement.gateways.instances import NAME
 from enforcement.models import EnrolmentCode, Outpost
 from enforcement.outposts import command_recipients, enrolment, sealed_rows
@@ -63,7 +65,11 @@ def _check_name(target: Target) -> None:
         )
 
 
-def _may_enrol(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
+def _may_enrol(_actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
+    fleet_codes.check_bounds(target, params)
+    if fleet_codes.is_pattern(target):
+        fleet_codes.check_pattern(target)
+        return
     _check_name(target)
     if live(target.name) is not None:
         raise Refused(
@@ -77,6 +83,14 @@ def _has_outpost(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> N
         raise _unknown(target)
 
 
+def _may_suspend(actor: Actor, target: Target, params: Mapping[str, Any]) -> None:
+    """A pattern without a code, too: its row may have been taken out, to be put back later."""
+    if fleet_codes.is_pattern(target):
+        fleet_codes.check_pattern(target)
+    else:
+        _has_outpost(actor, target, params)
+
+
 def _may_revoke(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
     _check_name(target)
     if live(target.name) is None and not is_in_log_alone(target.name):
@@ -84,7 +98,10 @@ def _may_revoke(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> No
 
 
 def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Which outpost the gateway has. A suspension is left out: it must end no request to revoke."""
+    """Which outpost the gateway has. A suspension is left out: it must end no request to revoke.
+    Of a fleet code: what ended those of its pattern last, which ends waiting requests for one."""
+    if fleet_codes.is_pattern(target):
+        return {"ended_by": enrolment.last_end(target.name)}
     outpost = live(target.name)
     return {"outpost": outpost.id if outpost else ""}
 
@@ -109,9 +126,13 @@ def _enrol(ctx: CommitContext) -> Committed:
         operation=ctx.operation,
         instance=ctx.target.name,
         decided_at=clock.now(),
+        uses=ctx.params.get("uses", 1),
+        until=fleet_codes.end_of(ctx.params),
     )
     right.seal = sealed_rows.seal(right)
     right.save(force_insert=True)
+    if fleet_codes.is_pattern(ctx.target):
+        return Committed(data={"fleet": ctx.target.name, **ctx.params})
     return Committed()
 
 
@@ -121,6 +142,8 @@ def _said(outpost: Outpost) -> Committed:
 
 
 def _suspend(ctx: CommitContext) -> Committed:
+    if fleet_codes.is_pattern(ctx.target):
+        return Committed(data=fleet_codes.end(ctx.target))
     outpost = _locked(ctx.target)
     sealed_rows.change(outpost, suspended_at=clock.now(), suspended_by=ctx.operation)
     return _said(outpost)
@@ -150,6 +173,12 @@ def _lock_enrolments(target: Target, _params: Mapping[str, Any]) -> None:
     enrolment.lock_open_codes(target.name)
 
 
+def _lock_fleet(target: Target, _params: Mapping[str, Any]) -> None:
+    """A device that enrols by a fleet code meanwhile is enrolled, or refused."""
+    if fleet_codes.is_pattern(target):
+        enrolment.lock_fleet_codes(target.name)
+
+
 def _revoke(ctx: CommitContext) -> Committed:
     _may_revoke(ctx.actor, ctx.target, ctx.params)
     enrolment.end_open_codes(ctx.target.name)
@@ -165,6 +194,29 @@ def _after_revoking(target: Target, _params: Mapping[str, Any]) -> str:
         "address, if the portal has one. Another outpost can enrol. The log keeps that the row of "
         "the revoked one was missing or altered."
     )
+
+
+def _risk_of_enrolling(target: Target, params: Mapping[str, Any]) -> str:
+    if fleet_codes.is_pattern(target):
+        return fleet_codes.risk(params)
+    return "a device joins that carries out decisions at the gateway"
+
+
+def _after_enrolling(target: Target, params: Mapping[str, Any]) -> str:
+    return fleet_codes.outcome(params) if fleet_codes.is_pattern(target) else ""
+
+
+def _enrol_sentence(target: Target, params: Mapping[str, Any]) -> str:
+    if fleet_codes.is_pattern(target):
+        return fleet_codes.enrol_sentence(target, params)
+    return f"Let an outpost enrol next to the gateway {safe_display.short(target.name)}"
+
+
+def _suspend_sentence(target: Target, _params: Mapping[str, Any]) -> str:
+    name = safe_display.short(target.name)
+    if fleet_codes.is_pattern(target):
+        return f"End the fleet code for hosts named {name}"
+    return f"Suspend the outpost of the gateway {name}"
 
 
 def _sentence(words: str) -> Any:
@@ -185,9 +237,11 @@ registry.register(
         commit=_enrol,
         validate=_may_enrol,
         look=_look,
+        params=fleet_codes.EnrolParams,
         severity=lambda _target, _params: "CRITICAL",
-        sentence=_sentence("Let an outpost enrol next to the gateway"),
-        risk=lambda _target, _params: "a device joins that carries out decisions at the gateway",
+        sentence=_enrol_sentence,
+        risk=_risk_of_enrolling,
+        expects=_after_enrolling,
         if_approved="Who asked gets a code, which one device can use within 15 minutes.",
         if_denied="No outpost enrols.",
         if_expired="No outpost enrols.",
@@ -202,11 +256,12 @@ registry.register(
         stance=Stance.TIGHTEN,
         target_kinds=frozenset({KIND}),
         commit=_suspend,
-        validate=_has_outpost,
+        validate=_may_suspend,
         already=_is(suspended=True),
         look=_look,
+        lock=_lock_fleet,
         severity=lambda _target, _params: "HIGH",
-        sentence=_sentence("Suspend the outpost of the gateway"),
+        sentence=_suspend_sentence,
     )
 )
 registry.register(

@@ -52,7 +52,11 @@ class Outpost(models.Model):
 
 
 class EnrolmentCode(models.Model):
-    """The right of an approved `outpost.enrol` to one code, and the digest of that code."""
+    """The right of an approved `outpost.enrol` to one code, and the digest of that code.
+
+    `instance` of a fleet code is a pattern of names (`build-*`). It is never marked as used: the
+    entries of the log have its uses, and it is deleted when an admin ends it.
+    """
 
     approval = models.UUIDField(primary_key=True)
     operation = models.CharField(max_length=40)
@@ -61,6 +65,8 @@ class EnrolmentCode(models.Model):
     digest = models.CharField(max_length=64, null=True, unique=True)
     expires_at = models.DateTimeField(null=True)
     used_at = models.DateTimeField(null=True)
+    uses = models.PositiveSmallIntegerField(default=1)
+    until = models.DateTimeField(null=True)  # of a fleet code: the end that was approved
     seal = models.CharField(max_length=64, blank=True)  # by enforcement.outposts.sealed_rows
 
     def __str__(self) -> str:

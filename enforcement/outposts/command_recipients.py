@@ -7,7 +7,9 @@ and says why, until that outpost is revoked by decision.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.db.models import Q
 
@@ -17,6 +19,9 @@ from audit.verification.checks import checks_from_other_apps
 from audit.verification.checks.checks_from_other_apps import Wrong
 from enforcement.models import Outpost, RevokedEnrolment
 from enforcement.outposts import sealed_rows
+
+_SLACK: Final = timedelta(minutes=1)
+"""Between the check of a fleet code's end and the record of its use."""
 
 
 def outpost_of(instance: str) -> Outpost | None:
@@ -60,13 +65,15 @@ def problems() -> Iterator[Wrong]:
     """Outposts whose row is not as their enrolment was recorded, so that nothing is sent to them;
     part of `verify_ledger`. One that was followed by another is none any more."""
     rows, recorded = Outpost.objects.in_bulk(), sealed_rows.recorded()
-    newest = {one.operation: one for one in recorded.values()}
+    # Several gateways share a decision where it gave a fleet code.
+    newest = {(name, one.operation): one for name, one in recorded.items()}
     for entry in enrolment_entries.of("outpost"):
         if entry.document["action"] != "outpost.key_enrolled":
             continue
         data, index = entry.document["data"], entry.index
         key, row = data.get("command_key"), rows.pop(str(data.get("outpost")), None)
-        counts = newest.get(entry.document["operation"])
+        gateway = str(enrolment_entries.gateway_of(entry.document))
+        counts = newest.get((gateway, entry.document["operation"]))
         if row is not None and row.revoked_at is None and (counts is None or counts.is_revoked):
             yield Wrong(f"the outpost {row.id} was revoked and counts again", index)
         elif counts is None:
@@ -78,6 +85,7 @@ def problems() -> Iterator[Wrong]:
     for row in rows.values():
         yield Wrong(f"no entry enrolled the outpost {row.id}")
     yield from _written_by_others()
+    yield from _beyond_approval()
 
 
 def _written_by_others() -> Iterator[Wrong]:
@@ -88,6 +96,53 @@ def _written_by_others() -> Iterator[Wrong]:
     for entry in enrolment_entries.incomplete():
         action = entry.document["action"]
         yield Wrong(f"{action} does not name what it is about", entry.index, str(entry.event))
+
+
+def _beyond_approval() -> Iterator[Wrong]:
+    """Enrolments by a fleet code that its decision did not let: one too many, under another name,
+    or after its end."""
+    entries = enrolment_entries.of("outpost")
+    for decision in checks_from_other_apps.events_of("outpost.enrolled"):
+        if not decision["data"].get("fleet"):
+            continue
+        names: set[str] = set()
+        for entry in entries:
+            document = entry.document
+            by_it = document["operation"] == decision["operation"]
+            if not by_it or document["action"] != "outpost.key_enrolled":
+                continue
+            names.add(str(enrolment_entries.gateway_of(document)))
+            if why := _why_not_approved(decision, entry, names, entries):
+                outpost = document["data"]["outpost"]
+                yield Wrong(f"the outpost {outpost} enrolled {why}", entry.index)
+
+
+def _why_not_approved(
+    decision: Mapping[str, Any],
+    entry: enrolment_entries.Found,
+    names: Collection[str],
+    entries: Collection[enrolment_entries.Found],
+) -> str:
+    """Why a fleet code did not let an outpost enrol; empty where it did.
+
+    Args:
+        names: of the gateways at which outposts enrolled by it, this one included.
+    """
+    data, at = decision["data"], entry.document["recorded_at"]
+    gateway = str(enrolment_entries.gateway_of(entry.document))
+    if len(names) > data["uses"]:
+        return f"by a fleet code whose {data['uses']} uses were spent"
+    if not gateway.startswith(data["fleet"].removesuffix("*")):
+        return f"by a fleet code for hosts named {data['fleet']}"
+    if datetime.fromisoformat(at) > datetime.fromisoformat(data["until"]) + _SLACK:
+        return "by a fleet code that had expired"
+    was_ended = any(
+        one.document["action"] == "outpost.suspended"
+        and one.document["data"].get("fleet") == data["fleet"]
+        and decision["recorded_at"] <= one.document["recorded_at"] < at
+        for one in entries
+    )
+    return "by a fleet code that an admin had ended" if was_ended else ""
 
 
 checks_from_other_apps.register("outposts", problems, pending=True)

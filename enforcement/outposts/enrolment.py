@@ -1,7 +1,9 @@
 """Enrolling an outpost: an approved decision gives one code, and the code takes in one device key.
 
 A code is 128 random bits. It is shown once to the person who asked, kept as a digest, and counts
-for fifteen minutes and one use.
+for fifteen minutes and one use. A fleet code counts for as many uses as were approved, one a name
+that matches its pattern, until it expires or is ended, while the person who asked for it is an
+admin; its uses are counted in the log.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from base64 import b32encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,24 +19,28 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from approvals import clock
+from approvals import clock, people_and_roles
 from approvals.errors import Refused
-from approvals.models import Approval
+from approvals.models import Approval, Person
+from audit.clock import rfc3339
 from audit.recording import enrolment_entries
 from audit.recording.actors import Actor, Target
+from audit.recording.enrolment_entries import GATEWAY, Found
 from audit.recording.record import record
 from enforcement import waiting_steps
 from enforcement.models import EnrolmentCode, Outpost
-from enforcement.outposts import sealed_rows, trust_pinned_at_enrolment
+from enforcement.outposts import command_recipients, sealed_rows, trust_pinned_at_enrolment
 
 GOOD_FOR: Final = timedelta(minutes=15)
 ISSUED_WITHIN: Final = timedelta(days=1)
 """How long after the decision its code can be had."""
 _GROUP: Final = 4
 REFUSED: Final = (
-    "This code does not count: it is wrong, used, older than 15 minutes, for another gateway, or "
-    "from before an outpost of this gateway enrolled or was revoked."
+    "This code does not count: it is wrong, used, expired, ended, for another gateway, or from "
+    "before an outpost of this gateway enrolled or was revoked."
 )
+_ANY: Final = "*"
+"""What ends the pattern of a fleet code; no gateway has it in its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class Issued:
     expires_at: datetime
     pins: dict[str, Any]
     pins_digest: str
+    uses: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,9 @@ def may_be_issued(actor: Actor, approval: UUID) -> EnrolmentCode | None:
     found = EnrolmentCode.objects.filter(
         approval=approval, digest=None, decided_at__gt=clock.now() - ISSUED_WITHIN
     ).first()
-    return found if found is not None and sealed_rows.is_sealed(found) else None
+    if found is None or not sealed_rows.is_sealed(found):
+        return None
+    return None if is_fleet(found) and not is_good(found) else found
 
 
 def issue(actor: Actor, approval: UUID) -> Issued:
@@ -88,7 +97,7 @@ def issue(actor: Actor, approval: UUID) -> Issued:
         raise Refused("not_permitted", "Only an admin gets the code of an outpost.")
     right, found = may_be_issued(actor, approval), trust_pinned_at_enrolment.current()
     now, code = clock.now(), _grouped(b32encode(secrets.token_bytes(16)).decode().rstrip("="))
-    expires_at = now + GOOD_FOR
+    expires_at = (right.until if right is not None else None) or now + GOOD_FOR
     with transaction.atomic():
         mine = EnrolmentCode.objects.filter(approval=approval, digest=None)
         if right is not None:
@@ -105,12 +114,13 @@ def issue(actor: Actor, approval: UUID) -> Issued:
         record(
             actor,
             "outpost.code_issued",
-            target=Target("outpost", right.instance, right.instance),
+            target=Target("outpost", right.instance, "" if is_fleet(right) else right.instance),
             approval=str(approval),
             operation=right.operation,
             data={"expires_at": clock.stamp(expires_at)},
         )
-    return Issued(code, right.instance, expires_at, found, trust_pinned_at_enrolment.digest(found))
+    pins_digest = trust_pinned_at_enrolment.digest(found)
+    return Issued(code, right.instance, expires_at, found, pins_digest, right.uses)
 
 
 def enrol(code: str, device: Device, actor: Actor, pinned: Mapping[str, Any]) -> Outpost:
@@ -133,17 +143,13 @@ def enrol(code: str, device: Device, actor: Actor, pinned: Mapping[str, Any]) ->
 def _enrol(digest: str, device: Device, actor: Actor, pinned: Mapping[str, Any]) -> Outpost:
     now = clock.now()
     lock_open_codes(device.instance)
-    codes = EnrolmentCode.objects.filter(digest=digest, instance=device.instance)
-    right = codes.first()
+    right = EnrolmentCode.objects.filter(digest=digest).first()
     if right is None or not sealed_rows.is_sealed(right):
         raise Refused("enrolment_refused", REFUSED)
-    if _was_enrolled(device.outpost, right.operation):
-        raise Refused("enrolment_refused", REFUSED)
-    right.used_at = now
-    # One statement, so that of two at once only one counts.
-    open_code = codes.filter(used_at=None, expires_at__gt=now)
-    if open_code.update(used_at=now, seal=sealed_rows.seal(right)) != 1:
-        raise Refused("enrolment_refused", REFUSED)
+    if is_fleet(right):
+        _check_fleet_code(right, device)
+    else:
+        _use(right, device, now)
     end_open_codes(device.instance)
     outpost = Outpost(
         id=device.outpost,
@@ -184,10 +190,141 @@ def _enrol(digest: str, device: Device, actor: Actor, pinned: Mapping[str, Any])
     return outpost
 
 
-def _was_enrolled(outpost: str, decision: str) -> bool:
+def _use(right: EnrolmentCode, device: Device, now: datetime) -> None:
+    """Spend the code of one gateway.
+
+    Raises:
+        Refused: it does not count for this device.
+    """
+    entries = enrolment_entries.of("outpost")
+    if right.instance != device.instance or _was_enrolled(device.outpost, right.operation, entries):
+        raise Refused("enrolment_refused", REFUSED)
+    right.used_at = now
+    # One statement, so that of two at once only one counts.
+    open_code = EnrolmentCode.objects.filter(
+        digest=right.digest, instance=right.instance, used_at=None, expires_at__gt=now
+    )
+    if open_code.update(used_at=now, seal=sealed_rows.seal(right)) != 1:
+        raise Refused("enrolment_refused", REFUSED)
+
+
+def _check_fleet_code(found: EnrolmentCode, device: Device) -> None:
+    """Lock a fleet code, which every use of it and its end wait for, and count its uses in the log
+    and in the rows of outposts: its row may have been put back, and a search row deleted.
+
+    Raises:
+        Refused: it does not count for this device.
+    """
+    stored = EnrolmentCode.objects.select_for_update().filter(pk=found.pk, digest=found.digest)
+    right, known = stored.first(), sealed_rows.recorded(device.instance).get(device.instance)
+    if right is None or not is_good(right):
+        raise Refused("enrolment_refused", REFUSED)
+    entries = enrolment_entries.of("outpost", since=right.decided_at)
+    used = used_names(right, entries)
+    if (
+        not matches(right.instance, device.instance)
+        or was_ended(right, entries)
+        or _has_changed(right, device.instance, entries)
+        or device.instance in used
+        or len(used) >= right.uses
+        or _was_enrolled(device.outpost, "", entries)
+        or (known is not None and not known.is_revoked)
+        or command_recipients.outpost_of(device.instance) is not None  # no row bears its end out
+    ):
+        raise Refused("enrolment_refused", REFUSED)
+
+
+def is_fleet(right: EnrolmentCode) -> bool:
+    """Whether its code is for several gateways."""
+    return right.instance.endswith(_ANY)
+
+
+def matches(pattern: str, instance: str) -> bool:
+    """Whether a gateway's name begins as the pattern of a fleet code and goes on after that."""
+    start = pattern.removesuffix(_ANY)
+    goes_on = instance.startswith(start) and len(instance) > len(start)
+    return goes_on and GATEWAY.fullmatch(instance) is not None
+
+
+def is_good(right: EnrolmentCode) -> bool:
+    """Whether a fleet code, or the right to one, enrols outposts; its uses may be spent."""
+    return is_open(right) and has_admin(right)
+
+
+def is_open(right: EnrolmentCode) -> bool:
+    """Whether a fleet code, or the right to one, is as it was approved, has not expired and was not
+    ended; by the log, since its row may have been put back."""
+    if right.until is None or right.until <= clock.now() or right.used_at is not None:
+        return False
+    return sealed_rows.is_sealed(right) and not was_ended(right, enrolment_entries.of("outpost"))
+
+
+def has_admin(right: EnrolmentCode) -> bool:
+    """Whether the person who asked for a fleet code is an admin now."""
+    asked_by = requester(right)
+    return asked_by is not None and "admin" in asked_by.roles_now
+
+
+def requester(right: EnrolmentCode) -> Person | None:
+    """The person who asked for a code; None where nobody of that identity is known any more."""
+    asked = Approval.objects.filter(id=right.approval).first()
+    return people_and_roles.find(asked.requester_iss, asked.requester_sub) if asked else None
+
+
+def was_ended(right: EnrolmentCode, entries: Collection[Found]) -> bool:
+    """Whether an admin ended the codes of this pattern after this one was approved."""
+    decided = rfc3339(right.decided_at)
+    return any(
+        one.document["action"] == "outpost.suspended"
+        and one.document["data"].get("fleet") == right.instance
+        and one.document["recorded_at"] >= decided
+        for one in entries
+    )
+
+
+def _has_changed(right: EnrolmentCode, instance: str, entries: Collection[Found]) -> bool:
+    """Whether an outpost of this gateway enrolled or was revoked after the code was approved: who
+    approved the code did not approve another outpost in the place of a revoked one."""
+    decided = rfc3339(right.decided_at)
+    return any(
+        one.document["action"] in {"outpost.key_enrolled", "outpost.revoked"}
+        and enrolment_entries.gateway_of(one.document) == instance
+        and one.document["recorded_at"] >= decided
+        for one in entries
+    )
+
+
+def used_names(right: EnrolmentCode, entries: Collection[Found]) -> set[str]:
+    """The gateways at which an outpost enrolled by this decision, by the log or by a row."""
+    stored = Outpost.objects.filter(operation=right.operation)
+    return set(stored.values_list("instance", flat=True)) | {
+        str(enrolment_entries.gateway_of(one.document))
+        for one in entries
+        if one.document["action"] == "outpost.key_enrolled"
+        and one.document["operation"] == right.operation
+    }
+
+
+def last_end(pattern: str) -> str:
+    """The decision that ended the codes of a pattern last; empty where none did."""
+    ends = [
+        str(one.document["operation"])
+        for one in enrolment_entries.of("outpost")
+        if one.document["action"] == "outpost.suspended"
+        and one.document["data"].get("fleet") == pattern
+    ]
+    return ends[-1] if ends else ""
+
+
+def lock_fleet_codes(pattern: str) -> None:
+    """Make uses of a fleet code and its end wait for each other."""
+    list(EnrolmentCode.objects.filter(instance=pattern).select_for_update().order_by("approval"))
+
+
+def _was_enrolled(outpost: str, decision: str, entries: Collection[Found]) -> bool:
     """Whether this device key enrolled before, or another one by this decision, by the log: its row
     may have been deleted, and a used code put back."""
-    found = (one.document for one in enrolment_entries.of("outpost"))
+    found = (one.document for one in entries)
     return any(
         one["action"] == "outpost.key_enrolled"
         and (one["data"]["outpost"] == outpost or one["operation"] == decision)

@@ -40,11 +40,12 @@ _SEALED: Final[dict[type[Row], tuple[str, ...]]] = {
     ),
     EnrolmentCode: (
         *("approval", "operation", "instance", "decided_at"),
-        *("digest", "expires_at", "used_at"),
+        *("digest", "expires_at", "used_at", "uses", "until"),
     ),
     RevokedEnrolment: ("instance", "enrolment", "operation", "revoked_at"),
 }
-
+_LATER: Final[dict[str, str | None]] = {"uses": "1", "until": None}
+"""Columns that came later: sealed only where they have another value, so older seals stay valid."""
 
 _LONGEST_ID: Final = 32
 """Characters of an outpost's id; an entry that somebody added may name a longer one."""
@@ -143,7 +144,7 @@ def recorded(instance: str = "") -> dict[str, Recorded]:
     operations = set()
     for one in enrolment_entries.of("outpost"):
         action, said = one.document["action"], one.document["data"]
-        named = (one.document["target"] or {}).get("instance") or said.get("gateway")
+        named = enrolment_entries.gateway_of(one.document)
         name = str(named or gateways.get(said.get("outpost"), ""))
         if instance and name != instance:
             continue
@@ -208,7 +209,8 @@ def reseal(which: Mapping[type[Row], Collection[Any]]) -> None:
 
 
 def _said(row: Row) -> dict[str, Any]:
-    return {name: _json(getattr(row, name)) for name in _SEALED[type(row)]}
+    said = {name: _json(getattr(row, name)) for name in _SEALED[type(row)]}
+    return {k: value for k, value in said.items() if k not in _LATER or value != _LATER[k]}
 
 
 def _json(value: Any) -> str | None:

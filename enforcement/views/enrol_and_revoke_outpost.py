@@ -1,7 +1,10 @@
-"""Pages of admins: let an outpost enrol, see its code once, revoke it."""
+"""Pages of admins: let outposts enrol, see their code once, revoke one, end a fleet code."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,16 +14,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.permissions import actor, needs_role
+from approvals import clock
 from approvals.errors import Refused
 from approvals.models import Approval
-from approvals.pipeline.service import perform
+from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
 from enforcement.decisions import enrol_and_revoke_outpost as decisions
+from enforcement.decisions import fleet_codes
 from enforcement.outposts import enrolment
 from ui.current_navigation_entry import mark_entry
 from ui.refused_request_audit_flag import tell
 
 _GATEWAYS = "/enforcement/fleet/"
+_MOST_DAYS: Final = 9999
+_LONGEST_NAME: Final = 200
+"""More than a gateway can have: a longer name is refused, not cut to another one."""
 _admins = needs_role("admin")
 
 
@@ -30,12 +38,44 @@ _admins = needs_role("admin")
 def enrol(request: HttpRequest) -> HttpResponse:
     """Ask another admin to let an outpost enrol next to a gateway."""
     mark_entry(request, _GATEWAYS)
-    name = request.POST.get("name", request.GET.get("name", "")).strip()[:60]
+    name = request.POST.get("name", request.GET.get("name", "")).strip()[:_LONGEST_NAME]
+    uses, days = (request.POST.get(field, "").strip()[:10] for field in ("uses", "days"))
     if request.method == "POST":
-        asked = _ask(request, "outpost.enrol", name)
+        asked = _ask(request, "outpost.enrol", name, _bounds(uses, days))
         if asked is not None:
             return redirect("approval", approval_id=asked.pk)
-    return render(request, "enforcement/outpost_new.html", {"name": name})
+    context = {"name": name, "uses": uses, "days": days}
+    return render(request, "enforcement/outpost_new.html", context)
+
+
+def _bounds(uses: str, days: str) -> dict[str, Any]:
+    """The parameters of a fleet code; what is no number stays, and the decision refuses it."""
+    found: dict[str, Any] = {}
+    if uses:
+        found["uses"] = int(uses) if uses.isascii() and uses.isdecimal() else uses
+    if days:
+        known = days.isascii() and days.isdecimal() and int(days) <= _MOST_DAYS
+        end = clock.now() + timedelta(days=int(days)) if known else None
+        found["until"] = clock.stamp(end) if end else days
+    return found
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@_admins
+def end_fleet_code(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """End a fleet code now: no further outpost enrols by it, and those that did stay."""
+    mark_entry(request, _GATEWAYS)
+    found = next(
+        (one for one in fleet_codes.list_open() if one.right.approval == approval_id), None
+    )
+    if found is None:
+        raise Http404
+    pattern = found.right.instance
+    if request.method == "POST" and _perform(request, "outpost.suspend", pattern) is not None:
+        messages.success(request, f"The fleet code for {pattern} has ended.")
+        return redirect("enforcement-fleet")
+    return render(request, "enforcement/outpost_fleet_end.html", {"found": found})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -80,11 +120,22 @@ def code(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     return render(request, "enforcement/outpost_code.html", shown)
 
 
-def _ask(request: HttpRequest, verb: str, name: str) -> Approval | None:
+def _ask(
+    request: HttpRequest, verb: str, name: str, params: Mapping[str, Any] | None = None
+) -> Approval | None:
     """Ask for the decision; None, with why on the page, where it is refused."""
+    done = _perform(request, verb, name, params)
+    return done.approval if done else None
+
+
+def _perform(
+    request: HttpRequest, verb: str, name: str, params: Mapping[str, Any] | None = None
+) -> Performed | None:
+    """Take the decision, or ask for it; None, with why on the page, where it is refused."""
     reason = request.POST.get("reason", "").strip()[:500]
+    target = Target("outpost", name, "" if "*" in name else name)
     try:
-        return perform(actor(request), verb, Target("outpost", name, name), reason=reason).approval
+        return perform(actor(request), verb, target, params=params, reason=reason)
     except Refused as refused:
         tell(request, refused.code)
         messages.error(request, refused.detail)

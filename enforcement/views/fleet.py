@@ -13,6 +13,7 @@ from approvals.models import Effect, EffectState
 from audit.ingest.pushes import spool
 from audit.recording.actors import Actor
 from enforcement.audit_database import periodic_scan_import
+from enforcement.decisions import fleet_codes
 from enforcement.decisions.steps.later_decision_wins import STEPS
 from enforcement.findings import decision_queue
 from enforcement.gateways import (
@@ -136,6 +137,7 @@ def context(person: Actor) -> dict[str, Any]:
         "states": gateway_rows.states_of(found),
         "may_enrol": may_enrol,
         "to_approve": _to_approve(found) if may_enrol else "",
+        "fleet_codes": fleet_codes.list_open() if may_enrol else [],
         "problem": fleet.problem,
         "configured": fleet.path is not None,
     }

@@ -157,8 +157,7 @@ def enrolled(device: Device, **columns: Any) -> Outpost:
         public_key=device.public_key,
         instance=device.instance,
         enrolled_at=clock.now(),
-        operation=str(uuid7()),
-        **columns,
+        **{"operation": str(uuid7())} | columns,
     )
     outpost.seal = sealed_rows.seal(outpost)
     outpost.save(force_insert=True)

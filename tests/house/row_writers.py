@@ -263,6 +263,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "instance",
         "commits of the verbs outpost.*",
     ),
+    "enforcement.decisions.fleet_codes": (
+        "EnrolmentCode",
+        "fleet codes that an admin ended",
+    ),
     "enforcement.decisions.configure_gateway": (
         "PostureBaseline",
         "commits of gateway.configure",

@@ -121,6 +121,7 @@ ROUTES: Final[Ways] = {
     "enforcement/fleet/<str:name>/baseline/": ("decides", "gateway.configure"),
     "enforcement/outposts/new/": ("decides", "outpost.enrol"),
     "enforcement/outposts/<str:instance>/revoke/": ("decides", "outpost.suspend, outpost.revoke"),
+    "enforcement/outposts/<uuid:approval_id>/end/": ("decides", "outpost.suspend of a fleet code"),
     "enforcement/outposts/<uuid:approval_id>/code/": (
         "records",
         "that the code of an approved enrolment was shown",

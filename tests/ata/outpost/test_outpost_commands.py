@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import plistlib
+import socket
 import sys
 from pathlib import Path
 
@@ -40,6 +41,21 @@ def test_it_is_enrolled_run_and_shown_by_commands(
     assert shown["acknowledged_reports"] == len(receiver.reports) > 0
     key = (home / ".ata" / "outpost" / "key").read_bytes()
     assert key.hex() not in enrolled.output + ran.output
+
+
+def test_an_unattended_host_enrols_under_its_own_name(
+    rows: Rows, receiver: Receiver, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "build-7")
+    said = ["outpost", "enrol", "-", "--portal", receiver.url, "--json"]
+    for other, given in (([], "\n"), (["--instance", ""], "CODE\n")):  # no code, no name
+        refused = CliRunner().invoke(app, said + other, input=given)
+        assert refused.exit_code == 2 and "is empty" in refused.output
+    enrolled = CliRunner().invoke(app, said, input="CODE\n")
+    assert enrolled.exit_code == 0, enrolled.output
+    assert json.loads(enrolled.output)["instance"] == "build-7"
+    again = CliRunner().invoke(app, said, input="CODE\n")
+    assert again.exit_code == 1 and "already_enrolled" in again.output
 
 
 @pytest.mark.parametrize("command", ["run", "status", "install"])
