@@ -205,6 +205,7 @@ def test_query_and_fragment_of_the_address_do_not_count(provider: Provider, name
 @pytest.mark.parametrize(
     "htu",
     [f"{settings.PORTAL_URL}/v1/%77hoami", WHOAMI.replace("http://localhost", "HTTP://LocalHost")],
+    ids=["with an escape", "in capitals"],  # the port differs between processes
 )
 def test_the_address_may_be_written_in_another_form(provider: Provider, htu: str) -> None:
     token = bound(provider)
