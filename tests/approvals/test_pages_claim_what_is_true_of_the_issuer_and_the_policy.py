@@ -84,9 +84,9 @@ def test_a_stranger_reads_no_more_than_what_every_decision_has(client: Client) -
 def test_exports_and_samples_say_what_they_list(client: Client) -> None:
     auditor = signed_in("auditor", "auditor")
     shown = auditor.get("/audit/exports/").content.decode()
-    assert "are kept for some days" in shown and "Every file" not in shown
-    assert "audit files and the whole log are never kept" in shown
-    assert "?action=audit.exported" in shown
+    assert "A file of events is kept for 7 days" in shown and "Every file" not in shown
+    assert "audit files and the whole log are not kept here" in shown
+    assert "No export is on record yet" in shown and "?action=audit.exported" not in shown
     drawn = auditor.get("/audit/sample/").content.decode()
     assert "None was drawn with exactly this filter." in drawn
     assert "?action=audit.sample_asked" in drawn and "nobody picked" not in drawn

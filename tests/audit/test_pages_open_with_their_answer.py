@@ -149,6 +149,7 @@ def test_exports_say_how_many_are_ready(trail: None, ada: Client) -> None:
     record(ADA, "audit.exported", data={"format": "log", "count": 2})
     said = "2 exports are on record, no file of them is kept"
     assert title(ada, "/audit/exports/") == said
+    assert "?action=audit.exported" in ada.get("/audit/exports/").content.decode()
     assert "Packs, reports, audit files and the whole log are not kept" in shown(
         ada, "/audit/exports/"
     )
