@@ -111,7 +111,7 @@ def test_an_admin_who_suspends_an_account_acted_with_administrative_access() -> 
 
 def test_a_verification_that_was_asked_for_is_said_to_be_an_event() -> None:
     [wanted] = [r for f in FRAMEWORKS for r in f.requirements if r.number == "10.3.4"]
-    assert "A verification that someone asked for is an event." in wanted.note
+    assert "A verification that someone requests is an event." in wanted.note
     assert "action:audit.verified" in (wanted.filter or "").split()
 
 

@@ -80,7 +80,7 @@ def test_an_installation_in_use_stays_open_until_an_admin_requires_an_allow(
     assert gateway("operator").exchange().json()["code"] == "component_not_allowed"
     assert "Components that no one decided on" not in amir.get("/").content.decode()
     page = amir.get("/connections/scopes/").content.decode()
-    assert "Only allowed components" in page and "t-warn" not in page
+    assert "refused (<code>component_not_allowed</code>)" in page and "t-warn" not in page
     changed = EventRow.objects.get(action="component.configured")
     assert changed.actor_sub == subject("admin")
 
