@@ -139,7 +139,7 @@ def _group(clause: Clause) -> Group:
 
 
 def as_action(clause: Clause) -> Clause:
-    """A category as the family of actions that it is; another clause as it is."""
+    """The family of actions that a category names, as a clause; any other clause unchanged."""
     if clause.key != "category":
         return clause
     families = tuple(f"{value}.*" for value in clause.values)

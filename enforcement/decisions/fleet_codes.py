@@ -141,7 +141,7 @@ def end(target: Target) -> dict[str, Any]:
     """End the codes of a pattern, and the rights to one.
 
     Returns:
-        What the event has in clear. By it those count no more whose row somebody puts back.
+        What the event has in clear. It ends those codes also where somebody restores their rows.
     """
     EnrolmentCode.objects.filter(instance=target.name).delete()
     return {"fleet": target.name}

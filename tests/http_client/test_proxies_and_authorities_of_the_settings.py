@@ -6,7 +6,7 @@ import base64
 import ssl
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,21 +15,11 @@ from http_client import AddressRefused, Guard, HostUnreachable, HttpClient, Retr
 from http_client import proxies_and_authorities as settings_of
 from http_client.proxies_and_authorities import Additions, proxy_for
 from tests.enforcement.test_gateways_behind_an_internal_authority import Authority
+from tests.http_client.test_tls_verifies_the_name import Hello
 from tests.support.connect_proxy import Proxy, connect_proxy
 
 PUBLIC = "93.184.215.14"
 """Never connected to: the proxy connects it to this machine."""
-
-
-class Hello(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *args: object) -> None:
-        return None
 
 
 @pytest.fixture

@@ -231,7 +231,7 @@ def _tag(state: Mapping[str, object], gateway: str) -> str:
             "The portal no longer waits for this decision; `defenseclaw` was not run. "
             f"{'; '.join(effect_lines({'effects': steps}))}",
             code="step_closed",
-            fix="Look at what was decided since, then run it again.",
+            fix="Check what was decided since, then run it again.",
         )
     return str(waiting[0]["tag"])
 

@@ -97,7 +97,7 @@ def assert_refused(answer: Answer, code: str, reason: str) -> None:
     assert said == [("", code, reason)]
 
 
-BENT: dict[str, tuple[str, dict[str, Any]]] = {
+UNPROVEN: dict[str, tuple[str, dict[str, Any]]] = {
     "by another key, which it names": ("other_key", {"key": OTHER}),
     "by another key, under the name of the right one": (
         "signature", {"key": OTHER, "header": {"jwk": jwk(KEY)}}),
@@ -148,11 +148,11 @@ BENT: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", BENT)
+@pytest.mark.parametrize("name", UNPROVEN)
 def test_a_proof_that_proves_nothing_is_refused_with_the_check_that_failed(
     provider: Provider, name: str
 ) -> None:
-    reason, changes = BENT[name]
+    reason, changes = UNPROVEN[name]
     token = bound(provider)
     assert_refused(call(token, Proof(token, **changes).text()), "proof_refused", reason)
 
