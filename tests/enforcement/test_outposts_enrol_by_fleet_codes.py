@@ -534,10 +534,12 @@ def test_the_pages_ask_show_list_and_end_a_fleet_code(amir: Actor) -> None:
     assert "--instance" in shown and "--instance build" not in shown
     assert "enrols 3 devices" in shown and "ata outpost enrol - --portal" in shown
     given = re.findall(r"\b(?:[A-Z2-7]{4}-){6}[A-Z2-7]{2}\b", shown)[0]
+    ends = f"/enforcement/outposts/{asked.pk}/end/"
+    assert "No outpost has enrolled by this one." in web.get(ends).content.decode()
     assert tries(given, "build-1") == "enrolled"
     listed = web.get(fleet).content.decode()
     assert "1 of 3" in listed and "build-*" in listed and "End it…" in listed
-    ends = f"/enforcement/outposts/{asked.pk}/end/"
+    assert "1 outpost enrolled by this one and stays" in web.get(ends).content.decode()
     assert ends in listed
     asks = web.get(ends).content.decode()
     assert "End the fleet code for hosts named build-*?" in asks and "1 outpost enrolled" in asks
