@@ -200,8 +200,8 @@ def story(db: None) -> ConnectedAccount:
 def test_the_page_answers_who_may_use_what_and_what_changed(story: ConnectedAccount) -> None:
     auditor = signed_in("auditor", "auditor")
     page = text(auditor.get(f"{PAGE}?compare=1"))
-    assert "1 component can write or delete through 1 account with no use seen yet" in page
-    assert "View accounts with no use seen" in page and "usable at the earlier date (" in page
+    assert "Components can write or delete through 1 account with no use seen yet" in page
+    assert "View accounts with no use seen" in page
     assert "+ 2 gained · − 0 lost" in page and "in its manifest, no use seen, newly usable" in page
     assert "2 changes since" in page and "+ gained" in page
     assert "It never says that an agent cannot" in page
@@ -219,7 +219,7 @@ def test_two_dates_are_compared_below_the_map_and_open_where_one_is_given(
     story: ConnectedAccount,
 ) -> None:
     auditor = signed_in("auditor", "auditor")
-    page = auditor.get(PAGE).content.decode()
+    page = auditor.get(f"{PAGE}?account={story.pk}&component=mcp:hub").content.decode()
     assert page.index('aria-label="Key"') < page.index('id="panel"') < page.index('name="compare"')
     assert '<details class="card"><summary' in page
     for query in ("?compare=2026-01-01", "?now=0", "?compare=never"):
@@ -250,12 +250,14 @@ def test_a_cell_explains_itself_and_a_past_one_claims_nothing_of_now(
     page = text(auditor.get(f"{PAGE}?compare=1&{asked}"))
     assert "The manifest of mcp:hub names GitHub, and the account gives tokens." in page
     assert "read and write all repositories, including private ones" in page
+    assert "usable at the earlier date (" in page
     assert "No use was seen" in page and "Component allowed" in page
     assert "the portal knows of none that still works" in page
     past = text(auditor.get(f"{PAGE}?compare=1&now=3&{asked}"))
     assert "not known for an earlier date" in past and "not decided" not in past
     other = text(auditor.get(f"{PAGE}?compare=1&account={story.pk}&component=mcp:other"))
     assert "Select a dot" in other
+    assert "Use, as seen by the broker" not in other, "no panel for what is not on the map"
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -341,9 +343,10 @@ def test_a_comparison_with_no_entries_is_dated_before_the_first_entry(
 def test_the_panel_names_whose_account_it_is_beyond_the_rows_of_the_page(
     story: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "mcp:hub and Mia Member’s GitHub" in text(signed_in("auditor", "auditor").get(PAGE))
+    chosen = f"{PAGE}?account={story.pk}&component=mcp:hub"
+    assert "mcp:hub and Mia Member’s GitHub" in text(signed_in("auditor", "auditor").get(chosen))
     monkeypatch.setattr(access_map, "SHOWN", 0)
-    assert "mcp:hub and Mia Member’s GitHub" in text(signed_in("auditor", "auditor").get(PAGE))
+    assert "mcp:hub and Mia Member’s GitHub" in text(signed_in("auditor", "auditor").get(chosen))
 
 
 def test_an_empty_log_says_so(db: None) -> None:
@@ -387,7 +390,7 @@ def risky(number: str, **more: Any) -> Account:
 
 
 def at(*accounts: Account, refused: frozenset[str] = frozenset()) -> Attention | None:
-    """The headline and the first open cell for the map of these accounts."""
+    """What the map of these accounts leads with."""
     one = inventory(*accounts)
     return attention(component_map(one, one, NOW, NOW), refused, NOW)
 
@@ -397,17 +400,17 @@ def at(*accounts: Account, refused: frozenset[str] = frozenset()) -> Attention |
     [
         (
             [risky("a"), risky("b", last_used_at=NOW - timedelta(days=95))],
-            "1 component can write or delete through 2 accounts with no use seen for 90 days",
+            "Components can write or delete through 2 accounts with no use seen for 90 days",
             "",
         ),
         (
             [risky("a", watched_since=NOW), risky("b", last_used_at=NOW)],
-            "1 component can write or delete through 1 account with no use seen yet",
+            "Components can write or delete through 1 account with no use seen yet",
             f"Use is recorded only since tracking began on {NOW.day} {NOW:%b %Y}",
         ),
         (
             [risky("a", watched_since=NOW), risky("b", watched_since=NOW - timedelta(days=9))],
-            "1 component can write or delete through 2 accounts with no use seen yet",
+            "Components can write or delete through 2 accounts with no use seen yet",
             "Use is recorded only since tracking of each began",
         ),
     ],
@@ -437,20 +440,15 @@ def test_a_component_that_the_broker_refuses_makes_no_headline() -> None:
     assert at(risky("a")) and at(risky("a"), refused=frozenset({"mcp:hub"})) is None
 
 
-def test_the_cell_that_matters_most_is_shown_until_one_is_chosen_or_the_panel_closed(
-    story: ConnectedAccount,
-) -> None:
+def test_accounts_that_the_headline_counts_stand_above_the_map(story: ConnectedAccount) -> None:
     auditor = signed_in("auditor", "auditor")
     page = text(auditor.get(f"{PAGE}?compare=1"))
-    assert (
-        "1 component can write or delete through 1 account with no use seen yet Use is recorded"
-        in page
-    )
-    assert "Shown first: the component may write or delete" in page
-    assert "The manifest of mcp:hub names GitHub" in page and "Owner Mia Member" in page
-    closed = text(auditor.get(f"{PAGE}?compare=1&account="))
-    assert "Select a dot" in closed and "Shown first" not in closed
+    first, _, rest = page.partition("Who can use what")
+    assert "Check first Use is recorded only since tracking began on" in first
+    assert "Mia Member GitHub" in first and "mcp:hub Details" in first
+    assert "read and write all repositories, including private ones" in first
+    assert "Select a dot" in rest and "Use, as seen by the broker" not in rest
     chosen = text(auditor.get(f"{PAGE}?compare=1&account={story.pk}&component=mcp:hub"))
-    assert "The manifest of mcp:hub names GitHub" in chosen and "Shown first" not in chosen
+    assert "The manifest of mcp:hub names GitHub" in chosen and "Select a dot" not in chosen
     past = text(auditor.get(f"{PAGE}?compare=1&now=3"))
     assert "1 component was declared for usable accounts of 1 person" in past

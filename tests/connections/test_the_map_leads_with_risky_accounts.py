@@ -47,6 +47,14 @@ def test_accounts_that_the_headline_counts_come_first_then_others_that_can_write
 
 
 @pytest.mark.usefixtures("accounts")
+def test_a_key_explains_only_what_the_map_shows() -> None:
+    page = signed_in("admin", "admin").get(PAGE).content.decode()
+    key = page.partition('aria-label="Key"')[2].partition("</ul>")[0]
+    assert "in its manifest, no use seen" in key and "newly usable since" in key
+    assert "used before" not in key and "no longer usable" not in key
+
+
+@pytest.mark.usefixtures("accounts")
 def test_a_map_that_is_cut_leaves_out_the_calm_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access_map, "SHOWN", 2)
     assert rows() == ["GitHub", "Slack"]

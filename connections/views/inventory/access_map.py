@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -34,6 +34,8 @@ from connections.views.inventory.access_map_attention import Attention
 
 SHOWN: Final = 200
 """Accounts on the page; the list of accounts has all of them."""
+FIRST: Final = 5
+"""Accounts above the map, of those that the headline counts."""
 WEEK: Final = timedelta(days=7)
 MARKS: Final = {
     Mark.RECENT: "used in the last 7 days",
@@ -69,16 +71,18 @@ def access_map(request: HttpRequest) -> HttpResponse:
     live = not now
     refused = refused_components.among(_declared(found)) if live else set()
     attention = access_map_attention.attention(found, refused, compared.now) if live else None
-    picked = _picked(request, found, attention)
+    picked = access_map_panel.chosen(
+        found, request.GET.get("account", ""), request.GET.get("component", "-")
+    )
+    marks = {cell.now.mark for row in found.rows for cell in row.cells}
     ranks = _ranks(found, attention)
     owners = _owners(_risky_first(found.rows, ranks)[:SHOWN], actor(request))
     owners.sort(key=lambda one: min(ranks[shown["account"].id] for shown in one[2]))
     context |= {
         "compared": compared,
         "title": attention.headline if attention else headline(found, live=live),
-        "facts": " · ".join(
-            filter(None, [attention.meaning if attention else "", facts(found, refused)])
-        ),
+        "facts": facts(found, refused),
+        "first": _first(owners, attention) if attention else [],
         "columns": [(name, *_split(name)) for name in found.components],
         "owners": owners,
         "panel_owner": _owner_of(picked, owners, actor(request)),
@@ -87,7 +91,8 @@ def access_map(request: HttpRequest) -> HttpResponse:
         "lost": signs["−"],
         "changed": signs["·"],
         "frozen_agents": {name for kind, name in compared.after.frozen if kind == FrozenKind.AGENT},
-        "marks": [(mark.value, words) for mark, words in MARKS.items()],
+        "marks": [(mark.value, words) for mark, words in MARKS.items() if mark in marks],
+        "rings": {cell.change for row in found.rows for cell in row.cells},
         "lines": lines[: access_map_changes.SHOWN],
         "total": len(lines),
         "ticks": access_map_changes.ticks(lines, compared.then, compared.now),
@@ -95,7 +100,6 @@ def access_map(request: HttpRequest) -> HttpResponse:
             {key: value for key, value in (("compare", compare), ("now", now)) if value}
         ),
         "attention": attention,
-        "unasked": "account" not in request.GET,
         "panel": access_map_panel.panel(*picked, compared, actor(request), live=live)
         if picked
         else None,
@@ -104,14 +108,17 @@ def access_map(request: HttpRequest) -> HttpResponse:
     return render(request, "connections/map.html", context)
 
 
-def _picked(
-    request: HttpRequest, found: Map, attention: Attention | None
-) -> tuple[Row, Cell] | None:
-    """The cell that was chosen, or the one to show first; none once the panel was closed."""
-    chosen = request.GET.get("account")
-    if chosen is None:
-        return access_map_attention.first_cell(found, attention)
-    return access_map_panel.chosen(found, chosen, request.GET.get("component", "-"))
+def _first(owners: Sequence[_Owner], attention: Attention) -> list[dict[str, Any]]:
+    """The rows that the headline counts, each with its owner and the components that may use it."""
+    through: dict[str, list[str]] = defaultdict(list)
+    for row, cell in attention.cells:
+        through[row.account.id].append(cell.component)
+    return [
+        shown | {"owner": name, "through": through[shown["account"].id]}
+        for name, _, rows in owners
+        for shown in rows
+        if shown["account"].id in through
+    ][:FIRST]
 
 
 def _owner_of(picked: tuple[Row, Cell] | None, owners: Sequence[_Owner], me: Actor) -> str:

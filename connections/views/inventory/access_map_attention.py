@@ -1,4 +1,4 @@
-"""The cell of the access map to open first: an account with write access and no use seen."""
+"""Accounts of the access map to check first: those with write access and no use seen."""
 
 from __future__ import annotations
 
@@ -26,14 +26,18 @@ class Attention:
 
     @property
     def headline(self) -> str:
-        """How many components and accounts those are."""
-        components = len({cell.component for _, cell in self.cells})
-        accounts = len({row.account.id for row, _ in self.cells})
+        """How many accounts those are."""
+        accounts = self.accounts
         return (
-            f"{_plural(components, 'component')} can write or delete through "
-            f"{_plural(accounts, 'account')} with no use seen "
+            f"Components can write or delete through {accounts:,} "
+            f"account{'' if accounts == 1 else 's'} with no use seen "
             f"{self.unseen if self.show == 'idle' else 'yet'}"
         )
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts those are; several components may use one."""
+        return len({row.account.id for row, _ in self.cells})
 
     @property
     def meaning(self) -> str:
@@ -66,15 +70,6 @@ def attention(found: Map, refused: Collection[str], now: datetime) -> Attention 
     return Attention(unseen, f"since tracking began on {day.day} {day:%b %Y}", "unseen")
 
 
-def first_cell(found: Map, at: Attention | None) -> tuple[Row, Cell] | None:
-    """The cell to show where none was chosen: what needs attention, else the last one used."""
-    if at:
-        return at.cells[0]
-    usable = [(row, cell) for row in found.rows for cell in row.cells if cell.now.may]
-    used = [(row, cell) for row, cell in usable if cell.now.uses]
-    return max(used, key=lambda one: one[1].now.uses[0].last) if used else next(iter(usable), None)
-
-
 def _writes(row: Row, cell: Cell) -> bool:
     """Whether its manifest names a scope of the account that changes, sends or deletes things."""
     have = set(row.account.scopes).intersection(cell.now.scopes)
@@ -90,7 +85,3 @@ def _quiet(row: Row) -> datetime | None:
     account = row.account
     uses = [at for at in (account.last_used_at, account.elsewhere_since) if at is not None]
     return max(uses, default=account.watched_since)
-
-
-def _plural(count: int, one: str) -> str:
-    return f"{count:,} {one if count == 1 else f'{one}s'}"

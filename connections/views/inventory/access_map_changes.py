@@ -18,7 +18,7 @@ from connections.scopes import catalogue
 from connections.status.account_status import USABLE
 from connections.views.inventory import changes_between_dates
 
-SHOWN: Final = 50
+SHOWN: Final = 8
 LONGEST: Final = 92
 """Days that fit side by side."""
 _BATCH: Final = 500
