@@ -114,8 +114,14 @@ def _make(request: HttpRequest, query: EventQuery) -> HttpResponseBase:
 def export(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """One export: progress while it is written, then the file and what it is held to."""
     crumbs = [{"text": "Exports", "url": "/audit/exports/"}, {"text": "Export"}]
-    context = {"job": _shown(_job(job_id)), "kept": engine.KEPT_FOR.days, "crumbs": crumbs}
-    template = "audit/_export.html" if request.headers.get("HX-Request") else "audit/export.html"
+    polled = bool(request.headers.get("HX-Request"))
+    context = {
+        "job": _shown(_job(job_id)),
+        "kept": engine.KEPT_FOR.days,
+        "crumbs": crumbs,
+        "polled": polled,
+    }
+    template = "audit/_export.html" if polled else "audit/export.html"
     response = render(request, template, context)
     response["Vary"] = "HX-Request"
     return response
