@@ -257,7 +257,7 @@ def _outlook(scope: Scope, given: dict[str, str]) -> dict[str, Any]:
         "entries": end - start,
         "rows": rows,
         "others": end - start - rows,
-        "populations": populations,
+        "populations": [one for one in populations if one["rows"]],
         "without": [one for one in populations if not one["rows"]],
         "unanswered": [(one, why_unanswered(one)) for one in scope.unanswered],
         "items": scope.items(counts),
@@ -273,6 +273,7 @@ def _populations(scope: Scope, counts: Mapping[str, int]) -> list[dict[str, Any]
             "id": table.id,
             "title": table.title,
             "rows": counts[table.id],
+            "is_sampled": table.kind == REQUIREMENT,
             "items": min(scope.sample_size, counts[table.id])
             if table.kind == REQUIREMENT
             else None,

@@ -48,6 +48,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
     except BadPeriod as bad:
         period, mistake = Period.read({}, now), bad
     made = coverage_report_builder.report(period, now)
+    asked = made["counts"]["covered"] + made["counts"]["silent"]
     context = {
         "report": made,
         "frameworks": [
@@ -62,7 +63,8 @@ def coverage(request: HttpRequest) -> HttpResponse:
         "download": _address(period),
         "audit_file": _audit_file(period, now),
         "last_day": period.end - _DAY,
-        "asked": made["counts"]["covered"] + made["counts"]["silent"],
+        "asked": asked,
+        "outside_words": f"not among the {asked:,}: no event here can answer them",
         "human": _shares(made["decisions"]),
         "log": _shares(made["log"]),
         "decisions": sum(made["decisions"].values()),
