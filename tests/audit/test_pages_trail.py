@@ -216,6 +216,8 @@ def test_decisions_are_counted_and_lead_to_their_lists(trail: None, ada: Client)
     page = text_of(ada.get("/audit/"))
     assert "1 decision" in page
     (without,) = links(page, "1 does not")
+    assert links(page, "View the 1 without a verified person") == [without]
+    assert "without a verified person" not in text_of(ada.get(without)), "it is that list already"
     assert [s.split()[0] for s in shown(text_of(ada.get(without)))] == ["Olu"]
     (verified,) = links(page, "0 name a verified person")
     assert shown(text_of(ada.get(verified))) == []
