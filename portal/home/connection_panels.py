@@ -80,12 +80,10 @@ def admin(me: Actor) -> Home:
         )
         for a in unfinished.order_by("state_since")[:MOST]
     ]
-    title, frozen = facet_counts.headline(usable, owned_by), _frozen_people()
-    facts, lead = [*frozen, Fact(title, _USABLE)], Button("View the accounts", _USABLE)
+    title = facet_counts.headline(usable, owned_by)
+    facts, lead = [Fact(title, _USABLE), *_frozen_people()], Button("View the accounts", _USABLE)
     if freezes.everything_is():
         lead = Button("View frozen access", _FROZEN)
-    elif frozen:
-        title, lead = frozen[0].text, Button("View frozen access", _FROZEN)
     number = unfinished.count()
     ending = f"{number:,} revocation{'' if number == 1 else 's'} in progress"
     return Home(

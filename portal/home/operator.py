@@ -75,14 +75,18 @@ def operator(me: Actor) -> Home:
 
 
 def gateways_for_admins(me: Actor) -> Home:
-    """How much needs a decision, and gateways of which something is not known, where the part
-    of operators does not name them."""
+    """What needs a decision of operators, and gateways of which something is not known; empty
+    for who is an operator, too, since that part has both."""
     if "operator" in me.roles:
         return Home()
-    return Home(
-        facts=_facts(what_waits.components(decision_queue.count_undecided()), "warn"),
-        panels=_deaf_gateways(unmonitored_gateways.everywhere()),
-    )
+    waits = what_waits.components(decision_queue.count_undecided())
+    deaf = _deaf_gateways(unmonitored_gateways.everywhere())
+    title, lead = "", None
+    if waits:
+        title, lead = waits[0].text, Button("View the findings", waits[0].url)
+    elif deaf:
+        title, lead = deaf[0].title, Button("View the gateways", _GATEWAYS)
+    return Home(title=title, lead=lead, facts=_facts(waits, "warn"), panels=deaf)
 
 
 def _counted(count: int, one: str) -> str:

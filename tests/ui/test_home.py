@@ -212,9 +212,8 @@ def test_an_admin_reads_the_inventory_and_what_is_unfinished() -> None:
     account("member2", State.REVOCATION_PENDING, deletion_detail="waits for Milo to sign in")
     found("pdf-exfil", "HIGH")
     words = shown(signed_in("admin", "admin"))
-    assert "Agents can use 2 accounts of 2 people" in words
-    assert "1 revocation in progress" in words
-    assert "1 component needs a decision · 1 revocation in progress View the accounts" in words
+    assert "1 component needs a decision" in words.partition("View the findings")[0]
+    assert "Agents can use 2 accounts of 2 people · 1 revocation in progress View" in words
     assert "waits for Milo to sign in" in words
 
 
@@ -229,7 +228,7 @@ def test_an_admin_reads_as_many_accounts_that_agents_can_use_as_the_access_page_
     access = re.sub(r"\s+", " ", access)
     assert "Agents can use 2 accounts of 2 people" in access and "2 usable by agents" in access
     assert "4 accounts of 4 people: 2 connected, 1 suspended, 1 frozen" in access
-    assert '<a href="/connections/inventory/?state=connected' in client.get("/").content.decode()
+    assert 'href="/connections/inventory/?state=connected' in client.get("/").content.decode()
 
 
 def test_two_approvers_of_one_request_who_did_not_answer_are_counted_as_two_answers() -> None:

@@ -16,7 +16,7 @@ from enforcement.models import AdministrativeAct, PostureDifference
 from tests.approvals.people_of import known
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
-from tests.ui.test_home import NOON, account
+from tests.ui.test_home import NOON, account, found
 
 pytestmark = pytest.mark.usefixtures("house")
 
@@ -46,16 +46,16 @@ def test_home_leads_with_accounts_whenever_nothing_needs_the_admin() -> None:
     )
 
 
-def test_home_leads_with_people_whose_access_is_frozen() -> None:
+def test_home_names_people_whose_access_is_frozen_below_its_title() -> None:
     account("member1", State.CONNECTED)
     known("auditor", "auditor")
     for by in ("auth0|amir", "auth0|olu"):
         Freeze.objects.create(kind="person", name=SUBS["auditor"], by=by, since=NOON)
     admin = signed_in("admin", "admin")
     assert said(admin) == (
-        "Access to Ada Auditor’s accounts is frozen",
         "Agents can use 1 account of 1 person",
-        "View frozen access",
+        "Access to Ada Auditor’s accounts is frozen",
+        "View the accounts",
     )
     frozen = admin.get("/connections/freeze/").content.decode()
     assert "<h1>Access to Ada Auditor’s accounts is frozen</h1>" in frozen
@@ -68,14 +68,22 @@ def test_home_names_two_people_whose_access_is_frozen_and_counts_more() -> None:
         ("auth0|z", "Access to the accounts of 3 people is frozen"),
     ):
         Freeze.objects.create(kind="person", name=who, by="auth0|amir", since=NOON)
-        assert said(signed_in("admin", "admin"))[0] == title
+        assert said(signed_in("admin", "admin"))[1] == title
 
 
-def test_home_links_to_what_is_frozen_when_it_leads_with_it() -> None:
+def test_home_links_to_what_is_frozen() -> None:
     Freeze.objects.create(kind="person", name=SUBS["auditor"], by="auth0|amir", since=NOON)
     page = signed_in("admin", "admin").get("/").content.decode()
-    head = page.partition('<div id="home-actions"')[2].partition("</div>")[0]
-    assert 'btn-primary" href="/connections/freeze/"' in head
+    head = page.partition('<div id="home-said"')[2].partition("</div>")[0]
+    assert '<a href="/connections/freeze/">Access to' in head
+
+
+def test_home_leads_with_components_that_need_a_decision_of_operators() -> None:
+    Freeze.objects.create(kind="person", name=SUBS["auditor"], by=SUBS["admin"], since=NOON)
+    found("pdf-exfil", "HIGH")
+    title, below, action = said(signed_in("admin", "admin"))
+    assert (title, action) == ("1 component needs a decision", "View the findings")
+    assert f"Access to {SUBS['auditor']}’s accounts is frozen" in below
 
 
 def test_home_leads_with_changes_that_no_decision_covers() -> None:
@@ -129,8 +137,8 @@ def test_home_leads_with_reviews_that_need_the_admin(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(reviewer_permissions, "waiting_for", lambda *_, due=due: due)
         assert said(signed_in("admin", "admin")) == (
             title,
-            f"Access to {SUBS['auditor']}’s accounts is frozen"
-            " · Agents get no new token of any account",
+            "Agents get no new token of any account"
+            f" · Access to {SUBS['auditor']}’s accounts is frozen",
             "Decide…",
         )
 
