@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
 from approvals import proven_approvals
 from approvals.cancel_resend_confirm_denial import may_confirm_denial
-from approvals.models import Approval, Ask, AskState, Status
+from approvals.models import Approval, Ask, AskState, Outcome, Status
 from approvals.proven_approvals import Signature
 from approvals.views import request_labels
 from approvals.views.holds_that_stay import decide_url, why_hold_stays
@@ -56,18 +56,33 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Pending approvals, each in the first list that it belongs to; and `unconfirmed` denials."""
+    """Pending approvals, each in the first list that it belongs to; and `unconfirmed` denials.
+
+    Attributes:
+        more: how many pending ones are not listed; `older` is when the last listed one was made,
+            None where an older page would not have the others.
+        more_unconfirmed: how many unconfirmed ones are not listed.
+    """
 
     for_me: list[Row]
     by_me: list[Row]
     others: list[Row]
     unconfirmed: list[Row]
+    more: int = 0
+    older: datetime | None = None
+    more_unconfirmed: int = 0
 
     @property
     def version(self) -> str:
         """Changes whenever a list would look different."""
         shown = [*self.for_me, *self.by_me, *self.others, *self.unconfirmed]
-        return "-".join(f"{r.approval.id.hex[-8:]}{r.ask.number if r.ask else 0}" for r in shown)
+        rows = "-".join(f"{r.approval.id.hex[-8:]}{r.ask.number if r.ask else 0}" for r in shown)
+        return f"{rows}.{self.more}.{self.more_unconfirmed}" if self.is_cut else rows
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether something is not listed."""
+        return bool(self.more or self.more_unconfirmed)
 
 
 def visible(viewer: Actor) -> QuerySet[Approval]:
@@ -90,24 +105,58 @@ def waiting_for(viewer: Actor) -> QuerySet[Approval]:
     return Approval.objects.filter(status=Status.PENDING, pk__in=asked)
 
 
-def inbox(viewer: Actor, wanted: RequestFilter = EVERYTHING) -> Inbox:
-    """All that waits, is wanted and this person may see; a few queries.
+def unconfirmed_by(viewer: Actor) -> QuerySet[Approval]:
+    """Denials that this person was asked for and has not confirmed yet."""
+    return Approval.objects.filter(_unconfirmed_by(viewer))
+
+
+def count_for(viewer: Actor) -> int:
+    """Requests that need this person's answer, and denials that need their confirmation."""
+    asked = _asked_of(viewer).filter(state__in=OPEN_ASKS).values("approval")
+    mine = Q(status=Status.PENDING, pk__in=asked) | _unconfirmed_by(viewer)
+    return Approval.objects.filter(mine).count()
+
+
+def _unconfirmed_by(viewer: Actor) -> Q:
+    by = Q(answered_by__iss=viewer.iss, answered_by__sub=viewer.sub)
+    return by & Q(status=Status.CLOSED, outcome=Outcome.DENIED, inferred=True)
+
+
+def inbox(
+    viewer: Actor, wanted: RequestFilter = EVERYTHING, before: datetime | None = None
+) -> Inbox:
+    """What waits, is wanted and this person may see, with how much of it is not listed; a few
+    queries. With `before`, an older page of it.
 
     What waits for this person is among them however much else waits: their phone sends them here
     to compare the code.
     """
-    theirs = _asked_of(viewer).filter(approval=OuterRef("pk"), state__in=OPEN_ASKS)
+    asked = _asked_of(viewer).filter(approval=OuterRef("pk"), state__in=OPEN_ASKS)
+    mine = When(Exists(asked) | _unconfirmed_by(viewer), then=Value(True))
+    theirs = Case(mine, default=Value(False))
     waits = Q(status=Status.PENDING)
     if not wanted.status:
         waits |= Q(status=Status.CLOSED, inferred=True)
-    found = wanted.narrow(visible(viewer)).filter(waits).annotate(theirs=Exists(theirs))
-    rows = rows_of(found.order_by("-theirs", "inferred", "-created")[:_MOST_PENDING], viewer)
+    found = wanted.narrow(visible(viewer)).filter(waits).annotate(theirs=theirs)
+    if before is not None:
+        found = found.filter(theirs=False, created__lt=before)
+    listed = list(found.order_by("-theirs", "inferred", "-created")[:_MOST_PENDING])
+    rows = rows_of(listed, viewer)
     unconfirmed = [r for r in rows if r.approval.status == Status.CLOSED]
     pending = [r for r in rows if r.approval.status == Status.PENDING]
     for_me = [r for r in pending if r.ask and _is(r.ask, viewer)]
     rest = [r for r in pending if r not in for_me]
     by_me = [r for r in rest if _asked_by(r.approval, viewer)]
-    return Inbox(for_me, by_me, [r for r in rest if r not in by_me], unconfirmed)
+    lists = Inbox(for_me, by_me, [r for r in rest if r not in by_me], unconfirmed)
+    if len(rows) < _MOST_PENDING:
+        return lists
+    waiting = found.filter(status=Status.PENDING)
+    return replace(
+        lists,
+        more=waiting.count() - len(pending),
+        older=rest[-1].approval.created if rest else None,
+        more_unconfirmed=found.exclude(status=Status.PENDING).count() - len(unconfirmed),
+    )
 
 
 def closed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -35,13 +36,14 @@ def index(request: HttpRequest) -> HttpResponse:
     rows, older = ([], None) if wanted.mistakes else inbox.closed(me, before, wanted)
     sees_all = bool(me.roles & SEES_ALL)
     whole = sees_all and not wanted.query_string() and not before
-    waiting = inbox.inbox(me) if wanted.mistakes else inbox.inbox(me, wanted)
+    waiting = _waiting(me, wanted, before)
     context = {
         "inbox": waiting,
         **_leading(me, waiting, wanted),
         "wanted": wanted,
         "status": wanted.status,
         "statuses": [(one, wanted.query_string(status=one)) for one in ("", *STATUSES)],
+        "older_waiting": _older_waiting(wanted, waiting),
         "closed": rows,
         "older": _page(wanted, older.isoformat()) if older else "",
         "newest": _page(wanted) if before else "",
@@ -70,6 +72,20 @@ def _leading(me: Actor, found: inbox.Inbox, wanted: RequestFilter) -> dict[str, 
     }
 
 
+def _waiting(me: Actor, wanted: RequestFilter, before: datetime | None) -> inbox.Inbox:
+    """The waiting part; `before` is about it where the filter asks for nothing else."""
+    if wanted.mistakes:
+        return inbox.inbox(me)
+    return inbox.inbox(me, wanted, before if wanted.status == Status.PENDING else None)
+
+
+def _older_waiting(wanted: RequestFilter, found: inbox.Inbox) -> str:
+    """The address of the waiting requests that the list leaves out; empty where it has none."""
+    if not found.more or found.older is None:
+        return ""
+    return "?" + wanted.query_string(status="pending", before=found.older.isoformat())
+
+
 def _page(wanted: RequestFilter, before: str = "") -> str:
     """The address of a page of what is over: of requests made before this moment, or the first."""
     query = wanted.query_string(before=before)
@@ -84,13 +100,14 @@ def index_live(request: HttpRequest) -> HttpResponse:
     wanted = RequestFilter.read(request.GET, me)
     if wanted.mistakes:
         return HttpResponse("the filter has mistakes; reload the page", status=400)
-    found = inbox.inbox(me, wanted)
+    before = moment(request.GET.get("before", ""))
+    found = _waiting(me, wanted, before)
     leading = _leading(me, found, wanted)
     if request.GET.get("seen") == leading["version"]:
         return HttpResponse(status=204)
     sees_all = bool(me.roles & SEES_ALL)
     context: dict[str, Any] = {"inbox": found, "sees_all": sees_all, "wanted": wanted, "live": True}
-    context |= leading
+    context |= leading | {"before": before, "older_waiting": _older_waiting(wanted, found)}
     if "whole" in request.GET:
         rows, older = inbox.closed(me, None)
         context |= {"closed": rows, "moved": True}

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.urls import reverse
 
 from approvals import clock
+from approvals.views import inbox
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor
 from connections.access_reviews import reviewer_permissions
@@ -64,10 +65,25 @@ def recent_open_work() -> OpenWork:
 def for_person(me: Actor) -> list[Waiting]:
     """All of it, in the order of its weight."""
     own = [*reviews(me), *accounts(me)]
+    first = denials(me)
     if "operator" not in me.roles:
-        return own
+        return [*first, *own]
     work = recent_open_work()
-    return [*components(work.needs), *own, *holds(work)]
+    return [*first, *components(work.needs), *own, *holds(work)]
+
+
+def denials(me: Actor) -> list[Waiting]:
+    """Denials of requests to this person that they have not confirmed."""
+    found = list(inbox.unconfirmed_by(me).values_list("pk", flat=True))
+    if not found:
+        return []
+    if len(found) == 1:
+        url = reverse("approval", args=found)
+        text = "1 denial needs your confirmation"
+        return [Waiting(text=text, url=url, action="Confirm…")]
+    url = f"{reverse('approvals')}#unconfirmed"
+    text = f"{len(found):,} denials need your confirmation"
+    return [Waiting(text=text, url=url, action="Confirm…")]
 
 
 def components(needs: Undecided) -> list[Waiting]:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 
 from approvals.access_ends import end_in_words
-from approvals.views import inbox
+from approvals.views import inbox, what_waits
 from audit.recording.actors import Actor
 from portal.home.auditor import auditor
 from portal.home.changes_without_decision import unclaimed
@@ -18,7 +18,7 @@ from portal.home.connection_panels import admin, mine
 from portal.home.first_steps import first_steps
 from portal.home.gateway_settings import changed_settings
 from portal.home.operator import gateways_for_admins, operator, personal
-from portal.home.panel_types import Fact, Home, Panel
+from portal.home.panel_types import Button, Fact, Home, Panel
 from portal.home.scope_escalation import watch
 
 log = logging.getLogger("ui")
@@ -28,13 +28,13 @@ type Part = Callable[[Actor], Home]
 _BY_ROLE: tuple[tuple[str, str, Part], ...] = (
     ("admin", "First steps", first_steps),
     ("operator", "Enforcement", operator),
-    ("admin", "Gateways", gateways_for_admins),
     ("auditor", "The audit trail", auditor),
     ("operator", "Changes without a decision", unclaimed),
     ("admin", "Changes without a decision", unclaimed),
     ("operator", "Gateway settings", changed_settings),
     ("admin", "Gateway settings", changed_settings),
     ("", "Waiting for you", personal),
+    ("admin", "Gateways", gateways_for_admins),
     ("admin", "Accounts", admin),
     ("operator", "Excess requests", watch),
     ("admin", "Excess requests", watch),
@@ -82,6 +82,13 @@ def access_end(me: Actor) -> Home:
 
 def waiting(me: Actor) -> Home:
     """What waits for this person's answer; the part of home that moves."""
-    rows = inbox.inbox(me).for_me
-    title = f"{len(rows):,} requests need your answer" if rows else ""
-    return Home(for_me=rows, title="1 request needs your answer" if len(rows) == 1 else title)
+    rows, denials = inbox.inbox(me).for_me, what_waits.denials(me)
+    facts = [Fact(one.text, one.url) for one in denials]
+    if rows:
+        title = f"{len(rows):,} requests need your answer"
+        title = "1 request needs your answer" if len(rows) == 1 else title
+        return Home(for_me=rows, title=title, facts=facts)
+    if not denials:
+        return Home()
+    first = denials[0]
+    return Home(title=first.text, lead=Button(first.action, first.url), facts=facts)

@@ -16,7 +16,7 @@ from accounts.models import SignedInSession, User
 from accounts.permissions import actor
 from approvals import clock
 from approvals.views import what_waits
-from approvals.views.inbox import waiting_for
+from approvals.views.inbox import count_for
 from audit.recording.actors import Actor
 from connections.lifecycle import freezes
 from portal.demo_actions.permissions import MAY_PRESS
@@ -86,7 +86,7 @@ def version() -> str:
 def counts_of(person: User, roles: frozenset[str]) -> Counts:
     """What waits for this person, and for everybody if their role in force sees that."""
     viewer = Actor(iss=person.iss, sub=person.sub, roles=roles)
-    mine = waiting_for(viewer).count()
+    mine = count_for(viewer)
     if not viewer.roles & _SEES_ALL:
         return Counts(mine=mine)
     key, work = "shell.frozen", what_waits.recent_open_work()

@@ -412,7 +412,7 @@ def test_a_full_inbox_takes_few_queries(
     for n in range(40):
         perform(olu, "lamp.block", Target("lamp", f"lamp-{n}"), severity="CRITICAL")
     client = signed_in("operator", "operator")
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):
         assert client.get("/approvals/").status_code == 200
 
 
