@@ -40,8 +40,8 @@ def overall_at(gateways: Iterable[Sequence[str]]) -> Overall:
 
 def clause_after_decision(found: Overall, *, installed: bool, where: str = "") -> str:
     """`, but agents can still use it`, as it follows a decision and `where` it counts. Of what is
-    `installed` as files it is about copies that are there."""
-    it = "any installed copy" if installed else "it"
+    `installed` as files it does not claim that a copy is there."""
+    it = "it where a copy is installed" if installed else "it"
     there = " there" if where else ""
     return {
         Overall.STOPPED: f", and every known use{there} is stopped",

@@ -183,16 +183,16 @@ def answer_of(kind: str, name: str) -> dict[str, str]:
 
 def use_now(states: Sequence[At], *, installed: bool) -> tuple[str, str] | None:
     """Where agents can use it, before and after its name; None where no gateway is registered. Of
-    what is `installed` as files it is about copies that are there."""
+    what is `installed` as files it does not claim that a copy is there."""
     where: dict[Overall, list[str]] = {}
     for at in states:
         found = overall_at([[str(agent.summary) for agent in at.agents]])
         where.setdefault(found, []).append(at.instance.name)
-    it = "any installed copy of" if installed else ""
+    copy = "where a copy is installed" if installed else ""
     for found, (before, after) in {
-        Overall.NOT_STOPPED: (f"Agents can use {it}".strip(), ""),
+        Overall.NOT_STOPPED: ("Agents can use", copy),
         Overall.PARTLY_STOPPED: ("Some uses of", "are not known to be stopped"),
-        Overall.NOT_KNOWN: (f"It is not known whether agents can use {it}".strip(), ""),
+        Overall.NOT_KNOWN: ("It is not known whether agents can use", copy),
         Overall.STOPPED: ("Every known use of", "is stopped"),
     }.items():
         if names := where.get(found):

@@ -240,7 +240,7 @@ def test_a_block_that_was_approved_is_titled_by_what_agents_can_still_do(
     closed(waiting, "approved", held=False, **about)
     page = signed_in("operator", "operator").get(f"/approvals/{waiting.pk}/")
     assert title(page).endswith(
-        ", but it is not known whether agents can still use any installed copy"
+        ", but it is not known whether agents can still use it where a copy is installed"
     )
     body = page.content.decode()
     assert body.index("Effect now") < body.index('class="dl facts-approved"')

@@ -288,7 +288,7 @@ def test_a_finding_that_a_block_answers_leads_with_what_is_left_to_do(
     olu_web.post("/enforcement/skill/pdf/", {"act": "block", "reason": "odd"})
     do_due()
     look()
-    said = "pdf is blocked, but agents can still use any installed copy"
+    said = "pdf is blocked, but agents can still use it where a copy is installed"
     assert head(olu_web, page) == said == head(olu_web, "/enforcement/skill/pdf/")
     shown = olu_web.get(page).content.decode()
     assert 'class="btn btn-primary" href="/enforcement/skill/pdf/">See what helps</a>' in shown

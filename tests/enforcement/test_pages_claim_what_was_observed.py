@@ -79,7 +79,7 @@ def test_an_answer_that_this_portals_hold_decides_is_not_called_the_gateways_own
     look()
     path = "/enforcement/preview/skill/notes/"
     before = text(olu_web, path)
-    assert ">Agents can use any installed copy of notes</h1>" in before
+    assert ">Agents can use notes where a copy is installed</h1>" in before
     assert "Would admit it with a warning." in before and "Would scan it first." in before
     assert re.search(r"Asked .*UTC", before)
     assert "own policy" not in before and "counts in this answer" not in before

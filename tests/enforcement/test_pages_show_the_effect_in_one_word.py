@@ -74,7 +74,7 @@ def test_a_gateway_that_names_no_agent_is_not_known() -> None:
     [
         (Overall.STOPPED, True, "", "and every known use is stopped"),
         (Overall.PARTLY_STOPPED, True, "", "but some uses are not known to be stopped"),
-        (Overall.NOT_STOPPED, True, "", "but agents can still use any installed copy"),
+        (Overall.NOT_STOPPED, True, "", "but agents can still use it where a copy is installed"),
         (Overall.NOT_STOPPED, False, " at edge-1", "but agents there can still use it"),
         (Overall.NOT_KNOWN, False, "", "but it is not known whether agents can still use it"),
     ],
@@ -105,7 +105,7 @@ def test_the_sentence_says_what_is_decided_and_what_is_so_at_gateways(
     assert head(olu_web, page) == "No decision about notes"
     edge.block("skill", "notes", "by hand")
     look()
-    use = "can still use any installed copy"
+    use = "can still use it where a copy is installed"
     assert head(olu_web, page) == f"notes is blocked at edge-1, but agents there {use}"
     olu_web.post(page, NEW | {"act": "hold", "reason": "odd", "instance": "edge-2"})
     assert head(olu_web, page) == f"A hold or block of notes is decided, but agents {use}"
@@ -185,7 +185,7 @@ def test_a_block_that_stops_every_use_warns_of_nothing(
 
 def test_an_allow_is_not_said_to_stop_or_to_leave_open(olu_web: Client, do_due: Do) -> None:
     Asset.objects.create(kind="skill", name="notes", decision="allow", decided_at=clock.now())
-    assert "any installed copy" not in head(olu_web, "/enforcement/skill/notes/")
+    assert "where a copy is installed" not in head(olu_web, "/enforcement/skill/notes/")
 
 
 def test_what_is_still_being_sent_is_to_be_waited_for(

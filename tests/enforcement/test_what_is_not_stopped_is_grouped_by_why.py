@@ -207,11 +207,14 @@ def test_components_that_need_a_decision_come_first_and_once(
     [
         ((), None),
         ((["stopped"], ["stopped"]), "Every known use of X is stopped"),
-        ((["stopped"], ["open"]), "Agents can use any installed copy of X at e1"),
-        ((["open"], ["unknown"], ["open"], ["open"]), "… X at 3 of 4 gateways"),
-        ((["recorded_only", "unknown"],), "Agents can use any installed copy of X"),
+        ((["stopped"], ["open"]), "Agents can use X at e1 where a copy is installed"),
+        ((["open"], ["unknown"], ["open"], ["open"]), "Agents can use X at 3 of 4 gateways where a copy is installed"),
+        ((["recorded_only", "unknown"],), "Agents can use X where a copy is installed"),
         ((["stopped", "open"], ["stopped"]), "Some uses of X at e0 are not known to be stopped"),
-        ((["stopped"], []), "It is not known whether agents can use any installed copy of X at e1"),
+        (
+            (["stopped"], []),
+            "It is not known whether agents can use X at e1 where a copy is installed",
+        ),
     ],
 )
 def test_where_agents_can_use_it_is_one_sentence(
@@ -229,7 +232,7 @@ def test_where_agents_can_use_it_is_one_sentence(
     ]
     found = use_now(states, installed=True)
     whole = None if found is None else f"{found[0]} X{found[1]}"
-    assert whole == (sentence and sentence.replace("…", "Agents can use any installed copy of"))
+    assert whole == sentence
 
 
 def test_the_preview_opens_with_where_agents_can_use_it(
@@ -239,7 +242,7 @@ def test_the_preview_opens_with_where_agents_can_use_it(
     look()
     shown = olu_web.get("/enforcement/preview/skill/notes/").content.decode()
     first = re.search(r"<h1[^>]*>(.*?)</h1>", shown)
-    assert first and first[1] == "Agents can use any installed copy of notes"
+    assert first and first[1] == "Agents can use notes where a copy is installed"
     assert "Decide about it: nothing restricts it there." in text(shown)
     assert 'btn-primary" href="/enforcement/skill/notes/#decide"' in shown
     assert (
