@@ -60,11 +60,12 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What was seen of agents that act as a person, and what still works.
+    """What was seen of what acts as a person, and what still works.
 
     Attributes:
-        agents: how many used an account that gives tokens now, but those that are frozen.
-        used_by: how many used any account of the person, also one that ended.
+        acting: `2 components and 1 agent`, of those that used an account that gives tokens now
+            and are not frozen; an agent counts where it named no component.
+        used_by: the same of those that used any account of the person, also one that ended.
         applications: how many have a consent or refresh token in force, as last read.
         tokens_until: when the last token issued for an account that gives no new ones expires;
             None where none works.
@@ -73,8 +74,8 @@ class Summary:
             where they have one.
     """
 
-    agents: int
-    used_by: int
+    acting: str
+    used_by: str
     last_user: str
     last_used_at: datetime | None
     applications: int
@@ -180,8 +181,8 @@ def summary(actor: Actor) -> Summary:
     alive = (until for until in ends if until and until > now)
     applications = AppAccess.objects.filter(iss=actor.iss, sub=actor.sub, state=AccessState.LIVE)
     return Summary(
-        agents=len({user_name(use) for use in acting}),
-        used_by=len({user_name(use) for use in uses}),
+        acting=_counted(acting),
+        used_by=_counted(uses),
         last_user=last_user(last) if last else "",
         last_used_at=at,
         applications=len(set(applications.values_list("client_id", flat=True))),
@@ -202,12 +203,22 @@ def headline(actor: Actor, found: Summary) -> str:
         return "Access to your accounts is frozen"
     if found.frozen:
         return "Access to everything is frozen"
-    if number := found.agents or found.used_by:
-        agents = "1 agent" if number == 1 else f"{number} agents"
-        return f"{agents} can act for you" if found.agents else f"{agents} used your accounts"
+    if found.acting:
+        return f"{found.acting} can act for you"
+    if found.used_by:
+        return f"{found.used_by} used your accounts"
     if permissions.mine(actor).exclude(state__in=NOT_HELD).exists():
         return "No agent was seen using your accounts through this portal"
     return "You have no connected account"
+
+
+def _counted(uses: Iterable[Use]) -> str:
+    """`2 components and 1 agent`; empty where there is none."""
+    listed = list(uses)
+    components = len({user_name(use) for use in listed if use.skill})
+    agents = len({user_name(use) for use in listed if not use.skill})
+    counts = ((components, "component"), (agents, "agent"))
+    return " and ".join(f"{n} {one}{'' if n == 1 else 's'}" for n, one in counts if n)
 
 
 def _frozen_parts(

@@ -46,7 +46,7 @@ def test_an_agent_acts_until_its_person_disconnects(house: House) -> None:
         assert "tokens in my own environment: none" in first[0], first
         assert "list_repositories answered" in first[2], first
         page.goto(house.url("/"))
-        expect(page.get_by_role("heading", name="1 agent can act for you")).to_be_visible()
+        expect(page.get_by_role("heading", name="1 component can act for you")).to_be_visible()
         expect(page.locator("main .sub")).to_contain_text("Last used by github-mcp")
         shots(page, "6-agent-home")
         page.goto(house.url(own))

@@ -66,7 +66,7 @@ def test_a_member_reads_which_agents_can_act_as_them() -> None:
     ConnectionSetting.objects.create(name="slack", connectable=True, seen_at=NOON)
     client = signed_in("member1")
     words = shown(client)
-    assert "2 agents can act for you Last used by github-mcp, 3 Nov 12:30 UTC" in words
+    assert "2 components can act for you Last used by github-mcp, 3 Nov 12:30 UTC" in words
     assert "MCP server standup was allowed and needs your Slack account" in words
     page = client.get("/").content.decode()
     assert 'href="/connections/connect/slack/?for=mcp%3Astandup"' in page
@@ -161,9 +161,9 @@ def test_a_component_that_the_broker_refuses_is_not_counted_as_one_that_can_act(
     client = signed_in("member1")
     assert "1 agent can act for you" in shown(client), "of the others, none is allowed"
     AllowRule.objects.update_or_create(pk=1, defaults={"open": True, "changed_at": NOON})
-    assert "3 agents can act for you" in shown(client)
+    assert "2 components and 1 agent can act for you" in shown(client)
     Asset.objects.create(kind="mcp", name="github-mcp", **standing)
-    assert "2 agents can act for you" in shown(client)
+    assert "1 component and 1 agent can act for you" in shown(client)
     for kind in ("mcp", "skill"):
         Asset.objects.create(kind=kind, name="release-bot", decision="block")
     assert "1 agent can act for you" in shown(client), "codex, where it names no component"
