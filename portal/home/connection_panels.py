@@ -145,7 +145,7 @@ def mine(me: Actor) -> Home:
         if lines
     ]
     if me.roles:
-        return Home(panels=panels)
+        return Home(facts=_frozen_person(me), panels=panels)
     accounts = ConnectedAccount.objects.filter(iss=me.iss, sub=me.sub).exclude(state__in=NOT_HELD)
     standings = state_filters.of_all(accounts.order_by("connection", "pk")[:MOST])
     title, facts = _agents(me)
@@ -270,7 +270,9 @@ def _done(notice: Notice) -> str:
 def _agents(me: Actor) -> tuple[str, list[Fact]]:
     """What was seen of agents that act as this person, and which of it goes on."""
     found = member_overview.summary(me)
-    facts = [Fact(_frozen_by(me, found.frozen), _MINE)] if found.frozen else []
+    facts = []
+    if found.frozen:
+        facts = [Fact(f"{_frozen_by(me, found.frozen)}; only an admin can lift it", _MINE)]
     facts += [Fact(_frozen_part(me, one), _MINE) for one in found.frozen_parts]
     if found.last_used_at is not None:
         facts.append(Fact(f"Last used by {found.last_user}, {_clock(found.last_used_at)}"))
@@ -288,8 +290,22 @@ def _agents(me: Actor) -> tuple[str, list[Fact]]:
 
 
 def _frozen_by(me: Actor, freeze: Freeze) -> str:
+    return f"Frozen by {_who_froze(me, freeze)}, {_clock(freeze.since)}"
+
+
+def _frozen_person(me: Actor) -> list[Fact]:
+    """That access to this person's accounts is frozen; members have it in their title."""
+    freeze = Freeze.objects.filter(kind=FrozenKind.PERSON, name=me.sub).order_by("since").first()
+    if freeze is None:
+        return []
+    by, since = _who_froze(me, freeze), _clock(freeze.since)
+    text = f"Access to your accounts is frozen by {by}, {since}; only an admin can lift it"
+    return [Fact(text, _MINE, "warn")]
+
+
+def _who_froze(me: Actor, freeze: Freeze) -> str:
     by = "you" if freeze.by == me.sub else freeze.by_name or freeze.by
-    return f"Frozen by {safe_display.short(by)}, {_clock(freeze.since)}"
+    return str(safe_display.short(by))
 
 
 def _frozen_part(me: Actor, freeze: Freeze) -> str:

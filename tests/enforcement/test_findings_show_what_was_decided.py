@@ -68,7 +68,10 @@ def test_it_takes_as_many_queries_for_all_as_for_one(
         finding_hold_and_decision_lists.decided_in_words(blocked[:1])
     with django_assert_num_queries(len(one)):
         said = finding_hold_and_decision_lists.decided_in_words(things)
-    assert said == [*["Blocked, but agents can still use it where a copy is installed"] * 5, "No decision"]
+    assert said == [
+        *["Blocked, but agents can still use it where a copy is installed"] * 5,
+        "No decision",
+    ]
 
 
 def test_each_gateway_with_another_decision_is_named(edge: Edge, look: Callable[[], int]) -> None:

@@ -208,7 +208,10 @@ def test_components_that_need_a_decision_come_first_and_once(
         ((), None),
         ((["stopped"], ["stopped"]), "Every known use of X is stopped"),
         ((["stopped"], ["open"]), "Agents can use X at e1 where a copy is installed"),
-        ((["open"], ["unknown"], ["open"], ["open"]), "Agents can use X at 3 of 4 gateways where a copy is installed"),
+        (
+            (["open"], ["unknown"], ["open"], ["open"]),
+            "Agents can use X at 3 of 4 gateways where a copy is installed",
+        ),
         ((["recorded_only", "unknown"],), "Agents can use X where a copy is installed"),
         ((["stopped", "open"], ["stopped"]), "Some uses of X at e0 are not known to be stopped"),
         (

@@ -133,7 +133,10 @@ def test_a_frozen_member_reads_who_froze_the_access_and_which_tokens_work() -> N
     )  # fmt: skip
     client = signed_in("member1")
     words = shown(client)
-    assert "Access to your accounts is frozen Frozen by Amir Admin, 2 min ago" in words
+    assert (
+        "Access to your accounts is frozen Frozen by Amir Admin, 2 min ago; only an admin can"
+        in words
+    )
     assert "Last used by codex, 5 min ago" in words
     until = "Tokens already issued work until they expire, the last"
     assert f"{until} at {at(soon)} UTC" in words and "can act for you" not in words
@@ -141,6 +144,20 @@ def test_a_frozen_member_reads_who_froze_the_access_and_which_tokens_work() -> N
     assert "can act for you" not in page and "Last used: codex" in page
     assert "Frozen by Amir Admin" in page
     assert f"{until} in " in re.sub(r"\s+", " ", page)
+
+
+@pytest.mark.parametrize("role", ["auditor", "operator", "admin"])
+def test_a_frozen_person_with_a_role_reads_who_froze_their_access_and_who_can_lift_it(
+    role: str,
+) -> None:
+    Freeze.objects.create(
+        kind="person", name=SUBS[role], by="auth0|x", by_name="Xenia",
+        since=clock.now() - timedelta(minutes=2),
+    )  # fmt: skip
+    said = "Access to your accounts is frozen by Xenia, 2 min ago; only an admin can lift it"
+    assert said in shown(signed_in(role, role))
+    Freeze.objects.update(name=SUBS["member1"])
+    assert "Access to your accounts is frozen" not in shown(signed_in(role, role))
 
 
 def test_an_agent_that_is_frozen_is_not_counted_as_one_that_can_act() -> None:
