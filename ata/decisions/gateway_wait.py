@@ -14,7 +14,7 @@ from ata.portal.api_client import Portal
 WAIT_S = 60.0
 """How long a command waits for gateways; the portal goes on trying for seven days."""
 _POLL_INTERVAL_S = 0.5
-_OPEN = frozenset({"pending", "unknown"})
+_UNCONFIRMED = frozenset({"pending", "unknown"})
 
 
 def effects_of(body: Mapping[str, object]) -> list[Mapping[str, object]]:
@@ -41,7 +41,7 @@ def wait_for_gateways(
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, object]:
-    """Poll `path` until no gateway's step is open; returns `body` with the effects read last.
+    """Poll `path` until each gateway has confirmed its step, or failed; returns `body` with the effects read last.
 
     A gateway that does not answer is waited for `WAIT_S` seconds.
 
@@ -79,7 +79,7 @@ def _read(portal: Portal, path: str, last: Mapping[str, object]) -> object:
 
 def open_at(body: Mapping[str, object]) -> list[str]:
     """The gateways that have not confirmed a step yet."""
-    return _at(body, _OPEN)
+    return _at(body, _UNCONFIRMED)
 
 
 def exit_code(body: Mapping[str, object], *, waited: bool = True) -> ExitCode:
@@ -89,14 +89,19 @@ def exit_code(body: Mapping[str, object], *, waited: bool = True) -> ExitCode:
 
 
 def summary(body: Mapping[str, object]) -> str:
-    """`confirmed by edge-1; not confirmed by edge-2`; empty where no gateway is involved."""
-    failed, waiting = _at(body, {"failed"}), open_at(body)
-    not_yet = set(failed) | set(waiting)
+    """`confirmed by edge-1; not confirmed yet by edge-2`; empty where no gateway is involved.
+
+    Of an unknown step the portal does not know whether the gateway carried it out.
+    """
+    failed, unknown, waiting = (_at(body, {one}) for one in ("failed", "unknown", "pending"))
+    unknown = [name for name in unknown if name not in failed]
+    not_yet = {*failed, *unknown, *waiting}
     confirmed = [name for name in _at(body, {"done"}) if name not in not_yet]
     groups = (
         ("confirmed by", confirmed),
         ("failed at", failed),
-        ("not confirmed yet by", [name for name in waiting if name not in failed]),
+        ("not known whether it was carried out at", unknown),
+        ("not confirmed yet by", [one for one in waiting if one not in {*failed, *unknown}]),
     )
     return "; ".join(f"{words} {', '.join(names)}" for words, names in groups if names)
 

@@ -242,6 +242,15 @@ def test_a_gateway_that_fails_makes_the_command_fail(signed_in: Ata, portal: Sta
     assert "all gateways: confirmed by edge-1; failed at edge-2." in done.stdout
 
 
+def test_an_unknown_step_is_reported_as_not_known_and_not_as_open(
+    signed_in: Ata, portal: StandIn
+) -> None:
+    portal.on("POST", "/v1/decisions", committed("unknown", "pending"))
+    done = signed_in("skill", "block", "web-scraper", "--no-wait", *WHY)
+    said = "not known whether it was carried out at edge-1; not confirmed yet by edge-2."
+    assert f"all gateways: {said}" in done.stdout
+
+
 def test_without_waiting_nobody_claims_that_a_gateway_confirmed(
     signed_in: Ata, portal: StandIn
 ) -> None:
