@@ -162,7 +162,7 @@ def unfreeze(request: HttpRequest, kind: str, name: str) -> HttpResponseBase:
         "title": f"Unfreeze {freezes.title(kind, name)}",
         "action": reverse("connections:unfreeze", args=[kind, name]),
         "back": reverse("connections:freeze"),
-        "crumbs": [{"text": "Freeze access", "url": reverse("connections:freeze")}],
+        "crumbs": [{"text": "Frozen access", "url": reverse("connections:freeze")}],
         "standing": [_placed_in_words(one) for one in placed],
         "effects": ["What other freezes and suspensions stop stays stopped."],
     }

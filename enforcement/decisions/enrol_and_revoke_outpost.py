@@ -242,7 +242,7 @@ registry.register(
         sentence=_enrol_sentence,
         risk=_risk_of_enrolling,
         expects=_after_enrolling,
-        if_approved="Who asked gets a code, which one device can use within 15 minutes.",
+        if_approved="The requester gets a code, which one device can use within 15 minutes.",
         if_denied="No outpost enrols.",
         if_expired="No outpost enrols.",
     )

@@ -132,8 +132,8 @@ def risk(params: Mapping[str, Any]) -> str:
 def outcome(params: Mapping[str, Any]) -> str:
     """What approving comes to."""
     return (
-        "Who asked gets one code, for one device a name, also names of registered gateways without "
-        f"an outpost. It counts until {_moment(end_of(params))}, or until an admin ends it."
+        "The requester gets one code. It enrols one device per name, also names of registered "
+        f"gateways without an outpost, until {_moment(end_of(params))} or until an admin ends it."
     )
 
 
