@@ -83,7 +83,7 @@ def _is_of(approval: Approval, scan: Scan) -> bool:
 
 
 def _settle(scan: Scan) -> None:
-    scope = instances.fleet().scope_of(scan.instance)
+    scope = instances.fleet().scope_of_finding(scan.instance)
     waiting = stored_decisions_and_holds.waiting_block(scan.kind, scan.name, scope)
     if waiting is not None:
         mine = waiting.folded == folded(scan)

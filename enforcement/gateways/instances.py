@@ -146,13 +146,19 @@ class Fleet:
         return tuple(i for i in every if not i.demo) or every
 
     def scope_of(self, name: str) -> str:
-        """What a decision on a finding of that instance is about: every instance, or this one.
+        """Which decisions count at that instance next to its own: those about every instance, as
+        `scope` sends them there, or none."""
+        return name if self._is_apart(name) else ""
+
+    def scope_of_finding(self, name: str) -> str:
+        """What an automatic decision on a finding of that instance is about: every instance, or
+        this one.
 
         With `make up DEMO=1` a DEMO gateway is apart while sample data is loaded, too: the others
         are not registered then, and come back.
         """
         is_loading = settings.ENV.DEMO and name in self.demo_names
-        return name if is_loading or self._is_apart(name) else ""
+        return name if is_loading else self.scope_of(name)
 
     def apart_from(self, name: str) -> frozenset[str]:
         """Instances whose findings do not count for the named one, or for all when it is empty."""

@@ -16,6 +16,7 @@ from connections.component_manifests import enforcement_decision_hook
 from enforcement.decisions import block_allow_hold, decision_severity
 from enforcement.gateways import decided_and_enforced_state, instances
 from enforcement.models import Asset, Decision
+from enforcement.views import finding_hold_and_decision_lists
 from tests.enforcement.gateways import Edge, Town, settle
 from tests.support.own_gateway import OwnGateway, own_gateway
 
@@ -48,6 +49,22 @@ def test_a_decision_about_every_instance_leaves_the_demo_gateways_out(
         for at in decided_and_enforced_state.everywhere("tool", "shell.exec")
     }
     assert states == {"mine": "held", "edge-1": "none", "edge-2": "none"}
+
+
+def test_a_decision_about_every_instance_counts_where_only_demo_gateways_run(
+    town: Town, olu: Actor, do_due: Do, settings: LazySettings
+) -> None:
+    """It is sent to them, so their page must not call it a block that is not the portal's."""
+    settings.ENV = settings.ENV.model_copy(update={"DEMO": True})
+    perform(olu, "tool.hold", Target("tool", "shell.exec"), reason="while we look")
+    do_due()
+    assert all(edge.blocked() for edge in town.edges.values())
+    found = decided_and_enforced_state.everywhere("tool", "shell.exec")
+    assert {(at.wanted, at.code) for at in found} == {("hold", "held")}
+    [said] = finding_hold_and_decision_lists.decided_in_words(
+        [("tool", "shell.exec", ["edge-1"])]
+    )
+    assert said.startswith("On hold")
 
 
 def test_a_decision_about_a_demo_gateway_reaches_no_other(
