@@ -27,6 +27,7 @@ from approvals.views.request_labels import (
 )
 from audit.recording.actors import Actor
 from enforcement.component_kinds import KINDS
+from enforcement.decisions.steps.later_decision_wins import NEVER_SENT
 from ui import local_tenant
 
 Step = dict[str, Any]
@@ -79,10 +80,21 @@ def _hold(approval: Approval, effects: Sequence[Effect]) -> list[Step]:
     places = "1 gateway" if len(effects) == 1 else f"{len(effects)} gateways"
     if done == len(effects):
         return [{"state": "done", "text": f"Hold acknowledged by {places}", "when": _last(effects)}]
+    sent = [e for e in effects if not _was_replaced(e)]
+    if not sent:
+        text = f"Hold not sent to {places}: a later decision replaced it"
+        return [{"state": "not", "text": text}]
+    if len(sent) < len(effects):
+        return _hold(approval, sent)
     worst = next((e for e in effects if e.state == EffectState.FAILED), None)
     state = "failed" if worst else "doing"
     detail = f"{worst.instance}: {worst.detail}" if worst else f"{done} of {len(effects)} so far"
     return [{"state": state, "text": f"Hold at {places}", "detail": detail}]
+
+
+def _was_replaced(effect: Effect) -> bool:
+    """Whether a later decision made the step pointless before it was sent."""
+    return effect.state == EffectState.FAILED and effect.detail == NEVER_SENT
 
 
 def _is_held_meanwhile(approval: Approval) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from approvals import clock
-from approvals.models import Approval, Ask, AskState
+from approvals.models import Approval, Ask, AskState, Effect
 from approvals.views.request_steps import steps
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
@@ -57,3 +57,31 @@ def test_a_hold_that_was_sent_to_no_gateway_names_where_it_counts(waiting: Appro
         )
         [first, *_] = steps(one, None, [], acting("operator", "operator"), ())
         assert first["text"] == (said or "Send the push")
+
+
+def test_a_hold_that_a_later_decision_replaced_is_no_failure(waiting: Approval) -> None:
+    replaced = {"state": "failed", "detail": "A later decision replaced it before it was sent."}
+    for states, text, state in (
+        (
+            [replaced],
+            "Hold not sent to 1 gateway: a later decision replaced it",
+            "not",
+        ),
+        ([replaced, {"state": "done"}], "Hold acknowledged by 1 gateway", "done"),
+        ([replaced, {"state": "failed", "detail": "refused"}], "Hold at 1 gateway", "failed"),
+    ):
+        effects = [
+            Effect(event="skill.held", instance=f"edge-{n}", updated=clock.now(), **one)
+            for n, one in enumerate(states)
+        ]
+        one = Approval(
+            pk=waiting.pk,
+            verb="skill.block",
+            target_kind="skill",
+            status="closed",
+            outcome="approved",
+            rule={"while_pending": "hold"},
+            created=clock.now(),
+        )
+        [first, *_] = steps(one, None, effects, acting("operator", "operator"), ())
+        assert (first["text"], first["state"]) == (text, state)

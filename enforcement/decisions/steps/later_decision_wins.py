@@ -24,6 +24,7 @@ HOLD_STEPS: Final = ("gateway.hold", "gateway.release")
 STEPS: Final = FINAL_STEPS + HOLD_STEPS
 
 REPLACED: Final = "A later decision replaced it"
+NEVER_SENT: Final = f"{REPLACED} before it was sent."
 _RELAXING: Final = frozenset({"unblock", "allow", "enable", "restore"})
 _RESTRICTING: Final = ("block", "disable", "quarantine")
 _UNFINISHED = (EffectState.PENDING, EffectState.UNKNOWN)
@@ -129,4 +130,4 @@ def _replaced(step: str, run: EffectRun) -> str:
     unsure = Effect.objects.filter(pk=run.effect_id, state=EffectState.UNKNOWN).exists()
     if unsure:
         return f"{REPLACED}; its own answer was lost, and it is not tried again."
-    return f"{REPLACED} before it was sent."
+    return NEVER_SENT

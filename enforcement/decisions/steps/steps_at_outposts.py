@@ -78,7 +78,7 @@ def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectR
 def _unproven(effect: Effect, outpost: Outpost, run: EffectRun) -> EffectResult | None:
     """Why what relaxes is not sent: an outpost believes an approval, and no portal."""
     if later_decision_wins.is_followed(effect.kind, effect.target_kind, effect.target_name, run):
-        return EffectResult("failed", "A later decision replaced it before it was sent.")
+        return EffectResult("failed", later_decision_wins.NEVER_SENT)
     try:
         approval_evidence.of(effect, approval_evidence.log_now())
     except NotYet as wait:
