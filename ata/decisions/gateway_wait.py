@@ -41,7 +41,8 @@ def wait_for_gateways(
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, object]:
-    """Poll `path` until each gateway has confirmed its step, or failed; returns `body` with the effects read last.
+    """Poll `path` until each gateway has confirmed its step or failed; returns `body` with the
+    effects read last.
 
     A gateway that does not answer is waited for `WAIT_S` seconds.
 
