@@ -61,9 +61,7 @@ def test_a_decision_about_every_instance_counts_where_only_demo_gateways_run(
     assert all(edge.blocked() for edge in town.edges.values())
     found = decided_and_enforced_state.everywhere("tool", "shell.exec")
     assert {(at.wanted, at.code) for at in found} == {("hold", "held")}
-    [said] = finding_hold_and_decision_lists.decided_in_words(
-        [("tool", "shell.exec", ["edge-1"])]
-    )
+    [said] = finding_hold_and_decision_lists.decided_in_words([("tool", "shell.exec", ["edge-1"])])
     assert said.startswith("On hold")
 
 
