@@ -145,7 +145,7 @@ def mine(me: Actor) -> Home:
         if lines
     ]
     if me.roles:
-        return Home(facts=_frozen_person(me), panels=panels)
+        return Home(panels=panels)
     accounts = ConnectedAccount.objects.filter(iss=me.iss, sub=me.sub).exclude(state__in=NOT_HELD)
     standings = state_filters.of_all(accounts.order_by("connection", "pk")[:MOST])
     title, facts = _agents(me)
@@ -293,14 +293,16 @@ def _frozen_by(me: Actor, freeze: Freeze) -> str:
     return f"Frozen by {_who_froze(me, freeze)}, {_clock(freeze.since)}"
 
 
-def _frozen_person(me: Actor) -> list[Fact]:
+def own_freeze(me: Actor) -> Home:
     """That access to this person's accounts is frozen; members have it in their title."""
+    if not me.roles:
+        return Home()
     freeze = Freeze.objects.filter(kind=FrozenKind.PERSON, name=me.sub).order_by("since").first()
     if freeze is None:
-        return []
+        return Home()
     by, since = _who_froze(me, freeze), _clock(freeze.since)
     text = f"Access to your accounts is frozen by {by}, {since}; only an admin can lift it"
-    return [Fact(text, _MINE, "warn")]
+    return Home(facts=[Fact(text, _MINE, "warn")])
 
 
 def _who_froze(me: Actor, freeze: Freeze) -> str:

@@ -14,7 +14,7 @@ from approvals.views import inbox, what_waits
 from audit.recording.actors import Actor
 from portal.home.auditor import auditor
 from portal.home.changes_without_decision import unclaimed
-from portal.home.connection_panels import admin, mine
+from portal.home.connection_panels import admin, mine, own_freeze
 from portal.home.first_steps import first_steps
 from portal.home.gateway_settings import changed_settings
 from portal.home.operator import gateways_for_admins, operator, personal
@@ -45,6 +45,7 @@ _BY_ROLE: tuple[tuple[str, str, Part], ...] = (
 def home(me: Actor) -> Home:
     """Home of this person."""
     parts = [_safely("Approvals", waiting, me), _safely("Your access", access_end, me)]
+    parts.append(_safely("Your access", own_freeze, me))
     roles = {"", *me.roles}
     parts += [_safely(title, part, me) for role, title, part in _BY_ROLE if role in roles]
     parts.append(_safely("Your accounts", mine, me))

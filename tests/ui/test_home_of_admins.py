@@ -16,7 +16,8 @@ from enforcement.models import AdministrativeAct, PostureDifference
 from tests.approvals.people_of import known
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
-from tests.ui.test_home import NOON, account, found
+from tests.ui.test_home import NOON, account
+from tests.ui.test_shell import found
 
 pytestmark = pytest.mark.usefixtures("house")
 
