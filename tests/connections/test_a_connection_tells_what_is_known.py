@@ -91,6 +91,8 @@ def test_the_newest_entry_is_what_proves_it(account: ConnectedAccount) -> None:
     shown = page(account)
     assert f"Latest record (entry {event['index']})" in shown
     assert f"/audit/events/{event['id']}/" in shown and "Not proven" in shown
+    mine = signed_in("member1").get(f"/connections/{account.pk}/").content.decode()
+    assert "Latest record: " in mine and "(entry" not in mine, "members read no entry numbers"
 
 
 def test_the_story_goes_on_behind_its_last_event(
