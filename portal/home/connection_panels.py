@@ -301,8 +301,8 @@ def own_freeze(me: Actor) -> Home:
     if freeze is None:
         return Home()
     by, since = _who_froze(me, freeze), _clock(freeze.since)
-    text = f"Access to your accounts is frozen by {by}, {since}; only an admin can lift it"
-    return Home(facts=[Fact(text, _MINE, "warn")])
+    said = f"Access to your accounts is frozen by {by}, {since}; only an admin can lift it"
+    return Home(facts=[Fact(said, _MINE, "warn")])
 
 
 def _who_froze(me: Actor, freeze: Freeze) -> str:
