@@ -186,7 +186,7 @@ def test_a_row_has_the_facts_and_leads_to_the_page_of_its_gateway(file: Path) ->
     text = shown(client, page)
     assert "Address http://127.0.0.1:9" in text and "imitates DefenseClaw" in text
     assert "1 on its block list (with holds), 0 on its allow list, read" in text
-    assert "Open steps none" in text and "Not set up. Configuration" in text
+    assert "Pending steps none" in text and "Not set up. Configuration" in text
     assert text.index("This gateway") < text.index("Settings as seen")
     assert "Claude Code Claude Code mode" in text, "grouped by agent while nothing is approved"
 
