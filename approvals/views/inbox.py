@@ -112,9 +112,7 @@ def unconfirmed_by(viewer: Actor) -> QuerySet[Approval]:
 
 def count_for(viewer: Actor) -> int:
     """Requests that need this person's answer, and denials that need their confirmation."""
-    asked = _asked_of(viewer).filter(state__in=OPEN_ASKS).values("approval")
-    mine = Q(status=Status.PENDING, pk__in=asked) | _unconfirmed_by(viewer)
-    return Approval.objects.filter(mine).count()
+    return (waiting_for(viewer) | unconfirmed_by(viewer)).count()
 
 
 def _unconfirmed_by(viewer: Actor) -> Q:
