@@ -13,7 +13,7 @@ from connections.component_manifests import credential_needs_allow
 from connections.component_manifests import enforcement_decision_hook as hook
 from connections.lifecycle import freezes
 from connections.models import NOT_HELD, ConnectedAccount, Freeze, Manifest, ManifestNeed, Use
-from connections.scopes import catalogue
+from connections.scopes import catalogue, containment
 from connections.scopes.catalogue import Scope
 from connections.status import state_filters
 from connections.status.account_status import Standing
@@ -34,6 +34,18 @@ class Need:
     def usable(self) -> bool:
         """Whether agents get tokens of one of the accounts."""
         return any(standing.usable for _, standing in self.accounts)
+
+    @property
+    def lacking(self) -> tuple[Scope, ...]:
+        """Declared scopes that no usable account has; empty where one does not name its scopes."""
+        usable = [account for account, standing in self.accounts if standing.usable]
+        names = [scope.name for scope in self.scopes]
+        beyond = [
+            set(containment.beyond(self.connection, names, one.scopes)) if one.scopes else set()
+            for one in usable
+        ]
+        fewest = min(beyond, key=len, default=set())
+        return tuple(scope for scope in self.scopes if scope.name in fewest)
 
 
 @dataclass(frozen=True, slots=True)

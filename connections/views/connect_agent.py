@@ -58,7 +58,7 @@ def connect_agent(request: HttpRequest) -> HttpResponse:
     if server is not None:
         setup = agent_setup.read(me, server, client.value)
         checks = _checks(setup)
-        stopped = sum(one.get("state") != "done" for one in checks)
+        stopped = sum(one.get("state") not in {"done", "not"} for one in checks)
         context |= {"setup": setup, "checks": checks, "stopped": stopped}
         context["connect"] = next(filter(None, map(_connect, setup.needs)), None)
         context |= _lines(client, server)
@@ -92,8 +92,10 @@ def _lines(client: Client, server: Manifest) -> dict[str, Any]:
 
 
 def _checks(setup: Setup) -> list[dict[str, object]]:
-    """What the broker asks for, in the order in which people can do something about it."""
-    return [_decision(setup), *map(_account, setup.needs), *_frozen(setup)]
+    """What the broker asks for, in the order in which people can do something about it, and
+    scopes that no account has (`not`: tokens are issued without them)."""
+    lacking = [_lacking(setup, need) for need in setup.needs if need.lacking]
+    return [_decision(setup), *map(_account, setup.needs), *lacking, *_frozen(setup)]
 
 
 def _decision(setup: Setup) -> dict[str, object]:
@@ -128,6 +130,19 @@ def _account(need: Need) -> dict[str, object]:
     return {
         "state": "failed",
         "text": f"Your {need.title} account gives no token now: {standing.code.label}.",
+        "url": reverse("connections:detail", args=[account.id]),
+        "action": "View",
+    }
+
+
+def _lacking(setup: Setup, need: Need) -> dict[str, object]:
+    count, name = len(need.lacking), setup.manifest.name
+    scopes = "1 scope" if count == 1 else f"{count} scopes"
+    account = next(account for account, standing in need.accounts if standing.usable)
+    return {
+        "state": "not",
+        "text": f"Your {need.title} account does not grant {scopes} that {name} declares.",
+        "detail": "; ".join(scope.words for scope in need.lacking),
         "url": reverse("connections:detail", args=[account.id]),
         "action": "View",
     }

@@ -96,6 +96,26 @@ def test_it_says_what_is_missing_and_then_that_it_is_there(mia: Browser) -> None
     assert "Your GitHub account gives no token now: suspended." in shown(mia)
 
 
+def test_scopes_that_no_account_grants_are_named_and_stop_no_token(mia: Browser) -> None:
+    said = "Your GitHub account does not grant 1 scope that github-mcp declares."
+    account = make("member1", scopes=["read:user"])
+    page = shown(mia)
+    assert "You have connected GitHub." in page and said in page
+    assert (
+        "read and write all repositories, including private ones" in page.partition(said)[2][:400]
+    )
+    assert f'href="/connections/{account.id}/">View' in page.partition(said)[2][:200]
+    assert "gets no token now" not in page
+    for scopes in (["read:user", "repo"], []):
+        account.scopes = scopes
+        account.save(update_fields=["scopes"])
+        assert "does not grant" not in shown(mia), "granted, or not named by Auth0"
+    account.scopes = ["read:user"]
+    account.save(update_fields=["scopes"])
+    make("member1", scopes=["repo", "read:user"], auth0_id="cac_other")
+    assert "does not grant" not in shown(mia), "another account has them"
+
+
 @pytest.mark.parametrize(("decision", "said"), [("block", "blocked"), ("hold", "on hold")])
 def test_a_server_that_gets_nothing_is_not_called_ready(
     mia: Browser, decision: str, said: str
