@@ -191,11 +191,13 @@ def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
     for one in outcomes:
         title = catalogue.title(one.account.connection)
         if one.done and not one.detail:
-            messages.success(request, f"{title} was deleted at Auth0.")
+            messages.success(request, f"Your {title} connection was deleted at Auth0.")
         elif one.done:
-            messages.success(request, f"{title} was deleted at Auth0. {one.detail}")
+            messages.success(request, f"Your {title} connection was deleted at Auth0. {one.detail}")
         else:
-            messages.error(request, f"{title} was not deleted at Auth0. {one.detail}")
+            messages.error(
+                request, f"Your {title} connection was not deleted at Auth0. {one.detail}"
+            )
     return redirect("connections:mine")
 
 

@@ -178,7 +178,7 @@ def test_a_disconnect_is_deleted_at_auth0_with_the_members_own_token(
     moved = milo.get("/connections/pending/", HTTP_HX_REQUEST="true")
     assert moved["HX-Redirect"] == "/connections/finish/"
     done = milo.follow(milo.get("/connections/"))
-    assert "GitHub was deleted at Auth0" in done.content.decode()
+    assert "Your GitHub connection was deleted at Auth0." in done.content.decode()
     assert account().state == State.REVOKED
     sweep()
     assert Effect.objects.get().state == "done"

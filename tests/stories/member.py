@@ -41,7 +41,7 @@ def test_a_member_connects_through_the_provider_and_disconnects_in_one_click(hou
     shots(page, "2-member-disconnecting")
     # After the time to undo it is deleted at Auth0 with the member's own token: by itself, or
     # by a click when the page tried that for another connection only a moment ago.
-    deleted = page.get_by_text("Slack was deleted at Auth0.")
+    deleted = page.get_by_text("Your Slack connection was deleted at Auth0.")
     # Another story's disconnection may be ending at the same time.
     ending = page.locator("#ending .notice").filter(has_text=login)
     finish = ending.get_by_role("link", name="Finish now")
