@@ -289,14 +289,11 @@ def test_a_cell_shows_a_revocation_that_waits_alone_or_in_a_selection(
 )
 def test_a_cell_says_what_was_decided_on_the_component(
     story: ConnectedAccount,
-    monkeypatch: pytest.MonkeyPatch,
     decided: str,
     open_: bool,
     said: str,
 ) -> None:
-    monkeypatch.setattr(
-        enforcement_decision_hook, "_source", lambda components: dict.fromkeys(components, decided)
-    )
+    enforcement_decision_hook.answer_with(lambda components: dict.fromkeys(components, decided))
     AllowRule.objects.update_or_create(pk=1, defaults={"open": open_, "changed_at": NOW})
     asked = f"{PAGE}?compare=1&account={story.pk}&component=mcp:hub"
     page = text(signed_in("auditor", "auditor").get(asked))

@@ -254,14 +254,10 @@ def test_a_grant_that_the_provider_ended_is_connected_again(
     assert gateway("member2").exchange().status_code == 200
 
 
-def test_a_server_that_is_refused_since_is_not_said_to_be_allowed(
-    milo: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_is_refused_since_is_not_said_to_be_allowed(milo: Visitor) -> None:
     know("member2")
     prompts_for_missing_connections.ask_members(Target("mcp", "github-mcp"))
-    monkeypatch.setattr(
-        enforcement_decision_hook, "_source", lambda components: dict.fromkeys(components, "block")
-    )
+    enforcement_decision_hook.answer_with(lambda components: dict.fromkeys(components, "block"))
     page = milo.get("/connections/").content.decode()
     assert "github-mcp needs GitHub" in page and "gets no token now" in page
     assert "It is allowed" not in page

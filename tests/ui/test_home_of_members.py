@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
@@ -31,6 +32,13 @@ from tests.support.sign_in import SUBS
 from tests.ui.test_home import NOON, account, shown
 
 pytestmark = pytest.mark.usefixtures("house")
+
+
+def title(client: Client) -> str:
+    """The heading of Home, whole: one count is part of another."""
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", client.get("/").content.decode())
+    assert found
+    return found[1]
 
 
 def used_by_codex(state: State, token_expires_at: datetime) -> ConnectedAccount:
@@ -165,7 +173,7 @@ def test_an_agent_that_is_frozen_is_not_counted_as_one_that_can_act() -> None:
     for agent in ("codex", "claw"):
         Use.objects.create(account=mine, agent=agent, count=1, first=NOON, last=NOON)
     Freeze.objects.create(kind="agent", name="claw", by="auth0|amir", since=NOON)
-    assert "1 agent can act for you" in shown(signed_in("member1"))
+    assert title(signed_in("member1")) == "1 agent can act for you"
 
 
 @pytest.mark.parametrize("standing", [{"decision": "block"}, {"holder": "x", "held_at": NOON}])
@@ -176,14 +184,14 @@ def test_a_component_that_the_broker_refuses_is_not_counted_as_one_that_can_act(
     for skill in ("mcp:github-mcp", "mcp:release-bot", "release-bot", ""):
         Use.objects.create(account=mine, agent="codex", skill=skill, count=1, first=NOON, last=NOON)
     client = signed_in("member1")
-    assert "1 agent can act for you" in shown(client), "of the others, none is allowed"
+    assert title(client) == "1 agent can act for you", "of the others, none is allowed"
     AllowRule.objects.update_or_create(pk=1, defaults={"open": True, "changed_at": NOON})
-    assert "2 components and 1 agent can act for you" in shown(client)
+    assert title(client) == "2 components and 1 agent can act for you"
     Asset.objects.create(kind="mcp", name="github-mcp", **standing)
-    assert "1 component and 1 agent can act for you" in shown(client)
+    assert title(client) == "1 component and 1 agent can act for you"
     for kind in ("mcp", "skill"):
         Asset.objects.create(kind=kind, name="release-bot", decision="block")
-    assert "1 agent can act for you" in shown(client), "codex, where it names no component"
+    assert title(client) == "1 agent can act for you", "codex, where it names no component"
 
 
 def test_many_components_cost_no_more_queries_than_one() -> None:
