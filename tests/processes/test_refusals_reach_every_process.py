@@ -103,7 +103,7 @@ def test_a_deletion_that_waits_for_its_owner_outlives_a_restart(house: House) ->
     assert step() == "pending"
     page = house.visit("member2", "/connections/").page
     finish = page.get_by_role("link", name="Finish now")
-    deleted = page.get_by_text("Google was deleted at Auth0.")
+    deleted = page.get_by_text("Your Google connection was deleted at Auth0.")
     undo = page.get_by_role("button", name="Undo")
     expect(deleted.or_(finish).or_(undo).first).to_be_visible(timeout=60_000)
     if finish.first.is_visible():
