@@ -185,6 +185,9 @@ _OUTPOST_SUSPENDED = action_registry.get("outpost.suspended").sentence
 
 def _suspended(event: PublicEvent) -> str:
     """An outpost's reports are refused, or a fleet code ended."""
+    if _data(event).get("code"):
+        words = "The fleet code for hosts named {name} ended: its requester is no longer an admin"
+        return words.format_map(_words(event))
     if _data(event).get("fleet"):
         return "{who} ended the fleet code for hosts named {name}".format_map(_words(event))
     return _OUTPOST_SUSPENDED(event)

@@ -81,6 +81,7 @@ def loops() -> dict[str, Loop]:
     from connections.sync import auth0_reachability, connected_accounts
     from connections.tenant_log import reader
     from enforcement.audit_database import periodic_scan_import
+    from enforcement.decisions import fleet_codes
 
     asking = Lanes("asking", threads=4)
     steps = Lanes("steps", threads=8)
@@ -107,6 +108,7 @@ def loops() -> dict[str, Loop]:
         "erasures": repeat(replay.run_due, 30.0),
         "remembered": repeat(process_caches.look, 2.0),
         "gateways": repeat(periodic_scan_import.poll_due, 1.0),
+        "fleet-codes": repeat(fleet_codes.end_without_admin, 5.0),
         "inventory": repeat(connected_accounts.run_due, 5.0),
         "dozing": repeat(idle_and_active_events.run, 20.0),
         "tenant": repeat(auth0_reachability.run_due, 5.0),

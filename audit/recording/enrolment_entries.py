@@ -56,6 +56,14 @@ def gateway_of(document: dict[str, Any]) -> Any:
     return (document["target"] or {}).get("instance") or document["data"].get("gateway")
 
 
+def ends_code(document: dict[str, Any], pattern: str, decision: str) -> bool:
+    """Whether an entry ends the fleet code that a decision gave: every code of its pattern, or that
+    one alone where it names a decision as `code`."""
+    data = document["data"]
+    ends = document["action"] == "outpost.suspended" and data.get("fleet") == pattern
+    return ends and data.get("code", decision) == decision
+
+
 def incomplete() -> list[Found]:
     """Entries that do not name what they are about: the portal writes none, so somebody added
     them."""

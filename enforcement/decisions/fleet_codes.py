@@ -1,7 +1,8 @@
 """Fleet codes: one approved decision lets several outposts enrol, each next to its own gateway.
 
 The target of `outpost.enrol` is then a pattern of names (`build-*`), and its parameters bound how
-many outposts may enrol and until when. `outpost.suspend` of the pattern ends its codes at once.
+many outposts may enrol and until when. `outpost.suspend` of the pattern ends its codes at once, and
+a code ends with its requester's role of admin.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field
 
 from approvals import clock
@@ -19,7 +21,8 @@ from approvals.errors import Refused
 from approvals.models import Person
 from audit.ledger.format import safe_display
 from audit.recording import enrolment_entries
-from audit.recording.actors import Target
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
 from enforcement.models import EnrolmentCode
 from enforcement.outposts import enrolment
 
@@ -145,6 +148,29 @@ def end(target: Target) -> dict[str, Any]:
     """
     EnrolmentCode.objects.filter(instance=target.name).delete()
     return {"fleet": target.name}
+
+
+def end_without_admin() -> None:
+    """End for good each code whose requester is no admin any more: it would count again with the
+    role. Call it every few seconds from any number of workers."""
+    for found in EnrolmentCode.objects.filter(until__gt=clock.now()):
+        if enrolment.is_open(found) and not enrolment.has_admin(found):
+            _end_one(found)
+
+
+@transaction.atomic
+def _end_one(found: EnrolmentCode) -> None:
+    enrolment.lock_fleet_codes(found.instance)
+    if not EnrolmentCode.objects.filter(pk=found.pk).delete()[0]:
+        return  # ended meanwhile
+    record(
+        SYSTEM,
+        "outpost.suspended",
+        target=Target("outpost", found.instance),
+        approval=str(found.approval),
+        operation=found.operation,
+        data={"fleet": found.instance, "code": found.operation},
+    )
 
 
 def list_open() -> list[FleetCode]:

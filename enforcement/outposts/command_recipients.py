@@ -137,12 +137,11 @@ def _why_not_approved(
     if datetime.fromisoformat(at) > datetime.fromisoformat(data["until"]) + _SLACK:
         return "by a fleet code that had expired"
     was_ended = any(
-        one.document["action"] == "outpost.suspended"
-        and one.document["data"].get("fleet") == data["fleet"]
+        enrolment_entries.ends_code(one.document, data["fleet"], decision["operation"])
         and decision["recorded_at"] <= one.document["recorded_at"] < at
         for one in entries
     )
-    return "by a fleet code that an admin had ended" if was_ended else ""
+    return "by a fleet code that had ended" if was_ended else ""
 
 
 checks_from_other_apps.register("outposts", problems, pending=True)

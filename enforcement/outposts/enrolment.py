@@ -272,11 +272,11 @@ def requester(right: EnrolmentCode) -> Person | None:
 
 
 def was_ended(right: EnrolmentCode, entries: Collection[Found]) -> bool:
-    """Whether an admin ended the codes of this pattern after this one was approved."""
+    """Whether an admin ended the codes of this pattern after this one was approved, or this one
+    ended with its requester's role."""
     decided = rfc3339(right.decided_at)
     return any(
-        one.document["action"] == "outpost.suspended"
-        and one.document["data"].get("fleet") == right.instance
+        enrolment_entries.ends_code(one.document, right.instance, right.operation)
         and one.document["recorded_at"] >= decided
         for one in entries
     )
@@ -310,8 +310,7 @@ def last_end(pattern: str) -> str:
     ends = [
         str(one.document["operation"])
         for one in enrolment_entries.of("outpost")
-        if one.document["action"] == "outpost.suspended"
-        and one.document["data"].get("fleet") == pattern
+        if enrolment_entries.ends_code(one.document, pattern, "")
     ]
     return ends[-1] if ends else ""
 

@@ -159,6 +159,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"connection.use_seen"}),
         "use by other applications, once a day each",
     ),
+    "enforcement.decisions.fleet_codes": (
+        frozenset({"outpost.suspended"}),
+        "a fleet code whose requester lost the role of admin ended",
+    ),
     "enforcement.gateways.effect_change_events": (
         frozenset({"effect.*"}),
         "what a gateway does about a decision is another effect than before",

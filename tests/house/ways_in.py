@@ -243,6 +243,11 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "decides",
         "a CRITICAL finding asks automatically",
     ),
+    "fleet-codes": (
+        "enforcement.decisions.fleet_codes.end_without_admin",
+        "records",
+        "the end of a fleet code whose requester is no admin",
+    ),
     "inventory": (
         "connections.sync.connected_accounts.run_due",
         "records",
