@@ -38,10 +38,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
     read: the portal answers, and taking it out of service would help nobody.
     """
     checks: dict[str, Callable[[], str]] = {
-        "database": _database,
+        "database": database_trouble,
         "storage": full_disk.trouble,
         "ledger_guards": _guards,
-        "issuer": _issuer,
+        "issuer": issuer_trouble,
         PREPARATION: _preparation,
     }
     found = {name: _run(check) for name, check in checks.items()}
@@ -72,7 +72,8 @@ def _warnings() -> dict[str, str]:
         return {"gateways": type(error).__name__}
 
 
-def _database() -> str:
+def database_trouble() -> str:
+    """What of the schema is not as this version needs it; empty where all is."""
     executor = MigrationExecutor(connection)
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return f"{len(waiting)} migrations to apply" if waiting else ""
@@ -89,7 +90,8 @@ def _preparation() -> str:
     return ""
 
 
-def _issuer() -> str:
+def issuer_trouble() -> str:
+    """Why the issuer's discovery document cannot be had; empty where it can."""
     try:
         auth0_clients.auth0().discovery.document()
     except (Auth0Error, HttpClientError) as error:

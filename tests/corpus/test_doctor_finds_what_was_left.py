@@ -45,6 +45,8 @@ def _found(installation: Installation) -> dict[str, list[dict[str, Any]]]:
     assert done.returncode in {0, 1}, done.stderr
     found: dict[str, list[dict[str, Any]]] = {}
     for one in json.loads(done.stdout.splitlines()[-1]):
+        if one["check"] in {"issuer", "worker", "gateways", "mail"}:
+            continue  # nothing runs here, and it says so
         found.setdefault(one["check"], []).append(one)
     return found
 

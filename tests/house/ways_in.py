@@ -191,7 +191,10 @@ COMMANDS: Final[Ways] = {
     "check_auth0": ("reads", "the doctor asks the tenant and prints"),
     "checkpoint": ("reads", "prints the newest signed checkpoint"),
     "declare_manifests": ("records", "manifests that ship with the portal, at setup"),
-    "doctor": ("records", "what it repairs after asking: what earlier versions left"),
+    "doctor": (
+        "records",
+        "reads what works now; what it repairs after asking: what earlier versions left",
+    ),
     "import_defenseclaw": ("records", "rows of DefenseClaw as they were found"),
     "ledger_adopt": ("records", "that a database which lacks signed entries was adopted"),
     "ledger_rotate_key": ("records", "which keys of the log began and ended"),

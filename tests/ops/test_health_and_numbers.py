@@ -61,7 +61,7 @@ def test_a_dropped_guard_is_named(client: Client, portal_tenant: LocalTenant) ->
 
 
 def test_an_issuer_that_is_away_is_named(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_issuer", lambda: "nobody answers at the issuer")
+    monkeypatch.setattr(health, "issuer_trouble", lambda: "nobody answers at the issuer")
     assert checks(client)[0] == 503
 
 

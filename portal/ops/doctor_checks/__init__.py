@@ -1,1 +1,1 @@
-"""`doctor`: what defects of earlier versions may have left here (SECURITY.md), and its repair."""
+"""`doctor`: what does not work here, and what defects of earlier versions left (SECURITY.md)."""

@@ -1,4 +1,4 @@
-"""One thing that an earlier version left, with its repair."""
+"""One thing in this installation to repair, and how."""
 
 from __future__ import annotations
 

@@ -15,10 +15,18 @@ from portal.ops.doctor_checks import (
     manifest_gains_without_approval,
     suspensions_lifted_without_approval,
     unconfirmed_roles,
+    working_parts,
 )
 from portal.ops.doctor_checks.leftover_type import Leftover
 
 CHECKS: tuple[Callable[[], Iterator[Leftover]], ...] = (
+    working_parts.check_settings,
+    working_parts.check_storage,
+    working_parts.check_log,
+    working_parts.check_worker,
+    working_parts.check_issuer,
+    working_parts.check_gateways,
+    working_parts.check_mail,
     exposed_files_and_sessions.check_modes,
     exposed_files_and_sessions.check_sessions,
     unconfirmed_roles.check,
@@ -32,7 +40,11 @@ CHECKS: tuple[Callable[[], Iterator[Leftover]], ...] = (
 class Command(BaseCommand):
     """Reads; with --mend it asks before each repair. Exit 1 where something is left to do."""
 
-    help = "Check this installation for what earlier versions left; --mend repairs after asking."
+    help = (
+        "Check whether the parts of this installation work, and for what earlier versions left; "
+        "--mend repairs after asking."
+    )
+    requires_system_checks = ()  # what they find is listed with the rest
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--mend", action="store_true", help="ask before each repair, do it")
@@ -40,7 +52,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON list")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = [leftover for check in CHECKS for leftover in check()]
+        found = list(working_parts.check_database())  # without it nothing else can be read
+        found = found or [one for check in CHECKS for one in check()]
         if options["json"]:
             self.stdout.write(json.dumps([one.as_json() for one in found], ensure_ascii=False))
             sys.exit(1 if found else 0)
