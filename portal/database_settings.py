@@ -119,6 +119,6 @@ def cache(url: str, *, var_dir: Path) -> dict[str, Any]:
     if url:
         raise ValueError("CACHE_URL: use redis:// or leave it empty")
     return {
-        "BACKEND": "portal.ops.full_disk.ForgetfulCache",
+        "BACKEND": "portal.ops.storage_unavailable.ForgetfulCache",
         "LOCATION": var_dir / "cache",
     }

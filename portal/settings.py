@@ -71,7 +71,7 @@ MIDDLEWARE = [
     # Compressed pages that repeat what was asked could give secrets away letter by letter
     # (BREACH): this adds random length to each, and Django masks the CSRF token anew each time.
     "django.middleware.gzip.GZipMiddleware",
-    "portal.ops.full_disk.SessionsThatOutliveTheDisk",
+    "portal.ops.storage_unavailable.SessionsThatOutliveTheDisk",
     "django.middleware.common.CommonMiddleware",
     "accounts.access_refusal_events.RefusalsAreRecorded",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -16,7 +16,7 @@ from audit.db import insert_only
 from auth0_client.errors import Auth0Error
 from enforcement.gateways import unreachable_gateway_reasons
 from http_client.errors import HttpClientError
-from portal.ops import full_disk
+from portal.ops import storage_unavailable
 
 PREPARATION = "preparation"
 PREPARING = "first-start-running"
@@ -39,7 +39,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """
     checks: dict[str, Callable[[], str]] = {
         "database": database_trouble,
-        "storage": full_disk.trouble,
+        "storage": storage_unavailable.trouble,
         "ledger_guards": _guards,
         "issuer": issuer_trouble,
         PREPARATION: _preparation,

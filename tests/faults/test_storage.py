@@ -22,7 +22,7 @@ from django.test import Client, RequestFactory
 from audit.db.storage_error_kinds import is_failure
 from audit.models import Event
 from enforcement.models import Asset
-from portal.ops import full_disk
+from portal.ops import storage_unavailable
 from portal.pages.errors import server_error
 from tests.support.migrated import migrated
 from tests.support.pages import signed_in
@@ -146,4 +146,4 @@ def test_a_read_only_postgresql_is_read_and_refuses_acts(read_only: Client) -> N
     answer = read_only.post("/enforcement/skill/pdf-exfil/", given)
     assert (answer.status_code, answer["Retry-After"]) == (503, "30")
     assert (Event.objects.count(), Asset.objects.count()) == (before, 0)
-    assert full_disk.trouble() == "the database is read-only"
+    assert storage_unavailable.trouble() == "the database is read-only"

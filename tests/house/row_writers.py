@@ -374,7 +374,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "forgets what ran out",
     ),
     "audit.verification.tampered_copy": ("sql", "edits a copy of the database"),
-    "portal.ops.full_disk": ("instance sql", "tries whether the database can be written"),
+    "portal.ops.storage_unavailable": ("instance sql", "tries whether the database can be written"),
     "portal.ops.doctor_checks.exposed_files_and_sessions": (
         "Session",
         "ends sessions that others could read",

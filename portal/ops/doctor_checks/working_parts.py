@@ -21,7 +21,7 @@ from audit.verification import continuous
 from connections.models import Schedule
 from enforcement.gateways import instances, unreachable_gateway_reasons
 from portal.celery import app
-from portal.ops import full_disk, health
+from portal.ops import health, storage_unavailable
 from portal.ops.doctor_checks.leftover_type import Leftover
 from ui import outage_banners
 
@@ -51,7 +51,7 @@ def check_settings() -> Iterator[Leftover]:
 
 def check_storage() -> Iterator[Leftover]:
     """VAR_DIR and the database take writes, and the cache gives back what it was given."""
-    if reason := full_disk.trouble():
+    if reason := storage_unavailable.trouble():
         fix = "Free space, or give the account of the portal the right to write there."
         yield Leftover("storage", f"Nothing can be stored: {reason}.", fix)
     key, value = f"doctor.{secrets.token_hex(8)}", secrets.token_hex(8)
