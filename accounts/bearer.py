@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from accounts.models import CommandLineSignIn
 from accounts.oidc_backend import known_roles
 from accounts.recent_sign_in.requirement import what_a_token_lacks
-from accounts.verified_caller_priority import vouch_for
+from accounts.verified_caller_queue_priority import vouch_for
 from api.problems import Problem
 from approvals import auth0_clients, clock, people_and_roles
 from audit.recording.actors import Actor, EvidenceRef

@@ -21,7 +21,7 @@ from accounts.recent_sign_in.requirement import (
     page_to_sign_in_again,
 )
 from accounts.sessions import service
-from accounts.verified_caller_priority import vouch_for
+from accounts.verified_caller_queue_priority import vouch_for
 
 
 class PagesNeedSignIn(LoginRequiredMiddleware):

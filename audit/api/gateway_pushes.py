@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostE
 from django.views.decorators.csrf import csrf_exempt
 from ninja import Router, Schema
 
-from accounts.verified_caller_priority import vouch_for
+from accounts.verified_caller_queue_priority import vouch_for
 from api import openapi
 from api.problems import Problem
 from audit.ingest.pushes import ingest_tokens, spool

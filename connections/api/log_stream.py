@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse, UnreadablePostError
 from ninja import Field, Router, Schema
 
-from accounts.verified_caller_priority import vouch_for
+from accounts.verified_caller_queue_priority import vouch_for
 from api import openapi
 from api.problems import Problem
 from connections.models import Feed
