@@ -20,14 +20,14 @@ from api.problems import Problem
 from approvals import auth0_clients, clock, people_and_roles
 from audit.recording.actors import Actor, EvidenceRef
 from auth0_client.errors import Auth0Error, TokenRefused
-from auth0_client.tokens import dpop_proof
+from auth0_client.tokens import dpop_proof_verification
 from auth0_client.tokens.access_and_approval_tokens import AccessClaims
 from enforcement.outposts import request_proofs
 from http_client.errors import HttpClientError
 from ui.request_id import request_id
 
 _INVALID = {"WWW-Authenticate": 'Bearer realm="auth0-ata", error="invalid_token"'}
-_ALGORITHMS = f'algs="{" ".join(dpop_proof.ALGORITHMS)}"'
+_ALGORITHMS = f'algs="{" ".join(dpop_proof_verification.ALGORITHMS)}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _check_key(request: HttpRequest, scheme: str, caller: Caller) -> None:
         raise _not_proven("dpop_required", "", words, "token")
     now = clock.now()
     try:
-        jti = dpop_proof.verify_dpop_proof(
+        jti = dpop_proof_verification.verify_dpop_proof(
             request.headers.get("DPoP", ""),
             token=caller.token,
             thumbprint=thumbprint,
