@@ -198,7 +198,16 @@ def ensure_sample_history(env: Env) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".draft.db")
     draft.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "demo.sample", str(draft), "--events", "2000", "--days", "30"]
+    command = [
+        sys.executable,
+        "-m",
+        "demo.sample_gateway_database",
+        str(draft),
+        "--events",
+        "2000",
+        "--days",
+        "30",
+    ]
     subprocess.run(command, cwd=BASE_DIR, check=True)  # noqa: S603
     draft.rename(path)
 

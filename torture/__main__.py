@@ -87,7 +87,16 @@ def _part(engine: str, instants: int, options: argparse.Namespace) -> int:
 def _sources(folder: Path, options: argparse.Namespace) -> list[Path]:
     """One database of our generator, and those that were named."""
     made = folder / "generated.db"
-    command = [sys.executable, "-m", "demo.sample", str(made), "--events", "2500", "--days", "30"]
+    command = [
+        sys.executable,
+        "-m",
+        "demo.sample_gateway_database",
+        str(made),
+        "--events",
+        "2500",
+        "--days",
+        "30",
+    ]
     subprocess.run([*command, "--seed", str(options.seed)], cwd=CHECKOUT, check=True)
     return [made, *sorted(options.data.resolve().glob("*.db") if options.data else ())]
 

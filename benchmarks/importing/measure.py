@@ -29,7 +29,7 @@ _UNTIL = "2026-11-24T12:00:00Z"
 
 def main(sizes: list[int]) -> None:
     """Measure each size in a separate process, so that none has the memory of another."""
-    from demo.sample import Plan, write
+    from demo.sample_gateway_database import Plan, write
     from demo.store.instant import from_iso
 
     for size in sizes:

@@ -11,7 +11,7 @@ from demo.history import invented_names
 from demo.history.facts import Asset, Egress, Enforcement, Scan, Severity
 from demo.history.findings import findings_for, make_uuid
 from demo.store.instant import SECOND
-from demo.store.record import Json, LogEntry, Typed
+from demo.store.sealed_v8_record import Json, LogEntry, Typed
 
 _BLOCK_ACTION: Final[Mapping[str, str]] = {
     "skill": "skill-block",

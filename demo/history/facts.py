@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from demo.store.record import Json, LogEntry
+from demo.store.sealed_v8_record import Json, LogEntry
 
 type Severity = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO"]
 type AssetKind = Literal["skill", "mcp", "plugin", "tool"]

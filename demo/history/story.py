@@ -14,7 +14,7 @@ from demo.history import invented_names
 from demo.history.fact_builders import Narrator, run_of
 from demo.history.facts import RANK, Asset, AssetKind, Change, Disposition, Fact, Scan, Severity
 from demo.store.instant import SECOND
-from demo.store.record import Json, LogEntry, Typed
+from demo.store.sealed_v8_record import Json, LogEntry, Typed
 from demo.store.v8_event_families import auth_failure_entry
 
 type Episode = Callable[[int], list[Fact]]

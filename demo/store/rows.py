@@ -14,7 +14,7 @@ from demo.history.facts import (
     Scan,
 )
 from demo.store.instant import go_text, plain_text, python_text
-from demo.store.record import BINARY_VERSION, Json, LogEntry, Seal, compact, event_row
+from demo.store.sealed_v8_record import BINARY_VERSION, Json, LogEntry, Seal, compact, event_row
 from demo.store.v8_event_families import (
     change_entry,
     disposition_entry,

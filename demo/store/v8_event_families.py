@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from demo.history.facts import Change, Disposition, Egress, Finding, Scan
-from demo.store.record import Json, LogEntry, Typed
+from demo.store.sealed_v8_record import Json, LogEntry, Typed
 
 
 def scan_entries(scan: Scan) -> list[LogEntry]:

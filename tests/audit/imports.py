@@ -11,7 +11,7 @@ from django.conf import settings
 
 from audit.models import EventRow
 from audit.recording import stored_event_loader
-from demo.sample import Plan, write
+from demo.sample_gateway_database import Plan, write
 from demo.store.instant import from_iso
 from demo.store.schema import Generation, statements
 

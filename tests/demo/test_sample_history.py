@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from demo import sample
+from demo import sample_gateway_database
 from demo.store.schema import EVIDENCE_TABLES, Generation
 
 UNTIL = "2026-11-24T15:00:00"
@@ -72,7 +72,7 @@ TIME_FORMS: dict[Generation, str] = {
 def _write(folder: Path, generation: Generation = 8, events: int = 600, seed: int = 7) -> Path:
     path = folder / "audit.db"
     arguments = [str(path), "--events", str(events), "--seed", str(seed), "--until", UNTIL]
-    assert sample.main([*arguments, "--generation", str(generation)]) == 0
+    assert sample_gateway_database.main([*arguments, "--generation", str(generation)]) == 0
     return path
 
 
@@ -225,7 +225,7 @@ def test_an_existing_file_is_never_overwritten(
 ) -> None:
     path = tmp_path / "audit.db"
     path.write_text("mine")
-    assert sample.main([str(path)]) == 2
+    assert sample_gateway_database.main([str(path)]) == 2
     assert path.read_text() == "mine"
     assert "delete it or name another file" in capsys.readouterr().err
 

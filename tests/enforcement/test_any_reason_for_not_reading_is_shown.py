@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from audit.ingest.pushes import scan_targets
-from demo import sample
+from demo import sample_gateway_database
 from enforcement.audit_database import files_in_quarantine
 from enforcement.audit_database.scan_rows import Position, SourceUnreadable, opened
 from enforcement.gateways import enforcement_entries
@@ -151,7 +151,7 @@ def another_user() -> Iterator[None]:
 
 def test_a_stopped_gateway_is_read_by_another_user_without_its_log(tmp_path: Path) -> None:
     path = tmp_path / "audit.db"
-    assert sample.main([str(path), "--events", "60", "--generation", "0"]) == 0
+    assert sample_gateway_database.main([str(path), "--events", "60", "--generation", "0"]) == 0
     folder = Path(f"/tmp/ata-stopped-{os.getpid()}")  # pytest's own folders are closed to others
     folder.mkdir()
     try:
@@ -168,7 +168,7 @@ def test_a_stopped_gateway_is_read_by_another_user_without_its_log(tmp_path: Pat
 
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     path, disk = tmp_path / "audit.db", tmp_path / "disk"
-    assert sample.main([str(path), "--events", "60", "--generation", "0"]) == 0
+    assert sample_gateway_database.main([str(path), "--events", "60", "--generation", "0"]) == 0
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
     if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:

@@ -10,7 +10,7 @@ from typing import TypeGuard
 
 import pytest
 
-from demo import sample
+from demo import sample_gateway_database
 from enforcement.audit_database.names_of_scanned_things import asset_of
 from enforcement.audit_database.scan_rows import (
     Position,
@@ -28,7 +28,10 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 @pytest.mark.parametrize("generation", ["0", "7", "8"])
 def test_scans_with_their_findings_come_in_stored_order(tmp_path: Path, generation: str) -> None:
     path = tmp_path / "audit.db"
-    assert sample.main([str(path), "--events", "300", "--generation", generation]) == 0
+    assert (
+        sample_gateway_database.main([str(path), "--events", "300", "--generation", generation])
+        == 0
+    )
     before = path.read_bytes()
     with opened(path) as source:
         scans = [s for s in source.after(Position(), NOW, limit=10_000) if is_read(s)]
@@ -53,7 +56,7 @@ def is_read(scan: SourceScan | Unreadable) -> TypeGuard[SourceScan]:
 
 def test_a_scan_whose_findings_are_still_missing_is_not_complete(tmp_path: Path) -> None:
     path = tmp_path / "audit.db"
-    assert sample.main([str(path), "--events", "60", "--generation", "7"]) == 0
+    assert sample_gateway_database.main([str(path), "--events", "60", "--generation", "7"]) == 0
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
             "INSERT INTO scan_results (id, scanner, target, timestamp, finding_count, max_severity)"

@@ -1,6 +1,7 @@
 """Write a DefenseClaw-shaped database with an invented month of history.
 
-    python -m demo.sample PATH --events 2000 --days 30 --seed 7 [--until ISO] [--generation 8]
+    python -m demo.sample_gateway_database PATH --events 2000 --days 30 --seed 7
+        [--until ISO] [--generation 8]
 
 The number of evidence rows is exact. The same arguments give the same rows (with ``--until``;
 without it the story ends now). Generation 8 also leaves ``redaction-correlation.key`` next to
@@ -27,9 +28,9 @@ from demo.history.findings import make_uuid
 from demo.history.story import Story
 from demo.store.database import Inserter, create
 from demo.store.instant import from_iso, go_driver_text, now_ns, python_text
-from demo.store.record import Seal, compact
 from demo.store.rows import LegacyShape, ModernShape, acknowledged
 from demo.store.schema import EVIDENCE_TABLES, Generation
+from demo.store.sealed_v8_record import Seal, compact
 
 _DAY = 24 * HOUR
 # No episode becomes more rows than this; the tail is filled with single events.
@@ -146,7 +147,9 @@ def _actions(
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (2 for a wrong argument)."""
-    parser = argparse.ArgumentParser(prog="python -m demo.sample", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m demo.sample_gateway_database", description=__doc__
+    )
     parser.add_argument("path", type=Path, help="database to write; must not exist")
     parser.add_argument("--events", type=int, default=2_000, help="evidence rows (default 2000)")
     parser.add_argument("--days", type=int, default=30)
@@ -160,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
         plan = Plan(options.events, options.days, options.seed, until, generation)
         counts = write(options.path, plan)
     except (ValueError, FileExistsError) as error:
-        print(f"demo.sample: {error}", file=sys.stderr)
+        print(f"demo.sample_gateway_database: {error}", file=sys.stderr)
         return 2
     print(json.dumps({"path": str(options.path), "rows": sum(counts.values()), "by_table": counts}))
     return 0
