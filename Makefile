@@ -63,7 +63,7 @@ elsewhere: install-dev ## the flows of connections against another Auth0-shaped 
 	@$(PY) -m pytest tests/elsewhere
 
 attacks: install-dev ## 10,000 random attempts at the step-up, 10,000 honest checkpoints (MANY=500)
-	@$(PY) -m benchmarks.deciding.attempts $(or $(MANY),10000) $(or $(FIRST),0)
+	@$(PY) -m benchmarks.deciding.random_bypass_attempts $(or $(MANY),10000) $(or $(FIRST),0)
 	@CHECKPOINTS=$(or $(MANY),10000) $(PY) -m pytest -q tests/attacks/ledger/test_honest_logs_raise_no_alarm.py
 
 longer: install-dev ## the tests that compare times, with nothing else running

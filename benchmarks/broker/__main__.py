@@ -7,9 +7,9 @@ The upstream (`tests/support/vault_provider.py`), the portal under `serving/` an
 processes of their own. One round straight at the upstream, then one through the portal, for one
 caller and for fifty, and one through a server that only passes the call on (`bare.py`). Then how
 long it takes from the commit of a freeze and of a revocation to the first refusal that callers see
-(`refusing.py`). Prints the load of the machine, what its disk takes to make an event durable, and
-one JSON object a line; processor time is of the portal's processes alone. The upstream needs 150 ms
-for each exchange.
+(`time_to_first_refusal.py`). Prints the load of the machine, what its disk takes to make an event
+durable, and one JSON object a line; processor time is of the portal's processes alone. The
+upstream needs 150 ms for each exchange.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _serve(env: dict[str, str], options: argparse.Namespace) -> subprocess.Popen
         ["shell", "-c", allow],
     ):
         subprocess.run([*manage, *words], env=env, check=True, stdout=subprocess.DEVNULL)
-    ends = [sys.executable, "-m", "benchmarks.broker.refusing", "0", _person(0)[0]]
+    ends = [sys.executable, "-m", "benchmarks.broker.time_to_first_refusal", "0", _person(0)[0]]
     subprocess.run(ends, env=env, check=True, stdout=subprocess.DEVNULL)
     where = ["--port", env["PORTAL_PORT"], "--processes", str(options.processes)]
     threads = ["--threads", str(options.threads)]
@@ -205,7 +205,7 @@ def _bare(vault: VaultElsewhere, options: argparse.Namespace, tokens: list[str])
 
 def _refusing(env: dict[str, str], portal: str, token: str, rounds: int) -> list[dict[str, Any]]:
     """Decisions in a process of their own, while eight callers of the same person ask."""
-    words = ["-m", "benchmarks.broker.refusing", str(rounds), _person(0)[0]]
+    words = ["-m", "benchmarks.broker.time_to_first_refusal", str(rounds), _person(0)[0]]
     decides = subprocess.Popen([sys.executable, *words], env=env, stdout=subprocess.PIPE, text=True)
     assert decides.stdout
     decides.stdout.readline()  # it has started

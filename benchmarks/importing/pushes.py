@@ -7,9 +7,9 @@ BODIES is a folder of bodies that real gateways pushed (`jsonl--*.json`, `hec--*
 is sent again and again with a separate id and time, by two senders as HEAD's http_jsonl and by two
 as its Splunk HEC. Portal, worker and senders are processes of their own; the database is
 that of TEST_DATABASE_URL, else a SQLite file. First the same senders push to a server that reads
-the body and answers (`bare.py`). One JSON object a line: what was answered and how fast, what of it
-is lost, the lag from the answer to the first checkpoint that covers the record (it is searchable
-before), memory of portal and worker, and processor milliseconds an event.
+the body and answers (`bare_push_receiver.py`). One JSON object a line: what was answered and how
+fast, what of it is lost, the lag from the answer to the first checkpoint that covers the record (it
+is searchable before), memory of portal and worker, and processor milliseconds an event.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ def main(options: argparse.Namespace) -> None:
     try:
         print(json.dumps({"load": os.getloadavg(), "processors": os.cpu_count()}), flush=True)
         environment = _environment(folder)
-        with _serving("benchmarks.importing.bare:application", environment) as (url, bare):
+        with _serving("benchmarks.importing.bare_push_receiver:application", environment) as (
+            url,
+            bare,
+        ):
             before = _cpu([bare])
             sent = _send(url, options, folder, seconds=options.seconds / 4)
             _say("server alone", _answers(sent), cpu=_cpu([bare]) - before)

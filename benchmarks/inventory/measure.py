@@ -136,7 +136,8 @@ def _peer(rounds: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """The same of Django's admin, in a process with its settings."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.inventory.measure", str(rounds), "peer"],
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": "benchmarks.inventory.peer_settings"},
+        env=os.environ
+        | {"DJANGO_SETTINGS_MODULE": "benchmarks.inventory.django_admin_baseline_settings"},
         check=True,
         stdout=subprocess.PIPE,
         text=True,

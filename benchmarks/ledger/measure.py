@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import django
 
-from benchmarks.ledger import bulk as bulk_writing
+from benchmarks.ledger import bulk_write_speed as bulk_writing
 from benchmarks.ledger.writers import PROCESSES, THREADS, at_once, with_children
 from benchmarks.resources import Memory, Spent, spent
 

@@ -1,4 +1,4 @@
-"""`benchmarks.flows` counts which product files a flow enters and how often it changes files."""
+"""The benchmark counts which product files a flow enters and how often it changes files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks.flows import Calls, ProductFiles
+from benchmarks.files_entered_per_flow import Calls, ProductFiles
 
 PRODUCT = {
     "shop/__init__.py": "",

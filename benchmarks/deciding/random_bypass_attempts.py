@@ -1,6 +1,6 @@
 """Ten thousand random attempts to make a grave act effective without its approval.
 
-    python -m benchmarks.deciding.attempts [how many [first]]
+    python -m benchmarks.deciding.random_bypass_attempts [how many [first]]
 
 Prints one JSON object a thousand attempts and one at the end; exits 1 when a grave final or
 loosening act became effective that the right person had not approved. Every attempt is made from

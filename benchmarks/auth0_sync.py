@@ -1,6 +1,6 @@
 """Comparing many people with Auth0: time, requests and memory, with a kill and refusals on the way.
 
-    python -m benchmarks.comparing [PEOPLE [ACCOUNTS]]
+    python -m benchmarks.auth0_sync [PEOPLE [ACCOUNTS]]
 
 The Management API is an Auth0-shaped server in a separate process; the database is SQLite. The
 first comparison finds everybody's accounts and writes an event for each; it is killed with SIGKILL

@@ -1,6 +1,6 @@
 """How many files a reader opens to follow a request: files entered, and calls between them.
 
-    python -m benchmarks.flows [--json] [--list] [--only FLOW ...] [--of COMMIT]
+    python -m benchmarks.files_entered_per_flow [--json] [--list] [--only FLOW ...] [--of COMMIT]
 
 Four flows run on SQLite in this process, against the local tenant in a separate process. Each
 runs twice before it is measured, so that imports, caches and compiled queries are there already.
@@ -453,7 +453,7 @@ def main_of(commit: str, arguments: Iterable[str]) -> int:
 
 def options_of(arguments: list[str]) -> argparse.Namespace:
     """The command line."""
-    words = argparse.ArgumentParser(prog="python -m benchmarks.flows")
+    words = argparse.ArgumentParser(prog="python -m benchmarks.files_entered_per_flow")
     words.add_argument("--json", action="store_true", help="one JSON object a line")
     words.add_argument("--list", action="store_true", help="also the files")
     words.add_argument("--only", nargs="*", default=[], choices=[VERIFICATION, *FLOWS])

@@ -6,4 +6,4 @@ from portal.settings import *  # noqa: F403
 from portal.settings import INSTALLED_APPS as OURS
 
 INSTALLED_APPS = [*OURS, "django.contrib.admin"]
-ROOT_URLCONF = "benchmarks.inventory.peer_urls"
+ROOT_URLCONF = "benchmarks.inventory.django_admin_baseline_urls"

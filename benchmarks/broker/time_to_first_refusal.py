@@ -1,6 +1,6 @@
 """From the commit of a freeze, or of a revocation, to the first refusal that a caller sees.
 
-    python -m benchmarks.broker.refusing ROUNDS SUB      (in the portal's environment)
+    python -m benchmarks.broker.time_to_first_refusal ROUNDS SUB      (in the portal's environment)
 
 Takes the decisions through the product's own pipeline, in a process next to the portal's, while
 callers ask all the time; prints a line when it begins, and `[[kind, before, after, ended]]` in

@@ -1,6 +1,6 @@
 """Write events in bulk, in turns with the same rows alone.
 
-    python -m benchmarks.ledger.bulk [events of a turn [turns]]
+    python -m benchmarks.ledger.bulk_write_speed [events of a turn [turns]]
 
 Uses the database of the environment, which should be empty. A turn is as long as a real import is
 in a minute: what is written in parallel with the making of the next batch begins and ends once a
@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import django
 
-from benchmarks.ledger.server import Backends, watched
+from benchmarks.ledger.postgresql_cpu_time import Backends, watched
 from benchmarks.ledger.writers import with_children
 from benchmarks.resources import Spent
 
