@@ -17,7 +17,7 @@ _REGISTERING = (
     "connections.lifecycle.bulk_decisions",
     "connections.lifecycle.connect_revoke_suspend_resume",
     "connections.lifecycle.freezes",
-    "connections.component_manifests.credential_needs_allow",
+    "connections.component_manifests.allow_required_before_credentials",
     "connections.component_manifests.declare_and_remove",
     "connections.revocation.deletion_and_session_steps",
     "connections.scope_escalation.allowance_and_rule_decisions",

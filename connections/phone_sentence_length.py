@@ -11,7 +11,7 @@ from typing import Final
 
 from approvals.pipeline.service import LONGEST_SENTENCE
 from audit.ledger.format import safe_display
-from connections.scopes import catalogue, permissions_for_others
+from connections.scopes import catalogue, permissions_in_third_person
 from connections.scopes.catalogue import Scope
 
 _NAMED: Final = 4
@@ -34,7 +34,7 @@ def permissions(
     Args:
         words: whether what they allow is written out; their names alone take less space.
     """
-    asked = permissions_for_others.for_others(catalogue.in_words(connection, wanted))
+    asked = permissions_in_third_person.for_others(catalogue.in_words(connection, wanted))
     asked.sort(key=lambda scope: not catalogue.has_to_be_named(scope))
     named = max(_NAMED, sum(map(catalogue.has_to_be_named, asked)))
     listed = [_said(scope, words) for scope in asked[:named]]

@@ -23,7 +23,7 @@ from approvals.models import Approval, Effect, Status
 from approvals.pipeline.service import Performed, checked, perform
 from approvals.serializers import as_json, effect_as_json, list_as_json
 from audit.recording.actors import Actor, Target
-from connections import known_names as agents
+from connections import connection_and_agent_names as agents
 from enforcement import known_names
 
 router = Router(tags=["Decisions"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from connections.broker.errors import TokenRefusal
 from connections.component_manifests import (
-    credential_needs_allow,
+    allow_required_before_credentials,
     enforcement_decision_hook,
     manifest_store,
 )
@@ -98,7 +98,10 @@ def check_decision(component: Component | None) -> str:
             f"{component.kind}_held",
             f"{component} is on hold until someone decides on it.",
         )
-    if decision != enforcement_decision_hook.ALLOW and not credential_needs_allow.is_open():
+    if (
+        decision != enforcement_decision_hook.ALLOW
+        and not allow_required_before_credentials.is_open()
+    ):
         raise TokenRefusal(
             403,
             "component_not_allowed",

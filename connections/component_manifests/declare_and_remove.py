@@ -16,7 +16,7 @@ from approvals.policy.sentences import named
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
-from connections import known_names
+from connections import connection_and_agent_names
 from connections import phone_sentence_length as fitting
 from connections.account_names import minute
 from connections.broker.component_checks import Component
@@ -62,7 +62,7 @@ def _validate_declaration(actor: Actor, target: Target, params: Mapping[str, Any
             "someone else has to declare them.",
         )
     if not params.get("new"):
-        known_names.check(gains.scopes)
+        connection_and_agent_names.check(gains.scopes)
 
 
 def _validate_removal(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from connections import known_names
+from connections import connection_and_agent_names
 from connections.component_manifests import manifest_store
 from connections.component_manifests.manifest_store import Declaration
 from connections.models import Manifest, ManifestNeed
@@ -136,7 +136,11 @@ def _changed_variables(
 def _services_by_prefix(declared: Iterable[str]) -> dict[str, set[str]]:
     """How variables of each known connection begin, with the services that this may be."""
     found: dict[str, set[str]] = {prefix: {of} for prefix, of in _ABBREVIATED.items()}
-    for name in {*catalogue.catalogued(), *known_names.every_connection(), *declared}:
+    for name in {
+        *catalogue.catalogued(),
+        *connection_and_agent_names.every_connection(),
+        *declared,
+    }:
         prefix = manifest_store.default_variable(name).removesuffix("TOKEN")
         found.setdefault(prefix, set()).add(catalogue.service(name))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from connections.component_manifests import credential_needs_allow
+from connections.component_manifests import allow_required_before_credentials
 from connections.component_manifests import enforcement_decision_hook as hook
 
 
@@ -15,7 +15,7 @@ def among(components: Iterable[str]) -> set[str]:
     if not named:
         return set()
     decided = hook.decisions_of(set(named.values()))
-    takes = {hook.ALLOW, hook.NONE} if credential_needs_allow.is_open() else {hook.ALLOW}
+    takes = {hook.ALLOW, hook.NONE} if allow_required_before_credentials.is_open() else {hook.ALLOW}
     return {one for one, component in named.items() if decided[component] not in takes}
 
 

@@ -23,7 +23,7 @@ from approvals.step_up.rate_limit import OVERTAKEN_BY_REQUESTER
 from audit.recording.actors import Actor, Target
 from connections import (
     account_names,
-    known_names,
+    connection_and_agent_names,
     permissions,
 )
 from connections import phone_sentence_length as fitting
@@ -137,7 +137,7 @@ def _checked(target: Target, params: Mapping[str, Any]) -> tuple[Setting, Settin
     """The setting in force and the one wanted."""
     if not manifest_store.is_connection(target.name):
         raise Refused("bad_target", "Name a connection, such as github.", pointer="/target/name")
-    known_names.check_connection(target.name)
+    connection_and_agent_names.check_connection(target.name)
     return state_filters.setting_of(target.name), wanted(params)
 
 

@@ -14,12 +14,12 @@ from django.db.models import Q, prefetch_related_objects
 
 from audit.recording.actors import Actor
 from connections.inventory import account_filters, facet_counts, groups
-from connections.inventory import owner_groups as persons
+from connections.inventory import groups_by_owner as persons
 from connections.inventory.account_filters import Conditions, Found, Owners
 from connections.inventory.declared_fit import Fit, is_idle
 from connections.inventory.facet_counts import Counts, How, Tally
 from connections.inventory.groups import NOBODY, Bucket, Slice
-from connections.inventory.owner_groups import Called, People
+from connections.inventory.groups_by_owner import Called, People
 from connections.inventory.query_parameters import SHOWS, UNNAMED, Place, Query
 from connections.models import ConnectedAccount, ConnectionSetting
 from connections.scopes import catalogue

@@ -18,7 +18,7 @@ from approvals.models import Person
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
-from connections import account_names, known_names
+from connections import account_names, connection_and_agent_names
 from connections.broker.errors import TokenRefusal
 from connections.lifecycle import restriction_stack
 from connections.models import ConnectedAccount, Freeze, FrozenKind
@@ -106,7 +106,7 @@ def suggestions() -> dict[str, list[tuple[str, str]]]:
     """What there is to freeze, as `(name, words)`, for the form."""
     services = ConnectedAccount.objects.values_list("connection", flat=True).distinct()
     return {
-        "agent": [(name, name) for name in known_names.seen_agents(200)],
+        "agent": [(name, name) for name in connection_and_agent_names.seen_agents(200)],
         "service": [(name, catalogue.title(name)) for name in sorted(set(services))],
         "person": sorted(
             ((person.sub, _name_and_email(person)) for person in _holders().order_by("pk")[:200]),
@@ -169,17 +169,17 @@ def _freeze_of(actor: Actor, target: Target) -> Freeze | None:
 def _check_name(kind: FrozenKind, name: str) -> None:
     """A freeze of a name that no caller can have stops nothing."""
     if kind == FrozenKind.SERVICE and name != EVERYTHING:
-        known_names.check_connection(name)
+        connection_and_agent_names.check_connection(name)
     if name != name.strip():  # the broker strips what callers send
         words = "A name has no space at its beginning or end."
         raise Refused("bad_target", words, pointer="/target/name")
     if kind == FrozenKind.SERVICE and len(name) > LONGEST_SERVICE:
         words = f"A connection has at most {LONGEST_SERVICE} characters."
         raise Refused("bad_target", words, pointer="/target/name")
-    if kind == FrozenKind.AGENT and not known_names.can_be_an_agent(name):
+    if kind == FrozenKind.AGENT and not connection_and_agent_names.can_be_an_agent(name):
         words = (
-            f"The name of an agent has at most {known_names.LONGEST_AGENT} printable ASCII "
-            "characters: no caller can have this one."
+            f"The name of an agent has at most {connection_and_agent_names.LONGEST_AGENT} "
+            "printable ASCII characters: no caller can have this one."
         )
         raise Refused("bad_target", words, pointer="/target/name")
 

@@ -4,7 +4,7 @@ import hashlib
 
 from django.db import migrations, models
 
-import connections.models.computed_fields
+import connections.models.fields_computed_on_save
 
 
 def grant_digest(scopes):
@@ -38,13 +38,13 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='connectedaccount',
             name='grant',
-            field=connections.models.computed_fields.GrantDigest(default='', editable=False, max_length=16),
+            field=connections.models.fields_computed_on_save.GrantDigest(default='', editable=False, max_length=16),
         ),
         migrations.RunPython(name_grants, migrations.RunPython.noop),
         migrations.AddField(
             model_name='connectedaccount',
             name='used_on',
-            field=models.GeneratedField(db_persist=True, expression=connections.models.computed_fields.DayOf('last_used_at'), output_field=models.DateField(null=True)),
+            field=models.GeneratedField(db_persist=True, expression=connections.models.fields_computed_on_save.DayOf('last_used_at'), output_field=models.DateField(null=True)),
         ),
         migrations.AddIndex(
             model_name='connectedaccount',

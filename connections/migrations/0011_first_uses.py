@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import connections.models.computed_fields
+import connections.models.fields_computed_on_save
 from connections.migrations._first_uses import mark_firsts
 
 
@@ -21,12 +21,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='use',
             name='first_of_agent',
-            field=connections.models.computed_fields.FirstOf('agent', default=False, editable=False),
+            field=connections.models.fields_computed_on_save.FirstOf('agent', default=False, editable=False),
         ),
         migrations.AddField(
             model_name='use',
             name='first_of_skill',
-            field=connections.models.computed_fields.FirstOf('skill', default=False, editable=False),
+            field=connections.models.fields_computed_on_save.FirstOf('skill', default=False, editable=False),
         ),
         migrations.RunPython(mark_them, migrations.RunPython.noop),
         migrations.AddIndex(

@@ -3,10 +3,10 @@
 from connections.models.account import NOT_HELD, ConnectedAccount, State, Use
 from connections.models.application_grant import AccessKind, AccessState, AppAccess
 from connections.models.component_manifest import AllowRule, HeldVariables, Manifest, ManifestNeed
+from connections.models.connect_prompts_and_owner_notices import Need, Notice, OwnerLetter
 from connections.models.escalation_and_allowance import Allowance, Attempts, Escalation, ScopeRule
 from connections.models.freeze import Freeze, FrozenKind
 from connections.models.idle_access_setting import JustInTime
-from connections.models.request_notice_letter import Need, Notice, OwnerLetter
 from connections.models.review import (
     Choice,
     Review,

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from audit.clock import uuid7
 from audit.recording.actors import Subject
-from connections.models.computed_fields import DayOf, FirstOf, GrantDigest
+from connections.models.fields_computed_on_save import DayOf, FirstOf, GrantDigest
 
 
 class State(models.TextChoices):

@@ -19,7 +19,7 @@ from approvals.policy.sentences import duration, named
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Target
-from connections import account_names, known_names, permissions
+from connections import account_names, connection_and_agent_names, permissions
 from connections import phone_sentence_length as fitting
 from connections.broker.component_checks import Component
 from connections.component_manifests import manifest_store
@@ -200,7 +200,7 @@ def _committed(made: Allowance) -> Committed:
 
 
 def _configure(ctx: CommitContext) -> Committed:
-    known_names.check_connection(ctx.target.name)
+    connection_and_agent_names.check_connection(ctx.target.name)
     before, wanted = connection_rules.of(ctx.target.name), Rules.model_validate(ctx.params)
     ScopeRule.objects.update_or_create(
         name=ctx.target.name,

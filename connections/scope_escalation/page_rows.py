@@ -13,7 +13,7 @@ from audit.recording.actors import Actor
 from connections import account_names, permissions
 from connections.models import Allowance, ConnectedAccount, Escalation
 from connections.scope_escalation import allowances_in_force
-from connections.scopes import catalogue, permissions_for_others
+from connections.scopes import catalogue, permissions_in_third_person
 from connections.scopes.catalogue import Scope
 
 LOOKED_BACK = timedelta(days=30)
@@ -86,7 +86,7 @@ def _scopes(
     """Permissions in words: to the owner, or about them."""
     found = catalogue.in_words(account.connection, names)
     own = permissions.is_owner(viewer, account)
-    return tuple(found if own else permissions_for_others.for_others(found, whose))
+    return tuple(found if own else permissions_in_third_person.for_others(found, whose))
 
 
 def _owner(account: ConnectedAccount, people: Mapping[tuple[str, str], str]) -> str:

@@ -20,7 +20,7 @@ from approvals.models import Approval, Outcome, Status
 from approvals.pipeline.service import Performed, perform
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
-from connections import known_names, permissions
+from connections import connection_and_agent_names, permissions
 from connections.account_names import minute
 from connections.broker.component_checks import Component
 from connections.broker.errors import TokenRefusal
@@ -103,8 +103,10 @@ def _with_facts(refusal: TokenRefusal, unasked: Unasked) -> TokenRefusal:
 def _unknown(tried: Tried) -> TokenRefusal | None:
     """A name that nobody knows rings no phone."""
     connection = tried.account.connection
-    for scope in known_names.unknown_scopes(connection, tried.scopes):
-        hint = known_names.did_you_mean(scope, known_names.scopes_of(connection))
+    for scope in connection_and_agent_names.unknown_scopes(connection, tried.scopes):
+        hint = connection_and_agent_names.did_you_mean(
+            scope, connection_and_agent_names.scopes_of(connection)
+        )
         return _not_declared(tried, f"{tried.title} has no known permission {scope}.{hint}")
     return None
 

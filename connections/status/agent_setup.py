@@ -9,7 +9,7 @@ from django.db.models import Max, Min
 
 from audit.recording.actors import Actor
 from connections import permissions
-from connections.component_manifests import credential_needs_allow
+from connections.component_manifests import allow_required_before_credentials
 from connections.component_manifests import enforcement_decision_hook as hook
 from connections.lifecycle import freezes
 from connections.models import NOT_HELD, ConnectedAccount, Freeze, Manifest, ManifestNeed, Use
@@ -79,7 +79,7 @@ def read(me: Actor, manifest: Manifest, agent: str) -> Setup:
     mine = list(permissions.mine(me).filter(connection__in=[one.connection for one in needs]))
     standings = state_filters.of_all(one for one in mine if one.state not in NOT_HELD)
     decision = hook.decision_of(KIND, manifest.name)
-    takes = {hook.ALLOW, hook.NONE} if credential_needs_allow.is_open() else {hook.ALLOW}
+    takes = {hook.ALLOW, hook.NONE} if allow_required_before_credentials.is_open() else {hook.ALLOW}
     used = Use.objects.filter(account__in=mine, agent=agent, skill=f"{KIND}:{manifest.name}")
     return Setup(
         manifest=manifest,

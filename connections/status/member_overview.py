@@ -25,7 +25,7 @@ from connections.models import (
     State,
     Use,
 )
-from connections.scopes import catalogue, permissions_for_others
+from connections.scopes import catalogue, permissions_in_third_person
 from connections.scopes.catalogue import Scope
 from connections.status import state_filters
 from connections.status.account_status import Code, Standing
@@ -105,7 +105,7 @@ def card(
     return Card(
         account=account,
         title=catalogue.title(account.connection),
-        scopes=tuple(scopes if own else permissions_for_others.for_others(scopes, owner)),
+        scopes=tuple(scopes if own else permissions_in_third_person.for_others(scopes, owner)),
         used_by=user_names(account),
         can_undo=may_resume and connect_revoke_suspend_resume.can_undo(account),
         can_resume=suspended and (admin or may_resume),

@@ -29,7 +29,7 @@ from connections.models import ConnectedAccount, State
 from connections.scope_escalation import page_rows
 from connections.scopes import (
     catalogue,
-    permissions_for_others,
+    permissions_in_third_person,
 )
 from connections.status import (
     facts_with_sources,
@@ -106,7 +106,7 @@ def _needs(me: Actor, account: ConnectedAccount) -> list[facts_with_sources.Need
     if permissions.is_owner(me, account):
         return needs
     owner = account_names.owner_name(account)
-    said = permissions_for_others.for_others([need.scope for need in needs], owner)
+    said = permissions_in_third_person.for_others([need.scope for need in needs], owner)
     return [replace(need, scope=scope) for need, scope in zip(needs, said, strict=True)]
 
 

@@ -17,7 +17,7 @@ from approvals.models import Approval, Status
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from connections import permissions
-from connections.component_manifests import credential_needs_allow, manifest_store
+from connections.component_manifests import allow_required_before_credentials, manifest_store
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed
 from connections.scope_escalation import allowances_in_force, connection_rules, page_rows
 from connections.scopes import catalogue
@@ -54,7 +54,7 @@ def watch(request: HttpRequest) -> HttpResponseBase:
         "rules": _rules(),
         "lasts": LASTS,
         "may": "admin" in me.roles,
-        "open": credential_needs_allow.is_open(),
+        "open": allow_required_before_credentials.is_open(),
     }
     return render(request, "connections/watch.html", context)
 
@@ -124,8 +124,13 @@ def configure(request: HttpRequest, connection: str) -> HttpResponseBase:
 @require_POST
 def require_allow(request: HttpRequest) -> HttpResponseBase:
     """Give credentials to allowed components only, from the next request on."""
-    everything = Target("service", credential_needs_allow.EVERYTHING)
-    perform(actor(request), credential_needs_allow.VERB, everything, params={"undecided": "refuse"})
+    everything = Target("service", allow_required_before_credentials.EVERYTHING)
+    perform(
+        actor(request),
+        allow_required_before_credentials.VERB,
+        everything,
+        params={"undecided": "refuse"},
+    )
     messages.success(request, "Credentials were limited to components that someone allowed.")
     return redirect("connections:watch")
 

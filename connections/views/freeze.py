@@ -17,8 +17,8 @@ from approvals.models import Approval, Person, Status
 from approvals.pipeline.service import Performed
 from approvals.policy.sentences import called
 from audit.recording.actors import Target
-from connections import account_names, known_names
-from connections.lifecycle import after_freeze, freezes
+from connections import account_names, connection_and_agent_names
+from connections.lifecycle import access_left_after_freeze, freezes
 from connections.models import Freeze, FrozenKind
 from connections.status.account_status import EVERYTHING
 from connections.views.decide import decide, relax_form, relax_with_reason
@@ -57,9 +57,9 @@ def _page(
         by_target.setdefault((one.kind, one.name), []).append(one)
     titles = freezes.titles(by_target)
     pages = _pages_of_people(request, by_target)
-    live = after_freeze.live_tokens()
-    earlier = after_freeze.of_any(by_target, live) if by_target else live
-    remainders = after_freeze.remainders(by_target, live)
+    live = access_left_after_freeze.live_tokens()
+    earlier = access_left_after_freeze.of_any(by_target, live) if by_target else live
+    remainders = access_left_after_freeze.remainders(by_target, live)
     rows = []
     for key, several in by_target.items():
         url, name = pages.get(key, ("", ""))
@@ -86,14 +86,14 @@ def _page(
         "live_more": len(live) > _LISTED,
         "live_until": earlier[0].ends if earlier and earlier[0].until else "",
         "endless": any(one.until is None for one in earlier),
-        "all_read": len(live) < after_freeze.READ,
+        "all_read": len(live) < access_left_after_freeze.READ,
     }
     return render(request, "connections/freeze.html", context, status=status)
 
 
 def _components(unknown: str) -> list[tuple[str, str, str]]:
     """What an unknown name of an agent is the name of: kind, name and the kind in words."""
-    found = known_names.components_named(unknown) if unknown else []
+    found = connection_and_agent_names.components_named(unknown) if unknown else []
     return [(kind, name, called(kind)) for kind, name in found]
 
 
@@ -127,7 +127,9 @@ def freeze(request: HttpRequest) -> HttpResponseBase:
     me, target = actor(request), Target(kind, name)
     try:
         confirmed = request.POST.get("new") == "on"
-        known_names.check_agent(me, freezes.verb_of(kind, "freeze"), target, new=confirmed)
+        connection_and_agent_names.check_agent(
+            me, freezes.verb_of(kind, "freeze"), target, new=confirmed
+        )
     except UnknownName as unknown:
         messages.error(request, f"Nothing was frozen. {unknown.detail}")
         return _page(request, request.POST.dict(), status=422, unknown=name)

@@ -18,7 +18,7 @@ from audit.recording.actors import Actor
 from connections import permissions
 from connections.access_reviews import remediation, reviewer_permissions
 from connections.models import Choice, Review, ReviewItem
-from connections.scopes import catalogue, permissions_for_others
+from connections.scopes import catalogue, permissions_in_third_person
 from connections.status import state_filters
 from connections.views.access_review_pages import fetch, rows
 from ui.refused_request_audit_flag import tell
@@ -114,7 +114,9 @@ def _page(
         "standing": state_filters.of(account) if account else None,
         "scopes": [
             (words, words.name in excess)
-            for words in (said if own else permissions_for_others.for_others(said, row["owner"]))
+            for words in (
+                said if own else permissions_in_third_person.for_others(said, row["owner"])
+            )
         ],
         "why_not": why_not,
         "ended": ended,

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from approvals import clock
 from audit.recording.actors import Actor
-from connections.component_manifests import credential_needs_allow
+from connections.component_manifests import allow_required_before_credentials
 from connections.scope_escalation import page_rows
 from connections.scopes.catalogue import Scope
 from portal.home.panel_types import MOST, Home, Line, Panel
@@ -23,7 +23,7 @@ def watch(me: Actor) -> Home:
 
 
 def _open(me: Actor) -> list[Panel]:
-    if "admin" not in me.roles or not credential_needs_allow.is_open():
+    if "admin" not in me.roles or not allow_required_before_credentials.is_open():
         return []
     line = Line(
         "Components that no one decided on get credentials",

@@ -14,7 +14,7 @@ from approvals import cancel_resend_confirm_denial
 from approvals.pipeline import recheck
 from audit.models import EventRow
 from audit.sequencing import sequencer
-from connections import known_names
+from connections import connection_and_agent_names
 from tests.audit.factories import DraftFactory
 from tests.support.recording import record_many
 
@@ -55,8 +55,10 @@ def plan(sql: str) -> str:
 
 def test_an_agent_that_an_event_names_is_known() -> None:
     list(record_many([DraftFactory.build(agent="claude")]))
-    assert known_names._is_in_an_event("claude"), "also before it has its place in the log"
+    assert connection_and_agent_names._is_in_an_event("claude"), (
+        "also before it has its place in the log"
+    )
     sequencer.run_once()
-    assert known_names._is_in_an_event("claude")
-    assert not known_names._is_in_an_event("claud")
-    assert not known_names._is_in_an_event("x" * 5_000)
+    assert connection_and_agent_names._is_in_an_event("claude")
+    assert not connection_and_agent_names._is_in_an_event("claud")
+    assert not connection_and_agent_names._is_in_an_event("x" * 5_000)

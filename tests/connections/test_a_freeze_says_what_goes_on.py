@@ -14,7 +14,7 @@ from django.urls import reverse
 from approvals import clock
 from approvals.models import Person
 from connections.broker import accounts_and_uses
-from connections.lifecycle import after_freeze
+from connections.lifecycle import access_left_after_freeze
 from connections.models import AccessState, AppAccess, ConnectedAccount, Freeze
 from tests.connections.test_freezing_stops_at_once import freeze
 from tests.connections.test_the_inventory_shows_everybody import make
@@ -88,7 +88,7 @@ def test_a_freeze_after_which_no_token_is_known_to_work_says_so(slack: Connected
 def test_where_not_every_live_token_was_read_no_freeze_is_said_to_leave_none(
     slack: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(after_freeze, "READ", 1)
+    monkeypatch.setattr(access_left_after_freeze, "READ", 1)
     given = {"kind": "agent", "name_agent": "codex", "reason": "odd"}
     page = words(signed_in("admin", "admin").post(NOW, given, follow=True).content.decode())
     assert "You froze agent “codex”." in page

@@ -16,7 +16,7 @@ from approvals.pipeline.service import perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from connections.component_manifests import (
-    credential_needs_allow,
+    allow_required_before_credentials,
     enforcement_decision_hook,
     manifest_store,
 )
@@ -89,18 +89,22 @@ def test_a_fresh_installation_begins_closed() -> None:
     manifest_store.remove("mcp", "github-mcp")
     migration = importlib.import_module("connections.migrations.0019_allow_rule")
     migration.keep_open(apps, SimpleNamespace(connection=connection))
-    assert not credential_needs_allow.is_open()
+    assert not allow_required_before_credentials.is_open()
 
 
 def test_opening_waits_for_another_admin_and_closing_does_not() -> None:
-    asked = perform(admin(), credential_needs_allow.VERB, EVERYTHING, params={"undecided": "open"})
+    asked = perform(
+        admin(), allow_required_before_credentials.VERB, EVERYTHING, params={"undecided": "open"}
+    )
     assert asked.approval is not None
     assert [one.person.sub for one in asked.approval.asks.all()] == [subject("admin2")]
-    assert not credential_needs_allow.is_open()
+    assert not allow_required_before_credentials.is_open()
     opened()
-    done = perform(admin(), credential_needs_allow.VERB, EVERYTHING, params={"undecided": "refuse"})
+    done = perform(
+        admin(), allow_required_before_credentials.VERB, EVERYTHING, params={"undecided": "refuse"}
+    )
     assert done.approval is None
-    assert not credential_needs_allow.is_open()
+    assert not allow_required_before_credentials.is_open()
 
 
 def test_the_policy_page_says_that_the_component_is_asserted(visitor: Visitors) -> None:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from connections.scopes import catalogue, containment, permissions_for_others
+from connections.scopes import catalogue, containment, permissions_in_third_person
 from tests.connections.campaign import connected
 from tests.connections.visitor import know
 from tests.support.pages import signed_in
@@ -70,15 +70,15 @@ def test_a_scope_reads_as_what_it_allows_or_as_itself(
 def test_a_permission_is_about_its_owner_where_others_read_it(
     to_the_owner: str, about_mia: str, about_somebody: str
 ) -> None:
-    assert permissions_for_others.third_person(to_the_owner, "Mia") == about_mia
-    assert permissions_for_others.third_person(to_the_owner) == about_somebody
+    assert permissions_in_third_person.third_person(to_the_owner, "Mia") == about_mia
+    assert permissions_in_third_person.third_person(to_the_owner) == about_somebody
 
 
 def test_no_permission_speaks_to_somebody_who_does_not_own_the_account() -> None:
     for service in catalogue.catalogued():
         everything = catalogue.in_words(service, catalogue.known_of(service))
         for owner in ("", "Mia Member"):
-            said = permissions_for_others.for_others(everything, owner)
+            said = permissions_in_third_person.for_others(everything, owner)
             assert [one.name for one in said] == [one.name for one in everything]
             assert not [one.words for one in said if re.search(r"\byour?s?\b", one.words)]
 

@@ -151,7 +151,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "instance",
         "what Auth0 lists of applications",
     ),
-    "connections.component_manifests.credential_needs_allow": (
+    "connections.component_manifests.allow_required_before_credentials": (
         "AllowRule",
         "commit of the verb component.configure",
     ),

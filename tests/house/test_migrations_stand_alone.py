@@ -13,7 +13,7 @@ ALLOWED = {
     "audit.evidence.row_seals": "seals rows with the installation's key, as readers want them",
     "audit.clock": "default of a column",
     "audit.models.exact_json_field": "class of a column",
-    "connections.models.computed_fields": "classes of columns",
+    "connections.models.fields_computed_on_save": "classes of columns",
     "local.tenant.models": "defaults of columns",
 }
 

@@ -16,11 +16,14 @@ from audit.recording.actors import Actor
 from connections.auth_ibom import replay
 from connections.auth_ibom.fact_collection import Compared
 from connections.auth_ibom.inventory_records import Account
-from connections.component_manifests import credential_needs_allow, enforcement_decision_hook
+from connections.component_manifests import (
+    allow_required_before_credentials,
+    enforcement_decision_hook,
+)
 from connections.inventory.component_map import RECENT, UNNAMED, Cell, Map, Row
 from connections.lifecycle import bulk_decisions
 from connections.models import ConnectedAccount
-from connections.scopes import catalogue, permissions_for_others
+from connections.scopes import catalogue, permissions_in_third_person
 from connections.status.account_status import Code
 
 _DECIDED: Final = {
@@ -99,7 +102,7 @@ def in_words(account: Account, scopes: Sequence[str], me: Actor) -> list[catalog
     """Permissions of an account as they concern this reader, its owner or somebody else."""
     found = catalogue.in_words(account.connection, scopes)
     own = (account.iss, account.sub) == (me.iss, me.sub)
-    return found if own else permissions_for_others.for_others(found)
+    return found if own else permissions_in_third_person.for_others(found)
 
 
 def called(component: str) -> str:
@@ -154,7 +157,7 @@ def _decision(component: str) -> str:
         return ""
     kind, _, name = component.partition(":")
     decided = enforcement_decision_hook.decision_of(kind, name)
-    undecided = credential_needs_allow.is_open()
+    undecided = allow_required_before_credentials.is_open()
     return _DECIDED.get(
         decided, "not decided, and left open" if undecided else "not decided: the broker refuses it"
     )

@@ -21,7 +21,7 @@ from connections.auth_ibom.changes_between import WORDS, Change
 from connections.auth_ibom.inventory_records import ERASED, Access, Account
 from connections.lifecycle import freezes
 from connections.models import AccessState
-from connections.scopes import catalogue, permissions_for_others
+from connections.scopes import catalogue, permissions_in_third_person
 from connections.status.account_status import ENDED, Code
 
 SHOWN = 500
@@ -157,7 +157,9 @@ def scopes_of(change: Change, names: Sequence[str]) -> list[catalogue.Scope]:
         return catalogue.in_words("auth0", names)
     if change.account is None:
         return []
-    return permissions_for_others.for_others(catalogue.in_words(change.account.connection, names))
+    return permissions_in_third_person.for_others(
+        catalogue.in_words(change.account.connection, names)
+    )
 
 
 def sentence(change: Change) -> str:
