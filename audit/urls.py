@@ -6,7 +6,7 @@ from django.urls import path
 
 from audit.api import gateway_pushes
 from audit.views import (
-    audit_file_page,
+    audit_file_request_and_download,
     coverage_page,
     erasures_and_legal_holds,
     exports,
@@ -64,9 +64,13 @@ urlpatterns = [
         {"kind": "csv"},
         name="audit-sample-csv",
     ),
-    path("audit/file/", audit_file_page.page, name="audit-file"),
-    path("audit/file/zip", audit_file_page.zip_download, name="audit-file-zip"),
-    path("audit/file/workpaper", audit_file_page.workpaper_download, name="audit-file-workpaper"),
+    path("audit/file/", audit_file_request_and_download.page, name="audit-file"),
+    path("audit/file/zip", audit_file_request_and_download.zip_download, name="audit-file-zip"),
+    path(
+        "audit/file/workpaper",
+        audit_file_request_and_download.workpaper_download,
+        name="audit-file-workpaper",
+    ),
     path("audit/pack", pack_and_verifier_downloads.filter_pack, name="audit-pack"),
     path("audit/evidence/<str:digest>/", evidence_body_page.body, name="audit-evidence"),
     path("audit/coverage/", coverage_page.coverage, name="coverage"),

@@ -10,7 +10,7 @@ from approvals.policy import policy_in_force
 from audit import packs
 from audit.audit_files import policy_and_review_hooks
 from audit.evidence import human_levels
-from audit.importing import row_batches
+from audit.importing import row_batch_writer
 from audit.recording.actors import Target
 from connections.access_reviews import signed_result_file
 from connections.component_manifests import enforcement_decision_hook, manifest_store
@@ -33,7 +33,7 @@ def wire() -> None:
     block_allow_hold.prerequisites.append(missing_connections)
     block_allow_hold.when_allowed.append(prompts_for_missing_connections.ask_members)
     known_names.declared_names.append(manifest_store.names_of)
-    row_batches.when_taken.append(record_acts.record_acts)
+    row_batch_writer.when_taken.append(record_acts.record_acts)
     human_levels.use_passkeys(verifier_trust_file.trusted)
     packs.use_directory(verifier_trust_file.document)
     policy_and_review_hooks.use_policies(policy_in_force.version_documents)

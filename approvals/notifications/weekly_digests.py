@@ -32,7 +32,7 @@ from audit.db import leases
 from audit.ledger.format import safe_display
 from audit.models import NotifyBy, SavedView, ViewNotification, WeeklyDigest
 from audit.recording.actors import READERS
-from audit.saved_views import notify_setting_and_count, weekly_digest
+from audit.saved_views import notify_setting_and_count, weekly_digest_schedule
 from audit.saved_views.stored_filter_parsing import query_of
 from audit.search import event_search
 from audit.search.pagination import Total
@@ -75,13 +75,13 @@ def _count_and_send(row: WeeklyDigest) -> None:
     if owner is None or not READERS.intersection(owner.roles_now):
         for view in views:
             notify_setting_and_count.switch_off(view, ROLE_LOST.format(now))
-        _note(row, attempts=0, detail="", due=weekly_digest.next_due(now))
+        _note(row, attempts=0, detail="", due=weekly_digest_schedule.next_due(now))
         return
     if why_not := notify_setting_and_count.unavailable(NotifyBy.WEEKLY, address=bool(owner.email)):
         _note(row, detail=why_not, due=now + AT_MOST_EVERY)
         _rows_of(views).update(detail=why_not)
         return
-    monday = weekly_digest.covered_week(now)
+    monday = weekly_digest_schedule.covered_week(now)
     counts: Counts = []
     for view in views:
         if not _renew(row):
@@ -113,7 +113,7 @@ def _count(view: SavedView, monday: date) -> Total | Uncounted:
     query = query_of(view.filter)
     if query.errors:
         return _BROKEN
-    query = weekly_digest.query_of_week(query, monday)
+    query = weekly_digest_schedule.query_of_week(query, monday)
     if query.errors:
         return _TOO_LONG
     try:  # no transaction is open here, so an error ends its own statement only
@@ -134,7 +134,7 @@ def _finish(row: WeeklyDigest, owner: Person, counts: Counts, monday: date, now:
     elif failed or any(total.count for total in totals):
         _send(row, owner, counts, monday, now)
     else:
-        _note(row, attempts=0, detail="", due=weekly_digest.next_due(now))
+        _note(row, attempts=0, detail="", due=weekly_digest_schedule.next_due(now))
     _show(row, counts)
 
 
@@ -145,7 +145,7 @@ def _send(row: WeeklyDigest, owner: Person, counts: Counts, monday: date, now: d
         row,
         send,
         longest_wait_s=LONGEST_WAIT_S,
-        afterwards={"attempts": 0, "due": weekly_digest.next_due(now)},
+        afterwards={"attempts": 0, "due": weekly_digest_schedule.next_due(now)},
         without_address={"due": now + AT_MOST_EVERY},
     )
 
@@ -197,7 +197,7 @@ def text(counts: Counts, monday: date) -> str:
 
 
 def _range(monday: date) -> str:
-    return f"{monday:%-d %b %Y} to {weekly_digest.last_day(monday):%-d %b %Y}"
+    return f"{monday:%-d %b %Y} to {weekly_digest_schedule.last_day(monday):%-d %b %Y}"
 
 
 def _url(name: str, view: SavedView) -> str:

@@ -14,7 +14,7 @@ from approvals.models import Passkey
 from audit.ledger.format.canonical import EntryError
 from audit.models import Event, EventRow
 from audit.models.search_row_and_rollup import ENROLMENTS
-from audit.recording import enrolment_entries
+from audit.recording import enrolment_entry_lookup
 from audit.recording.stored_event_loader import load
 
 
@@ -39,7 +39,7 @@ def counting(keys: Iterable[Passkey]) -> dict[str, bool]:
 
 def _revoked() -> set[str]:
     """The credentials that the entries of the log have as revoked, search rows or not."""
-    found = (one.document for one in enrolment_entries.of("passkey"))
+    found = (one.document for one in enrolment_entry_lookup.of("passkey"))
     return {one["data"]["credential_id"] for one in found if one["action"] == "passkey.revoked"}
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from audit.ledger.offline.proof_check import Report
-    from audit.ledger.packs.report import Claim
+    from audit.ledger.packs.pack_check_result import Claim
     from audit.ledger.passkey_assertions import Passkey
     from audit.ledger.person_and_log_levels import Level
     from audit.ledger.trust_policy import Policy
@@ -225,7 +225,7 @@ class _Checked:
     @property
     def claimed(self) -> tuple[int | None, Claim]:
         """Its index, and what counts of its claim."""
-        from audit.ledger.packs.report import Claim
+        from audit.ledger.packs.pack_check_result import Claim
 
         return self.report.index, self.claim if self.intact else Claim()
 
@@ -234,7 +234,7 @@ def _verify_pairs(
     screen: Screen, pairs: Sequence[Pair], trust: Policy, brought: _Brought, unused: Sequence[str]
 ) -> list[Part]:
     """Verify them together: one may prove the person of another of its operation, as in a pack."""
-    from audit.ledger.packs.report import person_gaps
+    from audit.ledger.packs.pack_check_result import person_gaps
 
     checked = [_check_one(pair, trust, brought) for pair in pairs]
     gaps = person_gaps([one.claimed for one in checked])
@@ -244,7 +244,7 @@ def _verify_pairs(
 def _check_one(pair: Pair, trust: Policy, brought: _Brought) -> _Checked:
     from audit.ledger import person_and_log_levels
     from audit.ledger.offline.proof_check import verify_proof_file
-    from audit.ledger.packs.report import Claim
+    from audit.ledger.packs.pack_check_result import Claim
 
     report = verify_proof_file(pair.proof.body, pair.entry.body, policy=trust)
     problem, event = _reveal(pair)
@@ -325,7 +325,7 @@ def _judged(
     `opened`: whether openings were given.
     """
     from audit.ledger import person_and_log_levels
-    from audit.ledger.packs.report import WHO_ACTED, WHO_APPROVED, Claim
+    from audit.ledger.packs.pack_check_result import WHO_ACTED, WHO_APPROVED, Claim
     from audit.ledger.packs.who_acted_and_approved import claim_of, unproven
 
     actor = event.get("actor")

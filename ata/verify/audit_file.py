@@ -96,7 +96,7 @@ def _verify(screen: Screen, path: Path, roots: Roots, fingerprint: str) -> bool:
     from audit.ledger.audit_file_format.audit_file_check import ARCHIVE, check
     from audit.ledger.audit_file_format.audit_file_report import AuditFileReport
     from audit.ledger.audit_file_format.zip_members import ZipError, ZipMembers
-    from audit.ledger.packs.report import Check
+    from audit.ledger.packs.pack_check_result import Check
 
     try:
         with path.open("rb") as file:

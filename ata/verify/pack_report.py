@@ -9,7 +9,7 @@ from ata.output.safe_text import safe
 from ata.output.screen import Screen, paint
 
 if TYPE_CHECKING:
-    from audit.ledger.packs.report import Check, EventReport, PackReport, Verdict
+    from audit.ledger.packs.pack_check_result import Check, EventReport, PackReport, Verdict
     from audit.ledger.person_and_log_levels import Level
 
 _MARKS = {

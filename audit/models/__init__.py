@@ -3,9 +3,9 @@
 from audit.models.event_and_openings import Event, Openings
 from audit.models.evidence_item import EvidenceItem
 from audit.models.export_job import ExportBlock, ExportJob
-from audit.models.forms_of_a_row import RowForm
+from audit.models.gateway_push_progress import PushProgress
 from audit.models.imported_row import ImportedRow, RepeatedTag
-from audit.models.push_progress import PushProgress
+from audit.models.pushed_and_database_row_forms import RowForm
 from audit.models.quarantined_row import QuarantinedRow
 from audit.models.saved_view import NotifyBy, SavedView, ViewNotification, WeeklyDigest
 from audit.models.search_row_and_rollup import EventRow, Rollup

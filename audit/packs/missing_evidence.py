@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from audit.evidence import storage
-from audit.ledger.packs.report import WHO_ACTED, WHO_APPROVED
+from audit.ledger.packs.pack_check_result import WHO_ACTED, WHO_APPROVED
 from audit.models import Event, EvidenceItem
 from audit.packs.build import MayRead
 from audit.packs.event_selection import Selection

@@ -16,7 +16,7 @@ from audit import clock
 from audit.evidence import log_proof_levels
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, NotifyBy, SavedView, ViewNotification
-from audit.saved_views import weekly_digest
+from audit.saved_views import weekly_digest_schedule
 from audit.search import search_sql
 from audit.search.query_plan import Plan, plan_of
 from audit.sequencing import stored_tree_queries
@@ -77,7 +77,7 @@ def choose(view: SavedView, by: NotifyBy) -> None:
         changes |= _from_now()
     if by == NotifyBy.WEEKLY:
         changes["due"] = None
-        weekly_digest.subscribe(view)
+        weekly_digest_schedule.subscribe(view)
     ViewNotification.objects.update_or_create(view=view, defaults=changes)
 
 

@@ -20,10 +20,10 @@ from audit.search.decisions_by_verified_human import Decisions
 from audit.search.exact_or_estimated_matches import Finder
 from audit.search.facets_and_histograms import KEYS as FACET_KEYS
 from audit.search.facets_and_histograms import Facet, Histogram
-from audit.search.filter_summary import Survey
 from audit.search.pagination import BadCursor, Cursor, Page, Total, page_of, read_rows
 from audit.search.query_plan import Plan, plan_of
 from audit.search.search_sql import CAP
+from audit.search.totals_facets_and_histogram import Survey
 from audit.sequencing import stored_tree_queries
 
 __all__ = [

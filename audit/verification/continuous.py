@@ -49,7 +49,7 @@ from audit.sequencing import (
 )
 from audit.verification.checks import (
     checks_from_other_apps,
-    decision_tag_first_use,
+    first_rows_by_decision_tag,
     key_and_adoption_files,
     orphans,
     rollup_counts,
@@ -153,7 +153,7 @@ class Round:
             ("keys and adoptions", lambda: key_and_adoption_files.check(self.findings)),
             ("the counts", lambda: rollup_counts.check(self.findings)),
             ("rows outside the log", lambda: orphans.rows(self.findings)),
-            ("decision tags", lambda: decision_tag_first_use.check_missing(self.findings)),
+            ("decision tags", lambda: first_rows_by_decision_tag.check_missing(self.findings)),
             ("files next to the log", lambda: self._papers.check(self.findings)),
             ("decisions", lambda: checks_from_other_apps.check(self.findings, pending=True)),
             ("evidence and finished work", lambda: self._leaves.finish(whole=True)),

@@ -29,7 +29,7 @@ from audit.sequencing import (
 )
 from audit.verification.checks import (
     checks_from_other_apps,
-    decision_tag_first_use,
+    first_rows_by_decision_tag,
     key_and_adoption_files,
     orphans,
     rollup_counts,
@@ -177,7 +177,7 @@ def _of_whole_tables(
 
     def strays() -> None:
         orphans.rows(findings)
-        decision_tag_first_use.check_missing(findings)
+        first_rows_by_decision_tag.check_missing(findings)
         orphans.papers(findings)
 
     def decisions() -> None:

@@ -23,7 +23,7 @@ from audit.saved_views import (
     changes,
     event_totals_from_rollups,
     notify_setting_and_count,
-    weekly_digest,
+    weekly_digest_schedule,
 )
 from audit.saved_views.changes import NotSaved, NotYourView, Wanted
 from audit.saved_views.stored_filter_parsing import query_of
@@ -151,7 +151,7 @@ def open_view(request: HttpRequest, view_id: UUID) -> HttpResponse:
     found = _found(actor(request), view_id)
     query = query_of(found.filter)
     if "week" in request.GET:
-        query = weekly_digest.query_of_week(query, _monday(request.GET["week"]))
+        query = weekly_digest_schedule.query_of_week(query, _monday(request.GET["week"]))
     return redirect("audit-views") if query.errors else HttpResponseRedirect(url_of(query))
 
 
@@ -196,7 +196,7 @@ def _none(view_id: UUID) -> Http404:
 
 def _monday(text: str) -> date:
     try:
-        return weekly_digest.monday(text)
+        return weekly_digest_schedule.monday(text)
     except ValueError:
         raise Http404("week is the Monday that it begins with, such as 2026-11-23") from None
 

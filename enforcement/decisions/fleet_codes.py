@@ -20,7 +20,7 @@ from approvals import clock
 from approvals.errors import Refused
 from approvals.models import Person
 from audit.ledger.format import safe_display
-from audit.recording import enrolment_entries
+from audit.recording import enrolment_entry_lookup
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from enforcement.models import EnrolmentCode
@@ -181,5 +181,5 @@ def list_open() -> list[FleetCode]:
 
 
 def _described(right: EnrolmentCode) -> FleetCode:
-    used = enrolment.used_names(right, enrolment_entries.of("outpost"))
+    used = enrolment.used_names(right, enrolment_entry_lookup.of("outpost"))
     return FleetCode(right, len(used), enrolment.requester(right), enrolment.has_admin(right))

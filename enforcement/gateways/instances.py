@@ -20,13 +20,13 @@ from django.conf import settings
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from audit.importing.gateway_registry_and_seal_keys import demo_registry, registries
-from audit.recording import enrolment_entries
+from audit.recording import enrolment_entry_lookup
 from enforcement.models import Outpost
 from enforcement.outposts import command_recipients
 
 log = logging.getLogger(__name__)
 
-NAME = enrolment_entries.GATEWAY
+NAME = enrolment_entry_lookup.GATEWAY
 
 
 class InstancesRefused(ValueError):

@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.db.models import Q
 
 from audit.keys import outpost_command_key
-from audit.recording import enrolment_entries
+from audit.recording import enrolment_entry_lookup
 from audit.verification.checks import checks_from_other_apps
 from audit.verification.checks.checks_from_other_apps import Wrong
 from enforcement.models import Outpost, RevokedEnrolment
@@ -67,12 +67,12 @@ def problems() -> Iterator[Wrong]:
     rows, recorded = Outpost.objects.in_bulk(), sealed_rows.recorded()
     # Several gateways share a decision where it gave a fleet code.
     newest = {(name, one.operation): one for name, one in recorded.items()}
-    for entry in enrolment_entries.of("outpost"):
+    for entry in enrolment_entry_lookup.of("outpost"):
         if entry.document["action"] != "outpost.key_enrolled":
             continue
         data, index = entry.document["data"], entry.index
         key, row = data.get("command_key"), rows.pop(str(data.get("outpost")), None)
-        gateway = str(enrolment_entries.gateway_of(entry.document))
+        gateway = str(enrolment_entry_lookup.gateway_of(entry.document))
         counts = newest.get((gateway, entry.document["operation"]))
         if row is not None and row.revoked_at is None and (counts is None or counts.is_revoked):
             yield Wrong(f"the outpost {row.id} was revoked and counts again", index)
@@ -93,7 +93,7 @@ def _written_by_others() -> Iterator[Wrong]:
     for ended in RevokedEnrolment.objects.all():
         if not sealed_rows.is_sealed(ended):
             yield Wrong(f"no decision revoked an enrolment at {ended.instance} as its row has it")
-    for entry in enrolment_entries.incomplete():
+    for entry in enrolment_entry_lookup.incomplete():
         action = entry.document["action"]
         yield Wrong(f"{action} does not name what it is about", entry.index, str(entry.event))
 
@@ -101,7 +101,7 @@ def _written_by_others() -> Iterator[Wrong]:
 def _beyond_approval() -> Iterator[Wrong]:
     """Enrolments by a fleet code that its decision did not let: one too many, under another name,
     or after its end."""
-    entries = enrolment_entries.of("outpost")
+    entries = enrolment_entry_lookup.of("outpost")
     for decision in checks_from_other_apps.events_of("outpost.enrolled"):
         if not decision["data"].get("fleet"):
             continue
@@ -111,7 +111,7 @@ def _beyond_approval() -> Iterator[Wrong]:
             by_it = document["operation"] == decision["operation"]
             if not by_it or document["action"] != "outpost.key_enrolled":
                 continue
-            names.add(str(enrolment_entries.gateway_of(document)))
+            names.add(str(enrolment_entry_lookup.gateway_of(document)))
             if why := _why_not_approved(decision, entry, names, entries):
                 outpost = document["data"]["outpost"]
                 yield Wrong(f"the outpost {outpost} enrolled {why}", entry.index)
@@ -119,9 +119,9 @@ def _beyond_approval() -> Iterator[Wrong]:
 
 def _why_not_approved(
     decision: Mapping[str, Any],
-    entry: enrolment_entries.Found,
+    entry: enrolment_entry_lookup.Found,
     names: Collection[str],
-    entries: Collection[enrolment_entries.Found],
+    entries: Collection[enrolment_entry_lookup.Found],
 ) -> str:
     """Why a fleet code did not let an outpost enrol; empty where it did.
 
@@ -129,7 +129,7 @@ def _why_not_approved(
         names: of the gateways at which outposts enrolled by it, this one included.
     """
     data, at = decision["data"], entry.document["recorded_at"]
-    gateway = str(enrolment_entries.gateway_of(entry.document))
+    gateway = str(enrolment_entry_lookup.gateway_of(entry.document))
     if len(names) > data["uses"]:
         return f"by a fleet code whose {data['uses']} uses were spent"
     if not gateway.startswith(data["fleet"].removesuffix("*")):
@@ -137,7 +137,7 @@ def _why_not_approved(
     if datetime.fromisoformat(at) > datetime.fromisoformat(data["until"]) + _SLACK:
         return "by a fleet code that had expired"
     was_ended = any(
-        enrolment_entries.ends_code(one.document, data["fleet"], decision["operation"])
+        enrolment_entry_lookup.ends_code(one.document, data["fleet"], decision["operation"])
         and decision["recorded_at"] <= one.document["recorded_at"] < at
         for one in entries
     )

@@ -23,9 +23,9 @@ from approvals import clock, people_and_roles
 from approvals.errors import Refused
 from approvals.models import Approval, Person
 from audit.clock import rfc3339
-from audit.recording import enrolment_entries
+from audit.recording import enrolment_entry_lookup
 from audit.recording.actors import Actor, Target
-from audit.recording.enrolment_entries import GATEWAY, Found
+from audit.recording.enrolment_entry_lookup import GATEWAY, Found
 from audit.recording.record import record
 from enforcement import waiting_steps
 from enforcement.models import EnrolmentCode, Outpost
@@ -196,7 +196,7 @@ def _use(right: EnrolmentCode, device: Device, now: datetime) -> None:
     Raises:
         Refused: it does not count for this device.
     """
-    entries = enrolment_entries.of("outpost")
+    entries = enrolment_entry_lookup.of("outpost")
     if right.instance != device.instance or _was_enrolled(device.outpost, right.operation, entries):
         raise Refused("enrolment_refused", REFUSED)
     right.used_at = now
@@ -219,7 +219,7 @@ def _check_fleet_code(found: EnrolmentCode, device: Device) -> None:
     right, known = stored.first(), sealed_rows.recorded(device.instance).get(device.instance)
     if right is None or not is_good(right):
         raise Refused("enrolment_refused", REFUSED)
-    entries = enrolment_entries.of("outpost", since=right.decided_at)
+    entries = enrolment_entry_lookup.of("outpost", since=right.decided_at)
     used = used_names(right, entries)
     if (
         not matches(right.instance, device.instance)
@@ -256,7 +256,9 @@ def is_open(right: EnrolmentCode) -> bool:
     ended; by the log, since its row may have been put back."""
     if right.until is None or right.until <= clock.now() or right.used_at is not None:
         return False
-    return sealed_rows.is_sealed(right) and not was_ended(right, enrolment_entries.of("outpost"))
+    return sealed_rows.is_sealed(right) and not was_ended(
+        right, enrolment_entry_lookup.of("outpost")
+    )
 
 
 def has_admin(right: EnrolmentCode) -> bool:
@@ -276,7 +278,7 @@ def was_ended(right: EnrolmentCode, entries: Collection[Found]) -> bool:
     ended with its requester's role."""
     decided = rfc3339(right.decided_at)
     return any(
-        enrolment_entries.ends_code(one.document, right.instance, right.operation)
+        enrolment_entry_lookup.ends_code(one.document, right.instance, right.operation)
         and one.document["recorded_at"] >= decided
         for one in entries
     )
@@ -288,7 +290,7 @@ def _has_changed(right: EnrolmentCode, instance: str, entries: Collection[Found]
     decided = rfc3339(right.decided_at)
     return any(
         one.document["action"] in {"outpost.key_enrolled", "outpost.revoked"}
-        and enrolment_entries.gateway_of(one.document) == instance
+        and enrolment_entry_lookup.gateway_of(one.document) == instance
         and one.document["recorded_at"] >= decided
         for one in entries
     )
@@ -298,7 +300,7 @@ def used_names(right: EnrolmentCode, entries: Collection[Found]) -> set[str]:
     """The gateways at which an outpost enrolled by this decision, by the log or by a row."""
     stored = Outpost.objects.filter(operation=right.operation)
     return set(stored.values_list("instance", flat=True)) | {
-        str(enrolment_entries.gateway_of(one.document))
+        str(enrolment_entry_lookup.gateway_of(one.document))
         for one in entries
         if one.document["action"] == "outpost.key_enrolled"
         and one.document["operation"] == right.operation
@@ -309,8 +311,8 @@ def last_end(pattern: str) -> str:
     """The decision that ended the codes of a pattern last; empty where none did."""
     ends = [
         str(one.document["operation"])
-        for one in enrolment_entries.of("outpost")
-        if enrolment_entries.ends_code(one.document, pattern, "")
+        for one in enrolment_entry_lookup.of("outpost")
+        if enrolment_entry_lookup.ends_code(one.document, pattern, "")
     ]
     return ends[-1] if ends else ""
 

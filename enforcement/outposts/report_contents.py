@@ -15,7 +15,7 @@ from audit.importing.portal_operation_lookup import Operations
 from audit.importing.pushed_row_matching import Forms
 from audit.importing.quarantine.writer import Quarantine
 from audit.importing.report import Counts, ImportReport
-from audit.importing.row_batches import RowWriter
+from audit.importing.row_batch_writer import RowWriter
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from enforcement.models import Outpost

@@ -17,7 +17,7 @@ from django.db.models import Q
 
 from approvals import clock
 from audit.evidence import row_seals
-from audit.recording import enrolment_entries
+from audit.recording import enrolment_entry_lookup
 from audit.verification.unreadable_rows import UNREADABLE
 from enforcement.models import EnrolmentCode, Outpost, RevokedEnrolment
 
@@ -142,9 +142,9 @@ def recorded(instance: str = "") -> dict[str, Recorded]:
     found: dict[str, Recorded] = {}
     gateways: dict[str, str] = {}
     operations = set()
-    for one in enrolment_entries.of("outpost"):
+    for one in enrolment_entry_lookup.of("outpost"):
         action, said = one.document["action"], one.document["data"]
-        named = enrolment_entries.gateway_of(one.document)
+        named = enrolment_entry_lookup.gateway_of(one.document)
         name = str(named or gateways.get(said.get("outpost"), ""))
         if instance and name != instance:
             continue

@@ -11,7 +11,7 @@ from django.http import QueryDict
 from audit.ledger.query import EventQuery
 from audit.models import SavedView
 from audit.recording.actors import Actor
-from audit.saved_views import changes, weekly_digest
+from audit.saved_views import changes, weekly_digest_schedule
 from audit.saved_views.changes import Wanted
 from audit.search import event_search
 from tests.audit.browsing import browser_of
@@ -92,7 +92,7 @@ def test_a_link_with_no_monday_opens_no_unfiltered_list(ada: Actor, week: str) -
 def test_dates_of_a_filter_hold_within_the_week(db: None, text: str, found: int) -> None:
     days = (20, 24, 28, 30)
     events(*(datetime(2026, 11, day, 12, tzinfo=UTC) for day in days))
-    query = weekly_digest.query_of_week(EventQuery.from_bar(text), date(2026, 11, 23))
+    query = weekly_digest_schedule.query_of_week(EventQuery.from_bar(text), date(2026, 11, 23))
     assert event_search.total(query).count == found
 
 

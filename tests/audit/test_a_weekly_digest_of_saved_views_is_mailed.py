@@ -13,7 +13,7 @@ from approvals.notifications import saved_view_notices, weekly_digests
 from audit.erasure.subject_and_store_registry import Whose
 from audit.models import NotifyBy, SavedView, ViewNotification, WeeklyDigest
 from audit.recording.actors import Actor
-from audit.saved_views import changes, person_erasure, weekly_digest
+from audit.saved_views import changes, person_erasure, weekly_digest_schedule
 from tests.audit.weekly_digests import (
     IN_THE_WEEK,
     MONDAY,
@@ -51,8 +51,8 @@ def ada(db: None, set_clock: Clock) -> Actor:
 )
 def test_a_week_begins_on_monday_at_seven(now: str, monday: str, due: str) -> None:
     at = datetime.fromisoformat(f"{now}+00:00")
-    assert weekly_digest.covered_week(at).isoformat() == monday
-    assert weekly_digest.next_due(at) == datetime.fromisoformat(f"{due}T07:00:00+00:00")
+    assert weekly_digest_schedule.covered_week(at).isoformat() == monday
+    assert weekly_digest_schedule.next_due(at) == datetime.fromisoformat(f"{due}T07:00:00+00:00")
 
 
 def test_a_week_counts_from_its_first_moment_to_its_last(

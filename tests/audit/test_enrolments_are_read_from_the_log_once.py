@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from audit.db import request_database_time_budget as budget
-from audit.recording import enrolment_entries
+from audit.recording import enrolment_entry_lookup
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
@@ -26,8 +26,8 @@ OF_A_STEP = '"seq" >='
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that has read nothing yet, with steps of 5 entries."""
-    monkeypatch.setattr(enrolment_entries, "_STEP", STEP)
-    monkeypatch.setattr(enrolment_entries, "_log", type(enrolment_entries._log)())
+    monkeypatch.setattr(enrolment_entry_lookup, "_STEP", STEP)
+    monkeypatch.setattr(enrolment_entry_lookup, "_log", type(enrolment_entry_lookup._log)())
 
 
 def write(count: int, name: str = "x") -> None:
@@ -40,7 +40,7 @@ def write(count: int, name: str = "x") -> None:
 
 
 def names() -> list[str]:
-    return [one.document["data"]["credential_id"] for one in enrolment_entries.of("passkey")]
+    return [one.document["data"]["credential_id"] for one in enrolment_entry_lookup.of("passkey")]
 
 
 def steps_read() -> tuple[list[str], int]:
@@ -83,22 +83,22 @@ def test_a_read_of_an_older_state_makes_no_later_one_read_everything_again() -> 
     write(2 * STEP + 2, "a")
     write(2 * STEP, "b")
     assert steps_read() == (["a", "b"], 5)
-    known = enrolment_entries._log.known
+    known = enrolment_entry_lookup._log.known
     owner.execute("DELETE FROM audit_entry WHERE seq >= %s", 2 * STEP + 2)
     # As in a transaction that began before the second ones were added.
     assert steps_read() == (["a"], 1)
-    assert enrolment_entries._log.known is known
+    assert enrolment_entry_lookup._log.known is known
 
 
 def test_what_was_read_of_another_log_does_not_count() -> None:
     write(3 * STEP, "a")
     other = uuid4()
-    enrolment_entries._log.known = enrolment_entries._Known(STEP, other, (other,))
+    enrolment_entry_lookup._log.known = enrolment_entry_lookup._Known(STEP, other, (other,))
     assert steps_read() == (["a"], 3)
 
 
 def test_a_log_that_is_shorter_than_what_was_read_is_read_once() -> None:
-    enrolment_entries._log.known = enrolment_entries._Known(STEP - 1, uuid4())
+    enrolment_entry_lookup._log.known = enrolment_entry_lookup._Known(STEP - 1, uuid4())
     write(2, "a")
     assert steps_read() == (["a"], 1)
     assert steps_read() == (["a"], 0)

@@ -23,7 +23,7 @@ from audit.recording.record import record
 from audit.sequencing import sequencer
 from audit.verification import requested_runs
 from audit.verification.continuous import Progress
-from audit.views import audit_file_page
+from audit.views import audit_file_request_and_download
 from portal.home import auditor, exception_counts
 from portal.pages import ledger_status
 from tests.audit.browsing import browser_of, text_of
@@ -246,7 +246,7 @@ def test_an_audit_file_offers_the_same_period_up_to_now_and_says_why_it_ends_bef
 def test_the_dates_of_a_period_name_a_year_once_and_a_day_once() -> None:
     def dates(after: str, before: str) -> str:
         given = {"after": after, "before": before}
-        return audit_file_page._dates(Period.read(given, clock.now()))
+        return audit_file_request_and_download._dates(Period.read(given, clock.now()))
 
     assert dates("2026-11-27", "2026-11-28") == "27 Nov 2026"
     assert dates("2025-12-01", "2026-01-02") == "1 Dec 2025 to 1 Jan 2026"

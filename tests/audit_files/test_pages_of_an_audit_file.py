@@ -24,7 +24,7 @@ from audit.recording.actors import Actor
 from audit.recording.record import record
 from audit.recording.stored_event_loader import load
 from audit.sequencing import sequencer
-from audit.views import audit_file_page
+from audit.views import audit_file_request_and_download
 from tests.ata.ata_process import Ata
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU
@@ -133,7 +133,7 @@ def test_a_period_without_any_signed_event_leads_to_one_with_events(world: World
 def test_no_period_is_offered_where_none_lists_an_event(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_file_page, "_lists_events", lambda _: False)
+    monkeypatch.setattr(audit_file_request_and_download, "_lists_events", lambda _: False)
     page = text_of(browser_of(ADA).get(f"/audit/file/?framework={FRAMEWORK}&{period(45, 35)}"))
     assert accents(page) == ["Preview contents"]
 

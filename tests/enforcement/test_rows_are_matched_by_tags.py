@@ -28,7 +28,7 @@ from audit.importing.source_row_identity import SourceRow
 from audit.models import EventRow, RepeatedTag
 from audit.recording.actors import Actor, Target
 from audit.recording.record import Draft, record
-from audit.verification.checks import decision_tag_first_use
+from audit.verification.checks import first_rows_by_decision_tag
 from tests.audit import imports
 from tests.enforcement.gateways import TOKEN, Edge, Town, settle
 from tests.enforcement.wire import Wire, wire_to
@@ -270,7 +270,7 @@ def test_a_row_of_the_command_line_is_matched_by_its_run_id(
     take(edge)
     (act,) = rows("skill-unblock")
     assert (act["data"]["repeats"], act["operation"]) == ("tag", operation)
-    assert decision_tag_first_use.problem(RepeatedTag.objects.get(tag=tag)) == ""
+    assert first_rows_by_decision_tag.problem(RepeatedTag.objects.get(tag=tag)) == ""
 
 
 def test_an_import_reads_only_the_operations_that_its_rows_name(

@@ -91,7 +91,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.search.fulltext_index": ("sql", "the index of words"),
     "audit.db.insert_only": ("sql", "makes and checks the triggers"),
     "audit.importing.quarantine.writer": ("QuarantinedRow", "rows that were set aside"),
-    "audit.importing.row_batches": ("RepeatedTag", "which row had the tag of a decision first"),
+    "audit.importing.row_batch_writer": (
+        "RepeatedTag",
+        "which row had the tag of a decision first",
+    ),
     "audit.importing.source_database": ("sql", "reads a database of DefenseClaw"),
     "audit.ingest.pushes.missing_pushes": (
         "PushProgress instance",
@@ -115,7 +118,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "replaces an erased person's words in rows of every room",
     ),
     "audit.sequencing.sequencer": ("Checkpoint", "what it signed"),
-    "audit.saved_views.weekly_digest": ("WeeklyDigest", "that a person wants a weekly digest"),
+    "audit.saved_views.weekly_digest_schedule": (
+        "WeeklyDigest",
+        "that a person wants a weekly digest",
+    ),
     "audit.saved_views.person_erasure": (
         "ViewNotification WeeklyDigest instance",
         "takes an erased person out of saved views",
@@ -420,16 +426,16 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     ),
     "audit.recording.record.prepare": (
         "audit.ingest.reported_events",
-        "audit.importing.row_batches",
+        "audit.importing.row_batch_writer",
     ),
-    "audit.recording.record.prepared": ("audit.importing.row_batches",),
+    "audit.recording.record.prepared": ("audit.importing.row_batch_writer",),
     "audit.recording.record.write": ("audit.ingest.reported_events",),
-    "audit.ingest.bulk_event_writer.made": ("audit.importing.row_batches",),
+    "audit.ingest.bulk_event_writer.made": ("audit.importing.row_batch_writer",),
     "audit.ingest.bulk_event_writer.Ingest": (
-        "audit.importing.row_batches",
+        "audit.importing.row_batch_writer",
         "audit.ingest.pushes.drain",
     ),
-    "audit.db.bulk_insert.insert": ("audit.importing.row_batches", "audit.search.projection"),
+    "audit.db.bulk_insert.insert": ("audit.importing.row_batch_writer", "audit.search.projection"),
     "audit.db.bulk_insert.insert_values": (
         "audit.ingest.bulk_event_writer",
         "audit.recording.record",

@@ -27,7 +27,7 @@ from audit.evidence import storage
 from audit.ledger import note, passkey_assertions
 from audit.ledger.format.canonical import canonical
 from audit.ledger.packs import pack_check
-from audit.ledger.packs.report import PackReport
+from audit.ledger.packs.pack_check_result import PackReport
 from audit.ledger.signed_intent_match import digest
 from audit.ledger.trust_policy import NONE, Policy
 from audit.packs import Built

@@ -18,7 +18,7 @@ from audit.keys import log_identity
 from audit.ledger.offline.proof_check import MOVED
 from audit.ledger.packs import missing_values, pack_check
 from audit.ledger.packs.archive import ARCHIVE_CHECK
-from audit.ledger.packs.report import PackReport
+from audit.ledger.packs.pack_check_result import PackReport
 from audit.packs.verify_html import verifier
 from audit.proofs import proofs_and_tiles
 from tests.packs.act import Act, jwks

@@ -21,7 +21,7 @@ from audit.ledger.format.canonical import canonical
 from audit.ledger.issuer_token_verification import MOST_KEYS, TokenError, distinct_keys
 from audit.ledger.offline import erasures
 from audit.ledger.packs import archive, pack_check
-from audit.ledger.packs.report import PackReport
+from audit.ledger.packs.pack_check_result import PackReport
 from audit.ledger.trust_policy import Policy
 from tests.support.signed import sign_checkpoint
 

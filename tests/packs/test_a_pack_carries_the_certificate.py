@@ -10,7 +10,7 @@ import pytest
 from audit import clock, packs
 from audit.erasure import erase_openings, subject_and_store_registry
 from audit.ledger.packs import missing_values
-from audit.ledger.packs.report import PackReport
+from audit.ledger.packs.pack_check_result import PackReport
 from audit.models import EventRow
 from audit.recording.actors import Target
 from audit.recording.record import record

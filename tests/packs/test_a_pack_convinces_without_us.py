@@ -15,7 +15,7 @@ from audit.ledger import note
 from audit.ledger.packs import archive as pack_files
 from audit.ledger.packs import pack_check
 from audit.ledger.packs.missing_values import VALUES_CHECK
-from audit.ledger.packs.report import EventReport
+from audit.ledger.packs.pack_check_result import EventReport
 from audit.ledger.query import EventQuery
 from audit.ledger.trust_policy import NONE, Policy
 from audit.models import Openings

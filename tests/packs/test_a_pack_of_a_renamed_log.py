@@ -12,7 +12,7 @@ from audit.ledger import note
 from audit.ledger.key_transitions import key_statements_in_exports, log_renames
 from audit.ledger.offline.proof_check import MOVED
 from audit.ledger.packs import archive, pack_check
-from audit.ledger.packs.report import PackReport
+from audit.ledger.packs.pack_check_result import PackReport
 from audit.ledger.trust_policy import NONE, Policy
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record

@@ -11,7 +11,7 @@ import pytest
 
 from audit.ledger import time_tokens
 from audit.ledger.packs import pack_check
-from audit.ledger.packs.report import PackReport
+from audit.ledger.packs.pack_check_result import PackReport
 from audit.recording.record import record
 from audit.sequencing import sequencer
 from tests.ata.ata_process import Ata

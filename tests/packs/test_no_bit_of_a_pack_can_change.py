@@ -9,7 +9,7 @@ import pytest
 
 from audit.ledger.packs import archive as pack_files
 from audit.ledger.packs import pack_check
-from audit.ledger.packs.report import PackReport
+from audit.ledger.packs.pack_check_result import PackReport
 from tests.packs.act import Act
 from tests.packs.bending import BENDS, FORGED, members_of, resigned
 

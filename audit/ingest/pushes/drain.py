@@ -23,7 +23,7 @@ from audit.importing.portal_operation_lookup import Operations
 from audit.importing.pushed_row_matching import Forms
 from audit.importing.quarantine.writer import Quarantine
 from audit.importing.report import Counts, ImportReport
-from audit.importing.row_batches import RowWriter
+from audit.importing.row_batch_writer import RowWriter
 from audit.importing.source_row_identity import SourceRow
 from audit.ingest.bulk_event_writer import Ingest
 from audit.ingest.pushes import ingest_tokens, missing_pushes, pushed_rows, scan_targets, spool

@@ -43,7 +43,7 @@ from audit.ledger.offline.proof_check import led_on
 from audit.ledger.offline.samples import SampleError, differences
 from audit.ledger.packs import archive as pack_files
 from audit.ledger.packs.pack_check import Roots
-from audit.ledger.packs.report import Check
+from audit.ledger.packs.pack_check_result import Check
 from audit.ledger.trust_policy import NONE, Policy
 
 ARCHIVE: Final = "The archive can be read"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from audit.ledger.offline.proof_check import SAME_FOR_ALL_UNPROVEN
-from audit.ledger.packs.report import FAILED, UNPROVEN, VERIFIED, Check, Verdict
+from audit.ledger.packs.pack_check_result import FAILED, UNPROVEN, VERIFIED, Check, Verdict
 
 CONSISTENT: Final = "consistent"
 _SAID: Final = 12  # reasons why people are not proven

@@ -22,7 +22,7 @@ from audit.ledger.offline import access_review_check
 from audit.ledger.packs import archive as pack_files
 from audit.ledger.packs import pack_check
 from audit.ledger.packs.pack_check import Roots
-from audit.ledger.packs.report import FAILED, UNSIGNED
+from audit.ledger.packs.pack_check_result import FAILED, UNSIGNED
 
 POLICIES: Final = "Each policy is the one that its entry names"
 REVIEWS: Final = "Each review is the one that its entry names"

@@ -31,7 +31,7 @@ from audit.ledger.packs import archive as packs
 from audit.ledger.packs import missing_values, who_acted_and_approved
 from audit.ledger.packs import report_sentences as words
 from audit.ledger.packs.archive import Pack, PackError
-from audit.ledger.packs.report import (
+from audit.ledger.packs.pack_check_result import (
     Check,
     EventReport,
     PackReport,

@@ -8,7 +8,7 @@ from typing import Any
 from audit.ledger import person_and_log_levels
 from audit.ledger.format.allowed_field_values import IMPORTED
 from audit.ledger.packs import report_sentences as words
-from audit.ledger.packs.report import WHO_ACTED, WHO_APPROVED, Claim, Named
+from audit.ledger.packs.pack_check_result import WHO_ACTED, WHO_APPROVED, Claim, Named
 from audit.ledger.person_and_log_levels import Judged, Level
 
 

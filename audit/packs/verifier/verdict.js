@@ -1,4 +1,4 @@
-// The verdict of a pack is that of its weakest claim, as `audit/ledger/packs/report.py` reaches it.
+// The verdict of a pack is that of its weakest claim, as `audit/ledger/packs/pack_check_result.py` reaches it.
 
 const whoActed = 'who acted';
 const whoApproved = 'who approved';

@@ -24,7 +24,7 @@ from audit.models import (
     TimeToken,
 )
 from audit.proofs import timestamping
-from audit.verification.checks import decision_tag_first_use
+from audit.verification.checks import first_rows_by_decision_tag
 from audit.verification.report import Findings
 from audit.witnesses.configuration import configured
 
@@ -146,7 +146,7 @@ def _cosignatures() -> Callable[[Cosignature], str]:
 _PAPERS: tuple[tuple[type[Any], Callable[[], Callable[[Any], str]]], ...] = (
     (Cosignature, _cosignatures),
     (TimeToken, lambda: _token),
-    (RepeatedTag, lambda: decision_tag_first_use.problem),
+    (RepeatedTag, lambda: first_rows_by_decision_tag.problem),
 )
 _NAMES = {
     Cosignature: ("cosignature", "cosignature"),
