@@ -16,7 +16,7 @@ from connections.access_reviews import signed_result_file
 from connections.component_manifests import enforcement_decision_hook, manifest_store
 from connections.consent import prompts_for_missing_connections
 from connections.scopes import catalogue
-from enforcement import known_names
+from enforcement import known_component_names
 from enforcement.bypasses import record_acts
 from enforcement.decisions import block_allow_hold
 from enforcement.gateways import instances
@@ -32,7 +32,7 @@ def wire() -> None:
     enforcement_decision_hook.answer_with(decisions_of)
     block_allow_hold.prerequisites.append(missing_connections)
     block_allow_hold.when_allowed.append(prompts_for_missing_connections.ask_members)
-    known_names.declared_names.append(manifest_store.names_of)
+    known_component_names.declared_names.append(manifest_store.names_of)
     row_batch_writer.when_taken.append(record_acts.record_acts)
     human_levels.use_passkeys(verifier_trust_file.trusted)
     packs.use_directory(verifier_trust_file.document)

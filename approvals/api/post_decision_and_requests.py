@@ -24,7 +24,7 @@ from approvals.pipeline.service import Performed, checked, perform
 from approvals.serializers import as_json, effect_as_json, list_as_json
 from audit.recording.actors import Actor, Target
 from connections import connection_and_agent_names as agents
-from enforcement import known_names
+from enforcement import known_component_names
 
 router = Router(tags=["Decisions"])
 _CURSOR = paging.cursor(paging.ID)
@@ -77,10 +77,10 @@ def _perform(
     target = Target(body.target.kind, body.target.name, body.target.instance)
     params = dict(body.params)
     freezes = body.verb == agents.FREEZE_AGENT
-    if freezes or known_names.enforces(body.verb, target):
+    if freezes or known_component_names.enforces(body.verb, target):
         new = _is_new(params)
         checked(registry.get(body.verb), params)  # a request that is wrong says so first
-        check = agents.check_agent if freezes else known_names.check
+        check = agents.check_agent if freezes else known_component_names.check
         check(actor, body.verb, target, new=new)
     if body.finding_id:
         params["finding_id"] = body.finding_id

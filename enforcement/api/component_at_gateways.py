@@ -12,7 +12,7 @@ from ninja import Field, Router, Schema
 from accounts.bearer import caller
 from api import openapi, paging
 from api.problems import Problem
-from enforcement import known_names, name_warnings
+from enforcement import known_component_names, name_warnings
 from enforcement.decisions import decision_severity
 from enforcement.effects.conclude_effect import AgentEffect
 from enforcement.gateways import decided_and_enforced_state, effects_at_gateways
@@ -109,7 +109,7 @@ def index(
     words = q.casefold().split()
     names = [
         name
-        for name in known_names.every(kind)
+        for name in known_component_names.every(kind)
         if name > after and all(word in name.casefold() for word in words)
     ]
     found = list(islice(_states(kind, names, state), limit + 1))

@@ -11,7 +11,7 @@ from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.search import event_search
-from enforcement import known_names, name_warnings
+from enforcement import known_component_names, name_warnings
 from enforcement.component_kinds import SCANNED, called, noun
 from enforcement.decisions import block_allow_hold, decision_severity
 from enforcement.effects.all_agents_summary import (
@@ -51,7 +51,7 @@ def context(
     approved = requested_and_approved(rows)
     found = decision_severity.found(kind, name)
     target = Target(kind, name)
-    unknown = not known_names.is_known(kind, name)
+    unknown = not known_component_names.is_known(kind, name)
     acts = decide_form.acts(kind, name, states, person, severity_chosen)
     return {
         "kind": kind,
@@ -71,7 +71,7 @@ def context(
         "unreported": _unreported(kind, name, states, events),
         "scannable": kind in SCANNED,
         "unknown": unknown,
-        "nearest": known_names.nearest(kind, name) if unknown else (),
+        "nearest": known_component_names.nearest(kind, name) if unknown else (),
         "scans": decision_severity.latest_scans(kind, name),
         "findings": decision_severity.open_findings(kind, name),
         "rows": [{"asset": row, "approved": approved.get(row.pk, "")} for row in rows],

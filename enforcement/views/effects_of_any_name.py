@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import needs_role
 from approvals import clock
-from enforcement import known_names, name_warnings
+from enforcement import known_component_names, name_warnings
 from enforcement.component_kinds import KINDS, called, noun
 from enforcement.effects import conclude_effect
 from enforcement.effects.all_agents_summary import Overall
@@ -168,12 +168,12 @@ def _answer(kind: str, name: str) -> dict[str, Any]:
         if not concluded:
             never = outpost is None and effects_at_gateways.was_never_read(watches.get(at))
             (never_read if never else without_agents).append(at)
-    known = known_names.is_known(kind, name)
+    known = known_component_names.is_known(kind, name)
     return {
         "answered": True,
         "called": called(kind, name),
         "known": known,
-        "nearest": () if known else known_names.nearest(kind, name),
+        "nearest": () if known else known_component_names.nearest(kind, name),
         "matches_nothing": name_warnings.why_it_stops_nothing(kind, name),
         "rows": rows,
         "open": sum(row.state == State.OPEN for row in rows),

@@ -25,7 +25,7 @@ from approvals.errors import NothingToDo, Refused
 from approvals.pipeline.service import Performed, perform
 from audit.importing import decision_tag_hmac
 from audit.recording.actors import Actor, Target
-from enforcement import known_names
+from enforcement import known_component_names
 from enforcement.component_kinds import KINDS, called, noun
 from enforcement.decisions import decision_severity, stored_decisions_and_holds
 from enforcement.decisions.hold_and_release_at_gateway import is_hold
@@ -168,7 +168,7 @@ def _decide(request: HttpRequest, kind: str, name: str) -> HttpResponse:
         said = form.cleaned_data
         verb, target = f"{kind}.{said['act']}", Target(kind, name, said["instance"])
         try:
-            known_names.check(actor(request), verb, target, new=said["new"])
+            known_component_names.check(actor(request), verb, target, new=said["new"])
             done = perform(
                 actor(request),
                 verb,

@@ -20,7 +20,7 @@ from connections import account_names, permissions
 from connections.models import ConnectedAccount, FrozenKind, State, Use
 from connections.status import account_status, state_filters
 from connections.status.account_status import Code, Ground
-from enforcement import known_names
+from enforcement import known_component_names
 from enforcement.component_kinds import KINDS, noun
 from enforcement.models import Asset
 from portal.pages import navigation
@@ -76,7 +76,7 @@ def find(me: Actor, text: str) -> list[Group]:
 def _things(me: Actor, text: str) -> Iterator[Result]:
     if not reads_everything(me):
         return
-    found = known_names.find(text, MOST)
+    found = known_component_names.find(text, MOST)
     names = {name for _, name in found}
     standings = _standings(names)
     asked = set(

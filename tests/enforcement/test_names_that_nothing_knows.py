@@ -14,7 +14,7 @@ from approvals.errors import Refused
 from approvals.models import Approval
 from audit.models import EventRow
 from audit.recording.actors import Actor
-from enforcement import known_names
+from enforcement import known_component_names
 from enforcement.models import Asset
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town, known
@@ -89,11 +89,13 @@ def test_scans_gateways_and_manifests_know_names(
     edge.scan("scanned", severity="LOW")
     edge.block("skill", "listed", "by the watcher")
     look()
-    monkeypatch.setattr(known_names, "declared_names", [lambda kind: [f"{kind}-declared"]])
+    monkeypatch.setattr(
+        known_component_names, "declared_names", [lambda kind: [f"{kind}-declared"]]
+    )
     for name in ("scanned", "listed", "skill-declared"):
-        assert known_names.is_known("skill", name)
-    assert not known_names.is_known("mcp", "scanned")
-    assert not known_names.is_known("mcp", "listed")
+        assert known_component_names.is_known("skill", name)
+    assert not known_component_names.is_known("mcp", "scanned")
+    assert not known_component_names.is_known("mcp", "listed")
 
 
 def test_what_an_outpost_reported_is_known(town: Town, olu: Actor) -> None:
@@ -105,9 +107,9 @@ def test_what_an_outpost_reported_is_known(town: Town, olu: Actor) -> None:
         quarantine=["skills/codex/moved", "plugins/old"],
     )
     for kind, name in (("skill", "disabled"), ("mcp", "s"), ("skill", "moved"), ("plugin", "old")):
-        assert known_names.is_known(kind, name), name
-        assert not known_names.is_known("tool", name)
-    assert known_names.nearest("skill", "dis-abled") == ("disabled",)
+        assert known_component_names.is_known(kind, name), name
+        assert not known_component_names.is_known("tool", name)
+    assert known_component_names.nearest("skill", "dis-abled") == ("disabled",)
 
 
 def test_a_member_is_refused_without_learning_a_name(edge: Edge, look: Look, olu: Actor) -> None:
