@@ -8,8 +8,8 @@ from django.apps import AppConfig
 
 _REGISTERING = (
     "approvals.absence.absence_in_words",
-    "approvals.access_ends.access_end_sentences",
-    "approvals.access_ends.set_access_end",
+    "approvals.person_access_ends.access_end_sentences",
+    "approvals.person_access_ends.set_access_end",
     "approvals.erasure.erase_and_legal_hold",
     "approvals.erasure.erasures_against_ledger_check",
     "approvals.erasure.stores",

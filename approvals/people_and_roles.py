@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet, Value
 
 from approvals import clock
-from approvals.models import Passkey, Person, access_end
+from approvals.models import Passkey, Person, person_access_end
 from approvals.models.person import HasRole, HasRoles
 from audit.recording.actors import Actor
 from auth0_client.tokens.id_token import LEEWAY_S
@@ -80,10 +80,10 @@ def roles_in_force(actor: Actor, person: Person | None) -> frozenset[str]:
     if not roles:
         return roles
     if person is None:
-        may_have_end = access_end.is_named(actor.sub)
+        may_have_end = person_access_end.is_named(actor.sub)
     else:  # `find_with_end` asked for it with the person
         may_have_end = getattr(person, "may_have_end", True)
-    return access_end.roles_left(actor.iss, actor.sub, roles) if may_have_end else roles
+    return person_access_end.roles_left(actor.iss, actor.sub, roles) if may_have_end else roles
 
 
 def with_current_roles(actor: Actor) -> Actor:
@@ -136,13 +136,13 @@ def find_with_end(iss: str, sub: str) -> Person | None:
     """The same, and whether an end of their access may be set: three times the work of `find`, and
     one query less for `roles_in_force`."""
     found = Person.objects.filter(iss=iss, sub=sub)
-    return found.annotate(may_have_end=access_end.may_have_end()).first()
+    return found.annotate(may_have_end=person_access_end.may_have_end()).first()
 
 
 def with_roles() -> QuerySet[Person]:
     """Everybody with any role that counts, by an index: of a tenant's people most have none."""
     found = Person.objects.filter(HasRoles("roles"))
-    over = access_end.over(found.values("sub"))
+    over = person_access_end.over(found.values("sub"))
     if not over:
         return found
     ended = found.filter(sub__in={end.sub for end in over})

@@ -52,7 +52,7 @@ def loops() -> dict[str, Loop]:
     from approvals.due_work import ASKING, LETTERS, STEPS, sweep
     from approvals.erasure import replay
     from approvals.notifications import saved_view_notices as views
-    from approvals.notifications import weekly_digests
+    from approvals.notifications import saved_view_weekly_digest
     from audit import (
         due_exports_and_cleanup,
         exports,
@@ -94,7 +94,7 @@ def loops() -> dict[str, Loop]:
         "letters": repeat(lambda: sweep(letters, LETTERS), 1.0),
         "owner-letters": repeat(lambda: sweep(letters, owners.LETTERS), 2.0),
         "view-notices": repeat(lambda: sweep(view_notices, views.LETTERS), 2.0),
-        "weekly-digests": repeat(lambda: sweep(digests, weekly_digests.LETTERS), 30.0),
+        "weekly-digests": repeat(lambda: sweep(digests, saved_view_weekly_digest.LETTERS), 30.0),
         "sequencer": sequencer.loop,
         "witnesses": witnesses.loop,
         "time": timestamping.loop,

@@ -22,9 +22,9 @@ from accounts.views import account_history, browser_names
 from accounts.views.sign_in_summary import NEEDS_IT, assurance
 from approvals import clock
 from approvals.absence import set_absence
-from approvals.access_ends import end_in_words
 from approvals.errors import FRESH_FOR_S
 from approvals.passkeys import queries
+from approvals.person_access_ends import end_in_words
 from approvals.views.passkey_rows import rows
 from audit import exports
 from audit.views.exports import with_headers

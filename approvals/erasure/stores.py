@@ -24,7 +24,7 @@ from approvals.models import (
     Passkey,
     Person,
     PolicyVersion,
-    access_end,
+    person_access_end,
 )
 from approvals.outbox import seals
 from approvals.pipeline import intent, locks
@@ -183,14 +183,14 @@ def _people(whose: Whose) -> QuerySet[Person]:
 def _ends_of_access(whose: Whose) -> Iterator[Restriction]:
     """The end of the person's access, which nobody sets for themselves."""
     for iss, sub in whose.people:
-        if (end := access_end.end_of(iss, sub)) is not None:
+        if (end := person_access_end.end_of(iss, sub)) is not None:
             yield Restriction("end of access", f"access end {end.operation} {end.at}")
 
 
 def _lock_people(whose: Whose) -> None:
     """Nobody sets an end of the person's access meanwhile."""
     for sub in sorted(whose.subs):
-        locks.lock_decisions(Target(access_end.KIND, sub))
+        locks.lock_decisions(Target(person_access_end.KIND, sub))
 
 
 def _erase_people(whose: Whose) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from approvals.models import access_end
+from approvals.models import person_access_end
 from audit.recording.actors import Actor, Subject
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Person(models.Model):
     @property
     def roles_now(self) -> frozenset[str]:
         """The roles that count here: none once the person's access has ended."""
-        return access_end.roles_left(self.iss, self.sub, frozenset(self.roles))
+        return person_access_end.roles_left(self.iss, self.sub, frozenset(self.roles))
 
     def is_away(self, at: datetime) -> bool:
         """Whether others are asked first at this moment."""

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from approvals import actor_json, clock
 from approvals.models import Approval, Ask
-from approvals.step_up import approver_facts
+from approvals.step_up import facts_shown_to_approver
 
 _SUBJECT = 120
 
@@ -33,7 +33,7 @@ def subject(ask: Ask) -> str:
 def text(ask: Ask) -> str:
     """The letter as plain text; reason and requester read as on the phone and in the portal."""
     approval = ask.approval
-    said = {row.name: row.text for row in approver_facts.facts(approval, ask.person)}
+    said = {row.name: row.text for row in facts_shown_to_approver.facts(approval, ask.person)}
     lines = [
         f"{_who(approval)} asks you to decide:",
         "",

@@ -1,7 +1,7 @@
 """Remote steps, held to what a commit wrote: a row that somebody made or changed is not run.
 
 The row is sealed with everything that its handler goes by (`audit.evidence.row_seals`). How far it
-is, its label and its detail are not: `recorded_results` finds a step that is over in the log.
+is, its label and its detail are not: `step_success_in_log` finds a step that is over in the log.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db import transaction
 
 from approvals import clock
 from approvals.models import Effect, EffectState
-from approvals.outbox import recorded_results
+from approvals.outbox import step_success_in_log
 from audit.evidence import row_seals
 from audit.models import EventRow
 from audit.recording.actors import SYSTEM
@@ -86,7 +86,7 @@ def problems() -> Iterator[Wrong]:
             if not is_sealed(effect):
                 message = f"the remote step {effect.pk} is not one that was committed"
                 yield Wrong(message, _index(effect))
-        for effect in recorded_results.perhaps_successful(batch):
+        for effect in step_success_in_log.perhaps_successful(batch):
             if _is_over(effect):
                 message = f"the remote step {effect.pk} succeeded, and its row says otherwise"
                 yield Wrong(message, _index(effect))
@@ -94,7 +94,7 @@ def problems() -> Iterator[Wrong]:
 
 def _is_over(effect: Effect) -> bool:
     try:
-        return recorded_results.has_success(effect)
+        return step_success_in_log.has_success(effect)
     except AlteredEntry:  # reported as an entry
         return False
 

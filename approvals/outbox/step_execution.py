@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from approvals import actor_json, clock, registry
 from approvals.models import Effect, EffectState
-from approvals.outbox import recorded_results, seals
+from approvals.outbox import seals, step_success_in_log
 from approvals.registry import EffectResult, EffectRun
 from audit.recording.actors import Target
 from audit.recording.record import record
@@ -29,7 +29,7 @@ def run(effect: Effect) -> None:
 
     A step that nobody committed so, or of which the log has a success, is refused.
     """
-    if not seals.is_sealed(effect) or recorded_results.has_success(effect):
+    if not seals.is_sealed(effect) or step_success_in_log.has_success(effect):
         seals.refuse(effect)
         return
     attempt = effect.attempts + 1
@@ -133,7 +133,7 @@ def _record(effect: Effect, result: EffectResult) -> None:
             "step": effect.kind,
             "attempts": effect.attempts,
             "acknowledged": done,
-            recorded_results.STEP_ID: str(effect.pk),
+            step_success_in_log.STEP_ID: str(effect.pk),
             **result.data,
         },
         private={"detail": effect.detail} if effect.detail else {},

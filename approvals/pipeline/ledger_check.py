@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from approvals.models import Approval, Status
-from approvals.pipeline import closing_entries
+from approvals.pipeline import closing_entry_lookup
 from audit.models import EventRow
 from audit.recording.stored_event_loader import AlteredEntry, load_many
 from audit.verification.checks import checks_from_other_apps
@@ -32,7 +32,7 @@ def _closed_otherwise() -> Iterator[Wrong]:
         events = _by_id([one.event_id for one in batch if one.event_id])
         for request in batch:
             event = events.get(request.event_id, _NONE) if request.event_id else _NONE
-            outcome = closing_entries.outcome_of(event, request) if event else ""
+            outcome = closing_entry_lookup.outcome_of(event, request) if event else ""
             if event and (not outcome or outcome != request.outcome):
                 how = request.outcome or "closed"
                 message = f"no entry closed the request {request.pk} as {how}"
@@ -72,10 +72,10 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _closing(batch: Sequence[Approval]) -> closing_entries.Closing:
+def _closing(batch: Sequence[Approval]) -> closing_entry_lookup.Closing:
     """What closed requests; without those of which an entry cannot be read."""
     try:
-        return closing_entries.closing(batch)
+        return closing_entry_lookup.closing(batch)
     except AlteredEntry:
         if len(batch) < 2:
             return {}

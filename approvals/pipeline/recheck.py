@@ -16,7 +16,7 @@ from approvals.erasure import permitted_gaps
 from approvals.erasure.permitted_gaps import Excuses
 from approvals.errors import Refused
 from approvals.models import Approval, AskState, Person
-from approvals.pipeline import closing_entries, intent
+from approvals.pipeline import closing_entry_lookup, intent
 from approvals.policy import policy_in_force
 from approvals.step_up import owner_must_approve_first, rate_limit
 from audit.erasure.subject_and_store_registry import MARK
@@ -57,7 +57,7 @@ def intent_broken(approval: Approval) -> str:
     """`intent_differs`, `intent_expired`, or empty."""
     if not _is_whole(approval) or differs(approval, _event_of_asking(approval)):
         return "intent_differs"
-    if closing_entries.closing([approval]):  # somebody reopened it in the database
+    if closing_entry_lookup.closing([approval]):  # somebody reopened it in the database
         return "intent_differs"
     try:
         not_after = datetime.fromisoformat(json.loads(approval.intent)["not_after"])
@@ -76,7 +76,7 @@ def why_hold_stays(approval: Approval, *, by_rule: bool) -> str:
         by_rule: its rule says that the hold ends; without, its requester withdraws it.
     """
     try:
-        asked, closed = _event_of_asking(approval), closing_entries.closing([approval])
+        asked, closed = _event_of_asking(approval), closing_entry_lookup.closing([approval])
     except AlteredEntry:
         return "intent_differs"
     outcome, _ = closed.get(str(approval.pk), ("", None))

@@ -22,7 +22,7 @@ from approvals.pipeline.commit import commit_now
 from approvals.pipeline.target_holds import place_hold
 from approvals.policy import break_glass_limits
 from approvals.registry import Stance, Verb
-from approvals.step_up import approver_facts, eligible_approver_check, rate_limit
+from approvals.step_up import any_eligible_approver_check, facts_shown_to_approver, rate_limit
 from approvals.step_up.ask_next_approver import ask_next
 from audit.clock import uuid7
 from audit.ledger.format import safe_display
@@ -354,13 +354,13 @@ def _row(request: _Request, now: datetime) -> dict[str, Any]:
         **registry.facts(
             request.verb, request.actor, request.target, request.params, request.severity
         ),
-        "requested_by": approver_facts.requested_by(request.actor, request.params),
+        "requested_by": facts_shown_to_approver.requested_by(request.actor, request.params),
         "intent": made.text,
         "intent_hash": made.hash,
         "state_digest": state,
         "policy_digest": request.policy.digest,
         "rule": request.rule.as_json(),
-        "single_person": eligible_approver_check.only_requester_can(
+        "single_person": any_eligible_approver_check.only_requester_can(
             request.rule, request.actor, request.verb.by_passkey(request.target, request.params)
         ),
         "requester": actor_json.to_json(request.actor) if request.actor.sub else {},

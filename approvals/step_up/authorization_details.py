@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from approvals.models import Ask
-from approvals.step_up import approver_facts
-from approvals.step_up.approver_facts import MAX_TEXT
+from approvals.step_up import facts_shown_to_approver
+from approvals.step_up.facts_shown_to_approver import MAX_TEXT
 
 TYPE: Final = "urn:auth0:schemas:authorization-details:v1:ata-intent"
 MAX_PROPERTIES: Final = 10
@@ -60,7 +60,7 @@ def for_ask(ask: Ask) -> list[Detail]:
     approval = ask.approval
     first, rest = _halves(approval.sentence)
     shown: list[Shown] = [("sentence_2", "(continued)", rest)] if rest else []
-    for fact in approver_facts.facts(approval, ask.person):
+    for fact in facts_shown_to_approver.facts(approval, ask.person):
         if not (rest and fact.name == "account"):
             shown.append((fact.name, fact.label, fact.text))
     hidden = {

@@ -17,7 +17,7 @@ from approvals.notifications import delivery
 from approvals.pipeline.deny_expire_cancel import confirming_ends_hold
 from approvals.proven_approvals import Signature
 from approvals.step_up import rate_limit, take_ciba_or_passkey_answer
-from approvals.step_up.approver_facts import Fact, facts
+from approvals.step_up.facts_shown_to_approver import Fact, facts
 from approvals.views import request_labels
 from approvals.views.holds_that_stay import again_url, decide_url, why_hold_stays
 from approvals.views.passkey_answers import Offer, offer

@@ -17,7 +17,12 @@ from accounts.permissions import actor
 from approvals import cancel_resend_confirm_denial, clock, registry
 from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.views import gateway_baseline_changes, inbox, request_outcomes, what_waits
+from approvals.views import (
+    gateway_baseline_changes,
+    inbox,
+    open_work_for_person,
+    recent_outcomes_and_durations,
+)
 from approvals.views.policy import policy_and_version_pages
 from approvals.views.request_detail_context import as_context, detail, version_of
 from approvals.views.request_list_filter import SEES_ALL, STATUSES, RequestFilter, moment
@@ -51,7 +56,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "sees_all": sees_all,
         "shows_waiting": not wanted.mistakes
         and ((not before and not wanted.status) or wanted.status == Status.PENDING),
-        "outcomes": request_outcomes.ended(clock.now()) if whole and rows else None,
+        "outcomes": recent_outcomes_and_durations.ended(clock.now()) if whole and rows else None,
     }
     return render(request, "approvals/inbox.html", context, status=422 if wanted.mistakes else 200)
 
@@ -59,7 +64,7 @@ def index(request: HttpRequest) -> HttpResponse:
 def _leading(me: Actor, found: inbox.Inbox, wanted: RequestFilter) -> dict[str, Any]:
     """What the title says: how many requests a filter finds, or what else waits where no request
     needs an answer. `version` changes whenever it or the waiting part would look different."""
-    other = what_waits.for_person(me)
+    other = open_work_for_person.for_person(me)
     about_waiting = wanted.status in {"", Status.PENDING} and not wanted.narrowed
     counts = not about_waiting and not wanted.mistakes
     number = inbox.matching(me, wanted) if counts else 0
@@ -68,7 +73,7 @@ def _leading(me: Actor, found: inbox.Inbox, wanted: RequestFilter) -> dict[str, 
         "matching": number,
         "leading": other[0] if leads else None,
         "other": other[1:] if leads else other,
-        "version": f"{found.version}.{number}.{what_waits.version_of(other)}",
+        "version": f"{found.version}.{number}.{open_work_for_person.version_of(other)}",
     }
 
 
@@ -113,7 +118,7 @@ def index_live(request: HttpRequest) -> HttpResponse:
         context |= {"closed": rows, "moved": True}
         context["older"] = _page(wanted, older.isoformat()) if older else ""
         if context["sees_all"]:
-            context["outcomes"] = request_outcomes.ended(clock.now())
+            context["outcomes"] = recent_outcomes_and_durations.ended(clock.now())
     return render(request, "approvals/_waiting.html", context)
 
 

@@ -1,7 +1,7 @@
 """The weekly digest of a person's saved views: which days it covers, and when it is due.
 
 It covers the last seven full days up to Sunday (UTC), by event time, so that the link to a view
-with that range lists what was counted. `approvals.notifications.weekly_digests` sends it.
+with that range lists what was counted. `approvals.notifications.saved_view_weekly_digest` sends it.
 """
 
 from __future__ import annotations

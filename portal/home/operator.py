@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from approvals.views import what_waits
-from approvals.views.what_waits import Waiting
+from approvals.views import open_work_for_person
+from approvals.views.open_work_for_person import Waiting
 from audit.recording.actors import Actor
 from enforcement.component_kinds import called, noun
 from enforcement.findings import decision_queue
@@ -26,12 +26,12 @@ def operator(me: Actor) -> Home:
     """What waits for a decision first."""
     undecided = decision_queue.undecided()
     rows = decision_queue.by_component(undecided)
-    work = what_waits.open_work()
+    work = open_work_for_person.open_work()
     held, needs = Asset.objects.exclude(holder=""), work.needs
     unknown = unmonitored_gateways.everywhere()
     gateways = _gateways({one.instance for one in unknown if one.silent})
     deaf, differing = _deaf_gateways(unknown), _differing()
-    waits = [*what_waits.components(needs), *what_waits.holds(work)]
+    waits = [*open_work_for_person.components(needs), *open_work_for_person.holds(work)]
     title = "No finding needs a decision"
     if waits:
         title = waits[0].text
@@ -79,7 +79,7 @@ def gateways_for_admins(me: Actor) -> Home:
     for who is an operator, too, since that part has both."""
     if "operator" in me.roles:
         return Home()
-    waits = what_waits.components(decision_queue.count_undecided())
+    waits = open_work_for_person.components(decision_queue.count_undecided())
     deaf = _deaf_gateways(unmonitored_gateways.everywhere())
     title, lead = "", None
     if waits:
@@ -98,8 +98,8 @@ def personal(me: Actor) -> Home:
     read it in the panel below their title."""
     if not me.roles:
         return Home()
-    reviews = what_waits.reviews(me)
-    facts = _facts([*reviews, *what_waits.accounts(me)])
+    reviews = open_work_for_person.reviews(me)
+    facts = _facts([*reviews, *open_work_for_person.accounts(me)])
     if not reviews or "admin" not in me.roles:
         return Home(facts=facts)
     return Home(title=reviews[0].text, lead=Button(reviews[0].action, reviews[0].url), facts=facts)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from approvals.access_ends import end_in_words
-from approvals.views import inbox, what_waits
+from approvals.person_access_ends import end_in_words
+from approvals.views import inbox, open_work_for_person
 from audit.recording.actors import Actor
 from portal.home.auditor import auditor
 from portal.home.changes_without_decision import unclaimed
@@ -83,7 +83,7 @@ def access_end(me: Actor) -> Home:
 
 def waiting(me: Actor) -> Home:
     """What waits for this person's answer; the part of home that moves."""
-    rows, denials = inbox.inbox(me).for_me, what_waits.denials(me)
+    rows, denials = inbox.inbox(me).for_me, open_work_for_person.denials(me)
     facts = [Fact(one.text, one.url) for one in denials]
     if rows:
         title = f"{len(rows):,} requests need your answer"

@@ -15,7 +15,7 @@ from accounts.break_glass import banners as break_glass
 from accounts.models import SignedInSession, User
 from accounts.permissions import actor
 from approvals import clock
-from approvals.views import what_waits
+from approvals.views import open_work_for_person
 from approvals.views.inbox import count_for
 from audit.recording.actors import Actor
 from connections.lifecycle import freezes
@@ -89,7 +89,7 @@ def counts_of(person: User, roles: frozenset[str]) -> Counts:
     mine = count_for(viewer)
     if not viewer.roles & _SEES_ALL:
         return Counts(mine=mine)
-    key, work = "shell.frozen", what_waits.recent_open_work()
+    key, work = "shell.frozen", open_work_for_person.recent_open_work()
     frozen: bool | None = cache.get(key)
     if frozen is None:
         frozen = freezes.everything_is()

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_http_methods
 from accounts.permissions import needs_role
 from accounts.recent_sign_in.requirement import needs_fresh_sign_in
 from approvals import clock
-from approvals.access_ends import end_in_words
-from approvals.access_ends.set_access_end import NEVER, VERB, may_get_end
 from approvals.errors import Refused
 from approvals.models import Approval, Person, Status
-from approvals.models.access_end import KIND
+from approvals.models.person_access_end import KIND
+from approvals.person_access_ends import end_in_words
+from approvals.person_access_ends.set_access_end import NEVER, VERB, may_get_end
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from portal.people import person_lookup

@@ -13,9 +13,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from approvals import clock
-from approvals.access_ends import end_in_words
-from approvals.access_ends.set_access_end import may_get_end
 from approvals.models import Approval, Person, Status
+from approvals.person_access_ends import end_in_words
+from approvals.person_access_ends.set_access_end import may_get_end
 from audit.recording.actors import Actor, Target
 from connections.lifecycle import freezes
 from connections.models import FrozenKind

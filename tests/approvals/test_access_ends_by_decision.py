@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from approvals import clock
-from approvals.access_ends.set_access_end import VERB
 from approvals.errors import Refused
-from approvals.models import Approval, access_end
+from approvals.models import Approval, person_access_end
+from approvals.person_access_ends.set_access_end import VERB
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from tests.accounts.trail import events
@@ -25,7 +25,7 @@ def day(ahead: int) -> str:
 
 
 def last_day(who: Actor) -> str:
-    end = access_end.end_of(who.iss, who.sub)
+    end = person_access_end.end_of(who.iss, who.sub)
     return str(end.last_day) if end else "none"
 
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from approvals import clock
-from approvals.access_ends.set_access_end import VERB
 from approvals.erasure import approved_scope, erase_and_legal_hold, job
-from approvals.models import Approval, Erasure, Person, access_end
+from approvals.models import Approval, Erasure, Person, person_access_end
+from approvals.person_access_ends.set_access_end import VERB
 from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.erasure import subject_and_store_registry
@@ -34,7 +34,7 @@ def end(by: Actor, whose: Actor, ahead: int) -> None:
 
 
 def last_day(who: Actor) -> str:
-    found = access_end.end_of(who.iss, who.sub)
+    found = person_access_end.end_of(who.iss, who.sub)
     assert found is not None
     return str(found.last_day)
 
@@ -89,9 +89,9 @@ def test_an_end_keeps_its_day_when_who_set_it_is_erased() -> None:
     end(anya, ada, 3)
     assert erase_person(anya.key) > 0
     assert last_day(ada) == day(3) and acting("auditor", "auditor").roles == {"auditor"}
-    row = access_end.AccessEnd.objects.get()
+    row = person_access_end.AccessEnd.objects.get()
     row.delete()
-    assert access_end.roles_left(ada.iss, ada.sub, ada.roles) == set(), "the row was deleted"
+    assert person_access_end.roles_left(ada.iss, ada.sub, ada.roles) == set(), "the row was deleted"
 
 
 def test_nothing_in_the_trail_names_who_was_erased_as_the_one_whose_access_ended() -> None:
@@ -108,8 +108,8 @@ def test_an_older_end_put_back_counts_no_more_when_who_set_the_newer_one_is_eras
     amir, anya = acting("admin", "admin"), acting("member1", "admin")
     ada = acting("auditor", "auditor")
     end(amir, ada, 9)
-    older = access_end.AccessEnd.objects.get()
+    older = person_access_end.AccessEnd.objects.get()
     end(anya, ada, 3)
     assert erase_person(anya.key) > 0
     older.save()
-    assert access_end.roles_left(ada.iss, ada.sub, frozenset({"auditor"})) == set()
+    assert person_access_end.roles_left(ada.iss, ada.sub, frozenset({"auditor"})) == set()

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from approvals import clock, people_and_roles
-from approvals.access_ends.set_access_end import VERB
-from approvals.models import AccessEnd, Person, access_end
+from approvals.models import AccessEnd, Person, person_access_end
+from approvals.person_access_ends.set_access_end import VERB
 from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.models import EventRow
@@ -35,7 +35,7 @@ def written(subs: list[str], times: int) -> None:
             EventRow(
                 event=uuid7(), time=clock.now(), recorded_at=clock.now(), action=ACCESS_END,
                 family="person", outcome="success", severity=3, source="portal", human="H1",
-                target_kind=access_end.KIND, target_name=sub, operation=str(uuid7()),
+                target_kind=person_access_end.KIND, target_name=sub, operation=str(uuid7()),
                 sentence="", terms="",
             )
             for _ in range(times)

@@ -10,7 +10,7 @@ from django.test import Client
 
 from approvals import clock
 from approvals.models import Approval
-from approvals.views import request_outcomes
+from approvals.views import recent_outcomes_and_durations
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
@@ -87,7 +87,7 @@ def test_members_see_no_numbers_of_others() -> None:
 
 
 def test_the_page_says_when_it_read_only_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_outcomes, "NEWEST", 2)
+    monkeypatch.setattr(recent_outcomes_and_durations, "NEWEST", 2)
     client = signed_in("operator", "operator")
     over("expired", 300)
     over("denied", 7)

@@ -10,9 +10,9 @@ import pytest
 from django.urls import reverse
 
 from approvals import cancel_resend_confirm_denial, clock
-from approvals.access_ends.set_access_end import VERB
 from approvals.errors import Refused
 from approvals.models import Ask
+from approvals.person_access_ends.set_access_end import VERB
 from approvals.pipeline.service import perform
 from approvals.views import request_labels
 from approvals.views.request_audit_history import history

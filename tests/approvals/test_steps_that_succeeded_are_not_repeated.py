@@ -9,7 +9,7 @@ import pytest
 
 from approvals import clock
 from approvals.models import Effect, EffectState
-from approvals.outbox import recorded_results, step_execution
+from approvals.outbox import step_execution, step_success_in_log
 from approvals.pipeline.service import perform
 from approvals.registry import EffectResult, EffectSpec
 from audit.models import Event
@@ -50,7 +50,7 @@ def put_back(step: Effect, **more: Any) -> None:
 def entries(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """How results are recorded while a test asks for it: an older version did not name the step."""
     if request.param == "of an older version":
-        monkeypatch.setattr(recorded_results, "STEP_ID", "unused")
+        monkeypatch.setattr(step_success_in_log, "STEP_ID", "unused")
     yield
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from approvals import policy
 from approvals.models import Approval, Ask, PolicyVersion
-from approvals.policy import rules_table, sentences
+from approvals.policy import rule_summaries, sentences
 from approvals.policy.document import DEFAULT, SCHEMA, Rule, read
 from approvals.step_up import authorization_details
 from approvals.views import inbox
@@ -122,7 +122,7 @@ def test_the_first_line_of_a_rule_says_all_that_it_matches(
     said: str, rule_says: dict[str, Any]
 ) -> None:
     made = Rule.model_validate({"id": "a", "verbs": ["*"], "approver": "another"} | rule_says)
-    assert rules_table.summary(made, 300).about == said
+    assert rule_summaries.summary(made, 300).about == said
 
 
 def test_a_rule_about_findings_asks_a_person_and_no_other_one() -> None:
@@ -130,9 +130,10 @@ def test_a_rule_about_findings_asks_a_person_and_no_other_one() -> None:
         {"id": "a", "verbs": ["skill.block"], "automatic": True, "approver": "another"}
     )
     assert (
-        rules_table.summary(made, 300).approver == "An operator approves by phone within 5 minutes."
+        rule_summaries.summary(made, 300).approver
+        == "An operator approves by phone within 5 minutes."
     )
-    [line] = rules_table.lines(
+    [line] = rule_summaries.lines(
         read({"schema": SCHEMA, "number": 1, "rules": [made.model_dump()]}), 300
     )
     assert line.approver == "An operator"
@@ -152,13 +153,13 @@ def test_what_ends_a_hold_at_an_outpost_is_said_once_for_all_rules(
             "on_expiry": on_expiry,
         }
     )
-    said = rules_table.about_holds([made])
+    said = rule_summaries.about_holds([made])
     assert ("a denial ends the hold only if it is signed by passkey" in said) is (
         on_denial == "release"
     )
     assert ("the hold stays if no one answers" in said) is (on_expiry == "release")
     revokes = made.model_copy(update={"verbs": ["connection.revoke"]})
-    assert "outpost" not in rules_table.about_holds([revokes])
+    assert "outpost" not in rule_summaries.about_holds([revokes])
 
 
 @pytest.mark.parametrize("pattern", ["connection.resume", "*.resume", "access.revoke"])
@@ -204,13 +205,13 @@ def test_going_back_to_no_version_offers_none_and_raises_no_alarm(
 
 def test_a_rule_that_asks_no_one_says_that_the_minimum_may() -> None:
     made = Rule.model_validate({"id": "a", "verbs": ["skill.unblock"], "approver": "none"})
-    said = rules_table.summary(made, 300)
+    said = rule_summaries.summary(made, 300)
     assert said.approver.endswith("unless the minimum under every policy asks for a person.")
 
 
 def test_a_rule_for_blocks_and_other_decisions_says_which_of_them_are_on_hold() -> None:
     made = Rule.model_validate({"id": "a", "verbs": ["skill.*"], "approver": "another"})
-    follows = dict(rules_table.summary(made, 300).follows)
+    follows = dict(rule_summaries.summary(made, 300).follows)
     assert follows == {
         "Until then": "What is to be blocked is on hold, and nothing else changes.",
         "No answer": "The next on call is asked, and after the last one that hold stays until "
@@ -218,9 +219,9 @@ def test_a_rule_for_blocks_and_other_decisions_says_which_of_them_are_on_hold() 
         "Denied": "That hold ends once the denial is proven.",
     }
     block = made.model_copy(update={"verbs": ["skill.block"]})
-    assert dict(rules_table.summary(block, 300).follows)["Until then"] == "It is on hold."
+    assert dict(rule_summaries.summary(block, 300).follows)["Until then"] == "It is on hold."
     allow = made.model_copy(update={"verbs": ["skill.allow"]})
-    follows = dict(rules_table.summary(allow, 300).follows)
+    follows = dict(rule_summaries.summary(allow, 300).follows)
     assert follows["Until then"] == follows["Denied"] == "Nothing changes."
 
 
@@ -230,4 +231,4 @@ def test_pages_of_the_policy_say_why_a_request_may_have_had_another_time(admin: 
         page = admin.get(f"/approvals/policy/{path}").content.decode()
         assert said in page and '/approvals/">Approvals</a></li>' not in page
     made = Rule.model_validate({"id": "a", "verbs": ["*"], "approver": "self", "within_s": 60})
-    assert rules_table.about_time([made], 300) == ""
+    assert rule_summaries.about_time([made], 300) == ""

@@ -19,7 +19,7 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from approvals import clock, due_work
-from approvals.notifications import saved_view_notices, weekly_digests
+from approvals.notifications import saved_view_notices, saved_view_weekly_digest
 from audit.ledger.query import EventQuery
 from audit.models import NotifyBy, SavedView, WeeklyDigest
 from audit.recording.actors import Actor
@@ -213,5 +213,5 @@ def test_digests_wait_for_no_thread_of_the_notices(monkeypatch: pytest.MonkeyPat
         stop = Event()
         monkeypatch.setattr(stop, "wait", lambda seconds, stop=stop: stop.set())
         started[name](stop)
-    notices, digests = swept[saved_view_notices.LETTERS], swept[weekly_digests.LETTERS]
+    notices, digests = swept[saved_view_notices.LETTERS], swept[saved_view_weekly_digest.LETTERS]
     assert notices is not digests

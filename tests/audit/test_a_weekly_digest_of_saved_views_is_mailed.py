@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 
 from approvals import clock
 from approvals.models import Person
-from approvals.notifications import saved_view_notices, weekly_digests
+from approvals.notifications import saved_view_notices, saved_view_weekly_digest
 from audit.erasure.subject_and_store_registry import Whose
 from audit.models import NotifyBy, SavedView, ViewNotification, WeeklyDigest
 from audit.recording.actors import Actor
@@ -186,7 +186,7 @@ def test_an_erased_owner_gets_nothing_and_leaves_no_row(
     weekly(ada, shared=True)
     events(IN_THE_WEEK)
     set_clock(MONDAY)
-    [piece] = due_pieces(weekly_digests.LETTERS)
+    [piece] = due_pieces(saved_view_weekly_digest.LETTERS)
     person_erasure.forget(Whose(ada.key, ()))
     piece()
     assert mailbox.letters == [] and SavedView.objects.count() == 1

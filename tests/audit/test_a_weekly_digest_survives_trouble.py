@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 
 from approvals import clock
 from approvals.models import Person
-from approvals.notifications import weekly_digests
+from approvals.notifications import saved_view_weekly_digest
 from audit.models import ViewNotification, WeeklyDigest
 from audit.recording.actors import Actor
 from portal.mail_settings import mailer
@@ -54,9 +54,9 @@ def test_a_count_that_takes_minutes_ends_in_one_letter(
 
     def slowly(params: Any) -> None:
         set_clock(clock.now() + timedelta(seconds=50))
-        others.append(len(due_pieces(weekly_digests.LETTERS)))
+        others.append(len(due_pieces(saved_view_weekly_digest.LETTERS)))
 
-    [piece] = due_pieces(weekly_digests.LETTERS)
+    [piece] = due_pieces(saved_view_weekly_digest.LETTERS)
     with at_each_count(slowly):
         piece()
     assert len(others) >= 4 and sum(others) == 0, "another worker takes it meanwhile"
@@ -183,5 +183,5 @@ def test_a_worker_that_counted_too_long_sends_nothing(
     WeeklyDigest.objects.update(lease=MONDAY)
     slow = WeeklyDigest.objects.get()
     WeeklyDigest.objects.update(lease=MONDAY + timedelta(minutes=2))  # another worker took it
-    weekly_digests.work(slow)
+    saved_view_weekly_digest.work(slow)
     assert mailbox.letters == []

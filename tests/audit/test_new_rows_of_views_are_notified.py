@@ -19,9 +19,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
-from approvals.access_ends.set_access_end import VERB
 from approvals.models import Person
 from approvals.notifications import saved_view_notices
+from approvals.person_access_ends.set_access_end import VERB
 from approvals.pipeline.service import perform
 from audit import clock as audit_clock
 from audit.erasure.subject_and_store_registry import Whose

@@ -14,7 +14,7 @@ from django.db import OperationalError, connection
 
 from approvals import clock
 from approvals.models import Person
-from approvals.notifications import weekly_digests
+from approvals.notifications import saved_view_weekly_digest
 from audit.ledger.query import EventQuery
 from audit.models import NotifyBy, SavedView
 from audit.recording.actors import Actor
@@ -67,7 +67,7 @@ def events(*times: datetime, action: str = "token.refused", **more: Any) -> None
 
 
 def send_due() -> int:
-    return sweep(weekly_digests.LETTERS)
+    return sweep(saved_view_weekly_digest.LETTERS)
 
 
 def words(page: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from approvals.access_ends.set_access_end import VERB
+from approvals.person_access_ends.set_access_end import VERB
 from approvals.pipeline.service import perform
 from audit import clock
 from audit.audit_files import audit_scope, zip_file

@@ -12,7 +12,7 @@ from django.db import transaction
 from approvals import clock
 from approvals.models import Approval, Notice, Outcome, Person, Status
 from approvals.pipeline import deny_expire_cancel, locks
-from approvals.step_up.approver_facts import facts
+from approvals.step_up.facts_shown_to_approver import facts
 from audit.ledger.format.allowed_field_values import SEVERITIES
 from audit.models import EventRow
 from connections.component_manifests import manifest_store

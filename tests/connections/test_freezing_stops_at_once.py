@@ -14,7 +14,7 @@ from approvals import clock
 from approvals.errors import Refused
 from approvals.models import Approval
 from approvals.pipeline.service import perform
-from approvals.step_up.approver_facts import facts
+from approvals.step_up.facts_shown_to_approver import facts
 from audit.recording.actors import Actor, Target
 from connections.broker import accounts_and_uses
 from connections.component_manifests import manifest_store

@@ -9,7 +9,7 @@ import pytest
 from approvals import policy, registry
 from approvals.models import Approval
 from approvals.pipeline.service import perform
-from approvals.step_up import approver_facts, authorization_details
+from approvals.step_up import authorization_details, facts_shown_to_approver
 from audit.recording.actors import Actor, Target
 from tests.enforcement.gateways import Edge, Town
 from tests.support.pages import signed_in
@@ -77,7 +77,7 @@ def test_the_longest_row_about_a_denial_fits_on_a_phone(
     look()
     found = Approval.objects.get()  # a finding asked, which makes the row longer
     found.rule = {**found.rule, "signed_denial": True, "on_denial": "release", "escalate": True}
-    [row] = [one for one in approver_facts.facts(found, None) if one.name == "if_denied"]
-    assert not row.whole and len(row.text) <= approver_facts.MAX_TEXT
+    [row] = [one for one in facts_shown_to_approver.facts(found, None) if one.name == "if_denied"]
+    assert not row.whole and len(row.text) <= facts_shown_to_approver.MAX_TEXT
     assert "as an override in the name of who denies" in row.text
     assert row.text.endswith("the hold stays until someone decides.")

@@ -6,11 +6,14 @@ from typing import Final
 
 WRITERS: Final[dict[str, tuple[str, str]]] = {
     "approvals.absence.set_absence": ("instance", "until when an approver is away"),
-    "approvals.access_ends.set_access_end": (
+    "approvals.person_access_ends.set_access_end": (
         "AccessEnd instance",
         "commit of the verb person.set_access_end",
     ),
-    "approvals.models.access_end": ("instance", "seals of the ends of access, by another key"),
+    "approvals.models.person_access_end": (
+        "instance",
+        "seals of the ends of access, by another key",
+    ),
     "approvals.step_up.take_ciba_or_passkey_answer": ("instance", "the answer on its ask"),
     "approvals.step_up.ask_next_approver": (
         "Ask Person instance",
@@ -63,7 +66,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "ViewNotification instance",
         "how many new rows a saved view has, and when its owner was notified",
     ),
-    "approvals.notifications.weekly_digests": (
+    "approvals.notifications.saved_view_weekly_digest": (
         "instance",
         "when the weekly digest of somebody's saved views was sent, and is due next",
     ),

@@ -26,7 +26,7 @@ VERDICTS: Final = {
 }
 TRAIL: Final = (
     "approvals/passkeys/passkey_sentences.py",
-    "approvals/access_ends/access_end_sentences.py",
+    "approvals/person_access_ends/access_end_sentences.py",
     "approvals/event_sentences.py",
     "audit/recording/action_registry.py",
     "audit/recording/sentences.py",

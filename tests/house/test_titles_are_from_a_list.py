@@ -2,8 +2,8 @@
 
 A form is the text of the `h1` with `{}` for each value and a row for each branch; of an error page
 the title that it passes on. Home opens with a sentence that the code chooses: those are listed as
-of `portal/home`, and of `what_waits` those that the list of requests has in its title, too. A new
-title fails here until it is listed, and so does a listed one that is gone.
+of `portal/home`, and of `open_work_for_person` those that the list of requests has in its title,
+too. A new title fails here until it is listed, and so does a listed one that is gone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.house.effects_said import ROOT
 
 LIST: Final = Path(__file__).with_name("page_titles.tsv")
 HOME: Final = "portal/home"
-WAITS: Final = "approvals/views/what_waits.py"
+WAITS: Final = "approvals/views/open_work_for_person.py"
 _H1: Final = re.compile(r"(?s)<h1[^>]*>(.*?)</h1>")
 _PASSED: Final = re.compile(r'include "errors/body\.html" with [^%]*?title="([^"]+)"')
 _BRANCH: Final = re.compile(r"(?s)\{% (?:if|elif|else)\b.*?%\}|\{% endif %\}")

@@ -287,7 +287,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "notices to owners of saved views that gained rows",
     ),
     "weekly-digests": (
-        "approvals.notifications.weekly_digests.LETTERS",
+        "approvals.notifications.saved_view_weekly_digest.LETTERS",
         "keeps",
         "one e-mail a week to owners of saved views that gained rows",
     ),

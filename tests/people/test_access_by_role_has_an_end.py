@@ -13,9 +13,9 @@ from django.urls import reverse
 
 from accounts.models import SignedInSession
 from approvals import clock, people_and_roles
-from approvals.access_ends.set_access_end import VERB
 from approvals.errors import NothingToDo, Refused
-from approvals.models import AccessEnd, Approval, Person, access_end
+from approvals.models import AccessEnd, Approval, Person, person_access_end
+from approvals.person_access_ends.set_access_end import VERB
 from approvals.pipeline.service import perform
 from audit import clock as audit_clock
 from audit.models import EventRow
@@ -234,7 +234,7 @@ def test_an_earlier_day_counts_at_once_and_a_later_one_or_none_waits(
         asked = admin.post(url_of("auditor"), {**given, "reason": "longer"})
         waiting = Approval.objects.latest("created")
         assert asked["Location"] == f"/approvals/{waiting.pk}/"
-        kept = access_end.end_of(settings.ENV.issuer, SUBS["auditor"])
+        kept = person_access_end.end_of(settings.ENV.issuer, SUBS["auditor"])
         assert kept is not None and str(kept.last_day) == day(5)
     assert Approval.objects.filter(verb=VERB, status="pending").count() == 2
     assert "waits for approval" in text(admin, f"/people/{person('auditor').pk}/")
@@ -276,8 +276,8 @@ def test_a_row_that_somebody_wrote_deleted_or_put_back_gives_no_role(
 
 def test_an_end_outlives_another_evidence_key(admin: Client, ada: Client, settings: Any) -> None:
     end("auditor", 3)
-    whole, settings.EVIDENCE_KEY_PREVIOUS = access_end.sealed_now(), settings.EVIDENCE_KEY
+    whole, settings.EVIDENCE_KEY_PREVIOUS = person_access_end.sealed_now(), settings.EVIDENCE_KEY
     settings.EVIDENCE_KEY = b"n" * 32
-    access_end.reseal(whole)
+    person_access_end.reseal(whole)
     settings.EVIDENCE_KEY_PREVIOUS = b""
     assert AccessEnd.objects.get().is_sealed and ada.get("/audit/").status_code == 200

@@ -14,7 +14,7 @@ from accounts.models import SignedInSession, User
 from accounts.sessions.hashed_key_store import stored_key
 from accounts.sessions.service import SESSION_ID
 from approvals import people_and_roles
-from approvals.views import what_waits
+from approvals.views import open_work_for_person
 from portal.pages import context, ledger_status
 from tests.support.sign_in import SUBS
 from ui import outage_banners
@@ -64,5 +64,5 @@ def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = 
 def keep_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what surrounds every page longer than its two seconds, which a busy machine exceeds."""
     cache.clear()  # what an earlier test left there ends in two seconds
-    for module in (context, ledger_status, outage_banners, what_waits):
+    for module in (context, ledger_status, outage_banners, open_work_for_person):
         monkeypatch.setattr(module, "_FOR_S", 300)

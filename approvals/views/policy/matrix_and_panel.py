@@ -13,7 +13,7 @@ from django.db.models import Count
 from django.http import QueryDict
 
 from approvals import clock, registry
-from approvals.policy import answer_matrix, minimum, rules_table, sentences
+from approvals.policy import answer_matrix, minimum, rule_summaries, sentences
 from approvals.policy.answer_matrix import COLUMNS, UNSCANNED, Case, Cell, Row, unique
 from approvals.policy.document import Document, Rule
 from approvals.policy.first_matching_rule import Situation, is_about, mismatch
@@ -243,7 +243,7 @@ def _steps(row: Row, cell: Cell, document: Document) -> list[Step]:
         rule = case.trial(document, cell.severity).decision.as_json()
         held = rule["while_pending"] == "hold"
         texts = {
-            "Until then": rules_table.until_then("it" if held else ""),
+            "Until then": rule_summaries.until_then("it" if held else ""),
             "Approved": verb.if_approved or "It takes effect.",
             "Denied": _denied(rule, verb, row),
             silence: _after_silence(rule, row),

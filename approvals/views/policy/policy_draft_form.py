@@ -14,7 +14,7 @@ from django.conf import settings
 from django.http import QueryDict
 
 from approvals import people_and_roles as directory
-from approvals.policy import minimum, rules_table, sentences
+from approvals.policy import minimum, rule_summaries, sentences
 from approvals.policy.document import SCHEMA, BadDocument, Document, PersonRef, Rule, read
 from audit.ledger.format.allowed_field_values import ROLES, SEVERITIES
 
@@ -52,7 +52,7 @@ class RuleDraft:
     while_pending: str = "hold"
     on_denial: str = "release"
     on_expiry: str = "keep_hold"
-    said: rules_table.Summary | None = None  # None where it is no whole rule
+    said: rule_summaries.Summary | None = None  # None where it is no whole rule
     nothing_held: bool = False  # none of its decisions has a hold
     open: bool = False
     errors: dict[str, str] = field(default_factory=dict)
@@ -146,10 +146,10 @@ class Draft:
                 rule.said = None
                 continue
             whole.append(made)
-            rule.said = rules_table.summary(made, settings.STEP_UP_EXPIRY_S)
+            rule.said = rule_summaries.summary(made, settings.STEP_UP_EXPIRY_S)
             rule.nothing_held = made.while_pending == "hold" and not sentences.holds(made)
-        self.about_holds = rules_table.about_holds(whole)
-        self.about_time = rules_table.about_time(whole, settings.STEP_UP_EXPIRY_S)
+        self.about_holds = rule_summaries.about_holds(whole)
+        self.about_time = rule_summaries.about_time(whole, settings.STEP_UP_EXPIRY_S)
 
     def _names_twice(self) -> None:
         names = Counter(group.name for group in self.groups)

@@ -14,7 +14,7 @@ from approvals import actor_json, policy, proven_approvals, registry
 from approvals.erasure.erased_or_altered_documents import Standing
 from approvals.models import Approval, Outcome, PolicyVersion
 from approvals.pipeline.intent import digest
-from approvals.policy import diff, policy_change, policy_in_force, rules_table, sentences
+from approvals.policy import diff, policy_change, policy_in_force, rule_summaries, sentences
 from approvals.policy.document import BadDocument, Document, read
 from approvals.policy.policy_in_force import InForce
 from approvals.registry import Stance, Verb
@@ -56,7 +56,7 @@ class Shown:
 
     place: int
     id: str
-    said: rules_table.Summary
+    said: rule_summaries.Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Policy:
     text: str
     broken: bool
     standing: Standing
-    table: list[rules_table.Line]
+    table: list[rule_summaries.Line]
     about_holds: str
     about_time: str
 
@@ -121,11 +121,11 @@ def in_words(found: InForce) -> Policy:
     named = policy_in_force.names_in(document)
     return Policy(
         rules=[
-            Shown(place, rule.id, rules_table.summary(rule, settings.STEP_UP_EXPIRY_S))
+            Shown(place, rule.id, rule_summaries.summary(rule, settings.STEP_UP_EXPIRY_S))
             for place, rule in enumerate(document.rules, start=1)
         ],
         otherwise=[
-            f"If no rule matches, it applies immediately, {rules_table.UNLESS_THE_MINIMUM}",
+            f"If no rule matches, it applies immediately, {rule_summaries.UNLESS_THE_MINIMUM}",
             f"Relaxing something that was never scanned counts as "
             f"{document.never_scanned_loosening}.",
         ],
@@ -138,9 +138,9 @@ def in_words(found: InForce) -> Policy:
         text=json.dumps(document.as_json(), indent=2, sort_keys=True),
         broken=bool(found.broken),
         standing=found.standing,
-        table=rules_table.lines(document, settings.STEP_UP_EXPIRY_S),
-        about_holds=rules_table.about_holds(document.rules),
-        about_time=rules_table.about_time(document.rules, settings.STEP_UP_EXPIRY_S),
+        table=rule_summaries.lines(document, settings.STEP_UP_EXPIRY_S),
+        about_holds=rule_summaries.about_holds(document.rules),
+        about_time=rule_summaries.about_time(document.rules, settings.STEP_UP_EXPIRY_S),
     )
 
 

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import BreakGlassAccount
 from approvals.erasure import approved_scope, erasure_list_file
-from approvals.models import access_end
+from approvals.models import person_access_end
 from approvals.outbox import seals
 from audit.db.durable_files import write_durably
 from audit.evidence import subject_keys
@@ -62,7 +62,7 @@ class Command(BaseCommand):
             seals.reseal(seals.sealed_now())
             queued_job_seals.reseal(queued_job_seals.sealed_now())
             issued_commands.reseal(issued_commands.sealed_now())
-            access_end.reseal(access_end.sealed_now())
+            person_access_end.reseal(person_access_end.sealed_now())
             sealed_rows.reseal(sealed_rows.sealed_now())
             if not subject_keys.is_retired(old):
                 record(SYSTEM, "evidence.key_changed", data={"keys": count})

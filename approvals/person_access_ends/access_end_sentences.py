@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from approvals.access_ends.end_in_words import in_words
+from approvals.person_access_ends.end_in_words import in_words
 from audit.recording import action_registry
 from audit.recording.sentences import PublicEvent, person, shown, target
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from approvals import people_and_roles
-from approvals.models import access_end
+from approvals.models import person_access_end
 from audit.models import EventRow
 from audit.models.search_row_and_rollup import ACCESS_END
 
@@ -28,7 +28,7 @@ class Shown:
 
 def shown_of(iss: str, sub: str) -> Shown | None:
     """The end of this person's access; None where none is set."""
-    end = access_end.end_of(iss, sub)
+    end = person_access_end.end_of(iss, sub)
     if end is None:
         return None
     decisions = EventRow.of_operation(end.operation).filter(action=ACCESS_END)
@@ -39,7 +39,7 @@ def shown_of(iss: str, sub: str) -> Shown | None:
 
 def sentence_for_owner(iss: str, sub: str) -> str:
     """What the person reads about their own access; empty where no end is set."""
-    end, person = access_end.end_of(iss, sub), people_and_roles.find(iss, sub)
+    end, person = person_access_end.end_of(iss, sub), people_and_roles.find(iss, sub)
     if end is None or person is None:
         return ""
     access = f"Your {' and '.join(person.roles)} access" if person.roles else "Your access by role"

@@ -17,10 +17,10 @@ from django.conf import settings
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from approvals import clock, people_and_roles, registry
-from approvals.access_ends.end_in_words import in_words
 from approvals.errors import Refused
-from approvals.models import AccessEnd, Ask, AskState, Person, access_end
-from approvals.models.access_end import KIND, End
+from approvals.models import AccessEnd, Ask, AskState, Person, person_access_end
+from approvals.models.person_access_end import KIND, End
+from approvals.person_access_ends.end_in_words import in_words
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
@@ -46,7 +46,7 @@ def _person(target: Target) -> Person:
 
 
 def _end(target: Target) -> End | None:
-    return access_end.end_of(settings.ENV.issuer, target.name)
+    return person_access_end.end_of(settings.ENV.issuer, target.name)
 
 
 def _wanted(params: Mapping[str, Any]) -> date | None:
@@ -96,14 +96,14 @@ def _relaxes(target: Target, params: Mapping[str, Any]) -> bool:
     end, day = _end(target), _wanted(params)
     if end is None:
         return False
-    return end.at is None or day is None or access_end.instant_after(day) > end.at
+    return end.at is None or day is None or person_access_end.instant_after(day) > end.at
 
 
 def _already(_actor: Actor, target: Target, params: Mapping[str, Any], _severity: str) -> str:
     end, day = _end(target), _wanted(params)
     if end is None:
         return "No end of their access is set." if day is None else ""
-    same = end.at is not None and day is not None and access_end.instant_after(day) == end.at
+    same = end.at is not None and day is not None and person_access_end.instant_after(day) == end.at
     return f"Their access already ends on {in_words(day)}." if same and day else ""
 
 
@@ -118,7 +118,7 @@ def _commit(ctx: CommitContext) -> Committed:
     if ctx.approval and own.filter(approval_id=UUID(ctx.approval)).exists():
         raise Refused("not_permitted", "Their own approval does not let their access go on.")
     row, _ = AccessEnd.objects.select_for_update().get_or_create(iss=person.iss, sub=person.sub)
-    row.ends_at = None if day is None else access_end.instant_after(day)
+    row.ends_at = None if day is None else person_access_end.instant_after(day)
     row.operation = ctx.operation
     row.seal = row.sealed()
     row.save(update_fields=["ends_at", "operation", "seal"])
