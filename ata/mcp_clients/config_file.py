@@ -20,7 +20,7 @@ from typing import Final
 
 from ata.clock import now
 from ata.errors import AtaError
-from ata.mcp_clients import own_copies
+from ata.mcp_clients import record_of_backup_copies
 from ata.mcp_clients.clients import is_run_by_ata
 from ata.mcp_clients.toml_table import replaced_table
 
@@ -61,7 +61,7 @@ class ConfigFile:
         if now_there is None or not is_run_by_ata(now_there):
             return None
         copies = self.backups()
-        own = [copy for copy in copies if own_copies.is_own(copy)]
+        own = [copy for copy in copies if record_of_backup_copies.is_own(copy)]
         for copy in reversed(own):
             before = ConfigFile(copy, self._key).server(name)
             if before is None or not is_run_by_ata(before):
@@ -110,7 +110,7 @@ class ConfigFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
                 shutil.copy2(self.path, copy)
-                own_copies.remember(copy)
+                record_of_backup_copies.remember(copy)
             _replace(self.path, text)
         except OSError as error:
             raise AtaError(

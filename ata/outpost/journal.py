@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ata import clock
 from ata.log.durable_files import write_durably
-from ata.outpost import gateway_facts, refused_reports
+from ata.outpost import gateway_facts, replacement_for_refused_report
 from ata.outpost.state_folder import StateFolder, read_object
 
 MOST_BYTES: Final = 64 * 2**20
@@ -57,7 +57,9 @@ class Journal:
         sequence = self._last() + 1
         dropped = self._overflow(len(json.dumps(content)))
         if dropped:
-            content = refused_reports.with_lost(content, [read_object(path) for path in dropped])
+            content = replacement_for_refused_report.with_lost(
+                content, [read_object(path) for path in dropped]
+            )
             content["drops"] = [_sequence(path) for path in dropped]
             # What was read of the gateway's state may be in them: it is reported again.
             position = {**position, "facts": {}}
@@ -137,7 +139,7 @@ class Journal:
         path = self._path(report.sequence)
         content = read_object(path)
         self._forget_facts(content)
-        instead = refused_reports.instead_of(content, code)
+        instead = replacement_for_refused_report.instead_of(content, code)
         if instead.outcome is not None:
             self._note_outcome(instead.outcome, code)
         for later in instead.later:

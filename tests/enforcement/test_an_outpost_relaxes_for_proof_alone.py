@@ -22,7 +22,7 @@ from approvals.pipeline import deny_expire_cancel, final_approval, locks
 from approvals.pipeline.service import perform
 from approvals.policy import evaluation
 from approvals.policy.sentences import if_nobody_answers
-from ata.outpost import refused_reports
+from ata.outpost import replacement_for_refused_report
 from audit.evidence import storage
 from audit.keys import keyring
 from audit.ledger import inclusion_proof_file, passkey_assertions
@@ -212,7 +212,7 @@ def test_an_outcome_that_this_portal_refused_is_shown_as_not_known_here(
     do_due()
     [command] = device.commands()
     outcome = {"id": command["id"], "n": command["n"]}
-    short = refused_reports._in_short(outcome, "invalid_request")
+    short = replacement_for_refused_report._in_short(outcome, "invalid_request")
     assert device.send(commands=[short]).status_code == 200
     do_due()
     found = step("gateway.hold")

@@ -13,7 +13,7 @@ from django.test import Client
 
 from approvals.pipeline.service import perform
 from ata.outpost.commands import post_execution_log_check, signed_command
-from ata.outpost.commands.command_history import History
+from ata.outpost.commands.command_journal_queries import History
 from ata.outpost.commands.log_checkpoints import Seen
 from audit.models import EventRow
 from audit.recording.actors import Actor

@@ -13,8 +13,8 @@ from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from ata.outpost.commands import gateway_call_plan, target_entries
-from ata.outpost.commands.command_history import Added, Place, Progress
 from ata.outpost.commands.command_journal import CommandJournal
+from ata.outpost.commands.command_journal_queries import Added, Place, Progress
 from ata.outpost.commands.gateway_call_plan import WayBack
 from ata.outpost.commands.gateway_calls import Call, Gateway
 from ata.outpost.commands.signed_command import WITH_FILES, Command, CommandRefused

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from ata.outpost.commands import human_evidence, signed_command
 from ata.outpost.commands.command_execution import MOST_DETAIL, Executor
-from ata.outpost.commands.command_history import Progress
 from ata.outpost.commands.command_journal import CommandJournal
+from ata.outpost.commands.command_journal_queries import Progress
 from ata.outpost.commands.log_checkpoints import FORKED, LogForked
 from ata.outpost.commands.signed_command import Command, CommandRefused
 

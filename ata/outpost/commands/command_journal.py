@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ata import clock
 from ata.log.durable_files import append_durably, write_durably
-from ata.outpost.commands.command_history import History
+from ata.outpost.commands.command_journal_queries import History
 from ata.outpost.commands.log_checkpoints import Seen
 from ata.outpost.device_key import DeviceKey
 from ata.outpost.state_folder import StateFolder

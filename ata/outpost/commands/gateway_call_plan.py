@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ata.outpost.commands import target_entries
-from ata.outpost.commands.command_history import Added, Place, TargetHistory
+from ata.outpost.commands.command_journal_queries import Added, Place, TargetHistory
 from ata.outpost.commands.gateway_calls import Call
 from ata.outpost.commands.signed_command import WITH_FILES, Command
 from ata.outpost.commands.target_entries import Rows

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from ata.outpost.commands import log_checkpoints
-from ata.outpost.commands.command_history import History
 from ata.outpost.commands.command_journal import CommandJournal
+from ata.outpost.commands.command_journal_queries import History
 from ata.outpost.commands.log_checkpoints import LogForked, Seen
 from ata.outpost.commands.signed_command import Command, CommandRefused, unb64
 from audit.ledger.format import commitment

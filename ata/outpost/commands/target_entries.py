@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ata.outpost.audit_database import opened
-from ata.outpost.commands.command_history import Added, Place
+from ata.outpost.commands.command_journal_queries import Added, Place
 from ata.outpost.commands.signed_command import TargetKey
 from ata.outpost.reported_fields import cell
 
