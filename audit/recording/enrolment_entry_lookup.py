@@ -60,8 +60,9 @@ def ends_code(document: dict[str, Any], pattern: str, decision: str) -> bool:
     """Whether an entry ends the fleet code that a decision gave: every code of its pattern, or that
     one alone where it names a decision as `code`."""
     data = document["data"]
-    ends = document["action"] == "outpost.suspended" and data.get("fleet") == pattern
-    return ends and data.get("code", decision) == decision
+    if document["action"] != "outpost.suspended" or data.get("fleet") != pattern:
+        return False
+    return bool(data.get("code", decision) == decision)
 
 
 def incomplete() -> list[Found]:

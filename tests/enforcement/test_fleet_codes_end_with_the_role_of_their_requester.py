@@ -54,7 +54,7 @@ def test_a_code_does_not_count_again_when_its_requester_is_admin_again(
 ) -> None:
     asked = approve(ask(amir))
     given = enrolment.issue(amir, asked.id).code if is_shown else ""
-    row: dict[str, Any] = EnrolmentCode.objects.values().get()
+    row = dict(EnrolmentCode.objects.values().get())
     loses_role_and_gets_it_back()
     assert fleet_codes.list_open() == [] and not EnrolmentCode.objects.exists()
     EnrolmentCode(**row).save(force_insert=True)  # somebody puts the row back

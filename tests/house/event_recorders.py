@@ -161,7 +161,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     ),
     "enforcement.decisions.fleet_codes": (
         frozenset({"outpost.suspended"}),
-        "a fleet code whose requester lost the role of admin ended",
+        "a fleet code ended as when an admin ends it, since its requester is no admin any more",
     ),
     "enforcement.gateways.effect_change_events": (
         frozenset({"effect.*"}),
