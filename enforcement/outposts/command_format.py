@@ -25,17 +25,18 @@ def rows_of(act: str, kind: str) -> tuple[str, ...]:
     """The actions under which a gateway logs what a command makes of a thing, the main one first.
 
     A skill or plugin is disabled by the gateway's command line, and all entries are made by REST.
+    What ends the disable also restores files that a hold moved.
     """
     block, unblock, allow = (f"api-enforce-{one}" for one in ("block", "unblock", "allow"))
     if kind not in _INSTALLED:
         return {"hold": (block,), "block": (block,), "allow": (allow,)}.get(act, (unblock,))
-    stops, ends = f"{kind}-disable", f"{kind}-enable"
+    stops, ends, back = (f"{kind}-{one}" for one in ("disable", "enable", "restore"))
     return {
         "hold": (stops,),
         "block": (stops, block),
-        "release": (ends,),
-        "unblock": (ends, unblock),
-        "allow": (allow, ends),
+        "release": (ends, back),
+        "unblock": (ends, back, unblock),
+        "allow": (allow, ends, back),
     }[act]
 
 

@@ -23,6 +23,8 @@ from approvals.pipeline.service import perform
 from approvals.policy import evaluation
 from approvals.policy.sentences import if_nobody_answers
 from ata.outpost import replacement_for_refused_report
+from ata.outpost.commands import gateway_calls
+from ata.outpost.commands.signed_command import Command
 from audit.evidence import storage
 from audit.keys import keyring
 from audit.ledger import inclusion_proof_file, passkey_assertions
@@ -33,11 +35,13 @@ from audit.recording.record import record
 from audit.sequencing import sequencer
 from enforcement.models import Asset, Outpost, OutpostState
 from enforcement.outposts import trust_pinned_at_enrolment
+from tests.audit import imports
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Town, known, sentences
 from tests.enforcement.outpost_device import Device
 from tests.enforcement.test_an_outpost_gets_signed_commands import EDGE, SKILL, result, row
+from tests.enforcement.test_rows_are_matched_by_tags import take
 from tests.support.authenticator import Authenticator
 
 pytestmark = pytest.mark.django_db
@@ -497,3 +501,24 @@ def test_an_unblock_that_found_nothing_of_ours_is_not_said_to_be_acknowledged(
     at_gateway = [one for one in sentences("skill.unblocked") if one.startswith(EDGE)]
     assert [one[:46] for one in at_gateway] == ["edge-1 kept skill pdf-exfil as others set it; "]
     assert step("gateway.unblock").detail.startswith("The outpost at edge-1 changed nothing: ")
+
+
+def test_each_row_that_a_release_leaves_has_its_own_tag(
+    town: Town, device: Device, key: Authenticator, olu: Actor, do_due: Work
+) -> None:
+    held_at_outpost(device, olu, do_due)
+    signs(key, ask(olu, "skill.release"), "approve")
+    sequencer.run_once()
+    do_due()
+    [body] = device.commands()
+    command = Command(**{name: said for name, said in body.items() if name != "schema"})
+    for verb in ("enable", "restore"):
+        sent = gateway_calls.run_id(command.tag_of(f"skill-{verb}"))
+        imports.audit_row(
+            town.edges[EDGE].database, verb, action=f"skill-{verb}", target="pdf-exfil",
+            actor="cli", run_id=sent, timestamp=clock.now().isoformat(),
+        )  # fmt: skip
+    assert take(town.edges[EDGE]).misused == 0
+    for verb in ("enable", "restore"):
+        [event] = imports.events(action=f"defenseclaw.skill-{verb}")
+        assert event["data"]["repeats"] == "tag"
