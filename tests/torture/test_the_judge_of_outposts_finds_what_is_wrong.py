@@ -10,7 +10,8 @@ import pytest
 from ata.outpost.audit_database import Row
 from ata.outpost.rows_and_ranges import digest_of
 from audit.ledger import merkle
-from torture.outposts.judge import Table, assign, each_once, repeated, root_of
+from torture.outposts.judge import Table, assign, each_once, root_of
+from torture.outposts.judge_steps import repeated
 
 
 def judged() -> Table:
@@ -68,6 +69,7 @@ def test_what_is_not_there_once_is_found(change: Callable[[Table], None]) -> Non
 
 def test_an_entry_without_a_row_and_a_lost_range_are_found() -> None:
     entry = {"id": "e", "action": "defenseclaw.x", "time": "2026-11-30T10:00:01.123457Z"}
+    entry["recorded"] = "2026-11-30T10:00:05Z"
     named = {**entry, "data": {"table": "audit_events", "row_id": "id-1"}}
     pushed = {**entry, "data": {"table": "audit_events", "row_id": "pushed-1"}}
     table = judged()

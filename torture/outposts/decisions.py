@@ -103,7 +103,7 @@ class Decisions:
     ) -> None:
         self._host, self._journal = host, journal
         self._choose, self._n = random.Random(seed), 0
-        self._operator, self._approver, self._key = subs["operator"], subs["operator2"], key
+        self._operator, self._key = subs["operator"], key
 
     def take(self, stop: threading.Event) -> None:
         """Until `stop`; a component is held, then most often released, and never named again."""
@@ -123,8 +123,10 @@ class Decisions:
                 close_old_connections()
 
     def _about(self, choose: random.Random, name: str, stop: threading.Event) -> None:
-        kind = choose.choice(("skill", "skill", "mcp", "tool"))
-        strength = choose.choice(("disable", "quarantine")) if kind == "skill" else "block"
+        kind = choose.choice(("skill", "skill", "skill", "mcp", "tool"))
+        strength = (
+            choose.choice(("disable", "quarantine", "quarantine")) if kind == "skill" else "block"
+        )
         target = Target(kind, name, self._host.name)
         if kind == "skill":
             self._host.put_skill(name)
@@ -155,15 +157,14 @@ class Decisions:
         perform(actor(self._operator), verb, target, reason="held", **more)
 
     def _release(self, target: Target) -> None:
-        asked = perform(
-            actor(self._operator), f"{target.kind}.release", target, reason="checked"
-        ).approval
+        """The rule asks the operator, whose hold it is, who signs with a passkey."""
+        requester = actor(self._operator)
+        asked = perform(requester, f"{target.kind}.release", target, reason="checked").approval
         assert isinstance(asked, Approval)
-        approver = Person.objects.get(sub=self._approver)
-        Ask.objects.filter(approval=asked).update(channel="either", person=approver)
+        Ask.objects.filter(approval=asked).update(channel="either")
         asked.refresh_from_db()
         credential = self._key.sign(assertions.challenge(asked, "approve"))
-        assertions.give(actor(self._approver), str(asked.pk), "approve", credential)
+        assertions.give(requester, str(asked.pk), "approve", credential)
 
     def _ended(self, name: str, kind: str, stop: threading.Event) -> bool:
         """Whether the remote step ended as done while somebody waits for it."""

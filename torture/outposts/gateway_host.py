@@ -57,6 +57,11 @@ class Host:
         """The outpost's folder."""
         return self.home / ".ata" / "outpost"
 
+    @property
+    def commands(self) -> Path:
+        """The outpost's journal of commands."""
+        return self.state / "commands.jsonl"
+
     def enrol(self, code: str) -> None:
         """Enrol the outpost, with a command line that notes each call first."""
         program = self.home / "counted" / "defenseclaw"
@@ -84,7 +89,7 @@ class Host:
         """A harmless skill in the folder of the agent, which the gateway scans."""
         folder = folder_of(self.home, self.agent, "skill") / name
         folder.mkdir(parents=True)
-        (folder / "SKILL.md").write_text(f"---\nname: {name}\ndescription: Reads pages.\n---\n")
+        (folder / "SKILL.md").write_text(skill_file(name))
 
     def write_rows(self, stop: threading.Event, seed: str) -> None:
         """Verdicts, scans and acts of somebody else, until `stop`."""
@@ -133,3 +138,8 @@ class Host:
         kept = {name: os.environ[name] for name in ("LANG", "VAR_DIR") if name in os.environ}
         path = f"{self.home / 'counted'}:/usr/local/bin:/usr/bin:/bin"
         return kept | {"HOME": str(self.home), "PATH": path, "PYTHONPATH": str(BASE_DIR)}
+
+
+def skill_file(name: str) -> str:
+    """The text of a skill's only file."""
+    return f"---\nname: {name}\ndescription: Reads pages.\n---\n"

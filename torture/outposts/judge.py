@@ -1,14 +1,15 @@
 """Hold gateways against the portal's log: `python -m torture.outposts.judge JOURNAL`.
 
-Rows, lists and executed commands are read as the gateways left them, roots are computed here, and
-of the portal only the bytes of its entries and how remote steps ended are read. Which rows are
-reported whole is asked of `ata.outpost.reported_fields`; a wrong answer would change a root.
+Rows are read as the gateways left them, roots are computed here, and of the portal only the bytes
+of its entries and when they were recorded are read. Which rows are reported whole is asked of
+`ata.outpost.reported_fields`; a wrong answer would change a root.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import sqlite3
 import sys
@@ -27,10 +28,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 from ata.outpost.audit_database import TABLES, Row
 from ata.outpost.reported_fields import reported
 from torture import tree
+from torture.outposts import judge_steps
 
 type Said = Iterator[str]
-ONCE = frozenset({"enable", "restore", "quarantine", "api-enforce-unblock", "api-enforce-allow"})
-"""Commands and calls that relax or move files; no component is named in two decisions of a kind."""
 _FILLED_LATER = "retention_timestamp_unix_nano"
 _ROUNDED = timedelta(microseconds=2)  # of a time that was pushed as a fraction of seconds
 
@@ -44,10 +44,19 @@ class Table:
     whole: set[int]
     events: Counter[int] = field(default_factory=Counter)
     ranges: list[Mapping[str, Any]] = field(default_factory=list)
+    recorded: dict[int, datetime] = field(default_factory=dict)
+    """When the first entry of a row was recorded."""
+
+    def add(self, number: int, entry: Mapping[str, Any]) -> None:
+        """Count an entry of a row."""
+        self.events[number] += 1
+        at = datetime.fromisoformat(entry["recorded"])
+        self.recorded[number] = min(at, self.recorded.get(number, at))
 
 
-def judge(journal: Mapping[str, Any], entries: list[dict[str, Any]]) -> Said:
-    """What is wrong at each gateway."""
+def judge(journal: Mapping[str, Any], entries: list[dict[str, Any]], counts: Counter[str]) -> Said:
+    """What is wrong with the rows of each gateway; `counts` gets how many there are."""
+    since = datetime.fromisoformat(journal["since"])
     for name, host in journal["hosts"].items():
         home = Path(host["home"])
         tables = read(home / ".defenseclaw" / "audit.db")
@@ -56,13 +65,10 @@ def judge(journal: Mapping[str, Any], entries: list[dict[str, Any]]) -> Said:
         ]
         yield from (f"{name}: {words}" for words in assign(tables, of_gateway))
         for table, found in tables.items():
-            for words in each_once(found, host["highest"].get(table, 0)):
+            highest = host["highest"].get(table, 0)
+            for words in each_once(found, highest):
                 yield f"{name}: {table}: {words}"
-        calls = [line.split() for line in (home / "executed.log").read_text().splitlines()]
-        executed = [(words[2], words[3]) for words in calls]
-        acts = tables["audit_events"].rows.values()
-        executed += [(row["action"], row.get("target", "")) for row in acts]
-        yield from (f"{name}: {words}" for words in repeated(executed))
+            _count(found, highest, since, counts)
 
 
 def read(path: Path) -> dict[str, Table]:
@@ -105,13 +111,13 @@ def assign(tables: Mapping[str, Table], entries: list[dict[str, Any]]) -> Said:
             if "root" not in data:
                 yield f"the log says that rows are lost, or read again: {data}"
             else:
-                tables[entry["table"]].ranges.append(data)
+                tables[entry["table"]].ranges.append(data | {"recorded": entry["recorded"]})
         elif entry["action"] == "defenseclaw.row_changed":
             yield f"the log says that a row was changed: {data}"
         elif "table" not in data:  # an event of the portal about the gateway
             continue
         elif (number := of_id.get((data["table"], data.get("row_id", "")))) is not None:
-            tables[data["table"]].events[number] += 1
+            tables[data["table"]].add(number, entry)
         else:
             unnamed.append(entry)
     yield from _assign_unnamed(tables["audit_events"], unnamed)
@@ -129,7 +135,7 @@ def _assign_unnamed(table: Table, entries: list[dict[str, Any]]) -> Said:
         if not near:
             yield f"the entry {entry['id']} is of no row: {entry['action']} {entry['time']}"
         else:
-            table.events[min(near, key=lambda number: table.events[number])] += 1
+            table.add(min(near, key=lambda number: table.events[number]), entry)
 
 
 def each_once(table: Table, highest: int) -> Said:
@@ -148,6 +154,32 @@ def each_once(table: Table, highest: int) -> Said:
         wanted = events if number in table.whole else ranges
         if not wanted and number <= highest:
             yield f"row {number} is not in the log: {table.rows[number].get('action', '')}"
+
+
+def _count(table: Table, highest: int, since: datetime, counts: Counter[str]) -> None:
+    """Add the rows up to `highest`, and the longest time from a row to its entry or range."""
+    recorded = dict(table.recorded)
+    for one in table.ranges:
+        at = datetime.fromisoformat(one["recorded"])
+        for number in range(one["first"], one["last"] + 1):
+            if number in table.rows and number not in table.whole:
+                recorded[number] = at
+                counts["in ranges"] += number <= highest
+    counts["rows"] += sum(1 for number in table.rows if number <= highest)
+    counts["as entries"] += sum(1 for n in table.whole if n <= highest and table.events[n])
+    counts["ranges"] += len(table.ranges)
+    for number, at in recorded.items():
+        row = table.rows[number]
+        written = _written(row["timestamp"]) if "timestamp" in row else since
+        if written > since:
+            delay = math.ceil((at - written).total_seconds())
+            counts["longest delay"] = max(delay, counts["longest delay"])
+
+
+def _written(text: str) -> datetime:
+    """The time of a row: RFC 3339, or as Go prints one (`… +0000 UTC m=+5.5`)."""
+    moment, printed_by_go, _ = text.partition(" +0000 UTC")
+    return datetime.fromisoformat(f"{moment}+00:00" if printed_by_go else moment)
 
 
 def root_of(table: Table, numbers: list[int]) -> str:
@@ -171,37 +203,6 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def repeated(executed: list[tuple[str, str]]) -> Said:
-    """What relaxes or moves files and was carried out twice for one decision."""
-    for (verb, name), count in Counter(executed).items():
-        if verb in ONCE and count > 1:
-            yield f"{verb} {name} was carried out {count} times"
-
-
-def steps(journal: Mapping[str, Any]) -> Said:
-    """Each remote step ended, and the gateway's lists are as it says."""
-    from approvals.models import Effect
-
-    for host in journal["hosts"].values():
-        with closing(sqlite3.connect(Path(host["home"]) / ".defenseclaw" / "audit.db")) as db:
-            found = db.execute("SELECT target_name, actions_json FROM actions").fetchall()
-        host["held"] = {name for name, actions in found if json.loads(actions)}
-    states = {(step.kind, step.target_name): step for step in Effect.objects.all()}
-    for (kind, name), step in states.items():
-        if step.state not in ("done", "failed"):
-            yield f"{kind} of {name} is {step.state}: {step.detail}"
-        elif step.state == "failed" and name in journal["decisions"]:
-            yield f"{kind} of {name} failed: {step.detail}"
-    for name, said in journal["decisions"].items():
-        held = name in journal["hosts"][said["instance"]]["held"]
-        released = states.get(("gateway.release", name))
-        placed = states.get(("gateway.hold", name))
-        if released is not None and released.state == "done" and held:
-            yield f"{name} was released, and its hold stands"
-        if released is None and placed is not None and placed.state == "done" and not held:
-            yield f"{name} is on hold, and the gateway has no entry"
-
-
 def main() -> None:
     """Print the violations and counts as one JSON object."""
     django.setup()
@@ -211,11 +212,16 @@ def main() -> None:
     leaves = set(Entry.objects.values_list("event_id", flat=True))
     ranges = EventRow.objects.filter(action="defenseclaw.rows").values_list("event", "target_name")
     tables = {str(event): name for event, name in ranges}  # the entry has a commitment to it
-    stored = Event.objects.values_list("id", "entry")
-    entries = [json.loads(bytes(entry)) for id_, entry in stored if id_ in leaves]
-    entries = [one | {"table": tables.get(one["id"], "")} for one in entries]
-    found = {"rows": list(judge(journal, entries)), "steps": list(steps(journal))}
-    print(json.dumps(found | {"counts": {"entries": len(entries)}}))
+    entries = [
+        json.loads(bytes(entry))
+        | {"recorded": recorded.isoformat(), "table": tables.get(str(id_), "")}
+        for id_, entry, recorded in Event.objects.values_list("id", "entry", "recorded_at")
+        if id_ in leaves
+    ]
+    counts: Counter[str] = Counter({"entries": len(entries)})
+    rows = list(judge(journal, entries, counts))
+    said = [*judge_steps.executed(journal, counts), *judge_steps.steps(journal, counts)]
+    print(json.dumps({"rows": rows, "steps": said, "counts": counts}))
 
 
 if __name__ == "__main__":

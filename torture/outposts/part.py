@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,12 @@ django.setup()
 from audit.ingest.pushes import sender_configuration  # noqa: E402
 from portal.env import BASE_DIR, env  # noqa: E402
 from scripts import demo_environment_setup as demo  # noqa: E402
-from torture import windows  # noqa: E402
 from torture.http_users import signed_in  # noqa: E402
 from torture.journal import Journal  # noqa: E402
 from torture.load import child_environment  # noqa: E402
 from torture.outposts.decisions import Decisions, code_for, enrol_passkey  # noqa: E402
 from torture.outposts.gateway_host import Host  # noqa: E402
+from torture.outposts.moments import Moments, call_being_made  # noqa: E402
 from torture.stack import Stack, kill  # noqa: E402
 
 PORTION = 40  # kills, after which the load pauses and everything is judged
@@ -65,7 +66,11 @@ class Run:
         self._decisions: list[Decisions] = []
         self._deaths: dict[str, list[float]] = {}
         self._counts: Counter[str] = Counter()
+        self._in_the_middle: Counter[str] = Counter()
+        self._interrupted: list[str] = []
         self._known: set[str] = set()
+        self._since = datetime.now(UTC).isoformat()
+        self._moments = Moments(self._hosts, env.VAR_DIR, self._choose)
 
     def all(self, instants: int) -> int:
         """Kill so often, judge after each portion; the exit code."""
@@ -76,6 +81,7 @@ class Run:
             self._portion(done, portion)
             done += portion
         print(f"  {instants} instants; seed {self._seed}; kills: {dict(self._counts)}")
+        print(f"  in the middle of a call: {dict(self._in_the_middle)}")
         print(f"  steps: {dict(self._journal.acks)}")
         print(f"  rows: { ({host.name: dict(host.written) for host in self._hosts}) }")
         print(f"  {len(self._journal.violations)} violations", flush=True)
@@ -85,9 +91,9 @@ class Run:
         env.VAR_DIR.mkdir(parents=True, exist_ok=True)
         (env.VAR_DIR / "first-start-done").write_text("completed\n")
         print(f"  started in {self._stack.start(_FIRST_START_S):.0f} s", flush=True)
-        names = ("operator", "operator2", "admin", "admin2")
+        names = ("operator", "admin", "admin2")
         subs = {name: signed_in(name).sub for name in names}
-        key = enrol_passkey(subs["operator2"])
+        key = enrol_passkey(subs["operator"])
         for gateway in demo.GATEWAYS:
             host = Host(
                 gateway.name,
@@ -142,10 +148,8 @@ class Run:
         if not self._stack.wait_ready(_FIRST_START_S):
             self._journal.violated("the stack is not ready after the last kill")
         highest = {host.name: host.highest_rows() for host in self._hosts}
+        until = time.monotonic() + IN_THE_LOG_S
         stop.set()
-        # With others on the machine, as much of the processors as 60 s of a quiet one have.
-        load = os.getloadavg()[0] / (os.cpu_count() or 1)
-        until = time.monotonic() + IN_THE_LOG_S * max(1.0, load)
         for thread in threads:
             thread.join()
         self._judge(highest, until)
@@ -153,27 +157,35 @@ class Run:
     def _instant(self) -> str:
         """Wait for a seeded moment, kill one program, have it started again; who and when."""
         choose = self._choose
-        host = choose.choice(self._hosts)
         victim = choose.choices(("outpost", "gateway", "portal", "worker"), (5, 3, 2, 1))[0]
+        at_host = {host.name: self._alive(victim, host) for host in self._hosts}
+        host, moment = self._moments.wait()
         name = victim if victim in ("portal", "worker") else f"{victim} of {host.name}"
         recent = [at for at in self._deaths.get(name, ()) if time.monotonic() - at < _WITHIN_S]
         if victim != "outpost" and len(recent) >= _DEATHS:
             victim, name = "outpost", f"outpost of {host.name}"
-        found = [] if victim == "outpost" else self._alive(victim, host)
-        moment = self._wait(choose, host)
         if victim == "outpost":
             host.kill_outpost()
+        else:
+            for pid in at_host[host.name]:
+                kill(pid)
+        call = call_being_made(host)
+        if call is not None:
+            self._in_the_middle[f"{victim}: {call.verb}"] += 1
+            moment += f", in the middle of {call.verb}"
+            if victim in ("outpost", "gateway"):
+                self._interrupted.append(call.name)
+        if victim == "outpost":
             time.sleep(choose.choice((0, choose.uniform(0, 1))))
             host.start_outpost()
-        else:
-            for pid in found:
-                kill(pid)
         self._deaths[name] = [*recent, time.monotonic()]
         self._counts[victim] += 1
         return f"{name} ({moment})"
 
     def _alive(self, victim: str, host: Host) -> list[int]:
         """The processes of a program, once it is back after the kill before."""
+        if victim == "outpost":
+            return []
         until = time.monotonic() + _FIRST_START_S
         while time.monotonic() < until:
             found = self._gateway(host) if victim == "gateway" else self._stack.of(victim)
@@ -182,23 +194,6 @@ class Run:
             time.sleep(0.2)
         self._journal.violated(f"{victim} did not come back")
         return []
-
-    def _wait(self, choose: random.Random, host: Host) -> str:
-        if choose.random() < 0.4:
-            seconds = choose.uniform(0.05, 3.0)
-            time.sleep(seconds)
-            return f"after {seconds:.2f} s"
-        places = {
-            "a command": [host.executed],
-            "the outpost's journals": [host.state, host.state / "journal"],
-            "a row": [host.database.with_name("audit.db-wal")],
-            "the spool": [env.VAR_DIR / "push-spool" / host.name],
-            "the portal's database": windows.places(env.VAR_DIR, "database"),
-        }
-        kind = choose.choice([*places, "a command"])
-        windows.wait_for_write(places[kind], 5)
-        time.sleep(choose.choice((0, choose.uniform(0, 0.01), choose.uniform(0, 0.5))))
-        return f"at a write: {kind}"
 
     def _gateway(self, host: Host) -> list[int]:
         home = f"\0{host.home}\0".encode()
@@ -209,20 +204,31 @@ class Run:
         """Rows have to be in the log in time; steps may take longer."""
         path = self._stack.var_dir.parent / "journal.json"
         hosts = {
-            host.name: {"home": str(host.home), "highest": highest[host.name]}
+            host.name: {
+                "home": str(host.home),
+                "agent": host.agent,
+                "highest": highest[host.name],
+            }
             for host in self._hosts
         }
-        path.write_text(json.dumps({"hosts": hosts, "decisions": self._journal.decisions}))
-        began = time.monotonic()
-        found = self._found(path)
+        journal = {
+            "since": self._since,
+            "hosts": hosts,
+            "decisions": self._journal.decisions,
+            "interrupted": self._interrupted,
+        }
+        path.write_text(json.dumps(journal))
+        found, took = self._found(path), time.monotonic()
         while found["rows"] and time.monotonic() < until:
-            found = self._found(path)
-        took = time.monotonic() - began
+            found, took = self._found(path), time.monotonic()
+        time.sleep(max(0.0, until - time.monotonic()))
+        found = self._found(path)
         rows, last = found["rows"], until + _STEPS_S
         while found["steps"] and time.monotonic() < last:
             time.sleep(2)
             found = self._found(path)
-        said = f"rows after {took:.0f} s at a load of {os.getloadavg()[0]:.0f}"
+        said = f"rows after {took - until + IN_THE_LOG_S:.0f} s"
+        said += f" at a load of {os.getloadavg()[0]:.0f}"
         print(f"  judged: {found['counts']}, {said}", flush=True)
         for words in {*rows, *found["rows"], *found["steps"]} - self._known:
             self._known.add(words)
