@@ -132,3 +132,15 @@ def test_a_period_on_offer_is_no_custom_range(ada: Client) -> None:
     page = text_of(ada.get("/audit/", {"after": week}))
     assert 'aria-current="true">Last 7 days<' in page
     assert 'aria-current="true">Custom range<' not in page
+
+
+def test_a_period_with_an_end_is_a_custom_range_and_its_link_leaves_the_end_out(
+    ada: Client,
+) -> None:
+    week = f"{clock.now() - timedelta(days=7):%Y-%m-%d}"
+    end = f"{clock.now() - timedelta(days=3):%Y-%m-%d}"
+    page = text_of(ada.get("/audit/", {"after": week, "before": end, "actor": MIA.email}))
+    assert 'aria-current="true">Last 7 days<' not in page
+    assert 'aria-current="true">Custom range<' in page
+    (url,) = links(page, "Last 7 days")
+    assert parse_qs(urlsplit(url).query) == {"after": ["7d"], "actor": [MIA.email]}

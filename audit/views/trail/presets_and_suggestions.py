@@ -19,6 +19,7 @@ from audit.views.trail.filter_from_address import Reading
 _TRIED: Final = 4  # parts of a filter that finds nothing, each left out once
 _DENIED: Final = frozenset({"denied", "approval.denied"})
 _PERIODS: Final = (("Today", 0), ("Last 7 days", 7), ("Last 30 days", 30))
+_TIMES: Final = ("after", "before")
 _YESTERDAY: Final = "Yesterday"
 _WORDS: Final = (
     (re.compile(r"\b(?:last|past|this)\s+week\b|\b(?:last|past)\s+7\s+days\b", re.I), 1),
@@ -54,7 +55,11 @@ def presets(reading: Reading, today: datetime) -> list[dict[str, Any]]:
     }
     periods = {label: _since(today, days) for label, days in _PERIODS}
     everything = {"label": "Everything", "url": reading.url(EventQuery()), "on": not here.clauses}
-    return [everything, *_offered(reading, here, views), *_offered(reading, here, periods)]
+    return [
+        everything,
+        *_offered(reading, here, views),
+        *_offered(reading, here, periods, alone=_TIMES),
+    ]
 
 
 def is_custom(query: EventQuery, offered: Iterable[dict[str, Any]]) -> bool:
@@ -65,15 +70,19 @@ def is_custom(query: EventQuery, offered: Iterable[dict[str, Any]]) -> bool:
 
 
 def _offered(
-    reading: Reading, here: EventQuery, offered: dict[str, EventQuery]
+    reading: Reading, here: EventQuery, offered: dict[str, EventQuery], alone: tuple[str, ...] = ()
 ) -> Iterator[dict[str, Any]]:
+    """Links to each query; it is on if the filter has it, and nothing more of the keys `alone`."""
     bare = here
     for other in offered.values():
         if _is_on(other, here):
             bare = _without(bare, other.clauses)
+    for key in alone:
+        bare = bare.dropping(key)
     for label, query in offered.items():
+        more = any(one.key in alone for one in set(here.clauses) - set(query.clauses))
         url = reading.url(_with(bare, query))
-        yield {"label": label, "url": url, "on": _is_on(query, here)}
+        yield {"label": label, "url": url, "on": _is_on(query, here) and not more}
 
 
 def _is_on(query: EventQuery, here: EventQuery) -> bool:
