@@ -28,11 +28,14 @@ FILLED_LATER: Final = frozenset({"retention_timestamp_unix_nano"})
 """Columns that DefenseClaw's migrations fill in from others; no part of a row's content."""
 _MOST: Final = 2**53 - 1
 _SCAN: Final = ("timestamp", "target", "scanner", "run_id")
+_SCAN_OF: Final = {"scan_results": "id", "findings": "scan_id", "scan_findings": "scan_id"}
+"""The column that names a row's scan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as read, without its NULLs; of a finding also what its scan says."""
+    """A row as read, without its NULLs; `scan` has what the scan of a finding says, and the digest
+    of what was scanned, where the gateway took one."""
 
     table: str
     number: int
@@ -56,6 +59,8 @@ class AuditDatabase:
             if table in present
         }
         self.has_entries = "actions" in present
+        snapshots = connection.execute("PRAGMA table_info(target_snapshots)")
+        self._has_snapshots = {"scan_id", "content_hash"} <= {str(one[1]) for one in snapshots}
 
     def check(self, table: str, position: Position) -> str:
         """Why a position does not fit this database; empty where it does."""
@@ -75,6 +80,12 @@ class AuditDatabase:
         wanted = ["t.rowid", *(_quoted(f"t.{one}") for one in columns)]
         wanted += [f"s.{one}" for one in joined]
         scan = " LEFT JOIN scan_results s ON s.id = t.scan_id" if joined else ""
+        if (scan_id := _SCAN_OF.get(table, "")) in columns and self._has_snapshots:
+            joined = (*joined, "digest")
+            wanted.append(
+                "(SELECT content_hash FROM target_snapshots "  # noqa: S608 - fixed names
+                f"WHERE scan_id = t.{scan_id} LIMIT 1)"
+            )
         query = (
             f"SELECT {', '.join(wanted)} FROM {table} t{scan} "  # noqa: S608 - fixed names
             "WHERE t.rowid > ? AND t.rowid <= ? ORDER BY t.rowid LIMIT ?"

@@ -20,7 +20,9 @@ LARGEST: Final = 64 * 2**10
 _LONGEST: Final = 500
 _WHOLE: Final = 2**53 - 1
 _HIGH: Final = frozenset({"HIGH", "CRITICAL"})
-_SCANNERS: Final = frozenset({"skill-scanner", "plugin-scanner", "mcp-scanner", "hook-rules"})
+_OF_COMPONENTS: Final = frozenset({"skill-scanner", "plugin-scanner", "mcp-scanner"})
+"""Each scan by these is reported: a clean one ends what an earlier one found."""
+_SCANNERS: Final = _OF_COMPONENTS | {"hook-rules"}
 """Those whose targets and titles name components and rules, not what an agent wrote."""
 
 _ACTS: Final = re.compile(
@@ -131,6 +133,8 @@ def _fields(row: Row) -> tuple[str, ...]:
             return _ACTIVITY
         case "alert_acknowledgement_operations":
             return _ACKNOWLEDGEMENT
+        case "scan_results" if row.values.get("scanner") in _OF_COMPONENTS:
+            return (*_SCAN, "target")
         case "scan_results" if row.values.get("max_severity") in _HIGH:
             return (*_SCAN, "target") if _names_components(row) else _SCAN
         case "findings" | "scan_findings" if row.values.get("severity") in _HIGH:

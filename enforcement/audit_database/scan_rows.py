@@ -77,9 +77,11 @@ class SourceScan:
         at: the time of its row: its start where the gateway scanned, its end where the CLI did.
         ended: when it ended, where the gateway scanned and its findings are still being written.
         target: what was scanned, as the gateway calls it.
-        agent, session: of the agent's call that was checked.
+        agent, session: of the agent's call that was checked; of a skill or plugin, the agent in
+            whose folder it lies.
         digest: of the folder, if it is CRITICAL and the database has one.
         done: what the gateway did about something CRITICAL itself, in words.
+        claimed: how many findings its row says it has, where not all of them arrive.
     """
 
     rowid: int
@@ -97,6 +99,12 @@ class SourceScan:
     session: str = ""
     digest: str = ""
     done: str = ""
+    claimed: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many findings it has."""
+        return max(len(self.findings), self.claimed)
 
     @property
     def is_in_order(self) -> bool:

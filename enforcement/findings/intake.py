@@ -9,7 +9,7 @@ from typing import Final
 
 from django.db import transaction
 
-from audit.ledger.format.allowed_field_values import severity_rank
+from audit.ledger.format.allowed_field_values import gravest, severity_rank
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from enforcement.audit_database.scan_rows import SourceScan
@@ -42,7 +42,7 @@ def take(instance: str, found: SourceScan, now: datetime, *, history: bool = Fal
                 "kind": found.kind,
                 "name": found.name,
                 "severity": found.severity,
-                "findings": len(found.findings),
+                "findings": found.count,
                 "at": found.at,
                 "seen": now,
                 "ask": _need(found, history=history),
@@ -61,6 +61,26 @@ def take(instance: str, found: SourceScan, now: datetime, *, history: bool = Fal
             if not history and _content(finding) not in known:
                 _opened(scan, finding)
     return scan
+
+
+def add(instance: str, found: SourceScan, now: datetime, *, history: bool = False) -> None:
+    """Give a scan that is known the findings that it lacks, which arrived after it, and have
+    somebody asked where they are graver.
+
+    The caller holds a transaction.
+    """
+    scan = Scan.objects.select_for_update().get(instance=instance, scan_id=found.id)
+    stored = _store(scan, found)
+    severity = gravest(scan.severity, found.severity)
+    is_graver = severity != scan.severity and scan.ask == AskNeed.NONE
+    Scan.objects.filter(pk=scan.pk).update(
+        severity=severity,
+        digest=scan.digest or found.digest,
+        findings=max(scan.findings, found.count, scan.found.count()),
+        ask=_need(replace(found, severity=severity), history=history) if is_graver else scan.ask,
+    )
+    for finding in stored if not history else ():
+        _opened(scan, finding)
 
 
 def _need(found: SourceScan, *, history: bool) -> AskNeed:

@@ -18,6 +18,7 @@ from audit.importing.report import Counts, ImportReport
 from audit.importing.row_batch_writer import RowWriter
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
+from enforcement.findings import reported_scans
 from enforcement.models import Outpost
 from enforcement.outposts.report_format import Report, source_row
 
@@ -44,7 +45,7 @@ def record_contents(
     """
     source = {"outpost": outpost.id, "report": report.n, "report_digest": digest}
     if report.rows:
-        _take_rows(report, source, actor, now)
+        _take_rows(outpost, report, source, actor, now)
     for found in _ranges(report):
         record(
             actor,
@@ -59,7 +60,9 @@ def record_contents(
         )
 
 
-def _take_rows(report: Report, source: Mapping[str, Any], actor: Actor, now: datetime) -> None:
+def _take_rows(
+    outpost: Outpost, report: Report, source: Mapping[str, Any], actor: Actor, now: datetime
+) -> None:
     """As an import or a push would: a row that arrived before, however, is the same event."""
     instance = report.instance
     matches = Matches(instance, Operations(), gateway_registry_and_seal_keys.registered())
@@ -73,7 +76,9 @@ def _take_rows(report: Report, source: Mapping[str, Any], actor: Actor, now: dat
         now=now,
         reported_by=source,
     )
-    work.take([source_row(row) for row in report.rows], Counts())
+    rows = [source_row(row) for row in report.rows]
+    work.take(rows, Counts())
+    reported_scans.take(outpost, rows, now)
     if work.aside.reasons:
         target = Target("outpost", instance, instance)
         import_run_events.record_set_aside(work.aside, target, actor, instance, source)

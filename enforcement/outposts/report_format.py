@@ -37,12 +37,13 @@ class _Strict(BaseModel):
 
 
 class Row(_Strict):
-    """One row with the columns that its action lets out; `scan` has those of a finding's scan."""
+    """One row with the columns that its action lets out; `scan` has those of a finding's scan, and
+    the digest of what was scanned, where the gateway has one."""
 
     table: Name
     rowid: RowId
     row: dict[Name, Cell] = Field(max_length=100)
-    scan: dict[Literal["timestamp", "target", "scanner", "run_id"], str] = {}
+    scan: dict[Literal["timestamp", "target", "scanner", "run_id", "digest"], str] = {}
 
     @model_validator(mode="after")
     def _can_be_taken_in(self) -> Row:

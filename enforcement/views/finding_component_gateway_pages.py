@@ -30,6 +30,7 @@ from enforcement.component_kinds import KINDS, called, noun
 from enforcement.decisions import decision_severity, stored_decisions_and_holds
 from enforcement.decisions.hold_and_release_at_gateway import is_hold
 from enforcement.effects.all_agents_summary import Overall
+from enforcement.effects.gateway_facts import agent_label
 from enforcement.findings import decision_queue
 from enforcement.gateways import attempt_tags, decided_and_enforced_state, instances
 from enforcement.gateways.client import Gateway, GatewayError
@@ -327,6 +328,7 @@ def _finding_context(row: Finding, person: Actor) -> dict[str, Any]:
         "may_be_decided": row.kind in KINDS
         and not decision_severity.why_undecidable(Target(row.kind, row.name)),
         "noun": noun(row.kind),
+        "folder_of": agent_label(row.scan.agent) if row.kind in INSTALLED else "",
         "step_up": rule.kind == "require",
         "needs": policy.in_words(
             rule.as_json(), verb, duration(rule.within_s or settings.STEP_UP_EXPIRY_S)
