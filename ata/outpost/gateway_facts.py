@@ -19,6 +19,7 @@ _MOST_BYTES: Final = 2**19
 _MOST_NAMES: Final = 5_000
 _MOST_CONFIG: Final = 2**20
 _API_PORT: Final = 18970
+_TOKEN: Final = "DEFENSECLAW_GATEWAY_TOKEN="  # noqa: S105 - the name of a variable
 _SETTINGS: Final = (
     "config_version",
     "deployment_mode",
@@ -99,6 +100,21 @@ def address(data: Path) -> str:
     """Where the gateway's API listens on this host."""
     port = _setting(_read_config(data), "gateway.api_port")
     return f"http://127.0.0.1:{port if isinstance(port, int) else _API_PORT}"
+
+
+def token(data: Path) -> str:
+    """The gateway's own token; 0.2.0 has none."""
+    try:
+        lines = (data / ".env").read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    found = (line.removeprefix(_TOKEN).strip() for line in lines if line.startswith(_TOKEN))
+    return next((one for one in found if one.isascii() and one.isprintable()), "")
+
+
+def home(data: Path) -> Path:
+    """The home of the gateway's user, with the agents' folders."""
+    return data.parent if data.name == ".defenseclaw" else Path.home()
 
 
 def digest_of(value: Any) -> str:

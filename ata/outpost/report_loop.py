@@ -17,6 +17,7 @@ from ata.outpost import device_key, gateway_facts
 from ata.outpost.audit_database import opened
 from ata.outpost.commands.fetch_and_execute_loop import Commands
 from ata.outpost.enrolment import enrolled
+from ata.outpost.folder_scans import FolderScans
 from ata.outpost.journal import MOST_BYTES, Journal
 from ata.outpost.report_sender import Kind, Outcome, Sender
 from ata.outpost.rows_and_ranges import Gathered
@@ -60,6 +61,7 @@ class Outpost:
         self._journal = Journal(folder, most_bytes)
         self._sender = Sender(key, self._journal, found.portal, found.instance)
         self._commands = Commands(folder, key, found) if found.takes_commands else None
+        self.scans = FolderScans(folder, self._data, monotonic) if self._commands else None
         self._gathered = self._begin()
         self._facts: dict[str, Any] = {}
         self._trouble = ""
@@ -77,6 +79,8 @@ class Outpost:
         self._sender.close()
         if self._commands is not None:
             self._commands.close()
+        if self.scans is not None:
+            self.scans.close()
 
     def stop(self) -> None:
         """Have `run` end after the step that it is in; from any thread or a signal's handler."""
@@ -93,6 +97,8 @@ class Outpost:
         last = ("", "")
         if self._commands is not None:
             self._commands.start()
+        if self.scans is not None:
+            self.scans.start()
         while not self._stopped:
             outcome = self.step()
             if outcome is not None and (outcome.code, outcome.words) != last:
@@ -154,6 +160,8 @@ class Outpost:
             self._health = self._ask_gateway()
             self._health_at = now
         self._facts["health"] = self._health | self._about_commands()
+        if self.scans is not None and (scans := self.scans.state):
+            self._facts["health"] |= {"scans": scans}
 
     def _ask_gateway(self) -> dict[str, Any]:
         """How the gateway is; of one that does not answer also since when this was seen."""

@@ -74,7 +74,7 @@ class GatewayRow:
     def has_problem(self) -> bool:
         """Whether its outpost or its pushes need someone, though it answers."""
         return bool(
-            (self.outpost and self.outpost.has_problem)
+            (self.outpost and (self.outpost.has_problem or self.outpost.not_scanned))
             or self.pushes.get("bad")
             or self.instance is None
         )

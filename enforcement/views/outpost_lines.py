@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Final
 
 from approvals.models import Effect
+from enforcement.effects.gateway_facts import agent_label
 from enforcement.gateways.last_contact import OUTPOST_SILENT_AFTER
 from enforcement.models import CommandState, Outpost, OutpostCommand, OutpostState
 from enforcement.outposts import issued_commands, report_chain, sealed_rows
 from ui.times import duration
+
+_WHY_NOT: Final = {
+    "failed": "the gateway could not scan it; tried again in ten minutes",
+    "not_offered": "this version of DefenseClaw does not scan it on request",
+    "too_large": "more than 5,000 files",
+    "link": "a link to another folder",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FolderScans:
+    """What an outpost last reported of scans in folders that its gateway does not watch: whose
+    folders, how many skills and plugins, and what of them is not scanned and why."""
+
+    agents: str
+    scanned: int
+    waiting: int
+    not_scanned: int
+    names: list[str]
+
+    @property
+    def total(self) -> int:
+        """How many skills and plugins are there."""
+        return self.scanned + self.waiting + self.not_scanned
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +50,7 @@ class OutpostLine:
     commands: str = ""
     refused: str = ""
     log: str = ""
+    scans: FolderScans | None = None
     carries_out: bool = True
 
     @property
@@ -31,6 +58,11 @@ class OutpostLine:
         """Whether it needs attention."""
         found = self.tone in {"bad", "warn"} or self.refused or self.log
         return bool(found) or not self.carries_out
+
+    @property
+    def not_scanned(self) -> int:
+        """How many skills and plugins it named that nobody scans."""
+        return self.scans.not_scanned if self.scans else 0
 
 
 def by_instance(able: Mapping[str, Outpost], now: datetime) -> dict[str, OutpostLine]:
@@ -47,6 +79,7 @@ def by_instance(able: Mapping[str, Outpost], now: datetime) -> dict[str, Outpost
             commands=_commands(one, now),
             refused=_refused(one),
             log=_alarms(one, health.get(one.pk)),
+            scans=None if is_altered else _folder_scans(health.get(one.pk)),
             carries_out=name in able,
         )
     return lines
@@ -60,6 +93,25 @@ def _alarms(outpost: Outpost, health: object) -> str:
     if report_chain.not_in_log(health):
         found.append(report_chain.NOT_IN_LOG)
     return " ".join(found)
+
+
+def _folder_scans(health: object) -> FolderScans | None:
+    """None where no other agent's folder is there, or the outpost says nothing of them."""
+    said = health.get("scans") if isinstance(health, Mapping) else None
+    if not isinstance(said, Mapping) or not isinstance(said.get("agents"), list):
+        return None
+    agents = [agent_label(one) for one in said["agents"] if isinstance(one, str)]
+    counts = [said.get(name) for name in ("scanned", "waiting", "not_scanned")]
+    scanned, waiting, left = (one if isinstance(one, int) and one > 0 else 0 for one in counts)
+    names = said["names"] if isinstance(said.get("names"), list) else []
+    words = [text for one in names if isinstance(one, Mapping) for text in _not_scanned(one)]
+    return FolderScans(", ".join(agents), scanned, waiting, left, words) if agents else None
+
+
+def _not_scanned(said: Mapping[str, Any]) -> Iterator[str]:
+    agent, kind, name, why = (said.get(one) for one in ("agent", "kind", "name", "why"))
+    if isinstance(agent, str) and isinstance(name, str) and kind in ("skill", "plugin"):
+        yield f"{agent_label(agent)}’s {kind} {name}: {_WHY_NOT.get(str(why), 'not known why')}"
 
 
 def _commands(outpost: Outpost, now: datetime) -> str:

@@ -32,7 +32,6 @@ _BETWEEN_BUSY_S: Final = 0.1
 """0.2.0 waits for no lock of its database, and so often it is asked again what changed nothing."""
 _MOST_REASON: Final = 500
 _BUSY: Final = 500
-_TOKEN: Final = "DEFENSECLAW_GATEWAY_TOKEN="  # noqa: S105 - the name of a variable
 _RUN_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -111,7 +110,7 @@ class Gateway:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                cwd=self._home,
+                cwd=gateway_facts.home(self.data),
                 env=self._environment(tag),
                 start_new_session=True,
             )
@@ -136,7 +135,7 @@ class Gateway:
             "X-DefenseClaw-Client": "ata-outpost",
             "X-DefenseClaw-Request-Id": tag,
         }
-        if token := self._token():
+        if token := gateway_facts.token(self.data):
             headers["Authorization"] = f"Bearer {token}"
         url = f"{gateway_facts.address(self.data)}{path}"
         try:
@@ -152,23 +151,10 @@ class Gateway:
             return Ended(None)
         return Ended(answer.status_code)
 
-    def _token(self) -> str:
-        """The gateway's own token; 0.2.0 has none."""
-        try:
-            lines = (self.data / ".env").read_text(errors="replace").splitlines()
-        except OSError:
-            return ""
-        found = (line.removeprefix(_TOKEN).strip() for line in lines if line.startswith(_TOKEN))
-        return next((one for one in found if one.isascii() and one.isprintable()), "")
-
-    @property
-    def _home(self) -> Path:
-        return self.data.parent if self.data.name == ".defenseclaw" else Path.home()
-
     def _environment(self, tag: str) -> dict[str, str]:
         """Nothing of our own environment but what the command line needs."""
         environment = {
-            "HOME": str(self._home),
+            "HOME": str(gateway_facts.home(self.data)),
             "PATH": f"{Path(self.cli_path).parent}:/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "DEFENSECLAW_RUN_ID": run_id(tag),
