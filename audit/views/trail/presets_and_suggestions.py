@@ -19,7 +19,7 @@ from audit.views.trail.filter_from_address import Reading
 _TRIED: Final = 4  # parts of a filter that finds nothing, each left out once
 _DENIED: Final = frozenset({"denied", "approval.denied"})
 _PERIODS: Final = (("Today", 0), ("Last 7 days", 7), ("Last 30 days", 30))
-_TIMES: Final = ("after", "before")
+_TIMES: Final = frozenset({"after", "before"})
 _YESTERDAY: Final = "Yesterday"
 _WORDS: Final = (
     (re.compile(r"\b(?:last|past|this)\s+week\b|\b(?:last|past)\s+7\s+days\b", re.I), 1),
@@ -70,7 +70,10 @@ def is_custom(query: EventQuery, offered: Iterable[dict[str, Any]]) -> bool:
 
 
 def _offered(
-    reading: Reading, here: EventQuery, offered: dict[str, EventQuery], alone: tuple[str, ...] = ()
+    reading: Reading,
+    here: EventQuery,
+    offered: dict[str, EventQuery],
+    alone: frozenset[str] = frozenset(),
 ) -> Iterator[dict[str, Any]]:
     """Links to each query; it is on if the filter has it, and nothing more of the keys `alone`."""
     bare = here
