@@ -108,7 +108,7 @@ def gateway_line(instance: Instance, found: Watch | None, heard: LastHeard) -> d
 
 def _reads(instance: Instance, heard: LastHeard, why: str) -> str:
     if heard.outpost is not None and instance.audit_db is None:
-        return "Its outpost reports those from HIGH; somebody is asked about CRITICAL ones."
+        return "Its outpost reports those from HIGH; CRITICAL ones are asked about."
     return f"Not read: {why}." if why else ""
 
 
