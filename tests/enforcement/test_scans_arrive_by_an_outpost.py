@@ -79,9 +79,11 @@ def test_what_is_critical_in_another_agents_folder_is_asked_about(device: Device
     assert "Cursor’s folder" in page.content.decode()
 
 
-@pytest.mark.parametrize("first", [scan(), finding()], ids=["scan", "finding"])
-def test_rows_of_one_scan_may_come_in_two_reports(device: Device, first: dict[str, Any]) -> None:
-    send(device, first)
+@pytest.mark.parametrize("first", [scan, finding])
+def test_rows_of_one_scan_may_come_in_two_reports(
+    device: Device, first: Callable[[], dict[str, Any]]
+) -> None:
+    send(device, first())
     send(device, scan(), finding())
     send(device, scan(), finding(2, title="Reads keys", severity="HIGH"))
     only = Scan.objects.get()
