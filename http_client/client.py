@@ -29,7 +29,7 @@ from http_client.deadline import ends_at, remaining
 from http_client.errors import AddressRefused, BadAnswer, RequestTimedOut
 from http_client.guarded_tcp_connection import GuardedBackend
 from http_client.request_id import HEADER as REQUEST_ID_HEADER
-from http_client.request_id import current_request_id
+from http_client.request_id import STATUS, call_span, current_request_id
 from http_client.response import Answer
 from http_client.time_budget_for_all_calls import spending
 from http_client.timeouts_and_retries import Retries, Timeouts, with_retries
@@ -203,6 +203,24 @@ class HttpClient:
         timeouts: Timeouts,
     ) -> Answer:
         host = _host(url)
+        with call_span(operation, method, host) as (span, traced):
+            answer = self._answer(
+                method, url, operation, host, headers | traced, content, max_bytes, timeouts
+            )
+            span.set_attribute(STATUS, answer.status)
+        return answer
+
+    def _answer(
+        self,
+        method: str,
+        url: str,
+        operation: str,
+        host: str,
+        headers: dict[str, str],
+        content: bytes,
+        max_bytes: int,
+        timeouts: Timeouts,
+    ) -> Answer:
         started = time.monotonic()
         if remaining() <= 0:
             raise RequestTimedOut(operation, host, "its request has no time left for it")

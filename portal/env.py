@@ -101,6 +101,7 @@ class Env(BaseModel):
     LEDGER_WITNESS_URLS: str = ""
     TSA_URL: str = ""
     TSA_CA_FILE: Path | None = None
+    OTEL_EXPORTER_OTLP_ENDPOINT: str = ""
     CA_FILE: Path | None = None
     HTTPS_PROXY: str = ""
     NO_PROXY: str = ""
@@ -153,6 +154,16 @@ class Env(BaseModel):
     def _has_certificates(cls, value: Path | None) -> Path | None:
         if value is not None:
             check_ca_file(value)
+        return value
+
+    @field_validator("OTEL_EXPORTER_OTLP_ENDPOINT")
+    @classmethod
+    def _is_a_collector(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("must be an http or https address, such as http://127.0.0.1:4318")
+        if parts.username or parts.query or parts.fragment:
+            raise ValueError("must be without a password; OTEL_EXPORTER_OTLP_HEADERS takes tokens")
         return value
 
     @field_validator("HTTPS_PROXY")

@@ -19,6 +19,7 @@ from django.db import close_old_connections
 
 from audit.erasure import idle_database_connections
 from portal.background_job_pool_per_peer import Lanes
+from portal.ops import telemetry
 from serving import stuck_interpreter_watchdog
 from serving.private_file_modes import keep_private
 
@@ -158,6 +159,7 @@ class Loops(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no typ
     def start(self, worker: Any) -> None:
         """One supervised thread a loop; a worker that stands still is ended."""
         stuck_interpreter_watchdog.start()
+        telemetry.start("worker")
         sys.setswitchinterval(_TURN_S)
         for name, loop in loops().items():
             thread = threading.Thread(

@@ -93,6 +93,9 @@ def _others(env: Env) -> list[str]:
         "pushing": env.STEP_UP_EXPIRY_S > _LONGEST_PUSH_S,
         "DATABASE_URL must use TLS, except to this machine": _clear_database(env.DATABASE_URL),
         "CELERY_BROKER_URL must not use the account guest": _is_guest(env.CELERY_BROKER_URL),
+        "OTEL_EXPORTER_OTLP_ENDPOINT must be an https address, except on this machine": (
+            _clear_collector(env.OTEL_EXPORTER_OTLP_ENDPOINT)
+        ),
         "LEDGER_WITNESS_URLS must be https addresses": any(
             urlsplit(url).scheme != "https" for url in env.LEDGER_WITNESS_URLS.split()
         ),
@@ -140,6 +143,11 @@ def _is_guest(url: str) -> bool:
 def _clear_mail(url: str) -> bool:
     parts = urlsplit(url)
     return "tls=none" in parts.query and parts.hostname not in _LOOPBACK
+
+
+def _clear_collector(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not _is_loopback(parts.hostname)
 
 
 def _clear_webhook(url: str) -> bool:

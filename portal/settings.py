@@ -30,6 +30,7 @@ LEDGER_POLICY_FILE = env.LEDGER_POLICY_FILE
 LEDGER_WITNESS_URLS = env.LEDGER_WITNESS_URLS
 TSA_URL = env.TSA_URL
 TSA_CA_FILE = env.TSA_CA_FILE
+OTEL_EXPORTER_OTLP_ENDPOINT = env.OTEL_EXPORTER_OTLP_ENDPOINT
 STEP_UP_EXPIRY_S = env.STEP_UP_EXPIRY_S
 PUSHES_PER_MINUTE = env.PUSHES_PER_MINUTE
 DEBUG = False
@@ -58,6 +59,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.ops.caller_address.CallerAddressMiddleware",
     "ui.request_id.RequestIdMiddleware",
+    "portal.ops.telemetry.TracedRequests",
     # What guards an answer is outermost, so that no refusal further in goes without it.
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",

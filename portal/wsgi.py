@@ -12,6 +12,7 @@ from audit.db import request_database_time_budget
 from audit.erasure import idle_database_connections, process_caches
 from http_client import time_budget_for_all_calls
 from portal.database_settings import bound_waits
+from portal.ops import telemetry
 from serving.private_file_modes import keep_private
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -23,6 +24,7 @@ _django = get_wsgi_application()
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:
     """Answer one request, whose waits have a bound in all. What is streamed later has none."""
+    telemetry.start("web")  # in the process that answers, and not in the one that it is forked from
     with time_budget_for_all_calls.bounded(), request_database_time_budget.bounded():
         return _django(environ, start_response)
 

@@ -53,6 +53,10 @@ def test_what_is_left_out_is_named(name: str) -> None:
             {"APPROVAL_WEBHOOK_URL": "https://acme.example/"},
             "APPROVAL_WEBHOOK_SECRET is not set",
         ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.acme.example:4318"},
+            "OTEL_EXPORTER_OTLP_ENDPOINT must be an https address",
+        ),
         ({"PORTAL_URL": "https://127.0.0.2"}, "PORTAL_URL must be an https address"),
         ({"PORTAL_URL": "https://portal.acme.example/ata"}, "PORTAL_URL must be scheme, host"),
         ({"PORTAL_URL": "https://portal.acme.example?x"}, "PORTAL_URL must be scheme, host"),
