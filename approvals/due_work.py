@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import models
 
 from approvals import clock, idempotency
-from approvals.models import Approval, Ask, Effect, Notice
+from approvals.models import Approval, Ask, Effect, EffectState, Notice
 from approvals.notifications import approver_notices
 from approvals.outbox import step_execution
 from approvals.step_up import ciba, requests_nobody_was_asked, sealed_secrets
@@ -77,12 +77,18 @@ def _start(lanes: Lanes, model: _Row, handle: Callable[[Any], None], now: dateti
         for row in _due(model, now, full):
             lane = lane_of(row)
             free = model._default_manager.filter(leases.free(now), pk=row.pk)
-            if lanes.has_capacity(lane) and leases.claim(free, now + CLAIM):
+            if lanes.has_capacity(lane) and leases.claim(free, now + CLAIM, **_interrupted(row)):
                 lanes.start(lane, _call(model, row.pk, handle, now + CLAIM))
                 started += 1
         before, full = full, full | lanes.full()
         if full == before or not hasattr(model, "instance"):
             return started
+
+
+def _interrupted(row: models.Model) -> dict[str, EffectState]:
+    """A step whose last worker died, perhaps in the call: the other side may have heard it."""
+    began = isinstance(row, Effect) and row.lease is not None and row.attempts > 0
+    return {"state": EffectState.UNKNOWN} if began else {}
 
 
 def lane_of(row: models.Model) -> str:

@@ -220,6 +220,22 @@ def test_a_step_whose_worker_died_in_the_call_is_a_repeat_that_reads_back(
     assert [run.attempt for run in lamps.calls] == [2], "the first call may have been heard"
 
 
+def test_what_a_dead_worker_may_have_done_is_unknown_and_what_it_never_began_is_not(
+    lamps: Lamps, olu: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lamps.effects = [TELL]
+    lamps.remote = [EffectResult("pending", "down"), EffectResult("pending", "down")]
+    effect = Effect.objects.get(operation=perform(olu, "lamp.hold", HALL).operation)
+    for attempts, state in ((0, "pending"), (1, "unknown")):
+        now = clock.now()
+        Effect.objects.filter(pk=effect.pk).update(
+            lease=now - timedelta(seconds=1), due=now, attempts=attempts
+        )
+        sweep()
+        effect.refresh_from_db()
+        assert effect.state == state
+
+
 def test_a_step_that_waits_goes_on_without_an_erased_persons_words(
     lamps: Lamps, olu: Actor
 ) -> None:

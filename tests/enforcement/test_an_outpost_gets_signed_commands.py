@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -298,6 +299,24 @@ def test_a_command_that_was_replaced_before_it_was_fetched_is_withdrawn(
     assert all(one["act"] != "hold" for one in device.commands())
     held = Effect.objects.get(kind="gateway.hold")
     assert held.state == "failed" and held.detail.startswith("A later decision replaced it")
+
+
+def test_a_replaced_step_whose_outpost_has_reported_is_not_said_to_be_unsent(
+    device: Device, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    [command] = device.commands()
+    held = step()
+    lease = clock.now() + timedelta(seconds=60)  # a worker has it, and dies
+    Effect.objects.filter(pk=held.pk).update(lease=lease, due=clock.now())
+    device.send(commands=[result(command, entries=[row("pdf-exfil", runtime="disable")])])
+    perform(olu, "skill.block", SKILL, reason="for good")
+    Effect.objects.filter(pk=held.pk).update(lease=None)
+    do_due()
+    held.refresh_from_db()
+    words = "A later decision replaced it; the outpost may have carried it out before."
+    assert (held.state, held.detail) == ("failed", words)
 
 
 def test_a_gateway_whose_outpost_pinned_another_key_is_told_by_its_own_address(

@@ -46,6 +46,19 @@ def test_a_hold_placed_while_it_waited_stays(
     assert late.detail == "A later decision replaced it before it was sent."
 
 
+def test_what_a_dead_worker_may_have_sent_is_not_said_to_be_unsent(
+    edge: Edge, olu: Actor, do_due: Do
+) -> None:
+    late = decided_while_down(edge, olu, do_due, "allow")
+    now = clock.now()
+    Effect.objects.filter(pk=late.pk).update(lease=now - timedelta(seconds=1), due=now)
+    perform(olu, "skill.block", SKILL, reason="no")
+    do_due()
+    late.refresh_from_db()
+    words = "A later decision replaced it; its own answer was lost, and it is not tried again."
+    assert (late.state, late.detail) == ("failed", words)
+
+
 def test_an_unblock_is_sent_once_the_hold_after_it_has_ended(
     edge: Edge, olu: Actor, oona: Actor, do_due: Do
 ) -> None:

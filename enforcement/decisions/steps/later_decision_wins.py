@@ -54,7 +54,7 @@ def not_now(step: str, kind: str, name: str, run: EffectRun, act: str = "") -> E
     replacing = later.filter(kind__in=_REPLACED_BY[step]).exclude(state=EffectState.FAILED)
     act = act or step.removeprefix("gateway.")
     if replacing.exists() or (act in _RELAXING and _is_restricted_since(act, later)):
-        return EffectResult("failed", _replaced(step, run))
+        return EffectResult("failed", words_of_replaced(step, run))
     earlier = same.filter(kind__in=STEPS, id__lt=run.effect_id, state__in=_UNFINISHED)
     if earlier.filter(lease__gt=clock.now()).exists():
         return EffectResult("pending", "waits for an earlier step at this gateway", retry_in_s=1.0)
@@ -124,7 +124,8 @@ def follows_own_release(run: EffectRun) -> bool:
     return ends.filter(state__in=_UNFINISHED).exists()
 
 
-def _replaced(step: str, run: EffectRun) -> str:
+def words_of_replaced(step: str, run: EffectRun) -> str:
+    """How a replaced step ends: only one that surely was not sent is said to be so."""
     if step in AT_TERMINALS:
         return f"{REPLACED} before its row arrived."
     unsure = Effect.objects.filter(pk=run.effect_id, state=EffectState.UNKNOWN).exists()

@@ -78,7 +78,8 @@ def run_at(outpost: Outpost, payload: dict[str, Any], run: EffectRun) -> EffectR
 def _unproven(effect: Effect, outpost: Outpost, run: EffectRun) -> EffectResult | None:
     """Why what relaxes is not sent: an outpost believes an approval, and no portal."""
     if later_decision_wins.is_followed(effect.kind, effect.target_kind, effect.target_name, run):
-        return EffectResult("failed", later_decision_wins.NEVER_SENT)
+        words = later_decision_wins.words_of_replaced(effect.kind, run)
+        return EffectResult("failed", words)
     try:
         approval_evidence.of(effect, approval_evidence.log_now())
     except NotYet as wait:
@@ -94,8 +95,8 @@ def _unproven(effect: Effect, outpost: Outpost, run: EffectRun) -> EffectResult 
 
 def replaced(run: EffectRun, words: EffectResult) -> EffectResult:
     """How a replaced step ends; a command that was not fetched is withdrawn."""
-    issued = OutpostCommand.objects.filter(pk=run.effect_id, state=CommandState.WAITING)
-    issued.filter(fetched_at=None).delete()
+    issued = OutpostCommand.objects.filter(pk=run.effect_id)
+    issued.filter(state=CommandState.WAITING, fetched_at=None).delete()
     if not issued.exists():
         return words
     return EffectResult(
