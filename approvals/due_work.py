@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import models
+from django.db.models import Case, F, Value, When
 
 from approvals import clock, idempotency
 from approvals.models import Approval, Ask, Effect, EffectState, Notice
@@ -41,7 +42,7 @@ LETTERS: _Kinds = ((Notice, approver_notices.work),)
 def run_at_once(step: UUID) -> None:
     """Run a due step here and now; one that a worker holds, or that fails, stays due."""
     now = clock.now()
-    if leases.claim(Effect.objects.filter(leases.free(now), pk=step), now + CLAIM):
+    if _claim(Effect, step, now):
         _call(Effect, step, step_execution.run, now + CLAIM)()
 
 
@@ -76,8 +77,7 @@ def _start(lanes: Lanes, model: _Row, handle: Callable[[Any], None], now: dateti
     while True:
         for row in _due(model, now, full):
             lane = lane_of(row)
-            free = model._default_manager.filter(leases.free(now), pk=row.pk)
-            if lanes.has_capacity(lane) and leases.claim(free, now + CLAIM, **_interrupted(row)):
+            if lanes.has_capacity(lane) and _claim(model, row.pk, now):
                 lanes.start(lane, _call(model, row.pk, handle, now + CLAIM))
                 started += 1
         before, full = full, full | lanes.full()
@@ -85,10 +85,14 @@ def _start(lanes: Lanes, model: _Row, handle: Callable[[Any], None], now: dateti
             return started
 
 
-def _interrupted(row: models.Model) -> dict[str, EffectState]:
-    """A step whose last worker died, perhaps in the call: the other side may have heard it."""
-    began = isinstance(row, Effect) and row.lease is not None and row.attempts > 0
-    return {"state": EffectState.UNKNOWN} if began else {}
+def _claim(model: _Row, pk: Any, now: datetime) -> bool:
+    """Take a free row. A step whose last worker died with it is unknown: that worker may have died
+    in the call, and the other side may have heard it."""
+    free = model._default_manager.filter(leases.free(now), pk=pk)
+    if model is not Effect:
+        return leases.claim(free, now + CLAIM)
+    died = When(lease__isnull=False, attempts__gt=0, then=Value(EffectState.UNKNOWN))
+    return leases.claim(free, now + CLAIM, state=Case(died, default=F("state")))
 
 
 def lane_of(row: models.Model) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from approvals import clock, registry
-from approvals.due_work import CLAIM, LEASE, STEPS
+from approvals import clock, due_work, registry
+from approvals.due_work import CLAIM, LEASE, STEPS, run_at_once
 from approvals.models import Effect
 from approvals.outbox import step_execution
 from approvals.pipeline.service import perform
@@ -220,8 +220,9 @@ def test_a_step_whose_worker_died_in_the_call_is_a_repeat_that_reads_back(
     assert [run.attempt for run in lamps.calls] == [2], "the first call may have been heard"
 
 
+@pytest.mark.parametrize("at_once", [False, True])
 def test_what_a_dead_worker_may_have_done_is_unknown_and_what_it_never_began_is_not(
-    lamps: Lamps, olu: Actor, monkeypatch: pytest.MonkeyPatch
+    lamps: Lamps, olu: Actor, at_once: bool
 ) -> None:
     lamps.effects = [TELL]
     lamps.remote = [EffectResult("pending", "down"), EffectResult("pending", "down")]
@@ -231,9 +232,38 @@ def test_what_a_dead_worker_may_have_done_is_unknown_and_what_it_never_began_is_
         Effect.objects.filter(pk=effect.pk).update(
             lease=now - timedelta(seconds=1), due=now, attempts=attempts
         )
-        sweep()
+        if at_once:
+            run_at_once(effect.pk)
+        else:
+            sweep()
         effect.refresh_from_db()
         assert effect.state == state
+
+
+def test_a_step_that_its_slow_worker_gave_back_before_the_claim_is_not_unknown(
+    lamps: Lamps, olu: Actor
+) -> None:
+    lamps.effects = [TELL]
+    lamps.remote = [EffectResult("pending", "down")]
+    effect = Effect.objects.get(operation=perform(olu, "lamp.hold", HALL).operation)
+    now = clock.now()
+    rows = Effect.objects.filter(pk=effect.pk)
+    rows.update(lease=now - timedelta(seconds=1), due=now, attempts=1)
+
+    class GivenBack:
+        def has_capacity(self, lane: str) -> bool:
+            rows.update(lease=None)
+            return True
+
+        def full(self) -> set[str]:
+            return set()
+
+        def start(self, lane: str, work: Callable[[], None]) -> None:
+            work()
+
+    due_work.sweep(GivenBack(), STEPS)
+    effect.refresh_from_db()
+    assert (effect.state, effect.attempts) == ("pending", 2)
 
 
 def test_a_step_that_waits_goes_on_without_an_erased_persons_words(
